@@ -1,0 +1,329 @@
+//! What can be set about a race, with its bounds.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::endpoint::Family;
+use super::event::UntriedReason;
+
+/// RFC 8305 §5: attempts MUST NOT start closer together than this.
+pub(super) const ABSOLUTE_MINIMUM_DELAY: Duration = Duration::from_millis(10);
+/// RFC 8305 §5: the least a delay that was derived, rather than configured, should be.
+pub(super) const MINIMUM_DERIVED_DELAY: Duration = Duration::from_millis(100);
+/// RFC 8305 §5: the upper bound of the connection attempt delay.
+pub(super) const MAXIMUM_DELAY: Duration = Duration::from_secs(2);
+
+/// How a race paces its attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Policy {
+    /// RFC 8305 and its successor: one list in which the families alternate. The next attempt starts when the connection
+    /// attempt delay has passed or the newest attempt has failed, and earlier attempts keep running.
+    #[default]
+    Staggered,
+    /// RFC 6555: the family of the first address in sequence, and after the fallback delay (or at once, when every address
+    /// of the first family has failed) the other family in a sequence beside it.
+    TwoFamilies,
+    /// One address at a time, in order.
+    Sequential,
+}
+
+/// In which order the addresses are tried, before the families are made to alternate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// A list keeps the order in which the resolver gave it, since getaddrinfo has sorted it by RFC 6724. Separate answers
+    /// have no order among them: AAAA goes before A.
+    #[default]
+    Resolver,
+    /// IPv6 addresses first.
+    PreferV6,
+    /// IPv4 addresses first.
+    PreferV4,
+}
+
+/// Which address families may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "IP has these two versions")]
+pub enum Families {
+    /// IPv6 and IPv4.
+    #[default]
+    Both,
+    /// Only IPv6.
+    V6Only,
+    /// Only IPv4.
+    V4Only,
+}
+
+impl Families {
+    fn contains(self, family: Family) -> bool {
+        match self {
+            Self::Both => true,
+            Self::V6Only => family == Family::V6,
+            Self::V4Only => family == Family::V4,
+        }
+    }
+}
+
+/// The settings of a race, checked.
+///
+/// # Defaults
+///
+/// | setting | default |
+/// |---|---|
+/// | policy | [`Policy::Staggered`] |
+/// | order | [`Order::Resolver`] |
+/// | connection attempt delay | 250 ms |
+/// | resolution delay | 50 ms |
+/// | fallback delay | 300 ms |
+/// | first address family count | 1 |
+/// | cap on concurrent attempts | none |
+/// | families, local families | [`Families::Both`] |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    pub(super) policy: Policy,
+    pub(super) order: Order,
+    pub(super) connection_attempt_delay: Duration,
+    pub(super) resolution_delay: Duration,
+    pub(super) fallback_delay: Duration,
+    pub(super) first_address_family_count: usize,
+    pub(super) max_concurrent_attempts: Option<usize>,
+    families: Families,
+    local_families: Families,
+}
+
+impl Config {
+    /// Starts from the defaults.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder {
+            config: Self::default(),
+        }
+    }
+
+    /// Why an address of this family would never be tried, or `None` if it may be.
+    pub(crate) fn excludes(&self, family: Family) -> Option<UntriedReason> {
+        if !self.families.contains(family) {
+            Some(UntriedReason::FamilyDisabled)
+        } else if !self.local_families.contains(family) {
+            Some(UntriedReason::NoLocalAddress)
+        } else {
+            None
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Staggered,
+            order: Order::Resolver,
+            connection_attempt_delay: Duration::from_millis(250),
+            resolution_delay: Duration::from_millis(50),
+            fallback_delay: Duration::from_millis(300),
+            first_address_family_count: 1,
+            max_concurrent_attempts: None,
+            families: Families::Both,
+            local_families: Families::Both,
+        }
+    }
+}
+
+/// Builds a [`Config`].
+#[derive(Clone, Debug)]
+pub struct ConfigBuilder {
+    config: Config,
+}
+
+impl ConfigBuilder {
+    /// How attempts are paced.
+    ///
+    /// Defaults to [`Policy::Staggered`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.config.policy = policy;
+        self
+    }
+
+    /// The order of the addresses.
+    ///
+    /// Defaults to [`Order::Resolver`].
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.config.order = order;
+        self
+    }
+
+    /// How long after the start of one attempt the next one starts, while none has failed (RFC 8305 §5). For
+    /// [`Policy::Staggered`].
+    ///
+    /// A shorter delay gets past a dead address sooner; a longer one opens fewer connections that are thrown away. Values
+    /// are clamped to 10 ms ..= 2 s; zero is an error.
+    ///
+    /// Defaults to 250 ms.
+    #[must_use]
+    pub fn connection_attempt_delay(mut self, delay: Duration) -> Self {
+        self.config.connection_attempt_delay = delay;
+        self
+    }
+
+    /// How long to wait for the preferred family's answer (and the HTTPS answer) once another answer has an address
+    /// (RFC 8305 §3). For [`Policy::Staggered`]; zero does not wait.
+    ///
+    /// A longer delay gives a slow AAAA answer its chance to be first; a shorter one starts sooner where the resolver never
+    /// answers it.
+    ///
+    /// Defaults to 50 ms.
+    #[must_use]
+    pub fn resolution_delay(mut self, delay: Duration) -> Self {
+        self.config.resolution_delay = delay;
+        self
+    }
+
+    /// How long the first family is alone before the other starts beside it (RFC 6555). For [`Policy::TwoFamilies`]; not
+    /// clamped, and zero starts both at once.
+    ///
+    /// Defaults to 300 ms.
+    #[must_use]
+    pub fn fallback_delay(mut self, delay: Duration) -> Self {
+        self.config.fallback_delay = delay;
+        self
+    }
+
+    /// How many addresses of the first family go before the first of the other (RFC 8305 §4: First Address Family Count).
+    /// For [`Policy::Staggered`]; zero is an error.
+    ///
+    /// 2 favours the first family; more delays the other by as many attempts.
+    ///
+    /// Defaults to 1.
+    #[must_use]
+    pub fn first_address_family_count(mut self, count: usize) -> Self {
+        self.config.first_address_family_count = count;
+        self
+    }
+
+    /// The most attempts that run at one time. For [`Policy::Staggered`]; zero is an error.
+    ///
+    /// When it is reached, the oldest attempt is abandoned to make room for the next, so that no dead address holds a place
+    /// for ever. `None` is no cap: the delay between attempts and the caller's timeout bound them already.
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn max_concurrent_attempts(mut self, cap: Option<usize>) -> Self {
+        self.config.max_concurrent_attempts = cap;
+        self
+    }
+
+    /// The address families that may be used. Addresses of another are recorded as untried, with the reason.
+    ///
+    /// Defaults to [`Families::Both`].
+    #[must_use]
+    pub fn families(mut self, families: Families) -> Self {
+        self.config.families = families;
+        self
+    }
+
+    /// The address families that have a local address to connect from. Addresses of another are recorded as untried, with
+    /// the reason.
+    ///
+    /// Defaults to [`Families::Both`].
+    #[must_use]
+    pub fn local_families(mut self, families: Families) -> Self {
+        self.config.local_families = families;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// If a setting that must not be zero is zero, or if no address family is left to use.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let mut config = self.config;
+        if config.connection_attempt_delay.is_zero() {
+            return Err(ConfigError("the connection attempt delay must not be zero"));
+        }
+        if config.first_address_family_count == 0 {
+            return Err(ConfigError("the first address family count must not be zero"));
+        }
+        if config.max_concurrent_attempts == Some(0) {
+            return Err(ConfigError("the cap on concurrent attempts must not be zero"));
+        }
+        if config.excludes(Family::V6).is_some() && config.excludes(Family::V4).is_some() {
+            return Err(ConfigError("the local address is of a family that is switched off"));
+        }
+        config.connection_attempt_delay = config
+            .connection_attempt_delay
+            .clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
+        Ok(config)
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfigError(&'static str);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_delay_is_obeyed_within_the_normative_bounds() {
+        let built = |delay| {
+            Config::builder()
+                .connection_attempt_delay(delay)
+                .build()
+                .unwrap()
+                .connection_attempt_delay
+        };
+        assert_eq!(built(Duration::from_nanos(1)), Duration::from_millis(10));
+        assert_eq!(built(Duration::from_millis(50)), Duration::from_millis(50));
+        assert_eq!(built(Duration::from_secs(9)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_that_names_the_setting() {
+        let error = |builder: ConfigBuilder| builder.build().unwrap_err().to_string();
+        assert_eq!(
+            error(Config::builder().connection_attempt_delay(Duration::ZERO)),
+            "the connection attempt delay must not be zero"
+        );
+        assert_eq!(
+            error(Config::builder().first_address_family_count(0)),
+            "the first address family count must not be zero"
+        );
+        assert_eq!(
+            error(Config::builder().max_concurrent_attempts(Some(0))),
+            "the cap on concurrent attempts must not be zero"
+        );
+        assert_eq!(
+            error(
+                Config::builder()
+                    .families(Families::V4Only)
+                    .local_families(Families::V6Only)
+            ),
+            "the local address is of a family that is switched off"
+        );
+    }
+
+    #[test]
+    fn an_excluded_family_has_its_reason() {
+        let config = Config::builder().local_families(Families::V4Only).build().unwrap();
+        assert_eq!(config.excludes(Family::V6), Some(UntriedReason::NoLocalAddress));
+        assert_eq!(config.excludes(Family::V4), None);
+        let config = Config::builder().families(Families::V6Only).build().unwrap();
+        assert_eq!(config.excludes(Family::V4), Some(UntriedReason::FamilyDisabled));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        assert_eq!(Config::builder().build().unwrap(), Config::default());
+    }
+}

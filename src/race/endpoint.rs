@@ -1,0 +1,203 @@
+//! Where an attempt can go: an address, its port, and the service record it came from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+/// One destination an attempt can be made to.
+///
+/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is an IPv4 address in disguise: it is sorted, bound and connected to
+/// as the IPv4 address it stands for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    address: SocketAddr,
+    service: Option<Arc<ServiceRecord>>,
+    hint: bool,
+}
+
+impl Endpoint {
+    /// An endpoint that came from an address record, or from a plain list of addresses.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address: unmapped(address),
+            service: None,
+            hint: false,
+        }
+    }
+
+    /// The address and port to connect to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The family of the address.
+    pub fn family(&self) -> Family {
+        Family::of(&self.address)
+    }
+
+    /// The service record the endpoint belongs to, if any.
+    pub fn service(&self) -> Option<&ServiceRecord> {
+        self.service.as_deref()
+    }
+
+    /// Whether the address is only a hint of its service record: no address record has confirmed it.
+    pub fn is_hint(&self) -> bool {
+        self.hint
+    }
+
+    /// The same endpoint at another port.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
+    /// The same address, as an endpoint of `service`: at its port, if it names one.
+    pub(super) fn in_service(&self, service: &Arc<ServiceRecord>) -> Self {
+        let mut endpoint = self.clone();
+        if let Some(port) = service.port {
+            endpoint.address.set_port(port);
+        }
+        endpoint.service = Some(Arc::clone(service));
+        endpoint
+    }
+
+    /// An address that a service record itself suggested.
+    pub(super) fn hinted(address: IpAddr, port: u16, service: &Arc<ServiceRecord>) -> Self {
+        let mut endpoint = Self::new(SocketAddr::new(address, port)).in_service(service);
+        endpoint.hint = true;
+        endpoint
+    }
+
+    /// Whether a packet to this endpoint stays inside the machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.address, f)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if let Some(service) = &self.service {
+            write!(f, " of service {}", service.priority)?;
+        }
+        if self.hint {
+            f.write_str(" (hint)")?;
+        }
+        Ok(())
+    }
+}
+
+/// What an HTTPS record in ServiceMode says (RFC 9460) of the name that was asked for.
+///
+/// A record whose TargetName is another name is for the resolver to follow; only its hints belong here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceRecord {
+    /// SvcPriority: the lowest number goes first. 0 is AliasMode, which offers no endpoint.
+    pub priority: u16,
+    /// The port to use instead of the one in the URI.
+    pub port: Option<u16>,
+    /// The application protocols (ALPN ids) the service speaks.
+    pub alpn: Vec<Vec<u8>>,
+    /// The configuration list for Encrypted ClientHello.
+    pub ech: Option<Vec<u8>>,
+    /// IPv6 addresses to use while no AAAA answer is there.
+    pub ipv6_hints: Vec<Ipv6Addr>,
+    /// IPv4 addresses to use while no A answer is there.
+    pub ipv4_hints: Vec<Ipv4Addr>,
+}
+
+impl ServiceRecord {
+    /// A record with this priority and no parameters.
+    pub fn new(priority: u16) -> Self {
+        Self {
+            priority,
+            port: None,
+            alpn: Vec::new(),
+            ech: None,
+            ipv6_hints: Vec::new(),
+            ipv4_hints: Vec::new(),
+        }
+    }
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "IP has these two versions")]
+pub enum Family {
+    /// IPv6.
+    V6,
+    /// IPv4, IPv4-mapped IPv6 addresses included.
+    V4,
+}
+
+impl Family {
+    /// The family of `address`, which is not IPv4-mapped.
+    pub(super) fn of(address: &SocketAddr) -> Self {
+        match address {
+            SocketAddr::V6(_) => Self::V6,
+            SocketAddr::V4(_) => Self::V4,
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::V6 => Self::V4,
+            Self::V4 => Self::V6,
+        }
+    }
+}
+
+fn unmapped(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(v4.into(), v6.port()),
+            None => address,
+        },
+        SocketAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
+        let endpoint = Endpoint::new("[::ffff:192.0.2.1]:443".parse().unwrap());
+        assert_eq!(endpoint.address(), "192.0.2.1:443".parse().unwrap());
+        assert_eq!(endpoint.family(), Family::V4);
+        assert!(Endpoint::new("[::ffff:127.0.0.1]:1".parse().unwrap()).is_loopback());
+    }
+
+    #[test]
+    fn a_service_moves_an_endpoint_to_its_port() {
+        let mut record = ServiceRecord::new(1);
+        let origin = Endpoint::new("192.0.2.1:443".parse().unwrap());
+        assert_eq!(origin.in_service(&Arc::new(record.clone())).address().port(), 443);
+        record.port = Some(8443);
+        assert_eq!(origin.in_service(&Arc::new(record)).address().port(), 8443);
+    }
+
+    #[test]
+    fn debug_reads_like_a_log() {
+        let service = Arc::new(ServiceRecord::new(2));
+        let endpoint = Endpoint::hinted("2001:db8::1".parse().unwrap(), 443, &service);
+        assert_eq!(format!("{endpoint:?}"), "[2001:db8::1]:443 of service 2 (hint)");
+    }
+}

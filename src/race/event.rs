@@ -1,0 +1,432 @@
+//! The vocabulary of a race: what goes in ([`Answer`], [`Outcome`]) and what comes out ([`Action`]).
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::endpoint::{Endpoint, ServiceRecord};
+
+/// A question that was put to the resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Query {
+    /// The IPv4 addresses of the name.
+    A,
+    /// The IPv6 addresses of the name.
+    Aaaa,
+    /// The HTTPS service records of the name (RFC 9460).
+    Https,
+    /// Both families in one answer, in the resolver's order, as getaddrinfo gives it.
+    List,
+}
+
+impl Query {
+    const ALL: [Self; 4] = [Self::A, Self::Aaaa, Self::Https, Self::List];
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Https => "HTTPS",
+            Self::List => "A and AAAA",
+        })
+    }
+}
+
+/// A set of [`Query`] values.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queries(u8);
+
+impl Queries {
+    /// No query.
+    pub const NONE: Self = Self(0);
+    /// One look-up for both families ([`Query::List`]).
+    pub const LIST: Self = Self(Query::List.bit());
+    /// AAAA and A, as separate queries.
+    pub const ADDRESSES: Self = Self(Query::Aaaa.bit() | Query::A.bit());
+
+    /// Whether `query` is in the set.
+    pub const fn contains(self, query: Query) -> bool {
+        self.0 & query.bit() != 0
+    }
+
+    /// Whether no query is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The set with `query` added.
+    #[must_use]
+    pub const fn with(self, query: Query) -> Self {
+        Self(self.0 | query.bit())
+    }
+
+    /// The set without `query`.
+    #[must_use]
+    pub const fn without(self, query: Query) -> Self {
+        Self(self.0 & !query.bit())
+    }
+
+    /// The queries of the set: A, AAAA, HTTPS, then the list.
+    pub fn iter(self) -> impl Iterator<Item = Query> {
+        Query::ALL.into_iter().filter(move |query| self.contains(*query))
+    }
+}
+
+impl From<Query> for Queries {
+    fn from(query: Query) -> Self {
+        Self::NONE.with(query)
+    }
+}
+
+impl FromIterator<Query> for Queries {
+    fn from_iter<I: IntoIterator<Item = Query>>(queries: I) -> Self {
+        queries.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Display for Queries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A list asks for both families, so a reader is told of the two.
+        let mut families = *self;
+        if self.contains(Query::List) {
+            families = self.without(Query::List).with(Query::A).with(Query::Aaaa);
+        }
+        for (i, query) in families.iter().enumerate() {
+            let separator = if i > 0 { ", " } else { "" };
+            write!(f, "{separator}{query}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Queries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// What the resolver says to one [`Query`].
+///
+/// A second answer to the same query replaces the first: an endpoint that is gone and has not been tried will not be, one
+/// that is new joins the race, and a running attempt goes on (RFC 8305 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub(super) query: Query,
+    pub(super) records: Records,
+}
+
+/// The content of an [`Answer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Records {
+    /// At least one endpoint, for an address query.
+    Endpoints(Vec<Endpoint>),
+    /// Service records, and the port that their hints have unless a record names another.
+    Services { records: Vec<ServiceRecord>, port: u16 },
+    /// The name has no such records.
+    Negative,
+    /// The query failed: nothing is known.
+    Failed,
+}
+
+impl Answer {
+    /// An answer to [`Query::A`]. No endpoints make it a negative answer.
+    pub fn a(endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
+        Self::endpoints(Query::A, endpoints)
+    }
+
+    /// An answer to [`Query::Aaaa`]. No endpoints make it a negative answer.
+    pub fn aaaa(endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
+        Self::endpoints(Query::Aaaa, endpoints)
+    }
+
+    /// An answer to [`Query::List`], in the resolver's order of preference. No endpoints make it a negative answer.
+    pub fn list(endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
+        Self::endpoints(Query::List, endpoints)
+    }
+
+    /// An answer to [`Query::Https`]. `port` is the one in the URI, which hints have unless their record names another.
+    ///
+    /// Records in AliasMode (priority 0) offer no endpoint; if there is no other, the answer is negative.
+    pub fn https(records: impl IntoIterator<Item = ServiceRecord>, port: u16) -> Self {
+        let records: Vec<_> = records.into_iter().filter(|record| record.priority > 0).collect();
+        Self {
+            query: Query::Https,
+            records: if records.is_empty() {
+                Records::Negative
+            } else {
+                Records::Services { records, port }
+            },
+        }
+    }
+
+    /// The name has no records of this type (NODATA), or does not exist (NXDOMAIN).
+    pub fn negative(query: Query) -> Self {
+        Self {
+            query,
+            records: Records::Negative,
+        }
+    }
+
+    /// The query failed (a SERVFAIL, a time-out, an unreachable server): nothing is known.
+    pub fn failed(query: Query) -> Self {
+        Self {
+            query,
+            records: Records::Failed,
+        }
+    }
+
+    /// The query that this answers.
+    pub fn query(&self) -> Query {
+        self.query
+    }
+
+    /// The addresses of the answer, none if it has none.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = SocketAddr> {
+        self.as_endpoints().iter().map(Endpoint::address)
+    }
+
+    /// The same answer with every port rewritten by `rule`, which is given the port that the resolver supplied.
+    #[must_use]
+    pub fn map_ports(mut self, rule: impl Fn(u16) -> u16) -> Self {
+        match &mut self.records {
+            Records::Endpoints(endpoints) => {
+                for endpoint in endpoints {
+                    let port = rule(endpoint.address().port());
+                    if port != endpoint.address().port() {
+                        *endpoint = endpoint.clone().with_port(port);
+                    }
+                }
+            }
+            Records::Services { port, .. } => *port = rule(*port),
+            Records::Negative | Records::Failed => {}
+        }
+        self
+    }
+
+    /// The only endpoint of the answer, if there is exactly one.
+    pub(crate) fn sole_endpoint(&self) -> Option<&Endpoint> {
+        match self.as_endpoints() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    fn as_endpoints(&self) -> &[Endpoint] {
+        match &self.records {
+            Records::Endpoints(endpoints) => endpoints,
+            Records::Services { .. } | Records::Negative | Records::Failed => &[],
+        }
+    }
+
+    fn endpoints(query: Query, endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
+        let endpoints: Vec<_> = endpoints.into_iter().map(Into::into).collect();
+        Self {
+            query,
+            records: if endpoints.is_empty() {
+                Records::Negative
+            } else {
+                Records::Endpoints(endpoints)
+            },
+        }
+    }
+}
+
+/// Names an attempt of one race. Attempts are numbered from 0 in the order in which they start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub(super) usize);
+
+impl AttemptId {
+    /// The place of the attempt in the order of starts, from 0.
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What became of an attempt, or how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A part is done (say, the TCP handshake, before TLS), and the rest is estimated to take `remaining`.
+    ///
+    /// The next start is put off to let the attempt finish (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no
+    /// start is put off past 2 s after the one before it.
+    Progress {
+        /// How long the rest will take, by the attempt's own estimate.
+        remaining: Duration,
+    },
+    /// The connection is there.
+    Connected,
+    /// The attempt failed.
+    Failed {
+        /// Whether anything may have been sent. A failure to open, bind or configure a socket sent nothing; the floor of
+        /// 10 ms between starts does not count such an attempt.
+        sent: bool,
+    },
+}
+
+/// Why an attempt was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartReason {
+    /// It is the first of the race.
+    First,
+    /// The connection attempt delay (or the fallback delay) had passed.
+    DelayElapsed,
+    /// The attempt before it failed.
+    PreviousFailed,
+    /// An attempt was due, and a late answer brought an address to try.
+    AnswerArrived,
+}
+
+impl fmt::Display for StartReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::DelayElapsed => "delay elapsed",
+            Self::PreviousFailed => "previous failed",
+            Self::AnswerArrived => "answer arrived",
+        })
+    }
+}
+
+/// Why an attempt was dropped before it had an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// Another attempt won.
+    Lost,
+    /// It was the oldest, and made room for the next under the cap on concurrent attempts.
+    Pruned,
+    /// Its slice of the deadline was used up (`TwoFamilies` and `Sequential`). This counts as the attempt's failure.
+    SliceElapsed,
+    /// The deadline of the race ended it.
+    DeadlineElapsed,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lost => "another attempt won",
+            Self::Pruned => "made room for the next attempt",
+            Self::SliceElapsed | Self::DeadlineElapsed => "timed out",
+        })
+    }
+}
+
+/// Why an endpoint was never tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UntriedReason {
+    /// The race was over before its turn came.
+    NotReached,
+    /// It left the resolver's answer before its turn came.
+    Withdrawn,
+    /// Its family is switched off.
+    FamilyDisabled,
+    /// Its family has no configured local address to connect from.
+    NoLocalAddress,
+}
+
+impl fmt::Display for UntriedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotReached => "not reached",
+            Self::Withdrawn => "left the answer",
+            Self::FamilyDisabled => "its address family is switched off",
+            Self::NoLocalAddress => "no local address of its family",
+        })
+    }
+}
+
+/// What the driver of a race has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "an action that is not carried out stalls the race"]
+#[non_exhaustive]
+pub enum Action {
+    /// Start an attempt, and report its outcome under `id`.
+    Start {
+        /// The id of the attempt.
+        id: AttemptId,
+        /// Where to connect to.
+        endpoint: Endpoint,
+        /// Why now.
+        reason: StartReason,
+    },
+    /// Abandon an attempt and close its socket. An outcome it may still report is ignored.
+    Drop {
+        /// The id of the attempt.
+        id: AttemptId,
+        /// Why.
+        reason: DropReason,
+    },
+    /// The race is over. This is the last action, and every attempt but the winner has been dropped or has failed.
+    Finish(Conclusion),
+}
+
+/// How a race ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Conclusion {
+    /// This attempt won.
+    Connected(AttemptId),
+    /// Every query is answered, and no answer had an address.
+    NoAddresses,
+    /// There were addresses, but none that may be tried: [`Race::untried`](super::Race::untried) says why.
+    NoUsableAddress,
+    /// Every address was tried, and every attempt failed.
+    Exhausted {
+        /// The attempt whose error is *the* error: the first to be started (of the primary family, in `TwoFamilies`)
+        /// that failed.
+        error: AttemptId,
+    },
+    /// The deadline passed.
+    TimedOut {
+        /// The attempt whose error is *the* error: in `TwoFamilies` and `Sequential`, the first failure of the primary
+        /// sequence. `None` if the time-out itself is the error.
+        error: Option<AttemptId>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_queries_reads_as_the_record_types_a_caller_waits_for() {
+        assert_eq!(Queries::ADDRESSES.to_string(), "A, AAAA");
+        assert_eq!(Queries::LIST.to_string(), "A, AAAA");
+        assert_eq!(Queries::from(Query::Https).with(Query::A).to_string(), "A, HTTPS");
+        assert_eq!(
+            Queries::ADDRESSES.without(Query::A).iter().collect::<Vec<_>>(),
+            [Query::Aaaa]
+        );
+    }
+
+    #[test]
+    fn an_answer_without_records_is_negative() {
+        assert_eq!(Answer::a(Vec::<Endpoint>::new()), Answer::negative(Query::A));
+        assert_eq!(
+            Answer::https([ServiceRecord::new(0)], 443),
+            Answer::negative(Query::Https)
+        );
+    }
+
+    #[test]
+    fn ports_are_rewritten_where_there_are_any() {
+        let supplied: [SocketAddr; 2] = ["192.0.2.1:0".parse().unwrap(), "192.0.2.2:8443".parse().unwrap()];
+        let ports = |answer: Answer| answer.addresses().map(|address| address.port()).collect::<Vec<_>>();
+        let rule = |port| if port == 0 { 80 } else { port };
+        assert_eq!(ports(Answer::list(supplied).map_ports(rule)), [80, 8443]);
+        assert_eq!(
+            Answer::https([ServiceRecord::new(1)], 0).map_ports(rule),
+            Answer::https([ServiceRecord::new(1)], 80)
+        );
+    }
+}

@@ -1,0 +1,269 @@
+//! The race of connection attempts as a state machine that does no I/O.
+//!
+//! [`Race`] decides when to start which attempt, and never looks at a clock or a socket: inputs say what happened and when
+//! ([`Race::handle_answer`], [`Race::handle_outcome`]), outputs say what to do ([`Race::poll_action`]) and when to look again
+//! ([`Race::poll_timeout`]). The same inputs give the same outputs, every time. The connector of this crate drives one over
+//! TCP; any other stack, QUIC say, can drive another.
+//!
+//! # How to drive it
+//!
+//! 1. When something happened, read the clock once, and report it: outcomes of attempts first, then answers.
+//! 2. Call [`Race::poll_action`] and carry out what it says until it says `None`.
+//! 3. Sleep until [`Race::poll_timeout`], or until something happens; then begin again. When the sleep ends, read the clock
+//!    anew.
+//!
+//! At one instant, then, outcomes count before answers, answers before timers, and timers before the deadline: a connection
+//! that is made at the very moment of the deadline is a connection.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//!
+//! use hyper_happy_eyeballs::race::{Action, Answer, Conclusion, Config, Outcome, Queries, Race};
+//!
+//! let t0 = Instant::now();
+//! let mut race = Race::new(Config::default(), Queries::LIST, None);
+//! let v6: std::net::SocketAddr = "[2001:db8::1]:443".parse()?;
+//! let v4: std::net::SocketAddr = "192.0.2.1:443".parse()?;
+//! race.handle_answer(Answer::list([v6, v4]), t0);
+//!
+//! let Some(Action::Start { id: first, endpoint, .. }) = race.poll_action(t0) else { panic!() };
+//! assert_eq!(endpoint.address(), v6);
+//! assert_eq!(race.poll_action(t0), None);
+//!
+//! // Nothing happens for 250 ms: the other address gets its chance, and the first attempt keeps running.
+//! let t1 = t0 + Duration::from_millis(250);
+//! assert_eq!(race.poll_timeout(), Some(t1));
+//! let Some(Action::Start { id: second, .. }) = race.poll_action(t1) else { panic!() };
+//!
+//! race.handle_outcome(second, Outcome::Connected, t1);
+//! assert!(matches!(race.poll_action(t1), Some(Action::Drop { id, .. }) if id == first));
+//! assert_eq!(race.poll_action(t1), Some(Action::Finish(Conclusion::Connected(second))));
+//! # Ok::<_, std::net::AddrParseError>(())
+//! ```
+
+mod attempts;
+mod candidates;
+mod config;
+mod endpoint;
+mod event;
+mod pacing;
+mod resolution;
+mod sorting;
+
+use std::time::Instant;
+
+use attempts::Attempts;
+use candidates::Candidates;
+pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
+pub use endpoint::{Endpoint, Family, ServiceRecord};
+pub use event::{
+    Action, Answer, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason,
+};
+use pacing::{Pacing, Step};
+use resolution::Resolution;
+
+/// One race: from the first answer to the first connection.
+#[derive(Debug)]
+pub struct Race {
+    config: Config,
+    deadline: Option<Instant>,
+    resolution: Resolution,
+    candidates: Candidates,
+    attempts: Attempts,
+    pacing: Pacing,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Running,
+    /// Attempts before `next` are no longer in flight; the others are being dropped.
+    Ending {
+        next: AttemptId,
+        reason: DropReason,
+        conclusion: Conclusion,
+    },
+    Ended,
+}
+
+impl Race {
+    /// A race that waits for answers to `queries`, and ends at `deadline` at the latest.
+    pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
+        let pacing = Pacing::new(&config);
+        let resolution = if pacing.freezes_the_list() {
+            Resolution::wait_for_all(queries)
+        } else {
+            Resolution::new(queries, config.order, config.resolution_delay)
+        };
+        Self {
+            config,
+            deadline,
+            resolution,
+            candidates: Candidates::default(),
+            attempts: Attempts::default(),
+            pacing,
+            stage: Stage::Running,
+        }
+    }
+
+    /// The resolver answered.
+    ///
+    /// Ignored once the race is over, and, by the policies that freeze their list, once attempts have begun.
+    pub fn handle_answer(&mut self, answer: Answer, now: Instant) {
+        let frozen = self.pacing.freezes_the_list() && self.attempts.newest().is_some();
+        if frozen || !matches!(self.stage, Stage::Running) {
+            return;
+        }
+        if self.attempts.newest().is_some() && !self.candidates.has_untried() {
+            self.pacing.on_answer_while_starved(now);
+        }
+        self.resolution.on_answer(answer.query);
+        self.candidates
+            .on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
+        for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
+            if self.candidates.has_hint(family) {
+                self.resolution.on_hint(query);
+            }
+        }
+        if self.candidates.has_untried() {
+            self.resolution.on_address(now);
+        }
+    }
+
+    /// An attempt succeeded, failed or made progress.
+    ///
+    /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
+    pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
+        if !matches!(self.stage, Stage::Running) || !self.attempts.is_in_flight(id) {
+            return;
+        }
+        match outcome {
+            Outcome::Progress { remaining } => self.pacing.on_progress(remaining, now),
+            Outcome::Connected => {
+                self.attempts.on_over(id);
+                self.end(Conclusion::Connected(id), DropReason::Lost);
+            }
+            Outcome::Failed { sent } => {
+                self.attempts.on_failed(id);
+                self.pacing.on_failure(id, sent, &self.attempts, now);
+            }
+        }
+    }
+
+    /// What to do now. Call it until it returns `None`.
+    ///
+    /// After [`Action::Finish`] it always returns `None`. An extra call changes nothing.
+    pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        if matches!(self.stage, Stage::Running) {
+            if let Some(action) = self.poll_pacing(now) {
+                return Some(action);
+            }
+            if let Some(conclusion) = self.failure() {
+                self.end(conclusion, DropReason::Lost);
+            } else if self.deadline.is_some_and(|deadline| deadline <= now) {
+                let error = self.pacing.error_when_timed_out(&self.attempts);
+                self.end(Conclusion::TimedOut { error }, DropReason::DeadlineElapsed);
+            }
+        }
+        self.poll_ending()
+    }
+
+    /// When to call [`Race::poll_action`] again if nothing happens before.
+    ///
+    /// `None` if only an input can help, or the race is over.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !matches!(self.stage, Stage::Running) {
+            return None;
+        }
+        let timer = match self.resolution.delay_ends() {
+            Some(delay_ends) if self.candidates.has_untried() => Some(delay_ends),
+            _ => self.pacing.poll_timeout(&self.candidates),
+        };
+        timer.into_iter().chain(self.deadline).min()
+    }
+
+    /// The queries that no answer has come to.
+    pub fn waiting_for(&self) -> Queries {
+        self.resolution.outstanding()
+    }
+
+    /// The endpoints that no attempt was made to, and why.
+    pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
+        self.candidates.untried(&self.config)
+    }
+
+    fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
+        if self.candidates.is_empty() || !self.resolution.may_start(now) {
+            return None;
+        }
+        let step = self
+            .pacing
+            .poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;
+        Some(match step {
+            Step::Start(endpoint, reason) => {
+                let id = self.attempts.next_id();
+                self.attempts.on_start(&endpoint);
+                Action::Start { id, endpoint, reason }
+            }
+            Step::Drop(id, reason) => {
+                match reason {
+                    DropReason::SliceElapsed => self.attempts.on_failed(id),
+                    _ => self.attempts.on_over(id),
+                }
+                Action::Drop { id, reason }
+            }
+        })
+    }
+
+    /// Failure is declared only when nothing is in flight, nothing untried and no query outstanding.
+    fn failure(&self) -> Option<Conclusion> {
+        let hope =
+            self.attempts.in_flight() > 0 || self.candidates.has_untried() || !self.resolution.outstanding().is_empty();
+        if hope {
+            return None;
+        }
+        Some(match self.pacing.error_when_exhausted(&self.attempts) {
+            Some(error) => Conclusion::Exhausted { error },
+            None if self.candidates.all_excluded() => Conclusion::NoUsableAddress,
+            None => Conclusion::NoAddresses,
+        })
+    }
+
+    fn end(&mut self, conclusion: Conclusion, reason: DropReason) {
+        self.stage = Stage::Ending {
+            next: AttemptId(0),
+            reason,
+            conclusion,
+        };
+    }
+
+    fn poll_ending(&mut self) -> Option<Action> {
+        let Stage::Ending {
+            next,
+            reason,
+            conclusion,
+        } = self.stage
+        else {
+            return None;
+        };
+        let Some(id) = self.attempts.oldest_in_flight(next) else {
+            self.stage = Stage::Ended;
+            return Some(Action::Finish(conclusion));
+        };
+        self.attempts.on_over(id);
+        self.stage = Stage::Ending {
+            next: id,
+            reason,
+            conclusion,
+        };
+        Some(Action::Drop { id, reason })
+    }
+}
+
+/// Some instant: which one does not matter to a race.
+#[cfg(test)]
+fn invented_instant() -> Instant {
+    crate::test_support::some_instant()
+}

@@ -1,0 +1,108 @@
+//! When may the next attempt start? One interface over the three policies.
+
+mod staggered;
+mod tracks;
+
+use std::time::{Duration, Instant};
+
+use super::attempts::Attempts;
+use super::candidates::Candidates;
+use super::config::{Config, Policy};
+use super::endpoint::Endpoint;
+use super::event::{AttemptId, DropReason, StartReason};
+use staggered::Staggered;
+use tracks::Tracks;
+
+/// Paces the attempts of one race. Resolution has the first word: nothing here is asked before attempts may start.
+#[derive(Debug)]
+pub(super) enum Pacing {
+    Staggered(Staggered),
+    Tracks(Tracks),
+}
+
+/// What the pacing wants done now.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Start the next attempt.
+    Start(Endpoint, StartReason),
+    /// Drop an attempt that is in flight.
+    Drop(AttemptId, DropReason),
+}
+
+impl Pacing {
+    pub(super) fn new(config: &Config) -> Self {
+        match config.policy {
+            Policy::Staggered => Self::Staggered(Staggered::new(
+                config.connection_attempt_delay,
+                config.max_concurrent_attempts,
+            )),
+            Policy::TwoFamilies => Self::Tracks(Tracks::two_families(config.fallback_delay)),
+            Policy::Sequential => Self::Tracks(Tracks::sequential()),
+        }
+    }
+
+    /// Whether the list is frozen once attempts have begun.
+    pub(super) fn freezes_the_list(&self) -> bool {
+        matches!(self, Self::Tracks(_))
+    }
+
+    /// The next step that is due, until `None`. After [`Step::Start`] the attempt counts as started.
+    pub(super) fn poll_step(
+        &mut self,
+        candidates: &mut Candidates,
+        attempts: &Attempts,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<Step> {
+        match self {
+            Self::Staggered(pacing) => pacing.poll_step(candidates, attempts, deadline, now),
+            Self::Tracks(pacing) => pacing.poll_step(candidates, attempts, deadline, now),
+        }
+    }
+
+    /// When the next step falls due by itself; the deadline of the race is not counted.
+    pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
+        match self {
+            Self::Staggered(pacing) => pacing.poll_timeout(candidates),
+            Self::Tracks(pacing) => pacing.poll_timeout(),
+        }
+    }
+
+    /// An answer arrived while attempts were under way and nothing was untried.
+    pub(super) fn on_answer_while_starved(&mut self, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_answer_while_starved(now),
+            Self::Tracks(_) => {}
+        }
+    }
+
+    pub(super) fn on_progress(&mut self, remaining: Duration, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_progress(remaining, now),
+            Self::Tracks(_) => {}
+        }
+    }
+
+    pub(super) fn on_failure(&mut self, id: AttemptId, sent: bool, attempts: &Attempts, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_failure(id, sent, attempts, now),
+            Self::Tracks(pacing) => pacing.on_failure(id),
+        }
+    }
+
+    /// The attempt whose error is the error when all have failed.
+    pub(super) fn error_when_exhausted(&self, attempts: &Attempts) -> Option<AttemptId> {
+        match self {
+            Self::Staggered(_) => attempts.first_failed(|_| true),
+            Self::Tracks(pacing) => pacing.primary_error(attempts),
+        }
+    }
+
+    /// The attempt whose error is the error when the deadline ends the race; `None` if that is the time-out itself.
+    pub(super) fn error_when_timed_out(&self, attempts: &Attempts) -> Option<AttemptId> {
+        match self {
+            Self::Staggered(_) => None,
+            Self::Tracks(pacing) => pacing.primary_error(attempts),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! RFC 8305 §5: one list, staggered starts.
+
+use std::time::{Duration, Instant};
+
+use super::super::attempts::Attempts;
+use super::super::candidates::Candidates;
+use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
+use super::super::event::{AttemptId, DropReason, StartReason};
+use super::Step;
+
+/// 1. A start falls due one delay after the last one, or when the *newest* attempt fails. The failure of an older one
+///    changes nothing.
+/// 2. A start that is due stays due while there is nothing to try.
+/// 3. The floor: 10 ms must pass between starts that use a wire. A start to a loopback address uses none, nor does one whose
+///    attempt failed before anything was sent.
+/// 4. Progress of an attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the
+///    last start.
+/// 5. At the cap on concurrent attempts the oldest makes room.
+#[derive(Debug)]
+pub(in crate::race) struct Staggered {
+    delay: Duration,
+    cap: Option<usize>,
+    last: Option<LastStart>,
+    last_on_wire: Option<(AttemptId, Instant)>,
+}
+
+#[derive(Debug)]
+struct LastStart {
+    at: Instant,
+    next_due: Instant,
+    next_reason: StartReason,
+}
+
+impl Staggered {
+    pub(super) fn new(delay: Duration, cap: Option<usize>) -> Self {
+        Self {
+            delay,
+            cap,
+            last: None,
+            last_on_wire: None,
+        }
+    }
+
+    pub(super) fn poll_step(
+        &mut self,
+        candidates: &mut Candidates,
+        attempts: &Attempts,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<Step> {
+        let too_late = deadline.is_some_and(|deadline| deadline < now);
+        let too_early = self.next_start().is_some_and(|next| now < next);
+        if too_late || too_early || !candidates.has_untried() {
+            return None;
+        }
+        if self.cap.is_some_and(|cap| attempts.in_flight() >= cap) {
+            let oldest = attempts.oldest_in_flight(AttemptId(0))?;
+            return Some(Step::Drop(oldest, DropReason::Pruned));
+        }
+        let endpoint = candidates.take()?;
+        let reason = self.last.as_ref().map_or(StartReason::First, |last| last.next_reason);
+        self.last = Some(LastStart {
+            at: now,
+            next_due: now + self.delay,
+            next_reason: StartReason::DelayElapsed,
+        });
+        if !endpoint.is_loopback() {
+            self.last_on_wire = Some((attempts.next_id(), now));
+        }
+        Some(Step::Start(endpoint, reason))
+    }
+
+    pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
+        if candidates.has_untried() {
+            self.next_start()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn on_answer_while_starved(&mut self, now: Instant) {
+        let due = self.next_start().is_some_and(|next| next <= now);
+        if let Some(last) = self.last.as_mut().filter(|_| due) {
+            last.next_reason = StartReason::AnswerArrived;
+        }
+    }
+
+    pub(super) fn on_progress(&mut self, remaining: Duration, now: Instant) {
+        if let Some(last) = &mut self.last {
+            let estimate = now + remaining.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_DELAY);
+            last.next_due = last.next_due.max(estimate.min(last.at + MAXIMUM_DELAY));
+        }
+    }
+
+    pub(super) fn on_failure(&mut self, id: AttemptId, sent: bool, attempts: &Attempts, now: Instant) {
+        if !sent && self.last_on_wire.is_some_and(|(last, _)| last == id) {
+            // The starts before this one were a floor away from it already, and the next comes no sooner.
+            self.last_on_wire = None;
+        }
+        let is_newest = attempts.newest() == Some(id);
+        if let Some(last) = self.last.as_mut().filter(|last| is_newest && now < last.next_due) {
+            last.next_due = now;
+            last.next_reason = StartReason::PreviousFailed;
+        }
+    }
+
+    /// The earliest instant of the next start; `None` is at once.
+    fn next_start(&self) -> Option<Instant> {
+        let due = self.last.as_ref()?.next_due;
+        let floor = self.last_on_wire.map(|(_, at)| at + ABSOLUTE_MINIMUM_DELAY);
+        Some(floor.map_or(due, |floor| due.max(floor)))
+    }
+}

@@ -1,0 +1,161 @@
+//! Group by service, sort by family, interleave (RFC 8305 §4, v3 §5): endpoints in, the order of attempts out.
+
+use std::collections::BTreeSet;
+
+use super::config::Order;
+use super::endpoint::{Endpoint, Family};
+
+/// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
+///
+/// 1. Endpoints of a service go by its priority, lowest number first; those of no service form the last group. Services of
+///    equal priority share a group, in the order of the answer.
+/// 2. An address that stands in several groups stays in the first.
+/// 3. Within a group the preferred family goes first, and addresses of one family keep their order.
+/// 4. With `interleave`, so many addresses of the group's first family are followed by one of the other, and from there on
+///    the families alternate.
+pub(super) fn arrange(mut endpoints: Vec<Endpoint>, order: Order, interleave: Option<usize>) -> Vec<Endpoint> {
+    if endpoints.iter().any(|endpoint| endpoint.service().is_some()) {
+        endpoints.sort_by_key(group);
+    }
+    remove_duplicates(&mut endpoints);
+    endpoints.chunk_by_mut(|a, b| group(a) == group(b)).for_each(|group| {
+        match order {
+            Order::Resolver => {}
+            Order::PreferV6 => group.sort_by_key(|endpoint| endpoint.family() != Family::V6),
+            Order::PreferV4 => group.sort_by_key(|endpoint| endpoint.family() != Family::V4),
+        }
+        if let Some(first_address_family_count) = interleave {
+            alternate_families(group, first_address_family_count);
+        }
+    });
+    endpoints
+}
+
+/// The place of an endpoint's group: the priority of its service, or last.
+fn group(endpoint: &Endpoint) -> u32 {
+    endpoint.service().map_or(u32::MAX, |service| service.priority.into())
+}
+
+fn remove_duplicates(endpoints: &mut Vec<Endpoint>) {
+    if let [a, b] = &endpoints[..] {
+        // One address of each family is the commonest answer of all: not worth a set.
+        if a.address() != b.address() {
+            return;
+        }
+    }
+    let mut seen = BTreeSet::new();
+    endpoints.retain(|endpoint| seen.insert(endpoint.address()));
+}
+
+fn alternate_families(endpoints: &mut [Endpoint], first_address_family_count: usize) {
+    let Some(first) = endpoints.first() else { return };
+    let family = first.family();
+    if endpoints.len() <= 2 || endpoints.iter().all(|endpoint| endpoint.family() == family) {
+        return;
+    }
+    let (leading, other): (Vec<_>, Vec<_>) = endpoints
+        .iter()
+        .cloned()
+        .partition(|endpoint| endpoint.family() == family);
+    let (mut leading, mut other) = (leading.into_iter(), other.into_iter());
+    for (place, slot) in endpoints.iter_mut().enumerate() {
+        let others_turn = place >= first_address_family_count && (place - first_address_family_count) % 2 == 0;
+        let next = if others_turn {
+            other.next().or_else(|| leading.next())
+        } else {
+            leading.next().or_else(|| other.next())
+        };
+        *slot = next.expect("the two families together fill the group");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::endpoint::ServiceRecord;
+    use super::*;
+
+    /// `A6` is 2001:db8::a, `B4` is 192.0.2.11: a letter and a family.
+    fn endpoint(name: &str) -> Endpoint {
+        let host = u32::from_str_radix(&name[..1], 36).unwrap();
+        let address = match &name[1..] {
+            "6" => format!("[2001:db8::{host:x}]:443"),
+            _ => format!("192.0.2.{host}:443"),
+        };
+        Endpoint::new(address.parse().unwrap())
+    }
+
+    fn endpoints(names: &str) -> Vec<Endpoint> {
+        names.split_whitespace().map(endpoint).collect()
+    }
+
+    #[track_caller]
+    fn assert_arranged(names: &str, order: Order, count: usize, expected: &str) {
+        assert_eq!(arrange(endpoints(names), order, Some(count)), endpoints(expected));
+    }
+
+    #[test]
+    fn families_alternate_and_the_rest_follows() {
+        assert_arranged("A4 B4 C6 D6", Order::Resolver, 1, "A4 C6 B4 D6");
+        assert_arranged("A4 B4 C4 D6", Order::Resolver, 1, "A4 D6 B4 C4");
+        assert_arranged("A6", Order::Resolver, 1, "A6");
+        assert_arranged("A6 B4 C4 D4", Order::Resolver, 1, "A6 B4 C4 D4");
+        assert_arranged("A4 B4 C4 D6 E6", Order::PreferV6, 1, "D6 A4 E6 B4 C4");
+        assert_arranged("A6 B6 C4", Order::PreferV4, 1, "C4 A6 B6");
+    }
+
+    #[test]
+    fn the_first_family_can_be_favoured() {
+        assert_arranged("A6 B6 C4", Order::Resolver, 2, "A6 B6 C4");
+        assert_arranged("A6 B6 C6 D6 E4 F4", Order::Resolver, 2, "A6 B6 E4 C6 F4 D6");
+        assert_arranged("A6 B4 C4", Order::Resolver, 9, "A6 B4 C4");
+    }
+
+    #[test]
+    fn without_interleaving_the_order_policy_alone_decides() {
+        assert_eq!(
+            arrange(endpoints("A4 B4 C6"), Order::Resolver, None),
+            endpoints("A4 B4 C6")
+        );
+        assert_eq!(
+            arrange(endpoints("A4 B4 C6"), Order::PreferV6, None),
+            endpoints("C6 A4 B4")
+        );
+    }
+
+    #[test]
+    fn a_duplicate_stays_where_it_stood_first() {
+        assert_arranged("A4 A4", Order::Resolver, 1, "A4");
+        assert_arranged("A4 B4 A4 C6 B4", Order::Resolver, 1, "A4 C6 B4");
+    }
+
+    #[test]
+    fn services_go_by_priority_and_addresses_of_no_service_come_last() {
+        let service = |priority, port| {
+            let mut record = ServiceRecord::new(priority);
+            record.port = Some(port);
+            Arc::new(record)
+        };
+        let (first, second) = (service(1, 8443), service(2, 9443));
+        let (v6, v4) = (endpoint("A6"), endpoint("A4"));
+        let unsorted = vec![
+            v6.clone(),
+            v4.clone(),
+            v4.in_service(&second),
+            v6.in_service(&second),
+            v4.in_service(&first),
+            v6.in_service(&first),
+            v6.in_service(&first),
+        ];
+        let sorted = [
+            v6.in_service(&first),
+            v4.in_service(&first),
+            v6.in_service(&second),
+            v4.in_service(&second),
+            v6,
+            v4,
+        ];
+        assert_eq!(arrange(unsorted, Order::PreferV6, Some(1)), sorted);
+    }
+}

@@ -1,0 +1,12 @@
+//! What several tests need.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod simulation;
+
+use std::time::Instant;
+
+/// The instant at which invented time begins.
+#[allow(clippy::disallowed_methods, reason = "std has no other way to make an instant")]
+pub(crate) fn some_instant() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,275 @@
+//! Drives a `Race` through a script in invented time, and writes down everything that happens.
+//!
+//! The driver is unkind where it may be: it goes on reporting the outcomes of attempts that were dropped, and of a race that
+//! is over, so every simulation also checks that late results change nothing.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hyper_happy_eyeballs::race::{
+    Action, Answer, AttemptId, Conclusion, Config, DropReason, Outcome, Queries, Race, StartReason, UntriedReason,
+};
+
+use super::some_instant;
+
+/// What happens to a race from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) config: Config,
+    pub(crate) queries: Queries,
+    pub(crate) deadline: Option<Duration>,
+    /// Answers with the times at which they arrive, earliest first.
+    pub(crate) answers: Vec<(Duration, Answer)>,
+    /// What an attempt to an address reports: each outcome comes so long after the one before it, or after the start. An
+    /// address that is not here never answers.
+    pub(crate) attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    Start {
+        id: AttemptId,
+        address: SocketAddr,
+        reason: StartReason,
+    },
+    Progress {
+        address: SocketAddr,
+    },
+    Failed {
+        id: AttemptId,
+        address: SocketAddr,
+        sent: bool,
+    },
+    Drop {
+        id: AttemptId,
+        address: SocketAddr,
+        reason: DropReason,
+    },
+    Timer(Option<Duration>),
+    Finish {
+        conclusion: Conclusion,
+        waiting_for: Queries,
+    },
+    Untried {
+        reason: UntriedReason,
+        addresses: Vec<SocketAddr>,
+    },
+    Idle,
+}
+
+/// What a simulated race did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) events: Vec<(Duration, Event)>,
+    /// The addresses of the attempts, in start order.
+    pub(crate) started: Vec<SocketAddr>,
+    /// How many times the race was asked for an action.
+    pub(crate) polls: usize,
+}
+
+impl Log {
+    pub(crate) fn starts(&self) -> Vec<(Duration, SocketAddr)> {
+        let start = |(at, event): &(Duration, Event)| match event {
+            Event::Start { address, .. } => Some((*at, *address)),
+            _ => None,
+        };
+        self.events.iter().filter_map(start).collect()
+    }
+
+    pub(crate) fn conclusion(&self) -> Option<(Duration, Conclusion)> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::Finish { conclusion, .. } => Some((*at, *conclusion)),
+            _ => None,
+        })
+    }
+}
+
+/// Runs `script` to its end.
+pub(crate) fn simulate(script: &Script) -> Log {
+    let mut driver = Driver::new(script);
+    driver.run();
+    driver.log
+}
+
+struct Driver<'a> {
+    script: &'a Script,
+    zero: Instant,
+    now: Duration,
+    race: Race,
+    answers: std::iter::Peekable<std::slice::Iter<'a, (Duration, Answer)>>,
+    attempts: Vec<Running<'a>>,
+    timer: Option<Duration>,
+    finished: bool,
+    log: Log,
+}
+
+struct Running<'a> {
+    id: AttemptId,
+    address: SocketAddr,
+    since: Duration,
+    outcomes: &'a [(Duration, Outcome)],
+    dropped: bool,
+}
+
+impl Running<'_> {
+    fn next_outcome(&self) -> Option<Duration> {
+        self.outcomes.first().map(|(after, _)| self.since + *after)
+    }
+}
+
+impl<'a> Driver<'a> {
+    fn new(script: &'a Script) -> Self {
+        let zero = some_instant();
+        let deadline = script.deadline.map(|deadline| zero + deadline);
+        Driver {
+            script,
+            zero,
+            now: Duration::ZERO,
+            race: Race::new(script.config, script.queries, deadline),
+            answers: script.answers.iter().peekable(),
+            attempts: Vec::new(),
+            timer: None,
+            finished: false,
+            log: Log {
+                events: Vec::new(),
+                started: Vec::new(),
+                polls: 0,
+            },
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.report_outcomes();
+            self.report_answers();
+            self.carry_out_actions();
+            if self.input_due().is_some_and(|at| at <= self.now) {
+                continue;
+            }
+            let timer = self.race.poll_timeout().map(|at| at - self.zero);
+            assert!(
+                timer.is_none_or(|at| at > self.now),
+                "a timer in the past would spin: {timer:?} at {:?}",
+                self.now
+            );
+            if timer != self.timer && !self.finished {
+                self.timer = timer;
+                self.note(Event::Timer(timer));
+            }
+            match self.input_due().into_iter().chain(timer).min() {
+                Some(next) => self.now = next,
+                None => break,
+            }
+        }
+        if !self.finished {
+            self.note(Event::Idle);
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        self.zero + self.now
+    }
+
+    fn note(&mut self, event: Event) {
+        self.log.events.push((self.now, event));
+    }
+
+    fn input_due(&mut self) -> Option<Duration> {
+        let answer = self.answers.peek().map(|(at, _)| *at);
+        self.attempts
+            .iter()
+            .filter_map(Running::next_outcome)
+            .chain(answer)
+            .min()
+    }
+
+    fn report_outcomes(&mut self) {
+        let now = self.instant();
+        for place in 0..self.attempts.len() {
+            let attempt = &mut self.attempts[place];
+            if attempt.next_outcome().is_none_or(|at| at > self.now) {
+                continue;
+            }
+            let (_, outcome) = attempt.outcomes[0];
+            attempt.outcomes = &attempt.outcomes[1..];
+            attempt.since = self.now;
+            let (id, address) = (attempt.id, attempt.address);
+            if !attempt.dropped && !self.finished {
+                match outcome {
+                    Outcome::Progress { .. } => self.note(Event::Progress { address }),
+                    Outcome::Failed { sent } => self.note(Event::Failed { id, address, sent }),
+                    _ => {}
+                }
+            }
+            self.race.handle_outcome(id, outcome, now);
+        }
+    }
+
+    fn report_answers(&mut self) {
+        while self.answers.peek().is_some_and(|(at, _)| *at <= self.now) {
+            let (_, answer) = self.answers.next().unwrap();
+            self.race.handle_answer(answer.clone(), self.instant());
+        }
+    }
+
+    fn carry_out_actions(&mut self) {
+        loop {
+            self.log.polls += 1;
+            let Some(action) = self.race.poll_action(self.instant()) else {
+                return;
+            };
+            assert!(!self.finished, "an action after the end: {action:?}");
+            match action {
+                Action::Start { id, endpoint, reason } => self.start(id, endpoint.address(), reason),
+                Action::Drop { id, reason } => {
+                    let attempt = &mut self.attempts[id.index()];
+                    assert!(!attempt.dropped, "dropped twice: {id:?}");
+                    attempt.dropped = true;
+                    let address = attempt.address;
+                    self.note(Event::Drop { id, address, reason });
+                }
+                Action::Finish(conclusion) => self.finish(conclusion),
+                other => panic!("an unknown action: {other:?}"),
+            }
+        }
+    }
+
+    fn start(&mut self, id: AttemptId, address: SocketAddr, reason: StartReason) {
+        assert_eq!(id.index(), self.attempts.len(), "attempts are numbered in start order");
+        let outcomes = self
+            .script
+            .attempts
+            .get(&address)
+            .map_or(&[][..], |outcomes| &outcomes[..]);
+        self.attempts.push(Running {
+            id,
+            address,
+            since: self.now,
+            outcomes,
+            dropped: false,
+        });
+        self.log.started.push(address);
+        self.note(Event::Start { id, address, reason });
+    }
+
+    fn finish(&mut self, conclusion: Conclusion) {
+        let waiting_for = self.race.waiting_for();
+        self.note(Event::Finish {
+            conclusion,
+            waiting_for,
+        });
+        self.finished = true;
+        let mut untried: Vec<(UntriedReason, Vec<SocketAddr>)> = Vec::new();
+        for (endpoint, reason) in self.race.untried() {
+            match untried.iter_mut().find(|(other, _)| *other == reason) {
+                Some((_, addresses)) => addresses.push(endpoint.address()),
+                None => untried.push((reason, vec![endpoint.address()])),
+            }
+        }
+        for (reason, addresses) in untried {
+            self.note(Event::Untried { reason, addresses });
+        }
+    }
+}
