@@ -29,9 +29,7 @@ fn scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
     let mut scenario = Scenario::default();
     for (number, line) in lines.by_ref().take_while(|(_, line)| *line != "---") {
         if !line.is_empty() {
-            scenario
-                .statement(line)
-                .map_err(|error| format!("line {number}, `{line}`: {error}"))?;
+            scenario.statement(line).map_err(|error| format!("line {number}, `{line}`: {error}"))?;
         }
     }
     let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
@@ -39,11 +37,7 @@ fn scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
         return Err("there is no log below a line `---`".into());
     }
     let actual = scenario.describe(&simulate(&scenario.script()?));
-    if actual == expected {
-        Ok(())
-    } else {
-        Err(side_by_side(&expected, &actual).into())
-    }
+    if actual == expected { Ok(()) } else { Err(side_by_side(&expected, &actual).into()) }
 }
 
 fn without_comment(line: &str) -> &str {
@@ -52,16 +46,8 @@ fn without_comment(line: &str) -> &str {
 
 /// Both logs, a mark between the lines that differ.
 fn side_by_side(expected: &[&str], actual: &[String]) -> String {
-    let width = expected
-        .iter()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("expected".len());
-    let mut out = format!(
-        "the log is not the expected one\n\n    {:width$}     actual\n",
-        "expected"
-    );
+    let width = expected.iter().map(|line| line.chars().count()).max().unwrap_or(0).max("expected".len());
+    let mut out = format!("the log is not the expected one\n\n    {:width$}     actual\n", "expected");
     for i in 0..expected.len().max(actual.len()) {
         let left = expected.get(i).copied().unwrap_or("");
         let right = actual.get(i).map_or("", String::as_str);
@@ -93,9 +79,7 @@ struct Scenario {
 
 impl Scenario {
     fn statement(&mut self, line: &str) -> Result<(), Failure> {
-        let (keyword, rest) = line
-            .split_once(char::is_whitespace)
-            .ok_or("a statement is a keyword and a value")?;
+        let (keyword, rest) = line.split_once(char::is_whitespace).ok_or("a statement is a keyword and a value")?;
         let rest = rest.trim();
         match keyword {
             "policy" => {
@@ -147,18 +131,12 @@ impl Scenario {
         if rest.trim() == "never" {
             return Ok(());
         }
-        let (time, content) = rest
-            .trim()
-            .split_once(' ')
-            .ok_or("an answer is a time and its content, or `never`")?;
+        let (time, content) = rest.trim().split_once(' ').ok_or("an answer is a time and its content, or `never`")?;
         let answer = match (query, content.trim()) {
             (_, "negative") => Answer::negative(query),
             (_, "failed") => Answer::failed(query),
             (Query::Https, records) => {
-                let records = records
-                    .split(';')
-                    .map(|record| self.service(record))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let records = records.split(';').map(|record| self.service(record)).collect::<Result<Vec<_>, _>>()?;
                 Answer::https(records, PORT)
             }
             (_, names) => {
@@ -207,12 +185,9 @@ impl Scenario {
                 ["ok", after] => (milliseconds(after)?, Outcome::Connected),
                 ["refused", after] => (milliseconds(after)?, Outcome::Failed { sent: true }),
                 ["unsent", after] => (milliseconds(after)?, Outcome::Failed { sent: false }),
-                ["progress", after, remaining] => (
-                    milliseconds(after)?,
-                    Outcome::Progress {
-                        remaining: milliseconds(remaining)?,
-                    },
-                ),
+                ["progress", after, remaining] => {
+                    (milliseconds(after)?, Outcome::Progress { remaining: milliseconds(remaining)? })
+                }
                 ["hang"] => break,
                 _ => return Err("an outcome is ok T, refused T, unsent T, progress T ESTIMATE or hang".into()),
             });
@@ -241,11 +216,7 @@ impl Scenario {
     }
 
     fn name(&self, address: SocketAddr) -> String {
-        let declared = |wanted: SocketAddr| {
-            self.addresses
-                .iter()
-                .find(|(_, declared)| unmapped(**declared) == wanted)
-        };
+        let declared = |wanted: SocketAddr| self.addresses.iter().find(|(_, declared)| unmapped(**declared) == wanted);
         if let Some((name, _)) = declared(address) {
             return name.clone();
         }
@@ -255,11 +226,7 @@ impl Scenario {
             Some((name, _)) => name.clone(),
             None => default_name(address.ip()),
         };
-        if address.port() == PORT {
-            name
-        } else {
-            format!("{name}:{}", address.port())
-        }
+        if address.port() == PORT { name } else { format!("{name}:{}", address.port()) }
     }
 
     fn script(&self) -> Result<Script, Failure> {
@@ -283,10 +250,7 @@ impl Scenario {
         }
         let mut answers = self.answers.clone();
         answers.sort_by_key(|(at, _)| *at);
-        let attempts = self
-            .attempts
-            .iter()
-            .map(|(address, outcomes)| (unmapped(*address), outcomes.clone()));
+        let attempts = self.attempts.iter().map(|(address, outcomes)| (unmapped(*address), outcomes.clone()));
         Ok(Script {
             config: config.build()?,
             queries: self.queries,
@@ -299,9 +263,7 @@ impl Scenario {
     fn describe(&self, log: &Log) -> Vec<String> {
         let shown = |event: &Event| self.show_timers || !matches!(event, Event::Timer(_));
         let events = log.events.iter().filter(|(_, event)| shown(event));
-        events
-            .map(|(at, event)| format!("{} {}", in_milliseconds(*at), self.describe_event(event, log)))
-            .collect()
+        events.map(|(at, event)| format!("{} {}", in_milliseconds(*at), self.describe_event(event, log))).collect()
     }
 
     fn describe_event(&self, event: &Event, log: &Log) -> String {
@@ -309,12 +271,8 @@ impl Scenario {
         match event {
             Event::Start { address, reason, .. } => format!("start {} {}", name(address), start_reason(*reason)),
             Event::Progress { address } => format!("progress {}", name(address)),
-            Event::Failed {
-                address, sent: true, ..
-            } => format!("fail {}", name(address)),
-            Event::Failed {
-                address, sent: false, ..
-            } => format!("fail {} unsent", name(address)),
+            Event::Failed { address, sent: true, .. } => format!("fail {}", name(address)),
+            Event::Failed { address, sent: false, .. } => format!("fail {} unsent", name(address)),
             Event::Drop { address, reason, .. } => format!("drop {} {}", name(address), drop_reason(*reason)),
             Event::Timer(Some(at)) => format!("timer {}", in_milliseconds(*at)),
             Event::Timer(None) => "timer none".into(),
@@ -323,10 +281,7 @@ impl Scenario {
                 let names: Vec<String> = addresses.iter().map(name).collect();
                 format!("untried {} {}", untried_reason(*reason), names.join(" "))
             }
-            Event::Finish {
-                conclusion,
-                waiting_for,
-            } => match conclusion {
+            Event::Finish { conclusion, waiting_for } => match conclusion {
                 Conclusion::Connected(id) => format!("connected {}", name(&log.started[id.index()])),
                 Conclusion::NoAddresses => "no-addresses".into(),
                 Conclusion::NoUsableAddress => "no-usable-address".into(),

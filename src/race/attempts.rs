@@ -29,15 +29,12 @@ enum Phase {
 impl Attempts {
     /// The id that the next attempt gets.
     pub(super) fn next_id(&self) -> AttemptId {
-        AttemptId(self.all.len())
+        AttemptId::new(self.all.len())
     }
 
     pub(super) fn on_start(&mut self, endpoint: &Endpoint) {
         self.in_flight += 1;
-        self.all.push(Attempt {
-            address: endpoint.address(),
-            phase: Phase::InFlight,
-        });
+        self.all.push(Attempt { address: endpoint.address(), phase: Phase::InFlight });
     }
 
     pub(super) fn on_failed(&mut self, id: AttemptId) {
@@ -50,9 +47,7 @@ impl Attempts {
     }
 
     pub(super) fn is_in_flight(&self, id: AttemptId) -> bool {
-        self.all
-            .get(id.0)
-            .is_some_and(|attempt| attempt.phase == Phase::InFlight)
+        self.all.get(id.index()).is_some_and(|attempt| attempt.phase == Phase::InFlight)
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -61,19 +56,19 @@ impl Attempts {
 
     /// The attempt that has been in flight for the longest time, of those with an id of at least `from`.
     pub(super) fn oldest_in_flight(&self, from: AttemptId) -> Option<AttemptId> {
-        let rest = &self.all[from.0..];
+        let rest = &self.all[from.index()..];
         let place = rest.iter().position(|attempt| attempt.phase == Phase::InFlight)?;
-        Some(AttemptId(from.0 + place))
+        Some(AttemptId::new(from.index() + place))
     }
 
     pub(super) fn newest(&self) -> Option<AttemptId> {
-        self.all.len().checked_sub(1).map(AttemptId)
+        self.all.len().checked_sub(1).map(AttemptId::new)
     }
 
     /// The first attempt in start order that failed, of those whose address passes `filter`.
     pub(super) fn first_failed(&self, filter: impl Fn(&SocketAddr) -> bool) -> Option<AttemptId> {
         let failed = |attempt: &Attempt| attempt.phase == Phase::Failed && filter(&attempt.address);
-        self.all.iter().position(failed).map(AttemptId)
+        self.all.iter().position(failed).map(AttemptId::new)
     }
 
     /// Every address that was tried.
@@ -84,6 +79,6 @@ impl Attempts {
     fn leave_flight(&mut self, id: AttemptId, phase: Phase) {
         debug_assert!(self.is_in_flight(id), "an attempt ends once");
         self.in_flight -= 1;
-        self.all[id.0].phase = phase;
+        self.all[id.index()].phase = phase;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::config::{Config, Policy};
+use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::{Query, Records, UntriedReason};
 use super::sorting::arrange;
@@ -89,48 +89,40 @@ impl Candidates {
     /// The family of the first endpoint, and how many there are of it and of the other.
     pub(super) fn families(&self) -> Option<(Family, usize, usize)> {
         let first = self.entries.first()?.endpoint.family();
-        let of_first = self
-            .entries
-            .iter()
-            .filter(|entry| entry.endpoint.family() == first)
-            .count();
+        let of_first = self.entries.iter().filter(|entry| entry.endpoint.family() == first).count();
         Some((first, of_first, self.entries.len() - of_first))
     }
 
     /// The endpoints that were not tried, and why: those of the list in its order, then the others.
     pub(super) fn untried(&self, config: &Config) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let listed = self.entries.iter().filter(|entry| !entry.tried);
-        let excluded = self
-            .excluded
-            .iter()
-            .filter_map(|e| Some((e, config.excludes(e.family())?)));
+        let excluded = self.excluded.iter().filter_map(|e| Some((e, config.excludes(e.family())?)));
         listed
             .map(|entry| (&entry.endpoint, UntriedReason::NotReached))
-            .chain(
-                self.withdrawn
-                    .iter()
-                    .map(|endpoint| (endpoint, UntriedReason::Withdrawn)),
-            )
+            .chain(self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn)))
             .chain(excluded)
     }
 
+    /// Whether a hint offers an address of this family.
+    pub(super) fn has_hint(&self, family: Family) -> bool {
+        self.hints.iter().any(|hint| hint.family() == family)
+    }
+
     fn replace(&mut self, query: Query, endpoints: Vec<Endpoint>) {
-        let keep_confirmed = |hints: &mut Vec<Endpoint>, family| {
-            hints.retain(|hint| {
-                let confirmed = || endpoints.iter().any(|real| real.address().ip() == hint.address().ip());
-                hint.family() != family || confirmed()
-            });
+        let answered_for = |family| match query {
+            Query::List => true,
+            Query::Aaaa => family == Family::V6,
+            Query::A => family == Family::V4,
+            Query::Https => false,
         };
+        self.hints.retain(|hint| {
+            let confirmed = || endpoints.iter().any(|real| real.address().ip() == hint.address().ip());
+            !answered_for(hint.family()) || confirmed()
+        });
         match query {
             Query::List => self.list = endpoints,
-            Query::Aaaa => {
-                keep_confirmed(&mut self.hints, Family::V6);
-                self.aaaa = endpoints;
-            }
-            Query::A => {
-                keep_confirmed(&mut self.hints, Family::V4);
-                self.a = endpoints;
-            }
+            Query::Aaaa => self.aaaa = endpoints,
+            Query::A => self.a = endpoints,
             Query::Https => {
                 self.services.clear();
                 self.hints.clear();
@@ -141,48 +133,39 @@ impl Candidates {
     fn set_services(&mut self, records: Vec<ServiceRecord>, port: u16) {
         self.services = records.into_iter().map(Arc::new).collect();
         self.hints.clear();
+        let known = [Family::V6, Family::V4].map(|family| self.known().any(|real| real.family() == family));
         for service in &self.services {
-            if self.aaaa.is_empty() {
-                let hints = service.ipv6_hints.iter();
-                self.hints
-                    .extend(hints.map(|&ip| Endpoint::hinted(ip.into(), port, service)));
-            }
-            if self.a.is_empty() {
-                let hints = service.ipv4_hints.iter();
-                self.hints
-                    .extend(hints.map(|&ip| Endpoint::hinted(ip.into(), port, service)));
-            }
+            let v6 = service.ipv6_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), port, service));
+            let v4 = service.ipv4_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), port, service));
+            let [v6_known, v4_known] = known;
+            self.hints.extend(v6.filter(|_| !v6_known));
+            self.hints.extend(v4.filter(|_| !v4_known));
         }
     }
 
-    /// Whether a hint offers an address of this family.
-    pub(super) fn has_hint(&self, family: Family) -> bool {
-        self.hints.iter().any(|hint| hint.family() == family)
+    /// The endpoints of the address answers.
+    fn known(&self) -> impl Iterator<Item = &Endpoint> {
+        self.list.iter().chain(&self.aaaa).chain(&self.a)
     }
 
     fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>) {
         let tried: BTreeSet<SocketAddr> = tried.collect();
-        let known = || self.list.iter().chain(&self.aaaa).chain(&self.a);
         // Real records go before the hints that they confirm: of two equal endpoints of a group, the first stays.
-        let in_services = self
-            .services
-            .iter()
-            .flat_map(|service| known().map(|e| e.in_service(service)));
-        let all: Vec<Endpoint> = in_services
-            .chain(self.hints.iter().cloned())
-            .chain(known().cloned())
-            .collect();
+        let in_services = self.services.iter().flat_map(|service| self.known().map(|e| e.in_service(service)));
+        let all: Vec<Endpoint> = in_services.chain(self.hints.iter().cloned()).chain(self.known().cloned()).collect();
 
-        let (usable, excluded) = all
-            .into_iter()
-            .partition(|e: &Endpoint| config.excludes(e.family()).is_none());
-        self.excluded = arrange(excluded, config.order, None);
+        let (usable, excluded) = all.into_iter().partition(|e: &Endpoint| config.excludes(e.family()).is_none());
+        // Separate answers have no order among them: IPv6 first.
+        let order = match config.order {
+            Order::Resolver if self.list.is_empty() => Order::PreferV6,
+            order => order,
+        };
+        self.excluded = arrange(excluded, order, None);
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
-        let sorted = arrange(usable, config.order, interleave);
-        let entries = sorted.into_iter().map(|endpoint| Entry {
-            tried: !tried.is_empty() && tried.contains(&endpoint.address()),
-            endpoint,
-        });
+        let sorted = arrange(usable, order, interleave);
+        let entries = sorted
+            .into_iter()
+            .map(|endpoint| Entry { tried: !tried.is_empty() && tried.contains(&endpoint.address()), endpoint });
         let before = std::mem::replace(&mut self.entries, entries.collect());
         self.note_withdrawn(before);
         self.next = 0;
@@ -194,12 +177,7 @@ impl Candidates {
             return;
         }
         let now: BTreeSet<SocketAddr> = self.entries.iter().map(|entry| entry.endpoint.address()).collect();
-        self.withdrawn.extend(
-            before
-                .into_iter()
-                .filter(|entry| !entry.tried)
-                .map(|entry| entry.endpoint),
-        );
+        self.withdrawn.extend(before.into_iter().filter(|entry| !entry.tried).map(|entry| entry.endpoint));
         self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
     }
 

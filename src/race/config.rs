@@ -56,7 +56,7 @@ pub enum Families {
 }
 
 impl Families {
-    fn contains(self, family: Family) -> bool {
+    pub(crate) fn contains(self, family: Family) -> bool {
         match self {
             Self::Both => true,
             Self::V6Only => family == Family::V6,
@@ -95,9 +95,7 @@ pub struct Config {
 impl Config {
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
-        ConfigBuilder {
-            config: Self::default(),
-        }
+        ConfigBuilder { config: Self::default() }
     }
 
     /// Why an address of this family would never be tried, or `None` if it may be.
@@ -240,20 +238,18 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
         if config.connection_attempt_delay.is_zero() {
-            return Err(ConfigError("the connection attempt delay must not be zero"));
+            return Err(ConfigError::new("the connection attempt delay must not be zero"));
         }
         if config.first_address_family_count == 0 {
-            return Err(ConfigError("the first address family count must not be zero"));
+            return Err(ConfigError::new("the first address family count must not be zero"));
         }
         if config.max_concurrent_attempts == Some(0) {
-            return Err(ConfigError("the cap on concurrent attempts must not be zero"));
+            return Err(ConfigError::new("the cap on concurrent attempts must not be zero"));
         }
         if config.excludes(Family::V6).is_some() && config.excludes(Family::V4).is_some() {
-            return Err(ConfigError("the local address is of a family that is switched off"));
+            return Err(ConfigError::new("the local address is of a family that is switched off"));
         }
-        config.connection_attempt_delay = config
-            .connection_attempt_delay
-            .clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
+        config.connection_attempt_delay = config.connection_attempt_delay.clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
         Ok(config)
     }
 }
@@ -261,6 +257,12 @@ impl ConfigBuilder {
 /// Settings that cannot work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfigError(&'static str);
+
+impl ConfigError {
+    pub(crate) fn new(problem: &'static str) -> Self {
+        Self(problem)
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,13 +278,7 @@ mod tests {
 
     #[test]
     fn a_configured_delay_is_obeyed_within_the_normative_bounds() {
-        let built = |delay| {
-            Config::builder()
-                .connection_attempt_delay(delay)
-                .build()
-                .unwrap()
-                .connection_attempt_delay
-        };
+        let built = |delay| Config::builder().connection_attempt_delay(delay).build().unwrap().connection_attempt_delay;
         assert_eq!(built(Duration::from_nanos(1)), Duration::from_millis(10));
         assert_eq!(built(Duration::from_millis(50)), Duration::from_millis(50));
         assert_eq!(built(Duration::from_secs(9)), Duration::from_secs(2));
@@ -304,11 +300,7 @@ mod tests {
             "the cap on concurrent attempts must not be zero"
         );
         assert_eq!(
-            error(
-                Config::builder()
-                    .families(Families::V4Only)
-                    .local_families(Families::V6Only)
-            ),
+            error(Config::builder().families(Families::V4Only).local_families(Families::V6Only)),
             "the local address is of a family that is switched off"
         );
     }

@@ -18,11 +18,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint that came from an address record, or from a plain list of addresses.
     pub fn new(address: SocketAddr) -> Self {
-        Self {
-            address: unmapped(address),
-            service: None,
-            hint: false,
-        }
+        Self { address: unmapped(address), service: None, hint: false }
     }
 
     /// The address and port to connect to.
@@ -123,14 +119,7 @@ pub struct ServiceRecord {
 impl ServiceRecord {
     /// A record with this priority and no parameters.
     pub fn new(priority: u16) -> Self {
-        Self {
-            priority,
-            port: None,
-            alpn: Vec::new(),
-            ech: None,
-            ipv6_hints: Vec::new(),
-            ipv4_hints: Vec::new(),
-        }
+        Self { priority, port: None, alpn: Vec::new(), ech: None, ipv6_hints: Vec::new(), ipv4_hints: Vec::new() }
     }
 }
 

@@ -158,28 +158,18 @@ impl Answer {
         let records: Vec<_> = records.into_iter().filter(|record| record.priority > 0).collect();
         Self {
             query: Query::Https,
-            records: if records.is_empty() {
-                Records::Negative
-            } else {
-                Records::Services { records, port }
-            },
+            records: if records.is_empty() { Records::Negative } else { Records::Services { records, port } },
         }
     }
 
     /// The name has no records of this type (NODATA), or does not exist (NXDOMAIN).
     pub fn negative(query: Query) -> Self {
-        Self {
-            query,
-            records: Records::Negative,
-        }
+        Self { query, records: Records::Negative }
     }
 
     /// The query failed (a SERVFAIL, a time-out, an unreachable server): nothing is known.
     pub fn failed(query: Query) -> Self {
-        Self {
-            query,
-            records: Records::Failed,
-        }
+        Self { query, records: Records::Failed }
     }
 
     /// The query that this answers.
@@ -227,22 +217,22 @@ impl Answer {
 
     fn endpoints(query: Query, endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
         let endpoints: Vec<_> = endpoints.into_iter().map(Into::into).collect();
-        Self {
-            query,
-            records: if endpoints.is_empty() {
-                Records::Negative
-            } else {
-                Records::Endpoints(endpoints)
-            },
-        }
+        Self { query, records: if endpoints.is_empty() { Records::Negative } else { Records::Endpoints(endpoints) } }
     }
 }
 
 /// Names an attempt of one race. Attempts are numbered from 0 in the order in which they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AttemptId(pub(super) usize);
+pub struct AttemptId(usize);
 
 impl AttemptId {
+    /// The first attempt of a race.
+    pub const FIRST: Self = Self::new(0);
+
+    pub(crate) const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
     /// The place of the attempt in the order of starts, from 0.
     pub const fn index(self) -> usize {
         self.0
@@ -403,19 +393,13 @@ mod tests {
         assert_eq!(Queries::ADDRESSES.to_string(), "A, AAAA");
         assert_eq!(Queries::LIST.to_string(), "A, AAAA");
         assert_eq!(Queries::from(Query::Https).with(Query::A).to_string(), "A, HTTPS");
-        assert_eq!(
-            Queries::ADDRESSES.without(Query::A).iter().collect::<Vec<_>>(),
-            [Query::Aaaa]
-        );
+        assert_eq!(Queries::ADDRESSES.without(Query::A).iter().collect::<Vec<_>>(), [Query::Aaaa]);
     }
 
     #[test]
     fn an_answer_without_records_is_negative() {
         assert_eq!(Answer::a(Vec::<Endpoint>::new()), Answer::negative(Query::A));
-        assert_eq!(
-            Answer::https([ServiceRecord::new(0)], 443),
-            Answer::negative(Query::Https)
-        );
+        assert_eq!(Answer::https([ServiceRecord::new(0)], 443), Answer::negative(Query::Https));
     }
 
     #[test]

@@ -52,7 +52,7 @@ mod pacing;
 mod resolution;
 mod sorting;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use attempts::Attempts;
 use candidates::Candidates;
@@ -95,7 +95,7 @@ impl Race {
         let resolution = if pacing.freezes_the_list() {
             Resolution::wait_for_all(queries)
         } else {
-            Resolution::new(queries, config.order, config.resolution_delay)
+            Resolution::new(queries, &config)
         };
         Self {
             config,
@@ -120,8 +120,7 @@ impl Race {
             self.pacing.on_answer_while_starved(now);
         }
         self.resolution.on_answer(answer.query);
-        self.candidates
-            .on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
+        self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
             if self.candidates.has_hint(family) {
                 self.resolution.on_hint(query);
@@ -136,7 +135,14 @@ impl Race {
     ///
     /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
     pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
-        if !matches!(self.stage, Stage::Running) || !self.attempts.is_in_flight(id) {
+        if !self.attempts.is_in_flight(id) {
+            return;
+        }
+        if !matches!(self.stage, Stage::Running) {
+            // It failed in the instant in which the race ended: there is nothing left to drop.
+            if matches!(outcome, Outcome::Failed { .. }) {
+                self.attempts.on_failed(id);
+            }
             return;
         }
         match outcome {
@@ -198,9 +204,7 @@ impl Race {
         if self.candidates.is_empty() || !self.resolution.may_start(now) {
             return None;
         }
-        let step = self
-            .pacing
-            .poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;
+        let step = self.pacing.poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;
         Some(match step {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
@@ -232,20 +236,11 @@ impl Race {
     }
 
     fn end(&mut self, conclusion: Conclusion, reason: DropReason) {
-        self.stage = Stage::Ending {
-            next: AttemptId(0),
-            reason,
-            conclusion,
-        };
+        self.stage = Stage::Ending { next: AttemptId::FIRST, reason, conclusion };
     }
 
     fn poll_ending(&mut self) -> Option<Action> {
-        let Stage::Ending {
-            next,
-            reason,
-            conclusion,
-        } = self.stage
-        else {
+        let Stage::Ending { next, reason, conclusion } = self.stage else {
             return None;
         };
         let Some(id) = self.attempts.oldest_in_flight(next) else {
@@ -253,13 +248,15 @@ impl Race {
             return Some(Action::Finish(conclusion));
         };
         self.attempts.on_over(id);
-        self.stage = Stage::Ending {
-            next: id,
-            reason,
-            conclusion,
-        };
+        self.stage = Stage::Ending { next: id, reason, conclusion };
         Some(Action::Drop { id, reason })
     }
+}
+
+/// `delay` after `now`; for a delay that no clock will see the end of, a day that nobody will see either.
+fn later(now: Instant, delay: Duration) -> Instant {
+    const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now + delay.min(A_CENTURY)
 }
 
 /// Some instant: which one does not matter to a race.

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::config::Order;
+use super::config::{Config, Order};
+use super::endpoint::Family;
 use super::event::{Queries, Query};
+use super::later;
 
 /// Knows which queries are outstanding, and for how long to wait for them.
 ///
@@ -34,27 +36,14 @@ enum Wait {
 }
 
 impl Resolution {
-    pub(super) fn new(queries: Queries, order: Order, delay: Duration) -> Self {
-        let preferred_family = match order {
-            Order::PreferV4 => Query::A,
-            Order::PreferV6 | Order::Resolver => Query::Aaaa,
-        };
-        let preferred = [preferred_family, Query::Https, Query::List];
-        Self {
-            outstanding: queries,
-            wait: Wait::Delay {
-                preferred: preferred.into_iter().collect(),
-                delay,
-                ends: None,
-            },
-        }
+    pub(super) fn new(queries: Queries, config: &Config) -> Self {
+        let family = preferred_query(config);
+        let preferred = Queries::from(family).with(Query::Https).with(Query::List);
+        Self { outstanding: queries, wait: Wait::Delay { preferred, delay: config.resolution_delay, ends: None } }
     }
 
     pub(super) fn wait_for_all(queries: Queries) -> Self {
-        Self {
-            outstanding: queries,
-            wait: Wait::All,
-        }
+        Self { outstanding: queries, wait: Wait::All }
     }
 
     /// The queries without an answer.
@@ -69,14 +58,16 @@ impl Resolution {
     /// There is an address for this query's family, though the query itself may be outstanding.
     pub(super) fn on_hint(&mut self, query: Query) {
         if let Wait::Delay { preferred, .. } = &mut self.wait {
-            *preferred = preferred.without(query);
+            if preferred.contains(query) {
+                *preferred = preferred.without(query).without(Query::List);
+            }
         }
     }
 
     /// There is at least one address now.
     pub(super) fn on_address(&mut self, now: Instant) {
         if let Wait::Delay { delay, ends, .. } = &mut self.wait {
-            ends.get_or_insert(now + *delay);
+            ends.get_or_insert(later(now, *delay));
         }
     }
 
@@ -103,4 +94,10 @@ impl Resolution {
             Wait::All | Wait::Over => None,
         }
     }
+}
+
+/// The query for the preferred family: IPv6, unless the order says otherwise or only IPv4 may be used.
+fn preferred_query(config: &Config) -> Query {
+    let prefers_v4 = config.order == Order::PreferV4 || config.excludes(Family::V6).is_some();
+    if prefers_v4 && config.excludes(Family::V4).is_none() { Query::A } else { Query::Aaaa }
 }

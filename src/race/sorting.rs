@@ -53,18 +53,13 @@ fn alternate_families(endpoints: &mut [Endpoint], first_address_family_count: us
     if endpoints.len() <= 2 || endpoints.iter().all(|endpoint| endpoint.family() == family) {
         return;
     }
-    let (leading, other): (Vec<_>, Vec<_>) = endpoints
-        .iter()
-        .cloned()
-        .partition(|endpoint| endpoint.family() == family);
+    let (leading, other): (Vec<_>, Vec<_>) =
+        endpoints.iter().cloned().partition(|endpoint| endpoint.family() == family);
     let (mut leading, mut other) = (leading.into_iter(), other.into_iter());
     for (place, slot) in endpoints.iter_mut().enumerate() {
         let others_turn = place >= first_address_family_count && (place - first_address_family_count) % 2 == 0;
-        let next = if others_turn {
-            other.next().or_else(|| leading.next())
-        } else {
-            leading.next().or_else(|| other.next())
-        };
+        let next =
+            if others_turn { other.next().or_else(|| leading.next()) } else { leading.next().or_else(|| other.next()) };
         *slot = next.expect("the two families together fill the group");
     }
 }
@@ -114,14 +109,8 @@ mod tests {
 
     #[test]
     fn without_interleaving_the_order_policy_alone_decides() {
-        assert_eq!(
-            arrange(endpoints("A4 B4 C6"), Order::Resolver, None),
-            endpoints("A4 B4 C6")
-        );
-        assert_eq!(
-            arrange(endpoints("A4 B4 C6"), Order::PreferV6, None),
-            endpoints("C6 A4 B4")
-        );
+        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::Resolver, None), endpoints("A4 B4 C6"));
+        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::PreferV6, None), endpoints("C6 A4 B4"));
     }
 
     #[test]
@@ -148,14 +137,8 @@ mod tests {
             v6.in_service(&first),
             v6.in_service(&first),
         ];
-        let sorted = [
-            v6.in_service(&first),
-            v4.in_service(&first),
-            v6.in_service(&second),
-            v4.in_service(&second),
-            v6,
-            v4,
-        ];
+        let sorted =
+            [v6.in_service(&first), v4.in_service(&first), v6.in_service(&second), v4.in_service(&second), v6, v4];
         assert_eq!(arrange(unsorted, Order::PreferV6, Some(1)), sorted);
     }
 }

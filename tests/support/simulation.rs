@@ -29,33 +29,13 @@ pub(crate) struct Script {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    Start {
-        id: AttemptId,
-        address: SocketAddr,
-        reason: StartReason,
-    },
-    Progress {
-        address: SocketAddr,
-    },
-    Failed {
-        id: AttemptId,
-        address: SocketAddr,
-        sent: bool,
-    },
-    Drop {
-        id: AttemptId,
-        address: SocketAddr,
-        reason: DropReason,
-    },
+    Start { id: AttemptId, address: SocketAddr, reason: StartReason },
+    Progress { address: SocketAddr },
+    Failed { id: AttemptId, address: SocketAddr, sent: bool },
+    Drop { id: AttemptId, address: SocketAddr, reason: DropReason },
     Timer(Option<Duration>),
-    Finish {
-        conclusion: Conclusion,
-        waiting_for: Queries,
-    },
-    Untried {
-        reason: UntriedReason,
-        addresses: Vec<SocketAddr>,
-    },
+    Finish { conclusion: Conclusion, waiting_for: Queries },
+    Untried { reason: UntriedReason, addresses: Vec<SocketAddr> },
     Idle,
 }
 
@@ -132,11 +112,7 @@ impl<'a> Driver<'a> {
             attempts: Vec::new(),
             timer: None,
             finished: false,
-            log: Log {
-                events: Vec::new(),
-                started: Vec::new(),
-                polls: 0,
-            },
+            log: Log { events: Vec::new(), started: Vec::new(), polls: 0 },
         }
     }
 
@@ -178,11 +154,7 @@ impl<'a> Driver<'a> {
 
     fn input_due(&mut self) -> Option<Duration> {
         let answer = self.answers.peek().map(|(at, _)| *at);
-        self.attempts
-            .iter()
-            .filter_map(Running::next_outcome)
-            .chain(answer)
-            .min()
+        self.attempts.iter().filter_map(Running::next_outcome).chain(answer).min()
     }
 
     fn report_outcomes(&mut self) {
@@ -238,28 +210,15 @@ impl<'a> Driver<'a> {
 
     fn start(&mut self, id: AttemptId, address: SocketAddr, reason: StartReason) {
         assert_eq!(id.index(), self.attempts.len(), "attempts are numbered in start order");
-        let outcomes = self
-            .script
-            .attempts
-            .get(&address)
-            .map_or(&[][..], |outcomes| &outcomes[..]);
-        self.attempts.push(Running {
-            id,
-            address,
-            since: self.now,
-            outcomes,
-            dropped: false,
-        });
+        let outcomes = self.script.attempts.get(&address).map_or(&[][..], |outcomes| &outcomes[..]);
+        self.attempts.push(Running { id, address, since: self.now, outcomes, dropped: false });
         self.log.started.push(address);
         self.note(Event::Start { id, address, reason });
     }
 
     fn finish(&mut self, conclusion: Conclusion) {
         let waiting_for = self.race.waiting_for();
-        self.note(Event::Finish {
-            conclusion,
-            waiting_for,
-        });
+        self.note(Event::Finish { conclusion, waiting_for });
         self.finished = true;
         let mut untried: Vec<(UntriedReason, Vec<SocketAddr>)> = Vec::new();
         for (endpoint, reason) in self.race.untried() {

@@ -32,10 +32,9 @@ pub(super) enum Step {
 impl Pacing {
     pub(super) fn new(config: &Config) -> Self {
         match config.policy {
-            Policy::Staggered => Self::Staggered(Staggered::new(
-                config.connection_attempt_delay,
-                config.max_concurrent_attempts,
-            )),
+            Policy::Staggered => {
+                Self::Staggered(Staggered::new(config.connection_attempt_delay, config.max_concurrent_attempts))
+            }
             Policy::TwoFamilies => Self::Tracks(Tracks::two_families(config.fallback_delay)),
             Policy::Sequential => Self::Tracks(Tracks::sequential()),
         }

@@ -13,8 +13,8 @@ use super::Step;
 /// 2. A start that is due stays due while there is nothing to try.
 /// 3. The floor: 10 ms must pass between starts that use a wire. A start to a loopback address uses none, nor does one whose
 ///    attempt failed before anything was sent.
-/// 4. Progress of an attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the
-///    last start.
+/// 4. Progress of any attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the
+///    last start. A start that is due already is not put off.
 /// 5. At the cap on concurrent attempts the oldest makes room.
 #[derive(Debug)]
 pub(in crate::race) struct Staggered {
@@ -33,12 +33,7 @@ struct LastStart {
 
 impl Staggered {
     pub(super) fn new(delay: Duration, cap: Option<usize>) -> Self {
-        Self {
-            delay,
-            cap,
-            last: None,
-            last_on_wire: None,
-        }
+        Self { delay, cap, last: None, last_on_wire: None }
     }
 
     pub(super) fn poll_step(
@@ -54,16 +49,12 @@ impl Staggered {
             return None;
         }
         if self.cap.is_some_and(|cap| attempts.in_flight() >= cap) {
-            let oldest = attempts.oldest_in_flight(AttemptId(0))?;
+            let oldest = attempts.oldest_in_flight(AttemptId::FIRST)?;
             return Some(Step::Drop(oldest, DropReason::Pruned));
         }
         let endpoint = candidates.take()?;
         let reason = self.last.as_ref().map_or(StartReason::First, |last| last.next_reason);
-        self.last = Some(LastStart {
-            at: now,
-            next_due: now + self.delay,
-            next_reason: StartReason::DelayElapsed,
-        });
+        self.last = Some(LastStart { at: now, next_due: now + self.delay, next_reason: StartReason::DelayElapsed });
         if !endpoint.is_loopback() {
             self.last_on_wire = Some((attempts.next_id(), now));
         }
@@ -71,11 +62,7 @@ impl Staggered {
     }
 
     pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
-        if candidates.has_untried() {
-            self.next_start()
-        } else {
-            None
-        }
+        if candidates.has_untried() { self.next_start() } else { None }
     }
 
     pub(super) fn on_answer_while_starved(&mut self, now: Instant) {
@@ -86,7 +73,11 @@ impl Staggered {
     }
 
     pub(super) fn on_progress(&mut self, remaining: Duration, now: Instant) {
-        if let Some(last) = &mut self.last {
+        let waits_for_the_delay = |last: &&mut LastStart| match last.next_reason {
+            StartReason::DelayElapsed => now <= last.next_due,
+            _ => false,
+        };
+        if let Some(last) = self.last.as_mut().filter(waits_for_the_delay) {
             let estimate = now + remaining.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_DELAY);
             last.next_due = last.next_due.max(estimate.min(last.at + MAXIMUM_DELAY));
         }
@@ -98,7 +89,7 @@ impl Staggered {
             self.last_on_wire = None;
         }
         let is_newest = attempts.newest() == Some(id);
-        if let Some(last) = self.last.as_mut().filter(|last| is_newest && now < last.next_due) {
+        if let Some(last) = self.last.as_mut().filter(|last| is_newest && now <= last.next_due) {
             last.next_due = now;
             last.next_reason = StartReason::PreviousFailed;
         }

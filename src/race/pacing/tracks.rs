@@ -6,6 +6,7 @@ use super::super::attempts::Attempts;
 use super::super::candidates::Candidates;
 use super::super::endpoint::{Endpoint, Family};
 use super::super::event::{AttemptId, DropReason, StartReason};
+use super::super::later;
 use super::Step;
 
 /// No address gets a smaller slice of the time that remains, as long as so much does remain.
@@ -53,17 +54,11 @@ struct Current {
 
 impl Tracks {
     pub(super) fn two_families(fallback_delay: Duration) -> Self {
-        Self {
-            fallback_delay: Some(fallback_delay),
-            frozen: None,
-        }
+        Self { fallback_delay: Some(fallback_delay), frozen: None }
     }
 
     pub(super) fn sequential() -> Self {
-        Self {
-            fallback_delay: None,
-            frozen: None,
-        }
+        Self { fallback_delay: None, frozen: None }
     }
 
     pub(super) fn poll_step(
@@ -79,30 +74,23 @@ impl Tracks {
         }
         let Frozen { primary, fallback } = self.frozen.as_mut()?;
 
-        if let Some(id) = primary
-            .poll_slice(now)
-            .or_else(|| fallback.as_mut()?.track.poll_slice(now))
-        {
+        if let Some(id) = primary.poll_slice(now).or_else(|| fallback.as_mut()?.track.poll_slice(now)) {
             return Some(Step::Drop(id, DropReason::SliceElapsed));
         }
         let id = attempts.next_id();
         if let Some(endpoint) = primary.poll_start(candidates, id, deadline, now) {
-            let reason = if id == AttemptId(0) {
-                StartReason::First
-            } else {
-                StartReason::PreviousFailed
-            };
+            let reason = if id == AttemptId::FIRST { StartReason::First } else { StartReason::PreviousFailed };
             return Some(Step::Start(endpoint, reason));
         }
         let fallback = fallback.as_mut()?;
-        let delay_elapsed = fallback.opens <= now;
-        if !delay_elapsed && !primary.is_exhausted() {
+        let primary_failed = primary.is_exhausted();
+        if now < fallback.opens && !primary_failed {
             return None;
         }
-        let reason = if delay_elapsed && !fallback.track.started {
-            StartReason::DelayElapsed
-        } else {
+        let reason = if fallback.track.started || primary_failed {
             StartReason::PreviousFailed
+        } else {
+            StartReason::DelayElapsed
         };
         let endpoint = fallback.track.poll_start(candidates, id, deadline, now)?;
         Some(Step::Start(endpoint, reason))
@@ -115,21 +103,14 @@ impl Tracks {
             return slice_ends(primary);
         };
         let opens = (!track.started).then_some(*opens);
-        slice_ends(primary)
-            .into_iter()
-            .chain(slice_ends(track))
-            .chain(opens)
-            .min()
+        slice_ends(primary).into_iter().chain(slice_ends(track)).chain(opens).min()
     }
 
     pub(super) fn on_failure(&mut self, id: AttemptId) {
         let Some(Frozen { primary, fallback }) = &mut self.frozen else {
             return;
         };
-        for track in [Some(primary), fallback.as_mut().map(|f| &mut f.track)]
-            .into_iter()
-            .flatten()
-        {
+        for track in [Some(primary), fallback.as_mut().map(|f| &mut f.track)].into_iter().flatten() {
             if track.current.as_ref().is_some_and(|current| current.id == id) {
                 track.current = None;
             }
@@ -146,29 +127,18 @@ impl Tracks {
 fn freeze(candidates: &Candidates, fallback_delay: Option<Duration>, now: Instant) -> Option<Frozen> {
     let (first, of_first, of_other) = candidates.families()?;
     Some(match fallback_delay {
-        None => Frozen {
-            primary: Track::new(None, of_first + of_other),
-            fallback: None,
-        },
+        None => Frozen { primary: Track::new(None, of_first + of_other), fallback: None },
         Some(delay) => Frozen {
             primary: Track::new(Some(first), of_first),
-            fallback: (of_other > 0).then(|| Fallback {
-                track: Track::new(Some(first.other()), of_other),
-                opens: now + delay,
-            }),
+            fallback: (of_other > 0)
+                .then(|| Fallback { track: Track::new(Some(first.other()), of_other), opens: later(now, delay) }),
         },
     })
 }
 
 impl Track {
     fn new(family: Option<Family>, remaining: usize) -> Self {
-        Self {
-            family,
-            from: 0,
-            remaining,
-            current: None,
-            started: false,
-        }
+        Self { family, from: 0, remaining, current: None, started: false }
     }
 
     /// The attempt whose slice is used up, which then is no longer the current one.
@@ -261,9 +231,6 @@ mod tests {
         let just_before = deadline - Duration::from_millis(1);
         assert_eq!(slice(just_before, Some(deadline), 1), Slice::Until(deadline));
         assert_eq!(slice(deadline, Some(deadline), 1), Slice::DeadlinePassed);
-        assert_eq!(
-            slice(deadline + Duration::from_millis(1), Some(deadline), 1),
-            Slice::DeadlinePassed
-        );
+        assert_eq!(slice(deadline + Duration::from_millis(1), Some(deadline), 1), Slice::DeadlinePassed);
     }
 }

@@ -1,0 +1,248 @@
+//! What a caller learns about one attempt, and about the addresses that never had one.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::error::BoxError;
+use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
+
+/// One connection attempt of a race, from its start to its end.
+#[derive(Debug)]
+pub struct Attempt {
+    pub(crate) id: AttemptId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) reason: StartReason,
+    pub(crate) offset: Duration,
+    pub(crate) duration: Duration,
+    pub(crate) outcome: AttemptOutcome,
+}
+
+impl Attempt {
+    /// Where it went.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Why it was started when it was.
+    pub fn reason(&self) -> StartReason {
+        self.reason
+    }
+
+    /// How long after the beginning of the race it was started. The race begins with the look-up of the name.
+    pub fn offset(&self) -> Duration {
+        self.offset
+    }
+
+    /// How long it lasted.
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+
+    /// What came of it.
+    pub fn outcome(&self) -> &AttemptOutcome {
+        &self.outcome
+    }
+
+    /// The error, if it failed by itself.
+    pub fn error(&self) -> Option<&AttemptError> {
+        match &self.outcome {
+            AttemptOutcome::Failed(error) => Some(error),
+            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => None,
+        }
+    }
+
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Dropped(DropReason::SliceElapsed | DropReason::DeadlineElapsed))
+    }
+}
+
+/// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.endpoint)?;
+        match &self.outcome {
+            AttemptOutcome::Connected => write!(f, "connected after {}", Time(self.duration)),
+            AttemptOutcome::Failed(error) => error.fmt_cause(f),
+            AttemptOutcome::Dropped(reason) => write!(f, "{reason} after {}", Time(self.duration)),
+        }
+    }
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AttemptOutcome {
+    /// It won the race.
+    Connected,
+    /// It failed by itself.
+    Failed(AttemptError),
+    /// It was abandoned.
+    Dropped(DropReason),
+}
+
+/// An endpoint that no attempt was made to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untried {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) reason: UntriedReason,
+}
+
+impl Untried {
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Why it was not tried.
+    pub fn reason(&self) -> UntriedReason {
+        self.reason
+    }
+}
+
+impl fmt::Display for Untried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.endpoint, self.reason)
+    }
+}
+
+/// Why one attempt failed.
+///
+/// An attempt service may fail with any error; with this one it can also say that nothing was sent, which spares the
+/// next attempt the wait of 10 ms that RFC 8305 §5 demands between starts.
+#[derive(Debug)]
+pub struct AttemptError {
+    step: Option<&'static str>,
+    sent: bool,
+    source: BoxError,
+}
+
+impl AttemptError {
+    /// An attempt that failed while it connected. It counts as one that sent something.
+    pub fn new(source: impl Into<BoxError>) -> Self {
+        Self { step: None, sent: true, source: source.into() }
+    }
+
+    /// Says which step failed, in the form "could not open a socket".
+    #[must_use]
+    pub fn at_step(mut self, step: &'static str) -> Self {
+        self.step = Some(step);
+        self
+    }
+
+    /// Says that nothing was sent.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.sent = false;
+        self
+    }
+
+    /// Whether something may have been sent.
+    pub fn was_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Takes any error for an attempt's; one of this type that is in it, or behind it, says whether anything was sent.
+    pub(crate) fn from_any(error: BoxError) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return *own,
+            Err(other) => other,
+        };
+        let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+        while let Some(behind) = cause {
+            if let Some(own) = behind.downcast_ref::<Self>() {
+                let sent = own.sent;
+                return Self { step: None, sent, source: error };
+            }
+            cause = behind.source();
+        }
+        Self::new(error)
+    }
+
+    /// The cause in a few words, for a line that names several.
+    pub(crate) fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(step) = self.step {
+            write!(f, "{step}: ")?;
+        }
+        // The kind is shorter than the system's own words; an error that has no kind of its own keeps those.
+        let io = self.source.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none());
+        match io.map(|error| error.kind().to_string()) {
+            Some(kind) if kind != "uncategorized error" => f.write_str(&kind),
+            _ => write!(f, "{}", self.source),
+        }
+    }
+}
+
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.step.unwrap_or("could not connect"))
+    }
+}
+
+impl StdError for AttemptError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// A time with as many digits as a reader wants: `2.1 s`, `800 ms`, `0.4 ms`.
+pub(crate) struct Time(pub(crate) Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0.as_secs_f64() * 1e3;
+        if milliseconds >= 999.5 {
+            let tenths = (milliseconds / 100.0).round() / 10.0;
+            write!(f, "{tenths} s")
+        } else if milliseconds >= 9.95 {
+            write!(f, "{milliseconds:.0} ms")
+        } else {
+            let tenths = (milliseconds * 10.0).round() / 10.0;
+            write!(f, "{tenths} ms")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::QueryError;
+    use crate::race::Query;
+
+    #[test]
+    fn a_time_has_as_many_digits_as_a_reader_wants() {
+        let text = |microseconds| Time(Duration::from_micros(microseconds)).to_string();
+        assert_eq!(text(2_140_000), "2.1 s");
+        assert_eq!(text(5_000_000), "5 s");
+        assert_eq!(text(999_800), "1 s");
+        assert_eq!(text(800_200), "800 ms");
+        assert_eq!(text(9_960), "10 ms");
+        assert_eq!(text(420), "0.4 ms");
+        assert_eq!(text(0), "0 ms");
+    }
+
+    #[test]
+    fn an_error_of_any_type_counts_as_sent_unless_it_says_otherwise() {
+        assert!(AttemptError::from_any("a custom failure".into()).was_sent());
+        assert!(!AttemptError::from_any(AttemptError::new("no socket").unsent().into()).was_sent());
+        let wrapped = QueryError::new(Query::A, AttemptError::new("no socket").unsent());
+        assert!(!AttemptError::from_any(wrapped.into()).was_sent());
+    }
+
+    #[test]
+    fn the_cause_is_short_where_the_system_has_a_word_for_it() {
+        struct Cause(AttemptError);
+        impl fmt::Display for Cause {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt_cause(f)
+            }
+        }
+        let refused = AttemptError::new(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(Cause(refused).to_string(), "connection refused");
+        let custom = AttemptError::new(io::Error::other("handshake failed"));
+        assert_eq!(Cause(custom).to_string(), "handshake failed");
+        let step = AttemptError::new(io::Error::from(io::ErrorKind::AddrNotAvailable)).at_step("could not bind");
+        assert_eq!(Cause(step).to_string(), "could not bind: address not available");
+    }
+}

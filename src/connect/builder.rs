@@ -1,0 +1,189 @@
+//! Configures a connector.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::layer::HappyEyeballsLayer;
+use super::service::{HappyEyeballsConnector, Settings};
+use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
+use crate::resolve::GaiResolver;
+use crate::tcp::{TcpConnector, TcpOptions};
+
+/// Builds a [`HappyEyeballsConnector`], or a [`HappyEyeballsLayer`].
+///
+/// # Defaults
+///
+/// | setting | default |
+/// |---|---|
+/// | resolver | [`GaiResolver`] |
+/// | attempt | [`TcpConnector`] with the defaults of [`TcpOptions`] |
+/// | timeout | none |
+/// | enforce http | on |
+/// | every setting of the race | that of [`Config`] |
+#[derive(Clone)]
+pub struct Builder<R = GaiResolver, A = TcpConnector> {
+    resolver: R,
+    attempt: A,
+    race: ConfigBuilder,
+    timeout: Option<Duration>,
+    enforce_http: bool,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            resolver: GaiResolver::new(),
+            attempt: TcpConnector::default(),
+            race: Config::builder(),
+            timeout: None,
+            enforce_http: true,
+        }
+    }
+}
+
+impl<R, A> Builder<R, A> {
+    /// What resolves names: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers).
+    ///
+    /// Defaults to [`GaiResolver`].
+    #[must_use]
+    pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A> {
+        let Self { attempt, race, timeout, enforce_http, .. } = self;
+        Builder { resolver, attempt, race, timeout, enforce_http }
+    }
+
+    /// What makes the attempts: a service from [`Endpoint`](crate::race::Endpoint) to a connection.
+    ///
+    /// Defaults to [`TcpConnector`].
+    #[must_use]
+    pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
+        let Self { resolver, race, timeout, enforce_http, .. } = self;
+        Builder { resolver, attempt, race, timeout, enforce_http }
+    }
+
+    /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
+    /// the other.
+    ///
+    /// Defaults to those of [`TcpOptions`].
+    #[must_use]
+    pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector> {
+        let local_families = options.local_families();
+        let mut builder = self.attempt(TcpConnector::new(options));
+        builder.race = builder.race.local_families(local_families);
+        builder
+    }
+
+    /// The most that look-up and race may take together. `None` is no limit but the system's own, which gives up an attempt
+    /// after minutes.
+    ///
+    /// It is one budget: with [`Policy::Staggered`] no attempt gets only a share of it. The connector ends with an error that
+    /// says what it was waiting for.
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Whether URIs must have the scheme `http`. Turn it off under a TLS layer, which passes `https` URIs on.
+    ///
+    /// Defaults to `true`.
+    #[must_use]
+    pub fn enforce_http(mut self, enforce: bool) -> Self {
+        self.enforce_http = enforce;
+        self
+    }
+
+    /// See [`ConfigBuilder::policy`].
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        self.race(|race| race.policy(policy))
+    }
+
+    /// See [`ConfigBuilder::order`].
+    #[must_use]
+    pub fn order(self, order: Order) -> Self {
+        self.race(|race| race.order(order))
+    }
+
+    /// See [`ConfigBuilder::connection_attempt_delay`].
+    #[must_use]
+    pub fn connection_attempt_delay(self, delay: Duration) -> Self {
+        self.race(|race| race.connection_attempt_delay(delay))
+    }
+
+    /// See [`ConfigBuilder::resolution_delay`].
+    #[must_use]
+    pub fn resolution_delay(self, delay: Duration) -> Self {
+        self.race(|race| race.resolution_delay(delay))
+    }
+
+    /// See [`ConfigBuilder::fallback_delay`].
+    #[must_use]
+    pub fn fallback_delay(self, delay: Duration) -> Self {
+        self.race(|race| race.fallback_delay(delay))
+    }
+
+    /// See [`ConfigBuilder::first_address_family_count`].
+    #[must_use]
+    pub fn first_address_family_count(self, count: usize) -> Self {
+        self.race(|race| race.first_address_family_count(count))
+    }
+
+    /// See [`ConfigBuilder::max_concurrent_attempts`].
+    #[must_use]
+    pub fn max_concurrent_attempts(self, cap: Option<usize>) -> Self {
+        self.race(|race| race.max_concurrent_attempts(cap))
+    }
+
+    /// See [`ConfigBuilder::families`].
+    #[must_use]
+    pub fn families(self, families: Families) -> Self {
+        self.race(|race| race.families(families))
+    }
+
+    /// The connector.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ConfigBuilder::build`], and a timeout of zero.
+    pub fn build(self) -> Result<HappyEyeballsConnector<R, A>, ConfigError> {
+        let settings = self.settings()?;
+        Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, self.attempt))
+    }
+
+    /// A layer with these settings, for any attempt service; the one set here is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
+        let settings = self.settings()?;
+        Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
+    }
+
+    fn race(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        self.race = set(self.race);
+        self
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(ConfigError::new("the timeout must not be zero"));
+        }
+        Ok(Settings { race: self.race.clone().build()?, timeout: self.timeout, enforce_http: self.enforce_http })
+    }
+}
+
+impl<R: fmt::Debug, A: fmt::Debug> fmt::Debug for Builder<R, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("resolver", &self.resolver)
+            .field("attempt", &self.attempt)
+            .field("race", &self.race)
+            .field("timeout", &self.timeout)
+            .field("enforce_http", &self.enforce_http)
+            .finish()
+    }
+}

@@ -1,0 +1,79 @@
+//! What a caller learns of the race that a connection won.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attempt::{Attempt, AttemptOutcome, Untried};
+use crate::report::Report;
+
+/// How a connection came about: every attempt of its race, and every address that was never tried.
+///
+/// It is an extra of the connection, and so an extension of each response that came over it:
+///
+/// ```
+/// use hyper_happy_eyeballs::connect::ConnectInfo;
+///
+/// fn log<B>(response: &http::Response<B>) {
+///     if let Some(info) = response.extensions().get::<ConnectInfo>() {
+///         println!("{} of {} attempts to {}", info.winner(), info.attempts().len(), info.host());
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct ConnectInfo {
+    report: Arc<Report>,
+}
+
+impl ConnectInfo {
+    pub(super) fn new(report: Report) -> Self {
+        Self { report: Arc::new(report) }
+    }
+
+    /// The host of the URI, without brackets.
+    pub fn host(&self) -> &str {
+        &self.report.host
+    }
+
+    /// The port of the URI, or of its scheme. An attempt's own port is another if the resolver supplied one.
+    pub fn port(&self) -> u16 {
+        self.report.port
+    }
+
+    /// Every attempt that was made, in start order.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.report.attempts
+    }
+
+    /// The addresses that no attempt was made to, and why.
+    pub fn untried(&self) -> &[Untried] {
+        &self.report.untried
+    }
+
+    /// The attempt that won.
+    pub fn winner(&self) -> &Attempt {
+        let won = |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Connected);
+        self.attempts().iter().find(won).expect("a connection has a winner")
+    }
+
+    /// How long it took from the beginning of the look-up to the connection.
+    pub fn elapsed(&self) -> Duration {
+        self.report.elapsed
+    }
+
+    /// How long it took until there was an address; zero if the host is one.
+    pub fn resolved_after(&self) -> Duration {
+        self.report.resolved_after.unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ConnectInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectInfo")
+            .field("destination", &format_args!("{}", self.report.destination()))
+            .field("elapsed", &self.report.elapsed)
+            .field("attempts", &self.report.attempts)
+            .field("untried", &self.report.untried)
+            .finish()
+    }
+}

@@ -1,0 +1,62 @@
+//! Racing around an attempt service of one's own.
+
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::builder::Builder;
+use super::service::{HappyEyeballsConnector, Settings};
+use crate::resolve::GaiResolver;
+
+/// A [`Layer`] that makes a connector of an attempt service: it resolves, races, and calls the service once for each
+/// attempt.
+///
+/// # Example
+///
+/// ```
+/// use hyper_happy_eyeballs::connect::HappyEyeballsLayer;
+/// use hyper_happy_eyeballs::race::Endpoint;
+/// use tokio::net::TcpStream;
+/// use tower::{ServiceBuilder, service_fn};
+///
+/// let connector = ServiceBuilder::new()
+///     .layer(HappyEyeballsLayer::new())
+///     .service(service_fn(|endpoint: Endpoint| TcpStream::connect(endpoint.address())));
+/// ```
+#[derive(Clone, Debug)]
+pub struct HappyEyeballsLayer<R = GaiResolver> {
+    settings: Arc<Settings>,
+    resolver: R,
+}
+
+impl HappyEyeballsLayer {
+    /// A layer with the defaults of [`HappyEyeballsConnector`].
+    pub fn new() -> Self {
+        Self::from_parts(Settings::default(), GaiResolver::new())
+    }
+
+    /// Starts from the defaults; [`Builder::layer`] ends it.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl<R> HappyEyeballsLayer<R> {
+    pub(super) fn from_parts(settings: Settings, resolver: R) -> Self {
+        Self { settings: Arc::new(settings), resolver }
+    }
+}
+
+impl Default for HappyEyeballsLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: Clone, A> Layer<A> for HappyEyeballsLayer<R> {
+    type Service = HappyEyeballsConnector<R, A>;
+
+    fn layer(&self, inner: A) -> Self::Service {
+        HappyEyeballsConnector::from_parts(Arc::clone(&self.settings), self.resolver.clone(), inner)
+    }
+}

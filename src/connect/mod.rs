@@ -1,0 +1,28 @@
+//! The connector: resolves a name, races its addresses, and says how it went.
+//!
+//! 1. The [`Uri`](http::Uri) is read: a host that is an address needs no resolver, and a URI that cannot be connected to is an
+//!    error before anything is sent.
+//! 2. The resolver is asked. Its answers go to a [`Race`](crate::race::Race) as they come; a single address needs none.
+//! 3. Attempts start when the race says so. The first connection wins, and every other socket is closed before it is
+//!    returned.
+//! 4. The record of the race is the connection's [`ConnectInfo`], or the [`Error`](crate::Error)'s
+//!    [`attempts`](crate::Error::attempts).
+
+mod builder;
+mod future;
+mod info;
+mod layer;
+mod oneshot;
+mod racing;
+mod record;
+mod service;
+mod stream;
+mod target;
+mod timer;
+
+pub use self::builder::Builder;
+pub use self::future::Connecting;
+pub use self::info::ConnectInfo;
+pub use self::layer::HappyEyeballsLayer;
+pub use self::service::HappyEyeballsConnector;
+pub use self::stream::HappyEyeballsStream;

@@ -1,0 +1,172 @@
+//! Pumps a [`Race`]: reports to it what happened, and does what it says.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_core::Stream;
+use tower_service::Service;
+
+use super::oneshot::Oneshot;
+use super::record::{Begun, Record};
+use super::target::Port;
+use super::timer::now;
+use crate::attempt::{AttemptError, Untried};
+use crate::error::{BoxError, Kind, QueryError};
+use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Race, StartReason};
+
+/// A race, and the attempts it has in flight.
+pub(super) struct Racing<A: Service<Endpoint>> {
+    race: Race,
+    port: Port,
+    attempt: A,
+    in_flight: Vec<InFlight<A>>,
+    won: Option<A::Response>,
+    query_errors: Vec<QueryError>,
+}
+
+struct InFlight<A: Service<Endpoint>> {
+    begun: Begun,
+    future: Pin<Box<Oneshot<A, Endpoint>>>,
+}
+
+/// What one round of work came to.
+pub(super) enum Round<C> {
+    /// The race is over: the connection, or why there is none.
+    Over(Result<C, Kind>),
+    /// There is more to do at once.
+    Again,
+    /// Nothing to do until something happens, or until this instant.
+    Wait(Option<Instant>),
+}
+
+impl<A> Racing<A>
+where
+    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+{
+    pub(super) fn new(race: Race, port: Port, attempt: A) -> Self {
+        Self { race, port, attempt, in_flight: Vec::new(), won: None, query_errors: Vec::new() }
+    }
+
+    /// Looks at every attempt and at the resolver once, and carries out what follows.
+    pub(super) fn poll_round<S>(
+        &mut self,
+        mut answers: Pin<&mut Option<S>>,
+        record: &mut Record,
+        cx: &mut Context<'_>,
+    ) -> Round<A::Response>
+    where
+        S: Stream<Item = Result<Answer, QueryError>>,
+    {
+        let now = now();
+        self.poll_attempts(record, now, cx);
+        while let Some(stream) = answers.as_mut().as_pin_mut() {
+            match stream.poll_next(cx) {
+                Poll::Ready(Some(answer)) => self.on_answer(answer, record, now),
+                Poll::Ready(None) => {
+                    answers.set(None);
+                    self.on_no_more_answers(record, now);
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.carry_out_actions(record, now)
+    }
+
+    pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
+        match answer {
+            Ok(answer) => {
+                record.answered(&answer, now);
+                let port = self.port;
+                self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
+            }
+            Err(error) => {
+                record.query_failed(&error);
+                self.race.handle_answer(Answer::failed(error.query()), now);
+                self.query_errors.push(error);
+            }
+        }
+    }
+
+    /// A query that is still open when the resolver ends has failed.
+    pub(super) fn on_no_more_answers(&mut self, record: &mut Record, now: Instant) {
+        for query in self.race.waiting_for().iter() {
+            let error = QueryError::new(query, "the resolver ended without an answer");
+            self.on_answer(Err(error), record, now);
+        }
+    }
+
+    /// The addresses that no attempt was made to.
+    pub(super) fn untried(&self) -> Vec<Untried> {
+        let untried = self.race.untried();
+        untried.map(|(endpoint, reason)| Untried { endpoint: endpoint.clone(), reason }).collect()
+    }
+
+    fn poll_attempts(&mut self, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+        let mut place = 0;
+        while let Some(attempt) = self.in_flight.get_mut(place) {
+            let Poll::Ready(result) = attempt.future.as_mut().poll(cx) else {
+                place += 1;
+                continue;
+            };
+            let InFlight { begun, .. } = self.in_flight.remove(place);
+            let id = begun.id();
+            match result {
+                Ok(connection) => {
+                    record.connected(begun, now);
+                    self.won = Some(connection);
+                    self.race.handle_outcome(id, Outcome::Connected, now);
+                    // The others have lost: what they may have come to no longer matters.
+                    return;
+                }
+                Err(error) => {
+                    let error = AttemptError::from_any(error.into());
+                    let sent = error.was_sent();
+                    record.failed(begun, error, now);
+                    self.race.handle_outcome(id, Outcome::Failed { sent }, now);
+                }
+            }
+        }
+    }
+
+    fn carry_out_actions(&mut self, record: &mut Record, now: Instant) -> Round<A::Response> {
+        let mut started = false;
+        while let Some(action) = self.race.poll_action(now) {
+            match action {
+                Action::Start { id, endpoint, reason } => {
+                    self.start(id, endpoint, reason, record, now);
+                    started = true;
+                }
+                Action::Drop { id, reason } => self.drop_attempt(id, reason, record, now),
+                Action::Finish(conclusion) => return Round::Over(self.conclude(conclusion)),
+            }
+        }
+        // A new attempt must be polled, to know that it is pending and to be woken by it.
+        if started { Round::Again } else { Round::Wait(self.race.poll_timeout()) }
+    }
+
+    fn start(&mut self, id: AttemptId, endpoint: Endpoint, reason: StartReason, record: &Record, now: Instant) {
+        let begun = record.started(id, &endpoint, reason, now);
+        let future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
+        self.in_flight.push(InFlight { begun, future });
+    }
+
+    fn drop_attempt(&mut self, id: AttemptId, reason: DropReason, record: &mut Record, now: Instant) {
+        let place = self.in_flight.iter().position(|attempt| attempt.begun.id() == id);
+        let InFlight { begun, .. } = self.in_flight.remove(place.expect("the race drops what is in flight"));
+        record.dropped(begun, reason, now);
+    }
+
+    fn conclude(&mut self, conclusion: Conclusion) -> Result<A::Response, Kind> {
+        Err(match conclusion {
+            Conclusion::Connected(_) => return Ok(self.won.take().expect("the winner has been reported")),
+            Conclusion::NoAddresses => Kind::NoAddresses { failures: std::mem::take(&mut self.query_errors) },
+            Conclusion::NoUsableAddress => Kind::NoUsableAddress,
+            Conclusion::Exhausted { error } | Conclusion::TimedOut { error: Some(error) } => {
+                Kind::Connect { decided_by: error.index() }
+            }
+            Conclusion::TimedOut { error: None } => Kind::Timeout { waiting_for: Some(self.race.waiting_for()) },
+        })
+    }
+}

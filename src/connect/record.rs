@@ -1,0 +1,105 @@
+//! Writes down what happens to a race, and tells `tracing`.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::debug;
+
+use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time, Untried};
+use crate::error::QueryError;
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
+use crate::report::Report;
+
+/// The record of a race that is not over.
+#[derive(Debug)]
+pub(super) struct Record {
+    host: Arc<str>,
+    port: u16,
+    began: Instant,
+    resolved_after: Option<Duration>,
+    ended: Vec<Attempt>,
+}
+
+/// An attempt that is in flight.
+#[derive(Debug)]
+pub(super) struct Begun {
+    id: AttemptId,
+    endpoint: Endpoint,
+    reason: StartReason,
+    at: Instant,
+}
+
+impl Record {
+    pub(super) fn new(host: Arc<str>, port: u16, now: Instant) -> Self {
+        Self { host, port, began: now, resolved_after: None, ended: Vec::new() }
+    }
+
+    pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
+        debug!(host = %self.host, query = %answer.query(), addresses = answer.addresses().len(), "the resolver answered");
+        if answer.addresses().len() > 0 && self.resolved_after.is_none() {
+            self.resolved_after = Some(now - self.began);
+        }
+    }
+
+    pub(super) fn query_failed(&self, error: &QueryError) {
+        debug!(host = %self.host, query = %error.query(), error = error as &dyn std::error::Error, "a look-up failed");
+    }
+
+    pub(super) fn started(&self, id: AttemptId, endpoint: &Endpoint, reason: StartReason, now: Instant) -> Begun {
+        debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
+        Begun { id, endpoint: endpoint.clone(), reason, at: now }
+    }
+
+    pub(super) fn failed(&mut self, begun: Begun, error: AttemptError, now: Instant) {
+        let cause = &error as &dyn std::error::Error;
+        debug!(host = %self.host, attempt = begun.id.index(), endpoint = %begun.endpoint, error = cause, "an attempt failed");
+        self.ended(begun, AttemptOutcome::Failed(error), now);
+    }
+
+    pub(super) fn dropped(&mut self, begun: Begun, reason: DropReason, now: Instant) {
+        debug!(host = %self.host, attempt = begun.id.index(), endpoint = %begun.endpoint, %reason, "an attempt was dropped");
+        self.ended(begun, AttemptOutcome::Dropped(reason), now);
+    }
+
+    pub(super) fn connected(&mut self, begun: Begun, now: Instant) {
+        debug!(
+            host = %self.host,
+            attempt = begun.id.index(),
+            endpoint = %begun.endpoint,
+            elapsed = %Time(now - self.began),
+            "connected"
+        );
+        self.ended(begun, AttemptOutcome::Connected, now);
+    }
+
+    /// Closes the record.
+    pub(super) fn finish(&mut self, untried: Vec<Untried>, now: Instant) -> Report {
+        let mut attempts = mem::take(&mut self.ended);
+        attempts.sort_unstable_by_key(|attempt| attempt.id);
+        Report {
+            host: Arc::clone(&self.host),
+            port: self.port,
+            elapsed: now - self.began,
+            resolved_after: self.resolved_after,
+            attempts,
+            untried,
+        }
+    }
+
+    fn ended(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
+        let Begun { id, endpoint, reason, at } = begun;
+        let (offset, duration) = (at - self.began, now - at);
+        if self.ended.is_empty() {
+            // Most races have one attempt.
+            self.ended.reserve_exact(1);
+        }
+        self.ended.push(Attempt { id, endpoint, reason, offset, duration, outcome });
+    }
+}
+
+impl Begun {
+    pub(super) fn id(&self) -> AttemptId {
+        self.id
+    }
+}

@@ -1,0 +1,119 @@
+//! The connector.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use tower_service::Service;
+
+use super::builder::Builder;
+use super::future::Connecting;
+use super::stream::HappyEyeballsStream;
+use super::target::Target;
+use crate::error::{BoxError, Error};
+use crate::race::{Config, Endpoint};
+use crate::resolve::{GaiResolver, Resolve};
+use crate::tcp::TcpConnector;
+
+/// Connects to the host of a [`Uri`] over whichever of its addresses works first.
+///
+/// It takes the place of hyper-util's `HttpConnector`: under its `Client`, under hyper-rustls, under tonic, under any tower
+/// layer. `R` resolves names, `A` makes the attempts.
+///
+/// # Defaults
+///
+/// Those of [`Config`] and [`TcpOptions`](crate::tcp::TcpOptions); names are resolved by the system, only `http` URIs are
+/// taken, and there is no timeout.
+///
+/// # Cancel safety
+///
+/// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is spawned.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper_happy_eyeballs::HappyEyeballsConnector;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+///
+/// let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(HappyEyeballsConnector::new());
+/// ```
+#[derive(Clone)]
+pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
+    settings: Arc<Settings>,
+    resolver: R,
+    attempt: A,
+}
+
+/// What all clones of a connector share.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) race: Config,
+    pub(super) timeout: Option<Duration>,
+    pub(super) enforce_http: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { race: Config::default(), timeout: None, enforce_http: true }
+    }
+}
+
+impl HappyEyeballsConnector {
+    /// A connector with the defaults.
+    pub fn new() -> Self {
+        Self::from_parts(Arc::default(), GaiResolver::new(), TcpConnector::default())
+    }
+
+    /// Starts from the defaults.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl<R, A> HappyEyeballsConnector<R, A> {
+    pub(super) fn from_parts(settings: Arc<Settings>, resolver: R, attempt: A) -> Self {
+        Self { settings, resolver, attempt }
+    }
+}
+
+impl Default for HappyEyeballsConnector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R, A> Service<Uri> for HappyEyeballsConnector<R, A>
+where
+    R: Resolve + Clone,
+    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+{
+    type Response = HappyEyeballsStream<A::Response>;
+    type Error = Error;
+    type Future = Connecting<R, A>;
+
+    /// Always ready: each call drives clones of the resolver and of the attempt service from not-ready.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        match Target::from_uri(&uri, self.settings.enforce_http) {
+            Ok(target) => Connecting::new(&self.settings, target, self.resolver.clone(), self.attempt.clone()),
+            Err(error) => Connecting::failed(error),
+        }
+    }
+}
+
+impl<R: fmt::Debug, A: fmt::Debug> fmt::Debug for HappyEyeballsConnector<R, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HappyEyeballsConnector")
+            .field("settings", &self.settings)
+            .field("resolver", &self.resolver)
+            .field("attempt", &self.attempt)
+            .finish()
+    }
+}

@@ -1,0 +1,218 @@
+//! What a URI says of where to connect to: pure text work, nothing is looked up but the index of an interface.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
+
+use http::Uri;
+use http::uri::Scheme;
+
+use crate::error::{BoxError, Error};
+use crate::tcp::options::interface_index;
+
+/// Where to connect to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The host without brackets, as it stands in the URI.
+    pub(super) host: Arc<str>,
+    pub(super) port: Port,
+    /// The address, if the host is one.
+    pub(super) literal: Option<SocketAddr>,
+}
+
+/// The port to connect to, and whether the URI named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Port {
+    Explicit(u16),
+    OfScheme(u16),
+}
+
+impl Port {
+    pub(super) fn number(self) -> u16 {
+        match self {
+            Self::Explicit(port) | Self::OfScheme(port) => port,
+        }
+    }
+
+    /// A port in the URI wins, else one that the resolver supplied, else the scheme's.
+    pub(super) fn or_supplied(self, supplied: u16) -> u16 {
+        match self {
+            Self::OfScheme(_) if supplied != 0 => supplied,
+            Self::Explicit(port) | Self::OfScheme(port) => port,
+        }
+    }
+}
+
+impl Target {
+    pub(super) fn from_uri(uri: &Uri, enforce_http: bool) -> Result<Self, Error> {
+        let invalid = |problem: String| Error::invalid_uri(problem, None);
+        let Some(scheme) = uri.scheme() else {
+            return Err(invalid("it has no scheme".into()));
+        };
+        if enforce_http && *scheme != Scheme::HTTP {
+            return Err(invalid(format!("the scheme is {scheme}, not http")));
+        }
+        let Some(authority) = uri.authority() else {
+            return Err(invalid("it has no host".into()));
+        };
+        let host = authority.host();
+        if host.is_empty() || host == "[]" {
+            return Err(invalid("it has no host".into()));
+        }
+        let port = port(after_host(authority.as_str(), host), scheme).map_err(invalid)?;
+        let (host, ip) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(literal) => (literal, Some(Literal::parse_v6(literal)?)),
+            None => (host, host.parse().ok().map(|ip| Literal { ip, zone: 0 })),
+        };
+        Ok(Self { host: host.into(), port, literal: ip.map(|literal| literal.at(port.number())) })
+    }
+}
+
+/// What follows the host in an authority: nothing, or a colon and the port.
+fn after_host<'a>(authority: &'a str, host: &str) -> &'a str {
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
+    &host_and_port[host.len()..]
+}
+
+/// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
+fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
+    match text.strip_prefix(':') {
+        None if text.is_empty() => Ok(Port::OfScheme(default_port(scheme))),
+        None => Err(format!("{text:?} follows the host")),
+        Some("") => Ok(Port::OfScheme(default_port(scheme))),
+        Some(digits) => {
+            let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+            match digits.parse() {
+                Ok(0) => Err("port 0 cannot be connected to".into()),
+                Ok(port) if all_digits => Ok(Port::Explicit(port)),
+                _ if all_digits => Err(format!("port {digits} is above 65535")),
+                _ => Err(format!("{digits:?} is not a port")),
+            }
+        }
+    }
+}
+
+fn default_port(scheme: &Scheme) -> u16 {
+    match scheme.as_str() {
+        "https" | "wss" => 443,
+        _ => 80,
+    }
+}
+
+struct Literal {
+    ip: IpAddr,
+    zone: u32,
+}
+
+impl Literal {
+    /// `::1`, or `fe80::1%25eth0` with a zone (RFC 6874); a plain `%`, which RFC 4007 writes, is accepted too.
+    fn parse_v6(text: &str) -> Result<Self, Error> {
+        let (address, zone) = match text.split_once('%') {
+            Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
+            None => (text, None),
+        };
+        let not_an_address = |error| Error::invalid_uri(format!("[{text}] is not an IPv6 address"), Some(error));
+        let ip: Ipv6Addr = address.parse().map_err(|error| not_an_address(BoxError::from(error)))?;
+        let zone = match zone {
+            None => 0,
+            Some("") => return Err(Error::invalid_uri(format!("the zone of [{text}] is empty"), None)),
+            Some(zone) => match zone.parse() {
+                Ok(index) => index,
+                Err(_) => interface_index(zone).map_err(|error| {
+                    Error::invalid_uri(format!("no interface has the name {zone:?}"), Some(error.into()))
+                })?,
+            },
+        };
+        Ok(Self { ip: ip.into(), zone })
+    }
+
+    fn at(&self, port: u16) -> SocketAddr {
+        match self.ip {
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.zone).into(),
+            IpAddr::V4(ip) => SocketAddr::new(ip.into(), port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(uri: &str) -> Target {
+        Target::from_uri(&uri.parse().unwrap(), false).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_invalid(uri: &str, enforce_http: bool, expected: &str) {
+        let error = Target::from_uri(&uri.parse().unwrap(), enforce_http).unwrap_err();
+        assert_eq!(error.to_string(), format!("invalid URI: {expected}"));
+        assert!(error.is_invalid_uri());
+    }
+
+    #[test]
+    fn a_port_in_the_uri_wins_then_the_resolvers_then_the_schemes() {
+        assert_eq!(target("http://example.com:9000/").port, Port::Explicit(9000));
+        assert_eq!(target("http://example.com/").port, Port::OfScheme(80));
+        assert_eq!(target("http://example.com:/").port, Port::OfScheme(80));
+        assert_eq!(target("https://user:pw@example.com/x?y").port, Port::OfScheme(443));
+        assert_eq!(target("https://user:pw@example.com:1/").port, Port::Explicit(1));
+        assert_eq!(Port::Explicit(9000).or_supplied(8443), 9000);
+        assert_eq!(Port::OfScheme(80).or_supplied(8443), 8443);
+        assert_eq!(Port::OfScheme(80).or_supplied(0), 80);
+    }
+
+    #[test]
+    fn literals_need_no_resolver() {
+        assert_eq!(target("http://192.0.2.1:81/").literal, Some("192.0.2.1:81".parse().unwrap()));
+        assert_eq!(target("http://[2001:db8::1]/").literal, Some("[2001:db8::1]:80".parse().unwrap()));
+        assert_eq!(&*target("http://[2001:db8::1]/").host, "2001:db8::1");
+        assert_eq!(target("http://example.com/").literal, None);
+        assert_eq!(target("http://1.2.3/").literal, None);
+    }
+
+    #[test]
+    fn a_zone_is_kept() {
+        let scope = |uri| match target(uri).literal {
+            Some(SocketAddr::V6(address)) => address.scope_id(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(scope("http://[fe80::1%257]/"), 7);
+        assert_eq!(scope("http://[fe80::1%7]/"), 7);
+        assert_eq!(scope("http://[fe80::1]/"), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_zone_can_be_the_name_of_an_interface() {
+        let interfaces = nix::net::if_::if_nameindex().unwrap();
+        let first = interfaces.iter().next().expect("a machine has a loopback interface");
+        let uri = format!("http://[fe80::1%25{}]/", first.name().to_str().unwrap());
+        let expected = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, first.index());
+        assert_eq!(target(&uri).literal, Some(expected.into()));
+    }
+
+    #[test]
+    fn bad_uris_say_what_is_wrong() {
+        assert_invalid("https://example.com/", true, "the scheme is https, not http");
+        assert_invalid("ftp://example.com/", true, "the scheme is ftp, not http");
+        assert_invalid("example.com:80", false, "it has no scheme");
+        assert_invalid("/path", true, "it has no scheme");
+        assert_invalid("http://:80/", false, "it has no host");
+        assert_invalid("http://[]/", false, "it has no host");
+        assert_invalid("http://example.com:0/", false, "port 0 cannot be connected to");
+        assert_invalid("http://example.com:65536/", false, "port 65536 is above 65535");
+        assert_invalid("http://[::1]:99999999999/", false, "port 99999999999 is above 65535");
+        assert_invalid("http://example.com:abc/", false, "\"abc\" is not a port");
+        assert_invalid("http://example.com:+80/", false, "\"+80\" is not a port");
+        assert_invalid("http://[::1]x/", false, "\"x\" follows the host");
+        assert_invalid("http://[v1.a]/", false, "[v1.a] is not an IPv6 address");
+        assert_invalid("http://[fe80::1%25]/", false, "the zone of [fe80::1%25] is empty");
+        assert_invalid("http://[fe80::1%25no-such-if]/", false, "no interface has the name \"no-such-if\"");
+    }
+
+    #[test]
+    fn an_error_has_neither_userinfo_nor_path() {
+        let uri = "http://user:secret@example.com:0/private".parse().unwrap();
+        let text = format!("{:?}", Target::from_uri(&uri, true).unwrap_err());
+        assert!(!text.contains("secret") && !text.contains("private"), "{text}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The one timer of a connect.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep_until};
+
+/// The time as the runtime has it, which a test may have stopped.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+pin_project! {
+    /// Wakes at an instant that may be moved. A timer that was never armed costs nothing.
+    pub(super) struct Timer {
+        armed: Option<Instant>,
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+impl Timer {
+    pub(super) fn new() -> Self {
+        Self { armed: None, sleep: None }
+    }
+
+    /// Ready once `at` has come; never for `None`. The caller reads the clock again before it acts.
+    pub(super) fn poll(self: Pin<&mut Self>, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(at) = at else {
+            this.sleep.set(None);
+            *this.armed = None;
+            return Poll::Pending;
+        };
+        if *this.armed != Some(at) {
+            match this.sleep.as_mut().as_pin_mut() {
+                Some(sleep) => sleep.reset(at.into()),
+                None => this.sleep.set(Some(sleep_until(at.into()))),
+            }
+            *this.armed = Some(at);
+        }
+        let sleep = this.sleep.as_pin_mut().expect("armed above");
+        ready!(sleep.poll(cx));
+        *this.armed = None;
+        Poll::Ready(())
+    }
+}

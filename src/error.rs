@@ -1,0 +1,387 @@
+//! What can go wrong, said so that it answers the question.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::attempt::{Attempt, Time, Untried};
+use crate::race::{Queries, Query, UntriedReason};
+use crate::report::Report;
+
+/// Any error, as services pass it on.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// How many attempts [`Error`]'s `Display` names; [`Error::attempts`] has them all.
+const NAMED_ATTEMPTS: usize = 8;
+
+/// Why there is no connection.
+///
+/// `Display` is one line that names the addresses:
+///
+/// ```text
+/// could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused
+/// ```
+///
+/// It never has more of the URI than host and port. [`source`](StdError::source) is the error that decided: that of the
+/// attempt, or of the look-up.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+enum Inner {
+    /// The URI says nowhere to connect to.
+    InvalidUri { problem: String, source: Option<BoxError> },
+    /// There was a race, or at least a look-up for one.
+    Lost { kind: Kind, report: Report },
+}
+
+pub(crate) enum Kind {
+    /// There is no address. Without a failure the name has none; otherwise it is unknown.
+    NoAddresses { failures: Vec<QueryError> },
+    /// The resolver itself failed.
+    Resolver(BoxError),
+    /// There are addresses, but none that may be used.
+    NoUsableAddress,
+    /// Attempts failed, and the error of the one with this index is the error.
+    Connect { decided_by: usize },
+    /// Time was up. `None` is a resolver that has not even said what it asks for.
+    Timeout { waiting_for: Option<Queries> },
+}
+
+impl Error {
+    pub(crate) fn lost(kind: Kind, report: Report) -> Self {
+        Self { inner: Box::new(Inner::Lost { kind, report }) }
+    }
+
+    pub(crate) fn invalid_uri(problem: impl Into<String>, source: Option<BoxError>) -> Self {
+        Self { inner: Box::new(Inner::InvalidUri { problem: problem.into(), source }) }
+    }
+
+    /// The URI says nowhere to connect to: no host, a scheme or a port that cannot be, an unknown zone.
+    pub fn is_invalid_uri(&self) -> bool {
+        matches!(*self.inner, Inner::InvalidUri { .. })
+    }
+
+    /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
+    pub fn is_dns(&self) -> bool {
+        match self.kind() {
+            Some(Kind::NoAddresses { .. } | Kind::Resolver(_)) => true,
+            Some(Kind::Timeout { .. }) => self.attempts().is_empty(),
+            Some(Kind::NoUsableAddress | Kind::Connect { .. }) | None => false,
+        }
+    }
+
+    /// There were addresses, and no connection to any of them: the attempts failed or took too long, or no address may be
+    /// used.
+    pub fn is_connect(&self) -> bool {
+        match self.kind() {
+            Some(Kind::Connect { .. } | Kind::NoUsableAddress) => true,
+            Some(Kind::Timeout { .. }) => !self.attempts().is_empty(),
+            Some(Kind::NoAddresses { .. } | Kind::Resolver(_)) | None => false,
+        }
+    }
+
+    /// The connector's `timeout` decided: time was up, or the attempt whose error counts had used up its share of it.
+    ///
+    /// A connect that the kernel gave up by itself is a failed attempt, and not meant here.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
+    }
+
+    /// Every attempt that was made, in start order.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.report().map_or(&[], |report| &report.attempts)
+    }
+
+    /// The addresses that no attempt was made to, and why.
+    pub fn untried(&self) -> &[Untried] {
+        self.report().map_or(&[], |report| &report.untried)
+    }
+
+    /// The queries that had no answer when time was up. Empty for every other error.
+    pub fn waiting_for(&self) -> Queries {
+        match self.kind() {
+            Some(Kind::Timeout { waiting_for }) => waiting_for.unwrap_or_default(),
+            _ => Queries::NONE,
+        }
+    }
+
+    /// The look-ups that failed, if there was no address.
+    pub fn query_errors(&self) -> &[QueryError] {
+        match self.kind() {
+            Some(Kind::NoAddresses { failures }) => failures,
+            _ => &[],
+        }
+    }
+
+    /// How long it took to fail. Zero for an invalid URI.
+    pub fn elapsed(&self) -> Duration {
+        self.report().map_or(Duration::ZERO, |report| report.elapsed)
+    }
+
+    fn kind(&self) -> Option<&Kind> {
+        match &*self.inner {
+            Inner::InvalidUri { .. } => None,
+            Inner::Lost { kind, .. } => Some(kind),
+        }
+    }
+
+    fn report(&self) -> Option<&Report> {
+        match &*self.inner {
+            Inner::InvalidUri { .. } => None,
+            Inner::Lost { report, .. } => Some(report),
+        }
+    }
+
+    fn decided_by(&self) -> Option<&Attempt> {
+        match self.kind() {
+            Some(Kind::Connect { decided_by }) => self.attempts().get(*decided_by),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.inner {
+            Inner::InvalidUri { problem, .. } => write!(f, "invalid URI: {problem}"),
+            Inner::Lost { kind, report } => kind.fmt(report, f),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        f.write_str(")")
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        if let Inner::InvalidUri { source, .. } = &*self.inner {
+            return source.as_deref().map(|error| error as _);
+        }
+        match self.kind()? {
+            Kind::NoAddresses { failures } => failures.first().map(|failure| failure as _),
+            Kind::Resolver(error) => Some(&**error),
+            Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
+            Kind::NoUsableAddress | Kind::Timeout { .. } => None,
+        }
+    }
+}
+
+impl Kind {
+    fn fmt(&self, report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
+            Self::NoAddresses { failures } => {
+                write!(f, "could not resolve {}: ", report.host)?;
+                let failed: Queries = failures.iter().map(|failure| failure.query).collect();
+                if failed.is_empty() {
+                    f.write_str("the name has no addresses")
+                } else {
+                    write!(f, "the look-up failed ({failed})")
+                }
+            }
+            Self::NoUsableAddress => {
+                let local = |untried: &Untried| untried.reason == UntriedReason::NoLocalAddress;
+                let why = if report.untried.iter().any(local) {
+                    "no candidate matches the local address"
+                } else {
+                    "no candidate is of an address family that may be used"
+                };
+                write!(f, "could not connect to {}: {why}", report.destination())?;
+                fmt_untried(&report.untried, f)
+            }
+            Self::Connect { .. } => {
+                write!(f, "could not connect to {}", report.destination())?;
+                fmt_attempts(&report.attempts, f)?;
+                fmt_untried(&report.untried, f)
+            }
+            Self::Timeout { waiting_for } => {
+                let (destination, elapsed) = (report.destination(), Time(report.elapsed));
+                write!(f, "could not connect to {destination}: timed out after {elapsed}")?;
+                match waiting_for {
+                    None => f.write_str(", still waiting for DNS")?,
+                    Some(queries) if queries.is_empty() => {}
+                    Some(queries) => write!(f, ", still waiting for DNS ({queries})")?,
+                }
+                fmt_attempts(&report.attempts, f)?;
+                fmt_untried(&report.untried, f)
+            }
+        }
+    }
+}
+
+fn fmt_attempts(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (i, attempt) in attempts.iter().take(NAMED_ATTEMPTS).enumerate() {
+        write!(f, "{}{attempt}", if i == 0 { ": " } else { ", " })?;
+    }
+    match attempts.len().saturating_sub(NAMED_ATTEMPTS) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
+fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match untried.len() {
+        0 => Ok(()),
+        1 => f.write_str(" (1 address not tried)"),
+        n => write!(f, " ({n} addresses not tried)"),
+    }
+}
+
+/// One query that failed: nothing is known about its records.
+#[derive(Debug)]
+pub struct QueryError {
+    query: Query,
+    source: BoxError,
+}
+
+impl QueryError {
+    /// The failure of `query`.
+    pub fn new(query: Query, source: impl Into<BoxError>) -> Self {
+        Self { query, source: source.into() }
+    }
+
+    /// The query that failed.
+    pub fn query(&self) -> Query {
+        self.query
+    }
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the look-up of {} failed", self.query)
+    }
+}
+
+impl StdError for QueryError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::attempt::{AttemptError, AttemptOutcome};
+    use crate::race::{AttemptId, DropReason, Endpoint, StartReason};
+
+    fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) -> Attempt {
+        Attempt {
+            id: AttemptId::new(index),
+            endpoint: Endpoint::new(address.parse().unwrap()),
+            reason: StartReason::First,
+            offset: Duration::ZERO,
+            duration: Duration::from_millis(duration),
+            outcome,
+        }
+    }
+
+    fn refused() -> AttemptOutcome {
+        AttemptOutcome::Failed(AttemptError::new(io::Error::from(io::ErrorKind::ConnectionRefused)))
+    }
+
+    fn error(kind: Kind, attempts: Vec<Attempt>, untried: Vec<Untried>) -> Error {
+        let report = Report {
+            host: "example.com".into(),
+            port: 443,
+            elapsed: Duration::from_millis(5000),
+            resolved_after: None,
+            attempts,
+            untried,
+        };
+        Error::lost(kind, report)
+    }
+
+    fn untried(address: &str, reason: UntriedReason) -> Untried {
+        Untried { endpoint: Endpoint::new(address.parse().unwrap()), reason }
+    }
+
+    #[test]
+    fn a_lost_race_names_every_address_and_its_cause() {
+        let timed_out = AttemptOutcome::Dropped(DropReason::SliceElapsed);
+        let attempts =
+            vec![attempt(0, "[2001:db8::1]:443", 2100, timed_out), attempt(1, "192.0.2.1:443", 3, refused())];
+        let error = error(Kind::Connect { decided_by: 1 }, attempts, Vec::new());
+        assert_eq!(
+            error.to_string(),
+            "could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused"
+        );
+        assert!(error.is_connect() && !error.is_dns() && !error.is_timeout());
+        let cause = error.source().unwrap();
+        assert_eq!(cause.to_string(), "could not connect");
+        let io = cause.source().unwrap().downcast_ref::<io::Error>().unwrap();
+        assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_line_has_an_end_even_for_a_thousand_addresses() {
+        let attempts = (0..1000).map(|i| attempt(i, "192.0.2.1:443", 3, refused())).collect();
+        let text = error(Kind::Connect { decided_by: 0 }, attempts, Vec::new()).to_string();
+        assert_eq!(text.matches("192.0.2.1:443").count(), NAMED_ATTEMPTS);
+        assert!(text.ends_with("and 992 more"), "{text}");
+    }
+
+    #[test]
+    fn a_time_out_says_what_was_still_missing() {
+        let timeout = |waiting_for| Kind::Timeout { waiting_for };
+        let waiting = error(timeout(Some(Queries::ADDRESSES)), Vec::new(), Vec::new());
+        assert_eq!(
+            waiting.to_string(),
+            "could not connect to example.com:443: timed out after 5 s, still waiting for DNS (A, AAAA)"
+        );
+        assert!(waiting.is_dns() && waiting.is_timeout() && !waiting.is_connect());
+        assert_eq!(waiting.waiting_for(), Queries::ADDRESSES);
+
+        let hung = attempt(0, "192.0.2.1:443", 5000, AttemptOutcome::Dropped(DropReason::DeadlineElapsed));
+        let rest = vec![untried("192.0.2.2:443", UntriedReason::NotReached)];
+        let hung = error(timeout(Some(Queries::NONE)), vec![hung], rest);
+        assert_eq!(
+            hung.to_string(),
+            "could not connect to example.com:443: timed out after 5 s: 192.0.2.1:443 timed out after 5 s (1 address not tried)"
+        );
+        assert!(hung.is_connect() && hung.is_timeout() && !hung.is_dns());
+    }
+
+    #[test]
+    fn no_address_and_unknown_addresses_are_different() {
+        let none = error(Kind::NoAddresses { failures: Vec::new() }, Vec::new(), Vec::new());
+        assert_eq!(none.to_string(), "could not resolve example.com: the name has no addresses");
+        assert!(none.source().is_none());
+        let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
+        let unknown = error(Kind::NoAddresses { failures }, Vec::new(), Vec::new());
+        assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA)");
+        assert_eq!(unknown.source().unwrap().source().unwrap().to_string(), "SERVFAIL");
+        assert_eq!(unknown.query_errors().len(), 1);
+        assert!(unknown.is_dns());
+    }
+
+    #[test]
+    fn a_local_address_that_nothing_matches_is_named_as_the_reason() {
+        let rest = vec![untried("[2001:db8::1]:443", UntriedReason::NoLocalAddress)];
+        let error = error(Kind::NoUsableAddress, Vec::new(), rest);
+        assert_eq!(
+            error.to_string(),
+            "could not connect to example.com:443: no candidate matches the local address (1 address not tried)"
+        );
+        assert!(error.is_connect());
+    }
+
+    #[test]
+    fn debug_has_the_whole_chain_of_causes() {
+        let error = error(Kind::Connect { decided_by: 0 }, vec![attempt(0, "192.0.2.1:443", 3, refused())], Vec::new());
+        let text = format!("{error:?}");
+        assert!(text.starts_with("Error(could not connect to example.com:443"), "{text}");
+        assert!(text.ends_with(": could not connect: connection refused)"), "{text}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Resolvers made for hyper-util's connector.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use hyper_util::client::legacy::connect::dns;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{Answer, Answers, Name, Queries, Query, QueryError};
+use crate::error::BoxError;
+
+/// Makes a resolver of hyper-util (`Service<dns::Name>` yielding socket addresses) one of ours, unchanged.
+///
+/// All its addresses are one answer, in its order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compat<R> {
+    inner: R,
+}
+
+impl<R> Compat<R> {
+    /// Wraps `inner`.
+    pub fn new(inner: R) -> Self {
+        Self { inner }
+    }
+
+    /// Starts the look-up. The wrapped resolver must be ready.
+    pub(super) fn look_up(&mut self, name: &Name) -> Answers<CompatAnswers<R::Future>>
+    where
+        R: Service<dns::Name>,
+        R::Response: Iterator<Item = SocketAddr>,
+        R::Error: Into<BoxError>,
+    {
+        let name = dns::Name::from_str(name.as_str()).expect("hyper-util takes any text for a name");
+        let lookup = Some(self.inner.call(name));
+        Answers::new(Queries::LIST, CompatAnswers { lookup })
+    }
+}
+
+impl<R> Service<Name> for Compat<R>
+where
+    R: Service<dns::Name>,
+    R::Response: Iterator<Item = SocketAddr>,
+    R::Error: Into<BoxError>,
+{
+    type Response = Answers<CompatAnswers<R::Future>>;
+    type Error = R::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        std::future::ready(Ok(self.look_up(&name)))
+    }
+}
+
+pin_project! {
+    /// The one answer of a [`Compat`] resolver.
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct CompatAnswers<F> {
+        #[pin]
+        lookup: Option<F>,
+    }
+}
+
+impl<F, I, E> Stream for CompatAnswers<F>
+where
+    F: Future<Output = Result<I, E>>,
+    I: Iterator<Item = SocketAddr>,
+    E: Into<BoxError>,
+{
+    type Item = Result<Answer, QueryError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut lookup = self.project().lookup;
+        let Some(running) = lookup.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let found = ready!(running.poll(cx));
+        lookup.set(None);
+        Poll::Ready(Some(match found {
+            Ok(addresses) => Ok(Answer::list(addresses)),
+            Err(error) => Err(QueryError::new(Query::List, error)),
+        }))
+    }
+}

@@ -1,0 +1,178 @@
+//! A table of names.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{Answer, Answers, Immediate, Name, Queries, QueryError, Resolve};
+
+/// Answers from a table of names: for tests, for overrides in front of another resolver (as curl's `--resolve`), for split
+/// DNS.
+///
+/// Names are compared without regard to case and to a final dot. The addresses of a name are tried in the order given (see
+/// [`Order`](crate::race::Order)). Their ports count: a port of 0 leaves it to the URI, any other is used unless the URI
+/// names one. A name that is not in the table is passed on to the fallback; without one it has no addresses.
+///
+/// # Example
+///
+/// ```
+/// use hyper_happy_eyeballs::resolve::{FixedResolver, GaiResolver};
+///
+/// let resolver = FixedResolver::new()
+///     .with("api.example.com", ["[2001:db8::1]:0".parse()?, "192.0.2.1:0".parse()?])
+///     .with_fallback(GaiResolver::new());
+/// # Ok::<_, std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct FixedResolver<F = NoFallback> {
+    table: Arc<BTreeMap<String, Vec<SocketAddr>>>,
+    fallback: F,
+}
+
+impl FixedResolver {
+    /// An empty table, and no fallback.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<F> FixedResolver<F> {
+    /// Sets the addresses of `name`. An empty list makes it a name without addresses.
+    #[must_use]
+    pub fn with(mut self, name: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Arc::make_mut(&mut self.table).insert(normal(name), addresses.into_iter().collect());
+        self
+    }
+
+    /// Asks `fallback` for the names that are not in the table.
+    #[must_use]
+    pub fn with_fallback<R: Resolve>(self, fallback: R) -> FixedResolver<R> {
+        FixedResolver { table: self.table, fallback }
+    }
+
+    fn find(&self, name: &str) -> Option<&[SocketAddr]> {
+        // Most names are written the way they stand in the table.
+        let found = self.table.get(name).or_else(|| self.table.get(&normal(name)));
+        found.map(Vec::as_slice)
+    }
+}
+
+/// The form in which names are compared.
+fn normal(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+impl<F: Resolve> Service<Name> for FixedResolver<F> {
+    type Response = Answers<FixedAnswers<F::Stream>>;
+    type Error = F::Error;
+    type Future = FixedFuture<F::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.fallback.poll_ready(cx)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        match self.find(name.as_str()) {
+            Some(addresses) => FixedFuture { fixed: Some(Answer::list(addresses.iter().copied())), fallback: None },
+            None => FixedFuture { fixed: None, fallback: Some(self.fallback.call(name)) },
+        }
+    }
+}
+
+pin_project! {
+    /// The look-up of a [`FixedResolver`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct FixedFuture<F> {
+        fixed: Option<Answer>,
+        #[pin]
+        fallback: Option<F>,
+    }
+}
+
+impl<F, S, E> Future for FixedFuture<F>
+where
+    F: Future<Output = Result<Answers<S>, E>>,
+    S: Stream<Item = Result<Answer, QueryError>>,
+{
+    type Output = Result<Answers<FixedAnswers<S>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(fallback) = this.fallback.as_pin_mut() else {
+            let fixed = this.fixed.take();
+            return Poll::Ready(Ok(Answers::new(Queries::LIST, FixedAnswers { fixed, fallback: None })));
+        };
+        let (queries, stream) = ready!(fallback.poll(cx))?.into_parts();
+        let fallback = Some(stream);
+        Poll::Ready(Ok(Answers::new(queries, FixedAnswers { fixed: None, fallback })))
+    }
+}
+
+pin_project! {
+    /// The answers of a [`FixedResolver`]: its own, or those of its fallback.
+    #[derive(Debug)]
+    #[must_use = "streams do nothing unless polled"]
+    pub struct FixedAnswers<S> {
+        fixed: Option<Answer>,
+        #[pin]
+        fallback: Option<S>,
+    }
+}
+
+impl<S> Stream for FixedAnswers<S>
+where
+    S: Stream<Item = Result<Answer, QueryError>>,
+{
+    type Item = Result<Answer, QueryError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        match this.fallback.as_pin_mut() {
+            Some(fallback) => fallback.poll_next(cx),
+            None => Poll::Ready(this.fixed.take().map(Ok)),
+        }
+    }
+}
+
+/// Knows no name: the end of a [`FixedResolver`] that has no fallback.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NoFallback;
+
+impl Service<Name> for NoFallback {
+    type Response = Answers<Immediate>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        std::future::ready(Ok(Answers::list([])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_whatever_their_case_and_final_dot() {
+        let address = "192.0.2.1:0".parse().unwrap();
+        let resolver = FixedResolver::new().with("Example.COM.", [address]);
+        for name in ["example.com", "EXAMPLE.com", "example.com."] {
+            assert_eq!(resolver.find(name), Some(&[address][..]), "{name}");
+        }
+        assert_eq!(resolver.find("www.example.com"), None);
+    }
+}

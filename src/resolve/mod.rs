@@ -1,0 +1,152 @@
+//! A name in, a stream of answers out: the first of the two seams.
+//!
+//! A resolver is a [`tower_service::Service`] that takes a [`Name`] and gives [`Answers`]. Answers come one by one, so that
+//! an AAAA answer can start a race while the A answer is still pending.
+//!
+//! 1. [`Answers`] says first which queries were asked, so that the race knows what it may wait for.
+//! 2. Each item of the stream answers one query: with addresses, with none ([`Answer::negative`]), or with the error that
+//!    kept it from being answered ([`QueryError`]). An empty answer, a failure and silence are three different things.
+//! 3. A query that is not answered when the stream ends counts as failed.
+//! 4. If the service itself fails, there is no race.
+//!
+//! A port that is not zero in an answer is used, unless the URI names one.
+//!
+//! | resolver | answers from |
+//! |---|---|
+//! | [`GaiResolver`] | the system (getaddrinfo); the default |
+//! | [`FixedResolver`] | a table of names, in front of another resolver if there is one |
+//! | [`Compat`] | any resolver made for hyper-util's connector |
+//!
+//! # Example
+//!
+//! A closure can be a resolver:
+//!
+//! ```
+//! use hyper_happy_eyeballs::connect::HappyEyeballsConnector;
+//! use hyper_happy_eyeballs::resolve::{Answers, Name};
+//!
+//! let resolver = tower::service_fn(|name: Name| async move {
+//!     let addresses = tokio::net::lookup_host((name.as_str(), 0)).await?;
+//!     Ok::<_, std::io::Error>(Answers::list(addresses))
+//! });
+//! let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
+//! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
+//! ```
+
+mod compat;
+mod fixed;
+mod gai;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tower_service::Service;
+
+pub use self::compat::{Compat, CompatAnswers};
+pub use self::fixed::{FixedAnswers, FixedFuture, FixedResolver, NoFallback};
+pub use self::gai::{GaiAnswers, GaiResolver};
+use crate::error::BoxError;
+pub use crate::error::QueryError;
+pub use crate::race::{Answer, Queries, Query};
+
+/// The name to resolve, as it stood in the URI.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    pub(crate) fn new(host: Arc<str>) -> Self {
+        Self(host)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Name {
+    fn from(host: &str) -> Self {
+        Self(host.into())
+    }
+}
+
+impl FromStr for Name {
+    type Err = std::convert::Infallible;
+
+    fn from_str(host: &str) -> Result<Self, Self::Err> {
+        Ok(host.into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// What a resolver gives: the queries that it asked, and the stream of their answers.
+#[derive(Debug)]
+pub struct Answers<S = Immediate> {
+    queries: Queries,
+    stream: S,
+}
+
+impl<S> Answers<S>
+where
+    S: Stream<Item = Result<Answer, QueryError>>,
+{
+    /// The answers to `queries`, as they come.
+    pub fn new(queries: Queries, stream: S) -> Self {
+        Self { queries, stream }
+    }
+
+    pub(crate) fn into_parts(self) -> (Queries, S) {
+        (self.queries, self.stream)
+    }
+}
+
+impl Answers {
+    /// Both families in one answer that is there at once. The order is the order of preference.
+    pub fn list(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self::new(Queries::LIST, Immediate(Some(Answer::list(addresses))))
+    }
+}
+
+/// A stream of one answer that is there at once.
+#[derive(Debug)]
+pub struct Immediate(Option<Answer>);
+
+impl Stream for Immediate {
+    type Item = Result<Answer, QueryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().map(Ok))
+    }
+}
+
+/// What every service that can resolve implements: an alias, not to be implemented by hand.
+///
+/// A [`Service`] that takes a [`Name`] and responds with [`Answers`] has it.
+pub trait Resolve: Service<Name, Response = Answers<<Self as Resolve>::Stream>, Error: Into<BoxError>> {
+    /// The stream of answers.
+    type Stream: Stream<Item = Result<Answer, QueryError>>;
+}
+
+impl<R, S> Resolve for R
+where
+    R: Service<Name, Response = Answers<S>, Error: Into<BoxError>>,
+    S: Stream<Item = Result<Answer, QueryError>>,
+{
+    type Stream = S;
+}

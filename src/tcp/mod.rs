@@ -1,0 +1,205 @@
+//! One endpoint in, one TCP connection out: the second of the two seams.
+//!
+//! An attempt service is a [`tower_service::Service`] that takes an [`Endpoint`] and gives a connection. [`TcpConnector`] is
+//! the default. Whatever goes wrong in an attempt (no socket, no local address, an option that cannot be set) is the failure
+//! of that attempt, and never of the race.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use hyper_happy_eyeballs::connect::HappyEyeballsConnector;
+//! use hyper_happy_eyeballs::tcp::TcpOptions;
+//!
+//! let options = TcpOptions::new().keepalive_time(Duration::from_secs(60)).user_timeout(Duration::from_secs(20));
+//! let connector = HappyEyeballsConnector::builder().tcp(options).build()?;
+//! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
+//! ```
+
+pub(crate) mod options;
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+pub use self::options::TcpOptions;
+use crate::attempt::AttemptError;
+use crate::race::Endpoint;
+
+/// Connects to one endpoint over TCP.
+#[derive(Clone, Debug, Default)]
+pub struct TcpConnector {
+    options: Arc<TcpOptions>,
+}
+
+impl TcpConnector {
+    /// Connects with these options.
+    pub fn new(options: TcpOptions) -> Self {
+        Self { options: Arc::new(options) }
+    }
+}
+
+impl Service<Endpoint> for TcpConnector {
+    type Response = TcpConnection;
+    type Error = AttemptError;
+    type Future = TcpConnecting;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
+        TcpConnecting { begun: Some(begin(&self.options, &endpoint)) }
+    }
+}
+
+/// A socket on which the handshake has begun.
+fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
+    let socket = options.open(endpoint.address())?;
+    if let Err(error) = socket.connect(&endpoint.address().into()) {
+        if !options::is_in_progress(&error) {
+            // The call itself failed (no route, no free port): nothing went out.
+            return Err(AttemptError::new(error).unsent());
+        }
+    }
+    TcpStream::from_std(socket.into()).map_err(|error| AttemptError::new(error).at_step("could not watch the socket"))
+}
+
+/// One connection attempt of a [`TcpConnector`].
+///
+/// # Cancel safety
+///
+/// Dropping it closes the socket.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct TcpConnecting {
+    begun: Option<Result<TcpStream, AttemptError>>,
+}
+
+impl Future for TcpConnecting {
+    type Output = Result<TcpConnection, AttemptError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(Ok(stream)) = &self.begun {
+            // A socket is writable when its handshake is over, one way or the other.
+            ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
+            if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
+                return Poll::Ready(Err(AttemptError::new(error)));
+            }
+        }
+        let begun = self.begun.take().expect("not polled after completion");
+        Poll::Ready(begun.map(|stream| TcpConnection { io: TokioIo::new(stream) }))
+    }
+}
+
+/// An established TCP connection.
+///
+/// It has hyper's I/O traits and tokio's. Its addresses are asked of the system only in
+/// [`connected`](Connection::connected).
+pub struct TcpConnection {
+    io: TokioIo<TcpStream>,
+}
+
+impl TcpConnection {
+    /// The stream itself.
+    pub fn get_ref(&self) -> &TcpStream {
+        self.io.inner()
+    }
+
+    /// The stream itself, mutably.
+    pub fn get_mut(&mut self) -> &mut TcpStream {
+        self.io.inner_mut()
+    }
+
+    /// Unwraps the stream.
+    pub fn into_inner(self) -> TcpStream {
+        self.io.into_inner()
+    }
+}
+
+impl Connection for TcpConnection {
+    fn connected(&self) -> Connected {
+        self.get_ref().connected()
+    }
+}
+
+impl rt::Read for TcpConnection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: rt::ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl rt::Write for TcpConnection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        rt::Write::poll_write(Pin::new(&mut self.io), cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        rt::Write::poll_flush(Pin::new(&mut self.io), cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        rt::Write::poll_shutdown(Pin::new(&mut self.io), cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        rt::Write::is_write_vectored(&self.io)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        rt::Write::poll_write_vectored(Pin::new(&mut self.io), cx, bufs)
+    }
+}
+
+impl AsyncRead for TcpConnection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.io.inner_mut()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for TcpConnection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(self.io.inner_mut()).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.io.inner_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.io.inner_mut()).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.get_ref().is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.io.inner_mut()).poll_write_vectored(cx, bufs)
+    }
+}
+
+impl fmt::Debug for TcpConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.get_ref(), f)
+    }
+}
