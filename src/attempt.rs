@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
 use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
@@ -14,8 +14,9 @@ pub struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) endpoint: Endpoint,
     pub(crate) reason: StartReason,
-    pub(crate) offset: Duration,
-    pub(crate) duration: Duration,
+    pub(crate) race_began: Instant,
+    pub(crate) started: Instant,
+    pub(crate) ended: Instant,
     pub(crate) outcome: AttemptOutcome,
 }
 
@@ -32,12 +33,12 @@ impl Attempt {
 
     /// How long after the beginning of the race it was started. The race begins with the look-up of the name.
     pub fn offset(&self) -> Duration {
-        self.offset
+        self.started - self.race_began
     }
 
     /// How long it lasted.
     pub fn duration(&self) -> Duration {
-        self.duration
+        self.ended - self.started
     }
 
     /// What came of it.
@@ -63,9 +64,9 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.endpoint)?;
         match &self.outcome {
-            AttemptOutcome::Connected => write!(f, "connected after {}", Time(self.duration)),
+            AttemptOutcome::Connected => write!(f, "connected after {}", Time(self.duration())),
             AttemptOutcome::Failed(error) => error.fmt_cause(f),
-            AttemptOutcome::Dropped(reason) => write!(f, "{reason} after {}", Time(self.duration)),
+            AttemptOutcome::Dropped(reason) => write!(f, "{reason} after {}", Time(self.duration())),
         }
     }
 }

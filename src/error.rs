@@ -116,7 +116,7 @@ impl Error {
 
     /// How long it took to fail. Zero for an invalid URI.
     pub fn elapsed(&self) -> Duration {
-        self.report().map_or(Duration::ZERO, |report| report.elapsed)
+        self.report().map_or(Duration::ZERO, Report::elapsed)
     }
 
     fn kind(&self) -> Option<&Kind> {
@@ -205,7 +205,7 @@ impl Kind {
                 fmt_untried(&report.untried, f)
             }
             Self::Timeout { waiting_for } => {
-                let (destination, elapsed) = (report.destination(), Time(report.elapsed));
+                let (destination, elapsed) = (report.destination(), Time(report.elapsed()));
                 write!(f, "could not connect to {destination}: timed out after {elapsed}")?;
                 match waiting_for {
                     None => f.write_str(", still waiting for DNS")?,
@@ -275,14 +275,17 @@ mod tests {
     use super::*;
     use crate::attempt::{AttemptError, AttemptOutcome};
     use crate::race::{AttemptId, DropReason, Endpoint, StartReason};
+    use crate::test_support::some_instant;
 
     fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) -> Attempt {
+        let began = some_instant();
         Attempt {
             id: AttemptId::new(index),
             endpoint: Endpoint::new(address.parse().unwrap()),
             reason: StartReason::First,
-            offset: Duration::ZERO,
-            duration: Duration::from_millis(duration),
+            race_began: began,
+            started: began,
+            ended: began + Duration::from_millis(duration),
             outcome,
         }
     }
@@ -292,11 +295,13 @@ mod tests {
     }
 
     fn error(kind: Kind, attempts: Vec<Attempt>, untried: Vec<Untried>) -> Error {
+        let began = some_instant();
         let report = Report {
             host: "example.com".into(),
             port: 443,
-            elapsed: Duration::from_millis(5000),
-            resolved_after: None,
+            began,
+            resolved: None,
+            ended: began + Duration::from_millis(5000),
             attempts,
             untried,
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Untried};
 
@@ -10,15 +10,21 @@ use crate::attempt::{Attempt, Untried};
 pub(crate) struct Report {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
-    pub(crate) elapsed: Duration,
+    /// When the look-up began.
+    pub(crate) began: Instant,
     /// When the first address was there.
-    pub(crate) resolved_after: Option<Duration>,
+    pub(crate) resolved: Option<Instant>,
+    pub(crate) ended: Instant,
     /// In start order.
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) untried: Vec<Untried>,
 }
 
 impl Report {
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.ended - self.began
+    }
+
     /// `example.com:443`, `[::1]:80`: where the caller wanted to go, and never more of the URI than that.
     pub(crate) fn destination(&self) -> impl fmt::Display {
         Destination { host: &self.host, port: self.port }

@@ -118,8 +118,12 @@ pin_project! {
     }
 }
 
-/// How a connect ended, and the addresses that were not tried.
-type Ended<C> = (Result<C, Kind>, Vec<Untried>);
+/// How a connect ended, and when; with the addresses that were not tried.
+struct Ended<C> {
+    result: Result<C, Kind>,
+    untried: Vec<Untried>,
+    at: Instant,
+}
 
 impl<R, A> Driver<R, A>
 where
@@ -147,12 +151,12 @@ where
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<HappyEyeballsStream<A::Response>, Error>> {
-        let (result, untried) = ready!(self.as_mut().drive(cx));
+        let Ended { result, untried, at } = ready!(self.as_mut().drive(cx));
         let mut this = self.project();
         // What is left of the race is closed before its result is handed over.
         this.stage.set(Stage::Over);
         this.answers.set(None);
-        let report = this.record.finish(untried, now());
+        let report = this.record.finish(untried, at);
         Poll::Ready(match result {
             Ok(connection) => Ok(HappyEyeballsStream::new(connection, ConnectInfo::new(report))),
             Err(kind) => {
@@ -166,17 +170,17 @@ where
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<A::Response>> {
         loop {
             let mut this = self.as_mut().project();
-            let over = match this.stage.as_mut().project() {
+            let (result, untried, at) = match this.stage.as_mut().project() {
                 StageProj::Resolving { lookup, attempt } => match lookup.poll(cx) {
                     Poll::Ready(Ok(answers)) => {
                         let attempt = attempt.take().expect("a name is resolved once");
                         self.as_mut().on_resolved(answers, attempt, cx);
                         continue;
                     }
-                    Poll::Ready(Err(error)) => Err(Kind::Resolver(error.into())),
+                    Poll::Ready(Err(error)) => (Err(Kind::Resolver(error.into())), Vec::new(), now()),
                     Poll::Pending => {
                         ready!(this.timer.poll(*this.deadline, cx));
-                        Err(Kind::Timeout { waiting_for: None })
+                        (Err(Kind::Timeout { waiting_for: None }), Vec::new(), now())
                     }
                 },
                 StageProj::Direct { begun, attempt } => {
@@ -184,20 +188,22 @@ where
                     if result.is_pending() {
                         ready!(this.timer.poll(*this.deadline, cx));
                     }
-                    let begun = begun.take().expect("an attempt ends once");
-                    conclude_direct(result, begun, this.record)
+                    let (begun, now) = (begun.take().expect("an attempt ends once"), now());
+                    (conclude_direct(result, begun, this.record, now), Vec::new(), now)
                 }
-                StageProj::Racing { racing } => match racing.poll_round(this.answers, this.record, cx) {
-                    Round::Over(result) => return Poll::Ready((result, racing.untried())),
-                    Round::Again => continue,
-                    Round::Wait(until) => {
-                        ready!(this.timer.poll(until, cx));
-                        continue;
+                StageProj::Racing { racing } => {
+                    let now = now();
+                    match racing.poll_round(this.answers, this.record, now, cx) {
+                        Round::Over(result) => (result, racing.untried(), now),
+                        Round::Wait(until) => {
+                            ready!(this.timer.poll(until, cx));
+                            continue;
+                        }
                     }
-                },
+                }
                 StageProj::Over => panic!("polled after completion"),
             };
-            return Poll::Ready((over, Vec::new()));
+            return Poll::Ready(Ended { result, untried, at });
         }
     }
 
@@ -256,8 +262,8 @@ fn conclude_direct<C, E: Into<BoxError>>(
     result: Poll<Result<C, E>>,
     begun: Begun,
     record: &mut Record,
+    now: Instant,
 ) -> Result<C, Kind> {
-    let now = now();
     match result {
         Poll::Ready(Ok(connection)) => {
             record.connected(begun, now);
@@ -271,5 +277,31 @@ fn conclude_direct<C, E: Into<BoxError>>(
             record.dropped(begun, DropReason::DeadlineElapsed, now);
             Err(Kind::Timeout { waiting_for: Some(Queries::NONE) })
         }
+    }
+}
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    type R = crate::resolve::FixedResolver;
+    type A = crate::tcp::TcpConnector;
+    #[test]
+    fn sizes() {
+        use std::mem::size_of;
+        println!(
+            "driver {} stage {} racing {} race {} record {} timer {} oneshotR {} oneshotA {} answers {} attempt {} begun {} endpoint {} gai {}",
+            size_of::<Driver<R, A>>(),
+            size_of::<Stage<R, A>>(),
+            size_of::<Racing<A>>(),
+            size_of::<Race>(),
+            size_of::<Record>(),
+            size_of::<Timer>(),
+            size_of::<Oneshot<R, Name>>(),
+            size_of::<Oneshot<A, Endpoint>>(),
+            size_of::<<R as Resolve>::Stream>(),
+            size_of::<crate::Attempt>(),
+            size_of::<Begun>(),
+            size_of::<Endpoint>(),
+            size_of::<Driver<crate::resolve::GaiResolver, A>>()
+        );
     }
 }

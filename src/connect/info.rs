@@ -58,12 +58,12 @@ impl ConnectInfo {
 
     /// How long it took from the beginning of the look-up to the connection.
     pub fn elapsed(&self) -> Duration {
-        self.report.elapsed
+        self.report.elapsed()
     }
 
     /// How long it took until there was an address; zero if the host is one.
     pub fn resolved_after(&self) -> Duration {
-        self.report.resolved_after.unwrap_or_default()
+        self.report.resolved.map_or(Duration::ZERO, |resolved| resolved - self.report.began)
     }
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectInfo")
             .field("destination", &format_args!("{}", self.report.destination()))
-            .field("elapsed", &self.report.elapsed)
+            .field("elapsed", &self.report.elapsed())
             .field("attempts", &self.report.attempts)
             .field("untried", &self.report.untried)
             .finish()

@@ -11,10 +11,9 @@ use tower_service::Service;
 use super::oneshot::Oneshot;
 use super::record::{Begun, Record};
 use super::target::Port;
-use super::timer::now;
 use crate::attempt::{AttemptError, Untried};
 use crate::error::{BoxError, Kind, QueryError};
-use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Race, StartReason};
+use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Race};
 
 /// A race, and the attempts it has in flight.
 pub(super) struct Racing<A: Service<Endpoint>> {
@@ -35,8 +34,6 @@ struct InFlight<A: Service<Endpoint>> {
 pub(super) enum Round<C> {
     /// The race is over: the connection, or why there is none.
     Over(Result<C, Kind>),
-    /// There is more to do at once.
-    Again,
     /// Nothing to do until something happens, or until this instant.
     Wait(Option<Instant>),
 }
@@ -54,12 +51,12 @@ where
         &mut self,
         mut answers: Pin<&mut Option<S>>,
         record: &mut Record,
+        now: Instant,
         cx: &mut Context<'_>,
     ) -> Round<A::Response>
     where
         S: Stream<Item = Result<Answer, QueryError>>,
     {
-        let now = now();
         self.poll_attempts(record, now, cx);
         while let Some(stream) = answers.as_mut().as_pin_mut() {
             match stream.poll_next(cx) {
@@ -71,7 +68,7 @@ where
                 Poll::Pending => break,
             }
         }
-        self.carry_out_actions(record, now)
+        self.carry_out_actions(record, now, cx)
     }
 
     pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
@@ -111,45 +108,53 @@ where
                 continue;
             };
             let InFlight { begun, .. } = self.in_flight.remove(place);
-            let id = begun.id();
-            match result {
-                Ok(connection) => {
-                    record.connected(begun, now);
-                    self.won = Some(connection);
-                    self.race.handle_outcome(id, Outcome::Connected, now);
-                    // The others have lost: what they may have come to no longer matters.
-                    return;
-                }
-                Err(error) => {
-                    let error = AttemptError::from_any(error.into());
-                    let sent = error.was_sent();
-                    record.failed(begun, error, now);
-                    self.race.handle_outcome(id, Outcome::Failed { sent }, now);
-                }
+            self.on_result(begun, result, record, now);
+            if self.won.is_some() {
+                // The others have lost: what they may have come to no longer matters.
+                return;
             }
         }
     }
 
-    fn carry_out_actions(&mut self, record: &mut Record, now: Instant) -> Round<A::Response> {
-        let mut started = false;
+    fn on_result(&mut self, begun: Begun, result: Result<A::Response, A::Error>, record: &mut Record, now: Instant) {
+        let id = begun.id();
+        let outcome = match result {
+            Ok(connection) => {
+                record.connected(begun, now);
+                self.won = Some(connection);
+                Outcome::Connected
+            }
+            Err(error) => {
+                let error = AttemptError::from_any(error.into());
+                let sent = error.was_sent();
+                record.failed(begun, error, now);
+                Outcome::Failed { sent }
+            }
+        };
+        self.race.handle_outcome(id, outcome, now);
+    }
+
+    fn carry_out_actions(&mut self, record: &mut Record, now: Instant, cx: &mut Context<'_>) -> Round<A::Response> {
         while let Some(action) = self.race.poll_action(now) {
             match action {
                 Action::Start { id, endpoint, reason } => {
-                    self.start(id, endpoint, reason, record, now);
-                    started = true;
+                    let begun = record.started(id, &endpoint, reason, now);
+                    self.start(begun, endpoint, record, now, cx);
                 }
                 Action::Drop { id, reason } => self.drop_attempt(id, reason, record, now),
                 Action::Finish(conclusion) => return Round::Over(self.conclude(conclusion)),
             }
         }
-        // A new attempt must be polled, to know that it is pending and to be woken by it.
-        if started { Round::Again } else { Round::Wait(self.race.poll_timeout()) }
+        Round::Wait(self.race.poll_timeout())
     }
 
-    fn start(&mut self, id: AttemptId, endpoint: Endpoint, reason: StartReason, record: &Record, now: Instant) {
-        let begun = record.started(id, &endpoint, reason, now);
-        let future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
-        self.in_flight.push(InFlight { begun, future });
+    /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
+    fn start(&mut self, begun: Begun, endpoint: Endpoint, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+        let mut future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
+        match future.as_mut().poll(cx) {
+            Poll::Pending => self.in_flight.push(InFlight { begun, future }),
+            Poll::Ready(result) => self.on_result(begun, result, record, now),
+        }
     }
 
     fn drop_attempt(&mut self, id: AttemptId, reason: DropReason, record: &mut Record, now: Instant) {

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::debug;
 
@@ -17,7 +17,7 @@ pub(super) struct Record {
     host: Arc<str>,
     port: u16,
     began: Instant,
-    resolved_after: Option<Duration>,
+    resolved: Option<Instant>,
     ended: Vec<Attempt>,
 }
 
@@ -32,13 +32,14 @@ pub(super) struct Begun {
 
 impl Record {
     pub(super) fn new(host: Arc<str>, port: u16, now: Instant) -> Self {
-        Self { host, port, began: now, resolved_after: None, ended: Vec::new() }
+        Self { host, port, began: now, resolved: None, ended: Vec::new() }
     }
 
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
-        debug!(host = %self.host, query = %answer.query(), addresses = answer.addresses().len(), "the resolver answered");
-        if answer.addresses().len() > 0 && self.resolved_after.is_none() {
-            self.resolved_after = Some(now - self.began);
+        let addresses = answer.addresses().len();
+        debug!(host = %self.host, query = %answer.query(), addresses, "the resolver answered");
+        if addresses > 0 {
+            self.resolved.get_or_insert(now);
         }
     }
 
@@ -80,8 +81,9 @@ impl Record {
         Report {
             host: Arc::clone(&self.host),
             port: self.port,
-            elapsed: now - self.began,
-            resolved_after: self.resolved_after,
+            began: self.began,
+            resolved: self.resolved,
+            ended: now,
             attempts,
             untried,
         }
@@ -89,12 +91,13 @@ impl Record {
 
     fn ended(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
         let Begun { id, endpoint, reason, at } = begun;
-        let (offset, duration) = (at - self.began, now - at);
+        let attempt = Attempt { id, endpoint, reason, race_began: self.began, started: at, ended: now, outcome };
         if self.ended.is_empty() {
-            // Most races have one attempt.
-            self.ended.reserve_exact(1);
+            // Most races have one attempt, and need no room for more.
+            self.ended = vec![attempt];
+        } else {
+            self.ended.push(attempt);
         }
-        self.ended.push(Attempt { id, endpoint, reason, offset, duration, outcome });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a URI says of where to connect to: pure text work, nothing is looked up but the index of an interface.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{AddrParseError, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
 use http::Uri;
@@ -54,23 +54,29 @@ impl Target {
         let Some(authority) = uri.authority() else {
             return Err(invalid("it has no host".into()));
         };
-        let host = authority.host();
+        let (host, rest) = split_authority(authority.as_str());
         if host.is_empty() || host == "[]" {
             return Err(invalid("it has no host".into()));
         }
-        let port = port(after_host(authority.as_str(), host), scheme).map_err(invalid)?;
-        let (host, ip) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(literal) => (literal, Some(Literal::parse_v6(literal)?)),
-            None => (host, host.parse().ok().map(|ip| Literal { ip, zone: 0 })),
+        let port = port(rest, scheme).map_err(invalid)?;
+        let (host, literal) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(text) => (text, Some(v6_literal(text, port.number())?)),
+            None => (host, v4_literal(host, port.number())),
         };
-        Ok(Self { host: host.into(), port, literal: ip.map(|literal| literal.at(port.number())) })
+        Ok(Self { host: host.into(), port, literal })
     }
 }
 
-/// What follows the host in an authority: nothing, or a colon and the port.
-fn after_host<'a>(authority: &'a str, host: &str) -> &'a str {
-    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-    &host_and_port[host.len()..]
+/// The host, brackets included, and what follows it: nothing, or a colon and the port.
+fn split_authority(authority: &str) -> (&str, &str) {
+    let bytes = authority.as_bytes();
+    let start = bytes.iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
+    let host_and_port = &bytes[start..];
+    let end = match host_and_port.first() {
+        Some(b'[') => host_and_port.iter().position(|byte| *byte == b']').map(|bracket| bracket + 1),
+        _ => host_and_port.iter().position(|byte| *byte == b':'),
+    };
+    authority[start..].split_at(end.unwrap_or(host_and_port.len()))
 }
 
 /// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
@@ -98,39 +104,38 @@ fn default_port(scheme: &Scheme) -> u16 {
     }
 }
 
-struct Literal {
-    ip: IpAddr,
-    zone: u32,
+fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {
+    // No name is looked up that begins with a digit and is an address; most begin with a letter.
+    if !host.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let ip: Ipv4Addr = host.parse().ok()?;
+    Some((ip, port).into())
 }
 
-impl Literal {
-    /// `::1`, or `fe80::1%25eth0` with a zone (RFC 6874); a plain `%`, which RFC 4007 writes, is accepted too.
-    fn parse_v6(text: &str) -> Result<Self, Error> {
-        let (address, zone) = match text.split_once('%') {
-            Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
-            None => (text, None),
-        };
-        let not_an_address = |error| Error::invalid_uri(format!("[{text}] is not an IPv6 address"), Some(error));
-        let ip: Ipv6Addr = address.parse().map_err(|error| not_an_address(BoxError::from(error)))?;
-        let zone = match zone {
-            None => 0,
-            Some("") => return Err(Error::invalid_uri(format!("the zone of [{text}] is empty"), None)),
-            Some(zone) => match zone.parse() {
-                Ok(index) => index,
-                Err(_) => interface_index(zone).map_err(|error| {
-                    Error::invalid_uri(format!("no interface has the name {zone:?}"), Some(error.into()))
-                })?,
-            },
-        };
-        Ok(Self { ip: ip.into(), zone })
-    }
+/// `::1`, or `fe80::1%25eth0` with a zone (RFC 6874); a plain `%`, which RFC 4007 writes, is accepted too.
+fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, Error> {
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
+        None => (text, None),
+    };
+    let ip: Ipv6Addr =
+        address.parse().map_err(|error: AddrParseError| because(format!("[{text}] is not an IPv6 address"), error))?;
+    let zone = match zone {
+        None => 0,
+        Some("") => return Err(Error::invalid_uri(format!("the zone of [{text}] is empty"), None)),
+        Some(zone) => match zone.parse() {
+            Ok(index) => index,
+            Err(_) => {
+                interface_index(zone).map_err(|error| because(format!("no interface has the name {zone:?}"), error))?
+            }
+        },
+    };
+    Ok(SocketAddrV6::new(ip, port, 0, zone).into())
+}
 
-    fn at(&self, port: u16) -> SocketAddr {
-        match self.ip {
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, self.zone).into(),
-            IpAddr::V4(ip) => SocketAddr::new(ip.into(), port),
-        }
-    }
+fn because(problem: String, error: impl Into<BoxError>) -> Error {
+    Error::invalid_uri(problem, Some(error.into()))
 }
 
 #[cfg(test)]

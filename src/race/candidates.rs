@@ -11,14 +11,15 @@ use super::sorting::arrange;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
 ///
-/// 1. Each answer sorts the whole list anew, endpoints already tried included (v3 §7).
+/// 1. Each answer sorts the whole list anew, endpoints already tried included (v3 §7); those are left out only then.
 /// 2. Hints stand in for a family until its address records are there; then a hint that they do not contain is dropped. A
 ///    failed query confirms nothing and drops nothing.
 /// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    entries: Vec<Entry>,
-    /// No entry before this one is untried.
+    /// What to try, in order. `None` is an endpoint that was taken.
+    entries: Vec<Option<Endpoint>>,
+    /// Every entry before this one is taken.
     next: usize,
     list: Vec<Endpoint>,
     aaaa: Vec<Endpoint>,
@@ -27,12 +28,6 @@ pub(super) struct Candidates {
     hints: Vec<Endpoint>,
     excluded: Vec<Endpoint>,
     withdrawn: Vec<Endpoint>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    endpoint: Endpoint,
-    tried: bool,
 }
 
 impl Candidates {
@@ -53,11 +48,6 @@ impl Candidates {
         self.rebuild(config, tried);
     }
 
-    /// Whether there is no endpoint that may be tried, or has been.
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Whether there were endpoints, all of them excluded.
     pub(super) fn all_excluded(&self) -> bool {
         self.entries.is_empty() && !self.excluded.is_empty()
@@ -69,38 +59,34 @@ impl Candidates {
 
     /// Takes the next untried endpoint.
     pub(super) fn take(&mut self) -> Option<Endpoint> {
-        let entry = self.entries.get_mut(self.next)?;
-        entry.tried = true;
-        let endpoint = entry.endpoint.clone();
-        self.skip_tried();
-        Some(endpoint)
+        let endpoint = self.entries.get_mut(self.next)?.take();
+        self.skip_taken();
+        endpoint
     }
 
     /// Takes the next untried endpoint of one family, at or after place `from`; says at which place it stood.
     pub(super) fn take_of(&mut self, family: Family, from: usize) -> Option<(usize, Endpoint)> {
+        let is_of_family = |endpoint: &mut Endpoint| endpoint.family() == family;
         let mut rest = self.entries.iter_mut().enumerate().skip(from);
-        let (place, entry) = rest.find(|(_, entry)| !entry.tried && entry.endpoint.family() == family)?;
-        entry.tried = true;
-        let endpoint = entry.endpoint.clone();
-        self.skip_tried();
-        Some((place, endpoint))
+        let taken = rest.find_map(|(place, entry)| Some((place, entry.take_if(is_of_family)?)));
+        self.skip_taken();
+        taken
     }
 
     /// The family of the first endpoint, and how many there are of it and of the other.
     pub(super) fn families(&self) -> Option<(Family, usize, usize)> {
-        let first = self.entries.first()?.endpoint.family();
-        let of_first = self.entries.iter().filter(|entry| entry.endpoint.family() == first).count();
+        let mut families = self.entries.iter().flatten().map(Endpoint::family);
+        let first = families.next()?;
+        let of_first = 1 + families.filter(|family| *family == first).count();
         Some((first, of_first, self.entries.len() - of_first))
     }
 
     /// The endpoints that were not tried, and why: those of the list in its order, then the others.
     pub(super) fn untried(&self, config: &Config) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
-        let listed = self.entries.iter().filter(|entry| !entry.tried);
+        let listed = self.entries.iter().flatten().map(|endpoint| (endpoint, UntriedReason::NotReached));
+        let withdrawn = self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn));
         let excluded = self.excluded.iter().filter_map(|e| Some((e, config.excludes(e.family())?)));
-        listed
-            .map(|entry| (&entry.endpoint, UntriedReason::NotReached))
-            .chain(self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn)))
-            .chain(excluded)
+        listed.chain(withdrawn).chain(excluded)
     }
 
     /// Whether a hint offers an address of this family.
@@ -149,40 +135,49 @@ impl Candidates {
     }
 
     fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>) {
-        let tried: BTreeSet<SocketAddr> = tried.collect();
-        // Real records go before the hints that they confirm: of two equal endpoints of a group, the first stays.
-        let in_services = self.services.iter().flat_map(|service| self.known().map(|e| e.in_service(service)));
-        let all: Vec<Endpoint> = in_services.chain(self.hints.iter().cloned()).chain(self.known().cloned()).collect();
-
-        let (usable, excluded) = all.into_iter().partition(|e: &Endpoint| config.excludes(e.family()).is_none());
+        let mut usable = self.all();
+        if config.excludes(Family::V6).is_some() || config.excludes(Family::V4).is_some() {
+            let is_usable = |endpoint: &Endpoint| config.excludes(endpoint.family()).is_none();
+            let excluded;
+            (usable, excluded) = usable.into_iter().partition(is_usable);
+            self.excluded = arrange(excluded, config.order, None);
+        }
         // Separate answers have no order among them: IPv6 first.
         let order = match config.order {
             Order::Resolver if self.list.is_empty() => Order::PreferV6,
             order => order,
         };
-        self.excluded = arrange(excluded, order, None);
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
-        let sorted = arrange(usable, order, interleave);
-        let entries = sorted
-            .into_iter()
-            .map(|endpoint| Entry { tried: !tried.is_empty() && tried.contains(&endpoint.address()), endpoint });
-        let before = std::mem::replace(&mut self.entries, entries.collect());
-        self.note_withdrawn(before);
-        self.next = 0;
-        self.skip_tried();
-    }
+        let mut sorted = arrange(usable, order, interleave);
 
-    fn note_withdrawn(&mut self, before: Vec<Entry>) {
-        if before.is_empty() && self.withdrawn.is_empty() {
-            return;
+        let tried: BTreeSet<SocketAddr> = tried.collect();
+        if !tried.is_empty() {
+            sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
         }
-        let now: BTreeSet<SocketAddr> = self.entries.iter().map(|entry| entry.endpoint.address()).collect();
-        self.withdrawn.extend(before.into_iter().filter(|entry| !entry.tried).map(|entry| entry.endpoint));
-        self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
+        if !self.entries.is_empty() || !self.withdrawn.is_empty() {
+            let now: BTreeSet<SocketAddr> = sorted.iter().map(Endpoint::address).collect();
+            self.withdrawn.extend(self.entries.drain(..).flatten());
+            self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
+        }
+        self.entries = sorted.into_iter().map(Some).collect();
+        self.next = 0;
     }
 
-    fn skip_tried(&mut self) {
-        while self.entries.get(self.next).is_some_and(|entry| entry.tried) {
+    /// Every endpoint there is, duplicates included. Real records go before the hints that they confirm: of two equal
+    /// endpoints of a group, the first stays.
+    fn all(&self) -> Vec<Endpoint> {
+        let mut all = Vec::new();
+        for service in &self.services {
+            all.extend(self.known().map(|endpoint| endpoint.in_service(service)));
+        }
+        for endpoints in [&self.hints, &self.list, &self.aaaa, &self.a] {
+            all.extend_from_slice(endpoints);
+        }
+        all
+    }
+
+    fn skip_taken(&mut self) {
+        while self.entries.get(self.next).is_some_and(Option::is_none) {
             self.next += 1;
         }
     }

@@ -201,7 +201,8 @@ impl Race {
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
-        if self.candidates.is_empty() || !self.resolution.may_start(now) {
+        let nothing_begun = self.attempts.newest().is_none() && !self.candidates.has_untried();
+        if nothing_begun || !self.resolution.may_start(now) {
             return None;
         }
         let step = self.pacing.poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;
