@@ -112,8 +112,12 @@ impl fmt::Display for Untried {
 ///
 /// An attempt service may fail with any error; with this one it can also say that nothing was sent, which spares the
 /// next attempt the wait of 10 ms that RFC 8305 §5 demands between starts.
-#[derive(Debug)]
 pub struct AttemptError {
+    /// In a box, to keep the record of an attempt that succeeds small.
+    inner: Box<Inner>,
+}
+
+struct Inner {
     step: Option<&'static str>,
     sent: bool,
     source: BoxError,
@@ -122,26 +126,26 @@ pub struct AttemptError {
 impl AttemptError {
     /// An attempt that failed while it connected. It counts as one that sent something.
     pub fn new(source: impl Into<BoxError>) -> Self {
-        Self { step: None, sent: true, source: source.into() }
+        Self { inner: Box::new(Inner { step: None, sent: true, source: source.into() }) }
     }
 
     /// Says which step failed, in the form "could not open a socket".
     #[must_use]
     pub fn at_step(mut self, step: &'static str) -> Self {
-        self.step = Some(step);
+        self.inner.step = Some(step);
         self
     }
 
     /// Says that nothing was sent.
     #[must_use]
     pub fn unsent(mut self) -> Self {
-        self.sent = false;
+        self.inner.sent = false;
         self
     }
 
     /// Whether something may have been sent.
     pub fn was_sent(&self) -> bool {
-        self.sent
+        self.inner.sent
     }
 
     /// Takes any error for an attempt's; one of this type that is in it, or behind it, says whether anything was sent.
@@ -153,8 +157,8 @@ impl AttemptError {
         let mut cause: Option<&(dyn StdError + 'static)> = error.source();
         while let Some(behind) = cause {
             if let Some(own) = behind.downcast_ref::<Self>() {
-                let sent = own.sent;
-                return Self { step: None, sent, source: error };
+                let sent = own.was_sent();
+                return Self { inner: Box::new(Inner { step: None, sent, source: error }) };
             }
             cause = behind.source();
         }
@@ -163,27 +167,34 @@ impl AttemptError {
 
     /// The cause in a few words, for a line that names several.
     pub(crate) fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(step) = self.step {
+        if let Some(step) = self.inner.step {
             write!(f, "{step}: ")?;
         }
         // The kind is shorter than the system's own words; an error that has no kind of its own keeps those.
-        let io = self.source.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none());
+        let io = self.inner.source.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none());
         match io.map(|error| error.kind().to_string()) {
             Some(kind) if kind != "uncategorized error" => f.write_str(&kind),
-            _ => write!(f, "{}", self.source),
+            _ => write!(f, "{}", self.inner.source),
         }
     }
 }
 
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.step.unwrap_or("could not connect"))
+        f.write_str(self.inner.step.unwrap_or("could not connect"))
+    }
+}
+
+impl fmt::Debug for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { step, sent, source } = &*self.inner;
+        f.debug_struct("AttemptError").field("step", step).field("sent", sent).field("source", source).finish()
     }
 }
 
 impl StdError for AttemptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.source)
+        Some(&*self.inner.source)
     }
 }
 

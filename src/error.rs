@@ -90,12 +90,12 @@ impl Error {
 
     /// Every attempt that was made, in start order.
     pub fn attempts(&self) -> &[Attempt] {
-        self.report().map_or(&[], |report| &report.attempts)
+        self.report().map_or(&[], |report| report.attempts.as_slice())
     }
 
     /// The addresses that no attempt was made to, and why.
-    pub fn untried(&self) -> &[Untried] {
-        self.report().map_or(&[], |report| &report.untried)
+    pub fn untried(&self) -> Vec<Untried> {
+        self.report().map_or_else(Vec::new, |report| report.untried())
     }
 
     /// The queries that had no answer when time was up. Empty for every other error.
@@ -178,6 +178,7 @@ impl StdError for Error {
 
 impl Kind {
     fn fmt(&self, report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let untried = report.untried();
         match self {
             Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
             Self::NoAddresses { failures } => {
@@ -191,18 +192,18 @@ impl Kind {
             }
             Self::NoUsableAddress => {
                 let local = |untried: &Untried| untried.reason == UntriedReason::NoLocalAddress;
-                let why = if report.untried.iter().any(local) {
+                let why = if untried.iter().any(local) {
                     "no candidate matches the local address"
                 } else {
                     "no candidate is of an address family that may be used"
                 };
                 write!(f, "could not connect to {}: {why}", report.destination())?;
-                fmt_untried(&report.untried, f)
+                fmt_untried(&untried, f)
             }
             Self::Connect { .. } => {
                 write!(f, "could not connect to {}", report.destination())?;
-                fmt_attempts(&report.attempts, f)?;
-                fmt_untried(&report.untried, f)
+                fmt_attempts(report.attempts.as_slice(), f)?;
+                fmt_untried(&untried, f)
             }
             Self::Timeout { waiting_for } => {
                 let (destination, elapsed) = (report.destination(), Time(report.elapsed()));
@@ -212,8 +213,8 @@ impl Kind {
                     Some(queries) if queries.is_empty() => {}
                     Some(queries) => write!(f, ", still waiting for DNS ({queries})")?,
                 }
-                fmt_attempts(&report.attempts, f)?;
-                fmt_untried(&report.untried, f)
+                fmt_attempts(report.attempts.as_slice(), f)?;
+                fmt_untried(&untried, f)
             }
         }
     }
@@ -275,6 +276,7 @@ mod tests {
     use super::*;
     use crate::attempt::{AttemptError, AttemptOutcome};
     use crate::race::{AttemptId, DropReason, Endpoint, StartReason};
+    use crate::report::{Attempts, Leftover};
     use crate::test_support::some_instant;
 
     fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) -> Attempt {
@@ -302,8 +304,8 @@ mod tests {
             began,
             resolved: None,
             ended: began + Duration::from_millis(5000),
-            attempts,
-            untried,
+            attempts: Attempts::Many(attempts),
+            untried: Leftover::Listed(untried),
         };
         Error::lost(kind, report)
     }

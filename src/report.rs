@@ -1,10 +1,13 @@
 //! What a caller learns about a race, whether it was won or lost.
 
 use std::fmt;
+use std::mem;
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Untried};
+use crate::race::{Config, Opening, Port, Race};
 
 /// The record of one race.
 pub(crate) struct Report {
@@ -16,11 +19,16 @@ pub(crate) struct Report {
     pub(crate) resolved: Option<Instant>,
     pub(crate) ended: Instant,
     /// In start order.
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) untried: Vec<Untried>,
+    pub(crate) attempts: Attempts,
+    pub(crate) untried: Leftover,
 }
 
 impl Report {
+    /// The endpoints that were not tried, and why.
+    pub(crate) fn untried(&self) -> Vec<Untried> {
+        self.untried.list(self.attempts.as_slice())
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         self.ended - self.began
     }
@@ -28,6 +36,81 @@ impl Report {
     /// `example.com:443`, `[::1]:80`: where the caller wanted to go, and never more of the URI than that.
     pub(crate) fn destination(&self) -> impl fmt::Display {
         Destination { host: &self.host, port: self.port }
+    }
+}
+
+/// Attempts that are over. Most races have one.
+#[derive(Debug, Default)]
+pub(crate) enum Attempts {
+    #[default]
+    None,
+    One(Attempt),
+    Many(Vec<Attempt>),
+}
+
+impl Attempts {
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        match self {
+            Self::None => *self = Self::One(attempt),
+            Self::One(_) => {
+                let Self::One(first) = mem::take(self) else { return };
+                *self = Self::Many(vec![first, attempt]);
+            }
+            Self::Many(all) => all.push(attempt),
+        }
+    }
+
+    /// Puts them into start order.
+    pub(crate) fn sort(&mut self) {
+        if let Self::Many(all) = self {
+            all.sort_unstable_by_key(|attempt| attempt.id);
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Attempt] {
+        match self {
+            Self::None => &[],
+            Self::One(attempt) => slice::from_ref(attempt),
+            Self::Many(all) => all,
+        }
+    }
+}
+
+/// What was never tried.
+pub(crate) enum Leftover {
+    Nothing,
+    /// The first attempt won, and what else there was is worked out only if somebody asks.
+    Opening {
+        opening: Opening,
+        config: Arc<Config>,
+        port: Port,
+    },
+    Listed(Vec<Untried>),
+}
+
+impl Leftover {
+    pub(crate) fn of_opening(opening: &Opening, config: &Arc<Config>, port: Port) -> Self {
+        if opening.has_more() {
+            Self::Opening { opening: opening.clone(), config: Arc::clone(config), port }
+        } else {
+            Self::Nothing
+        }
+    }
+
+    pub(crate) fn of_race(race: &Race) -> Self {
+        let untried = race.untried();
+        Self::Listed(untried.map(|(endpoint, reason)| Untried { endpoint: endpoint.clone(), reason }).collect())
+    }
+
+    fn list(&self, attempts: &[Attempt]) -> Vec<Untried> {
+        match (self, attempts) {
+            (Self::Opening { opening, config, port }, [first]) => {
+                let race = opening.clone().into_race(config, &first.endpoint, *port, None);
+                Self::of_race(&race).list(attempts)
+            }
+            (Self::Listed(untried), _) => untried.clone(),
+            (Self::Nothing | Self::Opening { .. }, _) => Vec::new(),
+        }
     }
 }
 

@@ -172,7 +172,11 @@ impl<R, A> Builder<R, A> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new("the timeout must not be zero"));
         }
-        Ok(Settings { race: self.race.clone().build()?, timeout: self.timeout, enforce_http: self.enforce_http })
+        Ok(Settings {
+            race: Arc::new(self.race.clone().build()?),
+            timeout: self.timeout,
+            enforce_http: self.enforce_http,
+        })
     }
 }
 

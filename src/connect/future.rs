@@ -18,11 +18,11 @@ use super::racing::{Racing, Round};
 use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
-use super::target::{Port, Target};
+use super::target::Target;
 use super::timer::{Timer, now};
-use crate::attempt::{AttemptError, Untried};
 use crate::error::{BoxError, Error, Kind};
-use crate::race::{Answer, AttemptId, Config, DropReason, Endpoint, Queries, Query, Race, StartReason};
+use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
+use crate::report::Leftover;
 use crate::resolve::{Answers, Name, Resolve};
 
 /// The connection to come of a [`HappyEyeballsConnector`](super::HappyEyeballsConnector).
@@ -83,7 +83,7 @@ impl<R: Resolve, A: Service<Endpoint>> fmt::Debug for Connecting<R, A> {
 
 pin_project! {
     struct Driver<R: Resolve, A: Service<Endpoint>> {
-        race: Config,
+        race: Arc<Config>,
         port: Port,
         deadline: Option<Instant>,
         record: Record,
@@ -91,6 +91,9 @@ pin_project! {
         stage: Stage<R, A>,
         #[pin]
         answers: Option<R::Stream>,
+        // The first attempt, if it was started before there was a race.
+        #[pin]
+        first: Option<Oneshot<A, Endpoint>>,
         #[pin]
         timer: Timer,
     }
@@ -99,29 +102,19 @@ pin_project! {
 pin_project! {
     #[project = StageProj]
     enum Stage<R: Resolve, A: Service<Endpoint>> {
-        /// The resolver has not said yet what it asks for.
-        Resolving {
-            #[pin]
-            lookup: Oneshot<R, Name>,
-            attempt: Option<A>,
-        },
-        /// The short path: there is one address, so there is no race.
-        Direct {
-            begun: Option<Begun>,
-            #[pin]
-            attempt: Oneshot<A, Endpoint>,
-        },
-        Racing {
-            racing: Racing<A>,
-        },
+        // The resolver has not said yet what it asks for.
+        Resolving { #[pin] lookup: Oneshot<R, Name>, attempt: Option<A> },
+        // The first attempt runs alone, and there is no race yet.
+        Opening { opening: Opening, begun: Option<Begun>, attempt: Option<A> },
+        Racing { racing: Box<Racing<A>> },
         Over,
     }
 }
 
-/// How a connect ended, and when; with the addresses that were not tried.
+/// How a connect ended, and when.
 struct Ended<C> {
     result: Result<C, Kind>,
-    untried: Vec<Untried>,
+    untried: Leftover,
     at: Instant,
 }
 
@@ -133,21 +126,35 @@ where
     fn new(settings: &Settings, target: Target, resolver: R, attempt: A) -> Self {
         let now = now();
         let Target { host, port, literal } = target;
-        let record = Record::new(Arc::clone(&host), port.number(), now);
-        let stage = match literal {
-            Some(address) => direct(Endpoint::new(address), attempt, &record, now),
-            None => Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host)), attempt: Some(attempt) },
-        };
-        Self {
-            race: settings.race,
+        // A timeout too long to be reckoned with is none.
+        let deadline = settings.timeout.and_then(|timeout| now.checked_add(timeout));
+        let mut driver = Self {
+            race: Arc::clone(&settings.race),
             port,
-            // A timeout too long to be reckoned with is none.
-            deadline: settings.timeout.and_then(|timeout| now.checked_add(timeout)),
-            record,
-            stage,
+            deadline,
+            record: Record::new(Arc::clone(&host), port.number(), now),
+            stage: Stage::Over,
             answers: None,
+            first: None,
             timer: Timer::new(),
+        };
+        let Some(address) = literal else {
+            driver.stage = Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host)), attempt: Some(attempt) };
+            return driver;
+        };
+        match Opening::of_address(&driver.race, address, now) {
+            Some((first, opening)) => {
+                let begun = driver.record.started(AttemptId::FIRST, &first, StartReason::First, now);
+                driver.first = Some(Oneshot::new(attempt.clone(), first));
+                driver.stage = Stage::Opening { opening, begun: Some(begun), attempt: Some(attempt) };
+            }
+            None => {
+                let mut race = Race::new(*driver.race, Queries::LIST, deadline);
+                race.handle_answer(Answer::list([address]), now);
+                driver.stage = Stage::Racing { racing: Box::new(Racing::new(race, port, attempt)) };
+            }
         }
+        driver
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<HappyEyeballsStream<A::Response>, Error>> {
@@ -155,6 +162,7 @@ where
         let mut this = self.project();
         // What is left of the race is closed before its result is handed over.
         this.stage.set(Stage::Over);
+        this.first.set(None);
         this.answers.set(None);
         let report = this.record.finish(untried, at);
         Poll::Ready(match result {
@@ -170,63 +178,84 @@ where
     fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<A::Response>> {
         loop {
             let mut this = self.as_mut().project();
-            let (result, untried, at) = match this.stage.as_mut().project() {
-                StageProj::Resolving { lookup, attempt } => match lookup.poll(cx) {
-                    Poll::Ready(Ok(answers)) => {
-                        let attempt = attempt.take().expect("a name is resolved once");
-                        self.as_mut().on_resolved(answers, attempt, cx);
-                        continue;
-                    }
-                    Poll::Ready(Err(error)) => (Err(Kind::Resolver(error.into())), Vec::new(), now()),
-                    Poll::Pending => {
-                        ready!(this.timer.poll(*this.deadline, cx));
-                        (Err(Kind::Timeout { waiting_for: None }), Vec::new(), now())
-                    }
-                },
-                StageProj::Direct { begun, attempt } => {
-                    let result = attempt.poll(cx);
-                    if result.is_pending() {
-                        ready!(this.timer.poll(*this.deadline, cx));
+            match this.stage.as_mut().project() {
+                StageProj::Resolving { lookup, attempt } => {
+                    let kind = match lookup.poll(cx) {
+                        Poll::Ready(Ok(answers)) => {
+                            let attempt = attempt.take().expect("a name is resolved once");
+                            self.as_mut().on_resolved(answers, attempt, cx);
+                            continue;
+                        }
+                        Poll::Ready(Err(error)) => Kind::Resolver(error.into()),
+                        Poll::Pending => {
+                            ready!(this.timer.poll(*this.deadline, cx));
+                            Kind::Timeout { waiting_for: None }
+                        }
+                    };
+                    return Poll::Ready(Ended { result: Err(kind), untried: Leftover::Nothing, at: now() });
+                }
+                StageProj::Opening { opening, begun, attempt } => {
+                    let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
+                    let result = first.poll(cx);
+                    let answer = poll_answer(this.answers.as_mut(), cx);
+                    if result.is_pending() && answer.is_pending() {
+                        ready!(this.timer.poll(opening.poll_timeout(*this.deadline), cx));
                     }
                     let (begun, now) = (begun.take().expect("an attempt ends once"), now());
-                    (conclude_direct(result, begun, this.record, now), Vec::new(), now)
+                    if let Poll::Ready(Ok(connection)) = result {
+                        this.record.connected(begun, now);
+                        let untried = Leftover::of_opening(opening, this.race, *this.port);
+                        return Poll::Ready(Ended { result: Ok(connection), untried, at: now });
+                    }
+                    // One attempt was not enough: here the race begins.
+                    let race = opening.clone().into_race(this.race, begun.endpoint(), *this.port, *this.deadline);
+                    let mut racing = Racing::new(race, *this.port, attempt.take().expect("a race begins once"));
+                    match result {
+                        Poll::Ready(result) => {
+                            this.first.set(None);
+                            racing.on_result(begun, result, this.record, now);
+                        }
+                        Poll::Pending => racing.adopt_first(begun),
+                    }
+                    if let Poll::Ready(answer) = answer {
+                        racing.on_answer(answer, this.record, now);
+                    }
+                    this.stage.set(Stage::Racing { racing: Box::new(racing) });
                 }
                 StageProj::Racing { racing } => {
                     let now = now();
-                    match racing.poll_round(this.answers, this.record, now, cx) {
-                        Round::Over(result) => (result, racing.untried(), now),
-                        Round::Wait(until) => {
-                            ready!(this.timer.poll(until, cx));
-                            continue;
+                    match racing.poll_round(this.answers, this.first, this.record, now, cx) {
+                        Round::Over(result) => {
+                            return Poll::Ready(Ended { result, untried: racing.untried(), at: now });
                         }
+                        Round::Wait(until) => ready!(this.timer.poll(until, cx)),
                     }
                 }
                 StageProj::Over => panic!("polled after completion"),
-            };
-            return Poll::Ready(Ended { result, untried, at });
+            }
         }
     }
 
-    /// The resolver has said what it asks for: begins the race, unless its one answer is there and has one address.
+    /// The resolver has said what it asks for: opens the race if its one answer is there already, or begins it.
     fn on_resolved(self: Pin<&mut Self>, answers: Answers<R::Stream>, attempt: A, cx: &mut Context<'_>) {
         let mut this = self.project();
         let now = now();
         let (queries, stream) = answers.into_parts();
         this.answers.set(Some(stream));
         let stream = this.answers.as_mut().as_pin_mut().expect("set above");
-        let first = if queries == Queries::LIST { stream.poll_next(cx) } else { Poll::Pending };
 
-        if let Poll::Ready(Some(Ok(answer))) = &first {
-            if let Some(endpoint) = sole_endpoint(answer, *this.port, this.race) {
-                this.record.answered(answer, now);
-                this.answers.set(None);
-                this.stage.set(direct(endpoint, attempt, this.record, now));
+        let answer = if queries == Queries::LIST { stream.poll_next(cx) } else { Poll::Pending };
+        if let Poll::Ready(Some(Ok(list))) = &answer {
+            if let Some((first, opening)) = Opening::of_list(this.race, list, *this.port, *this.deadline, now) {
+                this.record.answered(list, now);
+                let begun = this.record.started(AttemptId::FIRST, &first, StartReason::First, now);
+                this.first.set(Some(Oneshot::new(attempt.clone(), first)));
+                this.stage.set(Stage::Opening { opening, begun: Some(begun), attempt: Some(attempt) });
                 return;
             }
         }
-        let race = Race::new(*this.race, queries, *this.deadline);
-        let mut racing = Racing::new(race, *this.port, attempt);
-        match first {
+        let mut racing = Racing::new(Race::new(**this.race, queries, *this.deadline), *this.port, attempt);
+        match answer {
             Poll::Ready(Some(answer)) => racing.on_answer(answer, this.record, now),
             Poll::Ready(None) => {
                 this.answers.set(None);
@@ -234,74 +263,18 @@ where
             }
             Poll::Pending => {}
         }
-        this.stage.set(Stage::Racing { racing });
+        this.stage.set(Stage::Racing { racing: Box::new(racing) });
     }
 }
 
-/// The one address of a list, if it has one and that may be used.
-fn sole_endpoint(answer: &Answer, port: Port, race: &Config) -> Option<Endpoint> {
-    let endpoint = answer.sole_endpoint().filter(|_| answer.query() == Query::List)?;
-    let endpoint = endpoint.clone().with_port(port.or_supplied(endpoint.address().port()));
-    race.excludes(endpoint.family()).is_none().then_some(endpoint)
-}
-
-fn direct<R: Resolve, A: Service<Endpoint>>(
-    endpoint: Endpoint,
-    attempt: A,
-    record: &Record,
-    now: Instant,
-) -> Stage<R, A> {
-    Stage::Direct {
-        begun: Some(record.started(AttemptId::FIRST, &endpoint, StartReason::First, now)),
-        attempt: Oneshot::new(attempt, endpoint),
-    }
-}
-
-/// Pending is an attempt that the deadline ended.
-fn conclude_direct<C, E: Into<BoxError>>(
-    result: Poll<Result<C, E>>,
-    begun: Begun,
-    record: &mut Record,
-    now: Instant,
-) -> Result<C, Kind> {
-    match result {
-        Poll::Ready(Ok(connection)) => {
-            record.connected(begun, now);
-            Ok(connection)
+/// The next answer of a stream that may have ended; its end is not an answer.
+fn poll_answer<S: Stream>(mut answers: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<S::Item> {
+    let Some(stream) = answers.as_mut().as_pin_mut() else { return Poll::Pending };
+    match ready!(stream.poll_next(cx)) {
+        Some(answer) => Poll::Ready(answer),
+        None => {
+            answers.set(None);
+            Poll::Pending
         }
-        Poll::Ready(Err(error)) => {
-            record.failed(begun, AttemptError::from_any(error.into()), now);
-            Err(Kind::Connect { decided_by: 0 })
-        }
-        Poll::Pending => {
-            record.dropped(begun, DropReason::DeadlineElapsed, now);
-            Err(Kind::Timeout { waiting_for: Some(Queries::NONE) })
-        }
-    }
-}
-#[cfg(test)]
-mod sizes {
-    use super::*;
-    type R = crate::resolve::FixedResolver;
-    type A = crate::tcp::TcpConnector;
-    #[test]
-    fn sizes() {
-        use std::mem::size_of;
-        println!(
-            "driver {} stage {} racing {} race {} record {} timer {} oneshotR {} oneshotA {} answers {} attempt {} begun {} endpoint {} gai {}",
-            size_of::<Driver<R, A>>(),
-            size_of::<Stage<R, A>>(),
-            size_of::<Racing<A>>(),
-            size_of::<Race>(),
-            size_of::<Record>(),
-            size_of::<Timer>(),
-            size_of::<Oneshot<R, Name>>(),
-            size_of::<Oneshot<A, Endpoint>>(),
-            size_of::<<R as Resolve>::Stream>(),
-            size_of::<crate::Attempt>(),
-            size_of::<Begun>(),
-            size_of::<Endpoint>(),
-            size_of::<Driver<crate::resolve::GaiResolver, A>>()
-        );
     }
 }

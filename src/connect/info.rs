@@ -42,12 +42,12 @@ impl ConnectInfo {
 
     /// Every attempt that was made, in start order.
     pub fn attempts(&self) -> &[Attempt] {
-        &self.report.attempts
+        self.report.attempts.as_slice()
     }
 
     /// The addresses that no attempt was made to, and why.
-    pub fn untried(&self) -> &[Untried] {
-        &self.report.untried
+    pub fn untried(&self) -> Vec<Untried> {
+        self.report.untried()
     }
 
     /// The attempt that won.
@@ -72,8 +72,8 @@ impl fmt::Debug for ConnectInfo {
         f.debug_struct("ConnectInfo")
             .field("destination", &format_args!("{}", self.report.destination()))
             .field("elapsed", &self.report.elapsed())
-            .field("attempts", &self.report.attempts)
-            .field("untried", &self.report.untried)
+            .field("attempts", &self.attempts())
+            .field("untried", &self.untried())
             .finish()
     }
 }

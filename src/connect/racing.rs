@@ -10,10 +10,10 @@ use tower_service::Service;
 
 use super::oneshot::Oneshot;
 use super::record::{Begun, Record};
-use super::target::Port;
-use crate::attempt::{AttemptError, Untried};
+use crate::attempt::AttemptError;
 use crate::error::{BoxError, Kind, QueryError};
-use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Race};
+use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Race};
+use crate::report::Leftover;
 
 /// A race, and the attempts it has in flight.
 pub(super) struct Racing<A: Service<Endpoint>> {
@@ -27,8 +27,12 @@ pub(super) struct Racing<A: Service<Endpoint>> {
 
 struct InFlight<A: Service<Endpoint>> {
     begun: Begun,
-    future: Pin<Box<Oneshot<A, Endpoint>>>,
+    /// `None` is the attempt that was started before there was a race.
+    future: Option<Pin<Box<Oneshot<A, Endpoint>>>>,
 }
+
+/// Where the attempt lives that was started before there was a race.
+type First<'a, A> = Pin<&'a mut Option<Oneshot<A, Endpoint>>>;
 
 /// What one round of work came to.
 pub(super) enum Round<C> {
@@ -46,10 +50,16 @@ where
         Self { race, port, attempt, in_flight: Vec::new(), won: None, query_errors: Vec::new() }
     }
 
+    /// The first attempt is in flight already.
+    pub(super) fn adopt_first(&mut self, begun: Begun) {
+        self.in_flight.push(InFlight { begun, future: None });
+    }
+
     /// Looks at every attempt and at the resolver once, and carries out what follows.
     pub(super) fn poll_round<S>(
         &mut self,
         mut answers: Pin<&mut Option<S>>,
+        mut first: First<'_, A>,
         record: &mut Record,
         now: Instant,
         cx: &mut Context<'_>,
@@ -57,7 +67,7 @@ where
     where
         S: Stream<Item = Result<Answer, QueryError>>,
     {
-        self.poll_attempts(record, now, cx);
+        self.poll_attempts(first.as_mut(), record, now, cx);
         while let Some(stream) = answers.as_mut().as_pin_mut() {
             match stream.poll_next(cx) {
                 Poll::Ready(Some(answer)) => self.on_answer(answer, record, now),
@@ -68,7 +78,7 @@ where
                 Poll::Pending => break,
             }
         }
-        self.carry_out_actions(record, now, cx)
+        self.carry_out_actions(first, record, now, cx)
     }
 
     pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
@@ -95,19 +105,22 @@ where
     }
 
     /// The addresses that no attempt was made to.
-    pub(super) fn untried(&self) -> Vec<Untried> {
-        let untried = self.race.untried();
-        untried.map(|(endpoint, reason)| Untried { endpoint: endpoint.clone(), reason }).collect()
+    pub(super) fn untried(&self) -> Leftover {
+        Leftover::of_race(&self.race)
     }
 
-    fn poll_attempts(&mut self, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+    fn poll_attempts(&mut self, mut first: First<'_, A>, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let mut place = 0;
         while let Some(attempt) = self.in_flight.get_mut(place) {
-            let Poll::Ready(result) = attempt.future.as_mut().poll(cx) else {
+            let result = match &mut attempt.future {
+                Some(future) => future.as_mut().poll(cx),
+                None => first.as_mut().as_pin_mut().expect("it is in flight").poll(cx),
+            };
+            let Poll::Ready(result) = result else {
                 place += 1;
                 continue;
             };
-            let InFlight { begun, .. } = self.in_flight.remove(place);
+            let begun = self.remove(place, first.as_mut());
             self.on_result(begun, result, record, now);
             if self.won.is_some() {
                 // The others have lost: what they may have come to no longer matters.
@@ -116,7 +129,21 @@ where
         }
     }
 
-    fn on_result(&mut self, begun: Begun, result: Result<A::Response, A::Error>, record: &mut Record, now: Instant) {
+    fn remove(&mut self, place: usize, mut first: First<'_, A>) -> Begun {
+        let InFlight { begun, future } = self.in_flight.remove(place);
+        if future.is_none() {
+            first.set(None);
+        }
+        begun
+    }
+
+    pub(super) fn on_result(
+        &mut self,
+        begun: Begun,
+        result: Result<A::Response, A::Error>,
+        record: &mut Record,
+        now: Instant,
+    ) {
         let id = begun.id();
         let outcome = match result {
             Ok(connection) => {
@@ -134,14 +161,20 @@ where
         self.race.handle_outcome(id, outcome, now);
     }
 
-    fn carry_out_actions(&mut self, record: &mut Record, now: Instant, cx: &mut Context<'_>) -> Round<A::Response> {
+    fn carry_out_actions(
+        &mut self,
+        mut first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Round<A::Response> {
         while let Some(action) = self.race.poll_action(now) {
             match action {
                 Action::Start { id, endpoint, reason } => {
                     let begun = record.started(id, &endpoint, reason, now);
                     self.start(begun, endpoint, record, now, cx);
                 }
-                Action::Drop { id, reason } => self.drop_attempt(id, reason, record, now),
+                Action::Drop { id, reason } => self.drop_attempt(id, reason, first.as_mut(), record, now),
                 Action::Finish(conclusion) => return Round::Over(self.conclude(conclusion)),
             }
         }
@@ -152,14 +185,21 @@ where
     fn start(&mut self, begun: Begun, endpoint: Endpoint, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let mut future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
         match future.as_mut().poll(cx) {
-            Poll::Pending => self.in_flight.push(InFlight { begun, future }),
+            Poll::Pending => self.in_flight.push(InFlight { begun, future: Some(future) }),
             Poll::Ready(result) => self.on_result(begun, result, record, now),
         }
     }
 
-    fn drop_attempt(&mut self, id: AttemptId, reason: DropReason, record: &mut Record, now: Instant) {
+    fn drop_attempt(
+        &mut self,
+        id: AttemptId,
+        reason: DropReason,
+        first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+    ) {
         let place = self.in_flight.iter().position(|attempt| attempt.begun.id() == id);
-        let InFlight { begun, .. } = self.in_flight.remove(place.expect("the race drops what is in flight"));
+        let begun = self.remove(place.expect("the race drops what is in flight"), first);
         record.dropped(begun, reason, now);
     }
 

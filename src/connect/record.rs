@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use tracing::debug;
 
-use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time, Untried};
+use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
 use crate::error::QueryError;
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
-use crate::report::Report;
+use crate::report::{Attempts, Leftover, Report};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Record {
     port: u16,
     began: Instant,
     resolved: Option<Instant>,
-    ended: Vec<Attempt>,
+    ended: Attempts,
 }
 
 /// An attempt that is in flight.
@@ -32,7 +32,7 @@ pub(super) struct Begun {
 
 impl Record {
     pub(super) fn new(host: Arc<str>, port: u16, now: Instant) -> Self {
-        Self { host, port, began: now, resolved: None, ended: Vec::new() }
+        Self { host, port, began: now, resolved: None, ended: Attempts::None }
     }
 
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
@@ -75,9 +75,9 @@ impl Record {
     }
 
     /// Closes the record.
-    pub(super) fn finish(&mut self, untried: Vec<Untried>, now: Instant) -> Report {
+    pub(super) fn finish(&mut self, untried: Leftover, now: Instant) -> Report {
         let mut attempts = mem::take(&mut self.ended);
-        attempts.sort_unstable_by_key(|attempt| attempt.id);
+        attempts.sort();
         Report {
             host: Arc::clone(&self.host),
             port: self.port,
@@ -91,17 +91,16 @@ impl Record {
 
     fn ended(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
         let Begun { id, endpoint, reason, at } = begun;
-        let attempt = Attempt { id, endpoint, reason, race_began: self.began, started: at, ended: now, outcome };
-        if self.ended.is_empty() {
-            // Most races have one attempt, and need no room for more.
-            self.ended = vec![attempt];
-        } else {
-            self.ended.push(attempt);
-        }
+        let race_began = self.began;
+        self.ended.push(Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome });
     }
 }
 
 impl Begun {
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     pub(super) fn id(&self) -> AttemptId {
         self.id
     }

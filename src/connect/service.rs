@@ -51,14 +51,14 @@ pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
 /// What all clones of a connector share.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    pub(super) race: Config,
+    pub(super) race: Arc<Config>,
     pub(super) timeout: Option<Duration>,
     pub(super) enforce_http: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { race: Config::default(), timeout: None, enforce_http: true }
+        Self { race: Arc::default(), timeout: None, enforce_http: true }
     }
 }
 

@@ -7,6 +7,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use crate::error::{BoxError, Error};
+use crate::race::Port;
 use crate::tcp::options::interface_index;
 
 /// Where to connect to.
@@ -17,29 +18,6 @@ pub(super) struct Target {
     pub(super) port: Port,
     /// The address, if the host is one.
     pub(super) literal: Option<SocketAddr>,
-}
-
-/// The port to connect to, and whether the URI named it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Port {
-    Explicit(u16),
-    OfScheme(u16),
-}
-
-impl Port {
-    pub(super) fn number(self) -> u16 {
-        match self {
-            Self::Explicit(port) | Self::OfScheme(port) => port,
-        }
-    }
-
-    /// A port in the URI wins, else one that the resolver supplied, else the scheme's.
-    pub(super) fn or_supplied(self, supplied: u16) -> u16 {
-        match self {
-            Self::OfScheme(_) if supplied != 0 => supplied,
-            Self::Explicit(port) | Self::OfScheme(port) => port,
-        }
-    }
 }
 
 impl Target {
@@ -69,14 +47,18 @@ impl Target {
 
 /// The host, brackets included, and what follows it: nothing, or a colon and the port.
 fn split_authority(authority: &str) -> (&str, &str) {
-    let bytes = authority.as_bytes();
-    let start = bytes.iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
-    let host_and_port = &bytes[start..];
-    let end = match host_and_port.first() {
-        Some(b'[') => host_and_port.iter().position(|byte| *byte == b']').map(|bracket| bracket + 1),
-        _ => host_and_port.iter().position(|byte| *byte == b':'),
-    };
-    authority[start..].split_at(end.unwrap_or(host_and_port.len()))
+    let (mut start, mut end, mut in_brackets) = (0, None, false);
+    for (place, byte) in authority.bytes().enumerate() {
+        match byte {
+            b'@' => (start, end, in_brackets) = (place + 1, None, false),
+            b'[' => in_brackets = true,
+            b']' if in_brackets => (end, in_brackets) = (Some(place + 1), false),
+            b':' if !in_brackets && end.is_none() => end = Some(place),
+            _ => {}
+        }
+    }
+    let (authority, end) = (&authority[start..], end.unwrap_or(authority.len()) - start);
+    authority.split_at(end)
 }
 
 /// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
@@ -85,15 +67,13 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
         None if text.is_empty() => Ok(Port::OfScheme(default_port(scheme))),
         None => Err(format!("{text:?} follows the host")),
         Some("") => Ok(Port::OfScheme(default_port(scheme))),
-        Some(digits) => {
-            let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-            match digits.parse() {
-                Ok(0) => Err("port 0 cannot be connected to".into()),
-                Ok(port) if all_digits => Ok(Port::Explicit(port)),
-                _ if all_digits => Err(format!("port {digits} is above 65535")),
-                _ => Err(format!("{digits:?} is not a port")),
-            }
-        }
+        // A number is parsed with a sign, too; a port has none.
+        Some(digits) => match digits.parse() {
+            Ok(0) => Err("port 0 cannot be connected to".into()),
+            Ok(port) if !digits.starts_with('+') => Ok(Port::Explicit(port)),
+            _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!("port {digits} is above 65535")),
+            _ => Err(format!("{digits:?} is not a port")),
+        },
     }
 }
 
@@ -154,15 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_the_uri_wins_then_the_resolvers_then_the_schemes() {
+    fn the_port_is_the_one_in_the_uri_or_the_schemes() {
         assert_eq!(target("http://example.com:9000/").port, Port::Explicit(9000));
         assert_eq!(target("http://example.com/").port, Port::OfScheme(80));
         assert_eq!(target("http://example.com:/").port, Port::OfScheme(80));
         assert_eq!(target("https://user:pw@example.com/x?y").port, Port::OfScheme(443));
         assert_eq!(target("https://user:pw@example.com:1/").port, Port::Explicit(1));
-        assert_eq!(Port::Explicit(9000).or_supplied(8443), 9000);
-        assert_eq!(Port::OfScheme(80).or_supplied(8443), 8443);
-        assert_eq!(Port::OfScheme(80).or_supplied(0), 80);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The list of endpoints to try, kept sorted while answers come in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,13 +18,11 @@ use super::sorting::arrange;
 /// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    /// What to try, in order. `None` is an endpoint that was taken.
-    entries: Vec<Option<Endpoint>>,
-    /// Every entry before this one is taken.
-    next: usize,
-    list: Vec<Endpoint>,
-    aaaa: Vec<Endpoint>,
-    a: Vec<Endpoint>,
+    /// What to try, in order.
+    untried: VecDeque<Endpoint>,
+    list: Arc<[Endpoint]>,
+    aaaa: Arc<[Endpoint]>,
+    a: Arc<[Endpoint]>,
     services: Vec<Arc<ServiceRecord>>,
     hints: Vec<Endpoint>,
     excluded: Vec<Endpoint>,
@@ -41,49 +40,35 @@ impl Candidates {
     ) {
         match records {
             Records::Endpoints(endpoints) => self.replace(query, endpoints),
-            Records::Negative => self.replace(query, Vec::new()),
+            Records::Negative => self.replace(query, Arc::default()),
             Records::Services { records, port } => self.set_services(records, port),
             Records::Failed => return,
         }
         self.rebuild(config, tried);
     }
 
-    /// Whether there were endpoints, all of them excluded.
-    pub(super) fn all_excluded(&self) -> bool {
-        self.entries.is_empty() && !self.excluded.is_empty()
+    /// Whether there are endpoints that may not be used.
+    pub(super) fn has_excluded(&self) -> bool {
+        !self.excluded.is_empty()
     }
 
     pub(super) fn has_untried(&self) -> bool {
-        self.next < self.entries.len()
+        !self.untried.is_empty()
     }
 
     /// Takes the next untried endpoint.
     pub(super) fn take(&mut self) -> Option<Endpoint> {
-        let endpoint = self.entries.get_mut(self.next)?.take();
-        self.skip_taken();
-        endpoint
+        self.untried.pop_front()
     }
 
-    /// Takes the next untried endpoint of one family, at or after place `from`; says at which place it stood.
-    pub(super) fn take_of(&mut self, family: Family, from: usize) -> Option<(usize, Endpoint)> {
-        let is_of_family = |endpoint: &mut Endpoint| endpoint.family() == family;
-        let mut rest = self.entries.iter_mut().enumerate().skip(from);
-        let taken = rest.find_map(|(place, entry)| Some((place, entry.take_if(is_of_family)?)));
-        self.skip_taken();
-        taken
+    /// Takes all of them.
+    pub(super) fn take_all(&mut self) -> VecDeque<Endpoint> {
+        mem::take(&mut self.untried)
     }
 
-    /// The family of the first endpoint, and how many there are of it and of the other.
-    pub(super) fn families(&self) -> Option<(Family, usize, usize)> {
-        let mut families = self.entries.iter().flatten().map(Endpoint::family);
-        let first = families.next()?;
-        let of_first = 1 + families.filter(|family| *family == first).count();
-        Some((first, of_first, self.entries.len() - of_first))
-    }
-
-    /// The endpoints that were not tried, and why: those of the list in its order, then the others.
+    /// The endpoints that were not taken, and why: those of the list in its order, then the others.
     pub(super) fn untried(&self, config: &Config) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
-        let listed = self.entries.iter().flatten().map(|endpoint| (endpoint, UntriedReason::NotReached));
+        let listed = self.untried.iter().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let withdrawn = self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn));
         let excluded = self.excluded.iter().filter_map(|e| Some((e, config.excludes(e.family())?)));
         listed.chain(withdrawn).chain(excluded)
@@ -94,7 +79,7 @@ impl Candidates {
         self.hints.iter().any(|hint| hint.family() == family)
     }
 
-    fn replace(&mut self, query: Query, endpoints: Vec<Endpoint>) {
+    fn replace(&mut self, query: Query, endpoints: Arc<[Endpoint]>) {
         let answered_for = |family| match query {
             Query::List => true,
             Query::Aaaa => family == Family::V6,
@@ -131,7 +116,7 @@ impl Candidates {
 
     /// The endpoints of the address answers.
     fn known(&self) -> impl Iterator<Item = &Endpoint> {
-        self.list.iter().chain(&self.aaaa).chain(&self.a)
+        [&self.list, &self.aaaa, &self.a].into_iter().flat_map(|answer| answer.iter())
     }
 
     fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>) {
@@ -151,16 +136,11 @@ impl Candidates {
         let mut sorted = arrange(usable, order, interleave);
 
         let tried: BTreeSet<SocketAddr> = tried.collect();
-        if !tried.is_empty() {
-            sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
-        }
-        if !self.entries.is_empty() || !self.withdrawn.is_empty() {
-            let now: BTreeSet<SocketAddr> = sorted.iter().map(Endpoint::address).collect();
-            self.withdrawn.extend(self.entries.drain(..).flatten());
-            self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
-        }
-        self.entries = sorted.into_iter().map(Some).collect();
-        self.next = 0;
+        sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
+        let before = mem::replace(&mut self.untried, sorted.into());
+        let now: BTreeSet<SocketAddr> = self.untried.iter().map(Endpoint::address).collect();
+        self.withdrawn.extend(before);
+        self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
     }
 
     /// Every endpoint there is, duplicates included. Real records go before the hints that they confirm: of two equal
@@ -170,15 +150,8 @@ impl Candidates {
         for service in &self.services {
             all.extend(self.known().map(|endpoint| endpoint.in_service(service)));
         }
-        for endpoints in [&self.hints, &self.list, &self.aaaa, &self.a] {
-            all.extend_from_slice(endpoints);
-        }
+        all.extend_from_slice(&self.hints);
+        all.extend(self.known().cloned());
         all
-    }
-
-    fn skip_taken(&mut self) {
-        while self.entries.get(self.next).is_some_and(Option::is_none) {
-            self.next += 1;
-        }
     }
 }

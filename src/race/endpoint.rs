@@ -41,10 +41,10 @@ impl Endpoint {
         self.hint
     }
 
-    /// The same endpoint at another port.
+    /// The same endpoint at the port that `rule` makes of the present one.
     #[must_use]
-    pub fn with_port(mut self, port: u16) -> Self {
-        self.address.set_port(port);
+    pub fn map_port(mut self, rule: impl FnOnce(u16) -> u16) -> Self {
+        self.address.set_port(rule(self.address.port()));
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::{Endpoint, ServiceRecord};
@@ -114,6 +115,8 @@ impl fmt::Debug for Queries {
 
 /// What the resolver says to one [`Query`].
 ///
+/// A clone shares the records.
+///
 /// A second answer to the same query replaces the first: an endpoint that is gone and has not been tried will not be, one
 /// that is new joins the race, and a running attempt goes on (RFC 8305 §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +129,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Records {
     /// At least one endpoint, for an address query.
-    Endpoints(Vec<Endpoint>),
+    Endpoints(Arc<[Endpoint]>),
     /// Service records, and the port that their hints have unless a record names another.
     Services { records: Vec<ServiceRecord>, port: u16 },
     /// The name has no such records.
@@ -187,12 +190,7 @@ impl Answer {
     pub fn map_ports(mut self, rule: impl Fn(u16) -> u16) -> Self {
         match &mut self.records {
             Records::Endpoints(endpoints) => {
-                for endpoint in endpoints {
-                    let port = rule(endpoint.address().port());
-                    if port != endpoint.address().port() {
-                        *endpoint = endpoint.clone().with_port(port);
-                    }
-                }
+                *endpoints = endpoints.iter().map(|endpoint| endpoint.clone().map_port(&rule)).collect();
             }
             Records::Services { port, .. } => *port = rule(*port),
             Records::Negative | Records::Failed => {}
@@ -200,15 +198,8 @@ impl Answer {
         self
     }
 
-    /// The only endpoint of the answer, if there is exactly one.
-    pub(crate) fn sole_endpoint(&self) -> Option<&Endpoint> {
-        match self.as_endpoints() {
-            [only] => Some(only),
-            _ => None,
-        }
-    }
-
-    fn as_endpoints(&self) -> &[Endpoint] {
+    /// The endpoints of the answer, none if it has none.
+    pub(super) fn as_endpoints(&self) -> &[Endpoint] {
         match &self.records {
             Records::Endpoints(endpoints) => endpoints,
             Records::Services { .. } | Records::Negative | Records::Failed => &[],
@@ -216,7 +207,7 @@ impl Answer {
     }
 
     fn endpoints(query: Query, endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
-        let endpoints: Vec<_> = endpoints.into_iter().map(Into::into).collect();
+        let endpoints: Arc<[_]> = endpoints.into_iter().map(Into::into).collect();
         Self { query, records: if endpoints.is_empty() { Records::Negative } else { Records::Endpoints(endpoints) } }
     }
 }

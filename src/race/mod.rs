@@ -48,7 +48,9 @@ mod candidates;
 mod config;
 mod endpoint;
 mod event;
+mod opening;
 mod pacing;
+mod port;
 mod resolution;
 mod sorting;
 
@@ -61,7 +63,9 @@ pub use endpoint::{Endpoint, Family, ServiceRecord};
 pub use event::{
     Action, Answer, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason,
 };
+pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
+pub(crate) use port::Port;
 use resolution::Resolution;
 
 /// One race: from the first answer to the first connection.
@@ -197,7 +201,8 @@ impl Race {
 
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
-        self.candidates.untried(&self.config)
+        let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
+        handed_over.chain(self.candidates.untried(&self.config))
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
@@ -224,14 +229,14 @@ impl Race {
 
     /// Failure is declared only when nothing is in flight, nothing untried and no query outstanding.
     fn failure(&self) -> Option<Conclusion> {
-        let hope =
-            self.attempts.in_flight() > 0 || self.candidates.has_untried() || !self.resolution.outstanding().is_empty();
+        let untried = self.candidates.has_untried() || self.pacing.has_untried();
+        let hope = self.attempts.in_flight() > 0 || untried || !self.resolution.outstanding().is_empty();
         if hope {
             return None;
         }
         Some(match self.pacing.error_when_exhausted(&self.attempts) {
             Some(error) => Conclusion::Exhausted { error },
-            None if self.candidates.all_excluded() => Conclusion::NoUsableAddress,
+            None if self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,
         })
     }

@@ -33,7 +33,7 @@ use super::{Answer, Answers, Immediate, Name, Queries, QueryError, Resolve};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct FixedResolver<F = NoFallback> {
-    table: Arc<BTreeMap<String, Vec<SocketAddr>>>,
+    table: Arc<BTreeMap<String, Answer>>,
     fallback: F,
 }
 
@@ -48,7 +48,7 @@ impl<F> FixedResolver<F> {
     /// Sets the addresses of `name`. An empty list makes it a name without addresses.
     #[must_use]
     pub fn with(mut self, name: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
-        Arc::make_mut(&mut self.table).insert(normal(name), addresses.into_iter().collect());
+        Arc::make_mut(&mut self.table).insert(normal(name), Answer::list(addresses));
         self
     }
 
@@ -58,10 +58,9 @@ impl<F> FixedResolver<F> {
         FixedResolver { table: self.table, fallback }
     }
 
-    fn find(&self, name: &str) -> Option<&[SocketAddr]> {
+    fn find(&self, name: &str) -> Option<&Answer> {
         // Most names are written the way they stand in the table.
-        let found = self.table.get(name).or_else(|| self.table.get(&normal(name)));
-        found.map(Vec::as_slice)
+        self.table.get(name).or_else(|| self.table.get(&normal(name)))
     }
 }
 
@@ -81,7 +80,7 @@ impl<F: Resolve> Service<Name> for FixedResolver<F> {
 
     fn call(&mut self, name: Name) -> Self::Future {
         match self.find(name.as_str()) {
-            Some(addresses) => FixedFuture { fixed: Some(Answer::list(addresses.iter().copied())), fallback: None },
+            Some(answer) => FixedFuture { fixed: Some(answer.clone()), fallback: None },
             None => FixedFuture { fixed: None, fallback: Some(self.fallback.call(name)) },
         }
     }
@@ -168,10 +167,10 @@ mod tests {
 
     #[test]
     fn names_are_found_whatever_their_case_and_final_dot() {
-        let address = "192.0.2.1:0".parse().unwrap();
+        let address: SocketAddr = "192.0.2.1:0".parse().unwrap();
         let resolver = FixedResolver::new().with("Example.COM.", [address]);
         for name in ["example.com", "EXAMPLE.com", "example.com."] {
-            assert_eq!(resolver.find(name), Some(&[address][..]), "{name}");
+            assert_eq!(resolver.find(name), Some(&Answer::list([address])), "{name}");
         }
         assert_eq!(resolver.find("www.example.com"), None);
     }

@@ -59,6 +59,20 @@ impl Pacing {
         }
     }
 
+    /// Whether some address that was handed over to the pacing has not been tried.
+    pub(super) fn has_untried(&self) -> bool {
+        self.untried().next().is_some()
+    }
+
+    /// The endpoints that were handed over to the pacing and have not been tried.
+    pub(super) fn untried(&self) -> impl Iterator<Item = &Endpoint> {
+        let tracks = match self {
+            Self::Staggered(_) => None,
+            Self::Tracks(pacing) => Some(pacing),
+        };
+        tracks.into_iter().flat_map(Tracks::untried)
+    }
+
     /// When the next step falls due by itself; the deadline of the race is not counted.
     pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
         match self {

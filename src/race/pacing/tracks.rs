@@ -1,5 +1,6 @@
 //! RFC 6555 and serial dialing: sequences of attempts over a list that no longer changes.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::super::attempts::Attempts;
@@ -24,6 +25,8 @@ pub(in crate::race) struct Tracks {
 
 #[derive(Debug)]
 struct Frozen {
+    /// The family of the primary sequence; `None` is both.
+    family: Option<Family>,
     primary: Track,
     fallback: Option<Fallback>,
 }
@@ -36,12 +39,7 @@ struct Fallback {
 
 #[derive(Debug)]
 struct Track {
-    /// `None` is both.
-    family: Option<Family>,
-    /// Where in the list to look for the next address.
-    from: usize,
-    /// How many addresses have not been tried.
-    remaining: usize,
+    untried: VecDeque<Endpoint>,
     current: Option<Current>,
     started: bool,
 }
@@ -72,13 +70,13 @@ impl Tracks {
         if self.frozen.is_none() {
             self.frozen = freeze(candidates, fallback_delay, now);
         }
-        let Frozen { primary, fallback } = self.frozen.as_mut()?;
+        let Frozen { primary, fallback, .. } = self.frozen.as_mut()?;
 
         if let Some(id) = primary.poll_slice(now).or_else(|| fallback.as_mut()?.track.poll_slice(now)) {
             return Some(Step::Drop(id, DropReason::SliceElapsed));
         }
         let id = attempts.next_id();
-        if let Some(endpoint) = primary.poll_start(candidates, id, deadline, now) {
+        if let Some(endpoint) = primary.poll_start(id, deadline, now) {
             let reason = if id == AttemptId::FIRST { StartReason::First } else { StartReason::PreviousFailed };
             return Some(Step::Start(endpoint, reason));
         }
@@ -92,12 +90,12 @@ impl Tracks {
         } else {
             StartReason::DelayElapsed
         };
-        let endpoint = fallback.track.poll_start(candidates, id, deadline, now)?;
+        let endpoint = fallback.track.poll_start(id, deadline, now)?;
         Some(Step::Start(endpoint, reason))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let Frozen { primary, fallback } = self.frozen.as_ref()?;
+        let Frozen { primary, fallback, .. } = self.frozen.as_ref()?;
         let slice_ends = |track: &Track| track.current.as_ref()?.slice_ends;
         let Some(Fallback { track, opens }) = fallback else {
             return slice_ends(primary);
@@ -107,7 +105,7 @@ impl Tracks {
     }
 
     pub(super) fn on_failure(&mut self, id: AttemptId) {
-        let Some(Frozen { primary, fallback }) = &mut self.frozen else {
+        let Some(Frozen { primary, fallback, .. }) = &mut self.frozen else {
             return;
         };
         for track in [Some(primary), fallback.as_mut().map(|f| &mut f.track)].into_iter().flatten() {
@@ -119,26 +117,31 @@ impl Tracks {
 
     /// The first failure of the primary sequence.
     pub(super) fn primary_error(&self, attempts: &Attempts) -> Option<AttemptId> {
-        let primary = &self.frozen.as_ref()?.primary;
-        attempts.first_failed(|address| primary.family.is_none_or(|family| family == Family::of(address)))
+        let primary = self.frozen.as_ref()?.family;
+        attempts.first_failed(|address| primary.is_none_or(|family| family == Family::of(address)))
+    }
+
+    /// The endpoints that have not been tried, those of the primary sequence first.
+    pub(super) fn untried(&self) -> impl Iterator<Item = &Endpoint> {
+        let tracks = self.frozen.iter().flat_map(|f| [Some(&f.primary), f.fallback.as_ref().map(|f| &f.track)]);
+        tracks.flatten().flat_map(|track| &track.untried)
     }
 }
 
-fn freeze(candidates: &Candidates, fallback_delay: Option<Duration>, now: Instant) -> Option<Frozen> {
-    let (first, of_first, of_other) = candidates.families()?;
-    Some(match fallback_delay {
-        None => Frozen { primary: Track::new(None, of_first + of_other), fallback: None },
-        Some(delay) => Frozen {
-            primary: Track::new(Some(first), of_first),
-            fallback: (of_other > 0)
-                .then(|| Fallback { track: Track::new(Some(first.other()), of_other), opens: later(now, delay) }),
-        },
-    })
+fn freeze(candidates: &mut Candidates, fallback_delay: Option<Duration>, now: Instant) -> Option<Frozen> {
+    let all = candidates.take_all();
+    let first = all.front()?.family();
+    let Some(delay) = fallback_delay else {
+        return Some(Frozen { family: None, primary: Track::new(all), fallback: None });
+    };
+    let (primary, other): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|e| e.family() == first);
+    let fallback = (!other.is_empty()).then(|| Fallback { track: Track::new(other), opens: later(now, delay) });
+    Some(Frozen { family: Some(first), primary: Track::new(primary), fallback })
 }
 
 impl Track {
-    fn new(family: Option<Family>, remaining: usize) -> Self {
-        Self { family, from: 0, remaining, current: None, started: false }
+    fn new(untried: VecDeque<Endpoint>) -> Self {
+        Self { untried, current: None, started: false }
     }
 
     /// The attempt whose slice is used up, which then is no longer the current one.
@@ -147,38 +150,23 @@ impl Track {
         self.current.take_if(elapsed).map(|current| current.id)
     }
 
-    fn poll_start(
-        &mut self,
-        candidates: &mut Candidates,
-        id: AttemptId,
-        deadline: Option<Instant>,
-        now: Instant,
-    ) -> Option<Endpoint> {
-        if self.current.is_some() || self.remaining == 0 {
+    fn poll_start(&mut self, id: AttemptId, deadline: Option<Instant>, now: Instant) -> Option<Endpoint> {
+        if self.current.is_some() || self.untried.is_empty() {
             return None;
         }
-        let slice_ends = match slice(now, deadline, self.remaining) {
+        let slice_ends = match slice(now, deadline, self.untried.len()) {
             Slice::Unlimited => None,
             // The last of the time is the deadline's to end, not the slice's.
             Slice::Until(end) => Some(end).filter(|_| deadline != Some(end)),
             Slice::DeadlinePassed => return None,
         };
-        let endpoint = match self.family {
-            Some(family) => {
-                let (place, endpoint) = candidates.take_of(family, self.from)?;
-                self.from = place + 1;
-                endpoint
-            }
-            None => candidates.take()?,
-        };
-        self.remaining -= 1;
         self.started = true;
         self.current = Some(Current { id, slice_ends });
-        Some(endpoint)
+        self.untried.pop_front()
     }
 
     fn is_exhausted(&self) -> bool {
-        self.current.is_none() && self.remaining == 0
+        self.current.is_none() && self.untried.is_empty()
     }
 }
 
