@@ -28,6 +28,7 @@ pub struct Error {
     inner: Box<Inner>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is always in a box")]
 enum Inner {
     /// The URI says nowhere to connect to.
     InvalidUri { problem: String, source: Option<BoxError> },

@@ -1,5 +1,57 @@
-//! placeholder
-#![allow(missing_docs, reason = "wip")]
+//! A connector that reaches a host over whatever path works, in the least time.
+//!
+//! [`HappyEyeballsConnector`] is a `tower::Service<Uri>` that takes the place of hyper-util's `HttpConnector`: it resolves a
+//! name and races connection attempts to its addresses (Happy Eyeballs: RFC 6555, RFC 8305, and the HAPPY v3 draft).
+//!
+//! # What happens to a connection
+//!
+//! 1. The URI is read. A host that is an address is connected to directly; anything that cannot be connected to is an error
+//!    that says what is wrong.
+//! 2. The [resolver](resolve) is asked for the name, and answers as it can.
+//! 3. The addresses are put into an order in which the families alternate, and the first attempt starts.
+//! 4. While no attempt succeeds, the next one starts 250 ms after the last, or at once when the newest has failed. Earlier
+//!    attempts keep running: a slow path is not a dead one.
+//! 5. The first connection wins. Every other socket is closed before it is handed over, without a byte sent.
+//! 6. What happened is kept: [`ConnectInfo`] on the connection and on every response over it, or [`Error::attempts`].
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use http_body_util::Empty;
+//! use hyper_happy_eyeballs::HappyEyeballsConnector;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//!
+//! let connector = HappyEyeballsConnector::builder().timeout(Some(Duration::from_secs(10))).build()?;
+//! let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
+//! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
+//! ```
+//!
+//! # The layers, and how to replace one
+//!
+//! | layer | is | replace it |
+//! |---|---|---|
+//! | [`race`] | the decisions, as a state machine without I/O | drive it yourself, over QUIC say |
+//! | [`resolve`] | a name in, a stream of answers out | [`Builder::resolver`](connect::Builder::resolver) |
+//! | [`tcp`] | an endpoint in, a connection out | [`HappyEyeballsLayer`] around your own service |
+//! | [`connect`] | the driver: the clock, and everything in flight | |
+//!
+//! # Cancel safety
+//!
+//! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. Nothing is spawned, but
+//! for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
+//!
+//! # Features
+//!
+//! `connect` (on by default) is everything but the pure [`race`]; without it the crate depends on nothing.
+#![cfg_attr(
+    not(feature = "connect"),
+    expect(rustdoc::broken_intra_doc_links, reason = "the connector is switched off"),
+    expect(dead_code, reason = "what the driver says is not said without it")
+)]
+
 mod attempt;
 #[cfg(feature = "connect")]
 pub mod connect;

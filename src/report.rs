@@ -1,7 +1,6 @@
 //! What a caller learns about a race, whether it was won or lost.
 
 use std::fmt;
-use std::mem;
 use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,37 +38,15 @@ impl Report {
     }
 }
 
-/// Attempts that are over. Most races have one.
-#[derive(Debug, Default)]
+/// Attempts that are over, in start order. Most races have one.
 pub(crate) enum Attempts {
-    #[default]
-    None,
     One(Attempt),
     Many(Vec<Attempt>),
 }
 
 impl Attempts {
-    pub(crate) fn push(&mut self, attempt: Attempt) {
-        match self {
-            Self::None => *self = Self::One(attempt),
-            Self::One(_) => {
-                let Self::One(first) = mem::take(self) else { return };
-                *self = Self::Many(vec![first, attempt]);
-            }
-            Self::Many(all) => all.push(attempt),
-        }
-    }
-
-    /// Puts them into start order.
-    pub(crate) fn sort(&mut self) {
-        if let Self::Many(all) = self {
-            all.sort_unstable_by_key(|attempt| attempt.id);
-        }
-    }
-
     pub(crate) fn as_slice(&self) -> &[Attempt] {
         match self {
-            Self::None => &[],
             Self::One(attempt) => slice::from_ref(attempt),
             Self::Many(all) => all,
         }
@@ -89,12 +66,9 @@ pub(crate) enum Leftover {
 }
 
 impl Leftover {
-    pub(crate) fn of_opening(opening: &Opening, config: &Arc<Config>, port: Port) -> Self {
-        if opening.has_more() {
-            Self::Opening { opening: opening.clone(), config: Arc::clone(config), port }
-        } else {
-            Self::Nothing
-        }
+    #[inline]
+    pub(crate) fn of_opening(opening: Opening, config: &Arc<Config>, port: Port) -> Self {
+        if opening.has_more() { Self::Opening { opening, config: Arc::clone(config), port } } else { Self::Nothing }
     }
 
     pub(crate) fn of_race(race: &Race) -> Self {
@@ -105,7 +79,7 @@ impl Leftover {
     fn list(&self, attempts: &[Attempt]) -> Vec<Untried> {
         match (self, attempts) {
             (Self::Opening { opening, config, port }, [first]) => {
-                let race = opening.clone().into_race(config, &first.endpoint, *port, None);
+                let race = opening.clone().into_race(config, &first.endpoint, *port, None, first.started);
                 Self::of_race(&race).list(attempts)
             }
             (Self::Listed(untried), _) => untried.clone(),

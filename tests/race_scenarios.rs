@@ -1,6 +1,8 @@
 //! Every file in `tests/scenarios/race` is a test: a script, a line `---`, and the whole log that the race must produce.
 //! The format is described in `tests/scenarios/README.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -2,26 +2,24 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use tracing::debug;
 
-use super::info::ConnectInfo;
 use super::oneshot::Oneshot;
-use super::racing::{Racing, Round};
+use super::racing::{Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use super::timer::{Timer, now};
+use super::timer::{Timer, read_clock};
 use crate::error::{BoxError, Error, Kind};
-use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
+use crate::race::{Answer, AttemptId, Endpoint, Opening, Port, Queries, Race, StartReason};
 use crate::report::Leftover;
 use crate::resolve::{Answers, Name, Resolve};
 
@@ -35,6 +33,8 @@ pub struct Connecting<R: Resolve, A: Service<Endpoint>> {
     state: State<R, A>,
 }
 
+type Connected<C> = Result<HappyEyeballsStream<C>, Error>;
+
 enum State<R: Resolve, A: Service<Endpoint>> {
     /// There is nothing to drive: the URI is invalid.
     Failed(Option<Error>),
@@ -47,8 +47,8 @@ where
     R: Resolve,
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(settings: &Settings, target: Target, resolver: R, attempt: A) -> Self {
-        Self { state: State::Driving(Box::pin(Driver::new(settings, target, resolver, attempt))) }
+    pub(super) fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Self {
+        Self { state: State::Driving(Driver::new(settings, target, resolver, attempt)) }
     }
 
     pub(super) fn failed(error: Error) -> Self {
@@ -61,12 +61,12 @@ where
     R: Resolve,
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
-    type Output = Result<HappyEyeballsStream<A::Response>, Error>;
+    type Output = Connected<A::Response>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
-            State::Failed(error) => Poll::Ready(Err(error.take().expect("not polled after completion"))),
             State::Driving(driver) => driver.as_mut().poll(cx),
+            State::Failed(error) => Poll::Ready(Err(error.take().expect("polled after completion"))),
         }
     }
 }
@@ -83,10 +83,11 @@ impl<R: Resolve, A: Service<Endpoint>> fmt::Debug for Connecting<R, A> {
 
 pin_project! {
     struct Driver<R: Resolve, A: Service<Endpoint>> {
-        race: Arc<Config>,
+        settings: Arc<Settings>,
         port: Port,
-        deadline: Option<Instant>,
         record: Record,
+        // Taken when the race begins.
+        attempt: Option<A>,
         #[pin]
         stage: Stage<R, A>,
         #[pin]
@@ -94,6 +95,7 @@ pin_project! {
         // The first attempt, if it was started before there was a race.
         #[pin]
         first: Option<Oneshot<A, Endpoint>>,
+        opening: Option<(Opening, Begun)>,
         #[pin]
         timer: Timer,
     }
@@ -102,20 +104,14 @@ pin_project! {
 pin_project! {
     #[project = StageProj]
     enum Stage<R: Resolve, A: Service<Endpoint>> {
+        // There is nothing to resolve.
+        Literal { address: SocketAddr },
         // The resolver has not said yet what it asks for.
-        Resolving { #[pin] lookup: Oneshot<R, Name>, attempt: Option<A> },
+        Resolving { #[pin] lookup: Oneshot<R, Name> },
         // The first attempt runs alone, and there is no race yet.
-        Opening { opening: Opening, begun: Option<Begun>, attempt: Option<A> },
+        Opening,
         Racing { racing: Box<Racing<A>> },
-        Over,
     }
-}
-
-/// How a connect ended, and when.
-struct Ended<C> {
-    result: Result<C, Kind>,
-    untried: Leftover,
-    at: Instant,
 }
 
 impl<R, A> Driver<R, A>
@@ -123,93 +119,71 @@ where
     R: Resolve,
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
-    fn new(settings: &Settings, target: Target, resolver: R, attempt: A) -> Self {
-        let now = now();
+    #[inline]
+    fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
         let Target { host, port, literal } = target;
-        // A timeout too long to be reckoned with is none.
-        let deadline = settings.timeout.and_then(|timeout| now.checked_add(timeout));
-        let mut driver = Self {
-            race: Arc::clone(&settings.race),
+        Box::pin(Self {
+            settings,
             port,
-            deadline,
-            record: Record::new(Arc::clone(&host), port.number(), now),
-            stage: Stage::Over,
+            record: Record::new(Arc::clone(&host), port.number()),
+            attempt: Some(attempt),
+            stage: match literal {
+                Some(address) => Stage::Literal { address },
+                None => Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host)) },
+            },
             answers: None,
             first: None,
+            opening: None,
             timer: Timer::new(),
-        };
-        let Some(address) = literal else {
-            driver.stage = Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host)), attempt: Some(attempt) };
-            return driver;
-        };
-        match Opening::of_address(&driver.race, address, now) {
-            Some((first, opening)) => {
-                let begun = driver.record.started(AttemptId::FIRST, &first, StartReason::First, now);
-                driver.first = Some(Oneshot::new(attempt.clone(), first));
-                driver.stage = Stage::Opening { opening, begun: Some(begun), attempt: Some(attempt) };
-            }
-            None => {
-                let mut race = Race::new(*driver.race, Queries::LIST, deadline);
-                race.handle_answer(Answer::list([address]), now);
-                driver.stage = Stage::Racing { racing: Box::new(Racing::new(race, port, attempt)) };
-            }
-        }
-        driver
-    }
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<HappyEyeballsStream<A::Response>, Error>> {
-        let Ended { result, untried, at } = ready!(self.as_mut().drive(cx));
-        let mut this = self.project();
-        // What is left of the race is closed before its result is handed over.
-        this.stage.set(Stage::Over);
-        this.first.set(None);
-        this.answers.set(None);
-        let report = this.record.finish(untried, at);
-        Poll::Ready(match result {
-            Ok(connection) => Ok(HappyEyeballsStream::new(connection, ConnectInfo::new(report))),
-            Err(kind) => {
-                let error = Error::lost(kind, report);
-                debug!(%error, "no connection");
-                Err(error)
-            }
         })
     }
 
-    fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<A::Response>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
+        let mut now = read_clock();
+        // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
+        let began = self.as_mut().project().record.begin(now);
+        let deadline = self.settings.timeout.and_then(|timeout| began.checked_add(timeout));
         loop {
             let mut this = self.as_mut().project();
             match this.stage.as_mut().project() {
-                StageProj::Resolving { lookup, attempt } => {
+                StageProj::Literal { address } => {
+                    let address = *address;
+                    self.as_mut().on_literal(address, deadline, now);
+                }
+                StageProj::Resolving { lookup } => {
                     let kind = match lookup.poll(cx) {
                         Poll::Ready(Ok(answers)) => {
-                            let attempt = attempt.take().expect("a name is resolved once");
-                            self.as_mut().on_resolved(answers, attempt, cx);
+                            self.as_mut().on_resolved(answers, deadline, now, cx);
                             continue;
                         }
                         Poll::Ready(Err(error)) => Kind::Resolver(error.into()),
                         Poll::Pending => {
-                            ready!(this.timer.poll(*this.deadline, cx));
+                            ready!(this.timer.poll(deadline, cx));
+                            now = read_clock();
                             Kind::Timeout { waiting_for: None }
                         }
                     };
-                    return Poll::Ready(Ended { result: Err(kind), untried: Leftover::Nothing, at: now() });
+                    return Poll::Ready(Err(this.record.lost(kind, Leftover::Nothing, now)));
                 }
-                StageProj::Opening { opening, begun, attempt } => {
+                StageProj::Opening => {
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
                     let result = first.poll(cx);
                     let answer = poll_answer(this.answers.as_mut(), cx);
                     if result.is_pending() && answer.is_pending() {
-                        ready!(this.timer.poll(opening.poll_timeout(*this.deadline), cx));
+                        let until = this.opening.as_ref().and_then(|(opening, _)| opening.poll_timeout(deadline));
+                        ready!(this.timer.poll(until, cx));
+                        now = read_clock();
                     }
-                    let (begun, now) = (begun.take().expect("an attempt ends once"), now());
+                    let (opening, begun) = this.opening.take().expect("opened once");
                     if let Poll::Ready(Ok(connection)) = result {
-                        this.record.connected(begun, now);
-                        let untried = Leftover::of_opening(opening, this.race, *this.port);
-                        return Poll::Ready(Ended { result: Ok(connection), untried, at: now });
+                        let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
+                        let info = this.record.won_alone(begun, untried, now);
+                        return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                     }
                     // One attempt was not enough: here the race begins.
-                    let race = opening.clone().into_race(this.race, begun.endpoint(), *this.port, *this.deadline);
-                    let mut racing = Racing::new(race, *this.port, attempt.take().expect("a race begins once"));
+                    let race =
+                        opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
+                    let mut racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
                     match result {
                         Poll::Ready(result) => {
                             this.first.set(None);
@@ -223,58 +197,78 @@ where
                     this.stage.set(Stage::Racing { racing: Box::new(racing) });
                 }
                 StageProj::Racing { racing } => {
-                    let now = now();
                     match racing.poll_round(this.answers, this.first, this.record, now, cx) {
                         Round::Over(result) => {
-                            return Poll::Ready(Ended { result, untried: racing.untried(), at: now });
+                            let untried = racing.untried();
+                            return Poll::Ready(match result {
+                                Ok(connection) => {
+                                    Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now)))
+                                }
+                                Err(kind) => Err(this.record.lost(kind, untried, now)),
+                            });
                         }
-                        Round::Wait(until) => ready!(this.timer.poll(until, cx)),
+                        Round::Wait(until) => {
+                            ready!(this.timer.poll(until, cx));
+                            now = read_clock();
+                        }
                     }
                 }
-                StageProj::Over => panic!("polled after completion"),
+            }
+        }
+    }
+
+    /// The host is an address: there is nothing to resolve.
+    fn on_literal(self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
+        match Opening::of_address(&self.settings.race, address) {
+            Some((first, opening)) => self.open(first, opening, now),
+            None => {
+                let mut this = self.project();
+                let mut race = Race::new(*this.settings.race, Queries::LIST, deadline);
+                race.handle_answer(Answer::list([address]), now);
+                let racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
+                this.stage.set(Stage::Racing { racing: Box::new(racing) });
             }
         }
     }
 
     /// The resolver has said what it asks for: opens the race if its one answer is there already, or begins it.
-    fn on_resolved(self: Pin<&mut Self>, answers: Answers<R::Stream>, attempt: A, cx: &mut Context<'_>) {
-        let mut this = self.project();
-        let now = now();
-        let (queries, stream) = answers.into_parts();
-        this.answers.set(Some(stream));
-        let stream = this.answers.as_mut().as_pin_mut().expect("set above");
-
-        let answer = if queries == Queries::LIST { stream.poll_next(cx) } else { Poll::Pending };
-        if let Poll::Ready(Some(Ok(list))) = &answer {
-            if let Some((first, opening)) = Opening::of_list(this.race, list, *this.port, *this.deadline, now) {
-                this.record.answered(list, now);
-                let begun = this.record.started(AttemptId::FIRST, &first, StartReason::First, now);
-                this.first.set(Some(Oneshot::new(attempt.clone(), first)));
-                this.stage.set(Stage::Opening { opening, begun: Some(begun), attempt: Some(attempt) });
-                return;
+    fn on_resolved(
+        mut self: Pin<&mut Self>,
+        answers: Answers<R::Stream>,
+        deadline: Option<Instant>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) {
+        let mut this = self.as_mut().project();
+        let (queries, first, stream) = answers.into_parts();
+        this.answers.set(stream);
+        let first = match first {
+            Some(answer) => Poll::Ready(Ok(answer)),
+            None => poll_answer(this.answers.as_mut(), cx),
+        };
+        if let Poll::Ready(Ok(answer)) = &first {
+            if let Some((first, opening)) =
+                Opening::of_first_answer(&this.settings.race, queries, answer, *this.port, deadline, now)
+            {
+                this.record.answered(answer, now);
+                return self.open(first, opening, now);
             }
         }
-        let mut racing = Racing::new(Race::new(**this.race, queries, *this.deadline), *this.port, attempt);
-        match answer {
-            Poll::Ready(Some(answer)) => racing.on_answer(answer, this.record, now),
-            Poll::Ready(None) => {
-                this.answers.set(None);
-                racing.on_no_more_answers(this.record, now);
-            }
-            Poll::Pending => {}
+        let race = Race::new(*this.settings.race, queries, deadline);
+        let mut racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
+        if let Poll::Ready(answer) = first {
+            racing.on_answer(answer, this.record, now);
         }
         this.stage.set(Stage::Racing { racing: Box::new(racing) });
     }
-}
 
-/// The next answer of a stream that may have ended; its end is not an answer.
-fn poll_answer<S: Stream>(mut answers: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<S::Item> {
-    let Some(stream) = answers.as_mut().as_pin_mut() else { return Poll::Pending };
-    match ready!(stream.poll_next(cx)) {
-        Some(answer) => Poll::Ready(answer),
-        None => {
-            answers.set(None);
-            Poll::Pending
-        }
+    #[inline]
+    fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
+        let mut this = self.project();
+        let begun = this.record.started(AttemptId::FIRST, &first, StartReason::First, now);
+        let attempt = this.attempt.clone().expect("a race begins once");
+        this.first.set(Some(Oneshot::new(attempt, first)));
+        *this.opening = Some((opening, begun));
+        this.stage.set(Stage::Opening);
     }
 }

@@ -26,6 +26,7 @@ pub struct ConnectInfo {
 }
 
 impl ConnectInfo {
+    #[inline]
     pub(super) fn new(report: Report) -> Self {
         Self { report: Arc::new(report) }
     }
@@ -51,6 +52,7 @@ impl ConnectInfo {
     }
 
     /// The attempt that won.
+    #[expect(clippy::missing_panics_doc, reason = "a connection has a winner")]
     pub fn winner(&self) -> &Attempt {
         let won = |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Connected);
         self.attempts().iter().find(won).expect("a connection has a winner")

@@ -39,6 +39,7 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
 impl<S: Service<Req>, Req> Future for Oneshot<S, Req> {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {

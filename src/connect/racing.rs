@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use futures_core::Stream;
@@ -68,15 +68,11 @@ where
         S: Stream<Item = Result<Answer, QueryError>>,
     {
         self.poll_attempts(first.as_mut(), record, now, cx);
-        while let Some(stream) = answers.as_mut().as_pin_mut() {
-            match stream.poll_next(cx) {
-                Poll::Ready(Some(answer)) => self.on_answer(answer, record, now),
-                Poll::Ready(None) => {
-                    answers.set(None);
-                    self.on_no_more_answers(record, now);
-                }
-                Poll::Pending => break,
-            }
+        while let Poll::Ready(answer) = poll_answer(answers.as_mut(), cx) {
+            self.on_answer(answer, record, now);
+        }
+        if answers.is_none() {
+            self.on_no_more_answers(record, now);
         }
         self.carry_out_actions(first, record, now, cx)
     }
@@ -97,7 +93,7 @@ where
     }
 
     /// A query that is still open when the resolver ends has failed.
-    pub(super) fn on_no_more_answers(&mut self, record: &mut Record, now: Instant) {
+    fn on_no_more_answers(&mut self, record: &mut Record, now: Instant) {
         for query in self.race.waiting_for().iter() {
             let error = QueryError::new(query, "the resolver ended without an answer");
             self.on_answer(Err(error), record, now);
@@ -213,5 +209,17 @@ where
             }
             Conclusion::TimedOut { error: None } => Kind::Timeout { waiting_for: Some(self.race.waiting_for()) },
         })
+    }
+}
+
+/// The next answer of a stream that may have ended; its end is not an answer.
+pub(super) fn poll_answer<S: Stream>(mut answers: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<S::Item> {
+    let Some(stream) = answers.as_mut().as_pin_mut() else { return Poll::Pending };
+    match ready!(stream.poll_next(cx)) {
+        Some(answer) => Poll::Ready(answer),
+        None => {
+            answers.set(None);
+            Poll::Pending
+        }
     }
 }

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::info::ConnectInfo;
 use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
-use crate::error::QueryError;
+use crate::error::{Error, Kind, QueryError};
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
 use crate::report::{Attempts, Leftover, Report};
 
@@ -16,9 +17,10 @@ use crate::report::{Attempts, Leftover, Report};
 pub(super) struct Record {
     host: Arc<str>,
     port: u16,
-    began: Instant,
+    /// `None` until the future is polled.
+    began: Option<Instant>,
     resolved: Option<Instant>,
-    ended: Attempts,
+    ended: Vec<Attempt>,
 }
 
 /// An attempt that is in flight.
@@ -31,10 +33,23 @@ pub(super) struct Begun {
 }
 
 impl Record {
-    pub(super) fn new(host: Arc<str>, port: u16, now: Instant) -> Self {
-        Self { host, port, began: now, resolved: None, ended: Attempts::None }
+    #[inline]
+    pub(super) fn new(host: Arc<str>, port: u16) -> Self {
+        Self { host, port, began: None, resolved: None, ended: Vec::new() }
     }
 
+    /// Begins the record, unless it has begun, and says when that was.
+    #[inline]
+    pub(super) fn begin(&mut self, now: Instant) -> Instant {
+        *self.began.get_or_insert(now)
+    }
+
+    #[inline]
+    fn began(&self) -> Instant {
+        self.began.expect("the future has been polled")
+    }
+
+    #[inline]
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
         let addresses = answer.addresses().len();
         debug!(host = %self.host, query = %answer.query(), addresses, "the resolver answered");
@@ -47,6 +62,7 @@ impl Record {
         debug!(host = %self.host, query = %error.query(), error = error as &dyn std::error::Error, "a look-up failed");
     }
 
+    #[inline]
     pub(super) fn started(&self, id: AttemptId, endpoint: &Endpoint, reason: StartReason, now: Instant) -> Begun {
         debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
         Begun { id, endpoint: endpoint.clone(), reason, at: now }
@@ -55,53 +71,80 @@ impl Record {
     pub(super) fn failed(&mut self, begun: Begun, error: AttemptError, now: Instant) {
         let cause = &error as &dyn std::error::Error;
         debug!(host = %self.host, attempt = begun.id.index(), endpoint = %begun.endpoint, error = cause, "an attempt failed");
-        self.ended(begun, AttemptOutcome::Failed(error), now);
+        self.end(begun, AttemptOutcome::Failed(error), now);
     }
 
     pub(super) fn dropped(&mut self, begun: Begun, reason: DropReason, now: Instant) {
         debug!(host = %self.host, attempt = begun.id.index(), endpoint = %begun.endpoint, %reason, "an attempt was dropped");
-        self.ended(begun, AttemptOutcome::Dropped(reason), now);
+        self.end(begun, AttemptOutcome::Dropped(reason), now);
     }
 
     pub(super) fn connected(&mut self, begun: Begun, now: Instant) {
-        debug!(
-            host = %self.host,
-            attempt = begun.id.index(),
-            endpoint = %begun.endpoint,
-            elapsed = %Time(now - self.began),
-            "connected"
-        );
-        self.ended(begun, AttemptOutcome::Connected, now);
+        self.say_connected(&begun, now);
+        self.end(begun, AttemptOutcome::Connected, now);
     }
 
-    /// Closes the record.
-    pub(super) fn finish(&mut self, untried: Leftover, now: Instant) -> Report {
+    /// The first attempt succeeded before there was a race. Closes the record.
+    #[inline]
+    pub(super) fn won_alone(&self, begun: Begun, untried: Leftover, now: Instant) -> ConnectInfo {
+        self.say_connected(&begun, now);
+        let attempt = begun.end(AttemptOutcome::Connected, self.began(), now);
+        ConnectInfo::new(self.report(Attempts::One(attempt), untried, now))
+    }
+
+    /// The race was won. Closes the record.
+    pub(super) fn won(&mut self, untried: Leftover, now: Instant) -> ConnectInfo {
+        ConnectInfo::new(self.finish(untried, now))
+    }
+
+    /// The race was lost. Closes the record.
+    pub(super) fn lost(&mut self, kind: Kind, untried: Leftover, now: Instant) -> Error {
+        let error = Error::lost(kind, self.finish(untried, now));
+        debug!(%error, "no connection");
+        error
+    }
+
+    fn finish(&mut self, untried: Leftover, now: Instant) -> Report {
         let mut attempts = mem::take(&mut self.ended);
-        attempts.sort();
-        Report {
-            host: Arc::clone(&self.host),
-            port: self.port,
-            began: self.began,
-            resolved: self.resolved,
-            ended: now,
-            attempts,
-            untried,
-        }
+        attempts.sort_unstable_by_key(|attempt| attempt.id);
+        self.report(Attempts::Many(attempts), untried, now)
     }
 
-    fn ended(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
-        let Begun { id, endpoint, reason, at } = begun;
-        let race_began = self.began;
-        self.ended.push(Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome });
+    #[inline]
+    fn report(&self, attempts: Attempts, untried: Leftover, now: Instant) -> Report {
+        let Self { resolved, port, .. } = *self;
+        let began = self.began();
+        Report { host: Arc::clone(&self.host), port, began, resolved, ended: now, attempts, untried }
+    }
+
+    fn end(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
+        self.ended.push(begun.end(outcome, self.began(), now));
+    }
+
+    #[inline]
+    fn say_connected(&self, begun: &Begun, now: Instant) {
+        let Begun { id, endpoint, .. } = begun;
+        let elapsed = || Time(now - self.began());
+        debug!(host = %self.host, attempt = id.index(), %endpoint, elapsed = %elapsed(), "connected");
     }
 }
 
 impl Begun {
+    pub(super) fn id(&self) -> AttemptId {
+        self.id
+    }
+
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    pub(super) fn id(&self) -> AttemptId {
-        self.id
+    #[inline]
+    fn end(self, outcome: AttemptOutcome, race_began: Instant, now: Instant) -> Attempt {
+        let Self { id, endpoint, reason, at } = self;
+        Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome }
     }
 }

@@ -102,7 +102,9 @@ where
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         match Target::from_uri(&uri, self.settings.enforce_http) {
-            Ok(target) => Connecting::new(&self.settings, target, self.resolver.clone(), self.attempt.clone()),
+            Ok(target) => {
+                Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
+            }
             Err(error) => Connecting::failed(error),
         }
     }

@@ -47,33 +47,33 @@ impl Target {
 
 /// The host, brackets included, and what follows it: nothing, or a colon and the port.
 fn split_authority(authority: &str) -> (&str, &str) {
-    let (mut start, mut end, mut in_brackets) = (0, None, false);
-    for (place, byte) in authority.bytes().enumerate() {
-        match byte {
-            b'@' => (start, end, in_brackets) = (place + 1, None, false),
-            b'[' => in_brackets = true,
-            b']' if in_brackets => (end, in_brackets) = (Some(place + 1), false),
-            b':' if !in_brackets && end.is_none() => end = Some(place),
-            _ => {}
-        }
-    }
-    let (authority, end) = (&authority[start..], end.unwrap_or(authority.len()) - start);
-    authority.split_at(end)
+    let bytes = authority.as_bytes();
+    let last_mark = bytes.iter().rposition(|byte| matches!(byte, b'@' | b':' | b']'));
+    let (may_have_userinfo, rest) = match last_mark.map(|place| (bytes[place], place)) {
+        Some((b':', place)) => authority.split_at(place),
+        Some((b']', place)) => authority.split_at(place + 1),
+        _ => (authority, ""),
+    };
+    // Without an early end, this is a handful of instructions for any host.
+    let has_userinfo = may_have_userinfo.bytes().fold(false, |found, byte| found | (byte == b'@'));
+    let host = if has_userinfo { may_have_userinfo.rsplit('@').next().unwrap_or_default() } else { may_have_userinfo };
+    (host, rest)
 }
 
 /// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
 fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
-    match text.strip_prefix(':') {
-        None if text.is_empty() => Ok(Port::OfScheme(default_port(scheme))),
-        None => Err(format!("{text:?} follows the host")),
-        Some("") => Ok(Port::OfScheme(default_port(scheme))),
-        // A number is parsed with a sign, too; a port has none.
-        Some(digits) => match digits.parse() {
-            Ok(0) => Err("port 0 cannot be connected to".into()),
-            Ok(port) if !digits.starts_with('+') => Ok(Port::Explicit(port)),
-            _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!("port {digits} is above 65535")),
-            _ => Err(format!("{digits:?} is not a port")),
-        },
+    let Some(digits) = text.strip_prefix(':').or_else(|| text.is_empty().then_some(text)) else {
+        return Err(format!("{text:?} follows the host"));
+    };
+    if digits.is_empty() {
+        return Ok(Port::OfScheme(default_port(scheme)));
+    }
+    match digits.parse() {
+        Ok(0) => Err("port 0 cannot be connected to".into()),
+        // A number may have a sign; a port has none.
+        Ok(port) if !digits.starts_with('+') => Ok(Port::Explicit(port)),
+        _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!("port {digits} is above 65535")),
+        _ => Err(format!("{digits:?} is not a port")),
     }
 }
 

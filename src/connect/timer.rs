@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
 /// The time as the runtime has it, which a test may have stopped.
+#[inline]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-pub(super) fn now() -> Instant {
+pub(super) fn read_clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
@@ -32,8 +33,9 @@ impl Timer {
     pub(super) fn poll(self: Pin<&mut Self>, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(at) = at else {
-            this.sleep.set(None);
-            *this.armed = None;
+            if this.armed.take().is_some() {
+                this.sleep.set(None);
+            }
             return Poll::Pending;
         };
         if *this.armed != Some(at) {
@@ -43,9 +45,6 @@ impl Timer {
             }
             *this.armed = Some(at);
         }
-        let sleep = this.sleep.as_pin_mut().expect("armed above");
-        ready!(sleep.poll(cx));
-        *this.armed = None;
-        Poll::Ready(())
+        this.sleep.as_pin_mut().expect("armed above").poll(cx)
     }
 }

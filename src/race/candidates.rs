@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
-use super::event::{Query, Records, UntriedReason};
+use super::event::{Query, Records, Services, UntriedReason};
 use super::sorting::arrange;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
@@ -41,7 +41,7 @@ impl Candidates {
         match records {
             Records::Endpoints(endpoints) => self.replace(query, endpoints),
             Records::Negative => self.replace(query, Arc::default()),
-            Records::Services { records, port } => self.set_services(records, port),
+            Records::Services(services) => self.set_services(&services),
             Records::Failed => return,
         }
         self.rebuild(config, tried);
@@ -101,13 +101,13 @@ impl Candidates {
         }
     }
 
-    fn set_services(&mut self, records: Vec<ServiceRecord>, port: u16) {
-        self.services = records.into_iter().map(Arc::new).collect();
+    fn set_services(&mut self, Services { records, port }: &Services) {
+        self.services = records.iter().cloned().map(Arc::new).collect();
         self.hints.clear();
         let known = [Family::V6, Family::V4].map(|family| self.known().any(|real| real.family() == family));
         for service in &self.services {
-            let v6 = service.ipv6_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), port, service));
-            let v4 = service.ipv4_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), port, service));
+            let v6 = service.ipv6_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));
+            let v4 = service.ipv4_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));
             let [v6_known, v4_known] = known;
             self.hints.extend(v6.filter(|_| !v6_known));
             self.hints.extend(v4.filter(|_| !v4_known));

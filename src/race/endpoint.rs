@@ -17,6 +17,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint that came from an address record, or from a plain list of addresses.
+    #[inline]
     pub fn new(address: SocketAddr) -> Self {
         Self { address: unmapped(address), service: None, hint: false }
     }
@@ -43,6 +44,7 @@ impl Endpoint {
 
     /// The same endpoint at the port that `rule` makes of the present one.
     #[must_use]
+    #[inline]
     pub fn map_port(mut self, rule: impl FnOnce(u16) -> u16) -> Self {
         self.address.set_port(rule(self.address.port()));
         self

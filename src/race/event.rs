@@ -130,12 +130,18 @@ pub struct Answer {
 pub(super) enum Records {
     /// At least one endpoint, for an address query.
     Endpoints(Arc<[Endpoint]>),
-    /// Service records, and the port that their hints have unless a record names another.
-    Services { records: Vec<ServiceRecord>, port: u16 },
+    Services(Arc<Services>),
     /// The name has no such records.
     Negative,
     /// The query failed: nothing is known.
     Failed,
+}
+
+/// Service records, and the port that their hints have unless a record names another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Services {
+    pub(super) records: Vec<ServiceRecord>,
+    pub(super) port: u16,
 }
 
 impl Answer {
@@ -161,7 +167,11 @@ impl Answer {
         let records: Vec<_> = records.into_iter().filter(|record| record.priority > 0).collect();
         Self {
             query: Query::Https,
-            records: if records.is_empty() { Records::Negative } else { Records::Services { records, port } },
+            records: if records.is_empty() {
+                Records::Negative
+            } else {
+                Records::Services(Arc::new(Services { records, port }))
+            },
         }
     }
 
@@ -192,7 +202,10 @@ impl Answer {
             Records::Endpoints(endpoints) => {
                 *endpoints = endpoints.iter().map(|endpoint| endpoint.clone().map_port(&rule)).collect();
             }
-            Records::Services { port, .. } => *port = rule(*port),
+            Records::Services(services) => {
+                let services = Arc::make_mut(services);
+                services.port = rule(services.port);
+            }
             Records::Negative | Records::Failed => {}
         }
         self
@@ -202,7 +215,7 @@ impl Answer {
     pub(super) fn as_endpoints(&self) -> &[Endpoint] {
         match &self.records {
             Records::Endpoints(endpoints) => endpoints,
-            Records::Services { .. } | Records::Negative | Records::Failed => &[],
+            Records::Services(_) | Records::Negative | Records::Failed => &[],
         }
     }
 

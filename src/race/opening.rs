@@ -18,24 +18,25 @@ use super::port::Port;
 pub(crate) struct Opening {
     /// With the ports that the resolver supplied. `None` is a list of one address.
     list: Option<Answer>,
-    now: Instant,
     next_start: Option<Instant>,
 }
 
 impl Opening {
     /// The host is an address: the first move, unless the address may not be used.
-    pub(crate) fn of_address(config: &Config, address: SocketAddr, now: Instant) -> Option<(Endpoint, Self)> {
+    pub(crate) fn of_address(config: &Config, address: SocketAddr) -> Option<(Endpoint, Self)> {
         let first = Endpoint::new(address);
         let usable = config.excludes(first.family()).is_none();
-        usable.then_some((first, Self { list: None, now, next_start: None }))
+        usable.then_some((first, Self { list: None, next_start: None }))
     }
 
-    /// `answer` is the first answer, and the only one expected: the first move.
+    /// `answer` is the first to `queries`: the first move.
     ///
-    /// `None` if it takes a race to say what follows: there is no address that may be used, or the policy slices the
-    /// deadline.
-    pub(crate) fn of_list(
+    /// `None` if it takes a race to say what follows: it is not a list, other answers are to come, there is no address that
+    /// may be used, or the policy slices the deadline.
+    #[inline]
+    pub(crate) fn of_first_answer(
         config: &Config,
+        queries: Queries,
         answer: &Answer,
         port: Port,
         deadline: Option<Instant>,
@@ -44,7 +45,7 @@ impl Opening {
         let Records::Endpoints(endpoints) = &answer.records else { return None };
         let slices = config.policy != Policy::Staggered && endpoints.len() > 1;
         let too_late = deadline.is_some_and(|deadline| deadline <= now);
-        if answer.query != Query::List || slices || too_late {
+        if queries != Queries::LIST || answer.query != Query::List || slices || too_late {
             return None;
         }
         let usable = || endpoints.iter().filter(|endpoint| config.excludes(endpoint.family()).is_none());
@@ -63,29 +64,38 @@ impl Opening {
         let has_another = endpoints.len() > 1 && usable().any(is_another);
         let next_start = has_another.then(|| now + config.connection_attempt_delay);
         let list = (endpoints.len() > 1).then(|| answer.clone());
-        Some((first, Self { list, now, next_start }))
+        Some((first, Self { list, next_start }))
     }
 
     /// When the race has something to do though the first attempt is pending.
+    #[inline]
     pub(crate) fn poll_timeout(&self, deadline: Option<Instant>) -> Option<Instant> {
         self.next_start.into_iter().chain(deadline).min()
     }
 
     /// Whether there are addresses besides the first.
+    #[inline]
     pub(crate) fn has_more(&self) -> bool {
         self.list.is_some()
     }
 
-    /// The race, with the attempt to `first` in flight.
-    pub(crate) fn into_race(self, config: &Config, first: &Endpoint, port: Port, deadline: Option<Instant>) -> Race {
-        let Self { list, now, .. } = self;
+    /// The race, with the attempt to `first` in flight since `started`.
+    pub(crate) fn into_race(
+        self,
+        config: &Config,
+        first: &Endpoint,
+        port: Port,
+        deadline: Option<Instant>,
+        started: Instant,
+    ) -> Race {
+        let Self { list, .. } = self;
         let list = match list {
             Some(list) => list.map_ports(|supplied| port.or_supplied(supplied)),
             None => Answer::list([first.clone()]),
         };
         let mut race = Race::new(*config, Queries::LIST, deadline);
-        race.handle_answer(list, now);
-        let action = race.poll_action(now);
+        race.handle_answer(list, started);
+        let action = race.poll_action(started);
         debug_assert!(
             matches!(&action, Some(Action::Start { id: AttemptId::FIRST, endpoint, .. }) if endpoint == first),
             "the race would open with {action:?}, not {first:?}"
@@ -144,7 +154,8 @@ mod tests {
                         let mut race = Race::new(config, Queries::LIST, deadline);
                         race.handle_answer(answer.clone().map_ports(|supplied| port.or_supplied(supplied)), now);
                         let first = race.poll_action(now);
-                        let Some((opened_with, opening)) = Opening::of_list(&config, &answer, port, deadline, now)
+                        let Some((opened_with, opening)) =
+                            Opening::of_first_answer(&config, Queries::LIST, &answer, port, deadline, now)
                         else {
                             let has_a_first_move = matches!(first, Some(Action::Start { .. }));
                             assert!(!has_a_first_move || config.policy != Policy::Staggered, "{list:?} {config:?}");
@@ -156,7 +167,7 @@ mod tests {
                         assert_eq!(opened_with, endpoint, "{list:?} {config:?}");
                         assert_eq!(race.poll_action(now), None);
                         assert_eq!(opening.poll_timeout(deadline), race.poll_timeout(), "{list:?} {config:?}");
-                        let late = opening.into_race(&config, &endpoint, port, deadline);
+                        let late = opening.into_race(&config, &endpoint, port, deadline, now);
                         assert!(late.untried().eq(race.untried()));
                     }
                 }

@@ -6,13 +6,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Answer, Answers, Immediate, Name, Queries, QueryError, Resolve};
+use super::{Answer, Answers, Name, Resolve};
 
 /// Answers from a table of names: for tests, for overrides in front of another resolver (as curl's `--resolve`), for split
 /// DNS.
@@ -70,7 +69,7 @@ fn normal(name: &str) -> String {
 }
 
 impl<F: Resolve> Service<Name> for FixedResolver<F> {
-    type Response = Answers<FixedAnswers<F::Stream>>;
+    type Response = Answers<F::Stream>;
     type Error = F::Error;
     type Future = FixedFuture<F::Future>;
 
@@ -79,10 +78,11 @@ impl<F: Resolve> Service<Name> for FixedResolver<F> {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        match self.find(name.as_str()) {
-            Some(answer) => FixedFuture { fixed: Some(answer.clone()), fallback: None },
-            None => FixedFuture { fixed: None, fallback: Some(self.fallback.call(name)) },
-        }
+        let lookup = match self.find(name.as_str()) {
+            Some(answer) => Lookup::Fixed { answer: Some(answer.clone()) },
+            None => Lookup::Fallback { future: self.fallback.call(name) },
+        };
+        FixedFuture { lookup }
     }
 }
 
@@ -91,53 +91,32 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct FixedFuture<F> {
-        fixed: Option<Answer>,
         #[pin]
-        fallback: Option<F>,
+        lookup: Lookup<F>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = LookupProj]
+    enum Lookup<F> {
+        Fixed { answer: Option<Answer> },
+        Fallback { #[pin] future: F },
     }
 }
 
 impl<F, S, E> Future for FixedFuture<F>
 where
     F: Future<Output = Result<Answers<S>, E>>,
-    S: Stream<Item = Result<Answer, QueryError>>,
 {
-    type Output = Result<Answers<FixedAnswers<S>>, E>;
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(fallback) = this.fallback.as_pin_mut() else {
-            let fixed = this.fixed.take();
-            return Poll::Ready(Ok(Answers::new(Queries::LIST, FixedAnswers { fixed, fallback: None })));
-        };
-        let (queries, stream) = ready!(fallback.poll(cx))?.into_parts();
-        let fallback = Some(stream);
-        Poll::Ready(Ok(Answers::new(queries, FixedAnswers { fixed: None, fallback })))
-    }
-}
-
-pin_project! {
-    /// The answers of a [`FixedResolver`]: its own, or those of its fallback.
-    #[derive(Debug)]
-    #[must_use = "streams do nothing unless polled"]
-    pub struct FixedAnswers<S> {
-        fixed: Option<Answer>,
-        #[pin]
-        fallback: Option<S>,
-    }
-}
-
-impl<S> Stream for FixedAnswers<S>
-where
-    S: Stream<Item = Result<Answer, QueryError>>,
-{
-    type Item = Result<Answer, QueryError>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.project();
-        match this.fallback.as_pin_mut() {
-            Some(fallback) => fallback.poll_next(cx),
-            None => Poll::Ready(this.fixed.take().map(Ok)),
+        match self.project().lookup.project() {
+            LookupProj::Fixed { answer } => {
+                Poll::Ready(Ok(Answers::immediate(answer.take().expect("polled after completion"))))
+            }
+            LookupProj::Fallback { future } => future.poll(cx),
         }
     }
 }
@@ -148,7 +127,7 @@ where
 pub struct NoFallback;
 
 impl Service<Name> for NoFallback {
-    type Response = Answers<Immediate>;
+    type Response = Answers;
     type Error = Infallible;
     type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
 

@@ -42,8 +42,7 @@ impl Service<Name> for GaiResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (queries, inner) = self.inner.look_up(&name).into_parts();
-        std::future::ready(Ok(Answers::new(queries, GaiAnswers { inner })))
+        std::future::ready(Ok(self.inner.look_up(&name).map_stream(|inner| GaiAnswers { inner })))
     }
 }
 

@@ -48,7 +48,7 @@ use futures_core::Stream;
 use tower_service::Service;
 
 pub use self::compat::{Compat, CompatAnswers};
-pub use self::fixed::{FixedAnswers, FixedFuture, FixedResolver, NoFallback};
+pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
 pub use self::gai::{GaiAnswers, GaiResolver};
 use crate::error::BoxError;
 pub use crate::error::QueryError;
@@ -95,11 +95,26 @@ impl fmt::Debug for Name {
     }
 }
 
-/// What a resolver gives: the queries that it asked, and the stream of their answers.
+/// What a resolver gives: the queries that it asked, and their answers as they come.
 #[derive(Debug)]
-pub struct Answers<S = Immediate> {
+pub struct Answers<S = NoStream> {
     queries: Queries,
-    stream: S,
+    first: Option<Answer>,
+    stream: Option<S>,
+}
+
+impl Answers {
+    /// Both families in one answer that is there at once. The order is the order of preference.
+    pub fn list(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self::immediate(Answer::list(addresses))
+    }
+}
+
+impl<S> Answers<S> {
+    /// The answer to the only query, which is there at once.
+    pub fn immediate(answer: Answer) -> Self {
+        Self { queries: answer.query().into(), first: Some(answer), stream: None }
+    }
 }
 
 impl<S> Answers<S>
@@ -108,30 +123,29 @@ where
 {
     /// The answers to `queries`, as they come.
     pub fn new(queries: Queries, stream: S) -> Self {
-        Self { queries, stream }
+        Self { queries, first: None, stream: Some(stream) }
     }
 
-    pub(crate) fn into_parts(self) -> (Queries, S) {
-        (self.queries, self.stream)
+    /// The same answers from another stream, made of this one.
+    pub(crate) fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Answers<T> {
+        Answers { queries: self.queries, first: self.first, stream: self.stream.map(map) }
     }
-}
 
-impl Answers {
-    /// Both families in one answer that is there at once. The order is the order of preference.
-    pub fn list(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
-        Self::new(Queries::LIST, Immediate(Some(Answer::list(addresses))))
+    pub(crate) fn into_parts(self) -> (Queries, Option<Answer>, Option<S>) {
+        (self.queries, self.first, self.stream)
     }
 }
 
-/// A stream of one answer that is there at once.
+/// The stream of a resolver whose only answer is there at once.
 #[derive(Debug)]
-pub struct Immediate(Option<Answer>);
+#[expect(clippy::exhaustive_enums, reason = "there is none")]
+pub enum NoStream {}
 
-impl Stream for Immediate {
+impl Stream for NoStream {
     type Item = Result<Answer, QueryError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.take().map(Ok))
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match *self {}
     }
 }
 

@@ -59,12 +59,14 @@ impl Service<Endpoint> for TcpConnector {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, endpoint: Endpoint) -> Self::Future {
         TcpConnecting { begun: Some(begin(&self.options, &endpoint)) }
     }
 }
 
 /// A socket on which the handshake has begun.
+#[inline]
 fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
     let socket = options.open(endpoint.address())?;
     if let Err(error) = socket.connect(&endpoint.address().into()) {
@@ -90,6 +92,7 @@ pub struct TcpConnecting {
 impl Future for TcpConnecting {
     type Output = Result<TcpConnection, AttemptError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(Ok(stream)) = &self.begun {
             // A socket is writable when its handshake is over, one way or the other.

@@ -1,6 +1,8 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod loopback;
 pub(crate) mod simulation;
 
 use std::time::Instant;
