@@ -24,6 +24,15 @@ const PORT: u16 = 443;
 
 datatest_stable::harness! {
     { test = scenario, root = "tests/scenarios/race", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "tests/scenarios/wrong", pattern = r"\.txt$" },
+}
+
+/// The runner itself is tested with files whose log is wrong: each must fail, and show both logs side by side.
+fn wrong_scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
+    let Err(report) = scenario(path, text) else { return Err("a wrong log passed".into()) };
+    let report = report.to_string();
+    let shown = ["expected", "actual", "≠"].iter().all(|word| report.contains(word));
+    if shown { Ok(()) } else { Err(format!("the report shows no difference: {report}").into()) }
 }
 
 fn scenario(_: &Path, text: String) -> datatest_stable::Result<()> {

@@ -1,8 +1,10 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
 
 pub(crate) mod loopback;
+pub(crate) mod origin;
 pub(crate) mod simulation;
 
 use std::time::Instant;
