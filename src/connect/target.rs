@@ -162,16 +162,6 @@ mod tests {
         assert_eq!(scope("http://[fe80::1]/"), 0);
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn a_zone_can_be_the_name_of_an_interface() {
-        let interfaces = nix::net::if_::if_nameindex().unwrap();
-        let first = interfaces.iter().next().expect("a machine has a loopback interface");
-        let uri = format!("http://[fe80::1%25{}]/", first.name().to_str().unwrap());
-        let expected = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, first.index());
-        assert_eq!(target(&uri).literal, Some(expected.into()));
-    }
-
     #[test]
     fn bad_uris_say_what_is_wrong() {
         assert_invalid("https://example.com/", true, "the scheme is https, not http");

@@ -461,4 +461,13 @@ mod tests {
         let plain = TcpOptions::new().nodelay(false).open("127.0.0.1:80".parse().unwrap()).unwrap();
         assert!(!plain.tcp_nodelay().unwrap() && !plain.keepalive().unwrap());
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_interface_is_found_by_its_name() {
+        for interface in &nix::net::if_::if_nameindex().unwrap() {
+            assert_eq!(interface_index(interface.name().to_str().unwrap()).unwrap(), interface.index());
+        }
+        assert!(interface_index("no-such-if").is_err());
+    }
 }
