@@ -37,8 +37,8 @@ enum Inner {
 }
 
 pub(crate) enum Kind {
-    /// There is no address. Without a failure the name has none; otherwise it is unknown.
-    NoAddresses { failures: Vec<QueryError> },
+    /// There is no address. If a look-up failed, it is unknown whether the name has one.
+    NoAddresses,
     /// The resolver itself failed.
     Resolver(BoxError),
     /// There are addresses, but none that may be used.
@@ -66,7 +66,7 @@ impl Error {
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
-            Some(Kind::NoAddresses { .. } | Kind::Resolver(_)) => true,
+            Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
             Some(Kind::Timeout { .. }) => self.attempts().is_empty(),
             Some(Kind::NoUsableAddress | Kind::Connect { .. }) | None => false,
         }
@@ -78,7 +78,7 @@ impl Error {
         match self.kind() {
             Some(Kind::Connect { .. } | Kind::NoUsableAddress) => true,
             Some(Kind::Timeout { .. }) => !self.attempts().is_empty(),
-            Some(Kind::NoAddresses { .. } | Kind::Resolver(_)) | None => false,
+            Some(Kind::NoAddresses | Kind::Resolver(_)) | None => false,
         }
     }
 
@@ -107,12 +107,9 @@ impl Error {
         }
     }
 
-    /// The look-ups that failed, if there was no address.
+    /// The look-ups that failed, whether or not another one gave addresses.
     pub fn query_errors(&self) -> &[QueryError] {
-        match self.kind() {
-            Some(Kind::NoAddresses { failures }) => failures,
-            _ => &[],
-        }
+        self.report().map_or(&[], |report| &report.query_errors)
     }
 
     /// How long it took to fail. Zero for an invalid URI.
@@ -169,7 +166,7 @@ impl StdError for Error {
             return source.as_deref().map(|error| error as _);
         }
         match self.kind()? {
-            Kind::NoAddresses { failures } => failures.first().map(|failure| failure as _),
+            Kind::NoAddresses => self.query_errors().first().map(|error| error as _),
             Kind::Resolver(error) => Some(&**error),
             Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
             Kind::NoUsableAddress | Kind::Timeout { .. } => None,
@@ -182,14 +179,12 @@ impl Kind {
         let untried = report.untried();
         match self {
             Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
-            Self::NoAddresses { failures } => {
+            Self::NoAddresses if report.query_errors.is_empty() => {
+                write!(f, "could not resolve {}: the name has no addresses", report.host)
+            }
+            Self::NoAddresses => {
                 write!(f, "could not resolve {}: ", report.host)?;
-                let failed: Queries = failures.iter().map(|failure| failure.query).collect();
-                if failed.is_empty() {
-                    f.write_str("the name has no addresses")
-                } else {
-                    write!(f, "the look-up failed ({failed})")
-                }
+                fmt_query_errors(&report.query_errors, f)
             }
             Self::NoUsableAddress => {
                 let local = |untried: &Untried| untried.reason == UntriedReason::NoLocalAddress;
@@ -203,8 +198,7 @@ impl Kind {
             }
             Self::Connect { .. } => {
                 write!(f, "could not connect to {}", report.destination())?;
-                fmt_attempts(report.attempts.as_slice(), f)?;
-                fmt_untried(&untried, f)
+                fmt_race(report, &untried, f)
             }
             Self::Timeout { waiting_for } => {
                 let (destination, elapsed) = (report.destination(), Time(report.elapsed()));
@@ -214,8 +208,7 @@ impl Kind {
                     Some(queries) if queries.is_empty() => {}
                     Some(queries) => write!(f, ", still waiting for DNS ({queries})")?,
                 }
-                fmt_attempts(report.attempts.as_slice(), f)?;
-                fmt_untried(&untried, f)
+                fmt_race(report, &untried, f)
             }
         }
     }
@@ -229,6 +222,22 @@ fn fmt_attempts(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result
         0 => Ok(()),
         more => write!(f, " and {more} more"),
     }
+}
+
+/// What was tried, what was not, and what is unknown.
+fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fmt_attempts(report.attempts.as_slice(), f)?;
+    fmt_untried(untried, f)?;
+    if report.query_errors.is_empty() {
+        return Ok(());
+    }
+    f.write_str("; ")?;
+    fmt_query_errors(&report.query_errors, f)
+}
+
+fn fmt_query_errors(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let failed: Queries = errors.iter().map(|error| error.query).collect();
+    write!(f, "the look-up failed ({failed})")
 }
 
 fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -298,6 +307,15 @@ mod tests {
     }
 
     fn error(kind: Kind, attempts: Vec<Attempt>, untried: Vec<Untried>) -> Error {
+        error_with_failures(kind, attempts, untried, Vec::new())
+    }
+
+    fn error_with_failures(
+        kind: Kind,
+        attempts: Vec<Attempt>,
+        untried: Vec<Untried>,
+        query_errors: Vec<QueryError>,
+    ) -> Error {
         let began = some_instant();
         let report = Report {
             host: "example.com".into(),
@@ -307,6 +325,7 @@ mod tests {
             ended: began + Duration::from_millis(5000),
             attempts: Attempts::Many(attempts),
             untried: Leftover::Listed(untried),
+            query_errors,
         };
         Error::lost(kind, report)
     }
@@ -363,15 +382,26 @@ mod tests {
 
     #[test]
     fn no_address_and_unknown_addresses_are_different() {
-        let none = error(Kind::NoAddresses { failures: Vec::new() }, Vec::new(), Vec::new());
+        let none = error(Kind::NoAddresses, Vec::new(), Vec::new());
         assert_eq!(none.to_string(), "could not resolve example.com: the name has no addresses");
         assert!(none.source().is_none());
         let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
-        let unknown = error(Kind::NoAddresses { failures }, Vec::new(), Vec::new());
+        let unknown = error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures);
         assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA)");
         assert_eq!(unknown.source().unwrap().source().unwrap().to_string(), "SERVFAIL");
         assert_eq!(unknown.query_errors().len(), 1);
         assert!(unknown.is_dns());
+    }
+
+    #[test]
+    fn a_failed_look_up_is_told_even_if_another_gave_addresses() {
+        let attempts = vec![attempt(0, "192.0.2.1:443", 3, refused())];
+        let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
+        let error = error_with_failures(Kind::Connect { decided_by: 0 }, attempts, Vec::new(), failures);
+        assert_eq!(
+            error.to_string(),
+            "could not connect to example.com:443: 192.0.2.1:443 connection refused; the look-up failed (AAAA)"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Untried};
+use crate::error::QueryError;
 use crate::race::{Config, Opening, Port, Race};
 
 /// The record of one race.
@@ -20,6 +21,8 @@ pub(crate) struct Report {
     /// In start order.
     pub(crate) attempts: Attempts,
     pub(crate) untried: Leftover,
+    /// The look-ups that failed.
+    pub(crate) query_errors: Vec<QueryError>,
 }
 
 impl Report {

@@ -176,6 +176,7 @@ where
                     }
                     let (opening, begun) = this.opening.take().expect("opened once");
                     if let Poll::Ready(Ok(connection)) = result {
+                        this.answers.set(None);
                         let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
                         let info = this.record.won_alone(begun, untried, now);
                         return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
@@ -197,8 +198,9 @@ where
                     this.stage.set(Stage::Racing { racing: Box::new(racing) });
                 }
                 StageProj::Racing { racing } => {
-                    match racing.poll_round(this.answers, this.first, this.record, now, cx) {
+                    match racing.poll_round(this.answers.as_mut(), this.first, this.record, now, cx) {
                         Round::Over(result) => {
+                            this.answers.set(None);
                             let untried = racing.untried();
                             return Poll::Ready(match result {
                                 Ok(connection) => {

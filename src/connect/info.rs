@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempt::{Attempt, AttemptOutcome, Untried};
+use crate::error::QueryError;
 use crate::report::Report;
 
 /// How a connection came about: every attempt of its race, and every address that was never tried.
@@ -49,6 +50,11 @@ impl ConnectInfo {
     /// The addresses that no attempt was made to, and why.
     pub fn untried(&self) -> Vec<Untried> {
         self.report.untried()
+    }
+
+    /// The look-ups that failed, though another one gave the address.
+    pub fn query_errors(&self) -> &[QueryError] {
+        &self.report.query_errors
     }
 
     /// The attempt that won.

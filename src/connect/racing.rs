@@ -22,7 +22,6 @@ pub(super) struct Racing<A: Service<Endpoint>> {
     attempt: A,
     in_flight: Vec<InFlight<A>>,
     won: Option<A::Response>,
-    query_errors: Vec<QueryError>,
 }
 
 struct InFlight<A: Service<Endpoint>> {
@@ -47,7 +46,7 @@ where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
     pub(super) fn new(race: Race, port: Port, attempt: A) -> Self {
-        Self { race, port, attempt, in_flight: Vec::new(), won: None, query_errors: Vec::new() }
+        Self { race, port, attempt, in_flight: Vec::new(), won: None }
     }
 
     /// The first attempt is in flight already.
@@ -85,9 +84,8 @@ where
                 self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
             }
             Err(error) => {
-                record.query_failed(&error);
                 self.race.handle_answer(Answer::failed(error.query()), now);
-                self.query_errors.push(error);
+                record.query_failed(error);
             }
         }
     }
@@ -202,7 +200,7 @@ where
     fn conclude(&mut self, conclusion: Conclusion) -> Result<A::Response, Kind> {
         Err(match conclusion {
             Conclusion::Connected(_) => return Ok(self.won.take().expect("the winner has been reported")),
-            Conclusion::NoAddresses => Kind::NoAddresses { failures: std::mem::take(&mut self.query_errors) },
+            Conclusion::NoAddresses => Kind::NoAddresses,
             Conclusion::NoUsableAddress => Kind::NoUsableAddress,
             Conclusion::Exhausted { error } | Conclusion::TimedOut { error: Some(error) } => {
                 Kind::Connect { decided_by: error.index() }

@@ -21,6 +21,7 @@ pub(super) struct Record {
     began: Option<Instant>,
     resolved: Option<Instant>,
     ended: Vec<Attempt>,
+    query_errors: Vec<QueryError>,
 }
 
 /// An attempt that is in flight.
@@ -35,7 +36,7 @@ pub(super) struct Begun {
 impl Record {
     #[inline]
     pub(super) fn new(host: Arc<str>, port: u16) -> Self {
-        Self { host, port, began: None, resolved: None, ended: Vec::new() }
+        Self { host, port, began: None, resolved: None, ended: Vec::new(), query_errors: Vec::new() }
     }
 
     /// Begins the record, unless it has begun, and says when that was.
@@ -58,8 +59,9 @@ impl Record {
         }
     }
 
-    pub(super) fn query_failed(&self, error: &QueryError) {
-        debug!(host = %self.host, query = %error.query(), error = error as &dyn std::error::Error, "a look-up failed");
+    pub(super) fn query_failed(&mut self, error: QueryError) {
+        debug!(host = %self.host, query = %error.query(), error = &error as &dyn std::error::Error, "a look-up failed");
+        self.query_errors.push(error);
     }
 
     #[inline]
@@ -86,7 +88,7 @@ impl Record {
 
     /// The first attempt succeeded before there was a race. Closes the record.
     #[inline]
-    pub(super) fn won_alone(&self, begun: Begun, untried: Leftover, now: Instant) -> ConnectInfo {
+    pub(super) fn won_alone(&mut self, begun: Begun, untried: Leftover, now: Instant) -> ConnectInfo {
         self.say_connected(&begun, now);
         let attempt = begun.end(AttemptOutcome::Connected, self.began(), now);
         ConnectInfo::new(self.report(Attempts::One(attempt), untried, now))
@@ -111,10 +113,17 @@ impl Record {
     }
 
     #[inline]
-    fn report(&self, attempts: Attempts, untried: Leftover, now: Instant) -> Report {
-        let Self { resolved, port, .. } = *self;
-        let began = self.began();
-        Report { host: Arc::clone(&self.host), port, began, resolved, ended: now, attempts, untried }
+    fn report(&mut self, attempts: Attempts, untried: Leftover, now: Instant) -> Report {
+        Report {
+            host: Arc::clone(&self.host),
+            port: self.port,
+            began: self.began(),
+            resolved: self.resolved,
+            ended: now,
+            attempts,
+            untried,
+            query_errors: mem::take(&mut self.query_errors),
+        }
     }
 
     fn end(&mut self, begun: Begun, outcome: AttemptOutcome, now: Instant) {
