@@ -62,11 +62,10 @@ impl Attempt {
 /// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.endpoint)?;
+        write!(f, "{} {}", self.endpoint, self.outcome)?;
         match &self.outcome {
-            AttemptOutcome::Connected => write!(f, "connected after {}", Time(self.duration())),
-            AttemptOutcome::Failed(error) => error.fmt_cause(f),
-            AttemptOutcome::Dropped(reason) => write!(f, "{reason} after {}", Time(self.duration())),
+            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => write!(f, " after {}", Time(self.duration())),
+            AttemptOutcome::Failed(_) => Ok(()),
         }
     }
 }
@@ -81,6 +80,17 @@ pub enum AttemptOutcome {
     Failed(AttemptError),
     /// It was abandoned.
     Dropped(DropReason),
+}
+
+/// `connected`, `connection refused`, `timed out`: in a few words.
+impl fmt::Display for AttemptOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("connected"),
+            Self::Failed(error) => error.fmt_cause(f),
+            Self::Dropped(reason) => fmt::Display::fmt(reason, f),
+        }
+    }
 }
 
 /// An endpoint that no attempt was made to.
@@ -148,9 +158,10 @@ impl AttemptError {
         self.inner.sent
     }
 
-    /// Takes any error for an attempt's; one of this type that is in it, or behind it, says whether anything was sent.
-    pub(crate) fn from_any(error: BoxError) -> Self {
-        let error = match error.downcast::<Self>() {
+    /// Takes any error for an attempt's: itself if it is one. If one is among its causes, that one says whether anything was
+    /// sent; otherwise something may have been.
+    pub fn from_any(error: impl Into<BoxError>) -> Self {
+        let error = match error.into().downcast::<Self>() {
             Ok(own) => return *own,
             Err(other) => other,
         };
@@ -236,10 +247,10 @@ mod tests {
 
     #[test]
     fn an_error_of_any_type_counts_as_sent_unless_it_says_otherwise() {
-        assert!(AttemptError::from_any("a custom failure".into()).was_sent());
-        assert!(!AttemptError::from_any(AttemptError::new("no socket").unsent().into()).was_sent());
+        assert!(AttemptError::from_any("a custom failure").was_sent());
+        assert!(!AttemptError::from_any(AttemptError::new("no socket").unsent()).was_sent());
         let wrapped = QueryError::new(Query::A, AttemptError::new("no socket").unsent());
-        assert!(!AttemptError::from_any(wrapped.into()).was_sent());
+        assert!(!AttemptError::from_any(wrapped).was_sent());
     }
 
     #[test]

@@ -64,6 +64,9 @@ impl Error {
     }
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
+    ///
+    /// A name that has none is the one without [`query_errors`](Self::query_errors), [`source`](StdError::source) and
+    /// [time-out](Self::is_timeout): to ask again soon is no use.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -117,6 +120,17 @@ impl Error {
         self.report().map_or(Duration::ZERO, Report::elapsed)
     }
 
+    /// How long it took until there was an address; `None` if there was none.
+    pub fn resolved_after(&self) -> Option<Duration> {
+        let report = self.report()?;
+        report.resolved.map(|resolved| resolved - report.began)
+    }
+
+    /// This error among `error` and its causes, which is where a client keeps the error of its connector.
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+    }
+
     fn kind(&self) -> Option<&Kind> {
         match &*self.inner {
             Inner::InvalidUri { .. } => None,
@@ -166,7 +180,8 @@ impl StdError for Error {
             return source.as_deref().map(|error| error as _);
         }
         match self.kind()? {
-            Kind::NoAddresses => self.query_errors().first().map(|error| error as _),
+            // That a look-up failed, and which, this error says itself.
+            Kind::NoAddresses => self.query_errors().first()?.source(),
             Kind::Resolver(error) => Some(&**error),
             Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
             Kind::NoUsableAddress | Kind::Timeout { .. } => None,
@@ -388,7 +403,7 @@ mod tests {
         let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
         let unknown = error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures);
         assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA)");
-        assert_eq!(unknown.source().unwrap().source().unwrap().to_string(), "SERVFAIL");
+        assert_eq!(unknown.source().unwrap().to_string(), "SERVFAIL");
         assert_eq!(unknown.query_errors().len(), 1);
         assert!(unknown.is_dns());
     }

@@ -24,7 +24,7 @@
 //! use hyper_happy_eyeballs::HappyEyeballsConnector;
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //!
-//! let connector = HappyEyeballsConnector::builder().timeout(Some(Duration::from_secs(10))).build()?;
+//! let connector = HappyEyeballsConnector::builder().timeout(Duration::from_secs(10)).build()?;
 //! let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
 //! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
 //! ```
@@ -70,3 +70,8 @@ pub use error::{BoxError, Error, QueryError};
 
 #[cfg(test)]
 mod test_support;
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "connect"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

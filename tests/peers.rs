@@ -70,7 +70,7 @@ async fn a_timeout_is_a_budget_and_no_attempt_has_only_a_share() {
     let timeout = Duration::from_millis(800);
 
     let resolver = FixedResolver::new().with("peer.example", hung);
-    let connector = HappyEyeballsConnector::builder().resolver(resolver).timeout(Some(timeout)).build().unwrap();
+    let connector = HappyEyeballsConnector::builder().resolver(resolver).timeout(timeout).build().unwrap();
     let error = connector.oneshot("http://peer.example/".parse().unwrap()).await.unwrap_err();
     // No attempt was given up before its time: the first had all of it.
     assert!(error.attempts()[0].duration() >= timeout, "{error}");

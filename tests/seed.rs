@@ -169,7 +169,7 @@ async fn g12_an_empty_list_is_an_error_of_its_own() {
 async fn g13_a_thousand_times_one_address_is_one_connect_and_no_deadline() {
     let origin = Origin::listen(V4).await;
     let copies = vec![origin.address(); 1000];
-    let builder = dialer(&copies).timeout(Some(Duration::from_secs(20)));
+    let builder = dialer(&copies).timeout(Duration::from_secs(20));
     let stream = assert_won(connect(builder).await, &[origin.address()], &[&origin]);
     assert!(stream.info().untried().is_empty());
     drop(stream);
@@ -251,7 +251,7 @@ async fn g16_a_late_loser_sees_the_end_and_not_one_byte() {
 async fn g19_the_timeout_ends_a_hung_attempt() {
     let slow = BlackHole::new(V4);
     for policy in [Policy::TwoFamilies, Policy::Sequential, Policy::Staggered] {
-        let builder = dialer(&[slow.address()]).policy(policy).timeout(Some(Duration::from_millis(500)));
+        let builder = dialer(&[slow.address()]).policy(policy).timeout(Duration::from_millis(500));
         let error = connect(builder).await.unwrap_err();
         assert!(error.is_timeout() && error.is_connect());
         assert!(error.elapsed() >= Duration::from_millis(500));

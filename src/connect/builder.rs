@@ -81,8 +81,8 @@ impl<R, A> Builder<R, A> {
     ///
     /// Defaults to `None`.
     #[must_use]
-    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.timeout = timeout;
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
         self
     }
 
@@ -133,7 +133,7 @@ impl<R, A> Builder<R, A> {
 
     /// See [`ConfigBuilder::max_concurrent_attempts`].
     #[must_use]
-    pub fn max_concurrent_attempts(self, cap: Option<usize>) -> Self {
+    pub fn max_concurrent_attempts(self, cap: impl Into<Option<usize>>) -> Self {
         self.race(|race| race.max_concurrent_attempts(cap))
     }
 

@@ -146,7 +146,7 @@ where
                 Outcome::Connected
             }
             Err(error) => {
-                let error = AttemptError::from_any(error.into());
+                let error = AttemptError::from_any(error);
                 let sent = error.was_sent();
                 record.failed(begun, error, now);
                 Outcome::Failed { sent }

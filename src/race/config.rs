@@ -206,8 +206,8 @@ impl ConfigBuilder {
     ///
     /// Defaults to `None`.
     #[must_use]
-    pub fn max_concurrent_attempts(mut self, cap: Option<usize>) -> Self {
-        self.config.max_concurrent_attempts = cap;
+    pub fn max_concurrent_attempts(mut self, cap: impl Into<Option<usize>>) -> Self {
+        self.config.max_concurrent_attempts = cap.into();
         self
     }
 
@@ -296,7 +296,7 @@ mod tests {
             "the first address family count must not be zero"
         );
         assert_eq!(
-            error(Config::builder().max_concurrent_attempts(Some(0))),
+            error(Config::builder().max_concurrent_attempts(0)),
             "the cap on concurrent attempts must not be zero"
         );
         assert_eq!(

@@ -19,7 +19,8 @@ use super::{Answer, Answers, Compat, CompatAnswers, Name, QueryError};
 ///
 /// # Cancel safety
 ///
-/// A look-up that is dropped is not waited for, but getaddrinfo cannot be stopped: its thread stays busy until it returns.
+/// A look-up that is dropped is not waited for, but getaddrinfo cannot be stopped: its thread stays busy until it returns,
+/// and a runtime that is shut down waits for it unless told otherwise.
 #[derive(Clone)]
 pub struct GaiResolver {
     inner: Compat<dns::GaiResolver>,

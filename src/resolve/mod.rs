@@ -5,7 +5,8 @@
 //!
 //! 1. [`Answers`] says first which queries were asked, so that the race knows what it may wait for.
 //! 2. Each item of the stream answers one query: with addresses, with none ([`Answer::negative`]), or with the error that
-//!    kept it from being answered ([`QueryError`]). An empty answer, a failure and silence are three different things.
+//!    kept it from being answered ([`QueryError`]; [`Answer::failed`] is the same without a cause). An empty answer, a failure
+//!    and silence are three different things.
 //! 3. A query that is not answered when the stream ends counts as failed.
 //! 4. If the service itself fails, there is no race.
 //!

@@ -1,0 +1,98 @@
+//! A race around an attempt service of one's own: a guard that refuses addresses which no request should reach.
+//!
+//! Whoever fetches URLs that others supply does not want them to lead to the link-local addresses behind which clouds keep
+//! their secrets. A check of the name is not enough, since a name can resolve to anything; an attempt service sees every
+//! address before its socket is opened.
+//!
+//! ```text
+//! cargo run --example custom_attempt
+//! ```
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+
+use std::error::Error;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::Either;
+use http_body_util::{BodyExt, Empty};
+use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::resolve::FixedResolver;
+use hyper_happy_eyeballs::tcp::TcpConnector;
+use hyper_happy_eyeballs::{AttemptError, ConnectInfo, HappyEyeballsLayer};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tower::layer::layer_fn;
+use tower::{Service, ServiceBuilder};
+
+use crate::origin::Origin;
+
+#[path = "support/origin.rs"]
+mod origin;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let origin = Origin::start(Ipv4Addr::LOCALHOST).await?;
+    let metadata_service = (Ipv4Addr::new(169, 254, 169, 254), 80).into();
+    let resolver = FixedResolver::new()
+        .with("mixed.example", [metadata_service, origin.address()])
+        .with("trap.example", [metadata_service]);
+
+    let connector = ServiceBuilder::new()
+        .layer(HappyEyeballsLayer::builder().resolver(resolver).layer()?)
+        .layer(layer_fn(|inner| Guard { inner }))
+        .service(TcpConnector::default());
+    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
+
+    let response = client.get("http://mixed.example/".parse()?).await?;
+    println!("mixed.example: {}", response.status());
+    if let Some(info) = response.extensions().get::<ConnectInfo>() {
+        for attempt in info.attempts() {
+            println!("  after {} ms: {attempt}", attempt.offset().as_millis());
+        }
+    }
+    let body = response.into_body().collect().await?.to_bytes();
+    println!("  {}", String::from_utf8_lossy(&body).trim_end());
+
+    // With no address left, the refusal is the error.
+    if let Err(error) = client.get("http://trap.example/".parse()?).await {
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        println!("trap.example: {cause}");
+    }
+    Ok(())
+}
+
+/// Lets attempts through to `inner`, but for those to link-local addresses.
+#[derive(Clone)]
+struct Guard<A> {
+    inner: A,
+}
+
+impl<A> Service<Endpoint> for Guard<A>
+where
+    A: Service<Endpoint, Error = AttemptError>,
+{
+    type Response = A::Response;
+    type Error = AttemptError;
+    type Future = Either<Ready<Result<A::Response, AttemptError>>, A::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
+        if is_link_local(endpoint.address().ip()) {
+            // Nothing was sent, so the next attempt need not keep the distance of 10 ms that a wire deserves.
+            return Either::Left(ready(Err(AttemptError::new("refused by the guard").unsent())));
+        }
+        Either::Right(self.inner.call(endpoint))
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
