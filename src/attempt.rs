@@ -165,13 +165,15 @@ impl AttemptError {
             Ok(own) => return *own,
             Err(other) => other,
         };
-        let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
         while let Some(behind) = cause {
             if let Some(own) = behind.downcast_ref::<Self>() {
                 let sent = own.was_sent();
                 return Self { inner: Box::new(Inner { step: None, sent, source: error }) };
             }
-            cause = behind.source();
+            // An I/O error leaves what it wraps out of its causes.
+            let wrapped = behind.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            cause = wrapped.map(|error| error as _).or_else(|| behind.source());
         }
         Self::new(error)
     }
@@ -250,6 +252,8 @@ mod tests {
         assert!(AttemptError::from_any("a custom failure").was_sent());
         assert!(!AttemptError::from_any(AttemptError::new("no socket").unsent()).was_sent());
         let wrapped = QueryError::new(Query::A, AttemptError::new("no socket").unsent());
+        assert!(!AttemptError::from_any(wrapped).was_sent());
+        let wrapped = io::Error::other(AttemptError::new("no socket").unsent());
         assert!(!AttemptError::from_any(wrapped).was_sent());
     }
 

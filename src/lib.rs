@@ -56,6 +56,8 @@ mod attempt;
 #[cfg(feature = "connect")]
 pub mod connect;
 mod error;
+#[cfg(feature = "connect")]
+mod oneshot;
 pub mod race;
 mod report;
 #[cfg(feature = "connect")]

@@ -11,17 +11,17 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::oneshot::Oneshot;
 use super::racing::{Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use super::timer::{Timer, read_clock};
-use crate::error::{BoxError, Error, Kind};
+use crate::error::{BoxError, Error, Kind, QueryError};
+use crate::oneshot::Oneshot;
 use crate::race::{Answer, AttemptId, Endpoint, Opening, Port, Queries, Race, StartReason};
 use crate::report::Leftover;
-use crate::resolve::{Answers, Name, Resolve};
+use crate::resolve::{Name, Resolve};
 
 /// The connection to come of a [`HappyEyeballsConnector`](super::HappyEyeballsConnector).
 ///
@@ -108,6 +108,8 @@ pin_project! {
         Literal { address: SocketAddr },
         // The resolver has not said yet what it asks for.
         Resolving { #[pin] lookup: Oneshot<R, Name> },
+        // The resolver has, but its first answer is not there.
+        Answering { queries: Queries, first: Option<Answer> },
         // The first attempt runs alone, and there is no race yet.
         Opening,
         Racing { racing: Box<Racing<A>> },
@@ -153,7 +155,9 @@ where
                 StageProj::Resolving { lookup } => {
                     let kind = match lookup.poll(cx) {
                         Poll::Ready(Ok(answers)) => {
-                            self.as_mut().on_resolved(answers, deadline, now, cx);
+                            let (queries, first, stream) = answers.into_parts();
+                            this.answers.set(stream);
+                            this.stage.set(Stage::Answering { queries, first });
                             continue;
                         }
                         Poll::Ready(Err(error)) => Kind::Resolver(error.into()),
@@ -164,6 +168,19 @@ where
                         }
                     };
                     return Poll::Ready(Err(this.record.lost(kind, Leftover::Nothing, now)));
+                }
+                StageProj::Answering { queries, first } => {
+                    let queries = *queries;
+                    let answer = match first.take() {
+                        Some(answer) => Poll::Ready(Ok(answer)),
+                        None => poll_answer(this.answers.as_mut(), cx),
+                    };
+                    // A list may be all that is needed. Of other answers it takes a race to know what to wait for.
+                    if answer.is_pending() && queries == Queries::LIST && this.answers.is_some() {
+                        ready!(this.timer.poll(deadline, cx));
+                        now = read_clock();
+                    }
+                    self.as_mut().on_first_answer(queries, answer, deadline, now);
                 }
                 StageProj::Opening => {
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
@@ -233,21 +250,15 @@ where
         }
     }
 
-    /// The resolver has said what it asks for: opens the race if its one answer is there already, or begins it.
-    fn on_resolved(
+    /// Opens the race if the first answer is all that it takes, or begins it. Pending is no answer yet.
+    fn on_first_answer(
         mut self: Pin<&mut Self>,
-        answers: Answers<R::Stream>,
+        queries: Queries,
+        first: Poll<Result<Answer, QueryError>>,
         deadline: Option<Instant>,
         now: Instant,
-        cx: &mut Context<'_>,
     ) {
         let mut this = self.as_mut().project();
-        let (queries, first, stream) = answers.into_parts();
-        this.answers.set(stream);
-        let first = match first {
-            Some(answer) => Poll::Ready(Ok(answer)),
-            None => poll_answer(this.answers.as_mut(), cx),
-        };
         if let Poll::Ready(Ok(answer)) = &first {
             if let Some((first, opening)) =
                 Opening::of_first_answer(&this.settings.race, queries, answer, *this.port, deadline, now)

@@ -12,7 +12,6 @@ mod builder;
 mod future;
 mod info;
 mod layer;
-mod oneshot;
 mod racing;
 mod record;
 mod service;

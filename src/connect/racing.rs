@@ -8,12 +8,15 @@ use std::time::Instant;
 use futures_core::Stream;
 use tower_service::Service;
 
-use super::oneshot::Oneshot;
 use super::record::{Begun, Record};
 use crate::attempt::AttemptError;
 use crate::error::{BoxError, Kind, QueryError};
+use crate::oneshot::Oneshot;
 use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Race};
 use crate::report::Leftover;
+
+/// How many answers are taken in before anything else has its turn.
+const MAX_ANSWERS_AT_ONCE: usize = 32;
 
 /// A race, and the attempts it has in flight.
 pub(super) struct Racing<A: Service<Endpoint>> {
@@ -67,8 +70,15 @@ where
         S: Stream<Item = Result<Answer, QueryError>>,
     {
         self.poll_attempts(first.as_mut(), record, now, cx);
+        let mut answered = 0;
         while let Poll::Ready(answer) = poll_answer(answers.as_mut(), cx) {
             self.on_answer(answer, record, now);
+            answered += 1;
+            if answered == MAX_ANSWERS_AT_ONCE {
+                // A resolver without end must not keep the thread: the rest is for another poll.
+                cx.waker().wake_by_ref();
+                break;
+            }
         }
         if answers.is_none() {
             self.on_no_more_answers(record, now);
@@ -79,7 +89,11 @@ where
     pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
         match answer {
             Ok(answer) => {
-                record.answered(&answer, now);
+                if answer.is_failed() {
+                    record.query_failed(QueryError::new(answer.query(), "the resolver does not say why"));
+                } else {
+                    record.answered(&answer, now);
+                }
                 let port = self.port;
                 self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
             }

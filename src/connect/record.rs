@@ -54,7 +54,7 @@ impl Record {
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
         let addresses = answer.addresses().len();
         debug!(host = %self.host, query = %answer.query(), addresses, "the resolver answered");
-        if addresses > 0 {
+        if answer.offers_an_address() {
             self.resolved.get_or_insert(now);
         }
     }

@@ -104,7 +104,9 @@ impl Candidates {
     fn set_services(&mut self, Services { records, port }: &Services) {
         self.services = records.iter().cloned().map(Arc::new).collect();
         self.hints.clear();
-        let known = [Family::V6, Family::V4].map(|family| self.known().any(|real| real.family() == family));
+        // A list speaks for both families.
+        let listed = !self.list.is_empty();
+        let known = [Family::V6, Family::V4].map(|family| listed || self.known().any(|real| real.family() == family));
         for service in &self.services {
             let v6 = service.ipv6_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));
             let v4 = service.ipv4_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));

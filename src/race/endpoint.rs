@@ -8,7 +8,7 @@ use std::sync::Arc;
 ///
 /// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is an IPv4 address in disguise: it is sorted, bound and connected to
 /// as the IPv4 address it stands for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     address: SocketAddr,
     service: Option<Arc<ServiceRecord>>,
@@ -101,7 +101,7 @@ impl fmt::Debug for Endpoint {
 /// What an HTTPS record in ServiceMode says (RFC 9460) of the name that was asked for.
 ///
 /// A record whose TargetName is another name is for the resolver to follow; only its hints belong here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServiceRecord {
     /// SvcPriority: the lowest number goes first. 0 is AliasMode, which offers no endpoint.
@@ -122,6 +122,10 @@ impl ServiceRecord {
     /// A record with this priority and no parameters.
     pub fn new(priority: u16) -> Self {
         Self { priority, port: None, alpn: Vec::new(), ech: None, ipv6_hints: Vec::new(), ipv4_hints: Vec::new() }
+    }
+
+    pub(super) fn has_hints(&self) -> bool {
+        !self.ipv6_hints.is_empty() || !self.ipv4_hints.is_empty()
     }
 }
 

@@ -190,6 +190,20 @@ impl Answer {
         self.query
     }
 
+    /// Whether nothing is known: the query failed.
+    pub fn is_failed(&self) -> bool {
+        self.records == Records::Failed
+    }
+
+    /// Whether there is an address in it, if only a hint.
+    pub(crate) fn offers_an_address(&self) -> bool {
+        match &self.records {
+            Records::Endpoints(_) => true,
+            Records::Services(services) => services.records.iter().any(ServiceRecord::has_hints),
+            Records::Negative | Records::Failed => false,
+        }
+    }
+
     /// The addresses of the answer, none if it has none.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = SocketAddr> {
         self.as_endpoints().iter().map(Endpoint::address)

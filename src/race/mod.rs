@@ -96,6 +96,11 @@ impl Race {
     /// A race that waits for answers to `queries`, and ends at `deadline` at the latest.
     pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
         let pacing = Pacing::new(&config);
+        // What the answer would say of a family that may not be used is nothing to wait for.
+        let queries = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)]
+            .into_iter()
+            .filter(|(family, _)| config.excludes(*family).is_some())
+            .fold(queries, |queries, (_, query)| queries.without(query));
         let resolution = if pacing.freezes_the_list() {
             Resolution::wait_for_all(queries)
         } else {

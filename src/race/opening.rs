@@ -31,8 +31,8 @@ impl Opening {
 
     /// `answer` is the first to `queries`: the first move.
     ///
-    /// `None` if it takes a race to say what follows: it is not a list, other answers are to come, there is no address that
-    /// may be used, or the policy slices the deadline.
+    /// `None` if it takes a race to say what follows: other answers are to come, there is no address that may be used, the
+    /// addresses belong to services, or the policy is another than [`Policy::Staggered`] and there are several.
     #[inline]
     pub(crate) fn of_first_answer(
         config: &Config,
@@ -43,9 +43,11 @@ impl Opening {
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
         let Records::Endpoints(endpoints) = &answer.records else { return None };
-        let slices = config.policy != Policy::Staggered && endpoints.len() > 1;
+        let only_a_list = queries == Queries::LIST && answer.query == Query::List;
+        let simple = config.policy == Policy::Staggered || endpoints.len() == 1;
         let too_late = deadline.is_some_and(|deadline| deadline <= now);
-        if queries != Queries::LIST || answer.query != Query::List || slices || too_late {
+        let grouped = endpoints.iter().any(|endpoint| endpoint.service().is_some());
+        if !only_a_list || !simple || too_late || grouped {
             return None;
         }
         let usable = || endpoints.iter().filter(|endpoint| config.excludes(endpoint.family()).is_none());

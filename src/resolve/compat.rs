@@ -35,9 +35,11 @@ impl<R> Compat<R> {
         R::Response: Iterator<Item = SocketAddr>,
         R::Error: Into<BoxError>,
     {
-        let name = dns::Name::from_str(name.as_str()).expect("hyper-util takes any text for a name");
-        let lookup = Some(self.inner.call(name));
-        Answers::new(Queries::LIST, CompatAnswers { lookup })
+        let answers = match dns::Name::from_str(name.as_str()) {
+            Ok(name) => CompatAnswers { lookup: Some(self.inner.call(name)), invalid: None },
+            Err(error) => CompatAnswers { lookup: None, invalid: Some(error.into()) },
+        };
+        Answers::new(Queries::LIST, answers)
     }
 }
 
@@ -67,6 +69,8 @@ pin_project! {
     pub struct CompatAnswers<F> {
         #[pin]
         lookup: Option<F>,
+        // Why the name was not looked up.
+        invalid: Option<BoxError>,
     }
 }
 
@@ -79,7 +83,11 @@ where
     type Item = Result<Answer, QueryError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut lookup = self.project().lookup;
+        let this = self.project();
+        if let Some(error) = this.invalid.take() {
+            return Poll::Ready(Some(Err(QueryError::new(Query::List, error))));
+        }
+        let mut lookup = this.lookup;
         let Some(running) = lookup.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };

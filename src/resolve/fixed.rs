@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Answer, Answers, Name, Resolve};
+use crate::oneshot::Oneshot;
 
 /// Answers from a table of names: for tests, for overrides in front of another resolver (as curl's `--resolve`), for split
 /// DNS.
@@ -68,19 +70,20 @@ fn normal(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-impl<F: Resolve> Service<Name> for FixedResolver<F> {
+impl<F: Resolve + Clone> Service<Name> for FixedResolver<F> {
     type Response = Answers<F::Stream>;
     type Error = F::Error;
-    type Future = FixedFuture<F::Future>;
+    type Future = FixedFuture<F>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.fallback.poll_ready(cx)
+    /// Always ready: a name in the table does not wait for the fallback, of which each look-up drives a clone.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
         let lookup = match self.find(name.as_str()) {
             Some(answer) => Lookup::Fixed { answer: Some(answer.clone()) },
-            None => Lookup::Fallback { future: self.fallback.call(name) },
+            None => Lookup::Fallback { lookup: Oneshot::new(self.fallback.clone(), name) },
         };
         FixedFuture { lookup }
     }
@@ -88,36 +91,40 @@ impl<F: Resolve> Service<Name> for FixedResolver<F> {
 
 pin_project! {
     /// The look-up of a [`FixedResolver`].
-    #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct FixedFuture<F> {
+    pub struct FixedFuture<F: Resolve> {
         #[pin]
         lookup: Lookup<F>,
     }
 }
 
 pin_project! {
-    #[derive(Debug)]
     #[project = LookupProj]
-    enum Lookup<F> {
+    enum Lookup<F: Resolve> {
         Fixed { answer: Option<Answer> },
-        Fallback { #[pin] future: F },
+        Fallback { #[pin] lookup: Oneshot<F, Name> },
     }
 }
 
-impl<F, S, E> Future for FixedFuture<F>
-where
-    F: Future<Output = Result<Answers<S>, E>>,
-{
-    type Output = F::Output;
+impl<F: Resolve> Future for FixedFuture<F> {
+    type Output = Result<Answers<F::Stream>, F::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().lookup.project() {
             LookupProj::Fixed { answer } => {
                 Poll::Ready(Ok(Answers::immediate(answer.take().expect("polled after completion"))))
             }
-            LookupProj::Fallback { future } => future.poll(cx),
+            LookupProj::Fallback { lookup } => lookup.poll(cx),
         }
+    }
+}
+
+impl<F: Resolve> fmt::Debug for FixedFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.lookup {
+            Lookup::Fixed { .. } => "FixedFuture(in the table)",
+            Lookup::Fallback { .. } => "FixedFuture(fallback)",
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 pin_project! {
     #[must_use = "futures do nothing unless polled"]
-    pub(super) struct Oneshot<S: Service<Req>, Req> {
+    pub(crate) struct Oneshot<S: Service<Req>, Req> {
         #[pin]
         state: State<S, Req>,
     }
@@ -31,7 +31,7 @@ pin_project! {
 }
 
 impl<S: Service<Req>, Req> Oneshot<S, Req> {
-    pub(super) fn new(service: S, request: Req) -> Self {
+    pub(crate) fn new(service: S, request: Req) -> Self {
         Self { state: State::NotReady { service, request: Some(request) } }
     }
 }
