@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let connection = connector.oneshot("http://slow.example/".parse()?).await?;
         let info = connection.info();
         println!("{story}");
-        println!("  first address known after {:>3} ms", info.resolved_after().as_millis());
+        println!("  first address known after {:>3} ms", info.resolved_after().unwrap_or_default().as_millis());
         println!("  first attempt started at  {:>3} ms", info.attempts()[0].offset().as_millis());
         for attempt in info.attempts() {
             println!("  {attempt}");

@@ -65,8 +65,9 @@ impl Error {
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     ///
-    /// A name that has none is the one without [`query_errors`](Self::query_errors), [`source`](StdError::source) and
-    /// [time-out](Self::is_timeout): to ask again soon is no use.
+    /// A resolver that can tell says of a name that it has none, and then there are neither
+    /// [`query_errors`](Self::query_errors) nor a [`source`](StdError::source): to ask again soon is no use. getaddrinfo
+    /// cannot; for it a name that does not exist is a failure like any other.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -122,8 +123,7 @@ impl Error {
 
     /// How long it took until there was an address; `None` if there was none.
     pub fn resolved_after(&self) -> Option<Duration> {
-        let report = self.report()?;
-        report.resolved.map(|resolved| resolved - report.began)
+        self.report()?.resolved_after()
     }
 
     /// This error among `error` and its causes, which is where a client keeps the error of its connector.

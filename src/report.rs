@@ -31,6 +31,10 @@ impl Report {
         self.untried.list(self.attempts.as_slice())
     }
 
+    pub(crate) fn resolved_after(&self) -> Option<Duration> {
+        self.resolved.map(|resolved| resolved - self.began)
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         self.ended - self.began
     }

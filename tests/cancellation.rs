@@ -1,5 +1,5 @@
 //! Nothing is left behind. The descriptors of the process are counted, so that this is the only test of its binary.
-#![cfg(target_os = "linux")]
+#![cfg(all(feature = "connect", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;

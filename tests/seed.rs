@@ -2,6 +2,7 @@
 //! files, which have the same schedules to the millisecond; here it is counted who was tried and what reached whom.
 //!
 //! A loopback address is its own only by its port, so that every address has one of its own, and the URI has none.
+#![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -222,10 +223,23 @@ async fn g15_the_delay_is_the_one_that_was_set_or_the_default() {
 #[tokio::test]
 async fn g16_a_late_loser_sees_the_end_and_not_one_byte() {
     let (first, second) = (Origin::listen(V4).await, Origin::listen(V4).await);
-    let slow_to_say = tower::service_fn(|endpoint: Endpoint| async move {
-        let stream = TcpConnector::new(TcpOptions::new()).oneshot(endpoint).await?;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        Ok::<_, hyper_happy_eyeballs::AttemptError>(stream)
+    // The first attempt holds its connection back until the second has made its own.
+    let (second_is_made, made) = tokio::sync::watch::channel(false);
+    let second_is_made = std::sync::Arc::new(second_is_made);
+    let second_address = second.address();
+    let slow_to_say = tower::service_fn(move |endpoint: Endpoint| {
+        let (second_is_made, mut made) = (std::sync::Arc::clone(&second_is_made), made.clone());
+        async move {
+            let is_second = endpoint.address() == second_address;
+            let stream = TcpConnector::new(TcpOptions::new()).oneshot(endpoint).await?;
+            if is_second {
+                second_is_made.send_replace(true);
+                // It is never the first to be told.
+                std::future::pending::<()>().await;
+            }
+            made.wait_for(|made| *made).await.map_err(hyper_happy_eyeballs::AttemptError::new)?;
+            Ok::<_, hyper_happy_eyeballs::AttemptError>(stream)
+        }
     });
     let listed = [first.address(), second.address()];
     let mut connector = HappyEyeballsConnector::builder()

@@ -28,7 +28,7 @@ pub(crate) struct Timeline<'a> {
 impl<'a> Timeline<'a> {
     pub(crate) fn of_connection(info: &'a ConnectInfo, colour: bool) -> Self {
         Self {
-            look_up: info.resolved_after(),
+            look_up: info.resolved_after().unwrap_or_default(),
             attempts: info.attempts(),
             untried: info.untried(),
             elapsed: info.elapsed(),

@@ -57,6 +57,11 @@ impl<R, A> Builder<R, A> {
     /// Defaults to [`TcpConnector`].
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
+        // The local addresses of another attempt service are no longer bound to.
+        self.local_families(Families::Both).with_attempt(attempt)
+    }
+
+    fn with_attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
         let Self { resolver, race, timeout, enforce_http, .. } = self;
         Builder { resolver, attempt, race, timeout, enforce_http }
     }
@@ -68,9 +73,7 @@ impl<R, A> Builder<R, A> {
     #[must_use]
     pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector> {
         let local_families = options.local_families();
-        let mut builder = self.attempt(TcpConnector::new(options));
-        builder.race = builder.race.local_families(local_families);
-        builder
+        self.attempt(TcpConnector::new(options)).local_families(local_families)
     }
 
     /// The most that look-up and race may take together. `None` is no limit but the system's own, which gives up an attempt
@@ -143,6 +146,13 @@ impl<R, A> Builder<R, A> {
         self.race(|race| race.families(families))
     }
 
+    /// See [`ConfigBuilder::local_families`]. [`Builder::tcp`] sets it by the local addresses, and [`Builder::attempt`] to
+    /// [`Families::Both`]: call it afterwards, for an attempt service that binds to an address of one family.
+    #[must_use]
+    pub fn local_families(self, families: Families) -> Self {
+        self.race(|race| race.local_families(families))
+    }
+
     /// The connector.
     ///
     /// # Errors
@@ -153,7 +163,8 @@ impl<R, A> Builder<R, A> {
         Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, self.attempt))
     }
 
-    /// A layer with these settings, for any attempt service; the one set here is left out.
+    /// A layer with these settings, for any attempt service; the one set here is left out, but what was said of its local
+    /// families holds.
     ///
     /// # Errors
     ///

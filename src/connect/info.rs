@@ -69,9 +69,9 @@ impl ConnectInfo {
         self.report.elapsed()
     }
 
-    /// How long it took until there was an address; zero if the host is one.
-    pub fn resolved_after(&self) -> Duration {
-        self.report.resolved.map_or(Duration::ZERO, |resolved| resolved - self.report.began)
+    /// How long it took until there was an address; `None` if the host is one.
+    pub fn resolved_after(&self) -> Option<Duration> {
+        self.report.resolved_after()
     }
 }
 

@@ -27,6 +27,10 @@ use crate::tcp::TcpConnector;
 /// Those of [`Config`] and [`TcpOptions`](crate::tcp::TcpOptions); names are resolved by the system, only `http` URIs are
 /// taken, and there is no timeout.
 ///
+/// # Panics
+///
+/// Its future panics outside a tokio runtime, or in one without I/O and time (`enable_all`).
+///
 /// # Cancel safety
 ///
 /// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is spawned.

@@ -160,7 +160,10 @@ impl Answer {
         Self::endpoints(Query::List, endpoints)
     }
 
-    /// An answer to [`Query::Https`]. `port` is the one in the URI, which hints have unless their record names another.
+    /// An answer to [`Query::Https`]. `port` is the one in the URI, which hints have unless their record names another; a
+    /// resolver under the connector passes 0, and the connector fills it in.
+    ///
+    /// The records are those of the URI's scheme and port (RFC 9460 §9.1): they have no place in an answer for an `http` URI.
     ///
     /// Records in AliasMode (priority 0) offer no endpoint; if there is no other, the answer is negative.
     pub fn https(records: impl IntoIterator<Item = ServiceRecord>, port: u16) -> Self {

@@ -118,21 +118,25 @@ impl<S> Answers<S> {
     }
 }
 
-impl<S> Answers<S>
-where
-    S: Stream<Item = Result<Answer, QueryError>>,
-{
-    /// The answers to `queries`, as they come.
+impl<S> Answers<S> {
+    /// The answers to `queries`, as they come: `stream` is a [`Stream`] of `Result<Answer, QueryError>`.
     pub fn new(queries: Queries, stream: S) -> Self {
         Self { queries, first: None, stream: Some(stream) }
     }
 
-    /// The same answers from another stream, made of this one.
-    pub(crate) fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Answers<T> {
+    /// The queries that were asked.
+    pub fn queries(&self) -> Queries {
+        self.queries
+    }
+
+    /// The same answers from another stream, made of this one. [`Answers::into_parts`] is for a resolver that also wants to
+    /// see the answer that is there at once.
+    pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Answers<T> {
         Answers { queries: self.queries, first: self.first, stream: self.stream.map(map) }
     }
 
-    pub(crate) fn into_parts(self) -> (Queries, Option<Answer>, Option<S>) {
+    /// The queries, the answer that is there at once, and the stream of the others: for a resolver around a resolver.
+    pub fn into_parts(self) -> (Queries, Option<Answer>, Option<S>) {
         (self.queries, self.first, self.stream)
     }
 }

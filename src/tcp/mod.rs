@@ -38,6 +38,11 @@ use crate::attempt::AttemptError;
 use crate::race::Endpoint;
 
 /// Connects to one endpoint over TCP.
+///
+/// # Panics
+///
+/// [`call`](Service::call), which opens the socket, panics outside a tokio runtime, or in one without I/O
+/// (`enable_io`).
 #[derive(Clone, Debug, Default)]
 pub struct TcpConnector {
     options: Arc<TcpOptions>,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::attempt::AttemptError;
 use crate::race::{Families, Family};
@@ -74,8 +74,8 @@ impl TcpOptions {
     ///
     /// Defaults to no keep-alive, unless an interval or retries turn it on with the system's time.
     #[must_use]
-    pub fn keepalive_time(mut self, time: Duration) -> Self {
-        self.keepalive_time = Some(time);
+    pub fn keepalive_time(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.keepalive_time = time.into();
         self
     }
 
@@ -83,8 +83,8 @@ impl TcpOptions {
     ///
     /// Defaults to the system's.
     #[must_use]
-    pub fn keepalive_interval(mut self, interval: Duration) -> Self {
-        self.keepalive_interval = Some(interval);
+    pub fn keepalive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.keepalive_interval = interval.into();
         self
     }
 
@@ -93,8 +93,8 @@ impl TcpOptions {
     ///
     /// Defaults to the system's.
     #[must_use]
-    pub fn keepalive_retries(mut self, retries: u32) -> Self {
-        self.keepalive_retries = Some(retries);
+    pub fn keepalive_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.keepalive_retries = retries.into();
         self
     }
 
@@ -124,8 +124,8 @@ impl TcpOptions {
     ///
     /// Defaults to the system's.
     #[must_use]
-    pub fn send_buffer_size(mut self, bytes: usize) -> Self {
-        self.send_buffer_size = Some(bytes);
+    pub fn send_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.send_buffer_size = bytes.into();
         self
     }
 
@@ -133,8 +133,8 @@ impl TcpOptions {
     ///
     /// Defaults to the system's.
     #[must_use]
-    pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.receive_buffer_size = Some(bytes);
+    pub fn receive_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.receive_buffer_size = bytes.into();
         self
     }
 
@@ -153,8 +153,8 @@ impl TcpOptions {
     ///
     /// Defaults to none.
     #[must_use]
-    pub fn mark(mut self, mark: u32) -> Self {
-        self.mark = Some(mark);
+    pub fn mark(mut self, mark: impl Into<Option<u32>>) -> Self {
+        self.mark = mark.into();
         self
     }
 
@@ -163,8 +163,8 @@ impl TcpOptions {
     ///
     /// Defaults to the system's.
     #[must_use]
-    pub fn user_timeout(mut self, timeout: Duration) -> Self {
-        self.user_timeout = Some(timeout);
+    pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.user_timeout = timeout.into();
         self
     }
 
@@ -201,7 +201,11 @@ impl TcpOptions {
     fn tune(&self, socket: &Socket) {
         let warn_of = |option: &'static str, result: io::Result<()>| {
             if let Err(error) = result {
-                warn!(option, %error, "a socket option could not be set");
+                // That the system has no such option is nothing that an operator can mend.
+                match error.kind() {
+                    io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
+                    _ => warn!(option, %error, "a socket option could not be set"),
+                }
             }
         };
         if self.nodelay {
@@ -325,7 +329,10 @@ mod platform {
         #[cfg(unix)]
         return Ok(nix::net::if_::if_nametoindex(name)?);
         #[cfg(not(unix))]
-        return unsupported();
+        {
+            let _only_a_name = name;
+            unsupported()
+        }
     }
 
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
@@ -387,27 +394,48 @@ mod platform {
     }
 
     pub(super) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duration) -> TcpKeepalive {
-        #[cfg(any(target_os = "haiku", target_os = "openbsd"))]
-        return {
-            let _ = interval;
-            keepalive
-        };
-        #[cfg(not(any(target_os = "haiku", target_os = "openbsd")))]
-        return keepalive.with_interval(interval);
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+            target_os = "windows",
+        ))]
+        let keepalive = keepalive.with_interval(interval);
+        let _unused_elsewhere = interval;
+        keepalive
     }
 
     pub(super) fn with_keepalive_retries(keepalive: TcpKeepalive, retries: u32) -> TcpKeepalive {
-        #[cfg(any(target_os = "haiku", target_os = "openbsd"))]
-        return {
-            let _ = retries;
-            keepalive
-        };
-        #[cfg(not(any(target_os = "haiku", target_os = "openbsd")))]
-        return keepalive.with_retries(retries);
+        #[cfg(any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "fuchsia",
+            target_os = "illumos",
+            target_os = "ios",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            target_os = "tvos",
+            target_os = "visionos",
+            target_os = "watchos",
+            target_os = "windows",
+        ))]
+        let keepalive = keepalive.with_retries(retries);
+        let _unused_elsewhere = retries;
+        keepalive
     }
 
-    #[cfg(not(target_os = "linux"))]
-    #[expect(dead_code, reason = "each system supports something else")]
+    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
     fn unsupported<T>() -> io::Result<T> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -75,9 +75,17 @@ async fn read_to_end(mut stream: TcpStream, counts: Arc<Counts>) {
     counts.ended.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Lets other tasks run until `condition` holds.
-pub(crate) async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+/// Lets other tasks run until `condition` holds, which it must within a minute.
+#[track_caller]
+pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        for _ in 0..60_000 {
+            if condition() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        panic!("waited in vain at {caller}");
     }
 }
