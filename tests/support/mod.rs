@@ -5,6 +5,7 @@
 
 pub(crate) mod loopback;
 pub(crate) mod origin;
+pub(crate) mod scripts;
 pub(crate) mod simulation;
 
 use std::time::Instant;

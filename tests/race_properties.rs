@@ -1,0 +1,445 @@
+//! What holds of every race: thousands of made-up ones are run in invented time, and their logs are read.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper_happy_eyeballs::race::{
+    AttemptId, Conclusion, DropReason, Family, Order, Policy, Query, StartReason, UntriedReason,
+};
+use proptest::prelude::*;
+use support::scripts::{Case, Content, any_case, case_of, family, hurried_case, ms, undisturbed_list, unmapped};
+use support::simulation::{Event, Log, simulate};
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_start_comes_within_ten_milliseconds_of_one_that_used_a_wire(
+        case in prop_oneof![case_of(Policy::Staggered), hurried_case()],
+    ) {
+        let log = case.run();
+        let mut on_wire: Vec<(AttemptId, Duration)> = Vec::new();
+        for (now, event) in &log.events {
+            match *event {
+                Event::Start { id, address, .. } => {
+                    for (earlier, at) in &on_wire {
+                        prop_assert!(*now >= *at + ms(10), "{address} at {now:?}, {earlier:?} at {at:?}");
+                    }
+                    if !address.ip().is_loopback() {
+                        on_wire.push((id, *now));
+                    }
+                }
+                Event::Failed { id, sent: false, .. } => on_wire.retain(|(earlier, _)| *earlier != id),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_waits_for_the_delay_or_for_the_failure_of_the_newest_attempt(case in case_of(Policy::Staggered)) {
+        let delay = case.settings.clamped_attempt_delay();
+        let mut newest: Option<(AttemptId, Duration)> = None;
+        let mut newest_failed = false;
+        for (now, event) in case.run().events {
+            match event {
+                Event::Start { id, reason, .. } => {
+                    if let Some((_, before)) = newest {
+                        prop_assert!(newest_failed || now >= before + delay, "{id:?} at {now:?} after {before:?}");
+                        prop_assert!(newest_failed || reason != StartReason::PreviousFailed, "{id:?}");
+                    }
+                    prop_assert_eq!(newest.is_none(), reason == StartReason::First);
+                    newest = Some((id, now));
+                    newest_failed = false;
+                }
+                Event::Failed { id, .. } => newest_failed |= newest.is_some_and(|(newest, _)| newest == id),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_endpoint_is_started_twice(case in any_case()) {
+        let log = case.run();
+        let different: BTreeSet<_> = log.started.iter().collect();
+        prop_assert_eq!(different.len(), log.started.len(), "{:?}", log.started);
+    }
+
+    #[test]
+    fn every_attempt_ends_once_unless_the_race_stands_still(case in any_case()) {
+        let log = case.run();
+        let ends = |id| log.events.iter().filter(|(_, event)| event.ends(id)).count();
+        for id in attempts(&log) {
+            let ends = ends(id);
+            prop_assert!(ends == 1 || (ends == 0 && log.conclusion().is_none()), "{id:?} ended {ends} times");
+        }
+    }
+
+    #[test]
+    fn a_list_is_tried_in_the_order_of_the_settings(case in undisturbed_list()) {
+        let log = case.run();
+        let order = start_order(&case);
+        prop_assert_eq!(&log.started[..], &order[..log.started.len()]);
+        let settled = matches!(log.conclusion(), Some((_, Conclusion::Connected(_))));
+        prop_assert!(settled || log.started.len() == order.len(), "{:?} of {order:?}", log.started);
+    }
+
+    #[test]
+    fn a_list_is_tried_at_the_pace_of_the_settings(case in undisturbed_list()) {
+        let log = case.run();
+        let mut on_wire = None;
+        for (pair, id) in log.starts().windows(2).zip(attempts(&log)) {
+            let [(before, address), (next, _)] = *pair else { unreachable!() };
+            let failure = log.events.iter().find(|(_, event)| event.is_failure_of(id));
+            let sent_nothing = failure.is_some_and(|(at, event)| at <= &next && event.sent_nothing());
+            if !address.ip().is_loopback() && !sent_nothing {
+                on_wire = Some(before);
+            }
+            let delay_ends = before + case.settings.clamped_attempt_delay();
+            let due = failure.map_or(delay_ends, |(at, _)| delay_ends.min(*at));
+            prop_assert_eq!(next, on_wire.map_or(due, |at| due.max(at + ms(10))), "after {}", address);
+        }
+    }
+
+    #[test]
+    fn an_address_that_works_is_connected_to_when_its_turn_comes_at_the_latest(case in undisturbed_list()) {
+        let log = case.run();
+        let (began, delay) = (case.answers[0].at, case.settings.clamped_attempt_delay());
+        let latest = |(place, address): (usize, &SocketAddr)| {
+            let handshake = case.fates[address].connects_after()?;
+            Some(began + delay * u32::try_from(place).unwrap() + handshake)
+        };
+        match (start_order(&case).iter().enumerate().filter_map(latest).min(), log.conclusion()) {
+            (Some(latest), Some((ended, Conclusion::Connected(_)))) => prop_assert!(ended <= latest, "{latest:?}"),
+            (Some(_), other) => prop_assert!(false, "an address works, but {other:?}"),
+            (None, other) => prop_assert!(!matches!(other, Some((_, Conclusion::Connected(_)))), "{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_attempt_wins_at_most_and_none_is_left_in_flight(case in any_case()) {
+        let log = case.run();
+        let finishes = log.events.iter().filter(|(_, event)| matches!(event, Event::Finish { .. })).count();
+        prop_assert!(finishes <= 1);
+        let Some((_, conclusion)) = log.conclusion() else { return Ok(()) };
+        let winner = match conclusion {
+            Conclusion::Connected(winner) => Some(winner),
+            _ => None,
+        };
+        for id in attempts(&log) {
+            let given_up = log.events.iter().any(|(_, event)| event.ends(id) && !matches!(event, Event::Finish { .. }));
+            prop_assert!(given_up != (winner == Some(id)), "{id:?} of {log:?}");
+        }
+        if let Some(winner) = winner {
+            prop_assert!(case.fates[&log.started[winner.index()]].connects_after().is_some());
+        }
+    }
+
+    #[test]
+    fn failure_is_declared_only_when_nothing_is_left_to_hope_for(case in any_case()) {
+        let log = case.run();
+        let Some((ended, Conclusion::Exhausted { .. } | Conclusion::NoAddresses | Conclusion::NoUsableAddress)) =
+            log.conclusion()
+        else {
+            return Ok(());
+        };
+        let given_up = log.events.iter().any(|(_, event)| event.is_drop(DropReason::Lost));
+        prop_assert!(!given_up, "something was in flight");
+        prop_assert_eq!(not_reached(&log), Vec::<SocketAddr>::new());
+        for query in case.queries.iter() {
+            let answered = case.answers.iter().any(|answered| answered.query == query && answered.at <= ended);
+            prop_assert!(answered || !case.settings.may_use(query), "{query} is open");
+        }
+        for address in known_addresses(&case, &log, ended).filter(|address| case.settings.allow(*address)) {
+            prop_assert!(log.started.contains(&address), "{address} was not tried");
+        }
+    }
+
+    #[test]
+    fn a_race_stands_still_only_for_a_hung_attempt_or_an_open_query(case in any_case()) {
+        let log = case.run();
+        if log.conclusion().is_none() {
+            let hung = in_flight(&log, |_| true).last().is_some_and(|left| *left > 0);
+            let open = case.queries.iter().any(|query| case.answers.iter().all(|answered| answered.query != query));
+            prop_assert!(hung || open, "{log:?}");
+            prop_assert_eq!(case.deadline, None);
+        }
+    }
+
+    #[test]
+    fn an_address_is_either_tried_or_said_to_be_untried(case in any_case()) {
+        let log = case.run();
+        let Some((ended, conclusion)) = log.conclusion() else { return Ok(()) };
+        let mut untried = BTreeSet::new();
+        for address in log.events.iter().filter_map(|(_, event)| event.untried()).flatten() {
+            prop_assert!(untried.insert(*address), "{address} is untried twice");
+            prop_assert!(!log.started.contains(address), "{address} was tried");
+        }
+        // An answer of the instant of the connection may have come too late.
+        let won = matches!(conclusion, Conclusion::Connected(_));
+        let earlier = if won { ended.saturating_sub(Duration::from_nanos(1)) } else { ended };
+        let at_the_end: BTreeSet<_> = known_addresses(&case, &log, ended).collect();
+        for address in all_addresses(&case, &log, earlier) {
+            // What may not be tried is only listed while it is in the answer.
+            if case.settings.allow(address) || at_the_end.contains(&address) {
+                prop_assert!(untried.contains(&address) != log.started.contains(&address), "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_lost_race_is_the_first_failure(
+        case in prop_oneof![any_case(), case_of(Policy::TwoFamilies)],
+    ) {
+        let log = case.run();
+        let counts = |id: &AttemptId| {
+            let address = log.started[id.index()];
+            case.settings.policy != Policy::TwoFamilies || family(address) == family(log.started[0])
+        };
+        let failed = |id: &AttemptId| log.events.iter().any(|(_, event)| event.is_failure_of(*id));
+        let first = || attempts(&log).filter(counts).find(failed);
+        match log.conclusion() {
+            Some((_, Conclusion::Exhausted { error })) => prop_assert_eq!(Some(error), first()),
+            Some((_, Conclusion::TimedOut { error })) if case.settings.policy == Policy::Staggered => {
+                prop_assert_eq!(error, None);
+            }
+            Some((_, Conclusion::TimedOut { error })) => prop_assert_eq!(error, first()),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_race_is_polled_no_more_than_twice_for_each_thing_that_happens(case in any_case()) {
+        let script = case.script();
+        let log = simulate(&script);
+        let reports = log.started.iter().map(|address| script.attempts[address].len()).sum::<usize>();
+        let actions = log.events.iter().filter(|(_, event)| event.is_action()).count();
+        let events = script.answers.len() + reports + actions;
+        prop_assert!(log.polls <= 1 + 2 * events, "{} polls for {events} events", log.polls);
+    }
+
+    #[test]
+    fn the_same_script_gives_the_same_log(case in any_case()) {
+        prop_assert_eq!(case.run(), case.run());
+    }
+
+    #[test]
+    fn two_families_have_one_attempt_each_in_flight(case in case_of(Policy::TwoFamilies)) {
+        let log = case.run();
+        for one in [Family::V6, Family::V4] {
+            prop_assert!(in_flight(&log, |address| family(address) == one).into_iter().all(|count| count <= 1));
+        }
+    }
+
+    #[test]
+    fn serial_dialing_has_one_attempt_in_flight(case in case_of(Policy::Sequential)) {
+        prop_assert!(in_flight(&case.run(), |_| true).into_iter().all(|count| count <= 1));
+    }
+
+    #[test]
+    fn a_sequence_goes_on_when_its_attempt_has_failed(case in in_sequences()) {
+        let log = case.run();
+        let mut before: BTreeMap<Option<Family>, AttemptId> = BTreeMap::new();
+        for ((started, address), id) in log.starts().into_iter().zip(attempts(&log)) {
+            let sequence = (case.settings.policy == Policy::TwoFamilies).then(|| family(address));
+            if let Some(before) = before.insert(sequence, id) {
+                prop_assert_eq!(end_of(&log, before), Some(started), "{} after {:?}", address, before);
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_family_begins_after_the_fallback_delay_or_when_the_first_has_failed(
+        case in case_of(Policy::TwoFamilies),
+    ) {
+        let log = case.run();
+        let starts = log.starts();
+        let Some(&(began, first)) = starts.first() else { return Ok(()) };
+        let is_primary = |address: SocketAddr| family(address) == family(first);
+        let Some(&(other_began, _)) = starts.iter().find(|(_, address)| !is_primary(*address)) else { return Ok(()) };
+        let primary = starts.iter().zip(attempts(&log)).filter(|((_, address), _)| is_primary(*address));
+        let ends: Option<Vec<Duration>> = primary.map(|(_, id)| end_of(&log, id)).collect();
+        let is_exhausted = !not_reached(&log).into_iter().any(is_primary);
+        let exhausted_at = ends.filter(|_| is_exhausted).and_then(|ends| ends.into_iter().max());
+        let delay_ends = began + case.settings.fallback_delay;
+        prop_assert_eq!(other_began, exhausted_at.map_or(delay_ends, |at| at.min(delay_ends)));
+    }
+
+    #[test]
+    fn no_attempt_outlives_its_slice_of_the_deadline(case in in_sequences()) {
+        let Some(deadline) = case.deadline else { return Ok(()) };
+        let log = case.run();
+        for (place, (started, address)) in log.starts().into_iter().enumerate() {
+            let same_sequence = |other: &&SocketAddr| {
+                case.settings.policy == Policy::Sequential || family(**other) == family(address)
+            };
+            let (later, never) = (&log.started[place..], not_reached(&log));
+            let addresses = later.iter().chain(&never).filter(same_sequence).count();
+            let remains = deadline - started;
+            let slice = (remains / u32::try_from(addresses).unwrap()).max(ms(2000)).min(remains);
+            let id = attempts(&log).nth(place).unwrap();
+            let (ended, event) = log.events.iter().find(|(_, event)| event.ends(id)).unwrap();
+            prop_assert!(*ended <= started + slice, "{address} had {slice:?} from {started:?}, not until {ended:?}");
+            if matches!(event, Event::Drop { reason: DropReason::SliceElapsed, .. }) {
+                prop_assert_eq!(*ended, started + slice);
+            }
+        }
+    }
+
+    #[test]
+    fn a_race_never_ends_after_its_deadline(case in any_case()) {
+        let Some(deadline) = case.deadline else { return Ok(()) };
+        let log = case.run();
+        let (ended, conclusion) = log.conclusion().unwrap();
+        prop_assert!(ended <= deadline, "{conclusion:?} at {ended:?}");
+        prop_assert!(ended == deadline || !matches!(conclusion, Conclusion::TimedOut { .. }), "at {ended:?}");
+    }
+
+    #[test]
+    fn no_more_attempts_are_in_flight_than_the_cap_allows(case in case_of(Policy::Staggered)) {
+        let cap = case.settings.cap.unwrap_or(usize::MAX);
+        let log = case.run();
+        prop_assert!(in_flight(&log, |_| true).into_iter().all(|count| count <= cap));
+        let pruned = log.events.iter().any(|(_, event)| event.is_drop(DropReason::Pruned));
+        prop_assert!(case.settings.cap.is_some() || !pruned);
+    }
+}
+
+fn in_sequences() -> impl Strategy<Value = Case> {
+    prop_oneof![case_of(Policy::TwoFamilies), case_of(Policy::Sequential)]
+}
+
+/// How the log is read.
+trait Reading {
+    fn ends(&self, id: AttemptId) -> bool;
+    fn is_failure_of(&self, id: AttemptId) -> bool;
+    fn sent_nothing(&self) -> bool;
+    fn is_drop(&self, why: DropReason) -> bool;
+    fn is_action(&self) -> bool;
+    fn untried(&self) -> Option<&[SocketAddr]>;
+}
+
+impl Reading for Event {
+    fn ends(&self, attempt: AttemptId) -> bool {
+        match *self {
+            Self::Failed { id, .. } | Self::Drop { id, .. } => id == attempt,
+            Self::Finish { conclusion, .. } => conclusion == Conclusion::Connected(attempt),
+            _ => false,
+        }
+    }
+
+    /// A slice that is used up counts as a failure.
+    fn is_failure_of(&self, attempt: AttemptId) -> bool {
+        match *self {
+            Self::Failed { id, .. } | Self::Drop { id, reason: DropReason::SliceElapsed, .. } => id == attempt,
+            _ => false,
+        }
+    }
+
+    fn sent_nothing(&self) -> bool {
+        matches!(self, Self::Failed { sent: false, .. })
+    }
+
+    fn is_drop(&self, why: DropReason) -> bool {
+        matches!(self, Self::Drop { reason, .. } if *reason == why)
+    }
+
+    fn is_action(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Drop { .. } | Self::Finish { .. })
+    }
+
+    fn untried(&self) -> Option<&[SocketAddr]> {
+        match self {
+            Self::Untried { addresses, .. } => Some(addresses),
+            _ => None,
+        }
+    }
+}
+
+/// The attempts in start order.
+fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
+    log.events.iter().filter_map(|(_, event)| match *event {
+        Event::Start { id, .. } => Some(id),
+        _ => None,
+    })
+}
+
+/// When the attempt ended.
+fn end_of(log: &Log, id: AttemptId) -> Option<Duration> {
+    log.events.iter().find(|(_, event)| event.ends(id)).map(|(at, _)| *at)
+}
+
+/// How many of the attempts that `counts` lets through are in flight, after each event.
+fn in_flight(log: &Log, counts: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
+    let mut running: BTreeSet<AttemptId> = BTreeSet::new();
+    let after = |(_, event): &(Duration, Event)| {
+        match *event {
+            Event::Start { id, address, .. } if counts(address) => drop(running.insert(id)),
+            _ => running.retain(|id| !event.ends(*id)),
+        }
+        running.len()
+    };
+    log.events.iter().map(after).collect()
+}
+
+/// The addresses whose turn did not come.
+fn not_reached(log: &Log) -> Vec<SocketAddr> {
+    let of = |(_, event): &(Duration, Event)| match event {
+        Event::Untried { reason: UntriedReason::NotReached, addresses } => addresses.clone(),
+        _ => Vec::new(),
+    };
+    log.events.iter().flat_map(of).collect()
+}
+
+/// The addresses in the answers that were in force at `now`.
+fn known_addresses(case: &Case, log: &Log, now: Duration) -> impl Iterator<Item = SocketAddr> {
+    let until = last_answers_at(case, log, now);
+    let queries = [Query::List, Query::Aaaa, Query::A].into_iter();
+    queries.filter_map(move |query| case.answer_in_force(query, until)).flat_map(Content::addresses)
+}
+
+/// The addresses in all answers until `now`, those that have left them included.
+fn all_addresses(case: &Case, log: &Log, now: Duration) -> impl Iterator<Item = SocketAddr> {
+    let until = last_answers_at(case, log, now);
+    let heard = case.answers.iter().filter(move |answered| answered.at <= until);
+    heard.flat_map(|answered| answered.content.addresses())
+}
+
+/// `TwoFamilies` and `Sequential` take no more answers once they have begun.
+fn last_answers_at(case: &Case, log: &Log, now: Duration) -> Duration {
+    match (case.settings.policy, log.starts().first()) {
+        (Policy::TwoFamilies | Policy::Sequential, Some((first_start, _))) => now.min(*first_start),
+        _ => now,
+    }
+}
+
+/// In which order a race that has one list tries it, by RFC 8305 §4.
+fn start_order(case: &Case) -> Vec<SocketAddr> {
+    let mut usable: Vec<SocketAddr> = Vec::new();
+    for address in case.answers[0].content.addresses().into_iter().map(unmapped) {
+        if case.settings.allow(address) && !usable.contains(&address) {
+            usable.push(address);
+        }
+    }
+    let of = |one: Family| usable.iter().copied().filter(move |address| family(*address) == one);
+    let leading = match case.settings.order {
+        Order::PreferV6 if of(Family::V6).next().is_some() => Family::V6,
+        Order::PreferV4 if of(Family::V4).next().is_some() => Family::V4,
+        _ => usable.first().map_or(Family::V6, |first| family(*first)),
+    };
+    let (mut leading, mut other) = (of(leading), of(leading.other()));
+    let mut order: Vec<_> = leading.by_ref().take(case.settings.first_family_count).collect();
+    while order.len() < usable.len() {
+        order.extend(other.next());
+        order.extend(leading.next());
+    }
+    order
+}
