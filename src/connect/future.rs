@@ -113,6 +113,8 @@ pin_project! {
         // The first attempt runs alone, and there is no race yet.
         Opening,
         Racing { racing: Box<Racing<A>> },
+        // The resolver kept it from coming to an attempt.
+        Over,
     }
 }
 
@@ -167,6 +169,7 @@ where
                             Kind::Timeout { waiting_for: None }
                         }
                     };
+                    this.stage.set(Stage::Over);
                     return Poll::Ready(Err(this.record.lost(kind, Leftover::Nothing, now)));
                 }
                 StageProj::Answering { queries, first } => {
@@ -214,6 +217,7 @@ where
                     }
                     this.stage.set(Stage::Racing { racing: Box::new(racing) });
                 }
+                StageProj::Over => panic!("polled after completion"),
                 StageProj::Racing { racing } => {
                     match racing.poll_round(this.answers.as_mut(), this.first, this.record, now, cx) {
                         Round::Over(result) => {

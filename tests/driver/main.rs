@@ -1,0 +1,14 @@
+//! The connector as a tower service, in time that a test sets: no sockets here, and no waiting.
+
+#![cfg(feature = "connect")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the clock stands still, and moves only as far as a test says")]
+
+mod cancellation;
+mod fakes;
+mod pacing;
+mod policies;
+mod record;
+mod resolution;
+mod services;
+mod timeout;
