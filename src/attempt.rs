@@ -9,7 +9,6 @@ use crate::error::BoxError;
 use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
 
 /// One connection attempt of a race, from its start to its end.
-#[derive(Debug)]
 pub struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) endpoint: Endpoint,
@@ -67,6 +66,18 @@ impl fmt::Display for Attempt {
             AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => write!(f, " after {}", Time(self.duration())),
             AttemptOutcome::Failed(_) => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("endpoint", &self.endpoint)
+            .field("reason", &self.reason)
+            .field("offset", &self.offset())
+            .field("duration", &self.duration())
+            .field("outcome", &self.outcome)
+            .finish()
     }
 }
 

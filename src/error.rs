@@ -103,7 +103,8 @@ impl Error {
         self.report().map_or_else(Vec::new, |report| report.untried())
     }
 
-    /// The queries that had no answer when time was up. Empty for every other error.
+    /// The queries that had no answer when time was up. Empty for every other error, and if the resolver had not even said
+    /// what it asks for.
     pub fn waiting_for(&self) -> Queries {
         match self.kind() {
             Some(Kind::Timeout { waiting_for }) => waiting_for.unwrap_or_default(),

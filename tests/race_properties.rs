@@ -207,11 +207,11 @@ proptest! {
         let failed = |id: &AttemptId| log.events.iter().any(|(_, event)| event.is_failure_of(*id));
         let first = || attempts(&log).filter(counts).find(failed);
         match log.conclusion() {
-            Some((_, Conclusion::Exhausted { error })) => prop_assert_eq!(Some(error), first()),
-            Some((_, Conclusion::TimedOut { error })) if case.settings.policy == Policy::Staggered => {
+            Some((_, Conclusion::Exhausted { error, .. })) => prop_assert_eq!(Some(error), first()),
+            Some((_, Conclusion::TimedOut { error, .. })) if case.settings.policy == Policy::Staggered => {
                 prop_assert_eq!(error, None);
             }
-            Some((_, Conclusion::TimedOut { error })) => prop_assert_eq!(error, first()),
+            Some((_, Conclusion::TimedOut { error, .. })) => prop_assert_eq!(error, first()),
             _ => {}
         }
     }

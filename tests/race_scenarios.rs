@@ -296,8 +296,8 @@ impl Scenario {
                 Conclusion::Connected(id) => format!("connected {}", name(&log.started[id.index()])),
                 Conclusion::NoAddresses => "no-addresses".into(),
                 Conclusion::NoUsableAddress => "no-usable-address".into(),
-                Conclusion::Exhausted { error } => format!("exhausted error {}", name(&log.started[error.index()])),
-                Conclusion::TimedOut { error } => {
+                Conclusion::Exhausted { error, .. } => format!("exhausted error {}", name(&log.started[error.index()])),
+                Conclusion::TimedOut { error, .. } => {
                     let mut line = String::from("timed-out");
                     if let Some(error) = error {
                         write!(line, " error {}", name(&log.started[error.index()])).unwrap();

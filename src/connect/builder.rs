@@ -89,7 +89,8 @@ impl<R, A> Builder<R, A> {
         self
     }
 
-    /// Whether URIs must have the scheme `http`. Turn it off under a TLS layer, which passes `https` URIs on.
+    /// Whether URIs must have the scheme `http`. Turn it off under a TLS layer, and under
+    /// tonic's own TLS, which pass `https` URIs on.
     ///
     /// Defaults to `true`.
     #[must_use]

@@ -362,6 +362,7 @@ impl fmt::Display for UntriedReason {
 #[non_exhaustive]
 pub enum Action {
     /// Start an attempt, and report its outcome under `id`.
+    #[non_exhaustive]
     Start {
         /// The id of the attempt.
         id: AttemptId,
@@ -371,6 +372,7 @@ pub enum Action {
         reason: StartReason,
     },
     /// Abandon an attempt and close its socket. An outcome it may still report is ignored.
+    #[non_exhaustive]
     Drop {
         /// The id of the attempt.
         id: AttemptId,
@@ -392,12 +394,14 @@ pub enum Conclusion {
     /// There were addresses, but none that may be tried: [`Race::untried`](super::Race::untried) says why.
     NoUsableAddress,
     /// Every address was tried, and every attempt failed.
+    #[non_exhaustive]
     Exhausted {
         /// The attempt whose error is *the* error: the first to be started (of the primary family, in `TwoFamilies`)
         /// that failed.
         error: AttemptId,
     },
     /// The deadline passed.
+    #[non_exhaustive]
     TimedOut {
         /// The attempt whose error is *the* error: in `TwoFamilies` and `Sequential`, the first failure of the primary
         /// sequence. `None` if the time-out itself is the error.

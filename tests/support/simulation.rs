@@ -194,8 +194,8 @@ impl<'a> Driver<'a> {
             };
             assert!(!self.finished, "an action after the end: {action:?}");
             match action {
-                Action::Start { id, endpoint, reason } => self.start(id, endpoint.address(), reason),
-                Action::Drop { id, reason } => {
+                Action::Start { id, endpoint, reason, .. } => self.start(id, endpoint.address(), reason),
+                Action::Drop { id, reason, .. } => {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(!attempt.dropped, "dropped twice: {id:?}");
                     attempt.dropped = true;
