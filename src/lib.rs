@@ -53,6 +53,8 @@
 )]
 
 mod attempt;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 mod error;
@@ -62,10 +64,16 @@ pub mod race;
 mod report;
 #[cfg(feature = "connect")]
 pub mod resolve;
+#[cfg(feature = "client")]
+pub mod response_first;
 #[cfg(feature = "connect")]
 pub mod tcp;
+#[cfg(feature = "connect")]
+mod timer;
 
 pub use attempt::{Attempt, AttemptError, AttemptOutcome, Untried};
+#[cfg(feature = "client")]
+pub use client::{Client, ClientLayer};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
 pub use error::{BoxError, Error, QueryError};

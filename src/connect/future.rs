@@ -16,12 +16,12 @@ use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use super::timer::{Timer, read_clock};
 use crate::error::{BoxError, Error, Kind, QueryError};
 use crate::oneshot::Oneshot;
 use crate::race::{Answer, AttemptId, Endpoint, Opening, Port, Queries, Race, StartReason};
 use crate::report::Leftover;
 use crate::resolve::{Name, Resolve};
+use crate::timer::{Timer, read_clock};
 
 /// The connection to come of a [`HappyEyeballsConnector`](super::HappyEyeballsConnector).
 ///

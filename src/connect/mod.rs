@@ -17,7 +17,6 @@ mod record;
 mod service;
 mod stream;
 mod target;
-mod timer;
 
 pub use self::builder::Builder;
 pub use self::future::Connecting;

@@ -1,4 +1,4 @@
-//! The one timer of a connect.
+//! The one timer, and the one clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use tokio::time::{Sleep, sleep_until};
 /// The time as the runtime has it, which a test may have stopped.
 #[inline]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-pub(super) fn read_clock() -> Instant {
+pub(crate) fn read_clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 pin_project! {
     /// Wakes at an instant that may be moved. A timer that was never armed costs nothing.
-    pub(super) struct Timer {
+    pub(crate) struct Timer {
         armed: Option<Instant>,
         #[pin]
         sleep: Option<Sleep>,
@@ -25,12 +25,12 @@ pin_project! {
 }
 
 impl Timer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { armed: None, sleep: None }
     }
 
     /// Ready once `at` has come; never for `None`. The caller reads the clock again before it acts.
-    pub(super) fn poll(self: Pin<&mut Self>, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(self: Pin<&mut Self>, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(at) = at else {
             if this.armed.take().is_some() {

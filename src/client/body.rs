@@ -1,0 +1,258 @@
+//! The body of a response, which brings its connection home.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::task::AbortHandle;
+
+use super::error::Error;
+use super::wire::Wire;
+
+/// The body of a response of a [`Client`](super::Client).
+///
+/// By the time that its end is reported the connection is idle again, or closed.
+///
+/// # Cancel safety
+///
+/// Dropping it at any point closes the connection or, if the rest of the body has arrived, keeps it for the next request.
+pub struct ResponseBody {
+    /// None once it is over.
+    incoming: Option<Incoming>,
+    /// A frame that was taken out before anybody asked.
+    first: Option<Frame<Bytes>>,
+    carrier: Carrier,
+}
+
+/// Who drives the connection while the body is read.
+enum Carrier {
+    /// Nobody: all there is of the body is in `incoming`.
+    None,
+    /// The reader. In a mutex that is never locked, since hyper's connection is not `Sync` and a body should be.
+    Reader(Mutex<Box<dyn Carried>>),
+    /// A task, as long as there is something to send.
+    Task(Duplex),
+}
+
+struct Duplex {
+    wire: Arc<dyn Shared>,
+    task: AbortHandle,
+}
+
+/// A connection, whatever the type of the requests.
+trait Carried: Send {
+    fn poll(&mut self);
+    /// Leaves the connection to wait, unless something has happened already.
+    fn await_with(&self, waker: &Waker) -> bool;
+    fn settle(self: Box<Self>);
+}
+
+/// A connection that a task drives.
+trait Shared: Send + Sync {
+    fn settle(&self);
+}
+
+impl ResponseBody {
+    /// All of the body is in `incoming`.
+    pub(super) fn detached(incoming: Incoming, first: Option<Frame<Bytes>>) -> Self {
+        Self { incoming: Some(incoming), first, carrier: Carrier::None }
+    }
+
+    /// Reading the body drives the connection.
+    pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+        Self { incoming: Some(incoming), first: None, carrier: Carrier::Reader(Mutex::new(wire)) }
+    }
+
+    /// A task drives the connection, since there is something left to send.
+    pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+        let wire = Arc::new(Mutex::new(Some(wire)));
+        let task = spawn(Drive { wire: Arc::clone(&wire) });
+        Self { incoming: Some(incoming), first: None, carrier: Carrier::Task(Duplex { wire, task }) }
+    }
+
+    /// The stream is no longer HTTP, and nobody's who reads this body.
+    pub(super) fn upgraded<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+        if !wire.is_over() {
+            // hyper has yet to hand it over.
+            let _to_its_end = spawn(Drive { wire: Arc::new(Mutex::new(Some(wire))) });
+        }
+        Self::detached(incoming, None)
+    }
+
+    /// The connection goes home, or is closed.
+    fn settle(&mut self) {
+        match std::mem::replace(&mut self.carrier, Carrier::None) {
+            Carrier::None => {}
+            Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
+            Carrier::Task(Duplex { wire, task }) => {
+                wire.settle();
+                task.abort();
+            }
+        }
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let mut incoming = Pin::new(incoming);
+        let Carrier::Reader(wire) = &mut self.carrier else {
+            return incoming.poll_frame(cx);
+        };
+        let wire = wire.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Only the connection can put anything in, which is polled here: no need to be woken for it.
+        let mut noop = Context::from_waker(Waker::noop());
+        if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
+            return Poll::Ready(frame);
+        }
+        wire.poll();
+        if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
+            return Poll::Ready(frame);
+        }
+        if !wire.await_with(cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = &mut *self;
+        if let Some(frame) = this.first.take() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let polled = this.poll_incoming(cx);
+        let is_end = match &polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.is_end_stream(),
+            Poll::Ready(Some(Err(_)) | None) => true,
+        };
+        if is_end {
+            // First the connection, then the end.
+            this.incoming = None;
+            this.settle();
+        }
+        polled.map_err(Error::response_body)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.incoming.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let taken = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + taken);
+        }
+        hint.set_lower(hint.lower() + taken);
+        hint
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if matches!(self.carrier, Carrier::None) {
+            return;
+        }
+        if std::thread::panicking() {
+            // What is polled now may panic again.
+            if let Carrier::Task(duplex) = &self.carrier {
+                duplex.task.abort();
+            }
+            return;
+        }
+        // hyper learns that nobody reads, and drains what has arrived.
+        self.incoming = None;
+        self.settle();
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody")
+            .field("incoming", &self.incoming)
+            .field("has_connection", &!matches!(self.carrier, Carrier::None))
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Send + 'static> Carried for Wire<B> {
+    fn poll(&mut self) {
+        self.relay().hold();
+        let _over: Poll<()> = Self::poll(self);
+    }
+
+    fn await_with(&self, waker: &Waker) -> bool {
+        self.relay().await_with(waker)
+    }
+
+    fn settle(self: Box<Self>) {
+        settle(self);
+    }
+}
+
+impl<B: Send + 'static> Shared for Mutex<Option<Box<Wire<B>>>> {
+    fn settle(&self) {
+        let wire = self.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(wire) = wire {
+            settle(wire);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
+fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
+    tokio::spawn(drive).abort_handle()
+}
+
+/// Drives a connection until it is taken away, or over.
+struct Drive<B> {
+    wire: Arc<Mutex<Option<Box<Wire<B>>>>>,
+}
+
+impl<B> Future for Drive<B> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut guard = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wire) = guard.as_mut() else {
+            return Poll::Ready(());
+        };
+        wire.relay().hold();
+        if wire.poll().is_ready() {
+            return Poll::Ready(());
+        }
+        if !wire.relay().await_with(cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<B> Drop for Drive<B> {
+    fn drop(&mut self) {
+        // If the runtime ends, the reader must not wait for ever.
+        drop(self.wire.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// The exchange is over: the connection goes back to the pool if it can have another, and is closed if not.
+pub(super) fn settle<B>(mut wire: Box<Wire<B>>) {
+    if wire.is_usable() {
+        let pool = Arc::clone(&wire.pool);
+        pool.check_in(wire);
+    }
+}

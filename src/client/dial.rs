@@ -1,0 +1,63 @@
+//! From a connector's connection to one that can exchange.
+
+use std::sync::Arc;
+
+use hyper::client::conn::http1;
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::Connection;
+use hyper_util::rt::TokioIo;
+
+use super::error::Error;
+use super::pool::{Key, Lease, Pool};
+use super::relay::Relay;
+use super::request;
+use super::service::{Connector, RequestBody};
+use super::wire::{Dialed, Wire};
+use crate::oneshot::Oneshot;
+use crate::response_first::{Control, ResponseFirst};
+use crate::timer::read_clock;
+
+/// Connects to `key`, and shakes hands.
+pub(super) async fn dial<C: Connector, B: RequestBody>(
+    connector: C,
+    http1: http1::Builder,
+    pool: Arc<Pool<B>>,
+    key: Key,
+    lease: Option<Lease<B>>,
+) -> Result<Box<Wire<B>>, Error> {
+    let failed = |error: Error| error.of_host(key.host_and_port().to_owned());
+    let io =
+        Oneshot::new(connector, request::connect_uri(&key)).await.map_err(|error| failed(Error::connect(error)))?;
+    handshake(io, &http1, pool, &key, lease).await.map_err(failed)
+}
+
+async fn handshake<T, B>(
+    io: T,
+    http1: &http1::Builder,
+    pool: Arc<Pool<B>>,
+    key: &Key,
+    lease: Option<Lease<B>>,
+) -> Result<Box<Wire<B>>, Error>
+where
+    T: Read + Write + Connection + Unpin + Send + 'static,
+    B: RequestBody,
+{
+    let connected = io.connected();
+    if connected.is_negotiated_h2() {
+        return Err(Error::connect("HTTP/2 was negotiated, and is not supported"));
+    }
+    let control = Control::new();
+    let io = TokioIo::new(ResponseFirst::with_control(TokioIo::new(io), control.clone()));
+    let (sender, connection) = http1.handshake(io).await.map_err(Error::connect)?;
+    let dialed = Dialed {
+        sender,
+        connection: Box::pin(connection.with_upgrades()),
+        control,
+        connected,
+        host: request::host(key),
+        created: read_clock(),
+    };
+    let relay = Relay::new(pool.place(key), Arc::clone(pool.watch()));
+    tracing::debug!(host = key.host_and_port(), "a connection was opened");
+    Ok(Box::new(Wire::new(dialed, relay, pool, lease)))
+}

@@ -1,0 +1,201 @@
+//! What can go wrong with a request.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::connect::ConnectInfo;
+use crate::error::BoxError;
+
+/// Why a request has no response, or a response no end.
+///
+/// `Display` is one line; the cause is the [`source`](StdError::source). Of the URI it has host and port, never more.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    source: Option<BoxError>,
+    /// Host and port, as far as it came to that.
+    host: Option<String>,
+    transfer: Transfer,
+    repeats: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    InvalidRequest(String),
+    Connect,
+    /// The connection is gone, and the request with it, sent or not.
+    Closed,
+    /// The connection is gone, and had not taken the request.
+    Canceled,
+    InvalidResponse,
+    RequestBody,
+    ResponseBody,
+}
+
+/// What happened on the connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Transfer {
+    pub(super) info: Option<ConnectInfo>,
+    pub(super) reused: bool,
+    pub(super) bytes_written: u64,
+    pub(super) bytes_read: u64,
+}
+
+impl Error {
+    pub(super) fn invalid_request(problem: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidRequest(problem.into()), None)
+    }
+
+    pub(super) fn connect(error: impl Into<BoxError>) -> Self {
+        Self::new(Kind::Connect, Some(error.into()))
+    }
+
+    /// What hyper says of an exchange that failed.
+    pub(super) fn exchange(error: hyper::Error, returned: bool, transfer: Transfer) -> Self {
+        let kind = if returned {
+            Kind::Canceled
+        } else if error.is_user() {
+            Kind::RequestBody
+        } else if error.is_parse() {
+            Kind::InvalidResponse
+        } else {
+            Kind::Closed
+        };
+        let mut this = Self::new(kind, Some(error.into()));
+        this.inner.transfer = transfer;
+        this
+    }
+
+    pub(super) fn response_body(error: hyper::Error) -> Self {
+        Self::new(Kind::ResponseBody, Some(error.into()))
+    }
+
+    fn new(kind: Kind, source: Option<BoxError>) -> Self {
+        Self { inner: Box::new(Inner { kind, source, host: None, transfer: Transfer::default(), repeats: 0 }) }
+    }
+
+    pub(super) fn of_host(mut self, host: String) -> Self {
+        self.inner.host = Some(host);
+        self
+    }
+
+    pub(super) fn after_repeats(mut self, repeats: u32) -> Self {
+        self.inner.repeats = repeats;
+        self
+    }
+
+    /// The request cannot be sent as it is: its URI has no host, its version is not HTTP/1.0 or 1.1.
+    pub fn is_invalid_request(&self) -> bool {
+        matches!(self.inner.kind, Kind::InvalidRequest(_))
+    }
+
+    /// There is no connection: the connector failed, whose error is the [`source`](StdError::source).
+    /// [`Error::find`](crate::Error::find) gets to the attempts.
+    pub fn is_connect(&self) -> bool {
+        self.inner.kind == Kind::Connect
+    }
+
+    /// The connection ended before the head of a final response was complete. The server may have acted on the request, or
+    /// may not; [`bytes_written`](Self::bytes_written) tells if it has seen any of it.
+    pub fn is_closed_before_response(&self) -> bool {
+        matches!(self.inner.kind, Kind::Closed | Kind::Canceled)
+    }
+
+    /// The connection ended before it took the request: nothing was sent, and to send it again is safe for any method.
+    pub fn is_canceled(&self) -> bool {
+        self.inner.kind == Kind::Canceled
+    }
+
+    /// The connector took too long, or the system gave up on the connection.
+    pub fn is_timeout(&self) -> bool {
+        self.causes().any(|cause| {
+            cause.downcast_ref().is_some_and(crate::Error::is_timeout)
+                || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+        })
+    }
+
+    /// A body failed: that of the request, whose own error is among the causes, or that of the response, which ended
+    /// before it was complete (RFC 9112 §8).
+    pub fn is_body(&self) -> bool {
+        matches!(self.inner.kind, Kind::RequestBody | Kind::ResponseBody)
+    }
+
+    /// The body of the request failed, or its length was not what the request says.
+    pub fn is_request_body(&self) -> bool {
+        self.inner.kind == Kind::RequestBody
+    }
+
+    /// What the server sent is not HTTP/1.
+    pub fn is_invalid_response(&self) -> bool {
+        self.inner.kind == Kind::InvalidResponse
+    }
+
+    /// How the connection came about, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
+    pub fn connect_info(&self) -> Option<&ConnectInfo> {
+        self.inner.transfer.info.as_ref()
+    }
+
+    /// Whether the connection had carried other requests before.
+    pub fn was_reused(&self) -> bool {
+        self.inner.transfer.reused
+    }
+
+    /// How many bytes of the request the system has taken; zero if nothing can have reached the server.
+    pub fn bytes_written(&self) -> u64 {
+        self.inner.transfer.bytes_written
+    }
+
+    /// How many bytes came from the server since the request began.
+    pub fn bytes_read(&self) -> u64 {
+        self.inner.transfer.bytes_read
+    }
+
+    /// How many times the request was sent again before this error.
+    pub fn repeats(&self) -> u32 {
+        self.inner.repeats
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        std::iter::successors(self.source(), |&error| error.source())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.inner.host.as_deref().unwrap_or("the server");
+        match &self.inner.kind {
+            Kind::InvalidRequest(problem) => return write!(f, "invalid request: {problem}"),
+            Kind::Connect => write!(f, "no connection to {host}")?,
+            Kind::Closed => write!(f, "the connection to {host} was closed before a response arrived")?,
+            Kind::Canceled => write!(f, "the connection to {host} was closed before the request was sent")?,
+            Kind::InvalidResponse => write!(f, "the response of {host} is invalid")?,
+            Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
+            Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
+        }
+        match self.inner.repeats {
+            0 => Ok(()),
+            1 => f.write_str(", again"),
+            n => write!(f, ", {n} times again"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self}")?;
+        for cause in self.causes() {
+            write!(f, ": {cause}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|error| error as _)
+    }
+}

@@ -1,0 +1,48 @@
+//! An HTTP/1.1 client that never loses a response that arrived.
+//!
+//! What happens to a request, in order:
+//!
+//! 1. It takes the idle connection to its scheme and authority that was used last, if that is alive; else the connector makes one.
+//! 2. Whoever waits for the response drives the connection. A response whose head has arrived is returned, whatever then happens to the
+//!    connection, or to a body that is still being sent; the rest of a body that the server does not want is not sent.
+//! 3. If the connection is gone without a byte of a response, and it had been used before, the request is sent again on a fresh one, if that is
+//!    [safe](Replay). If not, the error says [so](Error::is_closed_before_response), as soon as the system does: no timer is
+//!    involved.
+//! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again, or closed. So
+//!    requests in sequence use one connection, and requests at the same time one each.
+//!
+//! # Upgrades
+//!
+//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client.
+//!
+//! # Bodies
+//!
+//! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8). Trailers are
+//! frames, in both directions; for those of a request, name them in `Trailer`.
+
+mod body;
+mod builder;
+mod checkout;
+mod dial;
+mod error;
+mod exchange;
+mod future;
+mod informational;
+mod layer;
+mod pool;
+mod relay;
+mod replay;
+mod request;
+mod service;
+mod sweeper;
+mod upload;
+mod wire;
+
+pub use self::body::ResponseBody;
+pub use self::builder::Builder;
+pub use self::error::Error;
+pub use self::future::ResponseFuture;
+pub use self::informational::{Informational, on_informational};
+pub use self::layer::ClientLayer;
+pub use self::replay::Replay;
+pub use self::service::{Client, Connector, RequestBody};

@@ -1,0 +1,135 @@
+//! May this request be sent again? The rules of RFC 9110 §9.2.2 and RFC 9112 §9.3.1, as a function.
+
+use http::{HeaderMap, Method};
+
+/// Which requests a [`Client`](super::Client) sends again when a connection that was kept alive turns out to be dead.
+///
+/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each repeat goes out on a
+/// fresh connection: so there is at most one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Replay {
+    /// None: each failure is an error.
+    Never,
+    /// Those that were not sent, and of those that were, the safe ones: GET, HEAD, OPTIONS, TRACE (RFC 9110 §9.2.1), and whatever
+    /// has an `Idempotency-Key`.
+    Safe,
+    /// Those that were not sent, and of those that were, the idempotent ones: the safe ones, PUT and DELETE (RFC 9110 §9.2.2),
+    /// and whatever has an `Idempotency-Key`. This is the default.
+    #[default]
+    Idempotent,
+}
+
+impl Replay {
+    /// Whether a request may be sent again although the server may have acted on it.
+    pub(super) fn covers(self, method: &Method, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Safe => method.is_safe() || has_idempotency_key(headers),
+            Self::Idempotent => method.is_idempotent() || has_idempotency_key(headers),
+        }
+    }
+}
+
+/// `X-` is what the field was called before it was proposed as a standard.
+fn has_idempotency_key(headers: &HeaderMap) -> bool {
+    !headers.is_empty() && (headers.contains_key("idempotency-key") || headers.contains_key("x-idempotency-key"))
+}
+
+/// What is left of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyState {
+    Empty,
+    /// Nothing was taken from it.
+    Untouched,
+    /// There is a copy.
+    Copied,
+    /// It was taken from, and cannot be had again.
+    Gone,
+}
+
+/// How an attempt to exchange a request for a response went wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    /// The connection had been used before.
+    pub(super) reused: bool,
+    /// hyper never took the request, and gave it back.
+    pub(super) returned: bool,
+    /// A byte of the request was given to the system.
+    pub(super) written: bool,
+    /// A byte was read since the request began.
+    pub(super) read: bool,
+    /// [`Replay::covers`] the request.
+    pub(super) covered: bool,
+    pub(super) body: BodyState,
+}
+
+/// Whether to send a request again, on a fresh connection.
+pub(super) fn may_repeat(replay: Replay, failed: Failed) -> bool {
+    let Failed { reused, returned, written, read, covered, body } = failed;
+    if replay == Replay::Never || !reused || body == BodyState::Gone {
+        return false;
+    }
+    // What was read before a request was taken was not its answer.
+    returned || (!read && (!written || covered))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const DIED_AFTER_WRITING: Failed =
+        Failed { reused: true, returned: false, written: true, read: false, covered: true, body: BodyState::Empty };
+
+    #[track_caller]
+    fn check(expected: bool, failed: Failed) {
+        assert_eq!(may_repeat(Replay::Idempotent, failed), expected, "{failed:?}");
+        assert!(!may_repeat(Replay::Never, failed), "{failed:?}");
+        assert!(!may_repeat(Replay::Idempotent, Failed { reused: false, ..failed }), "a fresh connection: {failed:?}");
+        assert!(!may_repeat(Replay::Idempotent, Failed { body: BodyState::Gone, ..failed }), "no body: {failed:?}");
+    }
+
+    #[test]
+    fn every_case() {
+        for body in [BodyState::Empty, BodyState::Untouched, BodyState::Copied] {
+            for covered in [false, true] {
+                for written in [false, true] {
+                    let failed = Failed { written, covered, body, ..DIED_AFTER_WRITING };
+                    // Handed back: any method, whatever was read.
+                    check(true, Failed { returned: true, ..failed });
+                    check(true, Failed { returned: true, read: true, ..failed });
+                    // Nothing written: any method. Something written: only what is covered.
+                    check(!written || covered, failed);
+                    // Never after a byte of an answer.
+                    check(false, Failed { read: true, ..failed });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn methods_are_covered_as_rfc_9110_has_it() {
+        let none = HeaderMap::new();
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE] {
+            assert!(Replay::Safe.covers(&method, &none) && Replay::Idempotent.covers(&method, &none), "{method}");
+        }
+        for method in [Method::PUT, Method::DELETE] {
+            assert!(!Replay::Safe.covers(&method, &none) && Replay::Idempotent.covers(&method, &none), "{method}");
+        }
+        for method in [Method::POST, Method::PATCH, Method::CONNECT, Method::from_bytes(b"BREW").unwrap()] {
+            assert!(!Replay::Safe.covers(&method, &none) && !Replay::Idempotent.covers(&method, &none), "{method}");
+        }
+        assert!(!Replay::Never.covers(&Method::GET, &none));
+    }
+
+    #[test]
+    fn an_idempotency_key_covers_any_method() {
+        for name in ["idempotency-key", "x-idempotency-key"] {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static("1"))]);
+            assert!(Replay::Safe.covers(&Method::POST, &headers), "{name}");
+            assert!(!Replay::Never.covers(&Method::POST, &headers), "{name}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The body of a request on its way out: where it is, and whether it may go on.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use atomic_waker::AtomicWaker;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+const UNTOUCHED: u8 = 0;
+const BEGUN: u8 = 1;
+const FINISHED: u8 = 2;
+
+pin_project! {
+    /// A request's body as hyper gets it: it can be held back, stopped, and taken back while it is untouched.
+    pub(super) struct Upload<B> {
+        // None for an empty body, which needs none of this.
+        progress: Option<Arc<Progress<B>>>,
+        hint: SizeHint,
+        #[pin]
+        body: Option<B>,
+    }
+}
+
+/// What the exchange knows of the upload that hyper has.
+pub(super) struct Progress<B> {
+    state: AtomicU8,
+    /// The body may not be touched: not yet, or not any more.
+    held: AtomicBool,
+    stopped: AtomicBool,
+    wanted: AtomicWaker,
+    untouched: Mutex<Option<B>>,
+}
+
+impl<B: Body> Upload<B> {
+    pub(super) fn new(body: B) -> Self {
+        if body.is_end_stream() {
+            return Self::empty();
+        }
+        let hint = body.size_hint();
+        let progress = Progress {
+            state: AtomicU8::new(UNTOUCHED),
+            held: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            wanted: AtomicWaker::new(),
+            untouched: Mutex::new(Some(body)),
+        };
+        Self { progress: Some(Arc::new(progress)), hint, body: None }
+    }
+
+    pub(super) fn empty() -> Self {
+        Self { progress: None, hint: SizeHint::with_exact(0), body: None }
+    }
+
+    /// `None` if the body is empty.
+    pub(super) fn progress(&self) -> Option<&Arc<Progress<B>>> {
+        self.progress.as_ref()
+    }
+}
+
+impl<B> Progress<B> {
+    /// Keeps the body back until [`release`](Self::release).
+    pub(super) fn hold(&self) {
+        self.held.store(true, SeqCst);
+    }
+
+    pub(super) fn release(&self) {
+        self.held.store(false, SeqCst);
+        self.wanted.wake();
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(SeqCst)
+    }
+
+    /// Nothing more is taken from the body.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+    }
+
+    /// The whole body has been taken.
+    pub(super) fn is_finished(&self) -> bool {
+        self.state.load(SeqCst) == FINISHED
+    }
+
+    /// The body, if nothing has been taken from it.
+    pub(super) fn take_untouched(&self) -> Option<B> {
+        self.untouched.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<B: Body> Body for Upload<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let mut this = self.project();
+        let Some(progress) = this.progress else {
+            return Poll::Ready(None);
+        };
+        if progress.stopped.load(SeqCst) {
+            // Whoever stopped it closes the connection.
+            return Poll::Pending;
+        }
+        if progress.is_held() {
+            progress.wanted.register(cx.waker());
+            if progress.is_held() {
+                return Poll::Pending;
+            }
+        }
+        if this.body.is_none() {
+            progress.state.store(BEGUN, SeqCst);
+            this.body.set(progress.take_untouched());
+        }
+        let Some(mut body) = this.body.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(body.as_mut().poll_frame(cx));
+        if frame.is_none() || body.is_end_stream() {
+            progress.state.store(FINISHED, SeqCst);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.body {
+            None => self.progress.is_none(),
+            Some(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| self.hint, Body::size_hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use bytes::Bytes;
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    fn poll(upload: &mut Upload<Full<Bytes>>) -> Poll<Option<Bytes>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(upload).poll_frame(&mut cx).map(|frame| frame.map(|frame| frame.unwrap().into_data().unwrap()))
+    }
+
+    fn upload() -> (Upload<Full<Bytes>>, Arc<Progress<Full<Bytes>>>) {
+        let upload = Upload::new(Full::new(Bytes::from("hello")));
+        let progress = Arc::clone(upload.progress().unwrap());
+        (upload, progress)
+    }
+
+    #[test]
+    fn an_empty_body_has_no_progress_to_make() {
+        assert!(Upload::new(Empty::<Bytes>::new()).progress().is_none());
+        assert!(Upload::<Full<Bytes>>::empty().is_end_stream());
+    }
+
+    #[test]
+    fn a_body_can_be_taken_back_until_it_is_touched() {
+        let (mut upload, progress) = upload();
+        assert_eq!((upload.size_hint().exact(), upload.is_end_stream()), (Some(5), false));
+        let body = progress.take_untouched().unwrap();
+        assert_eq!(body.size_hint().exact(), Some(5));
+        // What hyper still has is then the end.
+        assert_eq!(poll(&mut upload), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_finished_body_is_known_to_be() {
+        let (mut upload, progress) = upload();
+        assert!(!progress.is_finished());
+        assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
+        assert!(progress.is_finished() && progress.take_untouched().is_none());
+    }
+
+    #[test]
+    fn a_body_that_is_held_stays_untouched() {
+        let (mut upload, progress) = upload();
+        progress.hold();
+        assert_eq!(poll(&mut upload), Poll::Pending);
+        progress.release();
+        assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
+    }
+
+    #[test]
+    fn a_body_that_was_stopped_gives_nothing() {
+        let (mut upload, progress) = upload();
+        progress.stop();
+        assert_eq!(poll(&mut upload), Poll::Pending);
+        assert!(progress.take_untouched().is_some());
+    }
+}

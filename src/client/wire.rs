@@ -1,0 +1,231 @@
+//! One HTTP/1.1 connection, and everything that belongs to it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use http::{Extensions, HeaderValue};
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::client::legacy::connect::Connected;
+use tokio::task::unconstrained;
+
+use super::error::Transfer;
+use super::pool::{Lease, Pool};
+use super::relay::Relay;
+use super::upload::{Progress, Upload};
+use crate::connect::ConnectInfo;
+use crate::response_first::Control;
+
+/// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
+///
+/// Dropping it closes it. If an upload is under way that is done by a reset: the end would queue up behind data that the
+/// server may never read.
+pub(super) struct Wire<B> {
+    /// Both halves of hyper's connection, until it is over.
+    halves: Option<Halves<B>>,
+    relay: Arc<Relay>,
+    /// The relay as a waker.
+    waker: Waker,
+    pub(super) control: Control,
+    /// That of the wrapper below TLS, if there is one.
+    below_tls: Option<Control>,
+    connected: Connected,
+    pub(super) host: HeaderValue,
+    pub(super) created: Instant,
+    pub(super) reused: bool,
+    /// The upload of the current request, if it has a body.
+    pub(super) upload: Option<Arc<Progress<B>>>,
+    /// The connection is not to be used again, whatever hyper says.
+    pub(super) spent: bool,
+    pub(super) pool: Arc<Pool<B>>,
+    /// Its share of the connections that there may be.
+    pub(super) lease: Option<Lease<B>>,
+}
+
+struct Halves<B> {
+    sender: SendRequest<Upload<B>>,
+    connection: ConnectionFuture,
+}
+
+/// hyper's state machine of a connection that can be upgraded, whose type has no name.
+pub(super) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// What a [`Wire`] is made of.
+pub(super) struct Dialed<B> {
+    pub(super) sender: SendRequest<Upload<B>>,
+    pub(super) connection: ConnectionFuture,
+    pub(super) control: Control,
+    pub(super) connected: Connected,
+    pub(super) host: HeaderValue,
+    pub(super) created: Instant,
+}
+
+impl<B> Wire<B> {
+    pub(super) fn new(dialed: Dialed<B>, relay: Arc<Relay>, pool: Arc<Pool<B>>, lease: Option<Lease<B>>) -> Self {
+        let Dialed { sender, connection, control, connected, host, created } = dialed;
+        let mut extras = Extensions::new();
+        connected.get_extras(&mut extras);
+        Self {
+            halves: Some(Halves { sender, connection }),
+            waker: Waker::from(Arc::clone(&relay)),
+            relay,
+            control,
+            below_tls: extras.remove(),
+            connected,
+            host,
+            created,
+            reused: false,
+            upload: None,
+            spent: false,
+            pool,
+            lease,
+        }
+    }
+
+    pub(super) fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    pub(super) fn connected(&self) -> &Connected {
+        &self.connected
+    }
+
+    /// The sending half, while the connection lives.
+    pub(super) fn sender(&mut self) -> Option<&mut SendRequest<Upload<B>>> {
+        self.halves.as_mut().map(|halves| &mut halves.sender)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.halves.is_none()
+    }
+
+    /// hyper has nothing to do: the last response is complete, and the next request welcome.
+    pub(super) fn is_ready(&self) -> bool {
+        self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
+    }
+
+    pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
+        self.upload = upload;
+        self.control.begin_request();
+        if let Some(below) = &self.below_tls {
+            below.begin_request();
+        }
+    }
+
+    /// Runs hyper's state machine as far as it goes. Ready when the connection is over.
+    ///
+    /// Then *both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
+    /// request in between would be in nobody's hands. After that every response is decided.
+    #[inline]
+    pub(super) fn poll(&mut self) -> Poll<()> {
+        let Some(halves) = &mut self.halves else {
+            return Poll::Ready(());
+        };
+        // What happened before this poll, it sees.
+        let _seen = self.relay.take_hit();
+        match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection failed with nobody waiting for it");
+                }
+                self.hang_up();
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// [`poll`](Self::poll), whatever the task has left of its budget: what it says decides what becomes of the connection.
+    pub(super) fn poll_once(&mut self) -> Poll<()> {
+        let poll = pin!(unconstrained(poll_fn(|_| self.poll())));
+        poll.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Whether the connection can have another request, as far as is known without asking the system.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.relay.hold();
+        if self.spent || self.control.is_broken() || self.is_uploading() {
+            return false;
+        }
+        if (self.relay.take_hit() || !self.is_ready()) && self.poll_once().is_ready() {
+            return false;
+        }
+        self.is_ready()
+    }
+
+    /// Asks the system whether the server has closed, or said anything. A poll alone shows what the runtime has heard.
+    pub(super) fn look(&mut self) -> bool {
+        let control = self.below_tls.as_ref().unwrap_or(&self.control).clone();
+        control.look();
+        let is_over = self.poll_once().is_ready();
+        !control.is_touched() && !is_over && self.is_ready()
+    }
+
+    /// Whether some of the request's body has not been given to the system.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| !upload.is_finished() || self.control.is_blocked())
+    }
+
+    /// Sends nothing more of the request, and reads on. The connection is closed when the response ends.
+    pub(super) fn stop_upload(&mut self) {
+        if let Some(upload) = &self.upload {
+            upload.stop();
+        }
+        self.spent = true;
+        self.control.stop_writing();
+    }
+
+    /// A body that was kept back may go.
+    pub(super) fn release_upload(&self) {
+        if let Some(upload) = &self.upload {
+            upload.release();
+        }
+    }
+
+    /// The stream is no longer HTTP: its write errors are its user's.
+    pub(super) fn disarm(&self) {
+        self.control.disarm();
+        if let Some(below) = &self.below_tls {
+            below.disarm();
+        }
+    }
+
+    pub(super) fn transfer(&self) -> Transfer {
+        let mut extras = Extensions::new();
+        self.connected.get_extras(&mut extras);
+        Transfer {
+            info: extras.remove::<ConnectInfo>(),
+            reused: self.reused,
+            bytes_written: self.control.bytes_written(),
+            bytes_read: self.control.bytes_read(),
+        }
+    }
+
+    /// Closes the connection.
+    fn hang_up(&mut self) {
+        if self.is_uploading() {
+            self.below_tls.as_ref().unwrap_or(&self.control).reset_on_close();
+        }
+        self.halves = None;
+    }
+}
+
+impl<B> Drop for Wire<B> {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+impl<B> fmt::Debug for Wire<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("place", self.relay.place())
+            .field("reused", &self.reused)
+            .field("over", &self.is_over())
+            .field("control", &self.control)
+            .finish_non_exhaustive()
+    }
+}

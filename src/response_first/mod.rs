@@ -1,0 +1,287 @@
+//! A write error never hides a response: the I/O wrapper, and the connector layer that puts it under any client.
+//!
+//! A server may answer before it has read the whole request, and close: `413 Content Too Large`, `401 Unauthorized`. The client
+//! is still writing then. Its next write fails (`EPIPE`, `ECONNRESET`), and a client that gives up at that moment loses the
+//! response that explains why. The response is there: the kernel has it.
+//!
+//! [`ResponseFirst`] does what RFC 9112 §9.5 asks of a client:
+//!
+//! 1. When a write fails because the peer has closed, writing is over: what is written from then on is swallowed, and flushing
+//!    and shutting down succeed.
+//! 2. Reading goes on, to the response or to the end.
+//! 3. If the end comes and nothing was answered, the error of the write is what the reader gets.
+//! 4. The connection is broken, and not fit for another request: its reads do not wait for the runtime to notice that the peer
+//!    has gone.
+//!
+//! # Where it belongs
+//!
+//! Under HTTP/1.1, and below TLS: around the TCP connection. Not under HTTP/2, which has its own way to say "I have read
+//! enough". [`Client`](crate::client::Client) has it built in; for hyper-util's client, [`ResponseFirstLayer`] is one line:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use hyper_happy_eyeballs::HappyEyeballsConnector;
+//! use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::ServiceBuilder;
+//!
+//! let connector = ServiceBuilder::new().layer(ResponseFirstLayer::new()).service(HappyEyeballsConnector::new());
+//! let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
+//! ```
+//!
+//! # Upgrades
+//!
+//! A stream that was upgraded (`101`, `CONNECT`) must not swallow anything. The wrapper sees a request for an upgrade go by and
+//! disarms itself. Under TLS it sees nothing but noise: there, call [`Control::disarm`] when the upgrade has happened. `Control` is
+//! an extension of the response.
+
+mod control;
+mod layer;
+mod request_head;
+
+use std::any::Any;
+use std::fmt;
+use std::io::{self, IoSlice, Read as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+pub use self::control::Control;
+pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
+use self::request_head::RequestHead;
+use crate::connect::HappyEyeballsStream;
+use crate::tcp::TcpConnection;
+
+/// The connection of a [`ResponseFirstConnector`]: hyper's I/O, wrapped where tokio's traits are.
+pub type ResponseFirstStream<T> = TokioIo<ResponseFirst<TokioIo<T>>>;
+
+pin_project! {
+    /// A stream on which a write error never hides a response; see the [module](self).
+    ///
+    /// It wraps at the level of tokio's traits: `TokioIo<ResponseFirst<TcpStream>>`. A stream with hyper's traits is wrapped as
+    /// `TokioIo<ResponseFirst<TokioIo<T>>>`.
+    pub struct ResponseFirst<T: 'static> {
+        #[pin]
+        inner: T,
+        control: Control,
+        // Why writing is over, until somebody is told.
+        write_error: Option<io::Error>,
+        // Reading is over too.
+        read_ended: bool,
+        // The next write is the first since something was read: it may begin a request.
+        between_messages: bool,
+    }
+
+    impl<T: 'static> PinnedDrop for ResponseFirst<T> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.control.resets_on_close() {
+                let this = this.project();
+                if let Some(stream) = tcp_stream(&*this.inner) {
+                    // The worst that a failure does is a graceful close.
+                    let _ignored = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+                }
+            }
+        }
+    }
+}
+
+impl<T: 'static> ResponseFirst<T> {
+    /// Wraps a connection on which nothing has been sent yet.
+    pub fn new(inner: T) -> Self {
+        Self::with_control(inner, Control::new())
+    }
+
+    pub(crate) fn with_control(inner: T, control: Control) -> Self {
+        Self { inner, control, write_error: None, read_ended: false, between_messages: true }
+    }
+
+    /// What else there is to know of the connection, and to tell it.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The inner stream.
+    pub fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
+    /// The inner stream, mutably.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        if buf.remaining() == 0 {
+            return this.inner.poll_read(cx, buf);
+        }
+        let before = buf.filled().len();
+        let mut read = this.inner.as_mut().poll_read(cx, buf);
+        if read.is_pending() {
+            if this.control.is_broken() {
+                // The peer has gone: whatever there is, is there.
+                read = read_at_once(&*this.inner, buf);
+            } else if this.control.is_to_look() {
+                this.control.looked(is_touched(&*this.inner));
+            }
+        }
+        match ready!(read) {
+            Ok(()) if buf.filled().len() > before => {
+                *this.between_messages = true;
+                this.control.on_read(buf.filled().len() - before);
+                Poll::Ready(Ok(()))
+            }
+            end => {
+                *this.read_ended = true;
+                let write_error = if this.control.bytes_read() == 0 { this.write_error.take() } else { None };
+                Poll::Ready(write_error.map_or(end, Err))
+            }
+        }
+    }
+}
+
+impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(buf.len(), buf, |inner| inner.poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finish(|inner| inner.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.finish(|inner| inner.poll_shutdown(cx))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let first = bufs.first().map_or(&[][..], |buf| buf);
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        self.write(len, first, |inner| inner.poll_write_vectored(cx, bufs))
+    }
+}
+
+impl<T: AsyncWrite> ResponseFirst<T> {
+    /// Writes `len` bytes, of which `first` are the first, unless writing is over.
+    #[inline]
+    fn write(
+        self: Pin<&mut Self>,
+        len: usize,
+        first: &[u8],
+        write: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let this = self.project();
+        if this.control.is_broken() {
+            let over = *this.read_ended && len > 0;
+            return Poll::Ready(if over { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(len) });
+        }
+        if *this.between_messages {
+            *this.between_messages = false;
+            this.control.on_first_write(|| RequestHead::of(first));
+        }
+        match write(this.inner) {
+            Poll::Ready(Ok(written)) => {
+                this.control.on_write(written, len);
+                Poll::Ready(Ok(written))
+            }
+            Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
+                this.control.stop_writing();
+                *this.write_error = Some(error);
+                Poll::Ready(Ok(len))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                this.control.on_write(0, len);
+                Poll::Pending
+            }
+        }
+    }
+
+    #[inline]
+    fn finish(self: Pin<&mut Self>, finish: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        if this.control.is_broken() {
+            return Poll::Ready(Ok(()));
+        }
+        match finish(this.inner) {
+            Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
+                this.control.stop_writing();
+                *this.write_error = Some(error);
+                Poll::Ready(Ok(()))
+            }
+            result => result,
+        }
+    }
+}
+
+impl<T: Connection> Connection for ResponseFirst<T> {
+    fn connected(&self) -> Connected {
+        self.inner.connected().extra(self.control.clone())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFirst").field("inner", &self.inner).field("control", &self.control).finish()
+    }
+}
+
+/// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
+fn peer_has_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | NotConnected)
+}
+
+/// The socket under the connections of this crate and of hyper-util. Of any other it is not known.
+fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
+    fn of<T: 'static>(io: &dyn Any) -> Option<&T> {
+        io.downcast_ref::<T>().or_else(|| io.downcast_ref::<TokioIo<T>>().map(TokioIo::inner))
+    }
+    type Raced = HappyEyeballsStream<TcpConnection>;
+    of::<TcpStream>(io)
+        .or_else(|| of::<TokioIo<TcpStream>>(io).map(TokioIo::inner))
+        .or_else(|| of::<TcpConnection>(io).map(TcpConnection::get_ref))
+        .or_else(|| of::<Raced>(io).map(|raced| raced.get_ref().get_ref()))
+}
+
+/// Reads what the kernel has, whether or not the runtime has heard of it.
+fn read_at_once(io: &dyn Any, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    let Some(stream) = tcp_stream(io) else {
+        return Poll::Pending;
+    };
+    match (&*socket2::SockRef::from(stream)).read(buf.initialize_unfilled()) {
+        Ok(bytes) => {
+            buf.advance(bytes);
+            Poll::Ready(Ok(()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        Err(error) => Poll::Ready(Err(error)),
+    }
+}
+
+/// Whether the kernel has anything to say of an idle connection: bytes, its end, or an error.
+fn is_touched(io: &dyn Any) -> bool {
+    let Some(stream) = tcp_stream(io) else {
+        return false;
+    };
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    match socket2::SockRef::from(stream).peek(&mut byte) {
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    }
+}
