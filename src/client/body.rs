@@ -24,8 +24,6 @@ use super::wire::Wire;
 pub struct ResponseBody {
     /// None once it is over.
     incoming: Option<Incoming>,
-    /// A frame that was taken out before anybody asked.
-    first: Option<Frame<Bytes>>,
     carrier: Carrier,
 }
 
@@ -59,20 +57,20 @@ trait Shared: Send + Sync {
 
 impl ResponseBody {
     /// All of the body is in `incoming`.
-    pub(super) fn detached(incoming: Incoming, first: Option<Frame<Bytes>>) -> Self {
-        Self { incoming: Some(incoming), first, carrier: Carrier::None }
+    pub(super) fn detached(incoming: Incoming) -> Self {
+        Self { incoming: Some(incoming), carrier: Carrier::None }
     }
 
     /// Reading the body drives the connection.
     pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        Self { incoming: Some(incoming), first: None, carrier: Carrier::Reader(Mutex::new(wire)) }
+        Self { incoming: Some(incoming), carrier: Carrier::Reader(Mutex::new(wire)) }
     }
 
     /// A task drives the connection, since there is something left to send.
     pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
         let wire = Arc::new(Mutex::new(Some(wire)));
         let task = spawn(Drive { wire: Arc::clone(&wire) });
-        Self { incoming: Some(incoming), first: None, carrier: Carrier::Task(Duplex { wire, task }) }
+        Self { incoming: Some(incoming), carrier: Carrier::Task(Duplex { wire, task }) }
     }
 
     /// The stream is no longer HTTP, and nobody's who reads this body.
@@ -81,7 +79,7 @@ impl ResponseBody {
             // hyper has yet to hand it over.
             let _to_its_end = spawn(Drive { wire: Arc::new(Mutex::new(Some(wire))) });
         }
-        Self::detached(incoming, None)
+        Self::detached(incoming)
     }
 
     /// The connection goes home, or is closed.
@@ -130,9 +128,6 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
-        if let Some(frame) = this.first.take() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
         let polled = this.poll_incoming(cx);
         let is_end = match &polled {
             Poll::Pending => return Poll::Pending,
@@ -148,17 +143,11 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
-        let taken = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper + taken);
-        }
-        hint.set_lower(hint.lower() + taken);
-        hint
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

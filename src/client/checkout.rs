@@ -1,48 +1,48 @@
 //! A connection for a request: an idle one, one of its own, or one that becomes free.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use super::body::settle;
 use super::dial::dial;
 use super::error::Error;
-use super::exchange::worth_a_look;
-use super::pool::{Acquired, Grant, Key, Lease};
+use super::pool::{Acquired, Grant, Key, Lease, Ticket};
 use super::service::{Connector, RequestBody, Shared};
 use super::wire::Wire;
 
-/// A connection for a request. One that is `repeatable` may meet a connection that is dead: it is sent again.
-pub(super) async fn checkout<C: Connector, B: RequestBody>(
-    shared: &Shared<C, B>,
+/// A connection for a request.
+pub(super) enum Checkout<B> {
+    Idle(Box<Wire<B>>),
+    Wait(Connecting<B>),
+}
+
+/// A connection to come. It is boxed, since most requests need none.
+pub(super) type Connecting<B> = Pin<Box<dyn Future<Output = Result<Box<Wire<B>>, Error>> + Send>>;
+
+/// Finds one. A request that is `repeatable` may meet a connection that is dead: it is sent again.
+pub(super) fn checkout<C: Connector, B: RequestBody>(
+    shared: &Arc<Shared<C, B>>,
     key: &Key,
     repeatable: bool,
-) -> Result<Box<Wire<B>>, Error> {
+) -> Checkout<B> {
     loop {
-        let mut wire = match shared.pool.acquire(key) {
+        return match shared.pool.acquire(key) {
             Acquired::Idle { mut wire, idle_for } => {
                 if wire.is_usable() && (!worth_a_look(repeatable, idle_for) || wire.look()) {
-                    return Ok(wire);
+                    return Checkout::Idle(wire);
                 }
                 tracing::debug!(host = key.host_and_port(), "an idle connection was dead");
                 continue;
             }
-            Acquired::Dial(lease) if shared.settings.late_binding => return connect_or_wait(shared, key, lease).await,
-            Acquired::Dial(lease) => return connect(shared, key, lease).await,
-            Acquired::Wait(mut ticket) => match poll_fn(|cx| ticket.poll_granted(cx)).await {
-                Some(Grant::Dial(lease)) => return connect(shared, key, Some(lease)).await,
-                Some(Grant::Wire(wire)) => wire,
-                // The pool lives as long as the client, which is here.
-                None => continue,
-            },
+            Acquired::Dial(lease) if shared.settings.late_binding => {
+                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), key.clone(), lease)))
+            }
+            Acquired::Dial(lease) => Checkout::Wait(Box::pin(connect(shared, key, lease))),
+            Acquired::Wait(ticket) => Checkout::Wait(Box::pin(wait(Arc::clone(shared), key.clone(), ticket))),
         };
-        if wire.is_usable() {
-            return Ok(wire);
-        }
-        // It keeps its turn.
-        let lease = wire.lease.take();
-        drop(wire);
-        return connect(shared, key, lease).await;
     }
 }
 
@@ -57,12 +57,12 @@ pub(super) fn connect<C: Connector, B: RequestBody>(
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
 async fn connect_or_wait<C: Connector, B: RequestBody>(
-    shared: &Shared<C, B>,
-    key: &Key,
+    shared: Arc<Shared<C, B>>,
+    key: Key,
     lease: Option<Lease<B>>,
 ) -> Result<Box<Wire<B>>, Error> {
-    let mut connecting = Box::pin(connect(shared, key, lease));
-    let mut ticket = Some(shared.pool.queue(key));
+    let mut connecting = Box::pin(connect(&shared, &key, lease));
+    let mut ticket = Some(shared.pool.queue(&key));
     let (connected, freed) = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
             return Poll::Ready((Some(connected), None));
@@ -90,6 +90,26 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
     }
 }
 
+/// One's turn.
+async fn wait<C: Connector, B: RequestBody>(
+    shared: Arc<Shared<C, B>>,
+    key: Key,
+    mut ticket: Ticket<B>,
+) -> Result<Box<Wire<B>>, Error> {
+    let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
+        Some(Grant::Wire(mut wire)) => {
+            if wire.is_usable() {
+                return Ok(wire);
+            }
+            // It keeps its turn.
+            wire.lease.take()
+        }
+        Some(Grant::Dial(lease)) => Some(lease),
+        None => unreachable!("the pool lives as long as the client, which is here"),
+    };
+    connect(&shared, &key, lease).await
+}
+
 #[expect(clippy::disallowed_methods, reason = "nobody waits for this connect any more, and late binding keeps it")]
 fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + 'static) {
     drop(tokio::spawn(async move {
@@ -99,3 +119,14 @@ fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<B
         }
     }));
 }
+
+/// Whether to ask the system about an idle connection before it is used, which takes a system call.
+///
+/// It pays for a request that could not be sent again. It also pays after a while: so long ago the last request on this
+/// connection ended, that nobody counts its system calls; and what a server says on an idle connection, a 408, must not be taken for an
+/// answer. Under a steady load the runtime hears of it soon enough, and a request that meets the end is sent again.
+fn worth_a_look(repeatable: bool, idle_for: Duration) -> bool {
+    !repeatable || idle_for >= LONG_IDLE
+}
+
+const LONG_IDLE: Duration = Duration::from_millis(1);

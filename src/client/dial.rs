@@ -25,10 +25,8 @@ pub(super) async fn dial<C: Connector, B: RequestBody>(
     key: Key,
     lease: Option<Lease<B>>,
 ) -> Result<Box<Wire<B>>, Error> {
-    let failed = |error: Error| error.of_host(key.host_and_port().to_owned());
-    let io =
-        Oneshot::new(connector, request::connect_uri(&key)).await.map_err(|error| failed(Error::connect(error)))?;
-    handshake(io, &http1, pool, &key, lease).await.map_err(failed)
+    let io = Oneshot::new(connector, request::connect_uri(&key)).await.map_err(Error::connect)?;
+    handshake(io, &http1, pool, &key, lease).await
 }
 
 async fn handshake<T, B>(
@@ -46,18 +44,21 @@ where
     if connected.is_negotiated_h2() {
         return Err(Error::connect("HTTP/2 was negotiated, and is not supported"));
     }
+    let relay = Relay::new(pool.place(key), Arc::clone(pool.watch()));
+    let (socket_waker, waker) = relay.wakers();
     let control = Control::new();
-    let io = TokioIo::new(ResponseFirst::with_control(TokioIo::new(io), control.clone()));
-    let (sender, connection) = http1.handshake(io).await.map_err(Error::connect)?;
+    let io = ResponseFirst::with_control(TokioIo::new(io), control.clone()).waking(socket_waker);
+    let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(Error::connect)?;
     let dialed = Dialed {
         sender,
         connection: Box::pin(connection.with_upgrades()),
+        relay,
+        waker,
         control,
         connected,
         host: request::host(key),
         created: read_clock(),
     };
-    let relay = Relay::new(pool.place(key), Arc::clone(pool.watch()));
     tracing::debug!(host = key.host_and_port(), "a connection was opened");
-    Ok(Box::new(Wire::new(dialed, relay, pool, lease)))
+    Ok(Box::new(Wire::new(dialed, pool, lease)))
 }

@@ -55,8 +55,8 @@ impl Error {
     }
 
     /// What hyper says of an exchange that failed.
-    pub(super) fn exchange(error: hyper::Error, returned: bool, transfer: Transfer) -> Self {
-        let kind = if returned {
+    pub(super) fn exchange(error: hyper::Error, transfer: Transfer) -> Self {
+        let kind = if error.is_canceled() {
             Kind::Canceled
         } else if error.is_user() {
             Kind::RequestBody
@@ -78,12 +78,9 @@ impl Error {
         Self { inner: Box::new(Inner { kind, source, host: None, transfer: Transfer::default(), repeats: 0 }) }
     }
 
-    pub(super) fn of_host(mut self, host: String) -> Self {
+    /// The same error, with what only the request knows.
+    pub(super) fn after(mut self, host: String, repeats: u32) -> Self {
         self.inner.host = Some(host);
-        self
-    }
-
-    pub(super) fn after_repeats(mut self, repeats: u32) -> Self {
         self.inner.repeats = repeats;
         self
     }

@@ -23,6 +23,7 @@
 mod body;
 mod builder;
 mod checkout;
+mod deliver;
 mod dial;
 mod error;
 mod exchange;
@@ -33,6 +34,7 @@ mod pool;
 mod relay;
 mod replay;
 mod request;
+mod sending;
 mod service;
 mod sweeper;
 mod upload;

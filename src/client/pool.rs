@@ -21,6 +21,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use atomic_waker::AtomicWaker;
+use foldhash::quality::RandomState;
 use http::uri::{Authority, Scheme};
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -30,7 +31,7 @@ use super::wire::Wire;
 use crate::timer::read_clock;
 
 /// What connections are kept apart by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
@@ -71,12 +72,23 @@ struct Hosts<B> {
     by_key: ByKey<B>,
     /// How many connections are idle.
     idle: usize,
-    has_sweeper: bool,
+    sweeper: Watching,
     is_closed: bool,
 }
 
+/// What the sweeper does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watching {
+    /// There is none.
+    Nothing,
+    /// It waits to be told of something idle.
+    Touches,
+    /// It will look for what has expired.
+    Expiries,
+}
+
 struct ByKey<B> {
-    hosts: HashMap<Key, Host<B>>,
+    hosts: HashMap<Key, Host<B>, RandomState>,
     /// So many hosts make it worth looking for some that are no longer needed.
     crowded_at: usize,
 }
@@ -114,8 +126,8 @@ pub(super) enum Grant<B> {
 
 impl<B: Send + 'static> Pool<B> {
     pub(super) fn new(settings: Settings) -> Self {
-        let by_key = ByKey { hosts: HashMap::new(), crowded_at: CROWD };
-        let hosts = Hosts { by_key, idle: 0, has_sweeper: false, is_closed: false };
+        let by_key = ByKey { hosts: HashMap::default(), crowded_at: CROWD };
+        let hosts = Hosts { by_key, idle: 0, sweeper: Watching::Nothing, is_closed: false };
         Self {
             settings,
             hosts: Mutex::new(hosts),
@@ -205,7 +217,7 @@ impl<B> Pool<B> {
         if let Some(waiting) = host.next_waiting() {
             return CheckIn::HandOver(waiting, wire);
         }
-        if hosts.is_closed || self.settings.max_idle_per_host == 0 || !self.is_swept(&mut hosts.has_sweeper) {
+        if hosts.is_closed || self.settings.max_idle_per_host == 0 || !self.is_watched(&mut hosts.sweeper) {
             drop(guard);
             drop(wire);
             return CheckIn::Done;
@@ -221,16 +233,18 @@ impl<B> Pool<B> {
         CheckIn::Done
     }
 
-    /// Makes sure that there is a sweeper. Outside a runtime there can be none, and nobody would notice that the server closes.
-    fn is_swept(self: &Arc<Self>, has_sweeper: &mut bool) -> bool {
-        if *has_sweeper {
-            return true;
+    /// Makes sure that the sweeper looks after what is about to become idle. Outside a runtime there can be none, and nobody would notice
+    /// that the server closes.
+    fn is_watched(self: &Arc<Self>, sweeper: &mut Watching) -> bool {
+        match *sweeper {
+            Watching::Expiries => {}
+            Watching::Touches => self.watch.sweeper.wake(),
+            Watching::Nothing => match runtime::Handle::try_current() {
+                Ok(runtime) => (self.start_sweeper)(&runtime, Sweeper::new(self)),
+                Err(_no_runtime) => return false,
+            },
         }
-        let Ok(runtime) = runtime::Handle::try_current() else {
-            return false;
-        };
-        *has_sweeper = true;
-        (self.start_sweeper)(&runtime, Sweeper::new(self));
+        *sweeper = Watching::Expiries;
         true
     }
 
@@ -274,7 +288,7 @@ impl<B> Pool<B> {
         }
     }
 
-    /// Closes the idle connections that have expired, and says when the next one will.
+    /// Closes the idle connections that have expired, and says when the next one will. If there is none, the sweeper is told when there is.
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         // Dropped after the lock.
         let mut discarded = Vec::new();
@@ -291,6 +305,7 @@ impl<B> Pool<B> {
             }
         }
         hosts.idle -= discarded.len();
+        hosts.sweeper = if hosts.idle > 0 { Watching::Expiries } else { Watching::Touches };
         drop(hosts);
         if !discarded.is_empty() {
             tracing::debug!(connections = discarded.len(), "idle connections have expired");
@@ -298,15 +313,22 @@ impl<B> Pool<B> {
         earliest
     }
 
-    /// Whether the sweeper is done: nothing is idle. The next connection that becomes so starts another one.
-    pub(super) fn dismisses_sweeper(&self) -> bool {
-        let mut hosts = self.lock();
-        hosts.has_sweeper = hosts.idle > 0 && !hosts.is_closed;
-        !hosts.has_sweeper
+    /// The shortest time after which a connection that becomes idle now is of no more use.
+    pub(super) fn shortest_life(&self) -> Option<Duration> {
+        self.settings.idle_timeout.into_iter().chain(self.settings.max_age).min()
+    }
+
+    /// Whether something has become idle since nothing was.
+    pub(super) fn has_told(&self) -> bool {
+        self.lock().sweeper == Watching::Expiries
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
     }
 
     pub(super) fn lost_sweeper(&self) {
-        self.lock().has_sweeper = false;
+        self.lock().sweeper = Watching::Nothing;
     }
 
     /// A connection, or the right to make one, is free again.
@@ -465,17 +487,25 @@ impl Key {
     }
 }
 
+impl PartialEq for Key {
+    /// The case of a host does not matter (RFC 3986 §6.2.2.1), but most often it is the same.
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.authority.as_str(), other.authority.as_str());
+        self.scheme == other.scheme && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
+    }
+}
+
+impl Eq for Key {}
+
 impl Hash for Key {
-    /// As equality has it, the authority's case does not matter.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.scheme.hash(state);
-        for chunk in self.authority.as_str().as_bytes().chunks(32) {
-            let mut lower = [0; 32];
-            lower[..chunk.len()].copy_from_slice(chunk);
-            lower.make_ascii_lowercase();
-            state.write(&lower[..chunk.len()]);
+        for chunk in self.authority.as_str().as_bytes().chunks(8) {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            // What makes letters equal whatever their case, makes few other hosts so.
+            state.write_u64(u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020);
         }
-        state.write_u8(0xff);
+        state.write_usize(self.scheme.as_str().len());
     }
 }
 

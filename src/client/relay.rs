@@ -1,9 +1,12 @@
-//! One waker for the whole life of a connection, whoever waits for it.
+//! The wakers of a connection, for the whole of its life, whoever waits for it.
 //!
-//! hyper keeps the waker that a connection was last polled with, in the socket's registration and in the channel of every body. If that
+//! hyper keeps the waker that a connection was last polled with: in the registration of the socket, in the channel of every body. If that
 //! were the waker of the task that happens to use the connection, it would have to be replaced, by a poll, each time the
 //! connection changes hands, and each frame taken would wake the task that takes it. The relay stays the same, and knows
 //! whom to tell.
+//!
+//! There are two: one for the socket, which matters as long as the connection lives, and one for everything else, which matters
+//! only while somebody uses it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
@@ -22,17 +25,31 @@ const IDLE: u8 = 2;
 
 pub(super) struct Relay {
     state: AtomicU8,
-    /// There was a wake-up since the connection was last polled.
-    hit: AtomicBool,
+    /// Something happened on the socket since the connection was last polled.
+    socket: AtomicBool,
+    /// Something else did: a body was read on, or can be sent on.
+    other: AtomicBool,
     task: AtomicWaker,
     place: Place,
     watch: Arc<Watch>,
 }
 
+/// The relay as the socket sees it.
+struct Socket(Arc<Relay>);
+
+/// The relay as everything else does.
+struct Other(Arc<Relay>);
+
 impl Relay {
     pub(super) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
-        let (state, hit) = (AtomicU8::new(HELD), AtomicBool::new(true));
-        Arc::new(Self { state, hit, task: AtomicWaker::new(), place, watch })
+        let (state, task) = (AtomicU8::new(HELD), AtomicWaker::new());
+        // It has not been polled at all.
+        Arc::new(Self { state, socket: AtomicBool::new(true), other: AtomicBool::new(false), task, place, watch })
+    }
+
+    /// The waker for the socket, and the one for everything else.
+    pub(super) fn wakers(self: &Arc<Self>) -> (Waker, Waker) {
+        (Waker::from(Arc::new(Socket(Arc::clone(self)))), Waker::from(Arc::new(Other(Arc::clone(self)))))
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -44,10 +61,19 @@ impl Relay {
         self.state.store(HELD, SeqCst);
     }
 
-    /// Whether the connection is worth a poll. It is about to be polled, if so.
-    pub(super) fn take_hit(&self) -> bool {
-        // Most often there is none; to look costs less than to swap.
-        self.hit.load(SeqCst) && self.hit.swap(false, SeqCst)
+    /// The connection is polled: what has happened so far is seen.
+    pub(super) fn on_poll(&self) {
+        for hit in [&self.socket, &self.other] {
+            // Most often there is nothing to clear.
+            if hit.load(SeqCst) {
+                hit.store(false, SeqCst);
+            }
+        }
+    }
+
+    /// Whether something has happened on the socket that was not polled for.
+    pub(super) fn is_touched(&self) -> bool {
+        self.socket.load(SeqCst)
     }
 
     /// Leaves the connection to wait for its next event. `false` if that has been missed already.
@@ -56,28 +82,44 @@ impl Relay {
         self.task.register(waker);
         self.state.store(AWAITED, SeqCst);
         // Whoever hits from here on sees the state; whoever did so before is seen here.
-        !self.hit.load(SeqCst)
+        !self.socket.load(SeqCst) && !self.other.load(SeqCst)
     }
 
     /// Leaves the connection to the sweeper. `false` if an event has been missed already.
     #[must_use]
     pub(super) fn rest(&self) -> bool {
         self.state.store(IDLE, SeqCst);
-        !self.hit.load(SeqCst)
+        !self.socket.load(SeqCst)
     }
 }
 
-impl Wake for Relay {
+impl Wake for Socket {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.hit.store(true, SeqCst);
-        match self.state.load(SeqCst) {
+        let relay = &self.0;
+        relay.socket.store(true, SeqCst);
+        match relay.state.load(SeqCst) {
             HELD => {}
-            AWAITED => self.task.wake(),
-            _idle => self.watch.touched(self.place.clone()),
+            AWAITED => relay.task.wake(),
+            _idle => relay.watch.touched(relay.place.clone()),
+        }
+    }
+}
+
+impl Wake for Other {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let relay = &self.0;
+        relay.other.store(true, SeqCst);
+        // An idle connection has nothing but a socket: this is the body of a response that is complete.
+        if relay.state.load(SeqCst) == AWAITED {
+            relay.task.wake();
         }
     }
 }

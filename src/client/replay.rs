@@ -53,8 +53,8 @@ pub(super) enum BodyState {
 pub(super) struct Failed {
     /// The connection had been used before.
     pub(super) reused: bool,
-    /// hyper never took the request, and gave it back.
-    pub(super) returned: bool,
+    /// hyper never took the request.
+    pub(super) unsent: bool,
     /// A byte of the request was given to the system.
     pub(super) written: bool,
     /// A byte was read since the request began.
@@ -66,12 +66,12 @@ pub(super) struct Failed {
 
 /// Whether to send a request again, on a fresh connection.
 pub(super) fn may_repeat(replay: Replay, failed: Failed) -> bool {
-    let Failed { reused, returned, written, read, covered, body } = failed;
+    let Failed { reused, unsent, written, read, covered, body } = failed;
     if replay == Replay::Never || !reused || body == BodyState::Gone {
         return false;
     }
     // What was read before a request was taken was not its answer.
-    returned || (!read && (!written || covered))
+    unsent || (!read && (!written || covered))
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     const DIED_AFTER_WRITING: Failed =
-        Failed { reused: true, returned: false, written: true, read: false, covered: true, body: BodyState::Empty };
+        Failed { reused: true, unsent: false, written: true, read: false, covered: true, body: BodyState::Empty };
 
     #[track_caller]
     fn check(expected: bool, failed: Failed) {
@@ -97,9 +97,9 @@ mod tests {
             for covered in [false, true] {
                 for written in [false, true] {
                     let failed = Failed { written, covered, body, ..DIED_AFTER_WRITING };
-                    // Handed back: any method, whatever was read.
-                    check(true, Failed { returned: true, ..failed });
-                    check(true, Failed { returned: true, read: true, ..failed });
+                    // Never taken: any method, whatever was read.
+                    check(true, Failed { unsent: true, ..failed });
+                    check(true, Failed { unsent: true, read: true, ..failed });
                     // Nothing written: any method. Something written: only what is covered.
                     check(!written || covered, failed);
                     // Never after a byte of an answer.

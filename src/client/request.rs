@@ -1,32 +1,29 @@
 //! What a request needs to go out over HTTP/1.1: the form of its target, its `Host`. Pure work on values.
 
 use http::header::{EXPECT, HOST, HeaderValue};
-use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Uri, Version, uri};
+use http::{HeaderMap, Method, Request, Uri, Version, uri};
 
 use super::error::Error;
 use super::pool::Key;
 
 /// Where a request goes, or why it cannot.
-pub(super) fn destination(head: &Parts) -> Result<Key, Error> {
-    match head.version {
+pub(super) fn destination<B>(request: &Request<B>) -> Result<Key, Error> {
+    let (method, uri) = (request.method(), request.uri());
+    match request.version() {
         Version::HTTP_11 => {}
         // A tunnel needs HTTP/1.1.
-        Version::HTTP_10 if head.method != Method::CONNECT => {}
-        version => return Err(Error::invalid_request(format!("{} over {version:?} is not supported", head.method))),
+        Version::HTTP_10 if *method != Method::CONNECT => {}
+        version => return Err(Error::invalid_request(format!("{method} over {version:?} is not supported"))),
     }
-    let Some(authority) = head.uri.authority() else {
+    let Some(authority) = uri.authority() else {
         return Err(Error::invalid_request("the URI has no host"));
     };
-    if authority.host().is_empty() {
-        return Err(Error::invalid_request("the URI has no host"));
-    }
-    let scheme = match head.uri.scheme() {
+    let scheme = match uri.scheme() {
         Some(scheme) => scheme.clone(),
         // The target of CONNECT is only an authority (RFC 9110 §9.3.6).
-        None if head.method == Method::CONNECT && authority.port_u16() == Some(443) => Scheme::HTTPS,
-        None if head.method == Method::CONNECT => Scheme::HTTP,
+        None if *method == Method::CONNECT && authority.port_u16() == Some(443) => Scheme::HTTPS,
+        None if *method == Method::CONNECT => Scheme::HTTP,
         None => return Err(Error::invalid_request("the URI has no scheme")),
     };
     Ok(Key { scheme, authority: authority.clone() })
@@ -78,18 +75,17 @@ pub(super) fn host(key: &Key) -> HeaderValue {
 }
 
 /// Whether the body waits for the server to ask for it (RFC 9110 §10.1.1).
-pub(super) fn expects_continue(head: &Parts) -> bool {
-    !head.headers.is_empty()
-        && head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Adds what the caller left to the client.
-pub(super) fn complete(head: &mut Parts, host: &HeaderValue, has_body: bool) {
-    head.headers.entry(HOST).or_insert_with(|| host.clone());
+pub(super) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool) {
     // A request without content must not expect anything (RFC 9110 §10.1.1).
-    if !has_body && expects_continue(head) {
-        head.headers.remove(EXPECT);
+    if !has_body && !headers.is_empty() && expects_continue(headers) {
+        headers.remove(EXPECT);
     }
+    headers.entry(HOST).or_insert_with(|| host.clone());
 }
 
 fn without_userinfo(key: &Key) -> Authority {
@@ -102,19 +98,17 @@ fn without_userinfo(key: &Key) -> Authority {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
-    fn head(method: Method, uri: &str) -> Parts {
-        Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0
+    fn request(method: Method, uri: &str) -> Request<()> {
+        Request::builder().method(method).uri(uri).body(()).unwrap()
     }
 
     fn written(method: Method, uri: &str, is_proxied: bool) -> (String, String) {
-        let head = head(method, uri);
-        let key = destination(&head).unwrap();
+        let request = request(method, uri);
+        let key = destination(&request).unwrap();
         let host = host(&key).to_str().unwrap().to_owned();
-        (target(&head.uri, &key, &head.method, is_proxied).to_string(), host)
+        (target(request.uri(), &key, request.method(), is_proxied).to_string(), host)
     }
 
     #[track_caller]
@@ -141,8 +135,8 @@ mod tests {
     fn a_tunnel_is_to_an_authority() {
         assert_written(written(Method::CONNECT, "a.example:443", false), "a.example:443", "a.example");
         assert_written(written(Method::CONNECT, "u@a.example:81", true), "a.example:81", "a.example:81");
-        assert_eq!(destination(&head(Method::CONNECT, "a.example:443")).unwrap().scheme, Scheme::HTTPS);
-        assert_eq!(destination(&head(Method::CONNECT, "a.example:80")).unwrap().scheme, Scheme::HTTP);
+        assert_eq!(destination(&request(Method::CONNECT, "a.example:443")).unwrap().scheme, Scheme::HTTPS);
+        assert_eq!(destination(&request(Method::CONNECT, "a.example:80")).unwrap().scheme, Scheme::HTTP);
     }
 
     #[test]
@@ -155,33 +149,31 @@ mod tests {
 
     #[test]
     fn a_request_that_cannot_be_sent_says_why() {
-        let message = |head: Parts| destination(&head).unwrap_err().to_string();
-        assert_eq!(message(head(Method::GET, "/path")), "invalid request: the URI has no host");
-        assert_eq!(message(head(Method::GET, "a.example:80")), "invalid request: the URI has no scheme");
-        let mut old = head(Method::CONNECT, "a.example:443");
-        old.version = Version::HTTP_10;
+        let message = |request: Request<()>| destination(&request).unwrap_err().to_string();
+        assert_eq!(message(request(Method::GET, "/path")), "invalid request: the URI has no host");
+        assert_eq!(message(request(Method::GET, "a.example:80")), "invalid request: the URI has no scheme");
+        let mut old = request(Method::CONNECT, "a.example:443");
+        *old.version_mut() = Version::HTTP_10;
         assert_eq!(message(old), "invalid request: CONNECT over HTTP/1.0 is not supported");
-        let mut new = head(Method::GET, "http://a.example/");
-        new.version = Version::HTTP_2;
+        let mut new = request(Method::GET, "http://a.example/");
+        *new.version_mut() = Version::HTTP_2;
         assert_eq!(message(new), "invalid request: GET over HTTP/2.0 is not supported");
     }
 
     #[test]
     fn only_a_body_can_be_expected() {
-        let mut head = head(Method::PUT, "http://a.example/");
-        head.headers.insert(EXPECT, HeaderValue::from_static("100-Continue"));
+        let mut headers = HeaderMap::from_iter([(EXPECT, HeaderValue::from_static("100-Continue"))]);
         let host = HeaderValue::from_static("a.example");
-        complete(&mut head, &host, true);
-        assert!(expects_continue(&head));
-        complete(&mut head, &host, false);
-        assert!(!expects_continue(&head));
+        complete(&mut headers, &host, true);
+        assert!(expects_continue(&headers));
+        complete(&mut headers, &host, false);
+        assert!(!expects_continue(&headers));
     }
 
     #[test]
     fn a_host_that_the_caller_gave_stays() {
-        let mut head = head(Method::GET, "http://a.example/");
-        head.headers.insert(HOST, HeaderValue::from_static("b.example"));
-        complete(&mut head, &HeaderValue::from_static("a.example"), false);
-        assert_eq!(head.headers[HOST], "b.example");
+        let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("b.example"))]);
+        complete(&mut headers, &HeaderValue::from_static("a.example"), false);
+        assert_eq!(headers[HOST], "b.example");
     }
 }

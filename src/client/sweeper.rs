@@ -12,7 +12,7 @@ use super::pool::{Pool, Watch};
 use crate::timer::{Timer, read_clock};
 
 pin_project! {
-    /// Ends when nothing is idle. The pool has at most one, and may be dropped at any time.
+    /// Ends with the pool, which has at most one.
     pub(super) struct Sweeper<B> {
         pool: Weak<Pool<B>>,
         watch: Arc<Watch>,
@@ -25,24 +25,24 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // The runtime may end before the pool does.
             if let Some(pool) = this.pool.upgrade() {
-                if !matches!(this.next, Next::Over) {
-                    pool.lost_sweeper();
-                }
+                pool.lost_sweeper();
             }
         }
     }
 }
 
-/// When to look for expired connections.
+/// When to look for what has expired.
 enum Next {
-    Now,
-    At(Option<Instant>),
-    Over,
+    /// As long from now as a connection may be idle: one that became so just now is most often gone again.
+    Later,
+    At(Instant),
+    /// When there is something idle again.
+    WhenTold,
 }
 
 impl<B> Sweeper<B> {
     pub(super) fn new(pool: &Arc<Pool<B>>) -> Self {
-        Self { pool: Arc::downgrade(pool), watch: Arc::clone(pool.watch()), next: Next::Now, timer: Timer::new() }
+        Self { pool: Arc::downgrade(pool), watch: Arc::clone(pool.watch()), next: Next::Later, timer: Timer::new() }
     }
 }
 
@@ -55,23 +55,25 @@ impl<B> Future for Sweeper<B> {
         let Some(pool) = this.pool.upgrade() else {
             return Poll::Ready(());
         };
+        if pool.is_closed() {
+            return Poll::Ready(());
+        }
         pool.close_touched();
         loop {
-            match *this.next {
-                Next::Now => {
-                    let now = read_clock();
-                    *this.next = Next::At(pool.close_expired(now).map(|at| at.max(now + PAUSE)));
-                }
+            let now = read_clock();
+            *this.next = match *this.next {
+                Next::Later => match pool.shortest_life().and_then(|life| now.checked_add(life)) {
+                    Some(at) => Next::At(at),
+                    // Nothing ever expires.
+                    None => return Poll::Pending,
+                },
                 Next::At(at) => {
-                    if pool.dismisses_sweeper() {
-                        *this.next = Next::Over;
-                        return Poll::Ready(());
-                    }
-                    ready!(this.timer.as_mut().poll(at, cx));
-                    *this.next = Next::Now;
+                    ready!(this.timer.as_mut().poll(Some(at), cx));
+                    pool.close_expired(read_clock()).map_or(Next::WhenTold, |at| Next::At(at.max(now + PAUSE)))
                 }
-                Next::Over => return Poll::Ready(()),
-            }
+                Next::WhenTold if pool.has_told() => Next::Later,
+                Next::WhenTold => return this.timer.poll(None, cx),
+            };
         }
     }
 }

@@ -18,7 +18,6 @@ pin_project! {
     pub(super) struct Upload<B> {
         // None for an empty body, which needs none of this.
         progress: Option<Arc<Progress<B>>>,
-        hint: SizeHint,
         #[pin]
         body: Option<B>,
     }
@@ -31,6 +30,7 @@ pub(super) struct Progress<B> {
     held: AtomicBool,
     stopped: AtomicBool,
     wanted: AtomicWaker,
+    hint: SizeHint,
     untouched: Mutex<Option<B>>,
 }
 
@@ -39,19 +39,19 @@ impl<B: Body> Upload<B> {
         if body.is_end_stream() {
             return Self::empty();
         }
-        let hint = body.size_hint();
         let progress = Progress {
             state: AtomicU8::new(UNTOUCHED),
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             wanted: AtomicWaker::new(),
+            hint: body.size_hint(),
             untouched: Mutex::new(Some(body)),
         };
-        Self { progress: Some(Arc::new(progress)), hint, body: None }
+        Self { progress: Some(Arc::new(progress)), body: None }
     }
 
     pub(super) fn empty() -> Self {
-        Self { progress: None, hint: SizeHint::with_exact(0), body: None }
+        Self { progress: None, body: None }
     }
 
     /// `None` if the body is empty.
@@ -83,6 +83,11 @@ impl<B> Progress<B> {
     /// The whole body has been taken.
     pub(super) fn is_finished(&self) -> bool {
         self.state.load(SeqCst) == FINISHED
+    }
+
+    /// What `copy` makes of the body, if nothing has been taken from it.
+    pub(super) fn copy(&self, copy: &dyn Fn(&B) -> Option<B>) -> Option<B> {
+        self.untouched.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(copy)
     }
 
     /// The body, if nothing has been taken from it.
@@ -132,7 +137,11 @@ impl<B: Body> Body for Upload<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| self.hint, Body::size_hint)
+        match (&self.body, &self.progress) {
+            (Some(body), _) => body.size_hint(),
+            (None, Some(progress)) => progress.hint,
+            (None, None) => SizeHint::with_exact(0),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Wire<B> {
     /// Both halves of hyper's connection, until it is over.
     halves: Option<Halves<B>>,
     relay: Arc<Relay>,
-    /// The relay as a waker.
+    /// The relay as a waker, for everything but the socket.
     waker: Waker,
     pub(super) control: Control,
     /// That of the wrapper below TLS, if there is one.
@@ -57,6 +57,8 @@ pub(super) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>
 pub(super) struct Dialed<B> {
     pub(super) sender: SendRequest<Upload<B>>,
     pub(super) connection: ConnectionFuture,
+    pub(super) relay: Arc<Relay>,
+    pub(super) waker: Waker,
     pub(super) control: Control,
     pub(super) connected: Connected,
     pub(super) host: HeaderValue,
@@ -64,13 +66,13 @@ pub(super) struct Dialed<B> {
 }
 
 impl<B> Wire<B> {
-    pub(super) fn new(dialed: Dialed<B>, relay: Arc<Relay>, pool: Arc<Pool<B>>, lease: Option<Lease<B>>) -> Self {
-        let Dialed { sender, connection, control, connected, host, created } = dialed;
+    pub(super) fn new(dialed: Dialed<B>, pool: Arc<Pool<B>>, lease: Option<Lease<B>>) -> Self {
+        let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         Self {
             halves: Some(Halves { sender, connection }),
-            waker: Waker::from(Arc::clone(&relay)),
+            waker,
             relay,
             control,
             below_tls: extras.remove(),
@@ -124,8 +126,7 @@ impl<B> Wire<B> {
         let Some(halves) = &mut self.halves else {
             return Poll::Ready(());
         };
-        // What happened before this poll, it sees.
-        let _seen = self.relay.take_hit();
+        self.relay.on_poll();
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
@@ -150,7 +151,7 @@ impl<B> Wire<B> {
         if self.spent || self.control.is_broken() || self.is_uploading() {
             return false;
         }
-        if (self.relay.take_hit() || !self.is_ready()) && self.poll_once().is_ready() {
+        if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
             return false;
         }
         self.is_ready()

@@ -44,7 +44,7 @@ use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -76,6 +76,8 @@ pin_project! {
         read_ended: bool,
         // The next write is the first since something was read: it may begin a request.
         between_messages: bool,
+        // Who is told of the socket, whoever polls.
+        waker: Option<Waker>,
     }
 
     impl<T: 'static> PinnedDrop for ResponseFirst<T> {
@@ -98,7 +100,13 @@ impl<T: 'static> ResponseFirst<T> {
     }
 
     pub(crate) fn with_control(inner: T, control: Control) -> Self {
-        Self { inner, control, write_error: None, read_ended: false, between_messages: true }
+        Self { inner, control, write_error: None, read_ended: false, between_messages: true, waker: None }
+    }
+
+    /// Whoever polls it, `waker` is told of what happens on the socket, as long as the stream is HTTP.
+    pub(crate) fn waking(mut self, waker: Waker) -> Self {
+        self.waker = Some(waker);
+        self
     }
 
     /// What else there is to know of the connection, and to tell it.
@@ -120,6 +128,7 @@ impl<T: 'static> ResponseFirst<T> {
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
+        let cx = &mut told(this.waker.as_ref(), this.control, cx.waker());
         if buf.remaining() == 0 {
             return this.inner.poll_read(cx, buf);
         }
@@ -150,15 +159,15 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
 
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(buf.len(), buf, |inner| inner.poll_write(cx, buf))
+        self.write(cx, buf.len(), buf, |inner, cx| inner.poll_write(cx, buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.finish(|inner| inner.poll_flush(cx))
+        self.finish(cx, T::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.finish(|inner| inner.poll_shutdown(cx))
+        self.finish(cx, T::poll_shutdown)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -172,7 +181,7 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     ) -> Poll<io::Result<usize>> {
         let first = bufs.first().map_or(&[][..], |buf| buf);
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        self.write(len, first, |inner| inner.poll_write_vectored(cx, bufs))
+        self.write(cx, len, first, |inner, cx| inner.poll_write_vectored(cx, bufs))
     }
 }
 
@@ -181,9 +190,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     #[inline]
     fn write(
         self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
         len: usize,
         first: &[u8],
-        write: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         if this.control.is_broken() {
@@ -194,7 +204,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             *this.between_messages = false;
             this.control.on_first_write(|| RequestHead::of(first));
         }
-        match write(this.inner) {
+        match write(this.inner, &mut told(this.waker.as_ref(), this.control, cx.waker())) {
             Poll::Ready(Ok(written)) => {
                 this.control.on_write(written, len);
                 Poll::Ready(Ok(written))
@@ -213,12 +223,16 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     }
 
     #[inline]
-    fn finish(self: Pin<&mut Self>, finish: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+    fn finish(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        finish: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
         let this = self.project();
         if this.control.is_broken() {
             return Poll::Ready(Ok(()));
         }
-        match finish(this.inner) {
+        match finish(this.inner, &mut told(this.waker.as_ref(), this.control, cx.waker())) {
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
                 this.control.stop_writing();
                 *this.write_error = Some(error);
@@ -239,6 +253,12 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFirst").field("inner", &self.inner).field("control", &self.control).finish()
     }
+}
+
+/// Who is told of what happens on the socket.
+#[inline]
+fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> Context<'a> {
+    Context::from_waker(waker.filter(|_| control.is_armed()).unwrap_or(caller))
 }
 
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.

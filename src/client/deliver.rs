@@ -1,0 +1,111 @@
+//! The head of a response is here: its body, and what becomes of the connection.
+
+use http::{Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use super::body::{ResponseBody, settle};
+use super::service::RequestBody;
+use super::wire::Wire;
+
+/// The response with its body. The connection goes where it belongs.
+pub(super) fn deliver<B: RequestBody>(
+    response: Response<Incoming>,
+    mut wire: Box<Wire<B>>,
+    is_connect: bool,
+) -> Response<ResponseBody> {
+    let (mut head, incoming) = response.into_parts();
+    wire.connected().get_extras(&mut head.extensions);
+    let status = head.status;
+    if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
+        wire.disarm();
+        return Response::from_parts(head, ResponseBody::upgraded(incoming, wire));
+    }
+    if leaves_debris(status, wire.control.bytes_written()) {
+        wire.spent = true;
+    }
+    let is_complete = wire.is_ready() || incoming.is_end_stream();
+    let body = if wire.is_over() {
+        ResponseBody::detached(incoming)
+    } else {
+        match next(status, is_complete, wire.is_uploading()) {
+            Next::Settle => {
+                settle(wire);
+                ResponseBody::detached(incoming)
+            }
+            Next::Carry => ResponseBody::carried(incoming, wire),
+            Next::StopUpload => {
+                tracing::debug!(%status, "the rest of a request is not sent: the response came first");
+                wire.stop_upload();
+                ResponseBody::carried(incoming, wire)
+            }
+            Next::Duplex => {
+                wire.release_upload();
+                ResponseBody::duplex(incoming, wire)
+            }
+        }
+    };
+    Response::from_parts(head, body)
+}
+
+/// What becomes of a connection once the head of the response is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The response is complete: the connection goes home, or is closed.
+    Settle,
+    /// The body of the response takes the connection along.
+    Carry,
+    /// So it does, and nothing more of the request is sent: the server does not want it (RFC 9112 §9.5).
+    StopUpload,
+    /// Request and response go on at the same time, and the connection needs a task of its own.
+    Duplex,
+}
+
+/// Decides it.
+fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
+    match (is_complete, is_uploading) {
+        (true, _) => Next::Settle,
+        (false, false) => Next::Carry,
+        (false, true) if status.as_u16() >= 300 => Next::StopUpload,
+        (false, true) => Next::Duplex,
+    }
+}
+
+/// Whether a connection is to be closed although the exchange is complete: the server may have refused a large upload
+/// without reading it, and the system may have swallowed what the server never read. The next request would come after
+/// that.
+fn leaves_debris(status: StatusCode, bytes_written: u64) -> bool {
+    status.as_u16() >= 300 && bytes_written > LARGE_UPLOAD
+}
+
+/// About what a server reads on to keep a connection alive.
+const LARGE_UPLOAD: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complete_response_ends_the_exchange_whatever_is_left_of_the_upload() {
+        for status in [StatusCode::OK, StatusCode::PAYLOAD_TOO_LARGE] {
+            assert_eq!(next(status, true, false), Next::Settle);
+            assert_eq!(next(status, true, true), Next::Settle);
+            assert_eq!(next(status, false, false), Next::Carry);
+        }
+    }
+
+    #[test]
+    fn an_upload_goes_on_only_for_a_server_that_wants_it() {
+        assert_eq!(next(StatusCode::OK, false, true), Next::Duplex);
+        for status in [StatusCode::TEMPORARY_REDIRECT, StatusCode::UNAUTHORIZED, StatusCode::SERVICE_UNAVAILABLE] {
+            assert_eq!(next(status, false, true), Next::StopUpload);
+        }
+    }
+
+    #[test]
+    fn only_a_large_upload_that_was_refused_leaves_debris() {
+        assert!(leaves_debris(StatusCode::PAYLOAD_TOO_LARGE, LARGE_UPLOAD + 1));
+        assert!(!leaves_debris(StatusCode::PAYLOAD_TOO_LARGE, LARGE_UPLOAD));
+        assert!(!leaves_debris(StatusCode::OK, u64::MAX));
+    }
+}
