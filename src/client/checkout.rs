@@ -7,9 +7,10 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::body::settle;
+use super::destination::Destination;
 use super::dial::dial;
 use super::error::Error;
-use super::pool::{Acquired, Grant, Key, Lease, Ticket};
+use super::pool::{Acquired, Grant, Lease, Ticket};
 use super::service::{Connector, RequestBody, Shared};
 use super::wire::Wire;
 
@@ -25,23 +26,23 @@ pub(super) type Connecting<B> = Pin<Box<dyn Future<Output = Result<Box<Wire<B>>,
 /// Finds one. A request that is `repeatable` may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector, B: RequestBody>(
     shared: &Arc<Shared<C, B>>,
-    key: &Key,
+    destination: &Destination,
     repeatable: bool,
 ) -> Checkout<B> {
     loop {
-        return match shared.pool.acquire(key) {
+        return match shared.pool.acquire(destination) {
             Acquired::Idle { mut wire, idle_for } => {
                 if wire.is_usable() && (!worth_a_look(repeatable, idle_for) || wire.look()) {
                     return Checkout::Idle(wire);
                 }
-                tracing::debug!(host = key.host_and_port(), "an idle connection was dead");
+                tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
                 continue;
             }
             Acquired::Dial(lease) if shared.settings.late_binding => {
-                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), key.clone(), lease)))
+                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease)))
             }
-            Acquired::Dial(lease) => Checkout::Wait(Box::pin(connect(shared, key, lease))),
-            Acquired::Wait(ticket) => Checkout::Wait(Box::pin(wait(Arc::clone(shared), key.clone(), ticket))),
+            Acquired::Dial(lease) => Checkout::Wait(Box::pin(connect(shared, destination, lease))),
+            Acquired::Wait(ticket) => Checkout::Wait(Box::pin(wait(Arc::clone(shared), destination.clone(), ticket))),
         };
     }
 }
@@ -49,20 +50,20 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
 /// A connection of one's own.
 pub(super) fn connect<C: Connector, B: RequestBody>(
     shared: &Shared<C, B>,
-    key: &Key,
+    destination: &Destination,
     lease: Option<Lease<B>>,
 ) -> impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + use<C, B> {
-    dial(shared.connector(), shared.settings.http1.clone(), Arc::clone(&shared.pool), key.clone(), lease)
+    dial(shared.connector(), shared.settings.http1.clone(), Arc::clone(&shared.pool), destination.clone(), lease)
 }
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
 async fn connect_or_wait<C: Connector, B: RequestBody>(
     shared: Arc<Shared<C, B>>,
-    key: Key,
+    destination: Destination,
     lease: Option<Lease<B>>,
 ) -> Result<Box<Wire<B>>, Error> {
-    let mut connecting = Box::pin(connect(&shared, &key, lease));
-    let mut ticket = Some(shared.pool.queue(&key));
+    let mut connecting = Box::pin(connect(&shared, &destination, lease));
+    let mut ticket = Some(shared.pool.queue(&destination));
     let (connected, freed) = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
             return Poll::Ready((Some(connected), None));
@@ -81,7 +82,7 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
     .await;
     match (connected, freed) {
         (_, Some(wire)) => {
-            tracing::trace!(host = key.host_and_port(), "a connection was free before it was connected");
+            tracing::trace!(host = destination.host_and_port(), "a connection was free before it was connected");
             keep_when_connected(connecting);
             Ok(wire)
         }
@@ -93,7 +94,7 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
 /// One's turn.
 async fn wait<C: Connector, B: RequestBody>(
     shared: Arc<Shared<C, B>>,
-    key: Key,
+    destination: Destination,
     mut ticket: Ticket<B>,
 ) -> Result<Box<Wire<B>>, Error> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
@@ -107,7 +108,7 @@ async fn wait<C: Connector, B: RequestBody>(
         Some(Grant::Dial(lease)) => Some(lease),
         None => unreachable!("the pool lives as long as the client, which is here"),
     };
-    connect(&shared, &key, lease).await
+    connect(&shared, &destination, lease).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "nobody waits for this connect any more, and late binding keeps it")]

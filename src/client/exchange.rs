@@ -70,17 +70,15 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         }
         wire.relay().hold();
         let polled = wire.poll();
-        // Only the connection can have filled it, just now or at its end: it has no need of a waker, and must not be told by
+        if polled.is_pending() && !wire.control.has_heard() {
+            // Nothing has come that could have decided it.
+            return await_wire(wire, cx);
+        }
+        // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
         // an exhausted budget that there is nothing.
         let look = pin!(unconstrained(this.sent.as_mut()));
         match look.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => {
-                if !wire.relay().await_with(cx.waker()) {
-                    // hyper wants to go on, but others may want to as well.
-                    cx.waker().wake_by_ref();
-                }
-                Poll::Pending
-            }
+            Poll::Pending => await_wire(wire, cx),
             Poll::Ready(result) => {
                 let wire = this.wire.take().expect("it is there");
                 Poll::Ready(match result {
@@ -95,6 +93,14 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             }
         }
     }
+}
+
+fn await_wire<B, T>(wire: &Wire<B>, cx: &Context<'_>) -> Poll<T> {
+    if !wire.relay().await_with(cx.waker()) {
+        // hyper wants to go on, but others may want to as well.
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
 }
 
 pin_project! {

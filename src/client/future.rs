@@ -14,10 +14,10 @@ use pin_project_lite::pin_project;
 use super::body::ResponseBody;
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
+use super::destination::Destination;
 use super::error::Error;
 use super::exchange::{Exchange, Failure, Sent, Start, exchange};
-use super::pool::{Key, Lease};
-use super::request;
+use super::pool::Lease;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
 use super::upload::Upload;
@@ -40,9 +40,11 @@ enum Inner {
 }
 
 impl ResponseFuture {
-    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, request: Request<B>) -> Self {
-        match request::destination(&request) {
-            Ok(key) => Self { inner: Inner::Responding(Box::pin(Respond::new(shared, key, request, exchange::<B>))) },
+    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
+        match Destination::take_from(&mut request) {
+            Ok(destination) => {
+                Self { inner: Inner::Responding(Box::pin(Respond::new(shared, destination, request, exchange::<B>))) }
+            }
             Err(error) => Self { inner: Inner::Failed(Some(error)) },
         }
     }
@@ -71,7 +73,7 @@ pin_project! {
         shared: Arc<Shared<C, B>>,
         // What hyper makes of a request has no name; the function that gives it has.
         exchange: Start<B, F>,
-        key: Key,
+        destination: Destination,
         is_connect: bool,
         // The replay rules cover the request.
         covered: bool,
@@ -94,11 +96,11 @@ pin_project! {
 }
 
 impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
-    fn new(shared: Arc<Shared<C, B>>, key: Key, request: Request<B>, exchange: Start<B, F>) -> Self {
+    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<B>, exchange: Start<B, F>) -> Self {
         Self {
             shared,
             exchange,
-            key,
+            destination,
             is_connect: *request.method() == Method::CONNECT,
             covered: false,
             repeats: 0,
@@ -113,7 +115,7 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
         let settings = &this.shared.settings;
         *this.covered = settings.replay.covers(request.method(), request.headers());
         let repeatable = *this.covered && (request.body().progress().is_none() || settings.replay_body.is_some());
-        match checkout(this.shared, this.key, repeatable) {
+        match checkout(this.shared, this.destination, repeatable) {
             Checkout::Idle(wire) => self.send(request, wire),
             Checkout::Wait(connecting) => this.state.set(State::Waiting { request: Some(request), connecting }),
         }
@@ -121,7 +123,7 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
 
     fn send(self: Pin<&mut Self>, mut request: Request<Upload<B>>, wire: Box<Wire<B>>) {
         let mut this = self.project();
-        let (continue_timeout, spare) = prepare(&mut request, this.key, &wire, &this.shared.settings);
+        let (continue_timeout, spare) = prepare(&mut request, this.destination, &wire, &this.shared.settings);
         *this.spare = spare;
         this.state.set(State::Exchanging { exchange: (this.exchange)(wire, request, continue_timeout) });
     }
@@ -156,9 +158,9 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
 
     fn send_again(self: Pin<&mut Self>, request: Request<Upload<B>>, lease: Option<Lease<B>>) {
         let mut this = self.project();
-        tracing::debug!(host = this.key.host_and_port(), method = %request.method(), "a request is sent again");
+        tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.repeats += 1;
-        let connecting = Box::pin(connect(this.shared, this.key, lease));
+        let connecting = Box::pin(connect(this.shared, this.destination, lease));
         this.state.set(State::Waiting { request: Some(request), connecting });
     }
 }
@@ -191,7 +193,7 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Future for Respond<
                 },
             };
             if let Err(error) = result {
-                let error = error.after(self.key.host_and_port().to_owned(), self.repeats);
+                let error = error.after(self.destination.host_and_port().to_owned(), self.repeats);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
             }

@@ -24,6 +24,7 @@ mod body;
 mod builder;
 mod checkout;
 mod deliver;
+mod destination;
 mod dial;
 mod error;
 mod exchange;

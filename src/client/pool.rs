@@ -11,7 +11,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 use std::mem;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -22,25 +21,18 @@ use std::time::{Duration, Instant};
 
 use atomic_waker::AtomicWaker;
 use foldhash::quality::RandomState;
-use http::uri::{Authority, Scheme};
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use super::destination::Destination;
 use super::sweeper::Sweeper;
 use super::wire::Wire;
 use crate::timer::read_clock;
 
-/// What connections are kept apart by.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) scheme: Scheme,
-    pub(super) authority: Authority,
-}
-
 /// Where an idle connection is found.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) key: Key,
+    pub(super) destination: Destination,
     pub(super) id: u64,
 }
 
@@ -69,7 +61,7 @@ pub(super) struct Watch {
 }
 
 struct Hosts<B> {
-    by_key: ByKey<B>,
+    known: Known<B>,
     /// How many connections are idle.
     idle: usize,
     sweeper: Watching,
@@ -87,8 +79,8 @@ enum Watching {
     Expiries,
 }
 
-struct ByKey<B> {
-    hosts: HashMap<Key, Host<B>, RandomState>,
+struct Known<B> {
+    hosts: HashMap<Destination, Host<B>, RandomState>,
     /// So many hosts make it worth looking for some that are no longer needed.
     crowded_at: usize,
 }
@@ -124,10 +116,19 @@ pub(super) enum Grant<B> {
     Dial(Lease<B>),
 }
 
+/// The host of `destination` among the known. A macro, since the borrow checker does not follow the loan through a function (yet).
+macro_rules! host {
+    ($known:expr, $destination:expr) => {
+        match $known.hosts.get_mut($destination) {
+            Some(host) => host,
+            None => $known.add($destination),
+        }
+    };
+}
 impl<B: Send + 'static> Pool<B> {
     pub(super) fn new(settings: Settings) -> Self {
-        let by_key = ByKey { hosts: HashMap::default(), crowded_at: CROWD };
-        let hosts = Hosts { by_key, idle: 0, sweeper: Watching::Nothing, is_closed: false };
+        let known = Known { hosts: HashMap::default(), crowded_at: CROWD };
+        let hosts = Hosts { known, idle: 0, sweeper: Watching::Nothing, is_closed: false };
         Self {
             settings,
             hosts: Mutex::new(hosts),
@@ -145,18 +146,18 @@ impl<B> Pool<B> {
     }
 
     /// Where a new connection will be found.
-    pub(super) fn place(&self, key: &Key) -> Place {
-        Place { key: key.clone(), id: self.ids.fetch_add(1, Relaxed) }
+    pub(super) fn place(&self, destination: &Destination) -> Place {
+        Place { destination: destination.without_path(), id: self.ids.fetch_add(1, Relaxed) }
     }
 
-    /// A connection to `key`, or what to do for one.
-    pub(super) fn acquire(self: &Arc<Self>, key: &Key) -> Acquired<B> {
+    /// A connection to `destination`, or what to do for one.
+    pub(super) fn acquire(self: &Arc<Self>, destination: &Destination) -> Acquired<B> {
         let now = read_clock();
         // Dropped after the lock.
         let mut discarded = Vec::new();
         let mut guard = self.lock();
         let hosts = &mut *guard;
-        let host = hosts.by_key.host(key);
+        let host = host!(hosts.known, destination);
         while let Some(Idle { wire, since }) = host.idle.pop_back() {
             hosts.idle -= 1;
             if !self.settings.has_expired(since, wire.created, now) {
@@ -169,7 +170,7 @@ impl<B> Pool<B> {
         };
         if host.open < max.get() {
             host.open += 1;
-            return Acquired::Dial(Some(Lease::new(self, key)));
+            return Acquired::Dial(Some(Lease::new(self, destination)));
         }
         // What has expired makes room.
         match discarded.last_mut().and_then(|wire| wire.lease.take()) {
@@ -178,9 +179,10 @@ impl<B> Pool<B> {
         }
     }
 
-    /// A place among those that wait for a connection to `key`.
-    pub(super) fn queue(self: &Arc<Self>, key: &Key) -> Ticket<B> {
-        self.lock().by_key.host(key).ticket(self)
+    /// A place among those that wait for a connection to `destination`.
+    pub(super) fn queue(self: &Arc<Self>, destination: &Destination) -> Ticket<B> {
+        let mut hosts = self.lock();
+        host!(hosts.known, destination).ticket(self)
     }
 
     /// Takes a connection back that may be used again, and hands it on.
@@ -213,7 +215,7 @@ impl<B> Pool<B> {
     fn try_check_in(self: &Arc<Self>, wire: Box<Wire<B>>, now: Instant) -> CheckIn<B> {
         let mut guard = self.lock();
         let hosts = &mut *guard;
-        let host = hosts.by_key.host(&wire.relay().place().key);
+        let host = host!(hosts.known, &wire.relay().place().destination);
         if let Some(waiting) = host.next_waiting() {
             return CheckIn::HandOver(waiting, wire);
         }
@@ -252,7 +254,7 @@ impl<B> Pool<B> {
     pub(super) fn close_idle(&self) {
         let mut hosts = self.lock();
         hosts.idle = 0;
-        let idle: Vec<_> = hosts.by_key.hosts.values_mut().map(|host| mem::take(&mut host.idle)).collect();
+        let idle: Vec<_> = hosts.known.hosts.values_mut().map(|host| mem::take(&mut host.idle)).collect();
         drop(hosts);
         drop(idle);
     }
@@ -273,7 +275,7 @@ impl<B> Pool<B> {
         let mut guard = self.lock();
         let hosts = &mut *guard;
         for place in touched {
-            let Some(host) = hosts.by_key.hosts.get_mut(&place.key) else { continue };
+            let Some(host) = hosts.known.hosts.get_mut(&place.destination) else { continue };
             let is_it = |idle: &Idle<B>| idle.wire.relay().place().id == place.id;
             let Some(at) = host.idle.iter().position(is_it) else { continue };
             let wire = &mut host.idle[at].wire;
@@ -294,7 +296,7 @@ impl<B> Pool<B> {
         let mut discarded = Vec::new();
         let mut earliest: Option<Instant> = None;
         let mut hosts = self.lock();
-        for host in hosts.by_key.hosts.values_mut() {
+        for host in hosts.known.hosts.values_mut() {
             for Idle { wire, since } in mem::take(&mut host.idle) {
                 if self.settings.has_expired(since, wire.created, now) {
                     discarded.push(wire);
@@ -332,16 +334,16 @@ impl<B> Pool<B> {
     }
 
     /// A connection, or the right to make one, is free again.
-    fn release(self: &Arc<Self>, key: &Key) {
+    fn release(self: &Arc<Self>, destination: &Destination) {
         loop {
             let mut hosts = self.lock();
-            let host = hosts.by_key.host(key);
+            let host = host!(hosts.known, destination);
             let Some(waiting) = host.next_waiting() else {
                 host.open -= 1;
                 return;
             };
             drop(hosts);
-            match waiting.send(Grant::Dial(Lease::new(self, key))) {
+            match waiting.send(Grant::Dial(Lease::new(self, destination))) {
                 // It no longer waits: the next one, please.
                 Err(Grant::Dial(lease)) => lease.forget(),
                 Ok(()) | Err(Grant::Wire(_)) => return,
@@ -349,6 +351,7 @@ impl<B> Pool<B> {
         }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Hosts<B>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -374,14 +377,15 @@ enum CheckIn<B> {
     Touched(Box<Wire<B>>),
 }
 
-impl<B> ByKey<B> {
-    fn host(&mut self, key: &Key) -> &mut Host<B> {
+impl<B> Known<B> {
+    /// Makes room for `destination`, which is not among the hosts.
+    #[cold]
+    fn add(&mut self, destination: &Destination) -> &mut Host<B> {
         if self.hosts.len() >= self.crowded_at {
             self.hosts.retain(|_, host| !host.is_empty());
             self.crowded_at = (2 * self.hosts.len()).max(CROWD);
         }
-        // A key is cheaper to clone than to hash twice.
-        self.hosts.entry(key.clone()).or_insert_with(Host::new)
+        self.hosts.entry(destination.without_path()).or_insert_with(Host::new)
     }
 }
 
@@ -403,6 +407,7 @@ impl<B> Host<B> {
         Ticket { receiver, pool: Arc::downgrade(pool) }
     }
 
+    #[inline]
     fn next_waiting(&mut self) -> Option<oneshot::Sender<Grant<B>>> {
         while let Some(waiting) = self.waiting.pop_front() {
             if !waiting.is_closed() {
@@ -414,15 +419,18 @@ impl<B> Host<B> {
 }
 
 impl Settings {
+    #[inline]
     fn has_expired(&self, since: Instant, created: Instant, now: Instant) -> bool {
         self.expiry(since, created).is_some_and(|expiry| expiry <= now)
     }
 
+    #[inline]
     fn is_too_old(&self, created: Instant, now: Instant) -> bool {
         self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
     }
 
     /// When an idle connection is of no more use. A time too long to be reckoned with never comes.
+    #[inline]
     fn expiry(&self, since: Instant, created: Instant) -> Option<Instant> {
         let idle = self.idle_timeout.and_then(|timeout| since.checked_add(timeout));
         let age = self.max_age.and_then(|age| created.checked_add(age));
@@ -433,12 +441,12 @@ impl Settings {
 /// The right to one of a limited number of connections.
 pub(super) struct Lease<B> {
     pool: Weak<Pool<B>>,
-    key: Key,
+    destination: Destination,
 }
 
 impl<B> Lease<B> {
-    fn new(pool: &Arc<Pool<B>>, key: &Key) -> Self {
-        Self { pool: Arc::downgrade(pool), key: key.clone() }
+    fn new(pool: &Arc<Pool<B>>, destination: &Destination) -> Self {
+        Self { pool: Arc::downgrade(pool), destination: destination.without_path() }
     }
 
     /// Drops it without giving it back.
@@ -450,7 +458,7 @@ impl<B> Lease<B> {
 impl<B> Drop for Lease<B> {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.release(&self.key);
+            pool.release(&self.destination);
         }
     }
 }
@@ -479,40 +487,10 @@ impl<B> Drop for Ticket<B> {
     }
 }
 
-impl Key {
-    /// Host and port, fit to be shown.
-    pub(super) fn host_and_port(&self) -> &str {
-        let authority = self.authority.as_str();
-        authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
-    }
-}
-
-impl PartialEq for Key {
-    /// The case of a host does not matter (RFC 3986 §6.2.2.1), but most often it is the same.
-    fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.authority.as_str(), other.authority.as_str());
-        self.scheme == other.scheme && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for chunk in self.authority.as_str().as_bytes().chunks(8) {
-            let mut bytes = [0; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            // What makes letters equal whatever their case, makes few other hosts so.
-            state.write_u64(u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020);
-        }
-        state.write_usize(self.scheme.as_str().len());
-    }
-}
-
 impl<B> fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.lock();
-        f.debug_struct("Pool").field("hosts", &hosts.by_key.hosts.len()).field("idle", &hosts.idle).finish()
+        f.debug_struct("Pool").field("hosts", &hosts.known.hosts.len()).field("idle", &hosts.idle).finish()
     }
 }
 

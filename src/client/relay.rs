@@ -41,6 +41,7 @@ struct Socket(Arc<Relay>);
 struct Other(Arc<Relay>);
 
 impl Relay {
+    #[inline]
     pub(super) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
         let (state, task) = (AtomicU8::new(HELD), AtomicWaker::new());
         // It has not been polled at all.
@@ -48,20 +49,24 @@ impl Relay {
     }
 
     /// The waker for the socket, and the one for everything else.
+    #[inline]
     pub(super) fn wakers(self: &Arc<Self>) -> (Waker, Waker) {
         (Waker::from(Arc::new(Socket(Arc::clone(self)))), Waker::from(Arc::new(Other(Arc::clone(self)))))
     }
 
+    #[inline]
     pub(super) fn place(&self) -> &Place {
         &self.place
     }
 
     /// The connection is in somebody's hands.
+    #[inline]
     pub(super) fn hold(&self) {
         self.state.store(HELD, SeqCst);
     }
 
     /// The connection is polled: what has happened so far is seen.
+    #[inline]
     pub(super) fn on_poll(&self) {
         for hit in [&self.socket, &self.other] {
             // Most often there is nothing to clear.
@@ -72,11 +77,13 @@ impl Relay {
     }
 
     /// Whether something has happened on the socket that was not polled for.
+    #[inline]
     pub(super) fn is_touched(&self) -> bool {
         self.socket.load(SeqCst)
     }
 
     /// Leaves the connection to wait for its next event. `false` if that has been missed already.
+    #[inline]
     #[must_use]
     pub(super) fn await_with(&self, waker: &Waker) -> bool {
         self.task.register(waker);
@@ -86,6 +93,7 @@ impl Relay {
     }
 
     /// Leaves the connection to the sweeper. `false` if an event has been missed already.
+    #[inline]
     #[must_use]
     pub(super) fn rest(&self) -> bool {
         self.state.store(IDLE, SeqCst);

@@ -1,23 +1,25 @@
 //! A request on its way: what goes out, and what is kept in case that it has to go out again.
 
-use std::mem;
 use std::time::Duration;
 
-use http::{Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Version};
 use http_body::Body;
 
+use super::destination::Destination;
 use super::exchange::Failure;
 use super::informational::{self, Callback};
-use super::pool::Key;
 use super::replay::{BodyState, Failed, Replay, may_repeat};
 use super::request;
 use super::service::Settings;
 use super::upload::Upload;
 use super::wire::Wire;
 
-/// What it takes to send a request again, kept while it is under way on a connection that may be dead.
+/// What it takes to send a request again to the same destination, kept while it is under way on a connection that may be dead.
 pub(super) struct Spare<B> {
-    head: Request<()>,
+    method: Method,
+    version: Version,
+    headers: HeaderMap,
+    extensions: Extensions,
     body: SpareBody<B>,
 }
 
@@ -32,15 +34,13 @@ enum SpareBody<B> {
 /// connection is never sent again.
 pub(super) fn prepare<B: Body + Send + 'static>(
     request: &mut Request<Upload<B>>,
-    key: &Key,
+    destination: &Destination,
     wire: &Wire<B>,
     settings: &Settings<B>,
 ) -> (Option<Duration>, Option<Spare<B>>) {
-    let target = request::target(request.uri(), key, request.method(), wire.connected().is_proxied());
-    let uri = mem::replace(request.uri_mut(), target);
+    *request.uri_mut() = destination.target(request.method(), wire.connected().is_proxied());
     let may_need_spare = wire.reused && settings.replay != Replay::Never;
-    let spare =
-        may_need_spare.then(|| Spare { head: head_of(request, uri), body: SpareBody::of(request.body(), settings) });
+    let spare = may_need_spare.then(|| Spare::of(request, settings));
     let has_body = request.body().progress().is_some();
     request::complete(request.headers_mut(), &wire.host, has_body);
     let held = request.body().progress().filter(|_| request::expects_continue(request.headers())).cloned();
@@ -53,47 +53,35 @@ pub(super) fn prepare<B: Body + Send + 'static>(
     (continue_timeout, spare)
 }
 
-impl<B: Body> SpareBody<B> {
-    fn of(upload: &Upload<B>, settings: &Settings<B>) -> Self {
-        let Some(progress) = upload.progress() else {
-            return Self::Empty;
-        };
-        settings.replay_body.as_ref().and_then(|copy| progress.copy(&**copy)).map_or(Self::None, Self::Copy)
-    }
-}
-
-/// The head of a request, with the URI that it was given.
-fn head_of<B>(request: &Request<B>, uri: Uri) -> Request<()> {
-    let mut head = Request::new(());
-    *head.method_mut() = request.method().clone();
-    *head.uri_mut() = uri;
-    *head.version_mut() = request.version();
-    *head.headers_mut() = request.headers().clone();
-    *head.extensions_mut() = request.extensions().clone();
-    head
-}
-
 impl<B: Body> Spare<B> {
+    fn of(request: &Request<Upload<B>>, settings: &Settings<B>) -> Self {
+        let body = match (request.body().progress(), &settings.replay_body) {
+            (None, _) => SpareBody::Empty,
+            (Some(progress), Some(copy)) => progress.copy(&**copy).map_or(SpareBody::None, SpareBody::Copy),
+            (Some(_), None) => SpareBody::None,
+        };
+        Self {
+            method: request.method().clone(),
+            version: request.version(),
+            headers: request.headers().clone(),
+            extensions: request.extensions().clone(),
+            body,
+        }
+    }
+
     /// What to send again after an answer, if the body can be had.
     pub(super) fn into_request(self) -> Option<Request<Upload<B>>> {
-        let upload = match self.body {
-            SpareBody::Empty => Upload::empty(),
-            SpareBody::Copy(body) => Upload::new(body),
-            SpareBody::None => return None,
-        };
-        Some(self.head.map(|()| upload))
+        match &self.body {
+            SpareBody::None => None,
+            SpareBody::Empty | SpareBody::Copy(_) => Some(self.with_body(None).1),
+        }
     }
 
     /// What to send again after a failure, if that may be.
     pub(super) fn recover(self, failure: &Failure<B>, covered: bool, replay: Replay) -> Option<Request<Upload<B>>> {
         let wire = &failure.wire;
         let untouched = wire.upload.as_ref().and_then(|upload| upload.take_untouched());
-        let (body, upload) = match (untouched, self.body) {
-            (Some(body), _) => (BodyState::Untouched, Upload::new(body)),
-            (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
-            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body)),
-            (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
-        };
+        let (body, request) = self.with_body(untouched);
         let failed = Failed {
             reused: wire.reused,
             unsent: failure.error.is_canceled(),
@@ -102,6 +90,22 @@ impl<B: Body> Spare<B> {
             covered,
             body,
         };
-        may_repeat(replay, failed).then(|| self.head.map(|()| upload))
+        may_repeat(replay, failed).then_some(request)
+    }
+
+    /// The request anew, as far as its body can be had.
+    fn with_body(self, untouched: Option<B>) -> (BodyState, Request<Upload<B>>) {
+        let (state, upload) = match (untouched, self.body) {
+            (Some(body), _) => (BodyState::Untouched, Upload::new(body)),
+            (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
+            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body)),
+            (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
+        };
+        let mut request = Request::new(upload);
+        *request.method_mut() = self.method;
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers;
+        *request.extensions_mut() = self.extensions;
+        (state, request)
     }
 }

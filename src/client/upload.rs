@@ -35,6 +35,7 @@ pub(super) struct Progress<B> {
 }
 
 impl<B: Body> Upload<B> {
+    #[inline]
     pub(super) fn new(body: B) -> Self {
         if body.is_end_stream() {
             return Self::empty();
@@ -50,11 +51,13 @@ impl<B: Body> Upload<B> {
         Self { progress: Some(Arc::new(progress)), body: None }
     }
 
+    #[inline]
     pub(super) fn empty() -> Self {
         Self { progress: None, body: None }
     }
 
     /// `None` if the body is empty.
+    #[inline]
     pub(super) fn progress(&self) -> Option<&Arc<Progress<B>>> {
         self.progress.as_ref()
     }
@@ -62,35 +65,42 @@ impl<B: Body> Upload<B> {
 
 impl<B> Progress<B> {
     /// Keeps the body back until [`release`](Self::release).
+    #[inline]
     pub(super) fn hold(&self) {
         self.held.store(true, SeqCst);
     }
 
+    #[inline]
     pub(super) fn release(&self) {
         self.held.store(false, SeqCst);
         self.wanted.wake();
     }
 
+    #[inline]
     pub(super) fn is_held(&self) -> bool {
         self.held.load(SeqCst)
     }
 
     /// Nothing more is taken from the body.
+    #[inline]
     pub(super) fn stop(&self) {
         self.stopped.store(true, SeqCst);
     }
 
     /// The whole body has been taken.
+    #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.state.load(SeqCst) == FINISHED
     }
 
     /// What `copy` makes of the body, if nothing has been taken from it.
+    #[inline]
     pub(super) fn copy(&self, copy: &dyn Fn(&B) -> Option<B>) -> Option<B> {
         self.untouched.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(copy)
     }
 
     /// The body, if nothing has been taken from it.
+    #[inline]
     pub(super) fn take_untouched(&self) -> Option<B> {
         self.untouched.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

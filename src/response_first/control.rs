@@ -21,6 +21,7 @@ struct Shared {
     broken: AtomicBool,
     /// Somebody says when a request begins: no need to recognise it.
     is_told: AtomicBool,
+    read_ended: AtomicBool,
     looks: AtomicBool,
     touched: AtomicBool,
     resets_on_close: AtomicBool,
@@ -31,6 +32,7 @@ struct Shared {
 }
 
 impl Control {
+    #[inline]
     pub(crate) fn new() -> Self {
         Self { shared: Arc::default() }
     }
@@ -38,23 +40,33 @@ impl Control {
     /// Write errors are reported from now on as they come. For a connection that is no longer HTTP/1.1.
     ///
     /// A connection without TLS that was asked for an upgrade is disarmed already.
+    #[inline]
     pub fn disarm(&self) {
         self.shared.disarmed.store(true, Relaxed);
     }
 
     /// Whether a write has failed and writing is over.
+    #[inline]
     pub fn is_broken(&self) -> bool {
         self.shared.broken.load(Relaxed)
     }
 
     /// Bytes read since the current request began.
+    #[inline]
     pub fn bytes_read(&self) -> u64 {
         self.shared.bytes_read.load(Relaxed)
     }
 
     /// Bytes of the current request that the system has taken.
+    #[inline]
     pub fn bytes_written(&self) -> u64 {
         self.shared.bytes_written.load(Relaxed)
+    }
+
+    /// Whether anything has come since the current request began: bytes, the end, or an error.
+    #[inline]
+    pub(crate) fn has_heard(&self) -> bool {
+        self.bytes_read() > 0 || self.read_ended()
     }
 
     /// A request begins here, on a connection that may have had others.
@@ -65,58 +77,80 @@ impl Control {
     }
 
     /// Swallows whatever is written from now on.
+    #[inline]
     pub(crate) fn stop_writing(&self) {
         self.shared.broken.store(true, Relaxed);
     }
 
     /// The next read that has nothing to give looks at the socket.
+    #[inline]
     pub(crate) fn look(&self) {
         self.shared.touched.store(false, Relaxed);
         self.shared.looks.store(true, Relaxed);
     }
 
     /// Whether the look found anything: bytes, the end, or an error.
+    #[inline]
     pub(crate) fn is_touched(&self) -> bool {
         self.shared.looks.store(false, Relaxed);
         self.shared.touched.load(Relaxed)
     }
 
     /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.
+    #[inline]
     pub(crate) fn reset_on_close(&self) {
         self.shared.resets_on_close.store(true, Relaxed);
     }
 
     /// Whether something that was given to be written is not written yet, as far as that is known.
+    #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.shared.blocked.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn resets_on_close(&self) -> bool {
         self.shared.resets_on_close.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn is_armed(&self) -> bool {
         !self.shared.disarmed.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn is_to_look(&self) -> bool {
         self.shared.looks.load(Relaxed)
     }
 
+    #[inline]
     pub(super) fn looked(&self, touched: bool) {
         self.shared.touched.store(touched, Relaxed);
     }
 
+    #[inline]
+    pub(super) fn read_ended(&self) -> bool {
+        self.shared.read_ended.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn on_read_end(&self) {
+        self.shared.read_ended.store(true, Relaxed);
+    }
+
+    #[inline]
     pub(super) fn on_read(&self, bytes: usize) {
         add(&self.shared.bytes_read, bytes);
     }
 
+    #[inline]
     pub(super) fn on_write(&self, written: usize, of: usize) {
         add(&self.shared.bytes_written, written);
         self.shared.blocked.store(written < of, Relaxed);
     }
 
     /// The first write since something was read may be the head of a request.
+    #[inline]
     pub(super) fn on_first_write(&self, head: impl FnOnce() -> Option<RequestHead>) {
         if self.shared.is_told.load(Relaxed) || !self.is_armed() {
             return;

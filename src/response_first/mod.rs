@@ -72,8 +72,6 @@ pin_project! {
         control: Control,
         // Why writing is over, until somebody is told.
         write_error: Option<io::Error>,
-        // Reading is over too.
-        read_ended: bool,
         // The next write is the first since something was read: it may begin a request.
         between_messages: bool,
         // Who is told of the socket, whoever polls.
@@ -100,7 +98,7 @@ impl<T: 'static> ResponseFirst<T> {
     }
 
     pub(crate) fn with_control(inner: T, control: Control) -> Self {
-        Self { inner, control, write_error: None, read_ended: false, between_messages: true, waker: None }
+        Self { inner, control, write_error: None, between_messages: true, waker: None }
     }
 
     /// Whoever polls it, `waker` is told of what happens on the socket, as long as the stream is HTTP.
@@ -149,7 +147,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 Poll::Ready(Ok(()))
             }
             end => {
-                *this.read_ended = true;
+                this.control.on_read_end();
                 let write_error = if this.control.bytes_read() == 0 { this.write_error.take() } else { None };
                 Poll::Ready(write_error.map_or(end, Err))
             }
@@ -197,7 +195,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         if this.control.is_broken() {
-            let over = *this.read_ended && len > 0;
+            let over = this.control.read_ended() && len > 0;
             return Poll::Ready(if over { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(len) });
         }
         if *this.between_messages {
