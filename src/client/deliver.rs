@@ -15,7 +15,7 @@ pub(super) fn deliver<B: RequestBody>(
     is_connect: bool,
 ) -> Response<ResponseBody> {
     let (mut head, incoming) = response.into_parts();
-    wire.connected().get_extras(&mut head.extensions);
+    wire.add_extras(&mut head.extensions);
     let status = head.status;
     if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
         wire.disarm();

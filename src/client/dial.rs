@@ -1,11 +1,14 @@
 //! From a connector's connection to one that can exchange.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use super::destination::Destination;
 use super::error::Error;
@@ -13,9 +16,12 @@ use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::request;
 use super::service::{Connector, RequestBody};
-use super::wire::{Dialed, Wire};
+use super::upload::Upload;
+use super::wire::{ConnectionFuture, Dialed, Wire};
+use crate::connect::HappyEyeballsStream;
 use crate::oneshot::Oneshot;
 use crate::response_first::{Control, ResponseFirst};
+use crate::tcp::TcpConnection;
 use crate::timer::read_clock;
 
 /// Connects to `destination`, and shakes hands.
@@ -48,18 +54,45 @@ where
     let relay = Relay::new(pool.place(destination), Arc::clone(pool.watch()));
     let (socket_waker, waker) = relay.wakers();
     let control = Control::new();
-    let io = ResponseFirst::with_control(TokioIo::new(io), control.clone()).waking(socket_waker);
-    let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(Error::connect)?;
-    let dialed = Dialed {
-        sender,
-        connection: Box::pin(connection.with_upgrades()),
-        relay,
-        waker,
-        control,
-        connected,
-        host: request::host(destination),
-        created: read_clock(),
+    let (sender, connection) = match into_tcp(io) {
+        Ok(stream) => connect(http1, ResponseFirst::with_control(stream, control.clone()).waking(socket_waker)).await?,
+        Err(io) => {
+            let io = TokioIo::new(io);
+            connect(http1, ResponseFirst::with_control(io, control.clone()).waking(socket_waker)).await?
+        }
     };
+    let created = read_clock();
+    let dialed =
+        Dialed { sender, connection, relay, waker, control, connected, host: request::host(destination), created };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))
+}
+
+async fn connect<T, B>(
+    http1: &http1::Builder,
+    io: ResponseFirst<T>,
+) -> Result<(SendRequest<Upload<B>>, ConnectionFuture), Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: RequestBody,
+{
+    let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(Error::connect)?;
+    Ok((sender, Box::pin(connection.with_upgrades())))
+}
+
+/// The socket itself, out of the connections of this crate and of hyper-util, whose layers do nothing for HTTP.
+fn into_tcp<T: 'static>(io: T) -> Result<TcpStream, T> {
+    // An option, so that what `Any` shows can be taken.
+    let mut io = Some(io);
+    let any: &mut dyn Any = &mut io;
+    if let Some(stream) = any.downcast_mut::<Option<TokioIo<TcpStream>>>().and_then(Option::take) {
+        return Ok(stream.into_inner());
+    }
+    if let Some(stream) = any.downcast_mut::<Option<HappyEyeballsStream<TcpConnection>>>().and_then(Option::take) {
+        return Ok(stream.into_inner().into_inner());
+    }
+    if let Some(stream) = any.downcast_mut::<Option<TcpConnection>>().and_then(Option::take) {
+        return Ok(stream.into_inner());
+    }
+    Err(io.expect("it was not taken"))
 }

@@ -42,9 +42,6 @@ pin_project! {
 /// What hyper makes of a request. It would hand back one that it has not taken, but what that takes is kept anyway.
 pub(super) type Sent = hyper::Result<Response<Incoming>>;
 
-/// [`exchange`].
-pub(super) type Start<B, F> = fn(Box<Wire<B>>, Request<Upload<B>>, Option<Duration>) -> Exchange<B, F>;
-
 /// Sends `request`.
 ///
 /// If `continue_timeout` is given, the body is kept back until the server asks for it (RFC 9110 §10.1.1), or so much time

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response, StatusCode};
@@ -16,7 +17,7 @@ use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::Error;
-use super::exchange::{Exchange, Failure, Sent, Start, exchange};
+use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::pool::Lease;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
@@ -69,10 +70,10 @@ impl fmt::Debug for ResponseFuture {
 
 pin_project! {
     /// From the request to the response, over as many connections as it takes.
-    struct Respond<C, B, F> {
+    struct Respond<C, B, E, F> {
         shared: Arc<Shared<C, B>>,
         // What hyper makes of a request has no name; the function that gives it has.
-        exchange: Start<B, F>,
+        exchange: E,
         destination: Destination,
         is_connect: bool,
         // The replay rules cover the request.
@@ -87,16 +88,19 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<B, F> {
-        // Not polled yet.
-        Start { request: Option<Request<Upload<B>>> },
-        // There was no idle connection.
-        Waiting { request: Option<Request<Upload<B>>>, connecting: Connecting<B> },
+        // Not polled yet, or there was no idle connection.
+        Connecting { request: Option<Request<Upload<B>>>, connecting: Option<Connecting<B>> },
         Exchanging { #[pin] exchange: Exchange<B, F> },
     }
 }
 
-impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
-    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<B>, exchange: Start<B, F>) -> Self {
+impl<C, B, E, F> Respond<C, B, E, F>
+where
+    C: Connector,
+    B: RequestBody,
+    E: Fn(Box<Wire<B>>, Request<Upload<B>>, Option<Duration>) -> Exchange<B, F>,
+{
+    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<B>, exchange: E) -> Self {
         Self {
             shared,
             exchange,
@@ -105,24 +109,17 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
             covered: false,
             repeats: 0,
             spare: None,
-            state: State::Start { request: Some(request.map(Upload::new)) },
+            state: State::Connecting { request: Some(request.map(Upload::new)), connecting: None },
         }
     }
 
-    /// Finds the request a connection, if one is idle, or something to wait for.
-    fn start(mut self: Pin<&mut Self>, request: Request<Upload<B>>) {
-        let mut this = self.as_mut().project();
-        let settings = &this.shared.settings;
-        *this.covered = settings.replay.covers(request.method(), request.headers());
-        let repeatable = *this.covered && (request.body().progress().is_none() || settings.replay_body.is_some());
-        match checkout(this.shared, this.destination, repeatable) {
-            Checkout::Idle(wire) => self.send(request, wire),
-            Checkout::Wait(connecting) => this.state.set(State::Waiting { request: Some(request), connecting }),
-        }
-    }
-
-    fn send(self: Pin<&mut Self>, mut request: Request<Upload<B>>, wire: Box<Wire<B>>) {
+    /// The request goes out.
+    fn send(self: Pin<&mut Self>, wire: Box<Wire<B>>) {
         let mut this = self.project();
+        let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
+            unreachable!("it was connecting");
+        };
+        let mut request = request.take().expect("it was not sent");
         let (continue_timeout, spare) = prepare(&mut request, this.destination, &wire, &this.shared.settings);
         *this.spare = spare;
         this.state.set(State::Exchanging { exchange: (this.exchange)(wire, request, continue_timeout) });
@@ -161,29 +158,37 @@ impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Respond<C, B, F> {
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.repeats += 1;
         let connecting = Box::pin(connect(this.shared, this.destination, lease));
-        this.state.set(State::Waiting { request: Some(request), connecting });
+        this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }
 
-impl<C: Connector, B: RequestBody, F: Future<Output = Sent>> Future for Respond<C, B, F> {
+impl<C, B, E, F> Future for Respond<C, B, E, F>
+where
+    C: Connector,
+    B: RequestBody,
+    E: Fn(Box<Wire<B>>, Request<Upload<B>>, Option<Duration>) -> Exchange<B, F>,
+    F: Future<Output = Sent>,
+{
     type Output = Result<Response<ResponseBody>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let result = match self.as_mut().project().state.project() {
-                StateProj::Start { request } => {
-                    let request = request.take().expect("not polled after completion");
-                    self.as_mut().start(request);
+            let this = self.as_mut().project();
+            let result = match this.state.project() {
+                StateProj::Connecting { connecting: Some(connecting), .. } => {
+                    ready!(connecting.as_mut().poll(cx)).map(|wire| self.as_mut().send(wire))
+                }
+                StateProj::Connecting { request, connecting } => {
+                    let request = request.as_ref().expect("not polled after completion");
+                    let settings = &this.shared.settings;
+                    *this.covered = settings.replay.covers(request.method(), request.headers());
+                    let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
+                    match checkout(this.shared, this.destination, *this.covered && has_replay) {
+                        Checkout::Idle(wire) => self.as_mut().send(wire),
+                        Checkout::Wait(wait) => *connecting = Some(wait),
+                    }
                     Ok(())
                 }
-                StateProj::Waiting { request, connecting } => match ready!(connecting.as_mut().poll(cx)) {
-                    Ok(wire) => {
-                        let request = request.take().expect("not polled after completion");
-                        self.as_mut().send(request, wire);
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                },
                 StateProj::Exchanging { exchange } => match ready!(exchange.poll(cx)) {
                     Ok((response, wire)) => match self.as_mut().on_answer(response, wire) {
                         Some(response) => return Poll::Ready(Ok(response)),

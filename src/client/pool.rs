@@ -160,8 +160,11 @@ impl<B> Pool<B> {
         let host = host!(hosts.known, destination);
         while let Some(Idle { wire, since }) = host.idle.pop_back() {
             hosts.idle -= 1;
-            if !self.settings.has_expired(since, wire.created, now) {
-                return Acquired::Idle { wire, idle_for: now.saturating_duration_since(since) };
+            let idle_for = now.saturating_duration_since(since);
+            if self.settings.idle_timeout.is_none_or(|timeout| idle_for < timeout)
+                && !self.settings.is_too_old(wire.created, now)
+            {
+                return Acquired::Idle { wire, idle_for };
             }
             discarded.push(wire);
         }

@@ -38,7 +38,7 @@ pub(super) fn prepare<B: Body + Send + 'static>(
     wire: &Wire<B>,
     settings: &Settings<B>,
 ) -> (Option<Duration>, Option<Spare<B>>) {
-    *request.uri_mut() = destination.target(request.method(), wire.connected().is_proxied());
+    *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let may_need_spare = wire.reused && settings.replay != Replay::Never;
     let spare = may_need_spare.then(|| Spare::of(request, settings));
     let has_body = request.body().progress().is_some();

@@ -32,7 +32,9 @@ pub(super) struct Wire<B> {
     pub(super) control: Control,
     /// That of the wrapper below TLS, if there is one.
     below_tls: Option<Control>,
-    connected: Connected,
+    /// What the connector says of the connection, in every response.
+    extras: Extensions,
+    pub(super) is_proxied: bool,
     pub(super) host: HeaderValue,
     pub(super) created: Instant,
     pub(super) reused: bool,
@@ -70,13 +72,15 @@ impl<B> Wire<B> {
         let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
+        let below_tls = extras.remove();
         Self {
             halves: Some(Halves { sender, connection }),
             waker,
             relay,
             control,
-            below_tls: extras.remove(),
-            connected,
+            below_tls,
+            extras,
+            is_proxied: connected.is_proxied(),
             host,
             created,
             reused: false,
@@ -91,8 +95,13 @@ impl<B> Wire<B> {
         &self.relay
     }
 
-    pub(super) fn connected(&self) -> &Connected {
-        &self.connected
+    /// Adds what the connector says of the connection.
+    pub(super) fn add_extras(&self, extensions: &mut Extensions) {
+        if extensions.is_empty() {
+            *extensions = self.extras.clone();
+        } else {
+            extensions.extend(self.extras.clone());
+        }
     }
 
     /// The sending half, while the connection lives.
@@ -195,10 +204,8 @@ impl<B> Wire<B> {
     }
 
     pub(super) fn transfer(&self) -> Transfer {
-        let mut extras = Extensions::new();
-        self.connected.get_extras(&mut extras);
         Transfer {
-            info: extras.remove::<ConnectInfo>(),
+            info: self.extras.get::<ConnectInfo>().cloned(),
             reused: self.reused,
             bytes_written: self.control.bytes_written(),
             bytes_read: self.control.bytes_read(),

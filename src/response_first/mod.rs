@@ -126,12 +126,8 @@ impl<T: 'static> ResponseFirst<T> {
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        let cx = &mut told(this.waker.as_ref(), this.control, cx.waker());
-        if buf.remaining() == 0 {
-            return this.inner.poll_read(cx, buf);
-        }
         let before = buf.filled().len();
-        let mut read = this.inner.as_mut().poll_read(cx, buf);
+        let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
             if this.control.is_broken() {
                 // The peer has gone: whatever there is, is there.
@@ -146,6 +142,8 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 this.control.on_read(buf.filled().len() - before);
                 Poll::Ready(Ok(()))
             }
+            // Nothing was asked for.
+            Ok(()) if buf.remaining() == 0 => Poll::Ready(Ok(())),
             end => {
                 this.control.on_read_end();
                 let write_error = if this.control.bytes_read() == 0 { this.write_error.take() } else { None };
