@@ -9,43 +9,46 @@ use super::service::RequestBody;
 use super::wire::Wire;
 
 /// The response with its body. The connection goes where it belongs.
+#[inline]
 pub(super) fn deliver<B: RequestBody>(
-    response: Response<Incoming>,
+    mut response: Response<Incoming>,
     mut wire: Box<Wire<B>>,
     is_connect: bool,
 ) -> Response<ResponseBody> {
-    let (mut head, incoming) = response.into_parts();
-    wire.add_extras(&mut head.extensions);
-    let status = head.status;
+    wire.add_extras(response.extensions_mut());
+    let status = response.status();
     if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
         wire.disarm();
-        return Response::from_parts(head, ResponseBody::upgraded(incoming, wire));
+        return response.map(|incoming| ResponseBody::upgraded(incoming, wire));
     }
     if leaves_debris(status, wire.control.bytes_written()) {
         wire.spent = true;
     }
+    response.map(|incoming| body(incoming, wire, status))
+}
+
+#[inline]
+fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: StatusCode) -> ResponseBody {
+    if wire.is_over() {
+        return ResponseBody::detached(incoming);
+    }
     let is_complete = wire.is_ready() || incoming.is_end_stream();
-    let body = if wire.is_over() {
-        ResponseBody::detached(incoming)
-    } else {
-        match next(status, is_complete, wire.is_uploading()) {
-            Next::Settle => {
-                settle(wire);
-                ResponseBody::detached(incoming)
-            }
-            Next::Carry => ResponseBody::carried(incoming, wire),
-            Next::StopUpload => {
-                tracing::debug!(%status, "the rest of a request is not sent: the response came first");
-                wire.stop_upload();
-                ResponseBody::carried(incoming, wire)
-            }
-            Next::Duplex => {
-                wire.release_upload();
-                ResponseBody::duplex(incoming, wire)
-            }
+    match next(status, is_complete, wire.is_uploading()) {
+        Next::Settle => {
+            settle(wire);
+            ResponseBody::detached(incoming)
         }
-    };
-    Response::from_parts(head, body)
+        Next::Carry => ResponseBody::carried(incoming, wire),
+        Next::StopUpload => {
+            tracing::debug!(%status, "the rest of a request is not sent: the response came first");
+            wire.stop_upload();
+            ResponseBody::carried(incoming, wire)
+        }
+        Next::Duplex => {
+            wire.release_upload();
+            ResponseBody::duplex(incoming, wire)
+        }
+    }
 }
 
 /// What becomes of a connection once the head of the response is there.

@@ -46,11 +46,13 @@ pub(super) type Sent = hyper::Result<Response<Incoming>>;
 ///
 /// If `continue_timeout` is given, the body is kept back until the server asks for it (RFC 9110 §10.1.1), or so much time
 /// has passed.
+#[inline]
 pub(super) fn exchange<B: RequestBody>(
     mut wire: Box<Wire<B>>,
-    request: Request<Upload<B>>,
+    request: &mut Option<Request<Upload<B>>>,
     continue_timeout: Option<Duration>,
 ) -> Exchange<B, impl Future<Output = Sent> + Send + use<B>> {
+    let request = request.take().expect("it was not sent");
     wire.begin_request(request.body().progress().cloned());
     let sent = wire.sender().expect("a connection that is given out lives").send_request(request);
     Exchange { wire: Some(wire), sent, release: continue_timeout.map(|timeout| Box::pin(Release::after(timeout))) }
@@ -59,6 +61,7 @@ pub(super) fn exchange<B: RequestBody>(
 impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
     type Output = Result<(Response<Incoming>, Box<Wire<B>>), Failure<B>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let wire = this.wire.as_mut().expect("not polled after completion");

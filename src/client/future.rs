@@ -98,7 +98,7 @@ impl<C, B, E, F> Respond<C, B, E, F>
 where
     C: Connector,
     B: RequestBody,
-    E: Fn(Box<Wire<B>>, Request<Upload<B>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
 {
     fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<B>, exchange: E) -> Self {
         Self {
@@ -114,18 +114,21 @@ where
     }
 
     /// The request goes out.
+    #[inline]
     fn send(self: Pin<&mut Self>, wire: Box<Wire<B>>) {
         let mut this = self.project();
         let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
-        let mut request = request.take().expect("it was not sent");
-        let (continue_timeout, spare) = prepare(&mut request, this.destination, &wire, &this.shared.settings);
+        let ready = request.as_mut().expect("it was not sent");
+        let (continue_timeout, spare) = prepare(ready, this.destination, &wire, &this.shared.settings);
         *this.spare = spare;
-        this.state.set(State::Exchanging { exchange: (this.exchange)(wire, request, continue_timeout) });
+        let exchange = (this.exchange)(wire, request, continue_timeout);
+        this.state.set(State::Exchanging { exchange });
     }
 
     /// The response, unless it is one to send the request again for.
+    #[inline]
     fn on_answer(
         mut self: Pin<&mut Self>,
         response: Response<Incoming>,
@@ -166,7 +169,7 @@ impl<C, B, E, F> Future for Respond<C, B, E, F>
 where
     C: Connector,
     B: RequestBody,
-    E: Fn(Box<Wire<B>>, Request<Upload<B>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, Error>;

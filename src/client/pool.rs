@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use atomic_waker::AtomicWaker;
-use foldhash::quality::RandomState;
+use foldhash::fast::RandomState;
 use tokio::runtime;
 use tokio::sync::oneshot;
 

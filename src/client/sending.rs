@@ -18,7 +18,8 @@ use super::wire::Wire;
 pub(super) struct Spare<B> {
     method: Method,
     version: Version,
-    headers: HeaderMap,
+    /// None if there are none, which costs nothing to keep.
+    headers: Option<HeaderMap>,
     extensions: Extensions,
     body: SpareBody<B>,
 }
@@ -32,6 +33,7 @@ enum SpareBody<B> {
 
 /// Makes `request` what hyper is to write. Returns how long its body is to be kept back, and what to keep; a request on a fresh
 /// connection is never sent again.
+#[inline]
 pub(super) fn prepare<B: Body + Send + 'static>(
     request: &mut Request<Upload<B>>,
     destination: &Destination,
@@ -63,7 +65,7 @@ impl<B: Body> Spare<B> {
         Self {
             method: request.method().clone(),
             version: request.version(),
-            headers: request.headers().clone(),
+            headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
             body,
         }
@@ -104,7 +106,7 @@ impl<B: Body> Spare<B> {
         let mut request = Request::new(upload);
         *request.method_mut() = self.method;
         *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers;
+        *request.headers_mut() = self.headers.unwrap_or_default();
         *request.extensions_mut() = self.extensions;
         (state, request)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use super::request_head::RequestHead;
 
@@ -17,19 +17,27 @@ pub struct Control {
 /// The task that drives the connection sets and reads nearly all of this, so that no order between the fields matters.
 #[derive(Default)]
 struct Shared {
-    disarmed: AtomicBool,
-    broken: AtomicBool,
-    /// Somebody says when a request begins: no need to recognise it.
-    is_told: AtomicBool,
-    read_ended: AtomicBool,
-    looks: AtomicBool,
-    touched: AtomicBool,
-    resets_on_close: AtomicBool,
-    /// The last write did not take all that it was given.
-    blocked: AtomicBool,
+    flags: AtomicU8,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
 }
+
+/// Write errors are reported as they come.
+const DISARMED: u8 = 1;
+/// Writing is over.
+const BROKEN: u8 = 1 << 1;
+/// Reading is over.
+const READ_ENDED: u8 = 1 << 2;
+/// Somebody says when a request begins: no need to recognise it.
+const TOLD: u8 = 1 << 3;
+/// The next read looks at the socket.
+const LOOKS: u8 = 1 << 4;
+/// It has found something.
+const TOUCHED: u8 = 1 << 5;
+/// Closing is a reset.
+const RESETS: u8 = 1 << 6;
+/// The last write did not take all that it was given.
+const BLOCKED: u8 = 1 << 7;
 
 impl Control {
     #[inline]
@@ -42,13 +50,13 @@ impl Control {
     /// A connection without TLS that was asked for an upgrade is disarmed already.
     #[inline]
     pub fn disarm(&self) {
-        self.shared.disarmed.store(true, Relaxed);
+        self.set(DISARMED, true);
     }
 
     /// Whether a write has failed and writing is over.
     #[inline]
     pub fn is_broken(&self) -> bool {
-        self.shared.broken.load(Relaxed)
+        self.has(BROKEN)
     }
 
     /// Bytes read since the current request began.
@@ -72,70 +80,65 @@ impl Control {
     /// A request begins here, on a connection that may have had others.
     #[inline]
     pub(crate) fn begin_request(&self) {
-        self.shared.is_told.store(true, Relaxed);
+        self.set(TOLD, true);
         self.reset_counts();
     }
 
     /// Swallows whatever is written from now on.
     #[inline]
     pub(crate) fn stop_writing(&self) {
-        self.shared.broken.store(true, Relaxed);
+        self.set(BROKEN, true);
     }
 
     /// The next read that has nothing to give looks at the socket.
     #[inline]
     pub(crate) fn look(&self) {
-        self.shared.touched.store(false, Relaxed);
-        self.shared.looks.store(true, Relaxed);
+        self.set(TOUCHED, false);
+        self.set(LOOKS, true);
     }
 
     /// Whether the look found anything: bytes, the end, or an error.
     #[inline]
     pub(crate) fn is_touched(&self) -> bool {
-        self.shared.looks.store(false, Relaxed);
-        self.shared.touched.load(Relaxed)
+        self.set(LOOKS, false);
+        self.has(TOUCHED)
     }
 
     /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.
     #[inline]
     pub(crate) fn reset_on_close(&self) {
-        self.shared.resets_on_close.store(true, Relaxed);
+        self.set(RESETS, true);
     }
 
     /// Whether something that was given to be written is not written yet, as far as that is known.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
-        self.shared.blocked.load(Relaxed)
+        self.has(BLOCKED)
     }
 
     #[inline]
     pub(super) fn resets_on_close(&self) -> bool {
-        self.shared.resets_on_close.load(Relaxed)
+        self.has(RESETS)
     }
 
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
-        !self.shared.disarmed.load(Relaxed)
-    }
-
-    #[inline]
-    pub(super) fn is_to_look(&self) -> bool {
-        self.shared.looks.load(Relaxed)
+        !self.has(DISARMED)
     }
 
     #[inline]
     pub(super) fn looked(&self, touched: bool) {
-        self.shared.touched.store(touched, Relaxed);
+        self.set(TOUCHED, touched);
     }
 
     #[inline]
     pub(super) fn read_ended(&self) -> bool {
-        self.shared.read_ended.load(Relaxed)
+        self.has(READ_ENDED)
     }
 
     #[inline]
     pub(super) fn on_read_end(&self) {
-        self.shared.read_ended.store(true, Relaxed);
+        self.set(READ_ENDED, true);
     }
 
     #[inline]
@@ -146,13 +149,13 @@ impl Control {
     #[inline]
     pub(super) fn on_write(&self, written: usize, of: usize) {
         add(&self.shared.bytes_written, written);
-        self.shared.blocked.store(written < of, Relaxed);
+        self.set(BLOCKED, written < of);
     }
 
     /// The first write since something was read may be the head of a request.
     #[inline]
     pub(super) fn on_first_write(&self, head: impl FnOnce() -> Option<RequestHead>) {
-        if self.shared.is_told.load(Relaxed) || !self.is_armed() {
+        if self.has(TOLD) || !self.is_armed() {
             return;
         }
         if let Some(head) = head() {
@@ -161,6 +164,30 @@ impl Control {
                 self.disarm();
             }
         }
+    }
+
+    #[inline]
+    fn has(&self, flag: u8) -> bool {
+        self.shared.flags.load(Relaxed) & flag != 0
+    }
+
+    /// Most often nothing changes, and then nothing is written. Not the owner's task alone may do it: somebody may disarm.
+    #[inline]
+    fn set(&self, flag: u8, on: bool) {
+        if self.has(flag) == on {
+            return;
+        }
+        if on {
+            self.shared.flags.fetch_or(flag, Relaxed);
+        } else {
+            self.shared.flags.fetch_and(!flag, Relaxed);
+        }
+    }
+
+    /// Whether a read that has nothing to give is more than that.
+    #[inline]
+    pub(super) fn is_pending_special(&self) -> bool {
+        self.has(BROKEN | LOOKS)
     }
 
     fn reset_counts(&self) {

@@ -129,10 +129,13 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         let before = buf.filled().len();
         let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
+            if !this.control.is_pending_special() {
+                return Poll::Pending;
+            }
             if this.control.is_broken() {
                 // The peer has gone: whatever there is, is there.
                 read = read_at_once(&*this.inner, buf);
-            } else if this.control.is_to_look() {
+            } else {
                 this.control.looked(is_touched(&*this.inner));
             }
         }
