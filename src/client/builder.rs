@@ -1,7 +1,6 @@
 //! What can be set.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +30,6 @@ use crate::race::ConfigError;
 /// | HTTP/1 | the defaults of hyper |
 pub struct Builder<B> {
     pool: pool::Settings,
-    max_connections_per_host: Option<usize>,
     settings: Settings<B>,
 }
 
@@ -42,9 +40,8 @@ impl<B> Builder<B> {
                 idle_timeout: Some(Duration::from_secs(90)),
                 max_age: None,
                 max_idle_per_host: usize::MAX,
-                max_connections_per_host: None,
+                max_connections_per_host: usize::MAX,
             },
-            max_connections_per_host: None,
             settings: Settings {
                 replay: Replay::default(),
                 replay_body: None,
@@ -82,7 +79,7 @@ impl<B> Builder<B> {
     /// Defaults to `None`.
     #[must_use]
     pub fn max_connections_per_host(mut self, max: impl Into<Option<usize>>) -> Self {
-        self.max_connections_per_host = max.into();
+        self.pool.max_connections_per_host = max.into().unwrap_or(usize::MAX);
         self
     }
 
@@ -194,7 +191,7 @@ impl<B> Builder<B> {
         Client::from_parts(connector, Pool::new(self.pool), self.settings)
     }
 
-    fn checked(mut self) -> Result<Self, ConfigError> {
+    fn checked(self) -> Result<Self, ConfigError> {
         if self.pool.idle_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new(
                 "the idle timeout must not be zero: a maximum of zero idle connections keeps none",
@@ -205,10 +202,8 @@ impl<B> Builder<B> {
                 "the maximum age must not be zero: a maximum of zero idle connections keeps none",
             ));
         }
-        if let Some(max) = self.max_connections_per_host {
-            let zero = || ConfigError::new("the maximum number of connections must not be zero");
-            let max = NonZeroUsize::new(max).ok_or_else(zero)?;
-            self.pool.max_connections_per_host = Some(max);
+        if self.pool.max_connections_per_host == 0 {
+            return Err(ConfigError::new("the maximum number of connections must not be zero"));
         }
         Ok(self)
     }
@@ -216,17 +211,12 @@ impl<B> Builder<B> {
 
 impl<B> Clone for Builder<B> {
     fn clone(&self) -> Self {
-        let Self { pool, max_connections_per_host, settings } = self;
-        Self { pool: pool.clone(), max_connections_per_host: *max_connections_per_host, settings: settings.clone() }
+        Self { pool: self.pool.clone(), settings: self.settings.clone() }
     }
 }
 
 impl<B> fmt::Debug for Builder<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("pool", &self.pool)
-            .field("max_connections_per_host", &self.max_connections_per_host)
-            .field("settings", &self.settings)
-            .finish()
+        f.debug_struct("Builder").field("pool", &self.pool).field("settings", &self.settings).finish()
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
 pub(super) fn connect<C: Connector, B: RequestBody>(
     shared: &Shared<C, B>,
     destination: &Destination,
-    lease: Option<Lease<B>>,
+    lease: Lease<B>,
 ) -> impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + use<C, B> {
     dial(shared.connector(), shared.settings.http1.clone(), Arc::clone(&shared.pool), destination.clone(), lease)
 }
@@ -60,10 +60,11 @@ pub(super) fn connect<C: Connector, B: RequestBody>(
 async fn connect_or_wait<C: Connector, B: RequestBody>(
     shared: Arc<Shared<C, B>>,
     destination: Destination,
-    lease: Option<Lease<B>>,
+    lease: Lease<B>,
 ) -> Result<Box<Wire<B>>, Error> {
+    let ticket = shared.pool.queue(&lease);
     let mut connecting = Box::pin(connect(&shared, &destination, lease));
-    let mut ticket = Some(shared.pool.queue(&destination));
+    let mut ticket = Some(ticket);
     let (connected, freed) = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
             return Poll::Ready((Some(connected), None));
@@ -103,9 +104,9 @@ async fn wait<C: Connector, B: RequestBody>(
                 return Ok(wire);
             }
             // It keeps its turn.
-            wire.lease.take()
+            wire.lease.take().expect("a connection has a lease")
         }
-        Some(Grant::Dial(lease)) => Some(lease),
+        Some(Grant::Dial(lease)) => lease,
         None => unreachable!("the pool lives as long as the client, which is here"),
     };
     connect(&shared, &destination, lease).await

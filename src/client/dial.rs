@@ -30,7 +30,7 @@ pub(super) async fn dial<C: Connector, B: RequestBody>(
     http1: http1::Builder,
     pool: Arc<Pool<B>>,
     destination: Destination,
-    lease: Option<Lease<B>>,
+    lease: Lease<B>,
 ) -> Result<Box<Wire<B>>, Error> {
     let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(Error::connect)?;
     handshake(io, &http1, pool, &destination, lease).await
@@ -41,7 +41,7 @@ async fn handshake<T, B>(
     http1: &http1::Builder,
     pool: Arc<Pool<B>>,
     destination: &Destination,
-    lease: Option<Lease<B>>,
+    lease: Lease<B>,
 ) -> Result<Box<Wire<B>>, Error>
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
@@ -51,7 +51,7 @@ where
     if connected.is_negotiated_h2() {
         return Err(Error::connect("HTTP/2 was negotiated, and is not supported"));
     }
-    let relay = Relay::new(pool.place(destination), Arc::clone(pool.watch()));
+    let relay = Relay::new(pool.place(&lease), Arc::clone(pool.watch()));
     let (socket_waker, waker) = relay.wakers();
     let control = Control::new();
     let (sender, connection) = match into_tcp(io) {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::task::unconstrained;
+use tokio::task::coop::{has_budget_remaining, unconstrained};
 
 use super::service::RequestBody;
 use super::upload::Upload;
@@ -76,8 +76,7 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         }
         // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
         // an exhausted budget that there is nothing.
-        let look = pin!(unconstrained(this.sent.as_mut()));
-        match look.poll(&mut Context::from_waker(Waker::noop())) {
+        match look(this.sent.as_mut()) {
             Poll::Pending => await_wire(wire, cx),
             Poll::Ready(result) => {
                 let wire = this.wire.take().expect("it is there");
@@ -93,6 +92,14 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             }
         }
     }
+}
+
+/// Polls what takes no more than one unit of a task's budget.
+#[inline]
+fn look<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    let cx = &mut Context::from_waker(Waker::noop());
+    // With a budget, and that is nearly always, there is a cheaper way.
+    if has_budget_remaining() { future.poll(cx) } else { pin!(unconstrained(future)).poll(cx) }
 }
 
 fn await_wire<B, T>(wire: &Wire<B>, cx: &Context<'_>) -> Poll<T> {

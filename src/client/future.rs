@@ -139,7 +139,7 @@ where
         let Some(again) = this.spare.take().filter(|_| may_repeat).and_then(Spare::into_request) else {
             return Some(deliver(response, wire, *this.is_connect));
         };
-        let lease = wire.lease.take();
+        let lease = wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
         None
     }
@@ -151,12 +151,12 @@ where
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
             return Err(Error::exchange(failure.error, failure.wire.transfer()));
         };
-        let lease = failure.wire.lease.take();
+        let lease = failure.wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
         Ok(())
     }
 
-    fn send_again(self: Pin<&mut Self>, request: Request<Upload<B>>, lease: Option<Lease<B>>) {
+    fn send_again(self: Pin<&mut Self>, request: Request<Upload<B>>, lease: Lease<B>) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.repeats += 1;

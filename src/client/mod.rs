@@ -37,7 +37,6 @@ mod replay;
 mod request;
 mod sending;
 mod service;
-mod sweeper;
 mod upload;
 mod wire;
 

@@ -55,8 +55,8 @@ impl Relay {
     }
 
     #[inline]
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn place(&self) -> Place {
+        self.place
     }
 
     /// The connection is in somebody's hands.
@@ -112,7 +112,7 @@ impl Wake for Socket {
         match relay.state.load(SeqCst) {
             HELD => {}
             AWAITED => relay.task.wake(),
-            _idle => relay.watch.touched(relay.place.clone()),
+            _idle => relay.watch.touched(relay.place),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Wire<B> {
     /// The connection is not to be used again, whatever hyper says.
     pub(super) spent: bool,
     pub(super) pool: Arc<Pool<B>>,
-    /// Its share of the connections that there may be.
+    /// Some until it is passed on.
     pub(super) lease: Option<Lease<B>>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Dialed<B> {
 }
 
 impl<B> Wire<B> {
-    pub(super) fn new(dialed: Dialed<B>, pool: Arc<Pool<B>>, lease: Option<Lease<B>>) -> Self {
+    pub(super) fn new(dialed: Dialed<B>, pool: Arc<Pool<B>>, lease: Lease<B>) -> Self {
         let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
@@ -87,7 +87,7 @@ impl<B> Wire<B> {
             upload: None,
             spent: false,
             pool,
-            lease,
+            lease: Some(lease),
         }
     }
 
@@ -230,7 +230,7 @@ impl<B> Drop for Wire<B> {
 impl<B> fmt::Debug for Wire<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire")
-            .field("place", self.relay.place())
+            .field("place", &self.relay.place())
             .field("reused", &self.reused)
             .field("over", &self.is_over())
             .field("control", &self.control)

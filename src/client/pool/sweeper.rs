@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use super::pool::{Pool, Watch};
+use super::{Pool, Watch};
 use crate::timer::{Timer, read_clock};
 
 pin_project! {
@@ -62,7 +62,7 @@ impl<B> Future for Sweeper<B> {
         loop {
             let now = read_clock();
             *this.next = match *this.next {
-                Next::Later => match pool.shortest_life().and_then(|life| now.checked_add(life)) {
+                Next::Later => match pool.settings.shortest_life().and_then(|life| now.checked_add(life)) {
                     Some(at) => Next::At(at),
                     // Nothing ever expires.
                     None => return Poll::Pending,
