@@ -181,7 +181,9 @@ impl fmt::Debug for ResponseBody {
 impl<B: Send + 'static> Carried for Wire<B> {
     fn poll(&mut self) {
         self.relay().hold();
-        let _over: Poll<()> = Self::poll(self);
+        if Self::poll(self).is_ready() {
+            self.hang_up();
+        }
     }
 
     fn await_with(&self, waker: &Waker) -> bool {
@@ -222,6 +224,7 @@ impl<B> Future for Drive<B> {
         };
         wire.relay().hold();
         if wire.poll().is_ready() {
+            wire.hang_up();
             return Poll::Ready(());
         }
         if !wire.relay().await_with(cx.waker()) {

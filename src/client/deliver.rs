@@ -22,7 +22,7 @@ pub(super) fn deliver<B: RequestBody>(
         return response.map(|incoming| ResponseBody::upgraded(incoming, wire));
     }
     if leaves_debris(status, wire.control.bytes_written()) {
-        wire.spent = true;
+        (wire.spent, wire.resets) = (true, true);
     }
     response.map(|incoming| body(incoming, wire, status))
 }
@@ -30,6 +30,7 @@ pub(super) fn deliver<B: RequestBody>(
 #[inline]
 fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: StatusCode) -> ResponseBody {
     if wire.is_over() {
+        wire.hang_up();
         return ResponseBody::detached(incoming);
     }
     let is_complete = wire.is_ready() || incoming.is_end_stream();

@@ -76,7 +76,13 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         }
         // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
         // an exhausted budget that there is nothing.
-        match look(this.sent.as_mut()) {
+        let mut looked = look(this.sent.as_mut());
+        if polled.is_ready() && looked.is_pending() {
+            // Now it must be decided.
+            wire.hang_up();
+            looked = look(this.sent.as_mut());
+        }
+        match looked {
             Poll::Pending => await_wire(wire, cx),
             Poll::Ready(result) => {
                 let wire = this.wire.take().expect("it is there");

@@ -19,6 +19,7 @@ use super::destination::Destination;
 use super::error::Error;
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::pool::Lease;
+use super::request;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
 use super::upload::Upload;
@@ -42,12 +43,20 @@ enum Inner {
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
-        match Destination::take_from(&mut request) {
-            Ok(destination) => {
-                Self { inner: Inner::Responding(Box::pin(Respond::new(shared, destination, request, exchange::<B>))) }
-            }
-            Err(error) => Self { inner: Inner::Failed(Some(error)) },
-        }
+        let declared = match request::declared_length(request.headers(), &request.body().size_hint()) {
+            Ok(declared) => declared,
+            Err(error) => return Self::failed(error),
+        };
+        let destination = match Destination::take_from(&mut request) {
+            Ok(destination) => destination,
+            Err(error) => return Self::failed(error),
+        };
+        let request = request.map(|body| Upload::new(body, declared));
+        Self { inner: Inner::Responding(Box::pin(Respond::new(shared, destination, request, exchange::<B>))) }
+    }
+
+    fn failed(error: Error) -> Self {
+        Self { inner: Inner::Failed(Some(error)) }
     }
 }
 
@@ -100,7 +109,7 @@ where
     B: RequestBody,
     E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
 {
-    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<B>, exchange: E) -> Self {
+    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<Upload<B>>, exchange: E) -> Self {
         Self {
             shared,
             exchange,
@@ -109,7 +118,7 @@ where
             covered: false,
             repeats: 0,
             spare: None,
-            state: State::Connecting { request: Some(request.map(Upload::new)), connecting: None },
+            state: State::Connecting { request: Some(request), connecting: None },
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Spare<B> {
     /// None if there are none, which costs nothing to keep.
     headers: Option<HeaderMap>,
     extensions: Extensions,
+    declared: Option<u64>,
     body: SpareBody<B>,
 }
 
@@ -67,6 +68,7 @@ impl<B: Body> Spare<B> {
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
+            declared: request.body().declared(),
             body,
         }
     }
@@ -98,9 +100,9 @@ impl<B: Body> Spare<B> {
     /// The request anew, as far as its body can be had.
     fn with_body(self, untouched: Option<B>) -> (BodyState, Request<Upload<B>>) {
         let (state, upload) = match (untouched, self.body) {
-            (Some(body), _) => (BodyState::Untouched, Upload::new(body)),
+            (Some(body), _) => (BodyState::Untouched, Upload::new(body, self.declared)),
             (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
-            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body)),
+            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, self.declared)),
             (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
         };
         let mut request = Request::new(upload);

@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use atomic_waker::AtomicWaker;
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+
+use crate::error::BoxError;
 
 const UNTOUCHED: u8 = 0;
 const BEGUN: u8 = 1;
@@ -20,6 +23,17 @@ pin_project! {
         progress: Option<Arc<Progress<B>>>,
         #[pin]
         body: Option<B>,
+        // Bytes that are still to come, if the request says how many there are.
+        declared: Option<u64>,
+    }
+
+    impl<B> PinnedDrop for Upload<B> {
+        fn drop(this: Pin<&mut Self>) {
+            // hyper lets go of a body when it has no more use for it.
+            if let Some(progress) = &this.progress {
+                progress.state.store(FINISHED, SeqCst);
+            }
+        }
     }
 }
 
@@ -36,7 +50,8 @@ pub(super) struct Progress<B> {
 
 impl<B: Body> Upload<B> {
     #[inline]
-    pub(super) fn new(body: B) -> Self {
+    /// `declared` is how many bytes the request says that the body has. One that has more fails; of fewer, hyper knows.
+    pub(super) fn new(body: B, declared: Option<u64>) -> Self {
         if body.is_end_stream() {
             return Self::empty();
         }
@@ -48,12 +63,17 @@ impl<B: Body> Upload<B> {
             hint: body.size_hint(),
             untouched: Mutex::new(Some(body)),
         };
-        Self { progress: Some(Arc::new(progress)), body: None }
+        Self { progress: Some(Arc::new(progress)), body: None, declared }
     }
 
     #[inline]
     pub(super) fn empty() -> Self {
-        Self { progress: None, body: None }
+        Self { progress: None, body: None, declared: None }
+    }
+
+    /// How many bytes the request says that the body has.
+    pub(super) fn declared(&self) -> Option<u64> {
+        self.declared
     }
 
     /// `None` if the body is empty.
@@ -87,7 +107,7 @@ impl<B> Progress<B> {
         self.stopped.store(true, SeqCst);
     }
 
-    /// The whole body has been taken.
+    /// Nothing more of the body will be taken.
     #[inline]
     pub(super) fn is_finished(&self) -> bool {
         self.state.load(SeqCst) == FINISHED
@@ -106,9 +126,9 @@ impl<B> Progress<B> {
     }
 }
 
-impl<B: Body> Body for Upload<B> {
+impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let mut this = self.project();
@@ -132,11 +152,15 @@ impl<B: Body> Body for Upload<B> {
         let Some(mut body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(body.as_mut().poll_frame(cx));
-        if frame.is_none() || body.is_end_stream() {
-            progress.state.store(FINISHED, SeqCst);
+        let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
+        if let (Some(rest), Some(data)) = (&mut this.declared, frame.as_ref().and_then(Frame::data_ref)) {
+            // hyper would cut it off, and nobody would know.
+            let Some(left) = rest.checked_sub(data.remaining() as u64) else {
+                return Poll::Ready(Some(Err("the body is longer than its Content-Length".into())));
+            };
+            *rest = left;
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -170,14 +194,18 @@ mod tests {
     }
 
     fn upload() -> (Upload<Full<Bytes>>, Arc<Progress<Full<Bytes>>>) {
-        let upload = Upload::new(Full::new(Bytes::from("hello")));
+        declared(None)
+    }
+
+    fn declared(length: Option<u64>) -> (Upload<Full<Bytes>>, Arc<Progress<Full<Bytes>>>) {
+        let upload = Upload::new(Full::new(Bytes::from("hello")), length);
         let progress = Arc::clone(upload.progress().unwrap());
         (upload, progress)
     }
 
     #[test]
     fn an_empty_body_has_no_progress_to_make() {
-        assert!(Upload::new(Empty::<Bytes>::new()).progress().is_none());
+        assert!(Upload::new(Empty::<Bytes>::new(), None).progress().is_none());
         assert!(Upload::<Full<Bytes>>::empty().is_end_stream());
     }
 
@@ -192,11 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_body_is_known_to_be() {
+    fn a_body_is_finished_when_it_is_let_go_of() {
         let (mut upload, progress) = upload();
-        assert!(!progress.is_finished());
         assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
+        assert!(!progress.is_finished());
+        drop(upload);
         assert!(progress.is_finished() && progress.take_untouched().is_none());
+    }
+
+    #[test]
+    fn a_body_that_is_longer_than_declared_fails() {
+        let (mut long, _) = declared(Some(4));
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Err(error))) = Pin::new(&mut long).poll_frame(&mut cx) else { panic!("it went on") };
+        assert_eq!(error.to_string(), "the body is longer than its Content-Length");
+        let (mut exact, _) = declared(Some(5));
+        assert_eq!(poll(&mut exact), Poll::Ready(Some(Bytes::from("hello"))));
     }
 
     #[test]

@@ -24,8 +24,10 @@ use crate::response_first::Control;
 /// Dropping it closes it. If an upload is under way that is done by a reset: the end would queue up behind data that the
 /// server may never read.
 pub(super) struct Wire<B> {
-    /// Both halves of hyper's connection, until it is over.
+    /// Both halves of hyper's connection, until it is closed.
     halves: Option<Halves<B>>,
+    /// hyper has finished with the connection.
+    is_over: bool,
     relay: Arc<Relay>,
     /// The relay as a waker, for everything but the socket.
     waker: Waker,
@@ -42,6 +44,8 @@ pub(super) struct Wire<B> {
     pub(super) upload: Option<Arc<Progress<B>>>,
     /// The connection is not to be used again, whatever hyper says.
     pub(super) spent: bool,
+    /// What is left of the upload is not worth waiting for.
+    pub(super) resets: bool,
     pub(super) pool: Arc<Pool<B>>,
     /// Some until it is passed on.
     pub(super) lease: Option<Lease<B>>,
@@ -75,6 +79,7 @@ impl<B> Wire<B> {
         let below_tls = extras.remove();
         Self {
             halves: Some(Halves { sender, connection }),
+            is_over: false,
             waker,
             relay,
             control,
@@ -86,6 +91,7 @@ impl<B> Wire<B> {
             reused: false,
             upload: None,
             spent: false,
+            resets: false,
             pool,
             lease: Some(lease),
         }
@@ -110,7 +116,7 @@ impl<B> Wire<B> {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.halves.is_none()
+        self.is_over
     }
 
     /// hyper has nothing to do: the last response is complete, and the next request welcome.
@@ -127,12 +133,9 @@ impl<B> Wire<B> {
     }
 
     /// Runs hyper's state machine as far as it goes. Ready when the connection is over.
-    ///
-    /// Then *both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
-    /// request in between would be in nobody's hands. After that every response is decided.
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<()> {
-        let Some(halves) = &mut self.halves else {
+        let Some(halves) = self.halves.as_mut().filter(|_| !self.is_over) else {
             return Poll::Ready(());
         };
         self.relay.on_poll();
@@ -142,7 +145,7 @@ impl<B> Wire<B> {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a connection failed with nobody waiting for it");
                 }
-                self.hang_up();
+                self.is_over = true;
                 Poll::Ready(())
             }
         }
@@ -213,8 +216,12 @@ impl<B> Wire<B> {
     }
 
     /// Closes the connection.
-    fn hang_up(&mut self) {
-        if self.is_uploading() {
+    ///
+    /// *Both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
+    /// request in between would be in nobody's hands. After that every response is decided.
+    pub(super) fn hang_up(&mut self) {
+        self.is_over = true;
+        if self.resets || self.is_uploading() {
             self.below_tls.as_ref().unwrap_or(&self.control).reset_on_close();
         }
         self.halves = None;
