@@ -77,7 +77,10 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
         // an exhausted budget that there is nothing.
         let mut looked = look(this.sent.as_mut());
-        if polled.is_ready() && looked.is_pending() {
+        if looked.is_pending() {
+            if polled.is_pending() {
+                return await_wire(wire, cx);
+            }
             // Now it must be decided.
             wire.hang_up();
             looked = look(this.sent.as_mut());
@@ -101,7 +104,6 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
 }
 
 /// Polls what takes no more than one unit of a task's budget.
-#[inline]
 fn look<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let cx = &mut Context::from_waker(Waker::noop());
     // With a budget, and that is nearly always, there is a cheaper way.

@@ -43,16 +43,19 @@ enum Inner {
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
-        let declared = match request::declared_length(request.headers(), &request.body().size_hint()) {
-            Ok(declared) => declared,
-            Err(error) => return Self::failed(error),
-        };
+        let mut declared = None;
+        if !request.headers().is_empty() {
+            match request::declared_length(request.headers(), &request.body().size_hint()) {
+                Ok(length) => declared = length,
+                Err(error) => return Self::failed(error),
+            }
+        }
         let destination = match Destination::take_from(&mut request) {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
-        let request = request.map(|body| Upload::new(body, declared));
-        Self { inner: Inner::Responding(Box::pin(Respond::new(shared, destination, request, exchange::<B>))) }
+        let respond = Respond::new(shared, destination, request, declared, exchange::<B>);
+        Self { inner: Inner::Responding(Box::pin(respond)) }
     }
 
     fn failed(error: Error) -> Self {
@@ -109,7 +112,14 @@ where
     B: RequestBody,
     E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
 {
-    fn new(shared: Arc<Shared<C, B>>, destination: Destination, request: Request<Upload<B>>, exchange: E) -> Self {
+    #[inline]
+    fn new(
+        shared: Arc<Shared<C, B>>,
+        destination: Destination,
+        request: Request<B>,
+        declared: Option<u64>,
+        exchange: E,
+    ) -> Self {
         Self {
             shared,
             exchange,
@@ -118,7 +128,10 @@ where
             covered: false,
             repeats: 0,
             spare: None,
-            state: State::Connecting { request: Some(request), connecting: None },
+            state: State::Connecting {
+                request: Some(request.map(|body| Upload::new(body, declared))),
+                connecting: None,
+            },
         }
     }
 

@@ -68,12 +68,8 @@ impl Relay {
     /// The connection is polled: what has happened so far is seen.
     #[inline]
     pub(super) fn on_poll(&self) {
-        for hit in [&self.socket, &self.other] {
-            // Most often there is nothing to clear.
-            if hit.load(SeqCst) {
-                hit.store(false, SeqCst);
-            }
-        }
+        self.socket.store(false, SeqCst);
+        self.other.store(false, SeqCst);
     }
 
     /// Whether something has happened on the socket that was not polled for.

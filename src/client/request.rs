@@ -33,7 +33,7 @@ pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
 /// length is an error: the server would take what follows for its rest, or its rest for what follows.
 pub(super) fn declared_length(headers: &HeaderMap, body: &SizeHint) -> Result<Option<u64>, Error> {
     // What is encoded in chunks needs no length, and hyper sends none (RFC 9112 §6.2).
-    if headers.is_empty() || headers.contains_key(TRANSFER_ENCODING) {
+    if headers.contains_key(TRANSFER_ENCODING) {
         return Ok(None);
     }
     let mut declared = None;

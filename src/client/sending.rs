@@ -68,7 +68,7 @@ impl<B: Body> Spare<B> {
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
-            declared: request.body().declared(),
+            declared: request.body().progress().and_then(|progress| progress.declared()),
             body,
         }
     }

@@ -1,7 +1,7 @@
 //! The body of a request on its way out: where it is, and whether it may go on.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -23,8 +23,6 @@ pin_project! {
         progress: Option<Arc<Progress<B>>>,
         #[pin]
         body: Option<B>,
-        // Bytes that are still to come, if the request says how many there are.
-        declared: Option<u64>,
     }
 
     impl<B> PinnedDrop for Upload<B> {
@@ -45,6 +43,10 @@ pub(super) struct Progress<B> {
     stopped: AtomicBool,
     wanted: AtomicWaker,
     hint: SizeHint,
+    /// How many bytes the request says that the body has.
+    declared: Option<u64>,
+    /// How many of them have been taken.
+    taken: AtomicU64,
     untouched: Mutex<Option<B>>,
 }
 
@@ -61,19 +63,16 @@ impl<B: Body> Upload<B> {
             stopped: AtomicBool::new(false),
             wanted: AtomicWaker::new(),
             hint: body.size_hint(),
+            declared,
+            taken: AtomicU64::new(0),
             untouched: Mutex::new(Some(body)),
         };
-        Self { progress: Some(Arc::new(progress)), body: None, declared }
+        Self { progress: Some(Arc::new(progress)), body: None }
     }
 
     #[inline]
     pub(super) fn empty() -> Self {
-        Self { progress: None, body: None, declared: None }
-    }
-
-    /// How many bytes the request says that the body has.
-    pub(super) fn declared(&self) -> Option<u64> {
-        self.declared
+        Self { progress: None, body: None }
     }
 
     /// `None` if the body is empty.
@@ -84,6 +83,11 @@ impl<B: Body> Upload<B> {
 }
 
 impl<B> Progress<B> {
+    /// How many bytes the request says that the body has.
+    pub(super) fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
     /// Keeps the body back until [`release`](Self::release).
     #[inline]
     pub(super) fn hold(&self) {
@@ -153,12 +157,12 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
             return Poll::Ready(None);
         };
         let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
-        if let (Some(rest), Some(data)) = (&mut this.declared, frame.as_ref().and_then(Frame::data_ref)) {
-            // hyper would cut it off, and nobody would know.
-            let Some(left) = rest.checked_sub(data.remaining() as u64) else {
+        if let (Some(declared), Some(data)) = (progress.declared, frame.as_ref().and_then(Frame::data_ref)) {
+            let length = data.remaining() as u64;
+            if progress.taken.fetch_add(length, SeqCst).saturating_add(length) > declared {
+                // hyper would cut it off, and nobody would know.
                 return Poll::Ready(Some(Err("the body is longer than its Content-Length".into())));
-            };
-            *rest = left;
+            }
         }
         Poll::Ready(frame.map(Ok))
     }

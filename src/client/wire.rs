@@ -135,9 +135,10 @@ impl<B> Wire<B> {
     /// Runs hyper's state machine as far as it goes. Ready when the connection is over.
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<()> {
-        let Some(halves) = self.halves.as_mut().filter(|_| !self.is_over) else {
+        if self.is_over {
             return Poll::Ready(());
-        };
+        }
+        let halves = self.halves.as_mut().expect("both halves are there until it is over");
         self.relay.on_poll();
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
