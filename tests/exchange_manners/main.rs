@@ -1,0 +1,16 @@
+//! The manners of HTTP/1.1, as a server that is played byte by byte sees them.
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod composition;
+mod errors;
+mod expectation;
+mod informational;
+mod lengths;
+mod peer;
+mod persistence;
+mod secrecy;
+#[path = "../support/mod.rs"]
+mod support;
+mod target;
+mod upgrades;

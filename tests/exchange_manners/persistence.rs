@@ -1,0 +1,119 @@
+//! Which connections are used again, and which are not (RFC 9112 §9.3, §9.6).
+
+use hyper::header::CONNECTION;
+use hyper::{Method, Request, StatusCode};
+
+use crate::peer::{OK, Peer, both, client, empty, field, get, read};
+
+/// Two requests, of which the first gets `response`, on one connection.
+async fn assert_kept(first: Method, response: &str, status: StatusCode) {
+    let (peer, client) = (Peer::listen().await, client());
+    let server = async {
+        let mut conn = peer.accept().await;
+        let head = conn.answer(response).await;
+        assert!(head.starts_with(first.as_str()), "{head}");
+        conn.answer(OK).await
+    };
+    let (next, ()) = both(server, async {
+        let request = Request::builder().method(first.clone()).uri(peer.uri("/")).body(empty()).unwrap();
+        let answer = client.request(request).await.unwrap();
+        assert_eq!(answer.status(), status);
+        read(answer).await;
+        assert_eq!(read(client.get(peer.uri("/next")).await.unwrap()).await.0, "ok");
+    })
+    .await;
+    assert!(next.starts_with("GET /next "), "{next}");
+}
+
+/// Two requests, of which the first gets `response`, on two connections; the first is closed by the client.
+async fn assert_closed(first: Request<()>, response: &str) {
+    let (peer, client) = (Peer::listen().await, client());
+    let server = async {
+        let mut conn = peer.accept().await;
+        conn.answer(response).await;
+        // The server keeps its side open: it is the client who closes.
+        assert_eq!(conn.rest().await, "");
+        peer.accept().await.answer(OK).await
+    };
+    let (next, ()) = both(server, async {
+        let mut request = first.map(|()| empty());
+        *request.uri_mut() = peer.uri("/");
+        read(client.request(request).await.unwrap()).await;
+        assert_eq!(read(client.get(peer.uri("/next")).await.unwrap()).await.0, "ok");
+    })
+    .await;
+    assert!(next.starts_with("GET /next "), "{next}");
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_however_the_length_of_a_response_is_said() {
+    for response in [
+        OK,
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+    ] {
+        assert_kept(Method::GET, response, StatusCode::OK).await;
+    }
+}
+
+#[tokio::test]
+async fn responses_that_have_no_body_whatever_they_say_keep_the_connection() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
+    assert_kept(Method::HEAD, head, StatusCode::OK).await;
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    assert_kept(Method::HEAD, chunked, StatusCode::OK).await;
+    assert_kept(Method::GET, "HTTP/1.1 204 No Content\r\n\r\n", StatusCode::NO_CONTENT).await;
+    let not_modified = "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\ncontent-length: 1000\r\n\r\n";
+    assert_kept(Method::GET, not_modified, StatusCode::NOT_MODIFIED).await;
+}
+
+#[tokio::test]
+async fn an_older_server_keeps_a_connection_only_if_it_says_so() {
+    let kept = "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok";
+    assert_kept(Method::GET, kept, StatusCode::OK).await;
+    assert_closed(Request::new(()), "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+}
+
+#[tokio::test]
+async fn either_side_can_say_that_a_connection_is_to_be_closed() {
+    for response in [
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
+    ] {
+        assert_closed(Request::new(()), response).await;
+    }
+    let mut request = Request::new(());
+    request.headers_mut().insert(CONNECTION, "close".parse().unwrap());
+    assert_closed(request, OK).await;
+}
+
+#[tokio::test]
+async fn the_caller_s_wish_to_close_is_told_the_server() {
+    let (peer, client) = (Peer::listen().await, client());
+    let mut request = get(peer.uri("/"));
+    request.headers_mut().insert(CONNECTION, "close".parse().unwrap());
+    let server = async {
+        let mut conn = peer.accept().await;
+        let head = conn.answer(OK).await;
+        (head, conn.rest().await)
+    };
+    let ((head, rest), ()) = both(server, async {
+        read(client.request(request).await.unwrap()).await;
+    })
+    .await;
+    assert_eq!((field(&head, "connection"), rest.as_str()), (Some("close"), ""));
+}
+
+#[tokio::test]
+async fn bytes_after_a_response_are_nobody_s_answer() {
+    for (method, response) in [
+        (Method::GET, format!("{OK}HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad")),
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbad".to_owned()),
+        (Method::GET, "HTTP/1.1 204 No Content\r\n\r\nbad".to_owned()),
+    ] {
+        let request = Request::builder().method(method).body(()).unwrap();
+        assert_closed(request, &response).await;
+    }
+}

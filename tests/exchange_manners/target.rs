@@ -1,0 +1,144 @@
+//! The request line and `Host` (RFC 9112 §3).
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::header::HOST;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::{Method, Request, Uri, Version};
+use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::client::Connector;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::peer::{Body, OK, Peer, both, empty, field, get, read};
+
+#[tokio::test]
+async fn an_origin_is_told_the_path_and_the_query() {
+    for (uri, line, host) in [
+        ("http://a.example/b?c=d", "GET /b?c=d HTTP/1.1", "a.example"),
+        ("http://a.example", "GET / HTTP/1.1", "a.example"),
+        ("http://a.example?c", "GET /?c HTTP/1.1", "a.example"),
+        ("http://a.example:80/", "GET / HTTP/1.1", "a.example"),
+        ("http://a.example:443/", "GET / HTTP/1.1", "a.example:443"),
+        ("https://a.example:443/", "GET / HTTP/1.1", "a.example"),
+        ("http://[::1]/", "GET / HTTP/1.1", "[::1]"),
+        ("http://[::1]:8080/b", "GET /b HTTP/1.1", "[::1]:8080"),
+        ("http://user:secret@a.example:81/b", "GET /b HTTP/1.1", "a.example:81"),
+    ] {
+        let head = head_of(get(uri.parse().unwrap())).await;
+        assert_eq!((head.lines().next(), field(&head, "host")), (Some(line), Some(host)), "{uri}");
+        assert!(!head.contains("secret"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_the_caller_gives_is_the_only_one() {
+    let mut request = get("http://a.example/".parse().unwrap());
+    request.headers_mut().insert(HOST, "b.example".parse().unwrap());
+    let head = head_of(request).await;
+    assert_eq!(field(&head, "host"), Some("b.example"));
+    assert_eq!(head.to_lowercase().matches("\r\nhost:").count(), 1);
+}
+
+#[tokio::test]
+async fn a_server_as_a_whole_is_asked_by_an_asterisk() {
+    let uri = Uri::builder().scheme("http").authority("a.example").path_and_query("*").build().unwrap();
+    let head = head_of(Request::options(uri).body(empty()).unwrap()).await;
+    assert_eq!(head.lines().next(), Some("OPTIONS * HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_the_whole_uri_but_for_the_user() {
+    let peer = Peer::listen().await;
+    let client = Client::new(proxied(&peer));
+    let server = async {
+        let mut conn = peer.accept().await;
+        [conn.answer(OK).await, conn.answer(OK).await]
+    };
+    let (heads, ()) = both(server, async {
+        for uri in ["http://user:secret@a.example:81/b?c", "http://user:secret@a.example:81"] {
+            assert_eq!(read(client.request(get(uri.parse().unwrap())).await.unwrap()).await.0, "ok");
+        }
+    })
+    .await;
+    for (head, target) in heads.iter().zip(["http://a.example:81/b?c", "http://a.example:81/"]) {
+        assert_eq!(head.lines().next().unwrap(), format!("GET {target} HTTP/1.1"));
+        assert_eq!(field(head, "host"), Some("a.example:81"));
+        assert!(!head.contains("secret"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_behind_a_tunnel_is_told_what_it_is_always_told() {
+    let peer = Peer::listen().await;
+    // A connector that says of an https connection that it is proxied has made a tunnel.
+    let client = Client::new(proxied(&peer));
+    let server = async { peer.accept().await.answer(OK).await };
+    let (head, response) = both(server, client.request(get("https://a.example/b?c".parse().unwrap()))).await;
+    assert_eq!(read(response.unwrap()).await.0, "ok");
+    assert_eq!((head.lines().next(), field(&head, "host")), (Some("GET /b?c HTTP/1.1"), Some("a.example")));
+}
+
+#[tokio::test]
+async fn an_older_version_is_said_if_it_is_asked_for() {
+    let mut request = get("http://a.example/b".parse().unwrap());
+    *request.version_mut() = Version::HTTP_10;
+    assert_eq!(head_of(request).await.lines().next(), Some("GET /b HTTP/1.0"));
+}
+
+#[tokio::test]
+async fn any_method_goes_out_as_it_is() {
+    for method in [Method::DELETE, Method::PATCH, Method::TRACE, Method::from_bytes(b"BREW").unwrap()] {
+        let request = Request::builder().method(method.clone()).uri("http://a.example/").body(empty()).unwrap();
+        assert_eq!(head_of(request).await.lines().next().unwrap(), format!("{method} / HTTP/1.1"));
+    }
+}
+
+/// What a server reads of a request.
+async fn head_of(request: Request<Body>) -> String {
+    let peer = Peer::listen().await;
+    let client = Client::new(peer.connector());
+    let server = async { peer.accept().await.answer(OK).await };
+    let (head, response) = both(server, client.request(request)).await;
+    assert_eq!(read(response.unwrap()).await.0, "ok");
+    head
+}
+
+/// A connector whose connections go through a proxy, as they say.
+fn proxied(peer: &Peer) -> impl Connector + use<> {
+    let address = peer.address();
+    tower::service_fn(move |_: Uri| async move {
+        TcpStream::connect(address).await.map(|stream| Proxied(TokioIo::new(stream)))
+    })
+}
+
+struct Proxied(TokioIo<TcpStream>);
+
+impl Connection for Proxied {
+    fn connected(&self) -> Connected {
+        self.0.connected().proxy(true)
+    }
+}
+
+impl Read for Proxied {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl Write for Proxied {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

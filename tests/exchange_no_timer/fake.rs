@@ -1,0 +1,172 @@
+//! Connections without sockets, whose other ends the test holds.
+
+use std::collections::VecDeque;
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use hyper::Uri;
+use hyper_happy_eyeballs::client::Builder;
+use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tower::Service;
+
+use crate::Body;
+
+/// A client with so many connections to be had, and their other ends.
+pub(crate) fn client(
+    connections: usize,
+    set: impl FnOnce(Builder<Body>) -> Builder<Body>,
+) -> (Client<Connector, Body>, Servers) {
+    let (ours, theirs) = (0..connections).map(|_| connection()).unzip();
+    let builder = set(Client::<HappyEyeballsConnector, Body>::builder());
+    let connector = Connector { waiting: Arc::new(Mutex::new(ours)) };
+    let servers = Servers { ends: Mutex::new(theirs), connector: connector.clone(), total: connections };
+    (builder.build(connector).unwrap(), servers)
+}
+
+/// Gives out connections that are there already, in order.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    waiting: Arc<Mutex<VecDeque<Fake>>>,
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<Fake>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<Fake>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let next = self.waiting.lock().unwrap().pop_front();
+        ready(next.map(TokioIo::new).ok_or_else(|| io::Error::other("one connection too many")))
+    }
+}
+
+/// The other ends, by the order of connects.
+pub(crate) struct Servers {
+    ends: Mutex<Vec<Option<End>>>,
+    connector: Connector,
+    total: usize,
+}
+
+struct End {
+    stream: DuplexStream,
+    faults: Arc<Mutex<Faults>>,
+}
+
+impl Servers {
+    pub(crate) fn connected(&self) -> usize {
+        self.total - self.connector.waiting.lock().unwrap().len()
+    }
+
+    pub(crate) async fn read_head(&self, connection: usize) {
+        self.with(connection, async |stream| {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn read(&self, connection: usize, bytes: usize) {
+        self.with(connection, async |stream| {
+            stream.read_exact(&mut vec![0; bytes]).await.unwrap();
+        })
+        .await;
+    }
+
+    pub(crate) async fn send(&self, connection: usize, text: &str) {
+        self.with(connection, async |stream| stream.write_all(text.as_bytes()).await.unwrap()).await;
+    }
+
+    /// Of what is written from now on so many bytes go out, then writing fails, and the server has gone.
+    pub(crate) fn fail_after(&self, connection: usize, bytes: usize) {
+        let ends = self.ends.lock().unwrap();
+        ends[connection].as_ref().unwrap().faults.lock().unwrap().writable = Some(bytes);
+    }
+
+    pub(crate) fn hang_up(&self, connection: usize) {
+        self.ends.lock().unwrap()[connection] = None;
+    }
+
+    async fn with(&self, connection: usize, act: impl AsyncFnOnce(&mut DuplexStream)) {
+        let mut end = self.ends.lock().unwrap()[connection].take().unwrap();
+        act(&mut end.stream).await;
+        self.ends.lock().unwrap()[connection] = Some(end);
+    }
+}
+
+fn connection() -> (Fake, Option<End>) {
+    let (stream, other) = tokio::io::duplex(64 * 1024);
+    let faults = Arc::<Mutex<Faults>>::default();
+    (Fake { stream, faults: Arc::clone(&faults) }, Some(End { stream: other, faults }))
+}
+
+/// A connection whose writes can fail.
+pub(crate) struct Fake {
+    stream: DuplexStream,
+    faults: Arc<Mutex<Faults>>,
+}
+
+#[derive(Default)]
+struct Faults {
+    /// How much can be written, if there is a limit.
+    writable: Option<usize>,
+    /// A write has failed: what is there can be read, and then the end.
+    broken: bool,
+    reader: Option<Waker>,
+}
+
+impl Connection for Fake {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Fake {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let mut faults = self.faults.lock().unwrap();
+        if read.is_pending() && faults.broken {
+            return Poll::Ready(Ok(()));
+        }
+        faults.reader = Some(cx.waker().clone());
+        read
+    }
+}
+
+impl AsyncWrite for Fake {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let writable = {
+            let mut faults = self.faults.lock().unwrap();
+            if faults.writable == Some(0) {
+                faults.broken = true;
+                if let Some(reader) = faults.reader.take() {
+                    reader.wake();
+                }
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            let writable = faults.writable.map_or(buf.len(), |left| left.min(buf.len()));
+            faults.writable = faults.writable.map(|left| left - writable);
+            writable
+        };
+        Pin::new(&mut self.stream).poll_write(cx, &buf[..writable])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,105 @@
+//! Every file in `tests/scenarios/exchange` is a test: what a server does and what a client asks, a line `---`, and what must come
+//! of it. The format is described in `tests/scenarios/README.md`.
+//!
+//! With `EXCHANGE_CLIENT=hyper-util` in the environment the files are put to hyper-util's client instead: nothing fails, and
+//! wherever it does something else, that is printed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what another client does is printed")]
+
+#[path = "support/exchange/mod.rs"]
+mod exchange;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use exchange::Stage;
+use exchange::clients::{AnyClient, Which, patience};
+use exchange::comparison::difference;
+use exchange::script::{Failure, Scenario};
+use exchange::server::Server;
+use exchange::visit::Visit;
+use tokio::runtime::{Builder, Runtime};
+
+datatest_stable::harness! {
+    { test = scenario, root = "tests/scenarios/exchange", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "tests/scenarios/wrong_exchange", pattern = r"\.txt$" },
+}
+
+fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
+    match std::env::var("EXCHANGE_CLIENT").as_deref() {
+        Err(_) | Ok("" | "ours") => check(&text, Which::Ours)?,
+        Ok("hyper-util") => {
+            if let Err(difference) = check(&text, Which::HyperUtil) {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                eprintln!("\n{name}: hyper-util's client differs\n{difference}");
+            }
+        }
+        Ok(other) => return Err(format!("EXCHANGE_CLIENT is ours or hyper-util, not {other}").into()),
+    }
+    Ok(())
+}
+
+/// The runner itself is tested with files whose log is wrong: each must fail, and show both logs side by side.
+fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
+    let Err(report) = check(&text, Which::Ours) else { return Err("a wrong log passed".into()) };
+    let report = report.to_string();
+    let shown = ["expected", "actual", "≠"].iter().all(|word| report.contains(word));
+    if shown { Ok(()) } else { Err(format!("the report shows no difference: {report}").into()) }
+}
+
+/// Puts a client to a scenario on either runtime.
+fn check(text: &str, which: Which) -> Result<(), Failure> {
+    let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
+    let scenario = Arc::new(Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?);
+    let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
+    if expected.is_empty() {
+        return Err("there is no log below a line `---`".into());
+    }
+    if scenario.linux_only && !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    for (name, runtime) in [("current-thread", current_thread as fn() -> Runtime), ("multi-thread", multi_thread)] {
+        for round in 1..=scenario.repeat {
+            let place = || format!("on the {name} runtime, round {round} of {}", scenario.repeat);
+            let actual = run(&scenario, &runtime(), which).map_err(|error| format!("{}: {error}", place()))?;
+            if let Some(difference) = difference(&expected, &actual) {
+                return Err(format!("the log is not the expected one, {}\n\n{difference}", place()).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The whole scenario, once. If it does not come to its end, the error says who waits for what.
+fn run(scenario: &Arc<Scenario>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
+    let stage = Stage::default();
+    let mut server = Server::start(Arc::clone(scenario), stage.clone())?;
+    let origin = format!("http://{}", server.address);
+    runtime.block_on(async {
+        let client = AnyClient::new(which, &scenario.settings)?;
+        let visit = Visit::new(scenario, stage.clone(), origin, client);
+        let all = async {
+            let mut log = visit.follow().await?;
+            server.finish().await?;
+            log.extend(server.log());
+            Ok(log)
+        };
+        match tokio::time::timeout(patience(which), all).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("it hangs: {}", stage.board()).into()),
+        }
+    })
+}
+
+fn without_comment(line: &str) -> &str {
+    line.split_once('#').map_or(line, |(before, _)| before).trim()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

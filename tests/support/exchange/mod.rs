@@ -1,0 +1,74 @@
+//! Scripted exchanges: what a server does, connection by connection, and what a client asks, from a text file.
+//!
+//! The format is described in `tests/scenarios/README.md`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub(crate) mod body;
+pub(crate) mod clients;
+pub(crate) mod comparison;
+pub(crate) mod script;
+pub(crate) mod server;
+pub(crate) mod visit;
+pub(crate) mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// What both sides of a scenario share: marks to wait for each other by, and a board that says where each of them is.
+#[derive(Clone, Default)]
+pub(crate) struct Stage {
+    marks: Arc<Mutex<BTreeMap<String, Arc<Semaphore>>>>,
+    board: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Stage {
+    /// Lets one go that waits for this mark, now or later.
+    pub(crate) fn tell(&self, mark: &str) {
+        self.mark(mark).add_permits(1);
+    }
+
+    /// Waits until the mark has been told.
+    pub(crate) async fn until(&self, mark: &str) {
+        self.mark(mark).acquire_owned().await.expect("it is never closed").forget();
+    }
+
+    /// The same for the whole thread: what runs on it hears of nothing meanwhile, nor for a while after.
+    pub(crate) fn block(&self, mark: &str) -> Result<(), String> {
+        for _ in 0..10_000 {
+            std::thread::sleep(Duration::from_millis(1));
+            if let Ok(permit) = self.mark(mark).try_acquire_owned() {
+                permit.forget();
+                // What was sent before the mark was told is here by now.
+                std::thread::sleep(Duration::from_millis(5));
+                return Ok(());
+            }
+        }
+        Err("nobody has told".into())
+    }
+
+    fn mark(&self, mark: &str) -> Arc<Semaphore> {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(marks.entry(mark.into()).or_insert_with(|| Arc::new(Semaphore::new(0))))
+    }
+
+    /// Says what `who` is at.
+    pub(crate) fn at(&self, who: &str, number: usize, text: &str) {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.insert(who.into(), format!("at line {number}, `{text}`"));
+    }
+
+    /// `who` has no more to do.
+    pub(crate) fn done(&self, who: &str) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
+    }
+
+    /// Who is where.
+    pub(crate) fn board(&self) -> String {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> = board.iter().map(|(who, place)| format!("{who} {place}")).collect();
+        if lines.is_empty() { "nobody is anywhere".into() } else { lines.join("; ") }
+    }
+}

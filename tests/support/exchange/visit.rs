@@ -1,0 +1,273 @@
+//! The client's side of a scenario.
+
+use std::fmt::Write as _;
+use std::io;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
+
+use super::Stage;
+use super::body::{ScriptedBody, fill};
+use super::clients::{AnyBody, AnyClient, AnyResponse, Problem, error_kind};
+use super::script::{Asked, Failure, Scenario, Statement, Then};
+
+/// What one request came to, in the words of the log.
+type Outcome = (usize, String);
+
+/// A client that follows a script.
+pub(crate) struct Visit<'a> {
+    scenario: &'a Scenario,
+    stage: Stage,
+    origin: String,
+    client: Option<AnyClient>,
+    asked: usize,
+    outcomes: Vec<Outcome>,
+    started: Vec<(usize, JoinHandle<Outcome>)>,
+    prepared: Option<(usize, AnyResponse)>,
+    held: Option<Held>,
+    upgraded: Option<TokioIo<hyper::upgrade::Upgraded>>,
+}
+
+/// A response whose body is still to be read.
+struct Held {
+    request: usize,
+    text: String,
+    response: Response<AnyBody>,
+    /// So much of it has been read.
+    read: usize,
+}
+
+impl<'a> Visit<'a> {
+    pub(crate) fn new(scenario: &'a Scenario, stage: Stage, origin: String, client: AnyClient) -> Self {
+        Self {
+            scenario,
+            stage,
+            origin,
+            client: Some(client),
+            asked: 0,
+            outcomes: Vec::new(),
+            started: Vec::new(),
+            prepared: None,
+            held: None,
+            upgraded: None,
+        }
+    }
+
+    /// Goes through the script, and leaves nothing. Returns the lines of the log that are about requests.
+    pub(crate) async fn follow(mut self) -> Result<Vec<String>, Failure> {
+        for line in &self.scenario.client {
+            self.stage.at("client", line.number, &line.text);
+            self.take(&line.what).await.map_err(|error| format!("line {}, `{}`: {error}", line.number, line.text))?;
+        }
+        if let Some(held) = self.held.take() {
+            self.outcomes.push(held.dropped());
+        }
+        for (_, task) in self.started.drain(..) {
+            task.abort();
+        }
+        self.stage.done("client");
+        Ok(if self.scenario.tally { tally(self.outcomes) } else { list(self.outcomes) })
+    }
+
+    async fn take(&mut self, statement: &Statement) -> Result<(), Failure> {
+        match statement {
+            Statement::Request(asked) => {
+                for _ in 0..asked.times {
+                    self.exchange(asked).await?;
+                }
+            }
+            Statement::Start(asked) => {
+                for _ in 0..asked.times {
+                    let (request, responding) = self.ask(asked)?;
+                    let (then, causes) = (asked.then, self.scenario.causes);
+                    let outcome = async move { (request, finish(responding.await, then, causes).await) };
+                    #[expect(clippy::disallowed_methods, reason = "the script goes on meanwhile")]
+                    self.started.push((request, tokio::spawn(outcome)));
+                }
+            }
+            Statement::Prepare(asked) => self.prepared = Some(self.ask(asked)?),
+            Statement::Finish => {
+                for (_, task) in self.started.drain(..) {
+                    self.outcomes.push(task.await?);
+                }
+            }
+            Statement::DropFuture => self.drop_future().await?,
+            Statement::Read(most) => {
+                let held = self.held.take().ok_or("there is no response")?;
+                match held.read(*most, self.scenario.causes).await {
+                    Ok(outcome) => self.outcomes.push(outcome),
+                    Err(held) => self.held = Some(*held),
+                }
+            }
+            Statement::DropBody => {
+                let held = self.held.take().ok_or("there is no response")?;
+                self.outcomes.push(held.dropped());
+            }
+            Statement::Upgrade => {
+                let held = self.held.take().ok_or("there is no response")?;
+                self.upgraded = Some(TokioIo::new(hyper::upgrade::on(held.response).await?));
+                self.outcomes.push((held.request, format!("{} upgraded", held.text)));
+            }
+            Statement::WriteUntilError => {
+                let mut stream = self.upgraded.take().ok_or("there is no upgraded stream")?;
+                let error = write_until_error(&mut stream).await;
+                let last = self.outcomes.last_mut().ok_or("nothing was upgraded")?;
+                write!(last.1, ", write error {}", error_kind(error.kind()))?;
+            }
+            Statement::Pause(time) => tokio::time::sleep(*time).await,
+            Statement::Tell(mark) => self.stage.tell(mark),
+            Statement::Until(mark) => self.stage.until(mark).await,
+            Statement::Block(mark) => self.stage.block(mark)?,
+            Statement::CloseIdle => self.client.as_ref().ok_or("the client is gone")?.close_idle(),
+            Statement::DropClient => self.client = None,
+        }
+        Ok(())
+    }
+
+    async fn exchange(&mut self, asked: &Asked) -> Result<(), Failure> {
+        let (request, responding) = self.ask(asked)?;
+        let result = responding.await;
+        match (result, asked.then) {
+            (Ok(response), Then::Hold) => {
+                let text = response.status().as_str().to_owned();
+                self.held = Some(Held { request, text, response, read: 0 });
+            }
+            (result, then) => self.outcomes.push((request, finish(result, then, self.scenario.causes).await)),
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, asked: &Asked) -> Result<(usize, AnyResponse), Failure> {
+        self.asked += 1;
+        let uri = format!("{}/{}", self.origin, self.asked);
+        let body = ScriptedBody::new(asked.body, &self.stage);
+        let mut request = Request::builder().method(asked.method.clone()).uri(uri).body(body)?;
+        request.headers_mut().extend(asked.headers.clone());
+        Ok((self.asked, self.client.as_ref().ok_or("the client is gone")?.request(request)))
+    }
+
+    async fn drop_future(&mut self) -> Result<(), Failure> {
+        let request = if let Some((request, responding)) = self.prepared.take() {
+            drop(responding);
+            request
+        } else {
+            let (request, task) = self.started.pop().ok_or("there is no future")?;
+            task.abort();
+            if task.await.is_ok() {
+                return Err("there was a response already".into());
+            }
+            request
+        };
+        self.outcomes.push((request, "dropped".into()));
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Reads at least `most` bytes, or to the end. Returns itself as long as there is no end.
+    async fn read(mut self, most: Option<usize>, causes: bool) -> Result<Outcome, Box<Self>> {
+        let enough = most.map(|most| self.read + most);
+        let body = self.response.body_mut();
+        let mut trailers = String::new();
+        loop {
+            if enough.is_some_and(|enough| self.read >= enough) {
+                return Err(Box::new(self));
+            }
+            match body.frame().await {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.read += data.len(),
+                    Err(frame) => {
+                        for (name, value) in frame.trailers_ref().into_iter().flatten() {
+                            write!(trailers, ", {name} {}", value.to_str().unwrap()).unwrap();
+                        }
+                    }
+                },
+                Some(Err(problem)) => {
+                    return Ok((self.request, format!("{} {} bytes, {}", self.text, self.read, problem.text(causes))));
+                }
+                None => return Ok((self.request, format!("{} {} bytes{trailers}", self.text, self.read))),
+            }
+        }
+    }
+
+    fn dropped(self) -> Outcome {
+        (self.request, format!("{} {} bytes, dropped", self.text, self.read))
+    }
+}
+
+impl Problem {
+    fn text(&self, causes: bool) -> String {
+        match &self.cause {
+            Some(cause) if causes => format!("error {}, {cause}", self.kind),
+            None if causes => format!("error {}, no cause", self.kind),
+            _ => format!("error {}", self.kind),
+        }
+    }
+}
+
+/// What a request came to whose response is read, or dropped, at once.
+async fn finish(result: Result<Response<AnyBody>, Problem>, then: Then, causes: bool) -> String {
+    let mut response = match result {
+        Ok(response) => response,
+        Err(problem) => return problem.text(causes),
+    };
+    let text = response.status().as_str().to_owned();
+    let Then::Read(pause) = then else {
+        return format!("{text} 0 bytes, dropped");
+    };
+    let body = response.body_mut();
+    if !pause.is_zero() {
+        let mut read = 0;
+        loop {
+            tokio::time::sleep(pause).await;
+            match body.frame().await {
+                Some(Ok(frame)) => read += frame.data_ref().map_or(0, bytes::Bytes::len),
+                Some(Err(problem)) => return format!("{text} {read} bytes, {}", problem.text(causes)),
+                None => return format!("{text} {read} bytes"),
+            }
+        }
+    }
+    let held = Held { request: 0, text, response, read: 0 };
+    match held.read(None, causes).await {
+        Ok((_, text)) => text,
+        Err(_) => unreachable!("it is read to its end"),
+    }
+}
+
+/// Writes until that fails, which it must.
+async fn write_until_error(stream: &mut TokioIo<hyper::upgrade::Upgraded>) -> io::Error {
+    loop {
+        if let Err(error) = stream.write_all(&fill(1)).await {
+            return error;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A line for each request; one for several with the same outcome that follow each other.
+fn list(mut outcomes: Vec<Outcome>) -> Vec<String> {
+    outcomes.sort_unstable();
+    let mut log: Vec<(usize, usize, String)> = Vec::new();
+    for (request, text) in outcomes {
+        match log.last_mut() {
+            Some((_, last, same)) if *same == text && *last + 1 == request => *last = request,
+            _ => log.push((request, request, text)),
+        }
+    }
+    let line =
+        |(first, last, text)| if first == last { format!("{first} {text}") } else { format!("{first}-{last} {text}") };
+    log.into_iter().map(line).collect()
+}
+
+/// A line for each outcome, and how often there was that.
+fn tally(outcomes: Vec<Outcome>) -> Vec<String> {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for (_, text) in outcomes {
+        *counts.entry(text).or_default() += 1;
+    }
+    counts.into_iter().map(|(text, count)| format!("{count} x {text}")).collect()
+}

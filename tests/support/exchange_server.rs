@@ -1,0 +1,273 @@
+//! Servers in threads of their own, which do with each connection exactly what a test tells them.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::Uri;
+use tokio::runtime::Builder;
+
+/// Does with each connection what it is told, in threads of its own. A panic there fails the test.
+///
+/// To be made before the client, since dropping it waits until every connection has been dealt with: for what is closed by another
+/// task, wait before.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptors: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    accepted: AtomicUsize,
+    open: Arc<AtomicUsize>,
+    stopped: AtomicBool,
+    connections: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// As many connections at the same time as there are `threads`.
+    pub(crate) fn with_threads(threads: usize, serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        let serve = Arc::new(serve);
+        Self::start(threads, move |_, peer| serve(peer))
+    }
+
+    /// A thread for each connection.
+    pub(crate) fn start_one_for_each(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        let serve = Arc::new(serve);
+        Self::start(1, move |shared, peer| {
+            let serve = Arc::clone(&serve);
+            let thread = std::thread::spawn(move || serve(peer));
+            let mut connections = shared.connections.lock().unwrap();
+            connections.push(thread);
+            if connections.len() >= 256 {
+                let (ended, running) = connections.drain(..).partition(JoinHandle::is_finished);
+                *connections = running;
+                join(ended);
+            }
+        })
+    }
+
+    fn start(threads: usize, on_accept: impl Fn(&Shared, Peer) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            accepted: AtomicUsize::new(0),
+            open: Arc::default(),
+            stopped: AtomicBool::new(false),
+            connections: Mutex::default(),
+        });
+        let on_accept = Arc::new(on_accept);
+        let acceptors = (0..threads).map(|_| {
+            let (listener, shared) = (listener.try_clone().unwrap(), Arc::clone(&shared));
+            let on_accept = Arc::clone(&on_accept);
+            std::thread::spawn(move || {
+                while let (Ok((stream, _)), false) = (listener.accept(), shared.stopped.load(SeqCst)) {
+                    let open = Open::count(&shared.open);
+                    let number = shared.accepted.fetch_add(1, SeqCst);
+                    on_accept(&shared, Peer::new(stream, number, open));
+                }
+            })
+        });
+        Self { address, acceptors: acceptors.collect(), shared }
+    }
+
+    pub(crate) fn uri(&self, path: impl std::fmt::Display) -> Uri {
+        format!("http://{}/{path}", self.address).parse().unwrap()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections accepted so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.shared.accepted.load(SeqCst)
+    }
+
+    /// Connections that have not been dealt with.
+    pub(crate) fn open(&self) -> usize {
+        self.shared.open.load(SeqCst)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, SeqCst);
+        for _ in &self.acceptors {
+            drop(TcpStream::connect(self.address));
+        }
+        if std::thread::panicking() {
+            return;
+        }
+        // First those that start others.
+        join(self.acceptors.drain(..).collect());
+        join(self.shared.connections.lock().unwrap().drain(..).collect());
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().expect("a thread of the server panicked");
+    }
+}
+
+/// A connection as the server has it. Dropping it closes it.
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
+    /// How many were accepted before it.
+    pub(crate) number: usize,
+    /// Read, but not asked for.
+    buffer: Vec<u8>,
+    /// Dropped when the stream is.
+    _open: Open,
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, SeqCst);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// The head of a request.
+#[derive(Debug)]
+pub(crate) struct Head(String);
+
+impl Head {
+    pub(crate) fn method(&self) -> &str {
+        self.0.split(' ').next().unwrap()
+    }
+
+    /// Without its slash.
+    pub(crate) fn path(&self) -> &str {
+        self.0.split(' ').nth(1).unwrap().strip_prefix('/').unwrap()
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        let fields = self.0.lines().filter_map(|line| line.split_once(": "));
+        fields.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
+impl Peer {
+    fn new(stream: TcpStream, number: usize, open: Open) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self { stream, number, buffer: Vec::new(), _open: open }
+    }
+
+    /// The head of the next request, or `None` if the client has gone.
+    pub(crate) fn head(&mut self) -> Option<Head> {
+        const END: &[u8] = b"\r\n\r\n";
+        loop {
+            if let Some(end) = self.buffer.windows(END.len()).position(|window| window == END) {
+                let head = self.buffer.drain(..end + END.len()).collect();
+                return Some(Head(String::from_utf8(head).unwrap()));
+            }
+            self.read_more()?;
+        }
+    }
+
+    /// The next request, with a body that is not kept; or `None` if the client has gone.
+    pub(crate) fn request(&mut self) -> Option<Head> {
+        let head = self.head()?;
+        if let Some(length) = head.field("content-length") {
+            self.skip(length.parse().unwrap())?;
+        } else if head.field("transfer-encoding").is_some() {
+            // No body here contains it.
+            while !self.buffer.ends_with(b"0\r\n\r\n") {
+                let kept = self.buffer.len().saturating_sub(5);
+                self.buffer.drain(..kept);
+                self.read_more()?;
+            }
+            self.buffer.clear();
+        }
+        Some(head)
+    }
+
+    /// Takes so many bytes away, if the client sends them.
+    pub(crate) fn skip(&mut self, mut length: usize) -> Option<()> {
+        loop {
+            let taken = length.min(self.buffer.len());
+            self.buffer.drain(..taken);
+            length -= taken;
+            if length == 0 {
+                return Some(());
+            }
+            self.read_more()?;
+        }
+    }
+
+    /// Waits for the first bytes without taking them; `false` if the client has gone.
+    pub(crate) fn peek(&self) -> bool {
+        self.ended(self.stream.peek(&mut [0])).is_some()
+    }
+
+    /// Whether the system took it all.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Reads to the end, be it a reset, and says how much there was.
+    pub(crate) fn drain(&mut self) -> usize {
+        let mut bytes = self.buffer.len();
+        loop {
+            self.buffer.clear();
+            let Some(more) = self.read_more() else { return bytes };
+            bytes += more;
+        }
+    }
+
+    /// Closes by a reset.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Waits until the client has closed or reset, whatever it left unread here; `false` if it does not.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn sees_the_client_go(&self) -> bool {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let stream = self.stream.try_clone().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let gone = runtime.block_on(async {
+            let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+            // Of all that can be waited for, this alone comes with the end of reading and not with something to read.
+            let gone = stream.ready(tokio::io::Interest::PRIORITY);
+            tokio::time::timeout(Duration::from_secs(5), gone).await
+        });
+        self.stream.set_nonblocking(false).unwrap();
+        gone.is_ok_and(|ready| ready.unwrap().is_read_closed())
+    }
+
+    /// How much was read, or `None` if the client has gone.
+    fn read_more(&mut self) -> Option<usize> {
+        let mut bytes = [0; 16 * 1024];
+        let read = self.ended((&self.stream).read(&mut bytes))?;
+        self.buffer.extend_from_slice(&bytes[..read]);
+        Some(read)
+    }
+
+    fn ended(&self, read: std::io::Result<usize>) -> Option<usize> {
+        match read {
+            Ok(0) => None,
+            Ok(read) => Some(read),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("connection {} was left open for a minute", self.number)
+            }
+            Err(_) => None,
+        }
+    }
+}
