@@ -3,7 +3,7 @@
 //! It is what happens to an upload that is too large, or not allowed: `413`, `401`. The client is still writing when the
 //! server closes, so its next write fails; the response that says why is here already.
 //!
-//! Each client below uploads 1 MiB a hundred times, over a connection of its own each time, and never at the same time.
+//! Each client below uploads 8 MiB a hundred times, over a connection of its own each time, and never at the same time.
 //!
 //! ```text
 //! cargo run --example early_response
@@ -27,7 +27,7 @@ use hyper_util::rt::TokioExecutor;
 use tower::{Layer, Service, ServiceExt};
 
 const UPLOADS: usize = 100;
-const SIZE: usize = 1024 * 1024;
+const SIZE: usize = 8 * 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         legacy::Client::builder(TokioExecutor::new()).build(ResponseFirstLayer::new().layer(connector.clone()));
     let ours = Client::new(connector);
 
-    println!("A server refuses {UPLOADS} uploads of 1 MiB: it answers 413 without reading them, and closes.\n");
+    println!("A server refuses {UPLOADS} uploads of 8 MiB: it answers 413 without reading them, and closes.\n");
     println!("{:<42} {:>9} {:>9}", "", "got 413", "got error");
     let plain = upload(plain, &uri).await;
     println!("{:<42} {plain}", "hyper-util's client");

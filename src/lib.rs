@@ -1,4 +1,5 @@
-//! A connector that reaches a host over whatever path works, in the least time.
+//! A connector that reaches a host over whatever path works, in the least time, and a client that never loses a response that
+//! arrived.
 //!
 //! [`HappyEyeballsConnector`] is a `tower::Service<Uri>` that takes the place of hyper-util's `HttpConnector`: it resolves a
 //! name and races connection attempts to its addresses (Happy Eyeballs: RFC 6555, RFC 8305, and the HAPPY v3 draft).
@@ -29,6 +30,11 @@
 //! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
 //! ```
 //!
+//! # The client
+//!
+//! [`Client`] sends HTTP/1.1 requests over this connector or any other. See [`client`] for what happens to a request, and
+//! [`response_first`] for the part of it that works under other clients.
+//!
 //! # The layers, and how to replace one
 //!
 //! | layer | is | replace it |
@@ -36,21 +42,25 @@
 //! | [`race`] | the decisions, as a state machine without I/O | drive it yourself, over QUIC say |
 //! | [`resolve`] | a name in, a stream of answers out | [`Builder::resolver`](connect::Builder::resolver) |
 //! | [`tcp`] | an endpoint in, a connection out | [`HappyEyeballsLayer`] around your own service |
-//! | [`connect`] | the driver: the clock, and everything in flight | |
+//! | [`connect`] | the driver: everything in flight | |
+//! | [`client`] | requests and responses, and the connections they share | any connector, [`ClientLayer`] |
 //!
 //! # Cancel safety
 //!
 //! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. Nothing is spawned, but
 //! for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
 //!
+//! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete.
+//!
 //! # Features
 //!
-//! `connect` (on by default) is everything but the pure [`race`]; without it the crate depends on nothing.
+//! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
+//! [`race`], and the crate depends on nothing.
 #![cfg_attr(
-    not(feature = "connect"),
-    expect(rustdoc::broken_intra_doc_links, reason = "the connector is switched off"),
-    expect(dead_code, reason = "what the driver says is not said without it")
+    not(feature = "client"),
+    expect(rustdoc::broken_intra_doc_links, reason = "the client, or the connector too, is switched off")
 )]
+#![cfg_attr(not(feature = "connect"), expect(dead_code, reason = "what the driver says is not said without it"))]
 
 mod attempt;
 #[cfg(feature = "client")]
@@ -82,6 +92,6 @@ pub use error::{BoxError, Error, QueryError};
 mod test_support;
 
 /// The examples of the README are tests.
-#[cfg(all(doctest, feature = "connect"))]
+#[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
