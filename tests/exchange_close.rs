@@ -66,7 +66,7 @@ fn a_server_that_closes_unannounced_leaves_no_get_pending() {
         for _ in 0..8 {
             let (client, uri) = (Arc::clone(&sent), server.uri(""));
             tasks.spawn(async move {
-                for _ in 0..times(1_000) {
+                for _ in 0..times(500) {
                     let (status, body) = get(&client, uri.clone()).await.unwrap();
                     assert!(status == StatusCode::OK && body.is_empty());
                 }
@@ -86,7 +86,7 @@ fn a_server_that_resets_at_accept_leaves_no_get_pending() {
         for _ in 0..8 {
             let (client, uri) = (Arc::clone(&sent), server.uri(""));
             tasks.spawn(async move {
-                for _ in 0..times(1_000) {
+                for _ in 0..times(500) {
                     let error = get(&client, uri.clone()).await.unwrap_err();
                     // The reset may come before the connect is known to have succeeded.
                     assert!(error.is_closed_before_response() || error.is_connect(), "{error:?}");

@@ -10,7 +10,8 @@
 //!    and shutting down succeed.
 //! 2. Reading goes on, to the response or to the end.
 //! 3. If the end comes and nothing was answered, the error of the write is what the reader gets.
-//! 4. The connection is broken, and not fit for another request: its reads do not wait for the runtime to notice that the peer
+//! 4. While a request is long, it is asked now and then whether there is an answer, and that is read before more is written.
+//! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime to notice that the peer
 //!    has gone.
 //!
 //! # Where it belongs
@@ -43,6 +44,7 @@ mod request_head;
 use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice, Read as _};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -76,6 +78,10 @@ pin_project! {
         between_messages: bool,
         // Who is told of the socket, whoever polls.
         waker: Option<Waker>,
+        // Bytes written since it was last asked whether there is an answer.
+        unasked: usize,
+        // There is one, and it is to be read before more is written.
+        answered: bool,
     }
 
     impl<T: 'static> PinnedDrop for ResponseFirst<T> {
@@ -98,7 +104,7 @@ impl<T: 'static> ResponseFirst<T> {
     }
 
     pub(crate) fn with_control(inner: T, control: Control) -> Self {
-        Self { inner, control, write_error: None, between_messages: true, waker: None }
+        Self { inner, control, write_error: None, between_messages: true, waker: None, unasked: 0, answered: false }
     }
 
     /// Whoever polls it, `waker` is told of what happens on the socket, as long as the stream is HTTP.
@@ -129,11 +135,12 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         let before = buf.filled().len();
         let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
-            if !this.control.is_pending_special() {
+            let answered = mem::take(this.answered);
+            if !answered && !this.control.is_pending_special() {
                 return Poll::Pending;
             }
-            if this.control.is_broken() {
-                // The peer has gone: whatever there is, is there.
+            if answered || this.control.is_broken() {
+                // Whatever there is, is there.
                 read = read_at_once(&*this.inner, buf);
             } else {
                 this.control.looked(is_touched(&*this.inner));
@@ -203,8 +210,19 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             *this.between_messages = false;
             this.control.on_first_write(|| RequestHead::of(first));
         }
-        match write(this.inner, &mut told(this.waker.as_ref(), this.control, cx.waker())) {
+        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
+        if *this.unasked >= ASK_AFTER && this.control.is_armed() && this.control.bytes_read() == 0 {
+            *this.unasked = 0;
+            *this.answered = is_touched(&*this.inner);
+            if *this.answered {
+                this.control.on_write(0, len);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        match write(this.inner, &mut cx) {
             Poll::Ready(Ok(written)) => {
+                *this.unasked += written;
                 this.control.on_write(written, len);
                 Poll::Ready(Ok(written))
             }
@@ -260,6 +278,10 @@ fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> C
     Context::from_waker(waker.filter(|_| control.is_armed()).unwrap_or(caller))
 }
 
+/// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So after as
+/// many bytes it is asked whether there is an answer already (RFC 9112 §9.5): about what a socket takes at once.
+const ASK_AFTER: usize = 256 * 1024;
+
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
 fn peer_has_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
@@ -298,7 +320,7 @@ fn is_touched(io: &dyn Any) -> bool {
     let Some(stream) = tcp_stream(io) else {
         return false;
     };
-    let mut byte = [std::mem::MaybeUninit::uninit()];
+    let mut byte = [mem::MaybeUninit::uninit()];
     match socket2::SockRef::from(stream).peek(&mut byte) {
         Ok(_) => true,
         Err(error) => error.kind() != io::ErrorKind::WouldBlock,
