@@ -24,7 +24,7 @@ use crate::race::ConfigError;
 /// | maximum age | none |
 /// | late binding | off |
 /// | replay | [`Replay::Idempotent`] |
-/// | replay of bodies | none but empty and untouched ones |
+/// | replay of bodies | none but empty ones, and those not asked for anything yet |
 /// | repeat on 408 | off |
 /// | continue timeout | 1 s |
 /// | HTTP/1 | the defaults of hyper |
@@ -114,7 +114,7 @@ impl<B> Builder<B> {
     }
 
     /// How to have a body a second time. It is asked before a request goes out on a connection that was used before, and may decline.
-    /// Empty bodies and those that nothing was taken from can be sent again without it.
+    /// Empty bodies can be sent again without it, and those that were not asked for anything yet.
     ///
     /// Defaults to none.
     #[must_use]

@@ -40,11 +40,11 @@ fn has_idempotency_key(headers: &HeaderMap) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyState {
     Empty,
-    /// Nothing was taken from it.
+    /// It was not asked for anything yet.
     Untouched,
     /// There is a copy.
     Copied,
-    /// It was taken from, and cannot be had again.
+    /// It was asked for something, and cannot be had again.
     Gone,
 }
 

@@ -143,7 +143,7 @@ impl<B> Wire<B> {
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
-                if let Err(error) = result {
+                if let Some(error) = result.err().filter(|_| !self.spent) {
                     tracing::debug!(%error, "a connection failed with nobody waiting for it");
                 }
                 self.is_over = true;

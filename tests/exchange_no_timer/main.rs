@@ -10,8 +10,10 @@ mod fake;
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
+use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +24,7 @@ use hyper::body::Frame;
 use hyper::header::EXPECT;
 use hyper::{Method, Request};
 use hyper_happy_eyeballs::client::ResponseFuture;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_test::task::spawn;
 use tokio_test::{assert_pending, assert_ready};
@@ -34,7 +37,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const CLOSE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
 
 #[test]
-fn a_server_that_hangs_up_is_an_error_in_the_very_poll_that_it_causes() {
+fn t10_a_server_that_hangs_up_is_an_error_in_the_very_poll_that_it_causes() {
     without_timers(async {
         let (client, servers) = client(1, |builder| builder);
         let mut request = spawn(client.request(get()));
@@ -60,7 +63,7 @@ fn a_server_that_hangs_up_at_once_is_an_error_in_the_first_poll() {
 }
 
 #[test]
-fn a_response_that_comes_together_with_the_end_is_the_response() {
+fn t09_a_response_that_comes_together_with_the_end_is_the_response() {
     for (response, expected) in [
         (CLOSE, "ok"),
         (OK, "ok"),
@@ -85,7 +88,7 @@ fn a_response_that_comes_together_with_the_end_is_the_response() {
 }
 
 #[test]
-fn the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
+fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
     /// Counts how often that happened.
     #[derive(Clone, Default)]
     struct Together(Arc<AtomicUsize>);
@@ -123,7 +126,7 @@ fn the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_hang_ups_take_no_time() {
+async fn t63_a_thousand_hang_ups_take_no_time() {
     let before = Instant::now();
     for n in 0..1000 {
         let (client, servers) = client(1, |builder| builder);
@@ -143,8 +146,10 @@ async fn a_thousand_hang_ups_take_no_time() {
             servers.hang_up(0);
         };
         let request = if n % 4 == 3 { post(full(vec![b'x'; 100_000])) } else { get() };
-        let ((), result) = tokio::join!(server, client.request(request));
-        assert!(result.unwrap_err().is_closed_before_response());
+        both(server, async {
+            assert!(client.request(request).await.unwrap_err().is_closed_before_response());
+        })
+        .await;
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
@@ -164,17 +169,18 @@ async fn a_get_that_meets_a_dead_connection_takes_no_time() {
             }
         }
     };
-    let ((), ()) = tokio::join!(server, async {
+    both(server, async {
         for _ in 0..100 {
             exchange(client.request(get())).await;
         }
-    });
+    })
+    .await;
     assert_eq!(servers.connected(), 100);
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_which_nothing_was_written_goes_out_again_whatever_it_is() {
+async fn t36_a_request_of_which_nothing_was_written_goes_out_again_whatever_it_is() {
     type Make = fn() -> Body;
     let bodies: [(_, Make, _); 3] = [
         ("empty", || full(""), false),
@@ -202,18 +208,19 @@ async fn a_request_of_which_nothing_was_written_goes_out_again_whatever_it_is() 
                 servers.read_head(1).await;
                 servers.send(1, OK).await;
             };
-            let ((), ()) = tokio::join!(server, async {
+            both(server, async {
                 exchange(client.request(get())).await;
                 servers.fail_after(0, 0);
                 exchange(client.request(request)).await;
-            });
+            })
+            .await;
             assert_eq!(servers.connected(), 2, "{method} {name}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_which_something_was_written_goes_out_again_only_if_that_does_no_harm() {
+async fn t37_a_request_of_which_something_was_written_goes_out_again_only_if_that_does_no_harm() {
     for (method, key, expected) in [
         (Method::GET, false, true),
         (Method::PUT, false, true),
@@ -235,7 +242,7 @@ async fn a_request_of_which_something_was_written_goes_out_again_only_if_that_do
                 servers.send(1, OK).await;
             }
         };
-        let ((), ()) = tokio::join!(server, async {
+        both(server, async {
             exchange(client.request(get())).await;
             servers.fail_after(0, 1);
             if expected {
@@ -246,7 +253,8 @@ async fn a_request_of_which_something_was_written_goes_out_again_only_if_that_do
             assert!(error.is_closed_before_response(), "{method}: {error:?}");
             assert_eq!((error.bytes_written(), error.bytes_read(), error.repeats()), (1, 0, 0), "{method}");
             assert!(error.was_reused());
-        });
+        })
+        .await;
         assert_eq!(servers.connected(), if expected { 2 } else { 1 }, "{method}");
     }
 }
@@ -257,7 +265,8 @@ async fn a_fresh_connection_that_takes_nothing_is_an_error_whose_cause_is_the_wr
         let before = Instant::now();
         let (client, servers) = client(2, |builder| builder);
         servers.fail_after(0, written);
-        let error = client.request(get()).await.unwrap_err();
+        let result = tokio::time::timeout(A_LONG_TIME, client.request(get())).await.expect("waited in vain");
+        let error = result.unwrap_err();
         assert!(error.is_closed_before_response() && !error.was_reused(), "{error:?}");
         assert_eq!((error.bytes_written(), error.repeats(), servers.connected()), (written as u64, 0, 1));
         let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
@@ -281,20 +290,21 @@ async fn a_response_that_came_before_a_write_failed_is_the_response() {
             servers.fail_after(0, 0);
             servers.send(0, "HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\n\r\nbig").await;
         };
-        let ((), ()) = tokio::join!(server, async {
+        both(server, async {
             if reused {
                 exchange(client.request(get())).await;
             }
             let response = client.request(post(full(vec![b'x'; 1_000_000]))).await.unwrap();
             assert_eq!(response.status().as_u16(), 413);
             assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "big");
-        });
+        })
+        .await;
         assert_eq!((servers.connected(), before.elapsed()), (1, Duration::ZERO));
     }
 }
 
 #[test]
-fn a_runtime_that_ends_leaves_no_reader_waiting() {
+fn t11_a_runtime_that_ends_leaves_no_reader_waiting() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let (client, servers) = client(1, |builder| builder);
@@ -304,8 +314,9 @@ fn a_runtime_that_ends_leaves_no_reader_waiting() {
             servers.read_head(0).await;
             servers.send(0, "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await;
         };
-        let ((), response) = tokio::join!(server, client.request(post(pending())));
-        response.unwrap().into_body()
+        let mut body = None;
+        both(server, async { body = Some(client.request(post(pending())).await.unwrap().into_body()) }).await;
+        body.unwrap()
     });
     drop(first);
     runtime().block_on(async {
@@ -317,7 +328,7 @@ fn a_runtime_that_ends_leaves_no_reader_waiting() {
                 }
             }
         };
-        let end = tokio::time::timeout(Duration::from_secs(60), end).await.expect("a reader that nobody wakes");
+        let end = tokio::time::timeout(A_LONG_TIME, end).await.expect("a reader that nobody wakes");
         assert!(end.expect("incomplete").unwrap_err().is_body());
     });
 }
@@ -348,6 +359,36 @@ async fn exchange(response: ResponseFuture) {
 }
 
 /// Runs `test` in a runtime in which whoever makes a timer panics.
+#[track_caller]
 fn without_timers(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test);
+    let (finished, is_finished) = mpsc::channel::<()>();
+    let (give_up, too_late) = oneshot::channel();
+    // Only another thread can tell the time.
+    thread::spawn(move || match is_finished.recv_timeout(A_LONG_TIME) {
+        Err(mpsc::RecvTimeoutError::Timeout) => drop(give_up.send(())),
+        Err(mpsc::RecvTimeoutError::Disconnected) | Ok(()) => {}
+    });
+    let in_time = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        tokio::select! {
+            biased;
+            () = test => true,
+            Ok(()) = too_late => false,
+        }
+    });
+    drop(finished);
+    assert!(in_time, "waited in vain");
 }
+
+/// Runs both sides at the same time. If both wait for each other there is nothing left but the timer, and it goes off at once.
+#[track_caller]
+fn both(server: impl Future<Output = ()>, client: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let caller = Location::caller();
+    async move {
+        let sides = Box::pin(async { tokio::join!(server, client) });
+        let Ok(((), ())) = tokio::time::timeout(A_LONG_TIME, sides).await else {
+            panic!("waited in vain at {caller}");
+        };
+    }
+}
+
+const A_LONG_TIME: Duration = Duration::from_secs(60);
