@@ -91,6 +91,8 @@ enum CheckIn<B> {
     HandOver(oneshot::Sender<Grant<B>>, Box<Wire<B>>),
     /// Something happened on it meanwhile.
     Touched(Box<Wire<B>>),
+    /// There is no sweeper to look after it.
+    Unwatched(Box<Wire<B>>),
 }
 
 impl<B: Send + 'static> Pool<B> {
@@ -162,35 +164,47 @@ impl<B> Pool<B> {
         if self.settings.is_too_old(wire.created, now) {
             return;
         }
+        let mut has_asked = false;
         loop {
-            match self.try_check_in(wire, now) {
+            wire = match self.try_check_in(wire, now) {
                 CheckIn::Done => return,
                 CheckIn::HandOver(waiting, kept) => match waiting.send(Grant::Wire(kept)) {
                     // It no longer waits: the next one, please.
-                    Err(Grant::Wire(back)) => wire = back,
+                    Err(Grant::Wire(back)) => back,
                     Ok(()) | Err(Grant::Dial(_)) => return,
                 },
                 CheckIn::Touched(mut touched) => {
                     if !touched.is_usable() {
                         return;
                     }
-                    wire = touched;
+                    touched
                 }
-            }
+                CheckIn::Unwatched(wire) => {
+                    // A runtime that ends may not take a task any more.
+                    if has_asked || !self.ask_for_sweeper() {
+                        return;
+                    }
+                    has_asked = true;
+                    wire
+                }
+            };
         }
     }
 
-    fn try_check_in(self: &Arc<Self>, wire: Box<Wire<B>>, now: Instant) -> CheckIn<B> {
+    fn try_check_in(&self, wire: Box<Wire<B>>, now: Instant) -> CheckIn<B> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let host = state.hosts.at(wire.relay().place().slot);
         if let Some(waiting) = host.next_waiting() {
             return CheckIn::HandOver(waiting, wire);
         }
-        if state.is_closed || self.settings.max_idle_per_host == 0 || !self.is_watched(&mut state.sweeper) {
+        if state.is_closed || self.settings.max_idle_per_host == 0 {
             drop(guard);
             drop(wire);
             return CheckIn::Done;
+        }
+        if state.sweeper == Watching::Nothing {
+            return CheckIn::Unwatched(wire);
         }
         if !wire.relay().rest() {
             return CheckIn::Touched(wire);
@@ -198,23 +212,23 @@ impl<B> Pool<B> {
         let evicted = if host.idle.len() < self.settings.max_idle_per_host { None } else { host.idle.pop_front() };
         host.idle.push_back(Idle { wire, since: now });
         state.idle += usize::from(evicted.is_none());
+        let watched = mem::replace(&mut state.sweeper, Watching::Expiries);
         drop(guard);
         drop(evicted);
+        if watched == Watching::Touches {
+            self.watch.sweeper.wake();
+        }
         CheckIn::Done
     }
 
-    /// Makes sure that the sweeper looks after what is about to become idle. Outside a runtime there can be none, and nobody
-    /// would notice that the server closes.
-    fn is_watched(self: &Arc<Self>, sweeper: &mut Watching) -> bool {
-        match *sweeper {
-            Watching::Expiries => {}
-            Watching::Touches => self.watch.sweeper.wake(),
-            Watching::Nothing => match runtime::Handle::try_current() {
-                Ok(runtime) => (self.start_sweeper)(&runtime, Sweeper::new(self)),
-                Err(_no_runtime) => return false,
-            },
+    /// Starts the sweeper. Outside a runtime there can be none, and nobody would notice that the server closes.
+    fn ask_for_sweeper(self: &Arc<Self>) -> bool {
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return false;
+        };
+        if mem::replace(&mut self.lock().sweeper, Watching::Expiries) == Watching::Nothing {
+            (self.start_sweeper)(&runtime, Sweeper::new(self));
         }
-        *sweeper = Watching::Expiries;
         true
     }
 
@@ -248,7 +262,15 @@ impl<B> Pool<B> {
             let is_it = |idle: &Idle<B>| idle.wire.relay().place().id == id;
             let Some(at) = host.idle.iter().position(is_it) else { continue };
             let wire = &mut host.idle[at].wire;
-            if !(wire.is_usable() && wire.relay().rest()) {
+            let stays = loop {
+                if !wire.is_usable() {
+                    break false;
+                }
+                if wire.relay().rest() {
+                    break true;
+                }
+            };
+            if !stays {
                 closed.extend(host.idle.remove(at).map(|idle| idle.wire));
                 state.idle -= 1;
             }
