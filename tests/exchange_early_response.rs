@@ -111,7 +111,7 @@ fn assert_refused<E: Debug>(result: Result<(StatusCode, Bytes), E>, cell: impl F
 
 /// T12 to T15, T27.
 #[test]
-fn a_refusal_of_an_upload_is_always_returned() {
+fn t27_a_refusal_of_an_upload_is_always_returned_and_leaves_no_socket() {
     on_both_runtimes(async || {
         let (before, bytes) = (descriptors(), zeros());
         let (mut sent, mut cells) = (0, 0);

@@ -115,7 +115,7 @@ fn a_body_that_is_dropped_while_the_server_stalls_closes_its_connection() {
 
 /// T59.
 #[test]
-fn a_hundred_tasks_use_a_hundred_connections_at_most_and_none_in_vain() {
+fn t59_a_hundred_tasks_use_a_hundred_connections_at_most_and_none_in_vain() {
     on_both_runtimes(async || {
         const TASKS: usize = 100;
         let unused = Arc::new(AtomicUsize::new(0));
