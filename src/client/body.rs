@@ -45,8 +45,8 @@ struct Duplex {
 /// A connection, whatever the type of the requests.
 trait Carried: Send {
     fn poll(&mut self);
-    /// Leaves the connection to wait, unless something has happened already.
-    fn await_with(&self, waker: &Waker) -> bool;
+    /// Leaves the connection to wait for its next event.
+    fn wait(&self, cx: &Context<'_>);
     fn settle(self: Box<Self>);
 }
 
@@ -112,9 +112,7 @@ impl ResponseBody {
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
             return Poll::Ready(frame);
         }
-        if !wire.await_with(cx.waker()) {
-            cx.waker().wake_by_ref();
-        }
+        wire.wait(cx);
         Poll::Pending
     }
 }
@@ -186,8 +184,8 @@ impl<B: Send + 'static> Carried for Wire<B> {
         }
     }
 
-    fn await_with(&self, waker: &Waker) -> bool {
-        self.relay().await_with(waker)
+    fn wait(&self, cx: &Context<'_>) {
+        self.relay().wait(cx);
     }
 
     fn settle(self: Box<Self>) {
@@ -227,9 +225,7 @@ impl<B> Future for Drive<B> {
             wire.hang_up();
             return Poll::Ready(());
         }
-        if !wire.relay().await_with(cx.waker()) {
-            cx.waker().wake_by_ref();
-        }
+        wire.relay().wait(cx);
         Poll::Pending
     }
 }

@@ -55,10 +55,10 @@ impl Error {
     }
 
     /// What hyper says of an exchange that failed.
-    pub(super) fn exchange(error: hyper::Error, transfer: Transfer) -> Self {
+    pub(super) fn exchange(error: hyper::Error, body_has_failed: bool, transfer: Transfer) -> Self {
         let kind = if error.is_canceled() {
             Kind::Canceled
-        } else if error.is_user() {
+        } else if body_has_failed || error.is_body_write_aborted() {
             Kind::RequestBody
         } else if error.is_parse() {
             Kind::InvalidResponse

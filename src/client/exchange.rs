@@ -72,21 +72,23 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         let polled = wire.poll();
         if polled.is_pending() && !wire.control.has_heard() {
             // Nothing has come that could have decided it.
-            return await_wire(wire, cx);
+            wire.relay().wait(cx);
+            return Poll::Pending;
         }
         // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
         // an exhausted budget that there is nothing.
         let mut looked = look(this.sent.as_mut());
         if looked.is_pending() {
             if polled.is_pending() {
-                return await_wire(wire, cx);
+                wire.relay().wait(cx);
+                return Poll::Pending;
             }
             // Now it must be decided.
             wire.hang_up();
             looked = look(this.sent.as_mut());
         }
         match looked {
-            Poll::Pending => await_wire(wire, cx),
+            Poll::Pending => unreachable!("nobody is left who could decide it"),
             Poll::Ready(result) => {
                 let wire = this.wire.take().expect("it is there");
                 Poll::Ready(match result {
@@ -108,14 +110,6 @@ fn look<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let cx = &mut Context::from_waker(Waker::noop());
     // With a budget, and that is nearly always, there is a cheaper way.
     if has_budget_remaining() { future.poll(cx) } else { pin!(unconstrained(future)).poll(cx) }
-}
-
-fn await_wire<B, T>(wire: &Wire<B>, cx: &Context<'_>) -> Poll<T> {
-    if !wire.relay().await_with(cx.waker()) {
-        // hyper wants to go on, but others may want to as well.
-        cx.waker().wake_by_ref();
-    }
-    Poll::Pending
 }
 
 pin_project! {

@@ -171,7 +171,8 @@ where
         let this = self.as_mut().project();
         let replay = this.shared.settings.replay;
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
-            return Err(Error::exchange(failure.error, failure.wire.transfer()));
+            let Failure { error, wire } = failure;
+            return Err(Error::exchange(error, wire.has_body_failed(), wire.transfer()));
         };
         let lease = failure.wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
 
@@ -78,14 +78,16 @@ impl Relay {
         self.socket.load(SeqCst)
     }
 
-    /// Leaves the connection to wait for its next event. `false` if that has been missed already.
+    /// Leaves the connection to wait for its next event, for the task of `cx`.
     #[inline]
-    #[must_use]
-    pub(super) fn await_with(&self, waker: &Waker) -> bool {
-        self.task.register(waker);
+    pub(super) fn wait(&self, cx: &Context<'_>) {
+        self.task.register(cx.waker());
         self.state.store(AWAITED, SeqCst);
         // Whoever hits from here on sees the state; whoever did so before is seen here.
-        !self.socket.load(SeqCst) && !self.other.load(SeqCst)
+        if self.socket.load(SeqCst) || self.other.load(SeqCst) {
+            // hyper wants to go on, but others may want to as well.
+            cx.waker().wake_by_ref();
+        }
     }
 
     /// Leaves the connection to the sweeper. `false` if an event has been missed already.

@@ -85,7 +85,11 @@ impl<B: Body> Spare<B> {
     pub(super) fn recover(self, failure: &Failure<B>, covered: bool, replay: Replay) -> Option<Request<Upload<B>>> {
         let wire = &failure.wire;
         let untouched = wire.upload.as_ref().and_then(|upload| upload.take_untouched());
-        let (body, request) = self.with_body(untouched);
+        let (mut body, request) = self.with_body(untouched);
+        if wire.has_body_failed() {
+            // So would its copy.
+            body = BodyState::Gone;
+        }
         let failed = Failed {
             reused: wire.reused,
             unsent: failure.error.is_canceled(),

@@ -41,6 +41,7 @@ pub(super) struct Progress<B> {
     /// The body may not be touched: not yet, or not any more.
     held: AtomicBool,
     stopped: AtomicBool,
+    failed: AtomicBool,
     wanted: AtomicWaker,
     hint: SizeHint,
     /// How many bytes the request says that the body has.
@@ -61,6 +62,7 @@ impl<B: Body> Upload<B> {
             state: AtomicU8::new(UNTOUCHED),
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             wanted: AtomicWaker::new(),
             hint: body.size_hint(),
             declared,
@@ -111,6 +113,16 @@ impl<B> Progress<B> {
         self.stopped.store(true, SeqCst);
     }
 
+    fn fail(&self, error: impl Into<BoxError>) -> BoxError {
+        self.failed.store(true, SeqCst);
+        error.into()
+    }
+
+    /// The body is why the request failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(SeqCst)
+    }
+
     /// Nothing more of the body will be taken.
     #[inline]
     pub(super) fn is_finished(&self) -> bool {
@@ -156,12 +168,12 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
         let Some(mut body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
+        let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(|error| progress.fail(error))?;
         if let (Some(declared), Some(data)) = (progress.declared, frame.as_ref().and_then(Frame::data_ref)) {
             let length = data.remaining() as u64;
             if progress.taken.fetch_add(length, SeqCst).saturating_add(length) > declared {
                 // hyper would cut it off, and nobody would know.
-                return Poll::Ready(Some(Err("the body is longer than its Content-Length".into())));
+                return Poll::Ready(Some(Err(progress.fail("the body is longer than its Content-Length"))));
             }
         }
         Poll::Ready(frame.map(Ok))
@@ -238,6 +250,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let Poll::Ready(Some(Err(error))) = Pin::new(&mut long).poll_frame(&mut cx) else { panic!("it went on") };
         assert_eq!(error.to_string(), "the body is longer than its Content-Length");
+        assert!(long.progress().unwrap().has_failed());
         let (mut exact, _) = declared(Some(5));
         assert_eq!(poll(&mut exact), Poll::Ready(Some(Bytes::from("hello"))));
     }

@@ -183,6 +183,10 @@ impl<B> Wire<B> {
         self.upload.as_ref().is_some_and(|upload| !upload.is_finished() || self.control.is_blocked())
     }
 
+    pub(super) fn has_body_failed(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.has_failed())
+    }
+
     /// Sends nothing more of the request, and reads on. The connection is closed when the response ends.
     pub(super) fn stop_upload(&mut self) {
         if let Some(upload) = &self.upload {
