@@ -83,23 +83,25 @@ fn t08_a_server_that_closes_unannounced_leaves_no_get_pending() {
 #[ignore = "for the record: it takes some hundred thousand requests, and asserts nothing of another client"]
 fn a_request_of_the_client_of_hyper_util_may_be_left_pending() {
     on_both_runtimes(async || {
-        let server = answer_and_close(4, OK);
-        let client: legacy::Client<_, Empty<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
-        let counts = Arc::new([const { AtomicUsize::new(0) }; 3]);
-        let mut tasks = JoinSet::new();
-        for _ in 0..8 {
-            let (client, uri, counts) = (client.clone(), server.uri(""), Arc::clone(&counts));
-            tasks.spawn(async move {
-                for _ in 0..times(25_000) {
-                    let ended = tokio::time::timeout(Duration::from_secs(5), client.get(uri.clone())).await;
-                    let outcome = ended.map_or(2, |result| usize::from(result.is_err()));
-                    counts[outcome].fetch_add(1, SeqCst);
-                }
-            });
+        let servers = [("closes", answer_and_close(4, OK)), ("resets at accept", Server::with_threads(4, Peer::reset))];
+        for (what, server) in servers {
+            let client: legacy::Client<_, Empty<Bytes>> = legacy::Client::builder(TokioExecutor::new()).build_http();
+            let counts = Arc::new([const { AtomicUsize::new(0) }; 3]);
+            let mut tasks = JoinSet::new();
+            for _ in 0..8 {
+                let (client, uri, counts) = (client.clone(), server.uri(""), Arc::clone(&counts));
+                tasks.spawn(async move {
+                    for _ in 0..times(25_000) {
+                        let ended = tokio::time::timeout(Duration::from_secs(5), client.get(uri.clone())).await;
+                        let outcome = ended.map_or(2, |result| usize::from(result.is_err()));
+                        counts[outcome].fetch_add(1, SeqCst);
+                    }
+                });
+            }
+            all(tasks).await;
+            let [answered, errors, hung] = [0, 1, 2].map(|outcome: usize| counts[outcome].load(SeqCst));
+            say(format_args!("a server that {what}: {answered} answered, {errors} errors, {hung} left pending"));
         }
-        all(tasks).await;
-        let [answered, errors, hung] = [0, 1, 2].map(|outcome: usize| counts[outcome].load(SeqCst));
-        say(format_args!("hyper-util's client: {answered} answered, {errors} errors, {hung} left pending"));
     });
 }
 
