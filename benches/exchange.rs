@@ -1,9 +1,9 @@
 //! What a request costs beside hyper's bare connection, as counts: instructions by callgrind, so that they are the same on
 //! every run.
 //!
-//! Each mode makes `GET`s with an answer of 13 bytes on one connection, at two lengths under valgrind; the difference divided
-//! by the difference of the lengths is what a request costs, start-up cancelled out. The server is a process of its own, and not counted.
-//! Fails if ours costs more than the limit; skipped with a word where there is no valgrind.
+//! Each mode makes `GET`s with an answer of 13 bytes on one connection, at two lengths under valgrind; the difference
+//! divided by the difference of the lengths is what a request costs, start-up cancelled out. The server is a process of its
+//! own, and not counted. Fails if ours costs more than the limit; skipped with a word where there is no valgrind.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "hyper's bare connection is made to be spawned")]

@@ -207,8 +207,8 @@ fn most_of_an_upload_is_not_sent_to_a_server_that_refuses_it_and_drains() {
 fn a_server_that_refuses_and_then_does_nothing_sees_the_client_go() {
     on_both_runtimes(async || {
         let (before, bytes) = (descriptors(), zeros());
-        // What the server's system takes, what the client's takes, and what none takes. If the first is refused without a word of
-        // closing, the connection may be used again.
+        // What the server's system takes, what the client's takes, and what none takes. If the first is refused without a
+        // word of closing, the connection may be used again.
         for (says_close, size) in
             [(true, 16 * 1024), (true, MEGABYTE), (true, LARGEST), (false, MEGABYTE), (false, LARGEST)]
         {

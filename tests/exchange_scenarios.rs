@@ -1,5 +1,5 @@
-//! Every file in `tests/scenarios/exchange` is a test: what a server does and what a client asks, a line `---`, and what must come
-//! of it. The format is described in `tests/scenarios/README.md`.
+//! Every file in `tests/scenarios/exchange` is a test: what a server does and what a client asks, a line `---`, and what
+//! must come of it. The format is described in `tests/scenarios/README.md`.
 //!
 //! With `EXCHANGE_CLIENT=hyper-util` in the environment the files are put to hyper-util's client instead: nothing fails, and
 //! wherever it does something else, that is printed.

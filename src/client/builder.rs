@@ -63,8 +63,8 @@ impl<B> Builder<B> {
         self
     }
 
-    /// How many connections to a host, that is to a scheme and an authority, may be idle. The one that was used longest ago makes
-    /// room. Zero closes each connection after its response.
+    /// How many connections to a host, that is to a scheme and an authority, may be idle. The one that was used longest ago
+    /// makes room. Zero closes each connection after its response.
     ///
     /// Defaults to no limit.
     #[must_use]
@@ -93,9 +93,9 @@ impl<B> Builder<B> {
         self
     }
 
-    /// Whether a request that waits for its own connect may take a connection that becomes free meanwhile. The one that
-    /// has waited longest goes first; its connect goes on, and is kept as an idle connection. It pays where a connect takes longer than
-    /// a response, and costs connections that may never have a request.
+    /// Whether a request that waits for its own connect may take a connection that becomes free meanwhile. The one that has
+    /// waited longest goes first; its connect goes on, and is kept as an idle connection. It pays where a connect takes
+    /// longer than a response, and costs connections that may never have a request.
     ///
     /// Defaults to `false`.
     #[must_use]
@@ -113,8 +113,8 @@ impl<B> Builder<B> {
         self
     }
 
-    /// How to have a body a second time. It is asked before a request goes out on a connection that was used before, and may decline.
-    /// Empty bodies can be sent again without it, and those that were not asked for anything yet.
+    /// How to have a body a second time. It is asked before a request goes out on a connection that was used before, and
+    /// may decline. Empty bodies can be sent again without it, and those that were not asked for anything yet.
     ///
     /// Defaults to none.
     #[must_use]
@@ -132,9 +132,9 @@ impl<B> Builder<B> {
         self.replay_body_with(|body| Some(body.clone()))
     }
 
-    /// Whether a `408 Request Timeout` on a connection that was used before is taken for what it most often is: the server's good-bye
-    /// to an idle connection, which the request crossed (RFC 9110 §15.5.9). A request that may be sent again then is, once; not
-    /// if the response has `Retry-After`.
+    /// Whether a `408 Request Timeout` on a connection that was used before is taken for what it most often is: the
+    /// server's good-bye to an idle connection, which the request crossed (RFC 9110 §15.5.9). A request that may be sent
+    /// again then is, once; not if the response has `Retry-After`.
     ///
     /// Defaults to `false`.
     #[must_use]

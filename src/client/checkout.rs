@@ -125,8 +125,9 @@ fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<B
 /// Whether to ask the system about an idle connection before it is used, which takes a system call.
 ///
 /// It pays for a request that could not be sent again. It also pays after a while: so long ago the last request on this
-/// connection ended, that nobody counts its system calls; and what a server says on an idle connection, a 408, must not be taken for an
-/// answer. Under a steady load the runtime hears of it soon enough, and a request that meets the end is sent again.
+/// connection ended, that nobody counts its system calls; and what a server says on an idle connection, a 408, must not be
+/// taken for an answer. Under a steady load the runtime hears of it soon enough, and a request that meets the end is sent
+/// again.
 fn worth_a_look(repeatable: bool, idle_for: Duration) -> bool {
     !repeatable || idle_for >= LONG_IDLE
 }

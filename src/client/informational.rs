@@ -9,8 +9,8 @@ use super::upload::{Progress, Upload};
 
 /// Calls `callback` with every informational response (1xx, RFC 9110 §15.2) to `request`, in order, before the final one.
 ///
-/// hyper's `hyper::ext::on_informational` works as well, but not for a request with `Expect: 100-continue`: there the client itself
-/// listens, and passes on what it hears only to this callback.
+/// hyper's `hyper::ext::on_informational` works as well, but not for a request with `Expect: 100-continue`: there the
+/// client itself listens, and passes on what it hears only to this callback.
 ///
 /// `101 Switching Protocols` is final, and not among them.
 ///

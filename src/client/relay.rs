@@ -1,9 +1,9 @@
 //! The wakers of a connection, for the whole of its life, whoever waits for it.
 //!
-//! hyper keeps the waker that a connection was last polled with: in the registration of the socket, in the channel of every body. If that
-//! were the waker of the task that happens to use the connection, it would have to be replaced, by a poll, each time the
-//! connection changes hands, and each frame taken would wake the task that takes it. The relay stays the same, and knows
-//! whom to tell.
+//! hyper keeps the waker that a connection was last polled with: in the registration of the socket, in the channel of every
+//! body. If that were the waker of the task that happens to use the connection, it would have to be replaced, by a poll,
+//! each time the connection changes hands, and each frame taken would wake the task that takes it. The relay stays the
+//! same, and knows whom to tell.
 //!
 //! There are two: one for the socket, which matters as long as the connection lives, and one for everything else, which matters
 //! only while somebody uses it.

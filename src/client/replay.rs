@@ -4,15 +4,15 @@ use http::{HeaderMap, Method};
 
 /// Which requests a [`Client`](super::Client) sends again when a connection that was kept alive turns out to be dead.
 ///
-/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each repeat goes out on a
-/// fresh connection: so there is at most one.
+/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each repeat goes
+/// out on a fresh connection: so there is at most one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Replay {
     /// None: each failure is an error.
     Never,
-    /// Those that were not sent, and of those that were, the safe ones: GET, HEAD, OPTIONS, TRACE (RFC 9110 §9.2.1), and whatever
-    /// has an `Idempotency-Key`.
+    /// Those that were not sent, and of those that were, the safe ones: GET, HEAD, OPTIONS, TRACE (RFC 9110 §9.2.1), and
+    /// whatever has an `Idempotency-Key`.
     Safe,
     /// Those that were not sent, and of those that were, the idempotent ones: the safe ones, PUT and DELETE (RFC 9110 §9.2.2),
     /// and whatever has an `Idempotency-Key`. This is the default.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use super::request_head::RequestHead;
 
-/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response over it.
+/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response
+/// over it.
 ///
 /// It is one with the connection only as long as that lives; it does not keep it open.
 #[derive(Clone)]

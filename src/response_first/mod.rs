@@ -11,8 +11,8 @@
 //! 2. Reading goes on, to the response or to the end.
 //! 3. If the end comes and nothing was answered, the error of the write is what the reader gets.
 //! 4. While a request is long, it is asked now and then whether there is an answer, and that is read before more is written.
-//! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime to notice that the peer
-//!    has gone.
+//! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime
+//!    to notice that the peer has gone.
 //!
 //! # Where it belongs
 //!
@@ -33,9 +33,9 @@
 //!
 //! # Upgrades
 //!
-//! A stream that was upgraded (`101`, `CONNECT`) must not swallow anything. The wrapper sees a request for an upgrade go by and
-//! disarms itself. Under TLS it sees nothing but noise: there, call [`Control::disarm`] when the upgrade has happened. `Control` is
-//! an extension of the response.
+//! A stream that was upgraded (`101`, `CONNECT`) must not swallow anything. The wrapper sees a request for an upgrade go by
+//! and disarms itself. Under TLS it sees nothing but noise: there, call [`Control::disarm`] when the upgrade has happened.
+//! `Control` is an extension of the response.
 
 mod control;
 mod layer;
@@ -278,8 +278,8 @@ fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> C
     Context::from_waker(waker.filter(|_| control.is_armed()).unwrap_or(caller))
 }
 
-/// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So after as
-/// many bytes it is asked whether there is an answer already (RFC 9112 §9.5): about what a socket takes at once.
+/// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So
+/// after as many bytes it is asked whether there is an answer already (RFC 9112 §9.5): about what a socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
 
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
