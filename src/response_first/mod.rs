@@ -9,7 +9,8 @@
 //! 1. When a write fails because the peer has closed, writing is over: what is written from then on is swallowed, and flushing
 //!    and shutting down succeed.
 //! 2. Reading goes on, to the response or to the end.
-//! 3. If the end comes and nothing was answered, the error of the write is what the reader gets.
+//! 3. If the end comes and nothing was answered, or if there is no proper end but a reset, the error of the write is what
+//!    the reader gets.
 //! 4. While a request is long, it is asked now and then whether there is an answer, and that is read before more is written.
 //! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime
 //!    to notice that the peer has gone.
@@ -156,7 +157,8 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             Ok(()) if buf.remaining() == 0 => Poll::Ready(Ok(())),
             end => {
                 this.control.on_read_end();
-                let write_error = if this.control.bytes_read() == 0 { this.write_error.take() } else { None };
+                let nothing_read = this.control.bytes_read() == 0;
+                let write_error = this.write_error.take_if(|error| nothing_read || !follows_an_end(error));
                 Poll::Ready(write_error.map_or(end, Err))
             }
         }
@@ -286,6 +288,12 @@ const ASK_AFTER: usize = 256 * 1024;
 fn peer_has_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | NotConnected)
+}
+
+/// A broken pipe is what is left after the peer has ended its side and reset the connection then. Any other error of a write
+/// took the place of the error that a read would have met: without it, a response that was cut off would seem to have ended.
+fn follows_an_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// The socket under the connections of this crate and of hyper-util. Of any other it is not known.

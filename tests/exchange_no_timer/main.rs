@@ -333,6 +333,36 @@ fn t11_a_runtime_that_ends_leaves_no_reader_waiting() {
     });
 }
 
+/// A body that is dropped brings its connection home, for which the pool wants a task, which that runtime no longer takes.
+#[test]
+fn a_runtime_ends_although_its_tasks_hold_responses() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (client, servers) = client(1, |builder| builder);
+    runtime.block_on(async {
+        let server = async {
+            servers.read_head(0).await;
+            servers.send(0, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").await;
+        };
+        let mut response = None;
+        both(server, async { response = Some(client.request(get()).await.unwrap()) }).await;
+        tokio::spawn(async move {
+            let _held = response;
+            std::future::pending::<()>().await;
+        });
+        // The rest comes when nobody reads.
+        servers.send(0, "hello").await;
+    });
+    let (ended, wait) = mpsc::channel();
+    thread::spawn(move || {
+        drop(runtime);
+        ended.send(()).unwrap();
+    });
+    let ended = wait.recv_timeout(A_LONG_TIME);
+    // If it has not, to drop the client would take as long.
+    std::mem::forget(client);
+    ended.expect("the runtime waits for itself");
+}
+
 const URI: &str = "http://origin.example/";
 
 fn get() -> Request<Body> {

@@ -1,0 +1,116 @@
+//! The I/O wrapper by itself, on real sockets: which of the two errors of a connection its reader and its writer get.
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use hyper_happy_eyeballs::response_first::ResponseFirst;
+use socket2::SockRef;
+use support::origin::until;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::{TcpListener, TcpStream};
+
+type Wrapped = ResponseFirst<TcpStream>;
+
+const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a.example\r\n\r\n";
+const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: a.example\r\nupgrade: echo\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 413 Content Too Large\r\n\r\nno";
+
+/// A connection on which `request` has arrived, which has answered `response` and closed by a reset.
+async fn reset(request: &[u8], response: &[u8]) -> Wrapped {
+    let (mut client, mut server) = connected().await;
+    client.write_all(request).await.unwrap();
+    server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+    server.write_all(response).await.unwrap();
+    arrives(&client, response.len()).await;
+    SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(server);
+    client.get_ref().ready(Interest::ERROR).await.unwrap();
+    client
+}
+
+async fn connected() -> (Wrapped, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (ResponseFirst::new(client), listener.accept().await.unwrap().0)
+}
+
+/// Waits until so many bytes are there to be read.
+async fn arrives(client: &Wrapped, bytes: usize) {
+    let buffer = vec![std::mem::MaybeUninit::uninit(); bytes + 1];
+    until(|| SockRef::from(client.get_ref()).peek(&mut buffer.clone()).unwrap_or(0) >= bytes).await;
+}
+
+/// What a reader gets until the end, and how that is.
+async fn read_to_end(client: &mut Wrapped) -> (Vec<u8>, io::Result<()>) {
+    let mut read = Vec::new();
+    let end = client.read_to_end(&mut read).await;
+    (read, end.map(drop))
+}
+
+#[tokio::test]
+async fn a_write_after_the_reset_hides_neither_the_response_nor_that_it_was_cut_off() {
+    let mut client = reset(REQUEST, RESPONSE).await;
+    client.write_all(b"the rest").await.unwrap();
+    client.flush().await.unwrap();
+    assert!(client.control().is_broken());
+    let (read, end) = read_to_end(&mut client).await;
+    assert_eq!((read.as_slice(), end.unwrap_err().kind()), (RESPONSE, ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_response_that_ended_before_the_reset_has_ended() {
+    let (mut client, mut server) = connected().await;
+    client.write_all(REQUEST).await.unwrap();
+    server.write_all(RESPONSE).await.unwrap();
+    server.shutdown().await.unwrap();
+    arrives(&client, RESPONSE.len()).await;
+    // Closed with something unread: now there is a reset as well.
+    drop(server);
+    while !client.control().is_broken() {
+        client.write_all(b"the rest").await.unwrap();
+    }
+    let (read, end) = read_to_end(&mut client).await;
+    assert_eq!(read, RESPONSE);
+    end.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_response_the_error_of_the_write_is_the_readers() {
+    let mut client = reset(REQUEST, b"").await;
+    client.write_all(b"the rest").await.unwrap();
+    let (read, end) = read_to_end(&mut client).await;
+    assert_eq!((read.len(), end.unwrap_err().kind()), (0, ErrorKind::ConnectionReset));
+    // Now everybody knows.
+    assert_eq!(client.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
+#[tokio::test]
+async fn whoever_asks_for_an_upgrade_gets_the_errors_as_they_come() {
+    let mut client = reset(UPGRADE, b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await;
+    assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(!client.control().is_broken());
+}
+
+#[tokio::test]
+async fn a_connection_that_was_disarmed_gives_the_errors_as_they_come() {
+    let mut client = reset(REQUEST, RESPONSE).await;
+    client.control().disarm();
+    assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn bytes_are_counted_from_the_head_of_the_request() {
+    let (mut client, mut server) = connected().await;
+    for _ in 0..2 {
+        client.write_all(REQUEST).await.unwrap();
+        server.write_all(RESPONSE).await.unwrap();
+        client.read_exact(&mut vec![0; RESPONSE.len()]).await.unwrap();
+        let (written, read) = (client.control().bytes_written(), client.control().bytes_read());
+        assert_eq!((written, read), (REQUEST.len() as u64, RESPONSE.len() as u64));
+    }
+}
