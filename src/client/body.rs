@@ -1,7 +1,6 @@
 //! The body of a response, which brings its connection home.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::task::AbortHandle;
 
+use super::duplex::{Duplex, drive_to_end};
 use super::error::Error;
 use super::wire::Wire;
 
@@ -37,22 +36,12 @@ enum Carrier {
     Task(Duplex),
 }
 
-struct Duplex {
-    wire: Arc<dyn Shared>,
-    task: AbortHandle,
-}
-
 /// A connection, whatever the type of the requests.
 trait Carried: Send {
     fn poll(&mut self);
     /// Leaves the connection to wait for its next event.
     fn wait(&self, cx: &Context<'_>);
     fn settle(self: Box<Self>);
-}
-
-/// A connection that a task drives.
-trait Shared: Send + Sync {
-    fn settle(&self);
 }
 
 impl ResponseBody {
@@ -68,16 +57,14 @@ impl ResponseBody {
 
     /// A task drives the connection, since there is something left to send.
     pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        let wire = Arc::new(Mutex::new(Some(wire)));
-        let task = spawn(Drive { wire: Arc::clone(&wire) });
-        Self { incoming: Some(incoming), carrier: Carrier::Task(Duplex { wire, task }) }
+        Self { incoming: Some(incoming), carrier: Carrier::Task(Duplex::start(wire)) }
     }
 
     /// The stream is no longer HTTP, and nobody's who reads this body.
     pub(super) fn upgraded<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
         if !wire.is_over() {
             // hyper has yet to hand it over.
-            let _to_its_end = spawn(Drive { wire: Arc::new(Mutex::new(Some(wire))) });
+            drive_to_end(wire);
         }
         Self::detached(incoming)
     }
@@ -87,10 +74,7 @@ impl ResponseBody {
         match std::mem::replace(&mut self.carrier, Carrier::None) {
             Carrier::None => {}
             Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
-            Carrier::Task(Duplex { wire, task }) => {
-                wire.settle();
-                task.abort();
-            }
+            Carrier::Task(duplex) => duplex.settle(),
         }
     }
 
@@ -157,7 +141,7 @@ impl Drop for ResponseBody {
         if std::thread::panicking() {
             // What is polled now may panic again.
             if let Carrier::Task(duplex) = &self.carrier {
-                duplex.task.abort();
+                duplex.abort();
             }
             return;
         }
@@ -190,50 +174,6 @@ impl<B: Send + 'static> Carried for Wire<B> {
 
     fn settle(self: Box<Self>) {
         settle(self);
-    }
-}
-
-impl<B: Send + 'static> Shared for Mutex<Option<Box<Wire<B>>>> {
-    fn settle(&self) {
-        let wire = self.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(wire) = wire {
-            settle(wire);
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
-fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
-    tokio::spawn(drive).abort_handle()
-}
-
-/// Drives a connection until it is taken away, or over.
-struct Drive<B> {
-    wire: Arc<Mutex<Option<Box<Wire<B>>>>>,
-}
-
-impl<B> Future for Drive<B> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut guard = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(wire) = guard.as_mut() else {
-            return Poll::Ready(());
-        };
-        wire.relay().hold();
-        if wire.poll().is_ready() {
-            wire.hang_up();
-            return Poll::Ready(());
-        }
-        wire.relay().wait(cx);
-        Poll::Pending
-    }
-}
-
-impl<B> Drop for Drive<B> {
-    fn drop(&mut self) {
-        // If the runtime ends, the reader must not wait for ever.
-        drop(self.wire.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

@@ -28,6 +28,7 @@ mod checkout;
 mod deliver;
 mod destination;
 mod dial;
+mod duplex;
 mod error;
 mod exchange;
 mod future;

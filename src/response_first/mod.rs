@@ -83,11 +83,14 @@ pin_project! {
         unasked: usize,
         // There is one, and it is to be read before more is written.
         answered: bool,
+        // What is swallowed next is swallowed at once.
+        has_yielded: bool,
     }
 
     impl<T: 'static> PinnedDrop for ResponseFirst<T> {
         fn drop(this: Pin<&mut Self>) {
-            if this.control.resets_on_close() {
+            // A stream that is no longer HTTP ends as its user ends it.
+            if this.control.resets_on_close() && this.control.is_armed() {
                 let this = this.project();
                 if let Some(stream) = tcp_stream(&*this.inner) {
                     // The worst that a failure does is a graceful close.
@@ -105,7 +108,16 @@ impl<T: 'static> ResponseFirst<T> {
     }
 
     pub(crate) fn with_control(inner: T, control: Control) -> Self {
-        Self { inner, control, write_error: None, between_messages: true, waker: None, unasked: 0, answered: false }
+        Self {
+            inner,
+            control,
+            write_error: None,
+            between_messages: true,
+            waker: None,
+            unasked: 0,
+            answered: false,
+            has_yielded: false,
+        }
     }
 
     /// Whoever polls it, `waker` is told of what happens on the socket, as long as the stream is HTTP.
@@ -205,8 +217,16 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         if this.control.is_broken() {
-            let over = this.control.read_ended() && len > 0;
-            return Poll::Ready(if over { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(len) });
+            if this.control.read_ended() && len > 0 {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            // A writer that never has to wait would never get to read.
+            *this.has_yielded = !*this.has_yielded;
+            if *this.has_yielded {
+                told(this.waker.as_ref(), this.control, cx.waker()).waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(len));
         }
         if *this.between_messages {
             *this.between_messages = false;
