@@ -47,10 +47,11 @@
 //!
 //! # Cancel safety
 //!
-//! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. Nothing is spawned, but
-//! for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
+//! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. The connector spawns
+//! nothing, but for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
 //!
-//! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete.
+//! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete. The client has a
+//! task that looks after idle connections, and one for each exchange whose response has begun before its request has ended.
 //!
 //! # Features
 //!

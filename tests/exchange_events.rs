@@ -189,7 +189,8 @@ async fn a_repeat_that_fails_is_told_as_such() {
         client.get(uri()).await.unwrap_err();
     })
     .await;
-    let failed = "a request failed error=the connection to origin.example was closed before a response arrived, again";
+    let failed = "a request failed error=the connection to origin.example was closed before a response arrived, when the \
+                  request was sent again";
     assert_eq!(log.lines(), [OPENED, "a request is sent again host=origin.example method=GET", OPENED, failed]);
 }
 

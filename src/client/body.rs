@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::duplex::{Duplex, drive_to_end};
-use super::error::Error;
+use super::error::{About, Error};
 use super::wire::Wire;
 
 /// The body of a response of a [`Client`](super::Client).
@@ -23,6 +23,8 @@ use super::wire::Wire;
 pub struct ResponseBody {
     /// None once it is over.
     incoming: Option<Incoming>,
+    /// What an error will say, where nobody can be asked then.
+    about: Option<Box<About>>,
     carrier: Carrier,
 }
 
@@ -42,22 +44,30 @@ trait Carried: Send {
     /// Leaves the connection to wait for its next event.
     fn wait(&self, cx: &Context<'_>);
     fn settle(self: Box<Self>);
+    fn about(&self) -> About;
 }
 
 impl ResponseBody {
     /// All of the body is in `incoming`.
     pub(super) fn detached(incoming: Incoming) -> Self {
-        Self { incoming: Some(incoming), carrier: Carrier::None }
+        Self { incoming: Some(incoming), about: None, carrier: Carrier::None }
+    }
+
+    /// All there will ever be of the body is in `incoming`: the connection is over.
+    pub(super) fn of_over<B>(incoming: Incoming, wire: &Wire<B>) -> Self {
+        let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
+        Self { incoming: Some(incoming), about, carrier: Carrier::None }
     }
 
     /// Reading the body drives the connection.
     pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        Self { incoming: Some(incoming), carrier: Carrier::Reader(Mutex::new(wire)) }
+        Self { incoming: Some(incoming), about: None, carrier: Carrier::Reader(Mutex::new(wire)) }
     }
 
     /// A task drives the connection, since there is something left to send.
     pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        Self { incoming: Some(incoming), carrier: Carrier::Task(Duplex::start(wire)) }
+        let about = Some(Box::new(wire.about()));
+        Self { incoming: Some(incoming), about, carrier: Carrier::Task(Duplex::start(wire)) }
     }
 
     /// The stream is no longer HTTP, and nobody's who reads this body.
@@ -75,6 +85,13 @@ impl ResponseBody {
             Carrier::None => {}
             Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
             Carrier::Task(duplex) => duplex.settle(),
+        }
+    }
+
+    fn about(&mut self) -> Option<About> {
+        match &mut self.carrier {
+            Carrier::Reader(wire) => Some(wire.get_mut().unwrap_or_else(PoisonError::into_inner).about()),
+            Carrier::None | Carrier::Task(_) => self.about.take().map(|about| *about),
         }
     }
 
@@ -116,12 +133,14 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.is_end_stream(),
             Poll::Ready(Some(Err(_)) | None) => true,
         };
+        let failed = matches!(&polled, Poll::Ready(Some(Err(_))));
+        let about = if failed { this.about() } else { None };
         if is_end {
             // First the connection, then the end.
             this.incoming = None;
             this.settle();
         }
-        polled.map_err(Error::response_body)
+        polled.map_err(|error| Error::response_body(error, about))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -174,6 +193,10 @@ impl<B: Send + 'static> Carried for Wire<B> {
 
     fn settle(self: Box<Self>) {
         settle(self);
+    }
+
+    fn about(&self) -> About {
+        Self::about(self)
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Builder<B> {
 }
 
 impl<B> Builder<B> {
-    pub(super) fn new() -> Self {
+    /// Starts from the defaults.
+    pub fn new() -> Self {
         Self {
             pool: pool::Settings {
                 idle_timeout: Some(Duration::from_secs(90)),
@@ -74,7 +75,7 @@ impl<B> Builder<B> {
     }
 
     /// How many connections to a host there may be, idle or not. Requests beyond it wait; the one that has waited longest goes
-    /// first. `None` is no limit; zero is an error.
+    /// first. `None` is no limit; zero is an error. A stream that was upgraded no longer counts.
     ///
     /// Defaults to `None`.
     #[must_use]
@@ -206,6 +207,12 @@ impl<B> Builder<B> {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));
         }
         Ok(self)
+    }
+}
+
+impl<B> Default for Builder<B> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -39,10 +39,12 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
                 continue;
             }
             Acquired::Dial(lease) if shared.settings.late_binding => {
-                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease)))
+                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, repeatable)))
             }
             Acquired::Dial(lease) => Checkout::Wait(Box::pin(connect(shared, destination, lease))),
-            Acquired::Wait(ticket) => Checkout::Wait(Box::pin(wait(Arc::clone(shared), destination.clone(), ticket))),
+            Acquired::Wait(ticket) => {
+                Checkout::Wait(Box::pin(wait(Arc::clone(shared), destination.clone(), ticket, repeatable)))
+            }
         };
     }
 }
@@ -61,6 +63,7 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
     shared: Arc<Shared<C, B>>,
     destination: Destination,
     lease: Lease<B>,
+    repeatable: bool,
 ) -> Result<Box<Wire<B>>, Error> {
     let ticket = shared.pool.queue(&lease);
     let mut connecting = Box::pin(connect(&shared, &destination, lease));
@@ -78,7 +81,7 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
         let Some(Grant::Wire(mut wire)) = granted else {
             return Poll::Pending;
         };
-        if wire.is_usable() { Poll::Ready((None, Some(wire))) } else { Poll::Pending }
+        if is_usable_now(&mut wire, repeatable) { Poll::Ready((None, Some(wire))) } else { Poll::Pending }
     })
     .await;
     match (connected, freed) {
@@ -97,10 +100,11 @@ async fn wait<C: Connector, B: RequestBody>(
     shared: Arc<Shared<C, B>>,
     destination: Destination,
     mut ticket: Ticket<B>,
+    repeatable: bool,
 ) -> Result<Box<Wire<B>>, Error> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
         Some(Grant::Wire(mut wire)) => {
-            if wire.is_usable() {
+            if is_usable_now(&mut wire, repeatable) {
                 return Ok(wire);
             }
             // It keeps its turn.
@@ -110,6 +114,11 @@ async fn wait<C: Connector, B: RequestBody>(
         None => unreachable!("the pool lives as long as the client, which is here"),
     };
     connect(&shared, &destination, lease).await
+}
+
+/// Whether a connection that has just become free can have a request.
+fn is_usable_now<B>(wire: &mut Wire<B>, repeatable: bool) -> bool {
+    wire.is_usable() && (!worth_a_look(repeatable, Duration::ZERO) || wire.look())
 }
 
 #[expect(clippy::disallowed_methods, reason = "nobody waits for this connect any more, and late binding keeps it")]

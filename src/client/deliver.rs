@@ -31,7 +31,7 @@ pub(super) fn deliver<B: RequestBody>(
 fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: StatusCode) -> ResponseBody {
     if wire.is_over() {
         wire.hang_up();
-        return ResponseBody::detached(incoming);
+        return ResponseBody::of_over(incoming, &wire);
     }
     let is_complete = wire.is_ready() || incoming.is_end_stream();
     match next(status, is_complete, wire.is_uploading()) {
@@ -79,7 +79,7 @@ fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
 /// without reading it, and the system may have swallowed what the server never read. The next request would come after
 /// that.
 fn leaves_debris(status: StatusCode, bytes_written: u64) -> bool {
-    status.as_u16() >= 300 && bytes_written > LARGE_UPLOAD
+    status.as_u16() >= 400 && bytes_written > LARGE_UPLOAD
 }
 
 /// About what a server reads on to keep a connection alive.

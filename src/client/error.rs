@@ -36,6 +36,13 @@ pub(super) enum Kind {
     ResponseBody,
 }
 
+/// Which connection it was, and what happened on it.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) host: String,
+    pub(super) transfer: Transfer,
+}
+
 /// What happened on the connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Transfer {
@@ -70,8 +77,12 @@ impl Error {
         this
     }
 
-    pub(super) fn response_body(error: hyper::Error) -> Self {
-        Self::new(Kind::ResponseBody, Some(error.into()))
+    pub(super) fn response_body(error: hyper::Error, about: Option<About>) -> Self {
+        let mut this = Self::new(Kind::ResponseBody, Some(error.into()));
+        if let Some(About { host, transfer }) = about {
+            (this.inner.host, this.inner.transfer) = (Some(host), transfer);
+        }
+        this
     }
 
     fn new(kind: Kind, source: Option<BoxError>) -> Self {
@@ -79,9 +90,13 @@ impl Error {
     }
 
     /// The same error, with what only the request knows.
-    pub(super) fn after(mut self, host: String, repeats: u32) -> Self {
+    pub(super) fn after(mut self, host: String, repeats: u32, has_sent: bool) -> Self {
         self.inner.host = Some(host);
         self.inner.repeats = repeats;
+        if has_sent && self.inner.kind == Kind::Canceled {
+            // This attempt sent nothing, but one before it did.
+            self.inner.kind = Kind::Closed;
+        }
         self
     }
 
@@ -109,10 +124,12 @@ impl Error {
 
     /// The connector took too long, or the system gave up on the connection.
     pub fn is_timeout(&self) -> bool {
-        self.causes().any(|cause| {
-            cause.downcast_ref().is_some_and(crate::Error::is_timeout)
-                || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
-        })
+        // What a body of the caller's says is its own affair.
+        !self.is_request_body()
+            && self.causes().any(|cause| {
+                cause.downcast_ref().is_some_and(crate::Error::is_timeout)
+                    || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+            })
     }
 
     /// A body failed: that of the request, whose own error is among the causes, or that of the response, which ended
@@ -141,7 +158,8 @@ impl Error {
         self.inner.transfer.reused
     }
 
-    /// How many bytes of the request the system has taken; zero if nothing can have reached the server.
+    /// How many bytes of the request the system has taken, on the last connection that it was sent on. If it is zero, and
+    /// there were no [`repeats`](Self::repeats), nothing can have reached the server.
     pub fn bytes_written(&self) -> u64 {
         self.inner.transfer.bytes_written
     }
@@ -151,7 +169,7 @@ impl Error {
         self.inner.transfer.bytes_read
     }
 
-    /// How many times the request was sent again before this error.
+    /// How many times the request was sent again before this error: never more than once, but for a future policy.
     pub fn repeats(&self) -> u32 {
         self.inner.repeats
     }
@@ -173,11 +191,10 @@ impl fmt::Display for Error {
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
         }
-        match self.inner.repeats {
-            0 => Ok(()),
-            1 => f.write_str(", again"),
-            n => write!(f, ", {n} times again"),
+        if self.inner.repeats > 0 {
+            f.write_str(", when the request was sent again")?;
         }
+        Ok(())
     }
 }
 

@@ -91,6 +91,8 @@ pin_project! {
         // The replay rules cover the request.
         covered: bool,
         repeats: u32,
+        // An attempt that was repeated had sent something.
+        has_sent: bool,
         spare: Option<Spare<B>>,
         #[pin]
         state: State<B, F>,
@@ -127,6 +129,7 @@ where
             is_connect: *request.method() == Method::CONNECT,
             covered: false,
             repeats: 0,
+            has_sent: false,
             spare: None,
             state: State::Connecting {
                 request: Some(request.map(|body| Upload::new(body, declared))),
@@ -174,6 +177,7 @@ where
             let Failure { error, wire } = failure;
             return Err(Error::exchange(error, wire.has_body_failed(), wire.transfer()));
         };
+        *this.has_sent |= failure.wire.bytes_written() > 0;
         let lease = failure.wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
         Ok(())
@@ -224,7 +228,8 @@ where
                 },
             };
             if let Err(error) = result {
-                let error = error.after(self.destination.host_and_port().to_owned(), self.repeats);
+                let host = self.destination.host_and_port().to_owned();
+                let error = error.after(host, self.repeats, self.has_sent);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
             }

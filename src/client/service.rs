@@ -27,6 +27,10 @@ use crate::error::BoxError;
 /// `C` makes the connections: any `tower::Service<Uri>` whose responses are hyper's I/O, such as
 /// [`HappyEyeballsConnector`], under TLS or not. `B` is the body of requests.
 ///
+/// Under TLS, wrap the TCP connector in a [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer), and that in TLS: the
+/// look at a connection before it is used again, and the reset that ends a refused upload, are a matter of the socket, which
+/// cannot be seen through TLS otherwise.
+///
 /// It is cheap to clone; clones share their connections. Dropping the last of them, and the last response that is waited
 /// for, closes those that are idle.
 ///

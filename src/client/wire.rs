@@ -12,7 +12,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::connect::Connected;
 use tokio::task::unconstrained;
 
-use super::error::Transfer;
+use super::error::{About, Transfer};
 use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
@@ -121,7 +121,7 @@ impl<B> Wire<B> {
 
     /// hyper has nothing to do: the last response is complete, and the next request welcome.
     pub(super) fn is_ready(&self) -> bool {
-        self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
+        !self.is_over && self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
     }
 
     pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
@@ -161,7 +161,8 @@ impl<B> Wire<B> {
     /// Whether the connection can have another request, as far as is known without asking the system.
     pub(super) fn is_usable(&mut self) -> bool {
         self.relay.hold();
-        if self.spent || self.control.is_broken() || self.is_uploading() {
+        let is_broken = self.control.is_broken() || self.below_tls.as_ref().is_some_and(Control::is_broken);
+        if self.spent || is_broken || self.is_uploading() {
             return false;
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
@@ -181,6 +182,15 @@ impl<B> Wire<B> {
     /// Whether some of the request's body has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| !upload.is_finished() || self.control.is_blocked())
+    }
+
+    pub(super) fn about(&self) -> About {
+        About { host: self.host.to_str().unwrap_or_default().to_owned(), transfer: self.transfer() }
+    }
+
+    /// Bytes of the current request that the system has taken. What TLS could not finish writing, it may have sent in part.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.below_tls.as_ref().map_or(0, Control::bytes_written).max(self.control.bytes_written())
     }
 
     pub(super) fn has_body_failed(&self) -> bool {
@@ -215,7 +225,7 @@ impl<B> Wire<B> {
         Transfer {
             info: self.extras.get::<ConnectInfo>().cloned(),
             reused: self.reused,
-            bytes_written: self.control.bytes_written(),
+            bytes_written: self.bytes_written(),
             bytes_read: self.control.bytes_read(),
         }
     }

@@ -60,13 +60,14 @@ impl Control {
         self.has(BROKEN)
     }
 
-    /// Bytes read since the current request began.
+    /// Bytes read since the current request began; below TLS, under a client that does not say when that is, all of them.
     #[inline]
     pub fn bytes_read(&self) -> u64 {
         self.shared.bytes_read.load(Relaxed)
     }
 
-    /// Bytes of the current request that the system has taken.
+    /// Bytes of the current request that the system has taken; below TLS, under a client that does not say where it begins, all
+    /// that were written.
     #[inline]
     pub fn bytes_written(&self) -> u64 {
         self.shared.bytes_written.load(Relaxed)

@@ -146,9 +146,9 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
         let before = buf.filled().len();
+        let answered = mem::take(this.answered);
         let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
-            let answered = mem::take(this.answered);
             if !answered && !this.control.is_pending_special() {
                 return Poll::Pending;
             }

@@ -247,7 +247,7 @@ async fn a_repeat_that_fails_is_told() {
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
     // The last word is that of the fresh connection.
     assert_eq!((error.repeats(), error.was_reused()), (1, false));
-    assert!(error.to_string().ends_with(", again"), "{error}");
+    assert!(error.to_string().ends_with(", when the request was sent again"), "{error}");
 }
 
 #[tokio::test]

@@ -164,13 +164,12 @@ impl<B> Pool<B> {
         if self.settings.is_too_old(wire.created, now) {
             return;
         }
-        let mut has_asked = false;
-        loop {
+        for _ in 0..TRIES {
             wire = match self.try_check_in(wire, now) {
                 CheckIn::Done => return,
                 CheckIn::HandOver(waiting, kept) => match waiting.send(Grant::Wire(kept)) {
                     // It no longer waits: the next one, please.
-                    Err(Grant::Wire(back)) => back,
+                    Err(Grant::Wire(back)) => return self.check_in(back),
                     Ok(()) | Err(Grant::Dial(_)) => return,
                 },
                 CheckIn::Touched(mut touched) => {
@@ -180,11 +179,9 @@ impl<B> Pool<B> {
                     touched
                 }
                 CheckIn::Unwatched(wire) => {
-                    // A runtime that ends may not take a task any more.
-                    if has_asked || !self.ask_for_sweeper() {
+                    if !self.ask_for_sweeper() {
                         return;
                     }
-                    has_asked = true;
                     wire
                 }
             };
@@ -226,7 +223,10 @@ impl<B> Pool<B> {
         let Ok(runtime) = runtime::Handle::try_current() else {
             return false;
         };
-        if mem::replace(&mut self.lock().sweeper, Watching::Expiries) == Watching::Nothing {
+        let mut state = self.lock();
+        if state.sweeper == Watching::Nothing {
+            state.sweeper = Watching::Expiries;
+            drop(state);
             (self.start_sweeper)(&runtime, Sweeper::new(self));
         }
         true
@@ -262,15 +262,8 @@ impl<B> Pool<B> {
             let is_it = |idle: &Idle<B>| idle.wire.relay().place().id == id;
             let Some(at) = host.idle.iter().position(is_it) else { continue };
             let wire = &mut host.idle[at].wire;
-            let stays = loop {
-                if !wire.is_usable() {
-                    break false;
-                }
-                if wire.relay().rest() {
-                    break true;
-                }
-            };
-            if !stays {
+            // Something may happen while it is looked after, but not for ever.
+            if !(0..TRIES).any(|_| wire.is_usable() && wire.relay().rest()) {
                 closed.extend(host.idle.remove(at).map(|idle| idle.wire));
                 state.idle -= 1;
             }
@@ -343,6 +336,10 @@ impl Watch {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// So often a connection may have something happen on it while it comes home, before that is not believed any more. A runtime
+/// that ends takes no sweeper however often it is asked.
+const TRIES: usize = 3;
 
 impl<B> fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
