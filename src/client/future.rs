@@ -146,8 +146,9 @@ where
             unreachable!("it was connecting");
         };
         let ready = request.as_mut().expect("it was not sent");
-        let (continue_timeout, spare) = prepare(ready, this.destination, &wire, &this.shared.settings);
-        *this.spare = spare;
+        let settings = &this.shared.settings;
+        *this.spare = Spare::of(ready, wire.reused, settings);
+        let continue_timeout = prepare(ready, this.destination, &wire, settings);
         let exchange = (this.exchange)(wire, request, continue_timeout);
         this.state.set(State::Exchanging { exchange });
     }
@@ -161,7 +162,8 @@ where
     ) -> Option<Response<ResponseBody>> {
         let this = self.as_mut().project();
         let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
-        let Some(again) = this.spare.take().filter(|_| may_repeat).and_then(Spare::into_request) else {
+        let again = if may_repeat { this.spare.take().and_then(Spare::into_request) } else { None };
+        let Some(again) = again else {
             return Some(deliver(response, wire, *this.is_connect));
         };
         let lease = wire.lease.take().expect("a connection has a lease");

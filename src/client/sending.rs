@@ -32,18 +32,15 @@ enum SpareBody<B> {
     None,
 }
 
-/// Makes `request` what hyper is to write. Returns how long its body is to be kept back, and what to keep; a request on a fresh
-/// connection is never sent again.
+/// Makes `request` what hyper is to write, and says how long its body is to be kept back.
 #[inline]
 pub(super) fn prepare<B: Body + Send + 'static>(
     request: &mut Request<Upload<B>>,
     destination: &Destination,
     wire: &Wire<B>,
     settings: &Settings<B>,
-) -> (Option<Duration>, Option<Spare<B>>) {
+) -> Option<Duration> {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
-    let may_need_spare = wire.reused && settings.replay != Replay::Never;
-    let spare = may_need_spare.then(|| Spare::of(request, settings));
     let has_body = request.body().progress().is_some();
     request::complete(request.headers_mut(), &wire.host, has_body);
     let held = request.body().progress().filter(|_| request::expects_continue(request.headers())).cloned();
@@ -53,24 +50,29 @@ pub(super) fn prepare<B: Body + Send + 'static>(
     let continue_timeout = held.as_ref().map(|_| settings.continue_timeout);
     let callback = Callback::take(request.extensions_mut());
     informational::listen(request, callback, held);
-    (continue_timeout, spare)
+    continue_timeout
 }
 
 impl<B: Body> Spare<B> {
-    fn of(request: &Request<Upload<B>>, settings: &Settings<B>) -> Self {
+    /// What to keep of a request that is not [prepared](prepare) yet. One on a fresh connection is never sent again.
+    #[inline]
+    pub(super) fn of(request: &Request<Upload<B>>, reused: bool, settings: &Settings<B>) -> Option<Self> {
+        if !reused || settings.replay == Replay::Never {
+            return None;
+        }
         let body = match (request.body().progress(), &settings.replay_body) {
             (None, _) => SpareBody::Empty,
             (Some(progress), Some(copy)) => progress.copy(&**copy).map_or(SpareBody::None, SpareBody::Copy),
             (Some(_), None) => SpareBody::None,
         };
-        Self {
+        Some(Self {
             method: request.method().clone(),
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
             declared: request.body().progress().and_then(|progress| progress.declared()),
             body,
-        }
+        })
     }
 
     /// What to send again after an answer, if the body can be had.
