@@ -185,6 +185,7 @@ impl<B: Send + 'static> Carried for Wire<B> {
         if Self::poll(self).is_ready() {
             self.hang_up();
         }
+        self.go_on();
     }
 
     fn wait(&self, cx: &Context<'_>) {

@@ -39,7 +39,10 @@ fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: Stat
             settle(wire);
             ResponseBody::detached(incoming)
         }
-        Next::Carry => ResponseBody::carried(incoming, wire),
+        Next::Carry => {
+            wire.go_on();
+            ResponseBody::carried(incoming, wire)
+        }
         Next::StopUpload => {
             tracing::debug!(%status, "the rest of a request is not sent: the response came first");
             wire.stop_upload();

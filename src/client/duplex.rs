@@ -112,6 +112,7 @@ impl<B> Future for Drive<B> {
         between.set_polled_on(Some(thread::current().id()));
         let polled = wire.poll();
         between.set_polled_on(None);
+        wire.go_on();
         if polled.is_pending() && !between.is_done.load(SeqCst) {
             wire.relay().wait(cx);
             return Poll::Pending;

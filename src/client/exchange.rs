@@ -71,7 +71,8 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         wire.relay().hold();
         let polled = wire.poll();
         if polled.is_pending() && !wire.control.has_heard() {
-            // Nothing has come that could have decided it.
+            // Nothing has come that could have decided it; or nothing but what is TLS's own.
+            wire.go_on();
             wire.relay().wait(cx);
             return Poll::Pending;
         }
@@ -80,6 +81,8 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
         let mut looked = look(this.sent.as_mut());
         if looked.is_pending() {
             if polled.is_pending() {
+                // It was not a response, or not the final one.
+                wire.go_on();
                 wire.relay().wait(cx);
                 return Poll::Pending;
             }

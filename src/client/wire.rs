@@ -132,6 +132,14 @@ impl<B> Wire<B> {
         }
     }
 
+    /// What was read so far has been seen: a long request may go on.
+    pub(super) fn go_on(&self) {
+        self.control.go_on();
+        if let Some(below) = &self.below_tls {
+            below.go_on();
+        }
+    }
+
     /// Runs hyper's state machine as far as it goes. Ready when the connection is over.
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<()> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
 use super::request_head::RequestHead;
 
@@ -18,27 +18,29 @@ pub struct Control {
 /// The task that drives the connection sets and reads nearly all of this, so that no order between the fields matters.
 #[derive(Default)]
 struct Shared {
-    flags: AtomicU8,
+    flags: AtomicU16,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
 }
 
 /// Write errors are reported as they come.
-const DISARMED: u8 = 1;
+const DISARMED: u16 = 1;
 /// Writing is over.
-const BROKEN: u8 = 1 << 1;
+const BROKEN: u16 = 1 << 1;
 /// Reading is over.
-const READ_ENDED: u8 = 1 << 2;
+const READ_ENDED: u16 = 1 << 2;
 /// Somebody says when a request begins: no need to recognise it.
-const TOLD: u8 = 1 << 3;
+const TOLD: u16 = 1 << 3;
 /// The next read looks at the socket.
-const LOOKS: u8 = 1 << 4;
+const LOOKS: u16 = 1 << 4;
 /// It has found something.
-const TOUCHED: u8 = 1 << 5;
+const TOUCHED: u16 = 1 << 5;
 /// Closing is a reset.
-const RESETS: u8 = 1 << 6;
+const RESETS: u16 = 1 << 6;
 /// The last write did not take all that it was given.
-const BLOCKED: u8 = 1 << 7;
+const BLOCKED: u16 = 1 << 7;
+/// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
+const HEARD: u16 = 1 << 8;
 
 impl Control {
     #[inline]
@@ -83,7 +85,20 @@ impl Control {
     #[inline]
     pub(crate) fn begin_request(&self) {
         self.set(TOLD, true);
+        self.set(HEARD, false);
         self.reset_counts();
+    }
+
+    /// What was read has been seen: the request may go on.
+    #[inline]
+    pub(crate) fn go_on(&self) {
+        self.set(HEARD, false);
+    }
+
+    /// Whether writing is put off until somebody has seen what was read.
+    #[inline]
+    pub(super) fn is_put_off(&self) -> bool {
+        self.has(HEARD) && self.is_armed()
     }
 
     /// Swallows whatever is written from now on.
@@ -145,6 +160,10 @@ impl Control {
 
     #[inline]
     pub(super) fn on_read(&self, bytes: usize) {
+        // Only where somebody will say that it has been seen.
+        if self.bytes_written() > LONG_REQUEST && self.has(TOLD) {
+            self.set(HEARD, true);
+        }
         add(&self.shared.bytes_read, bytes);
     }
 
@@ -169,13 +188,13 @@ impl Control {
     }
 
     #[inline]
-    fn has(&self, flag: u8) -> bool {
+    fn has(&self, flag: u16) -> bool {
         self.shared.flags.load(Relaxed) & flag != 0
     }
 
     /// Most often nothing changes, and then nothing is written. Not the owner's task alone may do it: somebody may disarm.
     #[inline]
-    fn set(&self, flag: u8, on: bool) {
+    fn set(&self, flag: u16, on: bool) {
         if self.has(flag) == on {
             return;
         }
@@ -197,6 +216,9 @@ impl Control {
         self.shared.bytes_written.store(0, Relaxed);
     }
 }
+
+/// What is shorter has been written by the time that there is anything to see.
+const LONG_REQUEST: u64 = 64 * 1024;
 
 /// Only the task that drives the connection adds.
 fn add(counter: &AtomicU64, bytes: usize) {

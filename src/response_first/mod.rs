@@ -81,8 +81,8 @@ pin_project! {
         waker: Option<Waker>,
         // Bytes written since it was last asked whether there is an answer.
         unasked: usize,
-        // There is one, and it is to be read before more is written.
-        answered: bool,
+        // There is one, and it is to be read before more is written; so often that has been said.
+        answered: Option<u8>,
         // What is swallowed next is swallowed at once.
         has_yielded: bool,
     }
@@ -115,7 +115,7 @@ impl<T: 'static> ResponseFirst<T> {
             between_messages: true,
             waker: None,
             unasked: 0,
-            answered: false,
+            answered: None,
             has_yielded: false,
         }
     }
@@ -146,7 +146,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
         let before = buf.filled().len();
-        let answered = mem::take(this.answered);
+        let answered = this.answered.take().is_some();
         let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
             if !answered && !this.control.is_pending_special() {
@@ -179,6 +179,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
 
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let buf = at_most(buf);
         self.write(cx, buf.len(), buf, |inner, cx| inner.poll_write(cx, buf))
     }
 
@@ -199,8 +200,12 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = bufs.first().map_or(&[][..], |buf| buf);
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         let len = bufs.iter().map(|buf| buf.len()).sum();
+        if len > ASK_AFTER {
+            let first = at_most(first);
+            return self.write(cx, first.len(), first, |inner, cx| inner.poll_write(cx, first));
+        }
         self.write(cx, len, first, |inner, cx| inner.poll_write_vectored(cx, bufs))
     }
 }
@@ -235,12 +240,19 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
         if *this.unasked >= ASK_AFTER && this.control.is_armed() && this.control.bytes_read() == 0 {
             *this.unasked = 0;
-            *this.answered = is_touched(&*this.inner);
-            if *this.answered {
-                this.control.on_write(0, len);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            *this.answered = is_touched(&*this.inner).then_some(0);
+        }
+        if this.control.is_put_off() {
+            this.control.on_write(0, len);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        // Whoever does not read for so long, does not want to.
+        if let Some(said) = this.answered.as_mut().filter(|said| **said < 8) {
+            *said += 1;
+            this.control.on_write(0, len);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         match write(this.inner, &mut cx) {
             Poll::Ready(Ok(written)) => {
@@ -292,6 +304,11 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFirst").field("inner", &self.inner).field("control", &self.control).finish()
     }
+}
+
+/// As much of `buf` as is written at once: a system may take megabytes, and the peer's answer would come after them.
+fn at_most(buf: &[u8]) -> &[u8] {
+    &buf[..buf.len().min(ASK_AFTER)]
 }
 
 /// Who is told of what happens on the socket.
