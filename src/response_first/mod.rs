@@ -156,7 +156,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 // Whatever there is, is there.
                 read = read_at_once(&*this.inner, buf);
             } else {
-                this.control.looked(is_touched(&*this.inner));
+                this.control.looked(peek(&*this.inner).unwrap_or(true));
             }
         }
         match ready!(read) {
@@ -240,7 +240,16 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
         if *this.unasked >= ASK_AFTER && this.control.is_armed() && this.control.bytes_read() == 0 {
             *this.unasked = 0;
-            *this.answered = is_touched(&*this.inner).then_some(0);
+            match peek(&*this.inner) {
+                Ok(is_there) => *this.answered = is_there.then_some(0),
+                // To ask for an error is to take it: a write would not meet it any more.
+                Err(error) if peer_has_gone(&error) => {
+                    this.control.stop_writing();
+                    *this.write_error = Some(error);
+                    return Poll::Ready(Ok(len));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
         if this.control.is_put_off() {
             this.control.on_write(0, len);
@@ -360,14 +369,15 @@ fn read_at_once(io: &dyn Any, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
     }
 }
 
-/// Whether the kernel has anything to say of an idle connection: bytes, its end, or an error.
-fn is_touched(io: &dyn Any) -> bool {
+/// Whether there is anything to read, or the end, as the kernel has it.
+fn peek(io: &dyn Any) -> io::Result<bool> {
     let Some(stream) = tcp_stream(io) else {
-        return false;
+        return Ok(false);
     };
     let mut byte = [mem::MaybeUninit::uninit()];
     match socket2::SockRef::from(stream).peek(&mut byte) {
-        Ok(_) => true,
-        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
     }
 }
