@@ -32,7 +32,7 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
     loop {
         return match shared.pool.acquire(destination) {
             Acquired::Idle { mut wire, idle_for } => {
-                if wire.is_usable() && (!worth_a_look(repeatable, idle_for) || wire.look()) {
+                if is_alive(&mut wire, repeatable, idle_for) {
                     return Checkout::Idle(wire);
                 }
                 tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
@@ -81,7 +81,7 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
         let Some(Grant::Wire(mut wire)) = granted else {
             return Poll::Pending;
         };
-        if is_usable_now(&mut wire, repeatable) { Poll::Ready((None, Some(wire))) } else { Poll::Pending }
+        if is_alive(&mut wire, repeatable, Duration::ZERO) { Poll::Ready((None, Some(wire))) } else { Poll::Pending }
     })
     .await;
     match (connected, freed) {
@@ -104,7 +104,7 @@ async fn wait<C: Connector, B: RequestBody>(
 ) -> Result<Box<Wire<B>>, Error> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
         Some(Grant::Wire(mut wire)) => {
-            if is_usable_now(&mut wire, repeatable) {
+            if is_alive(&mut wire, repeatable, Duration::ZERO) {
                 return Ok(wire);
             }
             // It keeps its turn.
@@ -116,9 +116,9 @@ async fn wait<C: Connector, B: RequestBody>(
     connect(&shared, &destination, lease).await
 }
 
-/// Whether a connection that has just become free can have a request.
-fn is_usable_now<B>(wire: &mut Wire<B>, repeatable: bool) -> bool {
-    wire.is_usable() && (!worth_a_look(repeatable, Duration::ZERO) || wire.look())
+/// Whether a connection can have a request.
+fn is_alive<B>(wire: &mut Wire<B>, repeatable: bool, idle_for: Duration) -> bool {
+    wire.is_usable() && (!worth_a_look(repeatable, idle_for) || wire.look())
 }
 
 #[expect(clippy::disallowed_methods, reason = "nobody waits for this connect any more, and late binding keeps it")]

@@ -1,8 +1,8 @@
 //! One request on one connection.
 //!
 //! The connection is not a task of its own: whoever waits for the response polls it, and then looks for the response. There
-//! is nothing to race. When the connection is over it is looked for once more, and then it is decided: a response, an
-//! error, or the request handed back.
+//! is nothing to race. When the connection is over it is looked for once more, and then it is decided: a response, or an
+//! error.
 
 use std::future::Future;
 use std::pin::{Pin, pin};

@@ -181,10 +181,13 @@ impl<B> Wire<B> {
 
     /// Asks the system whether the server has closed, or said anything. A poll alone shows what the runtime has heard.
     pub(super) fn look(&mut self) -> bool {
-        let control = self.below_tls.as_ref().unwrap_or(&self.control).clone();
-        control.look();
+        self.next_to_the_socket().look();
         let is_over = self.poll_once().is_ready();
-        !control.is_touched() && !is_over && self.is_ready()
+        !self.next_to_the_socket().is_touched() && !is_over && self.is_ready()
+    }
+
+    fn next_to_the_socket(&self) -> &Control {
+        self.below_tls.as_ref().unwrap_or(&self.control)
     }
 
     /// Whether some of the request's body has not been given to the system.
@@ -245,7 +248,7 @@ impl<B> Wire<B> {
     pub(super) fn hang_up(&mut self) {
         self.is_over = true;
         if self.resets || self.is_uploading() {
-            self.below_tls.as_ref().unwrap_or(&self.control).reset_on_close();
+            self.next_to_the_socket().reset_on_close();
         }
         self.halves = None;
     }

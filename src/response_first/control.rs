@@ -207,7 +207,7 @@ impl Control {
 
     /// Whether a read that has nothing to give is more than that.
     #[inline]
-    pub(super) fn is_pending_special(&self) -> bool {
+    pub(super) fn is_broken_or_looks(&self) -> bool {
         self.has(BROKEN | LOOKS)
     }
 

@@ -149,7 +149,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         let answered = this.answered.take().is_some();
         let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
         if read.is_pending() {
-            if !answered && !this.control.is_pending_special() {
+            if !answered && !this.control.is_broken_or_looks() {
                 return Poll::Pending;
             }
             if answered || this.control.is_broken() {
@@ -238,32 +238,23 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             this.control.on_first_write(|| RequestHead::of(first));
         }
         let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
+        let mut asked = Ok(());
         if *this.unasked >= ASK_AFTER && this.control.is_armed() && this.control.bytes_read() == 0 {
             *this.unasked = 0;
-            match peek(&*this.inner) {
-                Ok(is_there) => *this.answered = is_there.then_some(0),
-                // To ask for an error is to take it: a write would not meet it any more.
-                Err(error) if peer_has_gone(&error) => {
-                    this.control.stop_writing();
-                    *this.write_error = Some(error);
-                    return Poll::Ready(Ok(len));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        if this.control.is_put_off() {
-            this.control.on_write(0, len);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            asked = peek(&*this.inner).map(|is_there| *this.answered = is_there.then_some(0));
         }
         // Whoever does not read for so long, does not want to.
-        if let Some(said) = this.answered.as_mut().filter(|said| **said < 8) {
-            *said += 1;
-            this.control.on_write(0, len);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        match write(this.inner, &mut cx) {
+        let to_be_read = this.answered.as_mut().filter(|said| **said < PUT_OFF).map(|said| *said += 1).is_some();
+        let written = match asked {
+            // To ask for an error is to take it: the write would not meet it any more.
+            Err(error) => Poll::Ready(Err(error)),
+            Ok(()) if to_be_read || this.control.is_put_off() => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Ok(()) => write(this.inner, &mut cx),
+        };
+        match written {
             Poll::Ready(Ok(written)) => {
                 *this.unasked += written;
                 this.control.on_write(written, len);
@@ -329,6 +320,9 @@ fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> C
 /// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So
 /// after as many bytes it is asked whether there is an answer already (RFC 9112 §9.5): about what a socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
+
+/// So often a write is put off for an answer that is to be read first.
+const PUT_OFF: u8 = 8;
 
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
 fn peer_has_gone(error: &io::Error) -> bool {
