@@ -71,6 +71,7 @@ pub mod connect;
 mod error;
 #[cfg(feature = "connect")]
 mod oneshot;
+mod query_error;
 pub mod race;
 mod report;
 #[cfg(feature = "connect")]
@@ -87,7 +88,8 @@ pub use attempt::{Attempt, AttemptError, AttemptOutcome, Untried};
 pub use client::{Client, ClientLayer};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
-pub use error::{BoxError, Error, QueryError};
+pub use error::{BoxError, Error};
+pub use query_error::{QueryError, QueryErrorKind};
 
 #[cfg(test)]
 mod test_support;

@@ -52,14 +52,17 @@ mod opening;
 mod pacing;
 mod port;
 mod resolution;
+mod selection;
 mod sorting;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use attempts::Attempts;
 use candidates::Candidates;
 pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
 pub use endpoint::{Endpoint, Family, ServiceRecord};
+pub(crate) use event::MAX_ADDRESSES;
 pub use event::{
     Action, Answer, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason,
 };
@@ -67,6 +70,7 @@ pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 pub(crate) use port::Port;
 use resolution::Resolution;
+pub use selection::{PolicyEntry, PolicyTable, Source};
 
 /// One race: from the first answer to the first connection.
 #[derive(Debug)]
@@ -128,7 +132,7 @@ impl Race {
         if self.attempts.newest().is_some() && !self.candidates.has_untried() {
             self.pacing.on_answer_while_starved(now);
         }
-        self.resolution.on_answer(answer.query);
+        self.resolution.on_answer(answer.query, answer.is_final);
         self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
             if self.candidates.has_hint(family) {
@@ -138,6 +142,14 @@ impl Race {
         if self.candidates.has_untried() {
             self.resolution.on_address(now);
         }
+    }
+
+    /// The address that the system would connect from to `destination`, whose port does not matter.
+    ///
+    /// Separate answers are sorted by it (RFC 6724 §6), from the next answer on: tell the sources of an answer's
+    /// [`destinations`](Answer::destinations) first. Without it, a destination counts as reached from an address like it.
+    pub fn handle_source(&mut self, destination: SocketAddr, source: Source) {
+        self.candidates.on_source(destination, source);
     }
 
     /// An attempt succeeded, failed or made progress.
@@ -207,7 +219,7 @@ impl Race {
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
-        handed_over.chain(self.candidates.untried(&self.config))
+        handed_over.chain(self.candidates.untried())
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {

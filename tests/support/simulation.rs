@@ -107,7 +107,7 @@ impl<'a> Driver<'a> {
             script,
             zero,
             now: Duration::ZERO,
-            race: Race::new(script.config, script.queries, deadline),
+            race: Race::new(script.config.clone(), script.queries, deadline),
             answers: script.answers.iter().peekable(),
             attempts: Vec::new(),
             timer: None,
