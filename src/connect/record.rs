@@ -10,7 +10,7 @@ use super::info::ConnectInfo;
 use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
 use crate::error::{Error, Kind};
 use crate::query_error::QueryError;
-use crate::race::{Answer, AttemptId, DropReason, Endpoint, MAX_ADDRESSES, StartReason};
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
 use crate::report::{Attempts, Leftover, Report};
 
 /// The record of a race that is not over.
@@ -54,8 +54,11 @@ impl Record {
     #[inline]
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
         let addresses = answer.addresses().len();
-        if addresses > MAX_ADDRESSES {
-            warn!(host = %self.host, query = %answer.query(), addresses, used = MAX_ADDRESSES, "an answer has too many addresses");
+        match answer.ignored() {
+            0 => {}
+            ignored => {
+                warn!(host = %self.host, query = %answer.query(), addresses, ignored, "an answer has too many addresses");
+            }
         }
         debug!(host = %self.host, query = %answer.query(), addresses, "the resolver answered");
         if answer.offers_an_address() {

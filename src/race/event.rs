@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::endpoint::{Endpoint, ServiceRecord};
 
 /// How many addresses of one answer are used. An honest name has a few; an answer of 64 KiB has room for 4,000.
-pub(crate) const MAX_ADDRESSES: usize = 1024;
+pub(super) const MAX_ADDRESSES: usize = 1024;
 /// How many service records of one answer are used: each has every address of the name.
 const MAX_SERVICES: usize = 16;
 
@@ -242,6 +242,11 @@ impl Answer {
         let hints = services.iter().flat_map(ServiceRecord::hints).map(|ip| SocketAddr::new(ip, 0));
         let addresses = self.as_endpoints().iter().map(Endpoint::address);
         addresses.take(MAX_ADDRESSES).chain(hints.take(MAX_ADDRESSES))
+    }
+
+    /// How many addresses of the answer are too many to be used.
+    pub(crate) fn ignored(&self) -> usize {
+        self.as_endpoints().len().saturating_sub(MAX_ADDRESSES)
     }
 
     /// The addresses of the answer, none if it has none.

@@ -62,7 +62,6 @@ use attempts::Attempts;
 use candidates::Candidates;
 pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
 pub use endpoint::{Endpoint, Family, ServiceRecord};
-pub(crate) use event::MAX_ADDRESSES;
 pub use event::{
     Action, Answer, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason,
 };
