@@ -66,8 +66,8 @@ impl Error {
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     ///
-    /// If it is known that there is none, all of [`query_errors`](Self::query_errors), if there are any, are negative
-    /// ([`QueryError::is_negative`]): to ask again soon is no use.
+    /// If it is known that there is none, all of [`query_errors`](Self::query_errors) that are about addresses, if there are any,
+    /// are negative ([`QueryError::is_negative`]): to ask again soon is no use.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -183,8 +183,8 @@ impl StdError for Error {
         match self.kind()? {
             // That a look-up failed, and which, this error says itself.
             Kind::NoAddresses => {
-                let errors = self.query_errors();
-                errors.iter().find(|error| !error.is_negative()).or_else(|| errors.first())?.source()
+                let errors = || about_addresses(self.query_errors());
+                errors().find(|error| !error.is_negative()).or_else(|| errors().next())?.source()
             }
             Kind::Resolver(error) => Some(&**error),
             Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
@@ -206,6 +206,8 @@ impl Kind {
                 let because = |reason| untried.iter().any(|untried| untried.reason == reason);
                 let why = if because(UntriedReason::NoLocalAddress) {
                     "no candidate matches the local address"
+                } else if untried.is_empty() {
+                    "no address was asked for of an address family that may be used"
                 } else if because(UntriedReason::FamilyDisabled) {
                     "no candidate is of an address family that may be used"
                 } else {
@@ -255,14 +257,22 @@ fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) ->
 
 /// Why a name gave no address, and whether it is known not to have one.
 fn fmt_no_addresses(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let about_addresses = || errors.iter().filter(|error| error.query() != Query::Https);
-    if about_addresses().any(|error| !error.is_negative()) {
+    if about_addresses(errors).any(|error| !error.is_negative()) {
         return fmt_failures(errors, f);
     }
-    match about_addresses().find(|error| error.kind() == QueryErrorKind::NxDomain).and_then(QueryError::cause) {
-        Some(cause) => write!(f, "the name does not exist ({cause})"),
-        None => f.write_str("the name has no addresses"),
+    let find = |kind| about_addresses(errors).find(|error| error.kind() == kind);
+    if let Some(cause) = find(QueryErrorKind::NxDomain).and_then(QueryError::cause) {
+        return write!(f, "the name does not exist ({cause})");
     }
+    f.write_str(match find(QueryErrorKind::NotFound) {
+        Some(_) => "the name does not exist, or has no addresses",
+        None => "the name has no addresses",
+    })
+}
+
+/// Without those of service records: a name may well have none.
+fn about_addresses(errors: &[QueryError]) -> impl Iterator<Item = &QueryError> {
+    errors.iter().filter(|error| error.query() != Query::Https)
 }
 
 /// The look-ups that failed; those that found nothing are no news.

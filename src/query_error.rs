@@ -29,12 +29,16 @@ pub enum QueryErrorKind {
     NxDomain,
     /// The name exists, and has no record of this type (NODATA).
     NoData,
+    /// There is no such name, or it has no such records: the resolver does not tell which.
+    NotFound,
     /// The server could not answer (SERVFAIL).
     ServFail,
     /// The server would not answer (REFUSED).
     Refused,
     /// There was no answer in time.
     TimedOut,
+    /// It may work later: the resolver does not tell whether the server could not answer, or was not reached.
+    Temporary,
     /// Anything else: the source says more.
     Other,
 }
@@ -77,7 +81,7 @@ impl QueryError {
     /// Whether the name is known to have no such records, so that to ask again soon is no use. The race takes it as
     /// [`Answer::negative`]; any other kind as [`Answer::failed`].
     pub fn is_negative(&self) -> bool {
-        matches!(self.kind, QueryErrorKind::NxDomain | QueryErrorKind::NoData)
+        matches!(self.kind, QueryErrorKind::NxDomain | QueryErrorKind::NoData | QueryErrorKind::NotFound)
     }
 
     /// What it is to the race.
@@ -96,9 +100,11 @@ impl QueryErrorKind {
         Some(match self {
             Self::NxDomain => "NXDOMAIN",
             Self::NoData => "no data",
+            Self::NotFound => "not found",
             Self::ServFail => "SERVFAIL",
             Self::Refused => "REFUSED",
             Self::TimedOut => "timed out",
+            Self::Temporary => "temporary failure",
             Self::Other => return None,
         })
     }
@@ -160,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_known_not_to_exist_is_a_negative_answer_and_anything_else_a_failure() {
         let answer = |kind| QueryError::new(Query::A, "x").with_kind(kind).to_answer();
-        for kind in [QueryErrorKind::NxDomain, QueryErrorKind::NoData] {
+        for kind in [QueryErrorKind::NxDomain, QueryErrorKind::NoData, QueryErrorKind::NotFound] {
             assert_eq!(answer(kind), Answer::negative(Query::A));
         }
         for kind in [QueryErrorKind::ServFail, QueryErrorKind::Refused, QueryErrorKind::TimedOut, QueryErrorKind::Other]

@@ -253,7 +253,7 @@ where
             None => {
                 let mut this = self.project();
                 let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
-                race.handle_answer(Answer::list([address]), now);
+                race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
                 let racing = Racing::new(
                     race,
                     *this.port,

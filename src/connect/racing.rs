@@ -20,6 +20,9 @@ use crate::tcp::SourceAddresses;
 /// How many answers are taken in before anything else has its turn.
 const MAX_ANSWERS_AT_ONCE: usize = 32;
 
+/// How many destinations of an answer the system is asked about, which takes some calls for each. Nobody gets that far down.
+const MAX_SOURCES: usize = 64;
+
 /// A race, and the attempts it has in flight.
 pub(super) struct Racing<A: Service<Endpoint>> {
     race: Race,
@@ -99,7 +102,7 @@ where
                 }
                 // A list has been sorted by whoever made it.
                 if answer.query() != Query::List {
-                    for destination in answer.destinations() {
+                    for destination in answer.destinations().take(MAX_SOURCES) {
                         self.race.handle_source(destination, self.sources.find(destination, now));
                     }
                 }

@@ -44,7 +44,8 @@ impl Target {
             Some(text) => (text, Some(v6_literal(text, port.number())?)),
             None => (host, v4_literal(host, port.number())),
         };
-        let https_port = if is_secure(scheme) { NonZeroU16::new(port.number()) } else { None };
+        // An enforced scheme has been looked at already.
+        let https_port = if !enforce_http && is_secure(scheme) { NonZeroU16::new(port.number()) } else { None };
         Ok(Self { host: host.into(), port, https_port, literal })
     }
 }

@@ -14,14 +14,31 @@ use super::event::UntriedReason;
 pub struct Endpoint {
     address: SocketAddr,
     service: Option<Arc<ServiceRecord>>,
-    hint: bool,
+    origin: Origin,
+}
+
+/// Where an address comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    /// An address record, or a list.
+    Answer,
+    /// A service record.
+    Hint,
+    /// The caller wrote it down.
+    Literal,
 }
 
 impl Endpoint {
     /// An endpoint that came from an address record, or from a plain list of addresses.
     #[inline]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address: unmapped(address), service: None, hint: false }
+        Self { address: unmapped(address), service: None, origin: Origin::Answer }
+    }
+
+    /// An address that the caller wrote down, who may want to connect to it whatever it is.
+    #[inline]
+    pub(crate) fn literal(address: SocketAddr) -> Self {
+        Self { origin: Origin::Literal, ..Self::new(address) }
     }
 
     /// The address and port to connect to.
@@ -41,7 +58,7 @@ impl Endpoint {
 
     /// Whether the address is only a hint of its service record: no address record has confirmed it.
     pub fn is_hint(&self) -> bool {
-        self.hint
+        self.origin == Origin::Hint
     }
 
     /// The same endpoint at the port that `rule` makes of the present one.
@@ -65,12 +82,15 @@ impl Endpoint {
     /// An address that a service record itself suggested.
     pub(super) fn hinted(address: IpAddr, port: u16, service: &Arc<ServiceRecord>) -> Self {
         let mut endpoint = Self::new(SocketAddr::new(address, port)).in_service(service);
-        endpoint.hint = true;
+        endpoint.origin = Origin::Hint;
         endpoint
     }
 
-    /// Why no connection can be made to the address, whatever the network.
+    /// Why no connection is made to an address of an answer, whatever the network.
     pub(super) fn defect(&self) -> Option<UntriedReason> {
+        if self.origin == Origin::Literal {
+            return None;
+        }
         match self.address {
             SocketAddr::V4(address) if address.ip().is_unspecified() => Some(UntriedReason::Unspecified),
             SocketAddr::V6(address) if address.ip().is_unspecified() => Some(UntriedReason::Unspecified),
@@ -109,7 +129,7 @@ impl fmt::Debug for Endpoint {
         if let Some(service) = &self.service {
             write!(f, " of service {}", service.priority)?;
         }
-        if self.hint {
+        if self.is_hint() {
             f.write_str(" (hint)")?;
         }
         Ok(())

@@ -244,6 +244,11 @@ impl Answer {
         addresses.take(MAX_ADDRESSES).chain(hints.take(MAX_ADDRESSES))
     }
 
+    /// Whether no other answer to the query is to come: it is not [`provisional`](Self::provisional).
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+
     /// How many addresses of the answer are too many to be used.
     pub(crate) fn ignored(&self) -> usize {
         self.as_endpoints().len().saturating_sub(MAX_ADDRESSES)

@@ -76,6 +76,8 @@ pub use selection::{PolicyEntry, PolicyTable, Source};
 pub struct Race {
     config: Config,
     deadline: Option<Instant>,
+    /// No query is for a family that may be used.
+    asked_in_vain: bool,
     resolution: Resolution,
     candidates: Candidates,
     attempts: Attempts,
@@ -100,6 +102,7 @@ impl Race {
     pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
         let pacing = Pacing::new(&config);
         // What the answer would say of a family that may not be used is nothing to wait for.
+        let asked = queries;
         let queries = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)]
             .into_iter()
             .filter(|(family, _)| config.excludes(*family).is_some())
@@ -110,6 +113,7 @@ impl Race {
             Resolution::new(queries, &config)
         };
         Self {
+            asked_in_vain: queries.is_empty() && !asked.is_empty(),
             config,
             deadline,
             resolution,
@@ -252,7 +256,7 @@ impl Race {
         }
         Some(match self.pacing.error_when_exhausted(&self.attempts) {
             Some(error) => Conclusion::Exhausted { error },
-            None if self.candidates.has_excluded() => Conclusion::NoUsableAddress,
+            None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,
         })
     }

@@ -24,8 +24,7 @@ pub(crate) struct Opening {
 impl Opening {
     /// The host is an address: the first move, unless the address may not be used.
     pub(crate) fn of_address(config: &Config, address: SocketAddr) -> Option<(Endpoint, Self)> {
-        let first = Endpoint::new(address);
-        // What the caller has written is tried, whatever kind of address it is.
+        let first = Endpoint::literal(address);
         let usable = config.excludes(first.family()).is_none();
         usable.then_some((first, Self { list: None, next_start: None }))
     }

@@ -14,6 +14,8 @@ pub(super) struct Flights<K, T> {
     under_way: Arc<Mutex<BTreeMap<K, watch::Sender<Option<T>>>>>,
 }
 
+type UnderWay<'a, K, T> = MutexGuard<'a, BTreeMap<K, watch::Sender<Option<T>>>>;
+
 /// A look-up to be made, for all that wait for it. If it is dropped, they learn that there is no result.
 pub(super) struct Flight<K: Ord, T> {
     key: K,
@@ -38,26 +40,43 @@ impl<K: Ord + Clone, T: Clone + Send + Sync + 'static> Flights<K, T> {
 }
 
 impl<K, T> Flights<K, T> {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, watch::Sender<Option<T>>>> {
+    fn lock(&self) -> UnderWay<'_, K, T> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Ord, T> Flight<K, T> {
+    /// The look-up again, if somebody still waits for it. If nobody does it is given up, and whoever asks next makes one of its own.
+    pub(super) fn if_wanted(self) -> Option<Self> {
+        let is_wanted = {
+            // Nobody joins between the question and what follows from it.
+            let under_way = self.flights.lock();
+            let is_wanted = self.result.receiver_count() > 0;
+            if !is_wanted {
+                self.forget(under_way);
+            }
+            is_wanted
+        };
+        is_wanted.then_some(self)
+    }
+
     /// Hands the result to all that wait. Whoever asks from now on makes a look-up of its own.
     pub(super) fn land(self, result: T) {
-        let _ = self.flights.lock().remove(&self.key);
+        self.forget(self.flights.lock());
         self.result.send_replace(Some(result));
+    }
+
+    fn forget(&self, mut under_way: UnderWay<'_, K, T>) {
+        // The key may be that of another look-up by now.
+        if under_way.get(&self.key).is_some_and(|result| result.same_channel(&self.result)) {
+            under_way.remove(&self.key);
+        }
     }
 }
 
 impl<K: Ord, T> Drop for Flight<K, T> {
     fn drop(&mut self) {
-        let mut under_way = self.flights.lock();
-        // After a landing the key may be that of another look-up.
-        if under_way.get(&self.key).is_some_and(|result| result.same_channel(&self.result)) {
-            under_way.remove(&self.key);
-        }
+        self.forget(self.flights.lock());
     }
 }
 
@@ -132,6 +151,20 @@ mod tests {
         assert!(none.is_none(), "it is under way");
         flight.unwrap().land(7);
         assert_ready_eq!(task::spawn(second).poll(), Some(7));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_need_not_be_looked_up() {
+        let flights = Flights::<&str, u8>::default();
+        let (first, flight) = flights.join("a");
+        let flight = flight.unwrap().if_wanted().unwrap();
+        drop(first);
+        let (second, none) = flights.join("a");
+        assert!(none.is_none());
+        let flight = flight.if_wanted().expect("the second waits");
+        drop(second);
+        assert!(flight.if_wanted().is_none());
+        assert!(flights.join("a").1.is_some(), "whoever asks next makes a look-up");
     }
 
     #[test]

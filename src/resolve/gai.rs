@@ -12,19 +12,19 @@ use std::task::{Context, Poll};
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 use futures_core::Stream;
 use tower_service::Service;
-use tracing::warn;
 
 use super::connectivity::Connectivity;
 use super::flights::{Flights, Landing};
 use super::threads::Threads;
 use super::{Answer, Answers, Name, Queries, Query, QueryError, QueryErrorKind};
-use crate::race::{Families, Family};
+use crate::race::Family;
 use crate::timer::read_clock;
 
 /// Resolves with getaddrinfo: AAAA and A by themselves, at the same time.
 ///
 /// `/etc/hosts`, search domains and nsswitch work as everywhere on the system, and what one family comes to does not wait for the
-/// other. A family that this machine is not connected with is not asked for (v3 §4.1), except for `localhost`.
+/// other. A family that this machine is not connected with is asked for only if the other has nothing (v3 §4.1), and for
+/// `localhost`.
 ///
 /// Separate answers are sorted by RFC 6724, with the table of the RFC. An order of `/etc/gai.conf` across families is respected by
 /// [`Compat`](super::Compat) around the resolver of hyper-util, which takes both families in one call, and waits for both; or by
@@ -35,16 +35,17 @@ use crate::timer::read_clock;
 /// getaddrinfo blocks, and cannot be stopped. It has threads of its own, [`with_max_threads`](Self::with_max_threads) at the most
 /// for all clones of a resolver; beyond that, look-ups wait in line. Equal look-ups at one time are one, even if those that asked
 /// first are gone: a name whose server never answers keeps two threads, however often it is asked for. Neither a race that is
-/// dropped nor a runtime that is shut down waits for a thread; one without work ends after 10 s.
+/// dropped nor a runtime that is shut down waits for a thread; one without work ends after 10 s, and with the last clone of the
+/// resolver.
 ///
 /// # Cancel safety
 ///
-/// A look-up that is dropped is not waited for. It goes on until getaddrinfo returns.
+/// A look-up that is dropped is not waited for. If it has begun it goes on until getaddrinfo returns.
 ///
 /// # Errors
 ///
-/// A name that does not exist, or has no such addresses, is a negative answer. Which of the two, getaddrinfo often does not say, nor
-/// which server it asked.
+/// A name that does not exist, or has no such addresses, is a negative answer: which of the two, getaddrinfo does not always tell.
+/// Nor does it tell whether a server could not answer or was not reached ([`QueryErrorKind::Temporary`]), or which one it was.
 #[derive(Clone)]
 pub struct GaiResolver {
     flights: Flights<(Arc<str>, Query), Said>,
@@ -87,9 +88,15 @@ impl GaiResolver {
         let (landing, flight) = self.flights.join((Arc::clone(host), query));
         if let Some(flight) = flight {
             let (host, look_up) = (Arc::clone(host), Arc::clone(&self.look_up));
-            if let Err(error) = self.threads.run(move || flight.land(look_up(&host, query))) {
-                warn!(%error, "no thread for a look-up");
-            }
+            self.threads.run(move |thread| match thread {
+                // Those that asked may be gone by the time that a thread is free.
+                Ok(()) => {
+                    if let Some(flight) = flight.if_wanted() {
+                        flight.land(look_up(&host, query));
+                    }
+                }
+                Err(error) => flight.land(Err(QueryError::new(query, error))),
+            });
         }
         landing
     }
@@ -106,15 +113,13 @@ impl Service<Name> for GaiResolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let families = self.connectivity.families_for(&name, read_clock());
-        let start = |family, query| families.contains(family).then(|| self.start(name.host(), query));
-        let aaaa = start(Family::V6, Query::Aaaa);
-        let a = start(Family::V4, Query::A);
-        let queries = match families {
-            Families::Both => Queries::ADDRESSES,
-            Families::V6Only => Query::Aaaa.into(),
-            Families::V4Only => Query::A.into(),
+        let host = name.host();
+        let part = |family, query| match families.contains(family) {
+            true => Part::Waiting(self.start(host, query)),
+            false => Part::Unasked(self.clone(), Arc::clone(host)),
         };
-        ready(Ok(Answers::new(queries, GaiAnswers { aaaa, a })))
+        let parts = [(Query::Aaaa, part(Family::V6, Query::Aaaa)), (Query::A, part(Family::V4, Query::A))];
+        ready(Ok(Answers::new(Queries::ADDRESSES, GaiAnswers { parts })))
     }
 }
 
@@ -134,25 +139,55 @@ impl fmt::Debug for GaiResolver {
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct GaiAnswers {
-    aaaa: Option<Landing<Said>>,
-    a: Option<Landing<Said>>,
+    parts: [(Query, Part); 2],
+}
+
+/// What is known of one family.
+#[derive(Debug)]
+enum Part {
+    Waiting(Landing<Said>),
+    /// The machine is not connected with the family. A name may be found there nevertheless, in `/etc/hosts` say.
+    Unasked(GaiResolver, Arc<str>),
+    /// The other family has been enough.
+    Unneeded,
+    Said,
+}
+
+impl GaiAnswers {
+    /// The other family has said something: with addresses, nobody needs the one that was not asked for.
+    fn on_said(&mut self, found_nothing: bool) {
+        for (query, part) in &mut self.parts {
+            if let Part::Unasked(resolver, host) = part {
+                *part = if found_nothing { Part::Waiting(resolver.start(host, *query)) } else { Part::Unneeded };
+            }
+        }
+    }
 }
 
 impl Stream for GaiAnswers {
     type Item = Said;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { aaaa, a } = &mut *self;
-        for (query, landing) in [(Query::Aaaa, &mut *aaaa), (Query::A, &mut *a)] {
-            let Some(pending) = landing else { continue };
-            if let Poll::Ready(said) = Pin::new(pending).poll(cx) {
-                *landing = None;
-                return Poll::Ready(Some(
-                    said.unwrap_or_else(|| Err(QueryError::new(query, "the look-up was given up"))),
-                ));
-            }
+        let mut waiting = false;
+        for i in 0..self.parts.len() {
+            let (query, part) = &mut self.parts[i];
+            let said = match part {
+                Part::Waiting(landing) => match Pin::new(landing).poll(cx) {
+                    Poll::Ready(Some(said)) => said,
+                    Poll::Ready(None) => Err(QueryError::new(*query, "the look-up was given up")),
+                    Poll::Pending => {
+                        waiting = true;
+                        continue;
+                    }
+                },
+                Part::Unneeded => Ok(Answer::negative(*query)),
+                Part::Unasked(..) | Part::Said => continue,
+            };
+            *part = Part::Said;
+            self.on_said(said.as_ref().is_err_and(QueryError::is_negative));
+            return Poll::Ready(Some(said));
         }
-        if aaaa.is_none() && a.is_none() { Poll::Ready(None) } else { Poll::Pending }
+        if waiting { Poll::Pending } else { Poll::Ready(None) }
     }
 }
 
@@ -169,11 +204,15 @@ fn look_up(host: &str, query: Query) -> Said {
     Ok(if query == Query::Aaaa { Answer::aaaa(addresses) } else { Answer::a(addresses) })
 }
 
+/// The host has no address of the family, as glibc has it. Other systems have no error with this number.
+const EAI_ADDRFAMILY: i32 = -9;
+
 fn query_error(query: Query, error: LookupError) -> QueryError {
     let kind = match error.kind() {
-        LookupErrorKind::NoName => QueryErrorKind::NxDomain,
+        LookupErrorKind::NoName => QueryErrorKind::NotFound,
         LookupErrorKind::NoData => QueryErrorKind::NoData,
-        LookupErrorKind::Again => QueryErrorKind::ServFail,
+        LookupErrorKind::Again => QueryErrorKind::Temporary,
+        _ if error.error_num() == EAI_ADDRFAMILY => QueryErrorKind::NoData,
         _ => QueryErrorKind::Other,
     };
     QueryError::new(query, io::Error::from(error)).with_kind(kind)
@@ -294,6 +333,61 @@ mod tests {
         // This would not end.
         drop(runtime);
         drop(release);
+    }
+
+    fn ask_in_family(resolver: &GaiResolver, asked: Query) -> GaiAnswers {
+        let host: Arc<str> = "example.com".into();
+        let part = |query| match query == asked {
+            true => Part::Waiting(resolver.start(&host, query)),
+            false => Part::Unasked(resolver.clone(), Arc::clone(&host)),
+        };
+        GaiAnswers { parts: [Query::Aaaa, Query::A].map(|query| (query, part(query))) }
+    }
+
+    #[tokio::test]
+    async fn the_other_family_is_not_asked_for_if_one_has_an_address() {
+        let resolver = resolver(|_, query| {
+            assert_eq!(query, Query::A);
+            answer(query)
+        });
+        let answers: Vec<Said> = ask_in_family(&resolver, Query::A).collect().await;
+        let answers: Vec<Answer> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(answers, [answer(Query::A).unwrap(), Answer::negative(Query::Aaaa)]);
+    }
+
+    #[tokio::test]
+    async fn the_other_family_is_asked_for_if_one_has_nothing() {
+        let resolver = resolver(|_, query| match query {
+            Query::A => Err(QueryError::new(query, "no such host").with_kind(QueryErrorKind::NotFound)),
+            _ => answer(query),
+        });
+        let answers: Vec<Said> = ask_in_family(&resolver, Query::A).collect().await;
+        assert!(answers[0].as_ref().unwrap_err().is_negative());
+        assert_eq!(answers[1].as_ref().unwrap(), &answer(Query::Aaaa).unwrap());
+        assert_eq!(answers.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_look_up_whose_race_is_gone_is_not_made() {
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let mut resolver = resolver(move |host, query| {
+            assert_ne!(host, "gone.localhost");
+            if host == "first.localhost" {
+                released.lock().unwrap().recv().unwrap();
+            }
+            answer(query)
+        })
+        .with_max_threads(1);
+        let first = ask_for(&mut resolver, "first.localhost");
+        drop(ask_for(&mut resolver, "gone.localhost"));
+        let last = ask_for(&mut resolver, "last.localhost");
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        assert_eq!(first.count().await, 2);
+        assert_eq!(last.filter(|said| ready(said.is_ok())).count().await, 2);
+        // It would have been the only thread's turn before.
+        assert!(resolver.flights.join(("gone.localhost".into(), Query::A)).1.is_some());
     }
 
     #[tokio::test]

@@ -149,6 +149,11 @@ impl<S> Answers<S> {
         Self { queries, first: None, stream: Some(stream) }
     }
 
+    /// What [`Answers::into_parts`] took apart.
+    pub fn from_parts(queries: Queries, first: Option<Answer>, stream: Option<S>) -> Self {
+        Self { queries, first, stream }
+    }
+
     /// The queries that were asked.
     pub fn queries(&self) -> Queries {
         self.queries

@@ -189,6 +189,7 @@ impl TcpOptions {
     }
 
     /// Sets what decides over the way that packets to `destination` take.
+    #[inline]
     pub(super) fn place(&self, socket: &Socket, destination: SocketAddr) -> Result<(), AttemptError> {
         let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
 

@@ -65,13 +65,13 @@ impl SourceAddresses {
             Knowledge::Given(find) => return find(destination),
         };
         let mut remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.source(destination, now, |destination| ask(options, destination))
+        remembered.source(destination, now, |destination| options.source_address(destination))
     }
 }
 
 impl Remembered {
     fn source(&mut self, mut to: SocketAddr, now: Instant, ask: impl FnOnce(SocketAddr) -> Source) -> Source {
-        to.set_port(DISCARD_PORT);
+        to.set_port(0);
         let is_fresh = self.since.is_some_and(|since| now.saturating_duration_since(since) < FRESH);
         if !is_fresh || self.sources.len() >= MAX_REMEMBERED {
             self.sources.clear();
@@ -81,20 +81,25 @@ impl Remembered {
     }
 }
 
-/// Connects a UDP socket, which sends nothing, and looks at what it was bound to.
-fn ask(options: &TcpOptions, destination: SocketAddr) -> Source {
-    let Ok(socket) = Socket::new(Domain::for_address(destination), Type::DGRAM, Some(Protocol::UDP)) else {
-        // No file descriptor, perhaps. That says nothing of the route.
-        return Source::Unknown;
-    };
-    let connected = || -> io::Result<Option<IpAddr>> {
-        options.place(&socket, destination).map_err(io::Error::other)?;
-        socket.connect(&destination.into())?;
-        Ok(socket.local_addr()?.as_socket().map(|source| source.ip()))
-    };
-    match connected() {
-        Ok(Some(source)) => Source::Address(source),
-        Ok(None) | Err(_) => Source::Unreachable,
+impl TcpOptions {
+    /// The address that a socket with these options would connect from to `destination`, whose port does not matter.
+    ///
+    /// It takes a UDP socket, which is connected, and sends nothing.
+    pub fn source_address(&self, mut destination: SocketAddr) -> Source {
+        let Ok(socket) = Socket::new(Domain::for_address(destination), Type::DGRAM, Some(Protocol::UDP)) else {
+            // No file descriptor, perhaps. That says nothing of the route.
+            return Source::Unknown;
+        };
+        destination.set_port(DISCARD_PORT);
+        let connected = || -> io::Result<Option<IpAddr>> {
+            self.place(&socket, destination).map_err(io::Error::other)?;
+            socket.connect(&destination.into())?;
+            Ok(socket.local_addr()?.as_socket().map(|source| source.ip()))
+        };
+        match connected() {
+            Ok(Some(source)) => Source::Address(source),
+            Ok(None) | Err(_) => Source::Unreachable,
+        }
     }
 }
 
