@@ -48,7 +48,7 @@
 //! # Cancel safety
 //!
 //! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. The connector spawns
-//! nothing, but for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
+//! no task; a resolver may: [`resolve::GaiResolver`] has threads that block on getaddrinfo, and nobody waits for them.
 //!
 //! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete. The client has a
 //! task that looks after idle connections, and one for each exchange whose response has begun before its request has ended.

@@ -33,7 +33,8 @@ use crate::tcp::{SourceAddresses, TcpConnector};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is spawned.
+/// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is
+/// spawned but by the resolver: see [`GaiResolver`].
 ///
 /// # Example
 ///
