@@ -12,7 +12,8 @@ use hyper_happy_eyeballs::race::{
     AttemptId, Conclusion, DropReason, Family, Order, Policy, Query, StartReason, UntriedReason,
 };
 use proptest::prelude::*;
-use support::scripts::{Case, Content, any_case, case_of, family, hurried_case, ms, undisturbed_list, unmapped};
+use support::names::unmapped;
+use support::scripts::{Case, Content, any_case, case_of, family, hurried_case, ms, undisturbed_list};
 use support::simulation::{Event, Log, simulate};
 
 fn config() -> ProptestConfig {

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
 
 pub(crate) mod loopback;
+pub(crate) mod names;
 pub(crate) mod origin;
 pub(crate) mod scripts;
 pub(crate) mod simulation;

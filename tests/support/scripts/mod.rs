@@ -7,23 +7,23 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Config, Families, Family, Order, Outcome, Policy, Queries, Query, ServiceRecord,
+    Answer, Config, Families, Family, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source, UntriedReason,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 
+use super::names::{PORT, unmapped};
 use super::simulation::{Log, Script, simulate};
 
-/// The port of the URI.
-const PORT: u16 = 443;
 /// The port that a service record may name.
-const SERVICE_PORT: u16 = 8443;
+pub(crate) const SERVICE_PORT: u16 = 8443;
 
-/// Both families; loopback addresses; an IPv4-mapped twin of one address of either kind. The names are those of the
-/// scenario files, where `local6` and the names below it have to be declared.
-const ADDRESSES: [(&str, &str); 14] = [
+/// Both families; other prefixes of the policy table; loopback addresses; an IPv4-mapped twin of one address of either kind; and
+/// the kinds that nothing can be connected to. The names are those of the scenario files, where those of more than two letters
+/// have to be declared.
+const ADDRESSES: [(&str, &str); 23] = [
     ("A6", "2001:db8::a"),
     ("B6", "2001:db8::b"),
     ("C6", "2001:db8::c"),
@@ -34,11 +34,39 @@ const ADDRESSES: [(&str, &str); 14] = [
     ("C4", "192.0.2.12"),
     ("D4", "192.0.2.13"),
     ("E4", "192.0.2.14"),
+    ("unique-local", "fd00::a"),
+    ("six-to-four", "2002:c000:20a::1"),
+    ("link-local", "169.254.0.10"),
     ("local6", "::1"),
     ("local4", "127.0.0.1"),
     ("mapped", "::ffff:192.0.2.10"),
     ("local-mapped", "::ffff:127.0.0.1"),
+    ("any6", "::"),
+    ("any4", "0.0.0.0"),
+    ("group6", "ff02::1"),
+    ("group4", "224.0.0.1"),
+    ("everybody", "255.255.255.255"),
+    ("no-scope", "fe80::1"),
 ];
+
+/// Whom a destination may be reached from: the like of it, another scope, another label, itself.
+const SOURCES: [&str; 10] = [
+    "2001:db8::99",
+    "192.0.2.99",
+    "2001:db8:0:0:8000::99",
+    "2001:db8:8000::99",
+    "fd00::99",
+    "2002:c000:263::1",
+    "fe80::99",
+    "169.254.0.99",
+    "::1",
+    "127.0.0.1",
+];
+
+/// The TargetName of services at another name.
+const TARGET: &str = "svc.example";
+/// The protocols of services.
+const ALPN_IDS: [&str; 3] = ["http/1.1", "h2", "h3"];
 
 /// One made-up race. `Debug` writes it as a scenario file has it, above the line.
 #[derive(Clone)]
@@ -48,6 +76,8 @@ pub(crate) struct Case {
     pub(crate) queries: Queries,
     /// Earliest first.
     pub(crate) answers: Vec<Answered>,
+    /// Without their ports.
+    pub(crate) sources: BTreeMap<SocketAddr, Source>,
     pub(crate) fates: BTreeMap<SocketAddr, Fate>,
 }
 
@@ -63,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) cap: Option<usize>,
     pub(crate) families: Families,
     pub(crate) local_families: Families,
+    /// `None` is any.
+    pub(crate) protocols: Option<Vec<&'static str>>,
 }
 
 /// An answer of the resolver.
@@ -71,6 +103,7 @@ pub(crate) struct Answered {
     pub(crate) at: Duration,
     pub(crate) query: Query,
     pub(crate) content: Content,
+    pub(crate) is_final: bool,
 }
 
 #[derive(Clone)]
@@ -109,6 +142,7 @@ impl Case {
             queries: self.queries,
             deadline: self.deadline,
             answers: self.answers.iter().map(|answered| (answered.at, answered.answer())).collect(),
+            sources: self.sources.clone(),
             attempts: self.fates.iter().map(|(address, fate)| (*address, fate.outcomes())).collect(),
         }
     }
@@ -128,7 +162,7 @@ impl Case {
 
 impl Settings {
     pub(crate) fn config(&self) -> Config {
-        let config = Config::builder()
+        let mut config = Config::builder()
             .policy(self.policy)
             .order(self.order)
             .connection_attempt_delay(self.attempt_delay)
@@ -138,6 +172,9 @@ impl Settings {
             .max_concurrent_attempts(self.cap)
             .families(self.families)
             .local_families(self.local_families);
+        if let Some(protocols) = &self.protocols {
+            config = config.protocols(protocols.iter().copied());
+        }
         config.build().unwrap()
     }
 
@@ -147,7 +184,29 @@ impl Settings {
     }
 
     pub(crate) fn allow(&self, address: SocketAddr) -> bool {
-        self.allow_family(family(address))
+        self.excludes(address).is_none()
+    }
+
+    /// Why the address is never tried: first what is wrong with it, then what is wrong with its family.
+    pub(crate) fn excludes(&self, address: SocketAddr) -> Option<UntriedReason> {
+        let without = |families| match families {
+            Families::Both => false,
+            Families::V6Only => family(address) == Family::V4,
+            Families::V4Only => family(address) == Family::V6,
+        };
+        let of_family = || match () {
+            () if without(self.families) => Some(UntriedReason::FamilyDisabled),
+            () if without(self.local_families) => Some(UntriedReason::NoLocalAddress),
+            () => None,
+        };
+        defect(address).or_else(of_family)
+    }
+
+    /// Whether a connection can speak a protocol of the service, or nobody knows.
+    pub(crate) fn speak_with(&self, record: &ServiceRecord) -> bool {
+        let Some(protocols) = &self.protocols else { return true };
+        let spoken = |id: &Vec<u8>| protocols.iter().any(|protocol| protocol.as_bytes() == id);
+        record.alpn.is_empty() || record.alpn.iter().any(spoken)
     }
 
     /// Whether the answer to `query` may hold an address that may be used: the others are not waited for.
@@ -170,14 +229,15 @@ impl Settings {
 
 impl Answered {
     pub(crate) fn answer(&self) -> Answer {
-        match (&self.content, self.query) {
+        let answer = match (&self.content, self.query) {
             (Content::Addresses(addresses), Query::List) => Answer::list(addresses.iter().copied()),
             (Content::Addresses(addresses), Query::Aaaa) => Answer::aaaa(addresses.iter().copied()),
             (Content::Addresses(addresses), Query::A) => Answer::a(addresses.iter().copied()),
             (Content::Services(records), Query::Https) => Answer::https(records.iter().cloned(), PORT),
             (Content::Failed, query) => Answer::failed(query),
             (content, query) => panic!("{content:?} is no answer to {query}"),
-        }
+        };
+        if self.is_final { answer } else { answer.provisional() }
     }
 }
 
@@ -219,14 +279,20 @@ impl Fate {
     }
 }
 
-fn hints(record: &ServiceRecord) -> impl Iterator<Item = IpAddr> {
+pub(crate) fn hints(record: &ServiceRecord) -> impl Iterator<Item = IpAddr> {
     let v4 = record.ipv4_hints.iter().copied().map(IpAddr::from);
     record.ipv6_hints.iter().copied().map(IpAddr::from).chain(v4)
 }
 
-/// The address, as the race names it.
-pub(crate) fn unmapped(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+/// What is wrong with an address to which there is no connection, wherever the race happens.
+pub(crate) fn defect(address: SocketAddr) -> Option<UntriedReason> {
+    let name = ADDRESSES.iter().find(|(_, ip)| ip.parse() == Ok(address.ip())).map(|(name, _)| *name);
+    match name {
+        Some("any6" | "any4") => Some(UntriedReason::Unspecified),
+        Some("group6" | "group4" | "everybody") => Some(UntriedReason::Multicast),
+        Some("no-scope") => Some(UntriedReason::NoScope),
+        _ => None,
+    }
 }
 
 pub(crate) fn family(address: SocketAddr) -> Family {
@@ -236,8 +302,15 @@ pub(crate) fn family(address: SocketAddr) -> Family {
 /// Everything at random.
 pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     let resolution = prop_oneof![list_answers(), separate_answers()];
-    (settings(), option::weighted(0.4, milliseconds(0..12_000)), resolution, fates(true)).prop_map(
-        |(settings, deadline, (queries, answers), fates)| Case { settings, deadline, queries, answers, fates },
+    (settings(), option::weighted(0.4, milliseconds(0..12_000)), resolution, sources(), fates(true)).prop_map(
+        |(settings, deadline, (queries, answers), sources, fates)| Case {
+            settings,
+            deadline,
+            queries,
+            answers,
+            sources,
+            fates,
+        },
     )
 }
 
@@ -269,12 +342,57 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
 
 /// One list, `Staggered`, and nothing that cuts the race short: no cap, no deadline, no progress.
 pub(crate) fn undisturbed_list() -> impl Strategy<Value = Case> {
-    (settings(), time(), addresses(0..=12), fates(false)).prop_map(|(settings, at, list, fates)| Case {
-        settings: Settings { policy: Policy::Staggered, cap: None, ..settings },
-        deadline: None,
-        queries: Queries::LIST,
-        answers: vec![Answered { at, query: Query::List, content: Content::Addresses(list) }],
-        fates,
+    (settings(), time(), addresses(0..=12), sources(), fates(false)).prop_map(|(settings, at, list, sources, fates)| {
+        Case {
+            settings: Settings { policy: Policy::Staggered, cap: None, ..settings },
+            deadline: None,
+            queries: Queries::LIST,
+            answers: vec![Answered { at, query: Query::List, content: Content::Addresses(list), is_final: true }],
+            sources,
+            fates,
+        }
+    })
+}
+
+/// Both families answered at one instant, `Staggered`, and nothing that cuts the race short.
+pub(crate) fn undisturbed_answers() -> impl Strategy<Value = Case> {
+    (undisturbed_list(), addresses(0..=12)).prop_map(|(mut case, other)| {
+        let Content::Addresses(list) = case.answers.remove(0).content else { unreachable!() };
+        let mut answer = |query, mut addresses: Vec<SocketAddr>, of_family: fn(&SocketAddr) -> bool| {
+            addresses.retain(of_family);
+            let content = Content::Addresses(addresses);
+            case.answers.push(Answered { at: ms(0), query, content, is_final: true });
+        };
+        answer(Query::A, list, SocketAddr::is_ipv4);
+        answer(Query::Aaaa, other, SocketAddr::is_ipv6);
+        case.queries = Queries::ADDRESSES;
+        case
+    })
+}
+
+/// Every attempt fails, every query is answered once for good, and nothing leaves an answer: hints are those of other names.
+pub(crate) fn lost_case() -> impl Strategy<Value = Case> {
+    any_case().prop_map(|mut case| {
+        case.deadline = None;
+        let mut answered = Queries::NONE;
+        case.answers.retain_mut(|answer| {
+            let is_first = !answered.contains(answer.query);
+            answered = answered.with(answer.query);
+            answer.is_final = true;
+            if let Content::Services(records) = &mut answer.content {
+                records.iter_mut().for_each(|record| record.target = Some(TARGET.into()));
+            }
+            is_first
+        });
+        case.queries = answered;
+        for fate in case.fates.values_mut() {
+            fate.end = match fate.end {
+                End::Connected(after) => End::Refused(after),
+                End::Hang => End::Unsent(ms(1)),
+                failure => failure,
+            };
+        }
+        case
     })
 }
 
@@ -287,6 +405,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         1 => Just((Families::Both, Families::V6Only)),
         1 => Just((Families::Both, Families::V4Only)),
     ];
+    let protocols = option::weighted(0.3, subsequence(&ALPN_IDS[..], 1..=2));
     (
         select(vec![Policy::Staggered, Policy::TwoFamilies, Policy::Sequential]),
         select(vec![Order::Resolver, Order::PreferV6, Order::PreferV4]),
@@ -294,8 +413,9 @@ fn settings() -> impl Strategy<Value = Settings> {
         1..4_usize,
         option::weighted(0.3, 1..5_usize),
         families,
+        protocols,
     )
-        .prop_map(|(policy, order, delays, first_family_count, cap, (families, local_families))| {
+        .prop_map(|(policy, order, delays, first_family_count, cap, (families, local_families), protocols)| {
             let (attempt_delay, resolution_delay, fallback_delay) = delays;
             Settings {
                 policy,
@@ -307,6 +427,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 cap,
                 families,
                 local_families,
+                protocols,
             }
         })
 }
@@ -347,7 +468,9 @@ fn only(mut answers: Vec<Answered>, of_family: fn(&SocketAddr) -> bool) -> Vec<A
 fn answers_to(query: Query, content: impl Strategy<Value = Content>) -> impl Strategy<Value = Vec<Answered>> {
     // Most answers come soon, or no race would ever have begun when they do.
     let soon = prop_oneof![3 => milliseconds(0..120), 1 => time()];
-    let answer = (soon, content).prop_map(move |(at, content)| Answered { at, query, content });
+    let is_final = prop_oneof![3 => Just(true), 1 => Just(false)];
+    let answer = (soon, content, is_final);
+    let answer = answer.prop_map(move |(at, content, is_final)| Answered { at, query, content, is_final });
     prop_oneof![
         1 => Just(Vec::new()),
         6 => vec(answer, 1..=3).prop_map(|mut answers| {
@@ -362,9 +485,14 @@ fn addresses_or_failure() -> impl Strategy<Value = Content> {
 }
 
 fn services_or_failure() -> impl Strategy<Value = Content> {
-    let record = (0..4_u16, option::of(Just(SERVICE_PORT)), addresses(0..=3)).prop_map(|(priority, port, hints)| {
+    let target = option::weighted(0.3, Just(TARGET.to_string()));
+    let alpn = subsequence(&ALPN_IDS[..], 0..=2);
+    let record = (0..4_u16, target, option::of(Just(SERVICE_PORT)), alpn, addresses(0..=3));
+    let record = record.prop_map(|(priority, target, port, alpn, hints)| {
         let mut record = ServiceRecord::new(priority);
+        record.target = target;
         record.port = port;
+        record.alpn = alpn.into_iter().map(Vec::from).collect();
         for hint in hints {
             match hint {
                 SocketAddr::V6(hint) => record.ipv6_hints.push(*hint.ip()),
@@ -379,6 +507,22 @@ fn services_or_failure() -> impl Strategy<Value = Content> {
 fn addresses(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<SocketAddr>> {
     let address = select(&ADDRESSES[..]).prop_map(|(_, ip)| SocketAddr::new(ip.parse().unwrap(), PORT));
     vec(address, length)
+}
+
+/// The source of some destinations, or that there is none.
+fn sources() -> impl Strategy<Value = BTreeMap<SocketAddr, Source>> {
+    let source = |destination: SocketAddr| {
+        let of_family = SOURCES.iter().map(|ip| ip.parse::<IpAddr>().unwrap());
+        let mut sources: Vec<_> =
+            of_family.filter(|source| source.is_ipv4() == destination.is_ipv4()).map(Source::Address).collect();
+        sources.extend([Source::Unreachable; 2]);
+        option::of(select(sources)).prop_map(move |source| source.map(|source| (destination, source)))
+    };
+    let canonical = ADDRESSES.iter().filter(|(_, ip)| !ip.starts_with("::ffff:"));
+    let destinations = canonical.map(|(_, ip)| SocketAddr::new(ip.parse().unwrap(), 0));
+    let each = destinations.map(source).collect::<Vec<_>>();
+    // Where nobody has asked for sources there are none at all.
+    option::weighted(0.7, each).prop_map(|sources| sources.into_iter().flatten().flatten().collect())
 }
 
 /// What comes of an attempt to each endpoint there can be.
