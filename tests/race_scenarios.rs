@@ -201,6 +201,7 @@ impl Scenario {
             match word.split_once('=').ok_or("a parameter is KEY=VALUE")? {
                 ("port", port) => record.port = Some(port.parse()?),
                 ("alpn", ids) => record.alpn = comma_separated(ids)?.into_iter().map(String::into_bytes).collect(),
+                ("target", "") => return Err("a target is a name".into()),
                 ("target", name) => record.target = Some(name.into()),
                 ("hints", names) => {
                     for name in names.split(',') {
