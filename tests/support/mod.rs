@@ -5,8 +5,11 @@
 
 pub(crate) mod loopback;
 pub(crate) mod names;
+pub(crate) mod offered;
 pub(crate) mod origin;
+pub(crate) mod reading;
 pub(crate) mod scripts;
+pub(crate) mod selection;
 pub(crate) mod simulation;
 
 use std::time::Instant;
