@@ -15,9 +15,11 @@ use proptest::prelude::*;
 use support::names::portless;
 use support::offered::{last_answers_at, offered};
 use support::reading::{Reading, attempts, end_of, in_flight, is_lost, not_reached, untried};
-use support::scripts::{
-    Case, any_case, case_of, family, hurried_case, lost_case, ms, refreshed_case, undisturbed_answers, undisturbed_list,
+use support::scripts::cases::{
+    any_case, case_of, hurried_case, lost_case, refreshed_case, undisturbed_answers, undisturbed_list,
 };
+use support::scripts::parts::ms;
+use support::scripts::{Case, family};
 use support::selection;
 use support::simulation::{Event, Log, simulate};
 

@@ -1,7 +1,7 @@
 //! Makes up scripts for the simulation.
 
-mod cases;
-mod parts;
+pub(crate) mod cases;
+pub(crate) mod parts;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,10 +12,6 @@ use hyper_happy_eyeballs::race::{
     Answer, Config, Families, Family, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source, UntriedReason,
 };
 
-pub(crate) use self::cases::{
-    any_case, case_of, hurried_case, lost_case, refreshed_case, undisturbed_answers, undisturbed_list,
-};
-pub(crate) use self::parts::ms;
 use super::names::{PORT, unmapped};
 use super::simulation::{Log, Script, simulate};
 
