@@ -255,6 +255,7 @@ fn the_last_of_many_addresses_is_reached() {
 
 /// The same through the connector, on a clock that stands still.
 #[cfg(feature = "connect")]
+#[allow(clippy::disallowed_methods, reason = "the clock stands still, and moves only as far as a test says")]
 mod connector {
     use std::io;
     use std::sync::{Arc, Mutex};

@@ -12,7 +12,7 @@ use hyper_happy_eyeballs::race::{
     Answer, Config, Families, Family, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source, UntriedReason,
 };
 
-use super::names::{PORT, unmapped};
+use super::names::{PORT, portless, unmapped};
 use super::simulation::{Log, Script, simulate};
 
 /// The port that a service record may name.
@@ -130,6 +130,12 @@ impl Case {
     pub(crate) fn last_word(&self, query: Query) -> Option<Duration> {
         let said = self.answers.iter().filter(|answered| answered.query == query && answered.is_final);
         said.map(|answered| answered.at).min()
+    }
+
+    /// Whether the race is told of the source for this destination.
+    fn offers(&self, destination: SocketAddr) -> bool {
+        let answers = self.answers.iter().map(Answered::answer);
+        answers.flat_map(|answer| answer.destinations().map(portless).collect::<Vec<_>>()).any(|it| it == destination)
     }
 
     fn mentions(&self, ip: IpAddr) -> bool {

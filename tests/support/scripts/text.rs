@@ -24,7 +24,7 @@ impl fmt::Debug for Case {
         for answered in &self.answers {
             writeln!(f, "{answered:?}")?;
         }
-        for (address, source) in self.sources.iter().filter(|(address, _)| self.mentions(address.ip())) {
+        for (address, source) in self.sources.iter().filter(|(address, _)| self.offers(**address)) {
             let source = match source {
                 Source::Address(ip) => ip.to_string(),
                 Source::Unreachable | Source::Unknown => "unreachable".into(),
