@@ -121,3 +121,10 @@ fn sources_are_asked_for_no_more_addresses_than_are_used() {
     assert_eq!(answer.destinations().collect::<Vec<_>>(), v6(2000)[..MAX_ADDRESSES]);
     assert_eq!(answer.addresses().len(), 2000);
 }
+
+#[test]
+fn an_address_that_is_used_is_not_beyond_the_limit_too() {
+    let log = lose([Answer::aaaa(vec![v6(1)[0]; 1026])]);
+    assert_eq!(log.started, v6(1));
+    assert_eq!(over_limit(&log), []);
+}

@@ -69,7 +69,9 @@ impl Records {
                 self.addresses.insert(answered.query, addresses);
             }
             Content::Services(records) => {
-                let usable = records.iter().filter(|record| record.priority > 0 && settings.speak_with(record));
+                // Beside an alias the others do not count.
+                let serves = records.iter().all(|record| record.priority > 0);
+                let usable = records.iter().filter(|record| serves && settings.speak_with(record));
                 self.services = usable.cloned().collect();
                 self.hints = self.services.iter().flat_map(|record| self.hints_of(record)).collect();
             }
