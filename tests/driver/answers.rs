@@ -113,7 +113,7 @@ async fn a_provisional_answer_of_none_is_not_that_there_are_none() {
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_freezes_its_list_waits_for_the_final_answer() {
     for policy in [Policy::TwoFamilies, Policy::Sequential] {
-        let world = World::new([("B6", Fate::Connects(0))]);
+        let world = World::new([("A6", Fate::Connects(0)), ("B6", Fate::Connects(0))]);
         let resolver =
             world.resolver(Queries::LIST).says(0, Ok(Answer::list(addresses("A6")).provisional())).list(400, "B6");
         let stream = connect(world.dial_by(resolver).policy(policy)).await.unwrap();
