@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::{pending, ready};
 use std::iter::successors;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,7 @@ use hyper_happy_eyeballs::race::{PolicyTable, Source};
 use hyper_happy_eyeballs::resolve::{
     Answer, Answers, FixedResolver, Name, Queries, Query, QueryError, QueryErrorKind, Resolve,
 };
+use hyper_happy_eyeballs::tcp::TcpOptions;
 use reqwest::dns;
 use tokio::time::sleep;
 use tower::{BoxError, ServiceExt, service_fn};
@@ -149,22 +150,12 @@ fn into_list(mut answers: BTreeMap<Query, Answer>, table: &PolicyTable) -> Vec<S
     if let Some(list) = answers.remove(&Query::List) {
         return list.addresses().collect();
     }
-    let addresses = answers.values().flat_map(Answer::addresses);
-    let mut pairs: Vec<(SocketAddr, Source)> = addresses.map(|address| (address, source_for(address))).collect();
+    // The sockets of reqwest's connector, unless it has been given a local address or an interface.
+    let sockets = TcpOptions::new();
+    let pair = |address| (address, sockets.source_address(address));
+    let mut pairs: Vec<(SocketAddr, Source)> = answers.values().flat_map(Answer::addresses).map(pair).collect();
     table.sort(&mut pairs, |(address, source)| (address.ip(), *source));
     pairs.into_iter().map(|(address, _)| address).collect()
-}
-
-/// The address that the system would connect from: a datagram socket says so, and sends nothing.
-fn source_for(mut destination: SocketAddr) -> Source {
-    let any = if destination.is_ipv6() { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { Ipv4Addr::UNSPECIFIED.into() };
-    let Ok(socket) = UdpSocket::bind((any, 0)) else { return Source::Unknown };
-    // Any port but 0 will do.
-    destination.set_port(9);
-    match socket.connect(destination).and_then(|()| socket.local_addr()) {
-        Ok(source) => Source::Address(source.ip()),
-        Err(_) => Source::Unreachable,
-    }
 }
 
 /// Answers A and AAAA one by one: soon, late, or never.

@@ -17,7 +17,7 @@ use hyper_happy_eyeballs::race::UntriedReason;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, FixedResolver, Name, Queries, Resolve};
 use hyper_happy_eyeballs::tcp::TcpConnection;
 use hyper_happy_eyeballs::{Error, HappyEyeballsConnector, Untried};
-use support::loopback::has_ipv6;
+use support::loopback::{ClosedPort, has_ipv6};
 use support::origin::Origin;
 use tower::{ServiceExt, service_fn};
 use tracing::field::{Field, Visit};
@@ -96,6 +96,31 @@ async fn an_unspecified_address_in_the_uri_is_tried() {
         let uri = format!("http://[::]:{}/", origin.address().port());
         let stream = connect(FixedResolver::new(), &uri).await.unwrap();
         assert_eq!(stream.get_ref().get_ref().peer_addr().unwrap(), origin.address());
+    }
+}
+
+/// And what comes of it is said.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn an_unspecified_address_in_the_uri_may_refuse() {
+    let closed = ClosedPort::new(V4);
+    let uri = format!("http://0.0.0.0:{}/", closed.address().port());
+    let error = connect(FixedResolver::new(), &uri).await.unwrap_err();
+    assert_eq!((error.attempts().len(), error.untried().len()), (1, 0));
+    assert!(error.to_string().ends_with("connection refused"), "{error}");
+}
+
+/// Whatever else it may be: this one needs a link, or is not taken by the system at all.
+#[tokio::test]
+async fn other_odd_addresses_in_the_uri_are_tried_too() {
+    for host in ["[fe80::1]", "224.0.0.1", "[ff02::1]"] {
+        let builder = HappyEyeballsConnector::builder().resolver(FixedResolver::new());
+        let connector = builder.timeout(Duration::from_millis(200)).build().unwrap();
+        let uri = format!("http://{host}:9/").parse().unwrap();
+        let connecting = tokio::time::timeout(Duration::from_secs(20), connector.oneshot(uri));
+        let error = connecting.await.expect("it has no end").unwrap_err();
+        assert_eq!((error.attempts().len(), error.untried().len()), (1, 0), "{host}");
+        assert!(error.is_connect(), "{error:?}");
     }
 }
 

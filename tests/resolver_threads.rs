@@ -97,6 +97,21 @@ fn there_are_no_more_threads_than_there_may_be() {
 }
 
 #[test]
+fn connectors_that_are_gone_take_their_threads_along() {
+    let _alone = alone();
+    run(async {
+        let origin = Origin::listen(V4).await;
+        let leftover = threads();
+        for _ in 0..100 {
+            // A connector for each connect.
+            connector(GaiResolver::new()).oneshot(uri("127.1", &origin).parse().unwrap()).await.unwrap();
+        }
+        // Each had two. They do not wait for work that cannot come: the last ones may need a moment.
+        assert!(threads() <= leftover + 100, "{} threads, {leftover} before", threads());
+    });
+}
+
+#[test]
 fn a_runtime_is_shut_down_while_look_ups_are_under_way() {
     let _alone = alone();
     let (runtime, connector) = (runtime(), connector(GaiResolver::new()));

@@ -43,7 +43,10 @@ impl CacheLayer {
     }
 
     fn keep(&self, name: Name, queries: Queries, answers: BTreeMap<Query, Said>, now: Instant) {
-        let is_known = |said: &Said| said.as_ref().map_or_else(QueryError::is_negative, |answer| !answer.is_failed());
+        let is_known = |said: &Said| match said {
+            Ok(answer) => answer.is_final() && !answer.is_failed(),
+            Err(error) => error.is_negative(),
+        };
         let is_complete = queries.iter().all(|query| answers.get(&query).is_some_and(is_known));
         let mut known = self.lock();
         if known.len() >= MOST_NAMES {
@@ -89,10 +92,13 @@ impl<R: Resolve<Future: Send + 'static, Stream: Send + 'static>> Service<Name> f
         let (look_up, cache) = (self.inner.call(name.clone()), self.cache.clone());
         async move {
             let (queries, first, stream) = look_up.await.map_err(Into::into)?.into_parts();
-            Ok(match first {
+            Ok(match stream {
+                Some(stream) => {
+                    let all = stream::iter(first).map(Ok).chain(stream);
+                    Answers::new(queries, fill(cache, name, queries, all))
+                }
                 // What is there at once is not worth keeping.
-                Some(answer) => Answers::immediate(answer),
-                None => Answers::new(queries, fill(cache, name, queries, stream::iter(stream).flatten())),
+                None => Answers::from_parts(queries, first, None),
             })
         }
         .boxed()

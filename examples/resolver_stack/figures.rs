@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{BoxStream, StreamExt};
 use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Query, QueryError, Resolve};
 use tower::layer::layer_fn;
 use tower::{BoxError, Layer, Service};
@@ -95,16 +95,15 @@ impl<R: Resolve<Future: Send + 'static, Stream: Send + 'static>> Service<Name> f
         async move {
             let (queries, first, stream) = look_up.await.map_err(Into::into)?.into_parts();
             queries.iter().for_each(|query| figures.asked(query));
-            if let Some(answer) = first {
-                figures.answered(&answer, began.elapsed());
-                return Ok(Answers::immediate(answer));
+            if let Some(answer) = &first {
+                figures.answered(answer, began.elapsed());
             }
             // A query that the race does not wait for has no outcome: the stream is dropped before.
-            let counted = stream::iter(stream).flatten().inspect(move |said| match said {
+            let note = move |said: &Said| match said {
                 Ok(answer) => figures.answered(answer, began.elapsed()),
                 Err(error) => figures.failed(error, began.elapsed()),
-            });
-            Ok(Answers::new(queries, counted.boxed()))
+            };
+            Ok(Answers::from_parts(queries, first, stream.map(|stream| stream.inspect(note).boxed())))
         }
         .boxed()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
-use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Queries, QueryError, QueryErrorKind, Resolve};
+use hyper_happy_eyeballs::resolve::{Answers, Name, Queries, QueryError, QueryErrorKind, Resolve};
 use tokio::time::{Sleep, sleep};
 use tower::{BoxError, Layer, Service};
 
@@ -73,7 +73,11 @@ fn until(limit: Pin<Box<Sleep>>, queries: Queries, answers: impl Stream<Item = S
                 Err(QueryError::new(query, "there is no answer yet").with_kind(QueryErrorKind::TimedOut))
             }
         };
-        let query = said.as_ref().map_or_else(QueryError::query, Answer::query);
-        Some((said, (answers, limit, open.without(query))))
+        let still_open = match &said {
+            Ok(answer) if !answer.is_final() => open,
+            Ok(answer) => open.without(answer.query()),
+            Err(error) => open.without(error.query()),
+        };
+        Some((said, (answers, limit, still_open)))
     })
 }
