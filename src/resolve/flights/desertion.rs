@@ -6,7 +6,7 @@ use super::Flight;
 
 impl<K: Ord, T> Flight<K, T> {
     /// Waits until nobody waits for the result any more. Somebody may again, by the time that this is known.
-    pub(super) fn deserted(&self) -> impl Future<Output = ()> + use<K, T> {
+    pub(in crate::resolve) fn deserted(&self) -> impl Future<Output = ()> + use<K, T> {
         let result = self.result.clone();
         async move { result.closed().await }
     }
@@ -17,7 +17,7 @@ impl<K: Ord, T> Flight<K, T> {
     ///
     /// Gives the flight back if somebody does: who joins is counted under the same lock, and so is never left waiting for
     /// a look-up that nobody makes.
-    pub(super) fn give_up(self) -> Result<(), Self> {
+    pub(in crate::resolve) fn give_up(self) -> Result<(), Self> {
         let mut under_way = self.flights.lock();
         if self.result.receiver_count() > 0 {
             drop(under_way);
