@@ -1,6 +1,7 @@
 //! Answers that mean no good, or nothing.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{Families, UntriedReason};
@@ -18,6 +19,7 @@ async fn a_chain_of_cname_records_is_followed() {
         ("race.example", A, cname("b.example")),
         ("b.example", AAAA, cname("c.example").with("c.example", "2001:db8::1".parse().map(aaaa_data).unwrap())),
         ("b.example", A, cname("c.example")),
+        ("c.example", AAAA, aaaa("2001:db8::1")),
         ("c.example", A, a("192.0.2.1")),
     ]);
     let error = connect(trying_all(resolver(&dns)), URI).await.unwrap_err();
@@ -68,10 +70,11 @@ async fn an_alias_without_addresses_is_no_endless_chain() {
 
 #[tokio::test]
 async fn of_four_thousand_addresses_a_thousand_are_used() {
-    let all: Vec<String> = (0..4000).map(|n: u16| format!("198.51.{}.{}", n / 250, n % 250)).collect();
-    let dns = Dns::start([("race.example", A, a(&all.join(" ")).truncated_over_udp())]);
-    let error = connect(trying_all(resolver(&dns)), URI).await.unwrap_err();
-    assert_eq!(error.attempts().len(), 1024);
+    let mut config = config(server_of_many_addresses(4000));
+    config.name_servers[0].connections.remove(0);
+    let resolver = HickoryResolver::with_config(config, options()).unwrap().families(Families::V4Only);
+    let error = connect(trying_all(resolver), URI).await.unwrap_err();
+    assert_eq!(error.attempts().len(), 1024, "{error}");
     let untried = error.untried();
     assert_eq!(untried.len(), 2976);
     assert!(untried.iter().all(|untried| untried.reason() == UntriedReason::OverLimit));
@@ -168,6 +171,36 @@ fn garbage_server(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAd
         while let Ok((length, client)) = socket.recv_from(&mut query) {
             socket.send_to(&reply(&query[..length]), client).unwrap();
         }
+    });
+    address
+}
+
+/// Answers one query over TCP, with so many addresses. The message is written by hand: that many have only room in it if every
+/// name but the first is a pointer.
+fn server_of_many_addresses(count: u16) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut length = [0; 2];
+        client.read_exact(&mut length).unwrap();
+        let mut query = vec![0; u16::from_be_bytes(length).into()];
+        client.read_exact(&mut query).unwrap();
+        let question_ends = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
+
+        let mut message = query[..2].to_vec();
+        message.extend([0x81, 0x80, 0, 1]);
+        message.extend(count.to_be_bytes());
+        message.extend([0; 4]);
+        message.extend(&query[12..question_ends]);
+        for n in 0..count {
+            let [high, low] = n.to_be_bytes();
+            message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 198, 18, high, low]);
+        }
+        client.write_all(&u16::try_from(message.len()).unwrap().to_be_bytes()).unwrap();
+        client.write_all(&message).unwrap();
+        // Until it has been read.
+        let _end = client.read(&mut length);
     });
     address
 }

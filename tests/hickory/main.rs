@@ -5,6 +5,7 @@
 
 mod caching;
 mod failures;
+mod foreign;
 mod hostile;
 mod server;
 mod services;
@@ -65,7 +66,8 @@ fn connecting(resolver: HickoryResolver) -> Builder<HickoryResolver, impl Attemp
 
 /// No attempt connects, and each says so at once: all addresses are tried.
 fn trying_all(resolver: HickoryResolver) -> Builder<HickoryResolver, impl Attempts<Response = ()>> {
-    builder(resolver, |_| Err(AttemptError::new("not reached").unsent()))
+    // All answers count for the order, so that it is always the same.
+    builder(resolver, |_| Err(AttemptError::new("not reached").unsent())).resolution_delay(LONG)
 }
 
 fn builder(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::proto::rr::domain::usage::{INVALID, LOCALHOST, ONION};
 
 use super::names::{self, DnsName};
 use crate::resolve::{Query, QueryError, QueryErrorKind};
@@ -13,9 +14,9 @@ use crate::resolve::{Query, QueryError, QueryErrorKind};
 pub(super) fn query_error(query: Query, error: NetError, server: Option<SocketAddr>) -> QueryError {
     let kind = kind(&error);
     let told = match kind {
-        // Nobody told, or it was not an answer.
+        // There was no answer, or none that says so.
         QueryErrorKind::TimedOut | QueryErrorKind::Other => None,
-        _ => server,
+        _ => server.filter(|_| !is_known_without_a_server(&error)),
     };
     let query_error = QueryError::new(query, error).with_kind(kind);
     match told {
@@ -40,6 +41,17 @@ fn of_code(code: ResponseCode, no_error: QueryErrorKind) -> QueryErrorKind {
         ResponseCode::ServFail => QueryErrorKind::ServFail,
         ResponseCode::Refused => QueryErrorKind::Refused,
         _ => QueryErrorKind::Other,
+    }
+}
+
+/// Whether hickory knows by itself that there is nothing (RFC 6761, RFC 7686).
+fn is_known_without_a_server(error: &NetError) -> bool {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => {
+            let name = none.query.name();
+            [&*LOCALHOST, &*INVALID, &*ONION].into_iter().any(|zone| zone.zone_of(name))
+        }
+        _ => false,
     }
 }
 
