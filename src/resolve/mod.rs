@@ -17,6 +17,7 @@
 //! | [`GaiResolver`] | the system (getaddrinfo); the default |
 //! | [`FixedResolver`] | a table of names, in front of another resolver if there is one |
 //! | [`Compat`] | any resolver made for hyper-util's connector |
+//! | `HickoryResolver` | DNS servers, which it asks itself, HTTPS records included (feature `hickory`) |
 //!
 //! # Example
 //!
@@ -39,6 +40,8 @@ mod connectivity;
 mod fixed;
 mod flights;
 mod gai;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod threads;
 
 use std::fmt;
@@ -55,9 +58,14 @@ use tower_service::Service;
 pub use self::compat::{Compat, CompatAnswers};
 pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
 pub use self::gai::{GaiAnswers, GaiResolver};
+#[cfg(feature = "hickory")]
+pub use self::hickory::{HickoryAnswers, HickoryResolver};
 use crate::error::BoxError;
 pub use crate::query_error::{QueryError, QueryErrorKind};
 pub use crate::race::{Answer, Queries, Query};
+/// What [`HickoryResolver`] is made of, in the version that it takes.
+#[cfg(feature = "hickory")]
+pub use hickory_resolver;
 
 /// The name to resolve, as it stood in the URI.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -1,5 +1,8 @@
 //! Equal look-ups at one time are one look-up.
 
+#[cfg(feature = "hickory")]
+mod desertion;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
