@@ -172,15 +172,10 @@ impl Settings {
 
     /// Why the address is never tried: first what is wrong with it, then what is wrong with its family.
     pub(crate) fn excludes(&self, address: SocketAddr) -> Option<UntriedReason> {
-        let without = |families| match families {
-            Families::Both => false,
-            Families::V6Only => family(address) == Family::V4,
-            Families::V4Only => family(address) == Family::V6,
-        };
-        let of_family = || match () {
-            () if without(self.families) => Some(UntriedReason::FamilyDisabled),
-            () if without(self.local_families) => Some(UntriedReason::NoLocalAddress),
-            () => None,
+        let of_family = || match family(address) {
+            family if !contains(self.families, family) => Some(UntriedReason::FamilyDisabled),
+            family if !contains(self.local_families, family) => Some(UntriedReason::NoLocalAddress),
+            _ => None,
         };
         defect(address).or_else(of_family)
     }
@@ -202,11 +197,7 @@ impl Settings {
     }
 
     fn allow_family(&self, family: Family) -> bool {
-        [self.families, self.local_families].into_iter().all(|families| match families {
-            Families::Both => true,
-            Families::V6Only => family == Family::V6,
-            Families::V4Only => family == Family::V4,
-        })
+        contains(self.families, family) && contains(self.local_families, family)
     }
 }
 
@@ -275,6 +266,14 @@ fn defect(address: SocketAddr) -> Option<UntriedReason> {
         Some("group6" | "group4" | "everybody") => Some(UntriedReason::Multicast),
         Some("no-scope") => Some(UntriedReason::NoScope),
         _ => None,
+    }
+}
+
+fn contains(families: Families, family: Family) -> bool {
+    match families {
+        Families::Both => true,
+        Families::V6Only => family == Family::V6,
+        Families::V4Only => family == Family::V4,
     }
 }
 
