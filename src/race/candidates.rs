@@ -76,11 +76,15 @@ impl Candidates {
     }
 
     /// The endpoints that were not taken, and why: those of the list in its order, then the others.
-    pub(super) fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
+    /// `tried` are the addresses that attempts were made to.
+    pub(super) fn untried(
+        &self,
+        tried: impl Iterator<Item = SocketAddr>,
+    ) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let listed = self.untried.iter().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let withdrawn = self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn));
         let excluded = self.excluded.iter().map(|(endpoint, reason)| (endpoint, *reason));
-        let over_limit = self.over_limit().into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit));
+        let over_limit = self.over_limit(tried).into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit));
         listed.chain(withdrawn).chain(excluded).chain(over_limit)
     }
 
@@ -89,11 +93,12 @@ impl Candidates {
         self.hints.iter().any(|hint| hint.family() == family && config.excludes_endpoint(hint).is_none())
     }
 
-    /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too.
-    fn over_limit(&self) -> Vec<&Endpoint> {
+    /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.
+    fn over_limit(&self, tried: impl Iterator<Item = SocketAddr>) -> Vec<&Endpoint> {
         let mut over_limit: Vec<_> = self.answers().flat_map(|answer| answer.iter().skip(MAX_ADDRESSES)).collect();
         if !over_limit.is_empty() {
-            let mut seen: BTreeSet<SocketAddr> = self.known().map(Endpoint::address).collect();
+            let used = self.known().chain(&self.withdrawn).map(Endpoint::address);
+            let mut seen: BTreeSet<SocketAddr> = used.chain(tried).collect();
             over_limit.retain(|endpoint| seen.insert(endpoint.address()));
         }
         over_limit

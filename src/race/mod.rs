@@ -222,7 +222,7 @@ impl Race {
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
-        handed_over.chain(self.candidates.untried())
+        handed_over.chain(self.candidates.untried(self.attempts.addresses()))
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
