@@ -5,6 +5,7 @@ use std::task::Poll;
 use futures_util::StreamExt;
 use hyper_happy_eyeballs::resolve::Name;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio_test::task;
 
 use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, https, silence};
@@ -20,14 +21,13 @@ async fn a_thousand_connects_at_one_time_are_one_query_for_each_type() {
         ("race.example", A, a("192.0.2.1").after(500)),
     ]);
     let resolver = resolver_over_tcp(&dns);
-    let all: Vec<_> = (0..1000)
-        .map(|_| {
-            let builder = connecting(resolver.clone());
-            tokio::spawn(async { connect(builder, "https://race.example/").await.map(drop) })
-        })
-        .collect();
-    for connected in all {
-        connected.await.unwrap().unwrap();
+    let mut all = JoinSet::new();
+    for _ in 0..1000 {
+        let builder = connecting(resolver.clone());
+        all.spawn(async { connect(builder, "https://race.example/").await.map(drop) });
+    }
+    while let Some(connected) = all.join_next().await {
+        connected.unwrap().unwrap();
     }
     let mut asked = dns.asked();
     asked.sort();

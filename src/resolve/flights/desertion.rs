@@ -10,23 +10,6 @@ impl<K: Ord, T> Flight<K, T> {
         let result = self.result.clone();
         async move { result.closed().await }
     }
-
-    /// Ends the look-up without a result, unless somebody waits for it after all.
-    ///
-    /// # Errors
-    ///
-    /// Gives the flight back if somebody does: who joins is counted under the same lock, and so is never left waiting for
-    /// a look-up that nobody makes.
-    pub(in crate::resolve) fn give_up(self) -> Result<(), Self> {
-        let mut under_way = self.flights.lock();
-        if self.result.receiver_count() > 0 {
-            drop(under_way);
-            return Err(self);
-        }
-        under_way.remove(&self.key);
-        drop(under_way);
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -50,18 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_is_given_up_can_be_made_again() {
-        let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        drop(first);
-        assert!(flight.unwrap().give_up().is_ok());
-        let (again, flight) = flights.join("a");
-        flight.unwrap().land(7);
-        assert_ready_eq!(task::spawn(again).poll(), Some(7));
-    }
-
-    #[test]
-    fn a_look_up_that_is_wanted_again_is_not_given_up() {
+    fn a_look_up_that_is_wanted_again_goes_on() {
         let flights = Flights::<&str, u8>::default();
         let (first, flight) = flights.join("a");
         let flight = flight.unwrap();
@@ -69,7 +41,8 @@ mod tests {
         assert_ready!(task::spawn(flight.deserted()).poll());
         let (late, none) = flights.join("a");
         assert!(none.is_none());
-        let Err(flight) = flight.give_up() else { panic!("somebody waits") };
+        let flight = flight.if_wanted().expect("somebody waits");
+        assert_pending!(task::spawn(flight.deserted()).poll());
         flight.land(7);
         assert_ready_eq!(task::spawn(late).poll(), Some(7));
     }

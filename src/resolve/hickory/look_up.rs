@@ -138,9 +138,9 @@ async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
         if let Some(said) = poll_until(&mut pending, tokio::time::sleep(LINGER)).await {
             return flight.land(said);
         }
-        match flight.give_up() {
-            Ok(()) => return,
-            Err(wanted_again) => flight = wanted_again,
+        match flight.if_wanted() {
+            Some(wanted) => flight = wanted,
+            None => return,
         }
     }
 }
