@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
+use tracing::trace;
 
 use super::failure;
 use super::names::DnsName;
@@ -140,7 +141,7 @@ async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
         }
         match flight.if_wanted() {
             Some(wanted) => flight = wanted,
-            None => return,
+            None => return trace!("a look-up was given up: nobody waits for it"),
         }
     }
 }

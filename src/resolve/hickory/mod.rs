@@ -9,6 +9,7 @@ mod service_record;
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,6 +20,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
+use tracing::debug;
 
 use self::alias::Follower;
 pub use self::answers::HickoryAnswers;
@@ -133,30 +135,31 @@ impl HickoryResolver {
     /// # Errors
     ///
     /// If hickory cannot make a resolver of them.
-    pub fn with_config(mut config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
+    pub fn with_config(mut config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
         let server = match config.name_servers() {
             [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
             _ => None,
         };
-        // The search is made here, and hickory is asked for complete names.
-        let search = Search::new(config.domain.take(), std::mem::take(&mut config.search), options.ndots);
+        // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
+        let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
+        let hosts = hosts_of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
-        let resolver = Self::new(builder.build()?);
-        Ok(Self { search: Arc::new(search), server, ..resolver })
+        Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
     }
 
     /// A resolver around one of hickory's, for what else hickory can do: encryption, DNSSEC.
     ///
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next domain, though
-    /// another query may have found something. A table that was put into it by hand has to be handed to [`hosts`](Self::hosts) too.
+    /// another query may have found something. If a table of hosts was put into it by hand, hand it to [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
-        let hosts = match resolver.options().use_hosts_file {
-            ResolveHosts::Always | ResolveHosts::Auto => Hosts::from_system().unwrap_or_default(),
-            ResolveHosts::Never => Hosts::default(),
-        };
+        let hosts = hosts_of_system(resolver.options().use_hosts_file);
+        Self::from_parts(resolver, Search::of_hickory(), hosts)
+    }
+
+    fn from_parts(resolver: TokioResolver, search: Search, hosts: Hosts) -> Self {
         Self {
             look_ups: LookUps::new(resolver),
-            search: Arc::new(Search::of_hickory()),
+            search: Arc::new(search),
             hosts: Arc::new(hosts),
             connectivity: Connectivity::default(),
             families: None,
@@ -279,6 +282,17 @@ impl fmt::Debug for HickoryResolver {
             .field("server", &self.server)
             .field("https_records", &self.https_records)
             .finish_non_exhaustive()
+    }
+}
+
+/// The system's table, if it is to be used, and can be.
+fn hosts_of_system(are_used: ResolveHosts) -> Hosts {
+    match are_used {
+        ResolveHosts::Never => Hosts::default(),
+        ResolveHosts::Always | ResolveHosts::Auto => Hosts::from_system().unwrap_or_else(|error| {
+            debug!(%error, "the table of hosts cannot be read");
+            Hosts::default()
+        }),
     }
 }
 
