@@ -3,6 +3,7 @@
 mod alias;
 mod answers;
 mod failure;
+mod hosts;
 mod look_up;
 mod names;
 mod service_record;
@@ -20,7 +21,6 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
-use tracing::debug;
 
 use self::alias::Follower;
 pub use self::answers::HickoryAnswers;
@@ -142,7 +142,7 @@ impl HickoryResolver {
         };
         // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
         let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
-        let hosts = hosts_of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
+        let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
         Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
     }
@@ -152,7 +152,7 @@ impl HickoryResolver {
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next domain, though
     /// another query may have found something. If a table of hosts was put into it by hand, hand it to [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
-        let hosts = hosts_of_system(resolver.options().use_hosts_file);
+        let hosts = hosts::of_system(resolver.options().use_hosts_file);
         Self::from_parts(resolver, Search::of_hickory(), hosts)
     }
 
@@ -200,17 +200,8 @@ impl HickoryResolver {
 
     /// What the table of hosts says of a name, if it is there.
     fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
-        let find = |record_type| self.hosts.lookup_static_host(&names::query(name.clone(), record_type));
-        let (aaaa, a) = (find(RecordType::AAAA), find(RecordType::A));
-        if aaaa.is_none() && a.is_none() {
-            return None;
-        }
-        let said = |found: Option<_>, record_type| match found {
-            Some(found) => LookUp::over(Ok(Arc::new(found))),
-            None => LookUp::over(Err(failure::no_data(name.clone(), record_type))),
-        };
-        let addresses = vec![(Query::Aaaa, said(aaaa, RecordType::AAAA)), (Query::A, said(a, RecordType::A))];
-        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses, None))
+        let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
+        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses.into(), None))
     }
 
     /// Makes the queries for a name that the table does not have.
@@ -282,17 +273,6 @@ impl fmt::Debug for HickoryResolver {
             .field("server", &self.server)
             .field("https_records", &self.https_records)
             .finish_non_exhaustive()
-    }
-}
-
-/// The system's table, if it is to be used, and can be.
-fn hosts_of_system(are_used: ResolveHosts) -> Hosts {
-    match are_used {
-        ResolveHosts::Never => Hosts::default(),
-        ResolveHosts::Always | ResolveHosts::Auto => Hosts::from_system().unwrap_or_else(|error| {
-            debug!(%error, "the table of hosts cannot be read");
-            Hosts::default()
-        }),
     }
 }
 
