@@ -63,6 +63,13 @@ impl QueryError {
         self
     }
 
+    /// The same, said of another query.
+    #[must_use]
+    pub(crate) fn with_query(mut self, query: Query) -> Self {
+        self.query = query;
+        self
+    }
+
     /// The query that failed.
     pub fn query(&self) -> Query {
         self.query

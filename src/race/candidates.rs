@@ -18,7 +18,7 @@ use super::sorting::{Selection, Sources, arrange};
 ///    failed query confirms nothing and drops nothing.
 /// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none. A service at another
 ///    name has only its hints, for which that name's addresses do not stand in.
-/// 4. Separate answers are sorted by RFC 6724; a list keeps its order.
+/// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// What to try, in order.
@@ -80,13 +80,23 @@ impl Candidates {
         let listed = self.untried.iter().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let withdrawn = self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn));
         let excluded = self.excluded.iter().map(|(endpoint, reason)| (endpoint, *reason));
-        let over_limit = self.answers().flat_map(|answer| answer.iter().skip(MAX_ADDRESSES));
-        listed.chain(withdrawn).chain(excluded).chain(over_limit.map(|endpoint| (endpoint, UntriedReason::OverLimit)))
+        let over_limit = self.over_limit().into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit));
+        listed.chain(withdrawn).chain(excluded).chain(over_limit)
     }
 
-    /// Whether a hint offers an address of this family.
-    pub(super) fn has_hint(&self, family: Family) -> bool {
-        self.hints.iter().any(|hint| hint.family() == family)
+    /// Whether a hint offers an address of this family that may be used.
+    pub(super) fn has_hint(&self, family: Family, config: &Config) -> bool {
+        self.hints.iter().any(|hint| hint.family() == family && config.excludes_endpoint(hint).is_none())
+    }
+
+    /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too.
+    fn over_limit(&self) -> Vec<&Endpoint> {
+        let mut over_limit: Vec<_> = self.answers().flat_map(|answer| answer.iter().skip(MAX_ADDRESSES)).collect();
+        if !over_limit.is_empty() {
+            let mut seen: BTreeSet<SocketAddr> = self.known().map(Endpoint::address).collect();
+            over_limit.retain(|endpoint| seen.insert(endpoint.address()));
+        }
+        over_limit
     }
 
     fn replace(&mut self, query: Query, endpoints: Arc<[Endpoint]>) {
@@ -148,10 +158,10 @@ impl Candidates {
             let excluded = arrange(excluded, config.order, None, None).into_iter();
             self.excluded = excluded.filter_map(|e| config.excludes_endpoint(&e).map(|reason| (e, reason))).collect();
         }
-        let selection = Selection { table: &config.policy_table, sources: &self.sources };
-        let selection = self.list.is_empty().then_some(&selection);
+        let selection =
+            Selection { table: &config.policy_table, sources: &self.sources, keeps_records: !self.list.is_empty() };
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
-        let mut sorted = arrange(usable, config.order, interleave, selection);
+        let mut sorted = arrange(usable, config.order, interleave, Some(&selection));
 
         let tried: BTreeSet<SocketAddr> = tried.collect();
         sorted.retain(|endpoint| !tried.contains(&endpoint.address()));

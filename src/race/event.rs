@@ -182,11 +182,12 @@ impl Answer {
     ///
     /// The records are those of the URI's scheme and port (RFC 9460 §9.1): they have no place in an answer for an `http` URI.
     ///
-    /// Records in AliasMode (priority 0) offer no endpoint; if there is no other, the answer is negative.
+    /// Beside a record in AliasMode (priority 0), which offers no endpoint, the others do not count (RFC 9460 §2.4.1): the answer is
+    /// negative.
     pub fn https(records: impl IntoIterator<Item = ServiceRecord>, port: u16) -> Self {
-        let mut records: Vec<_> = records.into_iter().filter(|record| record.priority > 0).collect();
+        let mut records: Vec<_> = records.into_iter().collect();
         records.sort_by_key(|record| record.priority);
-        let records = match records.is_empty() {
+        let records = match records.first().is_none_or(|record| record.priority == 0) {
             true => Records::Negative,
             false => Records::Services(Arc::new(Services { records, port })),
         };

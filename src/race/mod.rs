@@ -138,7 +138,7 @@ impl Race {
         self.resolution.on_answer(answer.query, answer.is_final);
         self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
-            if self.candidates.has_hint(family) {
+            if self.candidates.has_hint(family, &self.config) {
                 self.resolution.on_hint(query);
             }
         }

@@ -82,7 +82,7 @@ impl PolicyTable {
     pub fn sort<T>(&self, destinations: &mut [T], mut pair: impl FnMut(&T) -> (IpAddr, Source)) {
         destinations.sort_by_cached_key(|destination| {
             let (destination, source) = pair(destination);
-            self.rank(destination, source)
+            self.rank(destination.to_canonical(), source)
         });
     }
 
@@ -99,6 +99,7 @@ impl PolicyTable {
             is_v4: destination.is_ipv4(),
         };
         if let Source::Address(source) = source {
+            let source = source.to_canonical();
             rank.scope_differs = Scope::of(source) != scope;
             rank.label_differs = self.find(source).label != policy.label;
             if let (IpAddr::V6(destination), IpAddr::V6(source)) = (destination, source) {
@@ -286,6 +287,12 @@ mod tests {
         assert_eq!(sorted(rotated), "192.0.2.200 192.0.2.8 192.0.2.10");
         let within_a_network = "2001:db8::2:0:0:3<2001:db8::9 2001:db8::8<2001:db8::9";
         assert_eq!(sorted(within_a_network), "2001:db8::2:0:0:3 2001:db8::8");
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
+        assert_better("2001:db8::1<2001:db8::2", "::ffff:198.51.100.121<::ffff:169.254.13.78");
+        assert_better("192.0.2.1<192.0.2.2", "::ffff:198.51.100.121<::ffff:169.254.13.78");
     }
 
     #[test]

@@ -46,11 +46,14 @@ pub(super) fn arrange(
 pub(super) struct Selection<'a> {
     pub(super) table: &'a PolicyTable,
     pub(super) sources: &'a Sources,
+    /// Whether the records are a list, which somebody has sorted.
+    pub(super) keeps_records: bool,
 }
 
 impl Selection<'_> {
     fn sort(&self, endpoints: &mut [Endpoint]) {
-        if endpoints.len() > 1 {
+        let keeps_order = self.keeps_records && endpoints.iter().any(|endpoint| !endpoint.is_hint());
+        if endpoints.len() > 1 && !keeps_order {
             self.table.sort(endpoints, |endpoint| (endpoint.address().ip(), self.sources.of(endpoint.address())));
         }
     }

@@ -57,7 +57,7 @@ use tower_service::Service;
 
 pub use self::compat::{Compat, CompatAnswers};
 pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
-pub use self::gai::{GaiAnswers, GaiResolver};
+pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 #[cfg(feature = "hickory")]
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
 use crate::error::BoxError;

@@ -100,7 +100,7 @@ impl Future for LookUp {
             Stage::Over(said) => Poll::Ready(said.clone()),
             Stage::UnderWay(landing) => {
                 let said = ready!(Pin::new(landing).poll(cx));
-                Poll::Ready(said.unwrap_or_else(|| Err(NetError::Message("the look-up was given up"))))
+                Poll::Ready(said.unwrap_or(Err(NetError::Message("the look-up was given up"))))
             }
         }
     }
