@@ -3,13 +3,13 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use hyper_happy_eyeballs::race::{Queries, Query};
+use hyper_happy_eyeballs::race::{Families, Queries, Query};
 use hyper_happy_eyeballs::resolve::hickory_resolver::config::ResolverConfig;
 use hyper_happy_eyeballs::resolve::hickory_resolver::net::NetError;
 use hyper_happy_eyeballs::resolve::{HickoryResolver, Name, QueryErrorKind};
 use tower::Service;
 
-use crate::server::{A, AAAA, Dns, Reply, a, aaaa, nodata, nxdomain, refused, servfail, silence};
+use crate::server::{A, AAAA, Dns, Reply, SERVICES, a, aaaa, https, nodata, nxdomain, refused, servfail, silence};
 use crate::{connect, connecting, options, resolve, resolver, resolver_with, said};
 
 const URI: &str = "http://race.example/";
@@ -149,7 +149,7 @@ async fn a_search_goes_on_to_the_next_name_only_if_there_is_no_such_name() {
     config.add_search("a.example".parse().unwrap());
     config.add_search("b.example".parse().unwrap());
     let resolver = HickoryResolver::with_config(config, options()).unwrap();
-    let resolver = resolver.families(hyper_happy_eyeballs::race::Families::Both);
+    let resolver = resolver.families(Families::Both);
     let all = async |name: &str| {
         let mut all = said(&resolve(&resolver, name).await);
         all.sort();
@@ -173,8 +173,35 @@ async fn a_server_that_fails_for_a_search_domain_leaves_the_others() {
     config.add_search("a.example".parse().unwrap());
     config.add_search("b.example".parse().unwrap());
     let resolver = HickoryResolver::with_config(config, options()).unwrap();
-    let resolver = resolver.families(hyper_happy_eyeballs::race::Families::Both);
+    let resolver = resolver.families(Families::Both);
     let mut all = said(&resolve(&resolver, "www").await);
     all.sort();
     assert_eq!(all, ["A 192.0.2.1", "AAAA SERVFAIL"]);
+}
+
+#[tokio::test]
+async fn a_resolver_made_elsewhere_searches_in_its_own_way() {
+    use hyper_happy_eyeballs::resolve::hickory_resolver::TokioResolver;
+    use hyper_happy_eyeballs::resolve::hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+    let dns = Dns::start([("www.a.example", AAAA, aaaa("2001:db8::1")), ("www.a.example", A, a("192.0.2.1"))]);
+    let mut config = crate::config(dns.address());
+    config.add_search("a.example".parse().unwrap());
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options());
+    let resolver = HickoryResolver::from(builder.build().unwrap()).families(Families::Both);
+    let mut all = said(&resolve(&resolver, "www").await);
+    all.sort();
+    assert_eq!(all, ["A 192.0.2.1", "AAAA 2001:db8::1"]);
+}
+
+#[tokio::test]
+async fn a_family_that_is_not_wanted_is_not_asked_for() {
+    let dns = Dns::start([
+        ("race.example", SERVICES, https(&["1 svc.example"])),
+        ("race.example", A, a("192.0.2.1")),
+        ("svc.example", A, a("192.0.2.2")),
+    ]);
+    let resolver = resolver(&dns).families(Families::V4Only);
+    resolve(&resolver, Name::from("race.example").with_https_port(443)).await;
+    assert_eq!(dns.asked(), ["race.example HTTPS", "race.example A", "svc.example A"]);
 }

@@ -134,7 +134,7 @@ fn find(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Past the capture of a test's output, which is shown only if the test fails.
+#[expect(clippy::explicit_write, reason = "what the macros print is shown only if the test fails")]
 fn say(line: &str) {
     writeln!(io::stderr(), "{line}").unwrap();
 }

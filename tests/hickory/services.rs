@@ -34,7 +34,10 @@ async fn a_service_at_the_origins_own_name_is_no_other() {
             ("race.example", A, a("192.0.2.1")),
         ]);
         let expected = ["[2001:db8::1]:8001", "192.0.2.1:8001", "[2001:db8::1]:443", "192.0.2.1:443"];
-        assert_eq!(all_tried(&dns).await, expected, "{target}");
+        let error = connect(trying_all(resolver(&dns)), URI).await.unwrap_err();
+        assert_eq!(tried(error.attempts()), expected, "{target}");
+        // Its addresses are those of the name, and stand for no other.
+        assert!(error.attempts().iter().all(|attempt| !attempt.endpoint().is_hint()), "{target}: {error:?}");
         assert_eq!(dns.asked().len(), 3, "{target}");
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::Query;
-use hyper_happy_eyeballs::resolve::HickoryResolver;
 
 use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, https, servfail, silence};
 use crate::{connect, connecting, resolver, said, tried};
@@ -112,18 +111,17 @@ async fn queries_go_out_together_and_in_order() {
 
 #[tokio::test]
 async fn https_records_are_asked_for_where_they_have_a_meaning() {
-    let dns = Dns::start([("race.example", AAAA, aaaa("2001:db8::1")), ("race.example", A, a("192.0.2.1"))]);
-    let asked = async |resolver: HickoryResolver, uri| {
-        let before = dns.asked().len();
-        connect(connecting(resolver), uri).await.unwrap();
+    let asked = async |https_records, uri| {
+        let dns = Dns::start([("race.example", AAAA, aaaa("2001:db8::1")), ("race.example", A, a("192.0.2.1"))]);
+        connect(connecting(resolver(&dns).https_records(https_records)), uri).await.unwrap();
         dns.is_asked("race.example A").await;
-        dns.asked().split_off(before)
+        dns.asked()
     };
     let addresses = ["race.example AAAA", "race.example A"];
-    assert_eq!(asked(resolver(&dns), "http://race.example/").await, addresses);
-    assert_eq!(asked(resolver(&dns).https_records(false), "https://race.example/").await, addresses);
-    assert_eq!(asked(resolver(&dns), "wss://race.example/").await[0], "race.example HTTPS");
-    assert_eq!(asked(resolver(&dns), "https://race.example:8443/").await[0], "_8443._https.race.example HTTPS");
+    assert_eq!(asked(true, "http://race.example/").await, addresses);
+    assert_eq!(asked(false, "https://race.example/").await, addresses);
+    assert_eq!(asked(true, "wss://race.example/").await[0], "race.example HTTPS");
+    assert_eq!(asked(true, "https://race.example:8443/").await[0], "_8443._https.race.example HTTPS");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_is_wanted_again_is_not_given_up() {
+    fn a_look_up_that_is_wanted_again_goes_on() {
         let flights = Flights::<&str, u8>::default();
         let (first, flight) = flights.join("a");
         let flight = flight.unwrap();
@@ -42,6 +42,7 @@ mod tests {
         let (late, none) = flights.join("a");
         assert!(none.is_none());
         let flight = flight.if_wanted().expect("somebody waits");
+        assert_pending!(task::spawn(flight.deserted()).poll());
         flight.land(7);
         assert_ready_eq!(task::spawn(late).poll(), Some(7));
     }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::proto::rr::rdata::svcb::SVCB;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use tracing::debug;
 
 use super::address_queries;
 use super::answers::addresses;
@@ -81,6 +82,7 @@ impl Follower {
             if seen.contains(&next) || aliases == MAX_ALIASES {
                 return Err(QueryError::new(Query::Https, "the chain of aliases does not end"));
             }
+            debug!(alias = %next, "an HTTPS record is an alias");
             aliases += 1;
             seen.push(next.clone());
             let name: Arc<[DnsName]> = [next.clone()].into();
@@ -113,7 +115,10 @@ impl Follower {
         let mut is_empty = true;
         for (owner, svcb) in https_records(found) {
             is_empty = false;
-            let Some(mut record) = service_record(svcb) else { continue };
+            let Some(mut record) = service_record(svcb) else {
+                debug!(record = %svcb, "an HTTPS record cannot be used");
+                continue;
+            };
             let target = &svcb.target_name;
             let is_origin = Some(target) == self.origin.as_ref() || alias.is_none() && target == owner;
             let target = if target.is_root() { alias } else { Some(target).filter(|_| !is_origin) };

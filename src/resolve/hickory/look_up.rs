@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
+use tracing::trace;
 
 use super::failure;
 use super::names::DnsName;
@@ -139,8 +140,8 @@ async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
             return flight.land(said);
         }
         match flight.if_wanted() {
-            Some(wanted_again) => flight = wanted_again,
-            None => return,
+            Some(wanted) => flight = wanted,
+            None => return trace!("a look-up was given up: nobody waits for it"),
         }
     }
 }

@@ -3,12 +3,14 @@
 mod alias;
 mod answers;
 mod failure;
+mod hosts;
 mod look_up;
 mod names;
 mod service_record;
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -133,30 +135,31 @@ impl HickoryResolver {
     /// # Errors
     ///
     /// If hickory cannot make a resolver of them.
-    pub fn with_config(mut config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
+    pub fn with_config(mut config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
         let server = match config.name_servers() {
             [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
             _ => None,
         };
-        // The search is made here, and hickory is asked for complete names.
-        let search = Search::new(config.domain.take(), std::mem::take(&mut config.search), options.ndots);
+        // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
+        let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
+        let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
-        let resolver = Self::new(builder.build()?);
-        Ok(Self { search: Arc::new(search), server, ..resolver })
+        Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
     }
 
     /// A resolver around one of hickory's, for what else hickory can do: encryption, DNSSEC.
     ///
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next domain, though
-    /// another query may have found something. A table that was put into it by hand has to be handed to [`hosts`](Self::hosts) too.
+    /// another query may have found something. If a table of hosts was put into it by hand, hand it to [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
-        let hosts = match resolver.options().use_hosts_file {
-            ResolveHosts::Always | ResolveHosts::Auto => Hosts::from_system().unwrap_or_default(),
-            ResolveHosts::Never => Hosts::default(),
-        };
+        let hosts = hosts::of_system(resolver.options().use_hosts_file);
+        Self::from_parts(resolver, Search::of_hickory(), hosts)
+    }
+
+    fn from_parts(resolver: TokioResolver, search: Search, hosts: Hosts) -> Self {
         Self {
             look_ups: LookUps::new(resolver),
-            search: Arc::new(Search::of_hickory()),
+            search: Arc::new(search),
             hosts: Arc::new(hosts),
             connectivity: Connectivity::default(),
             families: None,
@@ -197,17 +200,8 @@ impl HickoryResolver {
 
     /// What the table of hosts says of a name, if it is there.
     fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
-        let find = |record_type| self.hosts.lookup_static_host(&names::query(name.clone(), record_type));
-        let (aaaa, a) = (find(RecordType::AAAA), find(RecordType::A));
-        if aaaa.is_none() && a.is_none() {
-            return None;
-        }
-        let said = |found: Option<_>, record_type| match found {
-            Some(found) => LookUp::over(Ok(Arc::new(found))),
-            None => LookUp::over(Err(failure::no_data(name.clone(), record_type))),
-        };
-        let addresses = vec![(Query::Aaaa, said(aaaa, RecordType::AAAA)), (Query::A, said(a, RecordType::A))];
-        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses, None))
+        let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
+        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses.into(), None))
     }
 
     /// Makes the queries for a name that the table does not have.

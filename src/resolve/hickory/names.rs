@@ -107,7 +107,7 @@ mod tests {
         let search = Search::new(None, domains(&["a.example"]), 5);
         assert_eq!(candidates(&search, "www."), "www.");
         assert_eq!(candidates(&search, "www.example."), "www.example.");
-        assert_eq!(candidates(&search, "LOCALHOST"), "LOCALHOST.");
+        assert_eq!(candidates(&search, "LOCALHOST"), "localhost.");
         assert_eq!(candidates(&search, "db.localhost"), "db.localhost.");
         assert_eq!(candidates(&Search::of_hickory(), "www"), "www");
     }
