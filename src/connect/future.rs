@@ -110,7 +110,7 @@ pin_project! {
         // The resolver has not said yet what it asks for.
         Resolving { #[pin] lookup: Oneshot<R, Name> },
         // The resolver has, but its first answer is not there.
-        Answering { queries: Queries, first: Option<Answer> },
+        Answering { queries: Queries },
         // The first attempt runs alone, and there is no race yet.
         Opening,
         Racing { racing: Box<Racing<A>> },
@@ -160,7 +160,12 @@ where
                         Poll::Ready(Ok(answers)) => {
                             let (queries, first, stream) = answers.into_parts();
                             this.answers.set(stream);
-                            this.stage.set(Stage::Answering { queries, first });
+                            match first {
+                                Some(answer) => {
+                                    self.as_mut().on_first_answer(queries, Poll::Ready(Ok(answer)), deadline, now);
+                                }
+                                None => this.stage.set(Stage::Answering { queries }),
+                            }
                             continue;
                         }
                         Poll::Ready(Err(error)) => Kind::Resolver(error.into()),
@@ -173,12 +178,9 @@ where
                     this.stage.set(Stage::Over);
                     return Poll::Ready(Err(this.record.lost(kind, Leftover::Nothing, now)));
                 }
-                StageProj::Answering { queries, first } => {
+                StageProj::Answering { queries } => {
                     let queries = *queries;
-                    let answer = match first.take() {
-                        Some(answer) => Poll::Ready(Ok(answer)),
-                        None => poll_answer(this.answers.as_mut(), cx),
-                    };
+                    let answer = poll_answer(this.answers.as_mut(), cx);
                     // A list may be all that is needed. Of other answers it takes a race to know what to wait for.
                     if answer.is_pending() && queries == Queries::LIST && this.answers.is_some() {
                         ready!(this.timer.poll(deadline, cx));
@@ -202,45 +204,58 @@ where
                         let info = this.record.won_alone(begun, untried, now);
                         return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                     }
-                    // One attempt was not enough: here the race begins.
-                    let race =
-                        opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
-                    let mut racing = Racing::new(
-                        race,
-                        *this.port,
-                        this.settings.sources.clone(),
-                        this.attempt.take().expect("a race begins once"),
-                    );
-                    match result {
-                        Poll::Ready(result) => {
-                            this.first.set(None);
-                            racing.on_result(begun, result, this.record, now);
-                        }
-                        Poll::Pending => racing.adopt_first(begun),
-                    }
-                    if let Poll::Ready(answer) = answer {
-                        racing.on_answer(answer, this.record, now);
-                    }
-                    this.stage.set(Stage::Racing { racing: Box::new(racing) });
+                    self.as_mut().go_on(opening, begun, result, answer, deadline, now);
                 }
                 StageProj::Over => panic!("polled after completion"),
-                StageProj::Racing { racing } => {
-                    match racing.poll_round(this.answers.as_mut(), this.first, this.record, now, cx) {
-                        Round::Over(result) => {
-                            this.answers.set(None);
-                            let untried = racing.untried();
-                            return Poll::Ready(match result {
-                                Ok(connection) => {
-                                    Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now)))
-                                }
-                                Err(kind) => Err(this.record.lost(kind, untried, now)),
-                            });
-                        }
-                        Round::Wait(until) => {
-                            ready!(this.timer.poll(until, cx));
-                            now = read_clock();
-                        }
-                    }
+                StageProj::Racing { .. } => return self.poll_racing(now, cx),
+            }
+        }
+    }
+
+    /// One attempt was not enough: here the race begins.
+    #[cold]
+    fn go_on(
+        self: Pin<&mut Self>,
+        opening: Opening,
+        begun: Begun,
+        result: Poll<Result<A::Response, A::Error>>,
+        answer: Poll<Result<Answer, QueryError>>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        let mut this = self.project();
+        let race = opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
+        let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
+        match result {
+            Poll::Ready(result) => {
+                this.first.set(None);
+                racing.on_result(begun, result, this.record, now);
+            }
+            Poll::Pending => racing.adopt_first(begun),
+        }
+        if let Poll::Ready(answer) = answer {
+            racing.on_answer(answer, this.record, now);
+        }
+        this.stage.set(Stage::Racing { racing });
+    }
+
+    #[cold]
+    fn poll_racing(self: Pin<&mut Self>, mut now: Instant, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
+        let mut this = self.project();
+        let StageProj::Racing { racing } = this.stage.project() else { unreachable!("the stage is looked at before") };
+        loop {
+            match racing.poll_round(this.answers.as_mut(), this.first.as_mut(), this.record, now, cx) {
+                Round::Over(result) => {
+                    this.answers.set(None);
+                    let untried = racing.untried();
+                    return Poll::Ready(match result {
+                        Ok(connection) => Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now))),
+                        Err(kind) => Err(this.record.lost(kind, untried, now)),
+                    });
+                }
+                Round::Wait(until) => {
+                    ready!(this.timer.as_mut().poll(until, cx));
+                    now = read_clock();
                 }
             }
         }
@@ -254,13 +269,8 @@ where
                 let mut this = self.project();
                 let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
                 race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
-                let racing = Racing::new(
-                    race,
-                    *this.port,
-                    this.settings.sources.clone(),
-                    this.attempt.take().expect("a race begins once"),
-                );
-                this.stage.set(Stage::Racing { racing: Box::new(racing) });
+                let racing = begin_race(race, this.settings, *this.port, this.attempt);
+                this.stage.set(Stage::Racing { racing });
             }
         }
     }
@@ -283,16 +293,11 @@ where
             }
         }
         let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
-        let mut racing = Racing::new(
-            race,
-            *this.port,
-            this.settings.sources.clone(),
-            this.attempt.take().expect("a race begins once"),
-        );
+        let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
         if let Poll::Ready(answer) = first {
             racing.on_answer(answer, this.record, now);
         }
-        this.stage.set(Stage::Racing { racing: Box::new(racing) });
+        this.stage.set(Stage::Racing { racing });
     }
 
     #[inline]
@@ -304,4 +309,13 @@ where
         *this.opening = Some((opening, begun));
         this.stage.set(Stage::Opening);
     }
+}
+
+/// Takes the attempt service, since there is no other race.
+fn begin_race<A>(race: Race, settings: &Settings, port: Port, attempt: &mut Option<A>) -> Box<Racing<A>>
+where
+    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+{
+    let attempt = attempt.take().expect("a race begins once");
+    Box::new(Racing::new(race, port, settings.sources.clone(), attempt))
 }

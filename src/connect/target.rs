@@ -24,6 +24,7 @@ pub(super) struct Target {
 }
 
 impl Target {
+    #[inline]
     pub(super) fn from_uri(uri: &Uri, enforce_http: bool) -> Result<Self, Error> {
         let invalid = |problem: String| Error::invalid_uri(problem, None);
         let Some(scheme) = uri.scheme() else {
@@ -73,12 +74,16 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
     if digits.is_empty() {
         return Ok(Port::OfScheme(default_port(scheme)));
     }
-    match digits.parse() {
-        Ok(0) => Err("port 0 cannot be connected to".into()),
-        // A number may have a sign; a port has none.
-        Ok(port) if !digits.starts_with('+') => Ok(Port::Explicit(port)),
-        _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!("port {digits} is above 65535")),
-        _ => Err(format!("{digits:?} is not a port")),
+    // By hand: a sign is no digit, and what `parse` would do is half of what the whole URI costs.
+    let number = digits.bytes().try_fold(0, |number: u32, digit| {
+        // Of a number that is too large, nothing matters but that.
+        digit.is_ascii_digit().then(|| (number * 10 + u32::from(digit - b'0')).min(1 << 16))
+    });
+    match number.map(u16::try_from) {
+        Some(Ok(0)) => Err("port 0 cannot be connected to".into()),
+        Some(Ok(port)) => Ok(Port::Explicit(port)),
+        Some(Err(_)) => Err(format!("port {digits} is above 65535")),
+        None => Err(format!("{digits:?} is not a port")),
     }
 }
 

@@ -80,6 +80,7 @@ impl<F: Resolve + Clone> Service<Name> for FixedResolver<F> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, name: Name) -> Self::Future {
         let lookup = match self.find(name.as_str()) {
             Some(answer) => Lookup::Fixed { answer: Some(answer.clone()) },
@@ -109,6 +110,7 @@ pin_project! {
 impl<F: Resolve> Future for FixedFuture<F> {
     type Output = Result<Answers<F::Stream>, F::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().lookup.project() {
             LookupProj::Fixed { answer } => {
