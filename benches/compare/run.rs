@@ -31,7 +31,7 @@ impl Run {
     /// A row is complete.
     pub(crate) fn push(&mut self, row: Row) {
         if self.options.wants(row.group, &row.name) {
-            println!("{}", text::row(&row));
+            println!("{}", text::row(&row, self.rows.last()));
             self.rows.push(row);
         }
     }

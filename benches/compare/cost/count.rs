@@ -96,8 +96,7 @@ impl Counter {
     }
 }
 
-/// The sum of strace's table: seconds in three columns, calls in the fourth. What only the clock or the allocator decides is left
-/// out, since it is not the program's doing how often that is.
+/// The sum of strace's table: seconds in three columns, calls in the fourth.
 fn total(table: &str) -> Option<u64> {
     let line = table.lines().find(|line| line.ends_with(" total"))?;
     line.split_whitespace().nth(3)?.parse().ok()

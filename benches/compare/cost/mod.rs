@@ -28,7 +28,6 @@ const LIMIT_ONE_ADDRESS: f64 = 2_500.0;
 const LIMIT_TWO_FAMILIES: f64 = 4_000.0;
 /// What a request may cost, in times of the bare connection's.
 const LIMIT_REQUEST: f64 = 1.17;
-const LIMIT_REQUEST_ALONE: f64 = 1.15;
 
 pub(crate) fn measure(run: &mut Run) {
     connect_instructions(run);
@@ -63,7 +62,7 @@ fn connect_instructions(run: &mut Run) {
     }
     run.progress(GROUP, name);
     let mut row = Row::new(GROUP, name, Unit::Count("instructions"), CONNECT);
-    fill(&mut row, Counter::Instructions, connect_programs(), (500, 1_500));
+    fill(&mut row, Counter::Instructions, connect_programs(), run.options.pick((200, 600), (500, 2_500)));
     if let Some(bare) = row.figure(connects::BARE) {
         for (who, limit) in [(ONE_ADDRESS, LIMIT_ONE_ADDRESS), (TWO_FAMILIES, LIMIT_TWO_FAMILIES)] {
             let beyond = row.figure(who).map_or(f64::INFINITY, |figure| figure.median - bare.median);
@@ -81,7 +80,7 @@ fn connect_calls(run: &mut Run) {
     }
     run.progress(GROUP, name);
     let mut row = Row::new(GROUP, name, Unit::Count("system calls"), CONNECT);
-    fill(&mut row, Counter::SystemCalls, connect_programs(), (200, 700));
+    fill(&mut row, Counter::SystemCalls, connect_programs(), run.options.pick((100, 400), (500, 1_500)));
     for who in [ONE_ADDRESS, TWO_FAMILIES] {
         check_equal(&mut row, who, connects::BARE);
     }
@@ -128,12 +127,15 @@ fn request_instructions(run: &mut Run, port: u16) {
     if curl::installed().is_ok() {
         programs.push(("curl", Standing::Beside, curl_program(&port)));
     }
-    fill(&mut row, Counter::Instructions, programs, (500, 1_500));
+    fill(&mut row, Counter::Instructions, programs, run.options.pick((200, 600), (500, 2_500)));
     row.peer("Go net/http", Err::<Figure, _>("its runtime does not run under valgrind".to_owned()));
     if let Some(bare) = row.figure(requests::BARE) {
-        for (who, limit) in [(requests::OURS, LIMIT_REQUEST), (requests::OURS_ALONE, LIMIT_REQUEST_ALONE)] {
+        for who in [requests::OURS, requests::OURS_ALONE] {
             let times = row.figure(who).map_or(f64::INFINITY, |figure| figure.median / bare.median);
-            row.check(times <= limit, format!("{who}: {times:.3} times the bare connection's, at most {limit}"));
+            row.check(
+                times <= LIMIT_REQUEST,
+                format!("{who}: {times:.3} times the bare connection's, at most {LIMIT_REQUEST}"),
+            );
         }
     }
     row.stand_beside_the_best();
@@ -173,7 +175,7 @@ fn request_calls(run: &mut Run, port: u16) {
     if curl::installed().is_ok() {
         programs.push(("curl", Standing::Peer, curl_program(&port)));
     }
-    fill(&mut row, Counter::SystemCalls, programs, (200, 700));
+    fill(&mut row, Counter::SystemCalls, programs, run.options.pick((100, 400), (500, 1_500)));
     if let Some(why) = missing {
         row.peer("Go net/http", Err::<Figure, _>(why));
     }
@@ -187,7 +189,8 @@ fn fill(row: &mut Row, counter: Counter, programs: Vec<(&str, Standing, AtLength
         programs.into_iter().map(|(who, standing, at)| ((who, standing), at)).unzip();
     for ((who, standing), count) in named.into_iter().zip(counter.count(&at_length, lengths)) {
         // System calls that are not made for each one come and go: hundredths are noise.
-        row.add(standing, who, count.map(|count| Figure::exact((count * 100.0).round() / 100.0)));
+        let digits = if counter == Counter::Instructions { 1.0 } else { 100.0 };
+        row.add(standing, who, count.map(|count| Figure::exact((count * digits).round() / digits)));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Requests a second, on one thread and on two, one at a time and many.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
+use fastrand::Rng;
 use tokio::task::JoinSet;
 
 use super::requests::{self, BARE, HYPER_UTIL, OURS, OURS_ALONE, REQWEST};
@@ -16,7 +16,7 @@ use crate::stats::Figure;
 pub(crate) const GROUP: &str = "throughput";
 
 const FAIRNESS: &str = "it would be unfair to measure one after the other, since the machine has other things to do: runs take turns, \
-                        and medians are compared. The server is the same process for all, on one thread; where it and two client threads \
+                        shortly, and what counts is the median of the ratios within a round. A run is 1,600 requests, its connects included. The server is the same process for all, on one thread; where it and two client threads \
                         share two cores, all are slowed by it alike. Go has as many threads for Go code (GOMAXPROCS), and no limit of \
                         idle connections";
 
@@ -27,6 +27,8 @@ const MODES: [(&str, Standing); 5] = [
     (HYPER_UTIL, Standing::Peer),
     (REQWEST, Standing::Peer),
 ];
+/// Of a run.
+const REQUESTS: usize = 1_600;
 const GO: &str = "Go net/http";
 
 pub(crate) fn measure(run: &mut Run) {
@@ -41,15 +43,13 @@ pub(crate) fn measure(run: &mut Run) {
         run.progress(GROUP, &name);
         let port = server.get_or_insert_with(Server::start).port;
         let mut row = Row::new(GROUP, name, Unit::Rate, FAIRNESS);
-        let (rounds, requests) = (run.options.pick(5, 15), run.options.pick(1_600, 16_000));
-        fill(&mut row, threads, concurrency, port, rounds, requests);
+        fill(&mut row, threads, concurrency, port, run.options.pick(5, 60));
         compare_with_hyper_util(&mut row);
         row.stand_beside_the_best();
         bars.category(format!("{concurrency} at a time, {}", ["", "one thread", "two threads"][threads]));
         for entry in &row.entries {
-            let figure = row.figure(&entry.who).filter(|_| entry.who != OURS_ALONE);
-            if let (Some(figure), Some(ours)) = (figure, row.our_figure()) {
-                bars.push(&entry.who, figure.median / ours.median, "");
+            if let (Some(ratio), true) = (row.ratio(entry), entry.who != OURS_ALONE) {
+                bars.push(&entry.who, ratio, "");
             }
         }
         run.push(row);
@@ -60,50 +60,59 @@ pub(crate) fn measure(run: &mut Run) {
     }
 }
 
-fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: usize, requests: usize) {
-    let mut rates = BTreeMap::<&str, Vec<f64>>::new();
+/// Rounds in which each has its turn, in another order each time.
+fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: usize) {
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.worker_threads(threads).enable_all().build().unwrap();
     let mut go = runtime.block_on(async { Go::start(threads) });
-    let each = requests / concurrency;
-    for round in 0..=rounds {
-        for (mode, _) in MODES {
+    let each = REQUESTS / concurrency;
+    let mut random = Rng::with_seed(0);
+    let mut order: Vec<usize> = (0..=MODES.len()).collect();
+    let mut rates = vec![Vec::new(); order.len()];
+    for _ in 0..rounds {
+        random.shuffle(&mut order);
+        for &index in &order {
             let seconds = runtime.block_on(async {
-                let began = Instant::now();
-                let mut tasks = JoinSet::new();
-                requests::spawn(&mut tasks, mode, port, each, concurrency);
-                requests::finish(tasks).await;
-                began.elapsed().as_secs_f64()
-            });
-            // The first round warms up.
-            if round > 0 {
-                rates.entry(mode).or_default().push((each * concurrency) as f64 / seconds);
-            }
-        }
-        if let Ok(program) = &mut go {
-            let command = format!("get http://127.0.0.1:{port}/ {each} {concurrency}");
-            match runtime.block_on(program.ask(&command)) {
-                Ok(numbers) if round > 0 => {
-                    let rate = (each * concurrency) as f64 / (numbers[0] * 1e-9);
-                    rates.entry(GO).or_default().push(rate);
+                match MODES.get(index) {
+                    Some((mode, _)) => Some(run_once(mode, port, each, concurrency).await),
+                    None => go_once(&mut go, port, each, concurrency).await,
                 }
-                Ok(_) => {}
-                Err(why) => go = Err(why),
-            }
+            });
+            rates[index].extend(seconds.map(|seconds| (each * concurrency) as f64 / seconds));
         }
     }
-    for (mode, standing) in MODES {
-        row.add(standing, mode, Figure::of(rates.remove(mode).unwrap_or_default()));
+    for (index, (mode, standing)) in MODES.iter().enumerate() {
+        row.add(*standing, *mode, Figure::of(rates[index].clone()));
     }
-    row.peer(GO, go.map_or_else(Value::Missing, |_| Figure::of(rates.remove(GO).unwrap_or_default()).into()));
+    let of_go = rates[MODES.len()].clone();
+    row.peer(GO, go.map_or_else(Value::Missing, |_| Figure::of(of_go).into()));
+    for (entry, rates_of_it) in row.entries.iter_mut().zip(&rates) {
+        let ratios = rates_of_it.iter().zip(&rates[0]).map(|(rate, ours)| rate / ours).collect();
+        entry.paired = Figure::of(ratios).map(|ratios| ratios.median);
+    }
+}
+
+/// The seconds that it takes, with a client of its own.
+async fn run_once(mode: &str, port: u16, each: usize, concurrency: usize) -> f64 {
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    requests::spawn(&mut tasks, mode, port, each, concurrency);
+    requests::finish(tasks).await;
+    began.elapsed().as_secs_f64()
+}
+
+async fn go_once(go: &mut Result<Go, String>, port: u16, each: usize, concurrency: usize) -> Option<f64> {
+    let program = go.as_mut().ok()?;
+    let numbers = program.ask(&format!("get http://127.0.0.1:{port}/ {each} {concurrency}")).await;
+    numbers.map_err(|why| *go = Err(why)).ok().map(|numbers| numbers[0] * 1e-9)
 }
 
 fn compare_with_hyper_util(row: &mut Row) {
-    if let (Some(ours), Some(theirs)) = (row.figure(OURS), row.figure(HYPER_UTIL)) {
-        let times = ours.median / theirs.median;
-        row.should(times >= 1.0, format!("{times:.2} times hyper-util's, at least 1"));
+    let hyper_util = row.entries.iter().find(|entry| entry.who == HYPER_UTIL);
+    if let Some(ratio) = hyper_util.and_then(|entry| row.ratio(entry)) {
+        row.should(ratio <= 1.0, format!("{:.2} times hyper-util's, at least 1", 1.0 / ratio));
     }
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::Method;
 
 use super::GROUP;
-use super::clients::{Fate, HttpClient};
+use super::clients::{Fate, HttpClient, RESPONSE_FIRST};
 use super::servers::{Manners, Server};
 use crate::peers::curl;
 use crate::peers::go::Go;
@@ -69,35 +70,43 @@ pub(super) fn connections(run: &mut Run, runtime: &tokio::runtime::Runtime) {
         }
         run.progress(GROUP, name);
         let mut row = Row::new(GROUP, name, Unit::Count("connections"), CONNECTIONS);
-        for (who, standing, client) in HttpClient::all() {
-            let server = Server::start(Manners::Keeps);
-            runtime.block_on(async {
-                let mut set = tokio::task::JoinSet::new();
-                for _ in 0..tasks {
-                    let (client, url) = (client.clone(), server.url());
-                    set.spawn(async move {
-                        for _ in 0..each {
-                            assert_eq!(client.send(Method::GET, &url, Bytes::new()).await, Fate::Answered(200));
-                        }
-                    });
-                }
-                crate::cost::requests::finish(set).await;
-            });
-            // Where hyper-util's client does the pooling, it is hyper-util's pool.
-            let standing = if who == super::clients::RESPONSE_FIRST { Standing::Beside } else { standing };
-            row.add(standing, who, Figure::exact(server.connections() as f64));
-        }
-        let server = Server::start(Manners::Keeps);
-        let asked = runtime.block_on(go_get(&server, each, tasks));
-        row.peer("Go net/http", asked.map(|_| Figure::exact(server.connections() as f64)));
-        let server = Server::start(Manners::Keeps);
-        let asked = runtime.block_on(curl_get(&server, each * tasks, tasks));
-        row.peer("curl", asked.map(|_| Figure::exact(server.connections() as f64)));
+        runtime.block_on(count_connections(&mut row, tasks, each));
         let ours = row.our_figure().map_or(f64::INFINITY, |figure| figure.median);
         row.check(ours <= tasks as f64, format!("this crate: {ours}, at most {tasks}"));
         row.stand_beside_the_best();
         run.push(row);
     }
+}
+
+/// All at the same time: connections are counted, and who has little of the processor must not need more of them.
+async fn count_connections(row: &mut Row, tasks: usize, each: usize) {
+    let clients = HttpClient::all().into_iter().map(|(who, standing, client)| async move {
+        let server = Server::start(Manners::Keeps);
+        let mut set = tokio::task::JoinSet::new();
+        for _ in 0..tasks {
+            let (client, url) = (client.clone(), server.url());
+            set.spawn(async move {
+                for _ in 0..each {
+                    assert_eq!(client.send(Method::GET, &url, Bytes::new()).await, Fate::Answered(200));
+                }
+            });
+        }
+        crate::cost::requests::finish(set).await;
+        // Where hyper-util's client does the pooling, it is hyper-util's pool.
+        let standing = if who == RESPONSE_FIRST { Standing::Beside } else { standing };
+        (standing, who, server.connections() as f64)
+    });
+    let (of_go, of_curl) = (Server::start(Manners::Keeps), Server::start(Manners::Keeps));
+    let go = async { go_get(&of_go, each, tasks).await.map(|_| of_go.connections() as f64) };
+    let curl = async { curl_get(&of_curl, each * tasks, tasks).await.map(|_| of_curl.connections() as f64) };
+    let (clients, go, curl) = tokio::join!(join_all(clients), go, curl);
+    for (standing, who, connections) in clients {
+        row.add(standing, who, Figure::exact(connections));
+    }
+    row.peer("Go net/http", go.map(Figure::exact));
+    // curl has no tasks, only so many transfers at a time: with more than one it need not use them all.
+    let standing = if tasks == 1 { Standing::Peer } else { Standing::Beside };
+    row.add(standing, "curl", curl.map(Figure::exact));
 }
 
 /// How long an error takes to come when the server hangs up.

@@ -28,7 +28,7 @@ fn entry(row: &Row, entry: &Entry) -> Json {
         Standing::Peer => "peer",
         Standing::Beside => "beside",
     };
-    let ratio = row.ratio(&entry.value);
+    let ratio = row.ratio(entry);
     match &entry.value {
         Value::Measured(figure) => json!({
             "who": entry.who, "standing": standing, "median": figure.median, "quartiles": [figure.low, figure.high],

@@ -13,14 +13,16 @@ pub(crate) fn page(heading: &str, rows: &[Row], charts: &[(String, &'static str,
         for (file, _, title) in charts.iter().filter(|(_, of, _)| *of == group) {
             page += &format!("\n![{title}](compare/{file})\n");
         }
+        let mut before = "";
         for row in rows.iter().filter(|row| row.group == group) {
-            page += &section(row);
+            page += &section(row, before);
+            before = row.fairness;
         }
     }
     page
 }
 
-fn section(row: &Row) -> String {
+fn section(row: &Row, before: &str) -> String {
     let mut text = format!("\n### {}\n\n| | {} | beside ours |\n|---|---:|---:|\n", capitalized(&row.name), unit(row));
     for entry in &row.entries {
         let who = if entry.standing == Standing::Ours { format!("**{}**", entry.who) } else { entry.who.clone() };
@@ -37,7 +39,8 @@ fn section(row: &Row) -> String {
         };
         text += &format!("- {said}.\n");
     }
-    text += &format!("- Fair, because: {}.\n", row.fairness);
+    let fairness = if row.fairness == before { "as above" } else { row.fairness };
+    text += &format!("- Fairness: {fairness}.\n");
     text
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) who: String,
     pub(crate) value: Value,
     pub(crate) standing: Standing,
+    /// How many times ours it was in the same round: the median over rounds that took turns, where there were such.
+    pub(crate) paired: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl Row {
     }
 
     pub(crate) fn add(&mut self, standing: Standing, who: impl Into<String>, value: impl Into<Value>) {
-        self.entries.push(Entry { who: who.into(), value: value.into(), standing });
+        self.entries.push(Entry { who: who.into(), value: value.into(), standing, paired: None });
     }
 
     pub(crate) fn ours(&mut self, who: impl Into<String>, value: impl Into<Value>) {
@@ -142,9 +144,12 @@ impl Row {
     }
 
     /// How many times ours another value is.
-    pub(crate) fn ratio(&self, value: &Value) -> Option<f64> {
+    pub(crate) fn ratio(&self, entry: &Entry) -> Option<f64> {
+        if entry.paired.is_some() {
+            return entry.paired;
+        }
         let ours = self.our_figure()?.median;
-        let theirs = match value {
+        let theirs = match &entry.value {
             Value::Measured(figure) => figure.median,
             Value::AtLeast(limit) => *limit,
             Value::Missing(_) => return None,
@@ -165,27 +170,28 @@ impl Row {
     /// Says whether we are ahead of the best peer, level with it, or behind.
     pub(crate) fn stand_beside_the_best(&mut self) {
         let Some(ours) = self.our_figure() else { return };
+        let more = self.unit.more_is_better();
+        // How many times better than ours each is.
         let peers = self.entries.iter().filter(|entry| entry.standing == Standing::Peer);
         let measured = peers.filter_map(|entry| match &entry.value {
-            Value::Measured(figure) => Some((entry.who.clone(), *figure)),
+            Value::Measured(figure) => Some((entry, *figure, self.ratio(entry).unwrap_or(1.0))),
             Value::AtLeast(_) | Value::Missing(_) => None,
         });
-        let more = self.unit.more_is_better();
-        let by_goodness = |figure: &Figure| if more { -figure.median } else { figure.median };
-        let best = measured.min_by(|a, b| by_goodness(&a.1).total_cmp(&by_goodness(&b.1)));
-        let Some((who, theirs)) = best else { return };
-        let behind = if more { theirs.median - ours.median } else { ours.median - theirs.median };
-        let share = if theirs.median == 0.0 { 0.0 } else { 100.0 * behind / theirs.median };
-        // Within 2 %, or where half of the runs of one lie around the median of the other, nobody is ahead.
-        let level = share.abs() <= 2.0 || (theirs.low..=theirs.high).contains(&ours.median);
-        let by = format!("{} ({:.0} %)", self.unit.show(behind.abs()), share.abs());
-        if behind == 0.0 || level {
-            self.verdicts.push(Verdict::Holds(format!("level with the best peer, {who}")));
-        } else if behind > 0.0 {
-            self.verdicts.push(Verdict::Warns(format!("BEHIND {who} by {by}")));
+        let goodness = |ratio: f64| if more { ratio } else { -ratio };
+        let best = measured.max_by(|a, b| goodness(a.2).total_cmp(&goodness(b.2)));
+        let Some((entry, theirs, ratio)) = best else { return };
+        // Within 2 %, or where half of the runs of the other lie around our median, nobody is ahead.
+        let around = entry.paired.is_none() && (theirs.low..=theirs.high).contains(&ours.median);
+        let behind = if more { ratio > 1.0 } else { ratio < 1.0 };
+        let who = &entry.who;
+        let verdict = if (ratio - 1.0).abs() <= 0.02 || around {
+            Verdict::Holds(format!("level with the best peer, {who}"))
+        } else if behind {
+            Verdict::Warns(format!("BEHIND {who}, whose figure is {ratio:.2} times ours"))
         } else {
-            self.verdicts.push(Verdict::Holds(format!("ahead of the best peer, {who}, by {by}")));
-        }
+            Verdict::Holds(format!("ahead of the best peer, {who}, whose figure is {ratio:.2} times ours"))
+        };
+        self.verdicts.push(verdict);
     }
 }
 

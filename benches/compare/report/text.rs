@@ -2,8 +2,8 @@
 
 use super::{Entry, Row, Standing, Value, Verdict};
 
-/// The row, line by line.
-pub(crate) fn row(row: &Row) -> String {
+/// The row, line by line, after the one before it.
+pub(crate) fn row(row: &Row, before: Option<&Row>) -> String {
     let mut text = format!("{}: {}\n", row.group, row.name);
     let width = row.entries.iter().map(|entry| entry.who.chars().count()).max().unwrap_or(0);
     for entry in &row.entries {
@@ -15,7 +15,8 @@ pub(crate) fn row(row: &Row) -> String {
     for verdict in &row.verdicts {
         text += &format!("  {}\n", self::verdict(verdict));
     }
-    text += &format!("  fair, because: {}\n", row.fairness);
+    let repeats = before.is_some_and(|before| before.group == row.group && before.fairness == row.fairness);
+    text += &format!("  fair: {}\n", if repeats { "as the row above" } else { row.fairness });
     text
 }
 
@@ -53,7 +54,7 @@ pub(super) fn ratio(row: &Row, entry: &Entry) -> Option<String> {
     if entry.standing == Standing::Ours && row.our_figure().is_none() {
         return None;
     }
-    let ratio = row.ratio(&entry.value)?;
+    let ratio = row.ratio(entry)?;
     let at_least = if matches!(entry.value, Value::AtLeast(_)) { "> " } else { "" };
     let beside = if entry.standing == Standing::Beside { ", beside" } else { "" };
     let digits = if ratio < 10.0 { 2 } else { 0 };

@@ -14,12 +14,14 @@ use hyper_util::rt::TokioExecutor;
 use super::GROUP;
 use super::memory_io::MemoryConnector;
 use crate::chart::{Axis, Chart, Lines};
-use crate::report::{Row, Unit};
+use crate::report::{Row, Standing, Unit, grouped};
 use crate::run::Run;
 use crate::stats::Figure;
 
 pub(super) const OURS: &str = "this crate";
 pub(super) const HYPER_UTIL: &str = "hyper-util Client";
+
+const SIZES: [usize; 3] = [1, 1_000, 100_000];
 
 const FAIRNESS: &str = "it would be unfair to let a socket or a server hide the difference: connections are in memory, and answer at once. \
                         Ten to a host as far as there are hosts for it, at most 10,000 hosts, asked in random order; each client's pools \
@@ -104,42 +106,20 @@ pub(super) fn measure(run: &mut Run) {
         return;
     }
     let rounds = run.options.pick(30, 200);
-    let sizes = [1, 1_000, 100_000];
     let mut row = Row::new(GROUP, name, Unit::Time, FAIRNESS);
     let mut lines = Lines::new(Axis::logarithmic("idle connections"), Axis::linear("time of a request (µs)"));
-    for (who, standing) in [(OURS, crate::report::Standing::Ours), (HYPER_UTIL, crate::report::Standing::Peer)] {
-        run.progress(GROUP, &format!("{name}: {who}"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let figures = runtime.block_on(async {
-            let mut filled = Vec::new();
-            for size in sizes {
-                filled.push(Filled::new(who, size).await);
-            }
-            let mut random = Rng::with_seed(0);
-            let mut times = vec![Vec::new(); sizes.len()];
-            for round in 0..=rounds {
-                for (filled, times) in filled.iter().zip(&mut times) {
-                    let time = filled.request(&mut random, 200).await;
-                    // The first round warms up.
-                    if round > 0 {
-                        times.push(time);
-                    }
-                }
-            }
-            for filled in &filled {
-                // hyper-util's client may open another where a connection was still on its way home.
-                let more = filled.connector.made() - filled.connections;
-                assert!(who != OURS || more == 0, "{more} more connections");
-            }
-            times.into_iter().map(Figure::of_times).collect::<Vec<_>>()
-        });
-        let points =
-            sizes.iter().zip(&figures).filter_map(|(size, figure)| Some((*size as f64, figure.as_ref()?.median * 1e6)));
-        lines.points(who, points.collect());
-        for (size, figure) in sizes.iter().zip(figures).rev() {
-            let who = format!("{who}, {} idle", crate::report::grouped(*size as f64));
-            row.add(standing, who, figure);
+    run.progress(GROUP, name);
+    let all: Vec<(&str, usize)> = SIZES.into_iter().rev().flat_map(|size| [(OURS, size), (HYPER_UTIL, size)]).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let figures = runtime.block_on(take_turns(&all, rounds));
+    for who in [OURS, HYPER_UTIL] {
+        let standing = if who == OURS { Standing::Ours } else { Standing::Peer };
+        let of_it = || all.iter().zip(&figures).filter(|((whose, _), _)| *whose == who);
+        for ((_, size), figure) in of_it() {
+            row.add(standing, format!("{who}, {} idle", grouped(*size as f64)), *figure);
         }
+        let points = of_it().filter_map(|((_, size), figure)| Some((*size as f64, figure.as_ref()?.median * 1e6)));
+        lines.points(who, points.collect());
     }
     row.peer("reqwest, Go net/http, curl", Err::<Figure, _>("no connections without sockets".to_owned()));
     row.expect("no slower with more: hosts are found by hash, and the connection used last goes first; what 100,000 cost more is the memory that is cold");
@@ -157,6 +137,29 @@ pub(super) fn measure(run: &mut Run) {
         lines,
     ));
     run.push(row);
+}
+
+/// The times of requests by each of these clients, with so many idle connections.
+async fn take_turns(all: &[(&str, usize)], rounds: usize) -> Vec<Option<Figure>> {
+    let mut filled = Vec::new();
+    for (who, size) in all {
+        filled.push(Filled::new(who, *size).await);
+    }
+    let mut random = Rng::with_seed(0);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    let mut times = vec![Vec::new(); all.len()];
+    for _ in 0..rounds {
+        random.shuffle(&mut order);
+        for &index in &order {
+            times[index].push(filled[index].request(&mut random, 200).await);
+        }
+    }
+    for ((who, _), filled) in all.iter().zip(&filled) {
+        // hyper-util's client may open another where a connection was still on its way home.
+        let more = filled.connector.made() - filled.connections;
+        assert!(*who != OURS || more == 0, "{more} more connections");
+    }
+    times.into_iter().map(Figure::of_times).collect()
 }
 
 /// Each size beside the peer's of that size.

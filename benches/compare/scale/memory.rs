@@ -1,7 +1,7 @@
 //! What memory it takes to keep a connection idle, and a race in flight: in a process of its own, at two sizes.
 
 use std::convert::Infallible;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::HappyEyeballsConnector;
@@ -22,6 +22,7 @@ use crate::stats::Figure;
 
 const FAIRNESS: &str = "it would be unfair to count what a process has anyway, or the kernel's sockets, which are the same for all: a \
                         process of its own is asked for its resident memory at two sizes, and the difference is divided";
+const HYPER_UTIL_CONNECTOR: &str = "hyper-util HttpConnector";
 const TOKIO: &str = "two sockets and a timer of tokio";
 
 pub(super) fn measure(run: &mut Run) {
@@ -29,8 +30,7 @@ pub(super) fn measure(run: &mut Run) {
     if run.options.wants(GROUP, idle) {
         run.progress(GROUP, idle);
         let mut row = Row::new(GROUP, idle, Unit::Bytes, FAIRNESS);
-        row.ours(OURS, each("idle", OURS, (2_000, 10_000)));
-        row.peer(HYPER_UTIL, each("idle", HYPER_UTIL, (2_000, 10_000)));
+        each(&mut row, "idle", &[(OURS, Standing::Ours), (HYPER_UTIL, Standing::Peer)], [2_000, 10_000]);
         row.peer("reqwest, Go net/http, curl", Err::<Figure, _>("no connections without sockets".to_owned()));
         row.expect("what hyper has for a connection, its 8 KiB to read into above all, and no task beside it");
         row.stand_beside_the_best();
@@ -40,25 +40,31 @@ pub(super) fn measure(run: &mut Run) {
     if run.options.wants(GROUP, races) {
         run.progress(GROUP, races);
         let mut row = Row::new(GROUP, races, Unit::Bytes, FAIRNESS);
-        for (who, standing) in [(OURS, Standing::Ours), (HYPER_UTIL, Standing::Peer), (TOKIO, Standing::Beside)] {
-            // Few enough for the file descriptors of a usual limit.
-            row.add(standing, who, each("races", who, (100, 400)));
-        }
+        let all = [(OURS, Standing::Ours), (HYPER_UTIL_CONNECTOR, Standing::Peer), (TOKIO, Standing::Beside)];
+        // Few enough for the file descriptors of a usual limit.
+        each(&mut row, "races", &all, [100, 400]);
         row.stand_beside_the_best();
         run.push(row);
     }
 }
 
-/// What one more of them takes.
-fn each(what: &str, who: &str, sizes: (usize, usize)) -> Result<Figure, String> {
-    let resident = |size: usize| {
+/// What one more of them takes, for each. All processes at the same time: memory does not mind.
+fn each(row: &mut Row, what: &str, all: &[(&str, Standing)], sizes: [usize; 2]) {
+    let start = |who: &str, size: usize| {
         let arguments = child::arguments(&["memory", &format!("{what}: {who}"), &size.to_string()]);
-        let output = Command::new(std::env::current_exe().unwrap()).args(arguments).output();
-        let output = output.map_err(|error| error.to_string())?;
+        Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let started: Vec<_> = all.iter().map(|(who, _)| sizes.map(|size| start(who, size))).collect();
+    let resident = |process: Child| {
+        let output = process.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.trim().parse::<f64>().map_err(|_| "this system does not say what memory is resident".to_owned())
     };
-    Ok(Figure::exact(((resident(sizes.1)? - resident(sizes.0)?) / (sizes.1 - sizes.0) as f64).round()))
+    for ((who, standing), processes) in all.iter().zip(started) {
+        let [few, many] = processes.map(resident);
+        let each = |many: f64, few: f64| Figure::exact(((many - few) / (sizes[1] - sizes[0]) as f64).round());
+        row.add(*standing, *who, many.and_then(|many| Ok(each(many, few?))));
+    }
 }
 
 /// Has so many of them, and prints what memory that takes.
@@ -102,7 +108,7 @@ async fn races(who: &str, count: usize) -> (Places, JoinSet<()>) {
         let uri = uri.clone();
         match who {
             OURS => drop(set.spawn(hold(ours.clone().oneshot(uri)))),
-            HYPER_UTIL => {
+            HYPER_UTIL_CONNECTOR => {
                 let mut theirs = theirs.clone();
                 set.spawn(async move {
                     std::future::poll_fn(|cx| theirs.poll_ready(cx)).await.unwrap();

@@ -82,17 +82,25 @@ pub(super) fn long(run: &mut Run) {
             Box::new(move |races| Program::child(&["race", &size.to_string(), &races.to_string()]))
         })
         .collect();
-    let counted = Counter::Instructions.count(&programs, (5, 25));
+    let counted = Counter::Instructions.count(&programs, run.options.pick((2, 10), (10, 60)));
     let mut points = Vec::new();
     for (size, count) in sizes.iter().zip(counted).rev() {
         if let Ok(count) = count {
             points.push((*size as f64, count));
         }
         let each = count.map(|count| Figure::exact((count / *size as f64).round()));
-        row.add(if *size == 1_000 { Standing::Ours } else { Standing::Beside }, format!("{size} addresses"), each);
+        row.add(
+            if *size == 1_000 { Standing::Ours } else { Standing::Beside },
+            if *size == 1 {
+                "1 address".to_owned()
+            } else {
+                format!("{} addresses", crate::report::grouped(*size as f64))
+            },
+            each,
+        );
     }
     row.expect("near linear: an address costs no more in a list of 1,000 than in one of 10");
-    if let (Some(thousand), Some(hundred)) = (row.figure("1000 addresses"), row.figure("100 addresses")) {
+    if let (Some(thousand), Some(hundred)) = (row.figure("1,000 addresses"), row.figure("100 addresses")) {
         let times = thousand.median / hundred.median;
         row.check(times <= 2.0, format!("an address of 1,000 costs {times:.2} times one of 100, at most 2"));
     }

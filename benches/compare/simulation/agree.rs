@@ -62,7 +62,7 @@ pub(crate) fn measure(run: &mut Run) {
     }
     run.progress(GROUP, "real connects");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let rounds = run.options.pick(2, 5);
+    let rounds = run.options.pick(3, 10);
     let measured = runtime.block_on(join_all(cases.iter().map(|case| async {
         match case.real {
             Some(figure) => Ok(figure),

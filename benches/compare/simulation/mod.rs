@@ -39,7 +39,7 @@ pub(crate) fn measure(run: &mut Run) {
     if !run.options.wants(GROUP, "") {
         return;
     }
-    let connects = run.options.pick(100_000, 1_000_000);
+    let connects = run.options.pick(50_000, 1_000_000);
     run.progress(GROUP, &format!("{connects} connects by three policies"));
     let mix: Vec<Profile> = PROFILES.into_iter().filter(|profile| profile.share > 0).collect();
     let mixed = POLICIES.map(|(_, policy)| simulate(&mix, connects, config(policy, None)));
