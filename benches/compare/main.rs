@@ -30,7 +30,6 @@ mod simulation;
 mod stats;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use options::Options;
 use run::Run;
@@ -51,7 +50,6 @@ fn main() -> ExitCode {
     if let Err(why) = peers::go::program() {
         eprintln!("  ... {why}");
     }
-    let began = Instant::now();
     let mut run = Run::new(options);
     connect::measure(&mut run);
     simulation::agree::measure(&mut run);
@@ -60,7 +58,7 @@ fn main() -> ExitCode {
     cost::throughput::measure(&mut run);
     lost::measure(&mut run);
     scale::measure(&mut run);
-    match run.finish(began.elapsed().as_secs_f64()) {
+    match run.finish() {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::time::Instant;
 
 use crate::chart::Chart;
 use crate::machine;
@@ -12,6 +13,7 @@ use crate::stats::Figure;
 
 pub(crate) struct Run {
     pub(crate) options: Options,
+    began: Instant,
     pub(crate) rows: Vec<Row>,
     pub(crate) charts: Vec<Chart>,
     /// Our times over real sockets, by case, for the simulation to be checked against.
@@ -20,12 +22,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, rows: Vec::new(), charts: Vec::new(), real: BTreeMap::new() }
+        Self { options, began: Instant::now(), rows: Vec::new(), charts: Vec::new(), real: BTreeMap::new() }
     }
 
     /// Says what is being measured.
     pub(crate) fn progress(&self, group: &str, what: &str) {
-        eprintln!("  ... {group}: {what}");
+        eprintln!("[{:3.0} s] {group}: {what}", self.began.elapsed().as_secs_f64());
     }
 
     /// A row is complete.
@@ -37,7 +39,8 @@ impl Run {
     }
 
     /// Writes charts, page and JSON. Returns how many counts are not as claimed.
-    pub(crate) fn finish(&self, seconds: f64) -> Result<usize, Box<dyn Error>> {
+    pub(crate) fn finish(&self) -> Result<usize, Box<dyn Error>> {
+        let seconds = self.began.elapsed().as_secs_f64();
         let machine = machine::describe();
         let charts = self.options.out.join("compare");
         fs::create_dir_all(&charts)?;

@@ -18,8 +18,6 @@ pub(crate) struct Series {
     points: Vec<(f64, f64)>,
     /// Whether the points are what was measured, and the lines between only guide the eye.
     dots: bool,
-    /// What is written beside some points.
-    notes: Vec<(f64, f64, String)>,
 }
 
 pub(crate) struct Axis {
@@ -72,18 +70,11 @@ impl Lines {
     }
 
     pub(crate) fn curve(&mut self, name: impl Into<String>, points: Vec<(f64, f64)>) {
-        self.series.push(Series { name: name.into(), points, dots: false, notes: Vec::new() });
+        self.series.push(Series { name: name.into(), points, dots: false });
     }
 
     pub(crate) fn points(&mut self, name: impl Into<String>, points: Vec<(f64, f64)>) {
-        self.series.push(Series { name: name.into(), points, dots: true, notes: Vec::new() });
-    }
-
-    /// Writes beside a point of the last series.
-    pub(crate) fn note(&mut self, x: f64, y: f64, note: impl Into<String>) {
-        if let Some(series) = self.series.last_mut() {
-            series.notes.push((x, y, note.into()));
-        }
+        self.series.push(Series { name: name.into(), points, dots: true });
     }
 }
 
@@ -112,10 +103,6 @@ pub(super) fn draw(lines: &Lines, plot: &Area<'_>, legend: &Area<'_>) -> Result<
         chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
         if series.dots {
             chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, color.filled())))?;
-        }
-        for (at_x, at_y, note) in &series.notes {
-            let at = (x.place(*at_x), y.place(*at_y));
-            chart.draw_series([EmptyElement::at(at) + Text::new(note.clone(), (6, -14), ("sans-serif", 13))])?;
         }
     }
     draw_legend(legend, lines.series.iter().map(|series| series.name.as_str()))

@@ -17,7 +17,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const SIZE: (u32, u32) = (960, 480);
 /// What the legend has on the right.
-const LEGEND: u32 = 250;
+const LEGEND: u32 = 270;
 
 /// A chart, and where it belongs.
 pub(crate) struct Chart {

@@ -2,8 +2,8 @@
 
 use plotters::style::RGBColor;
 
-const OURS: RGBColor = RGBColor(0, 90, 181);
-const NAMED: [(&str, RGBColor); 8] = [
+const NAMED: [(&str, RGBColor); 9] = [
+    ("this crate", RGBColor(0, 90, 181)),
     ("tokio", RGBColor(120, 120, 120)),
     ("bare", RGBColor(120, 120, 120)),
     ("hyper-util", RGBColor(220, 50, 32)),
@@ -23,9 +23,9 @@ const OTHERS: [RGBColor; 6] = [
 ];
 
 pub(super) fn color(name: &str, index: usize) -> RGBColor {
-    if name.starts_with("this crate") {
-        // Variants of ours are shades of one colour.
-        return if name.len() > "this crate".len() { RGBColor(110, 170, 230) } else { OURS };
+    if name.starts_with("this crate, ") || name.starts_with("this crate's ") {
+        // A part of ours is a shade of our colour.
+        return RGBColor(110, 170, 230);
     }
     let named = NAMED.iter().find(|(start, _)| name.starts_with(start));
     named.map_or(OTHERS[index % OTHERS.len()], |(_, color)| *color)

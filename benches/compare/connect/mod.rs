@@ -44,7 +44,7 @@ pub(crate) fn measure(run: &mut Run) {
         for entry in row.entries.iter().filter(|entry| entry.standing != Standing::Beside) {
             match &entry.value {
                 Value::Measured(figure) => bars.push(&entry.who, figure.median, ""),
-                Value::AtLeast(limit) => bars.push(&entry.who, *limit, "given up"),
+                Value::AtLeast(limit) => bars.push(&entry.who, *limit, &format!("> {limit} s")),
                 Value::Missing(_) => {}
             }
         }

@@ -62,7 +62,7 @@ fn connect_instructions(run: &mut Run) {
     }
     run.progress(GROUP, name);
     let mut row = Row::new(GROUP, name, Unit::Count("instructions"), CONNECT);
-    fill(&mut row, Counter::Instructions, connect_programs(), run.options.pick((200, 600), (500, 2_500)));
+    fill(&mut row, Counter::Instructions, connect_programs(), (500, 1_500));
     if let Some(bare) = row.figure(connects::BARE) {
         for (who, limit) in [(ONE_ADDRESS, LIMIT_ONE_ADDRESS), (TWO_FAMILIES, LIMIT_TWO_FAMILIES)] {
             let beyond = row.figure(who).map_or(f64::INFINITY, |figure| figure.median - bare.median);

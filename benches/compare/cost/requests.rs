@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -26,81 +27,116 @@ pub(crate) const OURS_ALONE: &str = "this crate, over HttpConnector";
 pub(crate) fn run(mode: &str, port: u16, requests: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut tasks = JoinSet::new();
-        spawn(&mut tasks, mode, port, requests, 1);
-        finish(tasks).await;
+        let mut caller = Caller::new(mode, port, 1).await;
+        caller.call(requests).await;
     });
 }
 
-/// Waits for all, and panics if one did.
-pub(crate) async fn finish(mut tasks: JoinSet<()>) {
-    while let Some(task) = tasks.join_next().await {
-        task.unwrap();
+/// Who makes requests, with its connections.
+pub(crate) struct Caller {
+    uri: Uri,
+    concurrency: usize,
+    client: AnyClient,
+}
+
+enum AnyClient {
+    Bare(Vec<SendRequest<Empty<Bytes>>>),
+    HyperUtil(legacy::Client<HttpConnector, Empty<Bytes>>),
+    Reqwest(reqwest::Client),
+    Ours(Client<HappyEyeballsConnector, Empty<Bytes>>),
+    OursAlone(Client<HttpConnector, Empty<Bytes>>),
+}
+
+impl Caller {
+    pub(crate) async fn new(mode: &str, port: u16, concurrency: usize) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = match mode {
+            BARE => {
+                let mut senders = Vec::new();
+                for _ in 0..concurrency {
+                    senders.push(connect(port).await);
+                }
+                AnyClient::Bare(senders)
+            }
+            HYPER_UTIL => AnyClient::HyperUtil(legacy::Client::builder(TokioExecutor::new()).build(connector)),
+            REQWEST => AnyClient::Reqwest(peers::reqwest::client()),
+            OURS => AnyClient::Ours(Client::new(HappyEyeballsConnector::new())),
+            OURS_ALONE => AnyClient::OursAlone(Client::new(connector)),
+            _ => panic!("no such mode: {mode}"),
+        };
+        Self { uri: format!("http://127.0.0.1:{port}/").parse().unwrap(), concurrency, client }
+    }
+
+    /// So many requests in each of the tasks.
+    pub(crate) async fn call(&mut self, requests: usize) {
+        let uri = &self.uri;
+        match &mut self.client {
+            AnyClient::Bare(senders) => {
+                let mut tasks = JoinSet::new();
+                for sender in senders.drain(..) {
+                    tasks.spawn(bare(sender, requests));
+                }
+                *senders = tasks.join_all().await;
+            }
+            AnyClient::HyperUtil(client) => {
+                in_tasks(self.concurrency, || {
+                    let (client, uri) = (client.clone(), uri.clone());
+                    async move {
+                        for _ in 0..requests {
+                            read(client.get(uri.clone()).await.unwrap().into_body()).await;
+                        }
+                    }
+                })
+                .await;
+            }
+            AnyClient::Reqwest(client) => {
+                in_tasks(self.concurrency, || {
+                    let (client, url) = (client.clone(), uri.to_string());
+                    async move {
+                        for _ in 0..requests {
+                            assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), 13);
+                        }
+                    }
+                })
+                .await;
+            }
+            AnyClient::Ours(client) => in_tasks(self.concurrency, || ours(client.clone(), uri.clone(), requests)).await,
+            AnyClient::OursAlone(client) => {
+                in_tasks(self.concurrency, || ours(client.clone(), uri.clone(), requests)).await;
+            }
+        }
     }
 }
 
-/// Tasks that share a client, and make so many requests each.
-pub(crate) fn spawn(tasks: &mut JoinSet<()>, mode: &str, port: u16, requests: usize, concurrency: usize) {
-    let uri: Uri = format!("http://127.0.0.1:{port}/").parse().unwrap();
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    match mode {
-        BARE => {
-            for _ in 0..concurrency {
-                tasks.spawn(bare(port, requests));
-            }
-        }
-        HYPER_UTIL => {
-            let client = legacy::Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
-            for _ in 0..concurrency {
-                let (client, uri) = (client.clone(), uri.clone());
-                tasks.spawn(async move {
-                    for _ in 0..requests {
-                        read(client.get(uri.clone()).await.unwrap().into_body()).await;
-                    }
-                });
-            }
-        }
-        REQWEST => {
-            let client = peers::reqwest::client();
-            for _ in 0..concurrency {
-                let (client, uri) = (client.clone(), uri.to_string());
-                tasks.spawn(async move {
-                    for _ in 0..requests {
-                        assert_eq!(client.get(&uri).send().await.unwrap().bytes().await.unwrap().len(), 13);
-                    }
-                });
-            }
-        }
-        OURS_ALONE => ours(tasks, &Client::new(connector), &uri, requests, concurrency),
-        OURS => ours(tasks, &Client::new(HappyEyeballsConnector::new()), &uri, requests, concurrency),
-        _ => panic!("no such mode: {mode}"),
+async fn in_tasks<F: Future<Output = ()> + Send + 'static>(tasks: usize, begin: impl Fn() -> F) {
+    let mut set = JoinSet::new();
+    for _ in 0..tasks {
+        set.spawn(begin());
     }
+    set.join_all().await;
 }
 
-async fn bare(port: u16, requests: usize) {
+async fn connect(port: u16) -> SendRequest<Empty<Bytes>> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
+    sender
+}
+
+async fn bare(mut sender: SendRequest<Empty<Bytes>>, requests: usize) -> SendRequest<Empty<Bytes>> {
     for _ in 0..requests {
         sender.ready().await.unwrap();
         let request = Request::get("/").header("host", "127.0.0.1").body(Empty::<Bytes>::new()).unwrap();
         read(sender.send_request(request).await.unwrap().into_body()).await;
     }
+    sender
 }
 
-fn ours<C>(tasks: &mut JoinSet<()>, client: &Client<C, Empty<Bytes>>, uri: &Uri, requests: usize, concurrency: usize)
-where
-    C: hyper_happy_eyeballs::client::Connector,
-{
-    for _ in 0..concurrency {
-        let (client, uri) = (client.clone(), uri.clone());
-        tasks.spawn(async move {
-            for _ in 0..requests {
-                read(client.get(uri.clone()).await.unwrap().into_body()).await;
-            }
-        });
+async fn ours<C: Connector>(client: Client<C, Empty<Bytes>>, uri: Uri, requests: usize) {
+    for _ in 0..requests {
+        read(client.get(uri.clone()).await.unwrap().into_body()).await;
     }
 }
 

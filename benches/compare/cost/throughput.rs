@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use fastrand::Rng;
-use tokio::task::JoinSet;
 
-use super::requests::{self, BARE, HYPER_UTIL, OURS, OURS_ALONE, REQWEST};
+use super::requests::{BARE, Caller, HYPER_UTIL, OURS, OURS_ALONE, REQWEST};
 use crate::chart::{Bars, Chart};
 use crate::child::Server;
 use crate::peers::go::Go;
@@ -16,7 +15,7 @@ use crate::stats::Figure;
 pub(crate) const GROUP: &str = "throughput";
 
 const FAIRNESS: &str = "it would be unfair to measure one after the other, since the machine has other things to do: runs take turns, \
-                        shortly, and what counts is the median of the ratios within a round. A run is 1,600 requests, its connects included. The server is the same process for all, on one thread; where it and two client threads \
+                        shortly, and what counts is the median of the ratios within a round. A run is 480 requests on connections that are there. The server is the same process for all, on one thread; where it and two client threads \
                         share two cores, all are slowed by it alike. Go has as many threads for Go code (GOMAXPROCS), and no limit of \
                         idle connections";
 
@@ -27,8 +26,8 @@ const MODES: [(&str, Standing); 5] = [
     (HYPER_UTIL, Standing::Peer),
     (REQWEST, Standing::Peer),
 ];
-/// Of a run.
-const REQUESTS: usize = 1_600;
+/// Of a run: short enough for many, so that what else the machine does hits all alike.
+const REQUESTS: usize = 480;
 const GO: &str = "Go net/http";
 
 pub(crate) fn measure(run: &mut Run) {
@@ -43,7 +42,7 @@ pub(crate) fn measure(run: &mut Run) {
         run.progress(GROUP, &name);
         let port = server.get_or_insert_with(Server::start).port;
         let mut row = Row::new(GROUP, name, Unit::Rate, FAIRNESS);
-        fill(&mut row, threads, concurrency, port, run.options.pick(5, 60));
+        fill(&mut row, threads, concurrency, port, run.options.pick(20, 200));
         compare_with_hyper_util(&mut row);
         row.stand_beside_the_best();
         bars.category(format!("{concurrency} at a time, {}", ["", "one thread", "two threads"][threads]));
@@ -55,7 +54,7 @@ pub(crate) fn measure(run: &mut Run) {
         run.push(row);
     }
     if bars.is_complete() {
-        let title = "Throughput: more requests a second than other clients of hyper";
+        let title = "Requests a second, beside this crate's";
         run.charts.push(Chart::bars("throughput.svg", GROUP, title, "requests a second, in times of ours", bars));
     }
 }
@@ -67,21 +66,32 @@ fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: us
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = builder.worker_threads(threads).enable_all().build().unwrap();
-    let mut go = runtime.block_on(async { Go::start(threads) });
+    let (mut callers, mut go) = runtime.block_on(async {
+        let mut callers = Vec::new();
+        for (mode, _) in MODES {
+            callers.push(Caller::new(mode, port, concurrency).await);
+        }
+        (callers, Go::start(threads))
+    });
     let each = REQUESTS / concurrency;
     let mut random = Rng::with_seed(0);
     let mut order: Vec<usize> = (0..=MODES.len()).collect();
     let mut rates = vec![Vec::new(); order.len()];
-    for _ in 0..rounds {
+    for round in 0..=rounds {
         random.shuffle(&mut order);
         for &index in &order {
             let seconds = runtime.block_on(async {
-                match MODES.get(index) {
-                    Some((mode, _)) => Some(run_once(mode, port, each, concurrency).await),
-                    None => go_once(&mut go, port, each, concurrency).await,
-                }
+                let Some(caller) = callers.get_mut(index) else {
+                    return go_once(&mut go, port, each, concurrency).await;
+                };
+                let began = Instant::now();
+                caller.call(each).await;
+                Some(began.elapsed().as_secs_f64())
             });
-            rates[index].extend(seconds.map(|seconds| (each * concurrency) as f64 / seconds));
+            // In the first round they connect.
+            if round > 0 {
+                rates[index].extend(seconds.map(|seconds| (each * concurrency) as f64 / seconds));
+            }
         }
     }
     for (index, (mode, standing)) in MODES.iter().enumerate() {
@@ -93,15 +103,6 @@ fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: us
         let ratios = rates_of_it.iter().zip(&rates[0]).map(|(rate, ours)| rate / ours).collect();
         entry.paired = Figure::of(ratios).map(|ratios| ratios.median);
     }
-}
-
-/// The seconds that it takes, with a client of its own.
-async fn run_once(mode: &str, port: u16, each: usize, concurrency: usize) -> f64 {
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    requests::spawn(&mut tasks, mode, port, each, concurrency);
-    requests::finish(tasks).await;
-    began.elapsed().as_secs_f64()
 }
 
 async fn go_once(go: &mut Result<Go, String>, port: u16, each: usize, concurrency: usize) -> Option<f64> {

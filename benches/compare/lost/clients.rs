@@ -81,7 +81,7 @@ impl HttpClient {
 }
 
 /// One line around the connector of another client.
-pub(super) const RESPONSE_FIRST: &str = "this crate's ResponseFirstLayer, hyper-util Client";
+pub(super) const RESPONSE_FIRST: &str = "this crate's layer in hyper-util";
 
 async fn read<B: http_body::Body>(response: http::Response<B>) -> Option<u16> {
     let status = response.status().as_u16();

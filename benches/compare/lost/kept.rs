@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fastrand::Rng;
 use futures_util::future::join_all;
 use http::Method;
 
@@ -91,7 +92,7 @@ async fn count_connections(row: &mut Row, tasks: usize, each: usize) {
                 }
             });
         }
-        crate::cost::requests::finish(set).await;
+        set.join_all().await;
         // Where hyper-util's client does the pooling, it is hyper-util's pool.
         let standing = if who == RESPONSE_FIRST { Standing::Beside } else { standing };
         (standing, who, server.connections() as f64)
@@ -122,12 +123,16 @@ pub(super) fn hang_up(run: &mut Run, runtime: &tokio::runtime::Runtime) {
     let clients = HttpClient::all();
     let mut times = vec![Vec::new(); clients.len()];
     runtime.block_on(async {
-        let order = Bytes::from_static(b"an order");
+        let body = Bytes::from_static(b"an order");
+        let mut random = Rng::with_seed(0);
+        let mut order: Vec<usize> = (0..clients.len()).collect();
         for _ in 0..rounds {
-            for ((_, _, client), times) in clients.iter().zip(&mut times) {
-                client.send(Method::POST, &server.url(), order.clone()).await;
+            random.shuffle(&mut order);
+            for &index in &order {
+                let ((_, _, client), times) = (&clients[index], &mut times[index]);
+                client.send(Method::POST, &server.url(), body.clone()).await;
                 let began = Instant::now();
-                if client.send(Method::POST, &server.url(), order.clone()).await == Fate::Error {
+                if client.send(Method::POST, &server.url(), body.clone()).await == Fate::Error {
                     times.push(began.elapsed());
                 }
             }

@@ -23,7 +23,7 @@ const FAIRNESS: &str = "it would be unfair to let chance favour a policy: whethe
                         networks are assumptions, and stand in the source";
 
 const POLICIES: [(&str, Policy); 3] = [
-    ("this crate, Staggered", Policy::Staggered),
+    ("this crate (Staggered)", Policy::Staggered),
     ("TwoFamilies (RFC 6555, Go)", Policy::TwoFamilies),
     ("Sequential", Policy::Sequential),
 ];
@@ -118,11 +118,11 @@ fn times(name: &str, share: f64, outcomes: &[Outcomes; 3]) -> Row {
 /// How many connects take longer than a time, for all times.
 fn tail(outcomes: &[Outcomes; 3]) -> Chart {
     let mut lines =
-        Lines::new(Axis::logarithmic("time to connect (ms)"), Axis::logarithmic("connects that take longer (%)"));
+        Lines::new(Axis::logarithmic("time to connect (s)"), Axis::logarithmic("connects that take longer (%)"));
     for ((who, _), outcomes) in POLICIES.iter().zip(outcomes) {
         let point = |step: i32| {
             let longer = 10f64.powf(-4.0 * f64::from(step) / 100.0);
-            Some((1e3 * quantile(&outcomes.times, 1.0 - longer)?, 100.0 * longer))
+            Some((quantile(&outcomes.times, 1.0 - longer)?, 100.0 * longer))
         };
         lines.curve(*who, (1..=100).filter_map(point).collect());
     }
@@ -156,13 +156,18 @@ fn sweep(run: &mut Run, mix: &[Profile], connects: usize) {
     row.expect("the evidence for the default: what a shorter delay wins at the tail, it pays for in SYNs");
     run.push(row);
     run.push(syns);
+    run.charts.extend(delays(points));
+}
+
+/// What each delay brings and costs, in times of the default.
+fn delays(mut points: Vec<(u64, f64, f64)>) -> Option<Chart> {
     points.sort_by_key(|point| point.0);
-    let mut lines =
-        Lines::new(Axis::linear("SYNs sent for each connect"), Axis::linear("time in which 99 % are connected (s)"));
-    lines.points("this crate", points.iter().map(|(_, syns, slow)| (*syns, *slow)).collect());
-    for (milliseconds, syns, slow) in &points {
-        lines.note(*syns, *slow, format!("{milliseconds} ms"));
-    }
-    let title = "The attempt delay: a shorter tail is paid for in SYNs";
-    run.charts.push(Chart::lines("simulation-delay.svg", GROUP, title, lines));
+    let (_, default_syns, default_slow) = points.iter().find(|point| point.0 == 250).copied()?;
+    let x = Axis::logarithmic("connection attempt delay (ms)");
+    let mut lines = Lines::new(x, Axis::linear("in times of what 250 ms give"));
+    lines.points("SYNs sent", points.iter().map(|(delay, syns, _)| (*delay as f64, syns / default_syns)).collect());
+    let slow = points.iter().map(|(delay, _, slow)| (*delay as f64, slow / default_slow));
+    lines.points("time in which 99 % are connected", slow.collect());
+    let title = "Less delay than 250 ms sends more SYNs and wins little; more delay makes the slow slower";
+    Some(Chart::lines("simulation-delay.svg", GROUP, title, lines))
 }

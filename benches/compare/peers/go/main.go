@@ -69,8 +69,10 @@ func client() *http.Client {
 	return &http.Client{Transport: transport, Timeout: 5 * time.Second}
 }
 
+// One for all commands, so that connections are kept from one to the next.
+var getter = client()
+
 func get(url string, requests, tasks int) (string, error) {
-	client := client()
 	var errors int64
 	var group sync.WaitGroup
 	began := time.Now()
@@ -79,7 +81,7 @@ func get(url string, requests, tasks int) (string, error) {
 		go func() {
 			defer group.Done()
 			for i := 0; i < requests; i++ {
-				response, err := client.Get(url)
+				response, err := getter.Get(url)
 				if err == nil {
 					_, err = io.Copy(io.Discard, response.Body)
 					response.Body.Close()
