@@ -124,10 +124,14 @@ fn request_instructions(run: &mut Run, port: u16) {
     let port = port.to_string();
     let mut row = Row::new(GROUP, name, Unit::Count("instructions"), REQUEST);
     let mut programs = request_programs(&port);
-    if curl::installed().is_ok() {
-        programs.push(("curl", Standing::Beside, curl_program(&port)));
+    let curl = if run.options.quick { Err("left out of a quick run".to_owned()) } else { curl::installed() };
+    if curl.is_ok() {
+        programs.push(("curl", Standing::Peer, curl_program(&port)));
     }
     fill(&mut row, Counter::Instructions, programs, run.options.pick((200, 600), (500, 2_500)));
+    if let Err(why) = curl {
+        row.peer("curl", Err::<Figure, _>(why));
+    }
     row.peer("Go net/http", Err::<Figure, _>("its runtime does not run under valgrind".to_owned()));
     if let Some(bare) = row.figure(requests::BARE) {
         for who in [requests::OURS, requests::OURS_ALONE] {
@@ -172,12 +176,15 @@ fn request_calls(run: &mut Run, port: u16) {
         });
         programs.push(("Go net/http", Standing::Peer, go));
     }
-    if curl::installed().is_ok() {
+    let curl = curl::installed();
+    if curl.is_ok() {
         programs.push(("curl", Standing::Peer, curl_program(&port)));
     }
     fill(&mut row, Counter::SystemCalls, programs, run.options.pick((100, 400), (500, 1_500)));
-    if let Some(why) = missing {
-        row.peer("Go net/http", Err::<Figure, _>(why));
+    for (who, missing) in [("Go net/http", missing), ("curl", curl.err())] {
+        if let Some(why) = missing {
+            row.peer(who, Err::<Figure, _>(why));
+        }
     }
     check_equal(&mut row, requests::OURS, requests::BARE);
     row.stand_beside_the_best();

@@ -39,6 +39,7 @@ pub(crate) struct Caller {
     client: AnyClient,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there are five of them")]
 enum AnyClient {
     Bare(Vec<SendRequest<Empty<Bytes>>>),
     HyperUtil(legacy::Client<HttpConnector, Empty<Bytes>>),

@@ -169,7 +169,7 @@ async fn curl_get(server: &Server, requests: usize, at_a_time: usize) -> Result<
     command.args(["--output", "/dev/null", "--write-out", "%{http_code}\n"]);
     command.arg(format!("{}[1-{requests}]", server.url()));
     let output = tokio::time::timeout(Duration::from_secs(60), command.output());
-    let output = output.await.map_err(|_| "given up after a minute")?.map_err(|error| error.to_string())?;
+    let output = output.await.map_err(|_elapsed| "given up after a minute")?.map_err(|error| error.to_string())?;
     let answered = String::from_utf8_lossy(&output.stdout).lines().filter(|code| *code == "200").count();
     Ok(requests as f64 - answered as f64)
 }

@@ -28,7 +28,7 @@ const FAIRNESS: &str = "it would be unfair to let a socket or a server hide the 
                         of all sizes are there together and take turns; no client may open another connection";
 
 /// A client over connections in memory.
-#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are six of them")]
 enum IdleClient {
     Ours(Client<MemoryConnector, Empty<Bytes>>),
     HyperUtil(legacy::Client<MemoryConnector, Empty<Bytes>>),

@@ -58,7 +58,7 @@ fn each(row: &mut Row, what: &str, all: &[(&str, Standing)], sizes: [usize; 2]) 
     let resident = |process: Child| {
         let output = process.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.trim().parse::<f64>().map_err(|_| "this system does not say what memory is resident".to_owned())
+        text.trim().parse::<f64>().map_err(|_unknown| "this system does not say what memory is resident".to_owned())
     };
     for ((who, standing), processes) in all.iter().zip(started) {
         let [few, many] = processes.map(resident);
