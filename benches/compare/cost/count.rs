@@ -88,6 +88,9 @@ impl Counter {
         drop(input);
         let output = process.wait_with_output().map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            return Err(format!("it ended with {}", output.status));
+        }
         let count = match self {
             Self::Instructions => said.lines().find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok()),
             Self::SystemCalls => total(&std::fs::read_to_string(&calls).unwrap_or_default()),
