@@ -14,7 +14,9 @@ pub(crate) fn run(arguments: &[String]) -> bool {
     match words[..] {
         [FLAG, "serve"] => server::serve(),
         [FLAG, "connect", mode, connects] => cost::connects::run(mode, number(connects)),
-        [FLAG, "request", mode, port, requests] => cost::requests::run(mode, port.parse().unwrap(), number(requests)),
+        [FLAG, "request", mode, port, requests, concurrency] => {
+            cost::requests::run(mode, port.parse().unwrap(), number(requests), number(concurrency));
+        }
         [FLAG, "memory", mode, count] => scale::memory::run(mode, number(count)),
         [FLAG, "race", addresses, races] => scale::races::run(number(addresses), number(races)),
         _ => return false,

@@ -23,6 +23,9 @@ const REQUEST: &str = "it would be unfair to count the server or the connect: th
                        lengths on one connection, of which the difference counts. All read the same answer of 13 bytes to its end; curl \
                        writes it to /dev/null";
 
+const MANY: &str = "it would be unfair to take these as exact: how many answers there are to a wake-up depends on when they come, and the \
+                    tool slows down the client and not the server; all are slowed alike";
+
 /// What a connect may cost beyond the bare socket's.
 const LIMIT_ONE_ADDRESS: f64 = 2_500.0;
 const LIMIT_TWO_FAMILIES: f64 = 4_000.0;
@@ -32,12 +35,13 @@ const LIMIT_REQUEST: f64 = 1.17;
 pub(crate) fn measure(run: &mut Run) {
     connect_instructions(run);
     connect_calls(run);
-    let wanted =
-        ["instructions for a request", "system calls for a request"].map(|name| run.options.wants(GROUP, name));
-    if wanted.contains(&true) {
+    // The words of all the names.
+    let any = "instructions and system calls for a request on a connection that is kept, 32 at a time on one thread";
+    if run.options.wants(GROUP, any) {
         let server = Server::start();
         request_instructions(run, server.port);
         request_calls(run, server.port);
+        many_requests(run, server.port);
     }
 }
 
@@ -56,7 +60,7 @@ fn connect_programs<'a>() -> Vec<(&'static str, Standing, AtLength<'a>)> {
 }
 
 fn connect_instructions(run: &mut Run) {
-    let name = "instructions for a connect, two families, the first good";
+    let name = "instructions for a connect";
     if !run.options.wants(GROUP, name) {
         return;
     }
@@ -87,7 +91,7 @@ fn connect_calls(run: &mut Run) {
     run.push(row);
 }
 
-fn request_programs<'a>(port: &'a str) -> Vec<(&'static str, Standing, AtLength<'a>)> {
+fn request_programs<'a>(port: &'a str, concurrency: &'a str) -> Vec<(&'static str, Standing, AtLength<'a>)> {
     let modes = [
         (requests::OURS, Standing::Ours),
         (requests::OURS_ALONE, Standing::Ours),
@@ -96,7 +100,8 @@ fn request_programs<'a>(port: &'a str) -> Vec<(&'static str, Standing, AtLength<
         (requests::REQWEST, Standing::Peer),
     ];
     let program = |(mode, standing)| {
-        let at_length: AtLength<'a> = Box::new(move |n| Program::child(&["request", mode, port, &n.to_string()]));
+        let at_length: AtLength<'a> =
+            Box::new(move |n| Program::child(&["request", mode, port, &n.to_string(), concurrency]));
         (mode, standing, at_length)
     };
     modes.into_iter().map(program).collect()
@@ -123,7 +128,7 @@ fn request_instructions(run: &mut Run, port: u16) {
     run.progress(GROUP, name);
     let port = port.to_string();
     let mut row = Row::new(GROUP, name, Unit::Count("instructions"), REQUEST);
-    let mut programs = request_programs(&port);
+    let mut programs = request_programs(&port, "1");
     let curl = if run.options.quick { Err("left out of a quick run".to_owned()) } else { curl::installed() };
     if curl.is_ok() {
         programs.push(("curl", Standing::Peer, curl_program(&port)));
@@ -165,7 +170,7 @@ fn request_calls(run: &mut Run, port: u16) {
     run.progress(GROUP, name);
     let port = port.to_string();
     let mut row = Row::new(GROUP, name, Unit::Count("system calls"), REQUEST);
-    let mut programs = request_programs(&port);
+    let mut programs = request_programs(&port, "1");
     let missing = go::program().err();
     if let Ok(path) = go::program() {
         let url = format!("http://127.0.0.1:{port}/");
@@ -189,6 +194,25 @@ fn request_calls(run: &mut Run, port: u16) {
     check_equal(&mut row, requests::OURS, requests::BARE);
     row.stand_beside_the_best();
     run.push(row);
+}
+
+/// The same with 32 requests at a time, where a wake-up may serve several of them.
+fn many_requests(run: &mut Run, port: u16) {
+    let port = port.to_string();
+    for (counter, name, unit) in [
+        (Counter::Instructions, "instructions for a request, 32 at a time on one thread", "instructions"),
+        (Counter::SystemCalls, "system calls for a request, 32 at a time on one thread", "system calls"),
+    ] {
+        if !run.options.wants(GROUP, name) || (run.options.quick && counter == Counter::Instructions) {
+            continue;
+        }
+        run.progress(GROUP, name);
+        let mut row = Row::new(GROUP, name, Unit::Count(unit), MANY);
+        fill(&mut row, counter, request_programs(&port, "32"), run.options.pick((320, 1_280), (640, 6_400)));
+        row.peer("Go net/http, curl", Err::<Figure, _>("not asked: they have no such thread".to_owned()));
+        row.stand_beside_the_best();
+        run.push(row);
+    }
 }
 
 fn fill(row: &mut Row, counter: Counter, programs: Vec<(&str, Standing, AtLength<'_>)>, lengths: (usize, usize)) {

@@ -23,12 +23,12 @@ pub(crate) const OURS: &str = "this crate";
 /// What our client costs without our connector, whose record is in every response.
 pub(crate) const OURS_ALONE: &str = "this crate, over HttpConnector";
 
-/// So many requests, one after the other, on one connection.
-pub(crate) fn run(mode: &str, port: u16, requests: usize) {
+/// So many requests, shared out to so many tasks.
+pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut caller = Caller::new(mode, port, 1).await;
-        caller.call(requests).await;
+        let mut caller = Caller::new(mode, port, concurrency).await;
+        caller.call(requests / concurrency).await;
     });
 }
 
