@@ -26,6 +26,8 @@ const REQUEST: &str = "it would be unfair to count the server or the connect: th
 const MANY: &str = "it would be unfair to take these as exact: how many answers there are to a wake-up depends on when they come, and the \
                     tool slows down the client and not the server; all are slowed alike";
 
+const NO_CONNECTS: &str = "not asked: the accept would be in another process, or the connect not alone";
+
 /// What a connect may cost beyond the bare socket's.
 const LIMIT_ONE_ADDRESS: f64 = 2_500.0;
 const LIMIT_TWO_FAMILIES: f64 = 4_000.0;
@@ -67,6 +69,8 @@ fn connect_instructions(run: &mut Run) {
     run.progress(GROUP, name);
     let mut row = Row::new(GROUP, name, Unit::Count("instructions"), CONNECT);
     fill(&mut row, Counter::Instructions, connect_programs(), (500, 1_500));
+    row.peer("reqwest", Err::<Figure, _>("its connector is hyper-util's".to_owned()));
+    row.peer("Go net.Dialer, curl", Err::<Figure, _>(NO_CONNECTS.to_owned()));
     if let Some(bare) = row.figure(connects::BARE) {
         for (who, limit) in [(ONE_ADDRESS, LIMIT_ONE_ADDRESS), (TWO_FAMILIES, LIMIT_TWO_FAMILIES)] {
             let beyond = row.figure(who).map_or(f64::INFINITY, |figure| figure.median - bare.median);
@@ -85,6 +89,8 @@ fn connect_calls(run: &mut Run) {
     run.progress(GROUP, name);
     let mut row = Row::new(GROUP, name, Unit::Count("system calls"), CONNECT);
     fill(&mut row, Counter::SystemCalls, connect_programs(), run.options.pick((100, 400), (500, 1_500)));
+    row.peer("reqwest", Err::<Figure, _>("its connector is hyper-util's".to_owned()));
+    row.peer("Go net.Dialer, curl", Err::<Figure, _>(NO_CONNECTS.to_owned()));
     for who in [ONE_ADDRESS, TWO_FAMILIES] {
         check_equal(&mut row, who, connects::BARE);
     }

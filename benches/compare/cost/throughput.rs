@@ -99,6 +99,7 @@ fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: us
     }
     let of_go = rates[MODES.len()].clone();
     row.peer(GO, go.map_or_else(Value::Missing, |_| Figure::of(of_go).into()));
+    row.peer("curl", Value::Missing("not timed: most of it would be the start of its process".to_owned()));
     for (entry, rates_of_it) in row.entries.iter_mut().zip(&rates) {
         let ratios = rates_of_it.iter().zip(&rates[0]).map(|(rate, ours)| rate / ours).collect();
         entry.paired = Figure::of(ratios).map(|ratios| ratios.median);

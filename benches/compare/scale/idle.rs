@@ -133,7 +133,7 @@ pub(super) fn measure(run: &mut Run) {
     run.charts.push(Chart::lines(
         "scale-idle.svg",
         GROUP,
-        "A checkout stays cheap among 100,000 idle connections",
+        "What idle connections cost a request: cold memory, and no search",
         lines,
     ));
     run.push(row);
