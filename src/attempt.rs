@@ -243,7 +243,7 @@ impl fmt::Display for Time {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::QueryError;
+    use crate::query_error::QueryError;
     use crate::race::Query;
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::attempt::{Attempt, Time, Untried};
+use crate::query_error::{QueryError, QueryErrorKind};
 use crate::race::{Queries, Query, UntriedReason};
 use crate::report::Report;
 
@@ -65,9 +66,8 @@ impl Error {
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     ///
-    /// A resolver that can tell says of a name that it has none, and then there are neither
-    /// [`query_errors`](Self::query_errors) nor a [`source`](StdError::source): to ask again soon is no use. getaddrinfo
-    /// cannot; for it a name that does not exist is a failure like any other.
+    /// If it is known that there is none, all of [`query_errors`](Self::query_errors) that are about addresses, if there are any,
+    /// are negative ([`QueryError::is_negative`]): to ask again soon is no use.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -112,7 +112,7 @@ impl Error {
         }
     }
 
-    /// The look-ups that failed, whether or not another one gave addresses.
+    /// The look-ups that gave nothing and said why, whether or not another one gave addresses.
     pub fn query_errors(&self) -> &[QueryError] {
         self.report().map_or(&[], |report| &report.query_errors)
     }
@@ -182,7 +182,10 @@ impl StdError for Error {
         }
         match self.kind()? {
             // That a look-up failed, and which, this error says itself.
-            Kind::NoAddresses => self.query_errors().first()?.source(),
+            Kind::NoAddresses => {
+                let errors = || about_addresses(self.query_errors());
+                errors().find(|error| !error.is_negative()).or_else(|| errors().next())?.source()
+            }
             Kind::Resolver(error) => Some(&**error),
             Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
             Kind::NoUsableAddress | Kind::Timeout { .. } => None,
@@ -195,19 +198,20 @@ impl Kind {
         let untried = report.untried();
         match self {
             Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
-            Self::NoAddresses if report.query_errors.is_empty() => {
-                write!(f, "could not resolve {}: the name has no addresses", report.host)
-            }
             Self::NoAddresses => {
                 write!(f, "could not resolve {}: ", report.host)?;
-                fmt_query_errors(&report.query_errors, f)
+                fmt_no_addresses(&report.query_errors, f)
             }
             Self::NoUsableAddress => {
-                let local = |untried: &Untried| untried.reason == UntriedReason::NoLocalAddress;
-                let why = if untried.iter().any(local) {
+                let because = |reason| untried.iter().any(|untried| untried.reason == reason);
+                let why = if because(UntriedReason::NoLocalAddress) {
                     "no candidate matches the local address"
-                } else {
+                } else if untried.is_empty() {
+                    "no address was asked for of an address family that may be used"
+                } else if because(UntriedReason::FamilyDisabled) {
                     "no candidate is of an address family that may be used"
+                } else {
+                    "no candidate is an address to connect to"
                 };
                 write!(f, "could not connect to {}: {why}", report.destination())?;
                 fmt_untried(&untried, f)
@@ -244,54 +248,52 @@ fn fmt_attempts(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result
 fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     fmt_attempts(report.attempts.as_slice(), f)?;
     fmt_untried(untried, f)?;
-    if report.query_errors.is_empty() {
+    if report.query_errors.iter().all(QueryError::is_negative) {
         return Ok(());
     }
     f.write_str("; ")?;
-    fmt_query_errors(&report.query_errors, f)
+    fmt_failures(&report.query_errors, f)
 }
 
-fn fmt_query_errors(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let failed: Queries = errors.iter().map(|error| error.query).collect();
-    write!(f, "the look-up failed ({failed})")
+/// Why a name gave no address, and whether it is known not to have one.
+fn fmt_no_addresses(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if about_addresses(errors).any(|error| !error.is_negative()) {
+        return fmt_failures(errors, f);
+    }
+    let find = |kind| about_addresses(errors).find(|error| error.kind() == kind);
+    if let Some(cause) = find(QueryErrorKind::NxDomain).and_then(QueryError::cause) {
+        return write!(f, "the name does not exist ({cause})");
+    }
+    f.write_str(match find(QueryErrorKind::NotFound) {
+        Some(_) => "the name does not exist, or has no addresses",
+        None => "the name has no addresses",
+    })
+}
+
+/// Without those of service records: a name may well have none.
+fn about_addresses(errors: &[QueryError]) -> impl Iterator<Item = &QueryError> {
+    errors.iter().filter(|error| error.query() != Query::Https)
+}
+
+/// The look-ups that failed; those that found nothing are no news.
+fn fmt_failures(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("the look-up failed (")?;
+    for (i, error) in errors.iter().filter(|error| !error.is_negative()).enumerate() {
+        let separator = if i > 0 { ", " } else { "" };
+        write!(f, "{separator}{}", Queries::from(error.query()))?;
+        if let Some(cause) = error.cause() {
+            write!(f, ": {cause}")?;
+        }
+    }
+    f.write_str(")")
 }
 
 fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match untried.len() {
-        0 => Ok(()),
-        1 => f.write_str(" (1 address not tried)"),
-        n => write!(f, " ({n} addresses not tried)"),
-    }
-}
-
-/// One query that failed: nothing is known about its records.
-#[derive(Debug)]
-pub struct QueryError {
-    query: Query,
-    source: BoxError,
-}
-
-impl QueryError {
-    /// The failure of `query`.
-    pub fn new(query: Query, source: impl Into<BoxError>) -> Self {
-        Self { query, source: source.into() }
-    }
-
-    /// The query that failed.
-    pub fn query(&self) -> Query {
-        self.query
-    }
-}
-
-impl fmt::Display for QueryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the look-up of {} failed", self.query)
-    }
-}
-
-impl StdError for QueryError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.source)
+    match untried {
+        [] => Ok(()),
+        [one] if one.reason.is_defect() => write!(f, " ({} not tried: {})", one.endpoint, one.reason),
+        [_] => f.write_str(" (1 address not tried)"),
+        many => write!(f, " ({} addresses not tried)", many.len()),
     }
 }
 
@@ -407,6 +409,34 @@ mod tests {
         assert_eq!(unknown.source().unwrap().to_string(), "SERVFAIL");
         assert_eq!(unknown.query_errors().len(), 1);
         assert!(unknown.is_dns());
+    }
+
+    #[test]
+    fn how_a_look_up_failed_is_told_with_its_server() {
+        let server = "192.0.2.53:53".parse().unwrap();
+        let nothing = |query, kind| QueryError::new(query, "why").with_kind(kind).with_server(server);
+        let text = |failures| error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures).to_string();
+        assert_eq!(
+            text(vec![nothing(Query::Aaaa, QueryErrorKind::NxDomain), nothing(Query::A, QueryErrorKind::NxDomain)]),
+            "could not resolve example.com: the name does not exist (NXDOMAIN from 192.0.2.53:53)"
+        );
+        assert_eq!(
+            text(vec![nothing(Query::Https, QueryErrorKind::ServFail), nothing(Query::A, QueryErrorKind::NoData)]),
+            "could not resolve example.com: the name has no addresses"
+        );
+        let timed_out = QueryError::new(Query::A, "why").with_kind(QueryErrorKind::TimedOut);
+        assert_eq!(
+            text(vec![nothing(Query::Aaaa, QueryErrorKind::ServFail), timed_out]),
+            "could not resolve example.com: the look-up failed (AAAA: SERVFAIL from 192.0.2.53:53, A: timed out)"
+        );
+    }
+
+    #[test]
+    fn that_a_name_has_no_such_records_is_no_failure() {
+        let attempts = vec![attempt(0, "192.0.2.1:443", 3, refused())];
+        let nothing = vec![QueryError::new(Query::Aaaa, "why").with_kind(QueryErrorKind::NoData)];
+        let error = error_with_failures(Kind::Connect { decided_by: 0 }, attempts, Vec::new(), nothing);
+        assert_eq!(error.to_string(), "could not connect to example.com:443: 192.0.2.1:443 connection refused");
     }
 
     #[test]

@@ -48,7 +48,8 @@
 //! # Cancel safety
 //!
 //! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. The connector spawns
-//! nothing, but for the thread that [`resolve::GaiResolver`] blocks on getaddrinfo.
+//! no task; a resolver may: [`resolve::GaiResolver`] has threads that block on getaddrinfo, and nobody waits for them;
+//! `resolve::HickoryResolver` has a task for each look-up that is not cached.
 //!
 //! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete. The client has a
 //! task that looks after idle connections, and one for each exchange whose response has begun before its request has ended.
@@ -57,6 +58,9 @@
 //!
 //! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
 //! [`race`], and the crate depends on nothing.
+//!
+//! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-tls` and `hickory-https`
+//! let it ask over TLS and HTTPS.
 #![cfg_attr(
     not(feature = "client"),
     expect(rustdoc::broken_intra_doc_links, reason = "the client, or the connector too, is switched off")
@@ -71,6 +75,7 @@ pub mod connect;
 mod error;
 #[cfg(feature = "connect")]
 mod oneshot;
+mod query_error;
 pub mod race;
 mod report;
 #[cfg(feature = "connect")]
@@ -87,7 +92,8 @@ pub use attempt::{Attempt, AttemptError, AttemptOutcome, Untried};
 pub use client::{Client, ClientLayer};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
-pub use error::{BoxError, Error, QueryError};
+pub use error::{BoxError, Error};
+pub use query_error::{QueryError, QueryErrorKind};
 
 #[cfg(test)]
 mod test_support;

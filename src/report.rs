@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Untried};
-use crate::error::QueryError;
+use crate::query_error::QueryError;
 use crate::race::{Config, Opening, Port, Race};
 
 /// The record of one race.

@@ -12,7 +12,15 @@ use hyper_happy_eyeballs::race::{
     AttemptId, Conclusion, DropReason, Family, Order, Policy, Query, StartReason, UntriedReason,
 };
 use proptest::prelude::*;
-use support::scripts::{Case, Content, any_case, case_of, family, hurried_case, ms, undisturbed_list, unmapped};
+use support::names::portless;
+use support::offered::{last_answers_at, offered};
+use support::reading::{Reading, attempts, end_of, in_flight, is_lost, not_reached, untried};
+use support::scripts::cases::{
+    any_case, case_of, hurried_case, lost_case, refreshed_case, undisturbed_answers, undisturbed_list,
+};
+use support::scripts::parts::ms;
+use support::scripts::{Case, family};
+use support::selection;
 use support::simulation::{Event, Log, simulate};
 
 fn config() -> ProptestConfig {
@@ -146,20 +154,15 @@ proptest! {
     #[test]
     fn failure_is_declared_only_when_nothing_is_left_to_hope_for(case in any_case()) {
         let log = case.run();
-        let Some((ended, Conclusion::Exhausted { .. } | Conclusion::NoAddresses | Conclusion::NoUsableAddress)) =
-            log.conclusion()
-        else {
-            return Ok(());
-        };
+        let Some((ended, _)) = log.conclusion().filter(|(_, conclusion)| is_lost(*conclusion)) else { return Ok(()) };
         let given_up = log.events.iter().any(|(_, event)| event.is_drop(DropReason::Lost));
         prop_assert!(!given_up, "something was in flight");
         prop_assert_eq!(not_reached(&log), Vec::<SocketAddr>::new());
         for query in case.queries.iter() {
-            let answered = case.answers.iter().any(|answered| answered.query == query && answered.at <= ended);
-            prop_assert!(answered || !case.settings.may_use(query), "{query} is open");
+            prop_assert!(case.last_word(query).is_some_and(|at| at <= ended) || !case.settings.may_use(query), "{query}");
         }
-        for address in known_addresses(&case, &log, ended).filter(|address| case.settings.allow(*address)) {
-            prop_assert!(log.started.contains(&address), "{address} was not tried");
+        for address in offered(&case, last_answers_at(&case, &log, ended)).now {
+            prop_assert!(log.started.contains(&address) || !case.settings.allow(address), "{address} was not tried");
         }
     }
 
@@ -168,31 +171,84 @@ proptest! {
         let log = case.run();
         if log.conclusion().is_none() {
             let hung = in_flight(&log, |_| true).last().is_some_and(|left| *left > 0);
-            let open = case.queries.iter().any(|query| case.answers.iter().all(|answered| answered.query != query));
+            let open = case.queries.iter().any(|query| case.last_word(query).is_none());
             prop_assert!(hung || open, "{log:?}");
             prop_assert_eq!(case.deadline, None);
         }
     }
 
     #[test]
-    fn an_address_is_either_tried_or_said_to_be_untried(case in any_case()) {
+    fn an_endpoint_is_either_tried_or_said_to_be_untried_and_why(case in any_case()) {
         let log = case.run();
         let Some((ended, conclusion)) = log.conclusion() else { return Ok(()) };
-        let mut untried = BTreeSet::new();
-        for address in log.events.iter().filter_map(|(_, event)| event.untried()).flatten() {
-            prop_assert!(untried.insert(*address), "{address} is untried twice");
-            prop_assert!(!log.started.contains(address), "{address} was tried");
-        }
+        let untried = untried(&log);
+        let tried: BTreeSet<SocketAddr> = log.started.iter().copied().collect();
+        prop_assert!(tried.iter().all(|address| !untried.contains_key(address)), "{:?} of {:?}", untried, tried);
+
+        let until = last_answers_at(&case, &log, ended);
+        let expected = |until| {
+            let offered = offered(&case, until);
+            let untried = offered.ever.difference(&tried).filter_map(|address| {
+                let is_offered = offered.now.contains(address);
+                // What may not be tried is only listed while it is in the answer.
+                let reason = match case.settings.excludes(*address) {
+                    Some(reason) => Some(reason).filter(|_| is_offered),
+                    None if is_offered => Some(UntriedReason::NotReached),
+                    None => Some(UntriedReason::Withdrawn),
+                };
+                reason.map(|reason| (*address, reason))
+            });
+            (untried.collect::<BTreeMap<_, _>>(), tried.is_subset(&offered.ever))
+        };
         // An answer of the instant of the connection may have come too late.
-        let won = matches!(conclusion, Conclusion::Connected(_));
-        let earlier = if won { ended.saturating_sub(Duration::from_nanos(1)) } else { ended };
-        let at_the_end: BTreeSet<_> = known_addresses(&case, &log, ended).collect();
-        for address in all_addresses(&case, &log, earlier) {
-            // What may not be tried is only listed while it is in the answer.
-            if case.settings.allow(address) || at_the_end.contains(&address) {
-                prop_assert!(untried.contains(&address) != log.started.contains(&address), "{address}");
-            }
+        let may_be_late = until == ended && matches!(conclusion, Conclusion::Connected(_));
+        let just_before = until.saturating_sub(Duration::from_nanos(1));
+        if !may_be_late || expected(just_before) != (untried.clone(), true) {
+            prop_assert_eq!((untried, true), expected(until));
         }
+    }
+
+    #[test]
+    fn nothing_is_started_that_may_not_be_used(case in any_case()) {
+        for address in case.run().started {
+            prop_assert_eq!(case.settings.excludes(address), None, "{}", address);
+        }
+    }
+
+    #[test]
+    fn a_race_is_lost_with_the_last_word_of_every_query_and_not_before(case in refreshed_case()) {
+        let log = case.run();
+        let queries = case.queries.iter().filter(|query| case.settings.may_use(*query));
+        let last_words: Option<Vec<_>> = queries.map(|query| case.last_word(query)).collect();
+        match (last_words.map(|all| all.into_iter().max().unwrap_or_default()), log.conclusion()) {
+            (None, conclusion) => prop_assert_eq!(conclusion, None),
+            (Some(last), Some((ended, conclusion))) => {
+                prop_assert!(is_lost(conclusion) && ended >= last, "{conclusion:?} at {ended:?}, {last:?}");
+            }
+            (Some(last), None) => prop_assert!(false, "it goes on after {last:?}"),
+        }
+    }
+
+    #[test]
+    fn sources_change_the_order_of_a_lost_race_and_not_what_is_tried(case in lost_case()) {
+        let mut without = case.clone();
+        without.sources.clear();
+        let (with, without) = (case.run(), without.run());
+        for log in [&with, &without] {
+            prop_assert!(log.conclusion().is_some_and(|(_, conclusion)| is_lost(conclusion)), "{log:?}");
+        }
+        prop_assert_eq!(untried(&with), untried(&without));
+        let tried = |log: Log| log.started.into_iter().collect::<BTreeSet<_>>();
+        prop_assert_eq!(tried(with), tried(without));
+    }
+
+    #[test]
+    fn separate_answers_are_tried_in_the_order_of_rfc_6724(case in undisturbed_answers()) {
+        let log = case.run();
+        let order = start_order(&case);
+        prop_assert_eq!(&log.started[..], &order[..log.started.len()]);
+        let settled = matches!(log.conclusion(), Some((_, Conclusion::Connected(_))));
+        prop_assert!(settled || log.started.len() == order.len(), "{:?} of {order:?}", log.started);
     }
 
     #[test]
@@ -317,117 +373,17 @@ fn in_sequences() -> impl Strategy<Value = Case> {
     prop_oneof![case_of(Policy::TwoFamilies), case_of(Policy::Sequential)]
 }
 
-/// How the log is read.
-trait Reading {
-    fn ends(&self, id: AttemptId) -> bool;
-    fn is_failure_of(&self, id: AttemptId) -> bool;
-    fn sent_nothing(&self) -> bool;
-    fn is_drop(&self, why: DropReason) -> bool;
-    fn is_action(&self) -> bool;
-    fn untried(&self) -> Option<&[SocketAddr]>;
-}
-
-impl Reading for Event {
-    fn ends(&self, attempt: AttemptId) -> bool {
-        match *self {
-            Self::Failed { id, .. } | Self::Drop { id, .. } => id == attempt,
-            Self::Finish { conclusion, .. } => conclusion == Conclusion::Connected(attempt),
-            _ => false,
-        }
-    }
-
-    /// A slice that is used up counts as a failure.
-    fn is_failure_of(&self, attempt: AttemptId) -> bool {
-        match *self {
-            Self::Failed { id, .. } | Self::Drop { id, reason: DropReason::SliceElapsed, .. } => id == attempt,
-            _ => false,
-        }
-    }
-
-    fn sent_nothing(&self) -> bool {
-        matches!(self, Self::Failed { sent: false, .. })
-    }
-
-    fn is_drop(&self, why: DropReason) -> bool {
-        matches!(self, Self::Drop { reason, .. } if *reason == why)
-    }
-
-    fn is_action(&self) -> bool {
-        matches!(self, Self::Start { .. } | Self::Drop { .. } | Self::Finish { .. })
-    }
-
-    fn untried(&self) -> Option<&[SocketAddr]> {
-        match self {
-            Self::Untried { addresses, .. } => Some(addresses),
-            _ => None,
-        }
-    }
-}
-
-/// The attempts in start order.
-fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
-    log.events.iter().filter_map(|(_, event)| match *event {
-        Event::Start { id, .. } => Some(id),
-        _ => None,
-    })
-}
-
-/// When the attempt ended.
-fn end_of(log: &Log, id: AttemptId) -> Option<Duration> {
-    log.events.iter().find(|(_, event)| event.ends(id)).map(|(at, _)| *at)
-}
-
-/// How many of the attempts that `counts` lets through are in flight, after each event.
-fn in_flight(log: &Log, counts: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
-    let mut running: BTreeSet<AttemptId> = BTreeSet::new();
-    let after = |(_, event): &(Duration, Event)| {
-        match *event {
-            Event::Start { id, address, .. } if counts(address) => drop(running.insert(id)),
-            _ => running.retain(|id| !event.ends(*id)),
-        }
-        running.len()
-    };
-    log.events.iter().map(after).collect()
-}
-
-/// The addresses whose turn did not come.
-fn not_reached(log: &Log) -> Vec<SocketAddr> {
-    let of = |(_, event): &(Duration, Event)| match event {
-        Event::Untried { reason: UntriedReason::NotReached, addresses } => addresses.clone(),
-        _ => Vec::new(),
-    };
-    log.events.iter().flat_map(of).collect()
-}
-
-/// The addresses in the answers that were in force at `now`.
-fn known_addresses(case: &Case, log: &Log, now: Duration) -> impl Iterator<Item = SocketAddr> {
-    let until = last_answers_at(case, log, now);
-    let queries = [Query::List, Query::Aaaa, Query::A].into_iter();
-    queries.filter_map(move |query| case.answer_in_force(query, until)).flat_map(Content::addresses)
-}
-
-/// The addresses in all answers until `now`, those that have left them included.
-fn all_addresses(case: &Case, log: &Log, now: Duration) -> impl Iterator<Item = SocketAddr> {
-    let until = last_answers_at(case, log, now);
-    let heard = case.answers.iter().filter(move |answered| answered.at <= until);
-    heard.flat_map(|answered| answered.content.addresses())
-}
-
-/// `TwoFamilies` and `Sequential` take no more answers once they have begun.
-fn last_answers_at(case: &Case, log: &Log, now: Duration) -> Duration {
-    match (case.settings.policy, log.starts().first()) {
-        (Policy::TwoFamilies | Policy::Sequential, Some((first_start, _))) => now.min(*first_start),
-        _ => now,
-    }
-}
-
-/// In which order a race that has one list tries it, by RFC 8305 §4.
+/// In which order a race that has one list, or both families at once, tries them, by RFC 8305 §4.
 fn start_order(case: &Case) -> Vec<SocketAddr> {
     let mut usable: Vec<SocketAddr> = Vec::new();
-    for address in case.answers[0].content.addresses().into_iter().map(unmapped) {
+    for address in case.answers.iter().flat_map(|answered| answered.content.addresses()) {
         if case.settings.allow(address) && !usable.contains(&address) {
             usable.push(address);
         }
+    }
+    if !case.queries.contains(Query::List) {
+        let source = |address: SocketAddr| case.sources.get(&portless(address)).copied().unwrap_or_default();
+        usable.sort_by(|a, b| selection::compare((a.ip(), source(*a)), (b.ip(), source(*b))));
     }
     let of = |one: Family| usable.iter().copied().filter(move |address| family(*address) == one);
     let leading = match case.settings.order {

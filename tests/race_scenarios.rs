@@ -5,34 +5,40 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Conclusion, Config, DropReason, Families, Order, Outcome, Policy, Queries, Query, ServiceRecord,
+    Answer, Conclusion, Config, DropReason, Families, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source,
     StartReason, UntriedReason,
 };
+use support::names::{Names, PORT, portless, unmapped};
 use support::simulation::{Event, Log, Script, simulate};
 
 type Failure = Box<dyn std::error::Error>;
-
-/// The port of the URI in every scenario.
-const PORT: u16 = 443;
 
 datatest_stable::harness! {
     { test = scenario, root = "tests/scenarios/race", pattern = r"\.txt$" },
     { test = wrong_scenario, root = "tests/scenarios/wrong", pattern = r"\.txt$" },
 }
 
-/// The runner itself is tested with files whose log is wrong: each must fail, and show both logs side by side.
+/// The runner itself is tested with wrong files: each must fail, and the report must have the words of its `# report:` lines, or
+/// show both logs side by side if there is no such line.
 fn wrong_scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
-    let Err(report) = scenario(path, text) else { return Err("a wrong log passed".into()) };
+    let mut words: Vec<String> =
+        text.lines().filter_map(|line| line.strip_prefix("# report: ")).map(String::from).collect();
+    if words.is_empty() {
+        words = ["expected", "actual", "≠"].map(String::from).to_vec();
+    }
+    let Err(report) = scenario(path, text) else { return Err("a wrong scenario passed".into()) };
     let report = report.to_string();
-    let shown = ["expected", "actual", "≠"].iter().all(|word| report.contains(word));
-    if shown { Ok(()) } else { Err(format!("the report shows no difference: {report}").into()) }
+    match words.iter().find(|word| !report.contains(*word)) {
+        None => Ok(()),
+        Some(missing) => Err(format!("the report does not say `{missing}`: {report}").into()),
+    }
 }
 
 fn scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
@@ -82,9 +88,11 @@ struct Scenario {
     max_concurrent: Option<usize>,
     deadline: Option<Duration>,
     show_timers: bool,
-    addresses: BTreeMap<String, SocketAddr>,
+    protocols: Option<Vec<String>>,
+    names: Names,
     queries: Queries,
     answers: Vec<(Duration, Answer)>,
+    sources: BTreeMap<SocketAddr, Source>,
     attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
 }
 
@@ -120,8 +128,10 @@ impl Scenario {
             "show" if rest == "timers" => self.show_timers = true,
             "address" => {
                 let (name, address) = rest.split_once(' ').ok_or("address NAME IP:PORT")?;
-                self.addresses.insert(name.into(), address.trim().parse()?);
+                self.names.declare(name, address.trim().parse()?);
             }
+            "protocols" => self.protocols = Some(comma_separated(rest)?),
+            "source" => self.source(rest)?,
             "answer" => self.answer(rest)?,
             "attempt" => self.attempt(rest)?,
             _ => return Err("unknown statement".into()),
@@ -143,7 +153,12 @@ impl Scenario {
             return Ok(());
         }
         let (time, content) = rest.trim().split_once(' ').ok_or("an answer is a time and its content, or `never`")?;
-        let answer = match (query, content.trim()) {
+        let (is_final, content) = match content.trim().split_once(' ') {
+            Some(("provisional", content)) => (false, content.trim()),
+            _ => (true, content.trim()),
+        };
+        let answer = match (query, content) {
+            (_, "provisional") => return Err("what does the provisional answer say?".into()),
             (_, "negative") => Answer::negative(query),
             (_, "failed") => Answer::failed(query),
             (Query::Https, records) => {
@@ -152,7 +167,7 @@ impl Scenario {
             }
             (_, names) => {
                 let names = names.split_whitespace();
-                let addresses = names.map(|name| self.address(name)).collect::<Result<Vec<_>, _>>()?;
+                let addresses = names.map(|name| self.names.address(name)).collect::<Result<Vec<_>, _>>()?;
                 match query {
                     Query::A => Answer::a(addresses),
                     Query::Aaaa => Answer::aaaa(addresses),
@@ -160,7 +175,21 @@ impl Scenario {
                 }
             }
         };
-        self.answers.push((milliseconds(time)?, answer));
+        self.answers.push((milliseconds(time)?, if is_final { answer } else { answer.provisional() }));
+        Ok(())
+    }
+
+    fn source(&mut self, rest: &str) -> Result<(), Failure> {
+        let (name, source) = rest.split_once(' ').ok_or("source ADDRESS IP, or source ADDRESS unreachable")?;
+        let destination = portless(self.names.address(name)?);
+        let source = match source.trim() {
+            "unreachable" => Source::Unreachable,
+            ip => Source::Address(ip.parse()?),
+        };
+        if matches!(source, Source::Address(ip) if ip.is_ipv4() != destination.is_ipv4()) {
+            return Err("the source is of another family than the destination".into());
+        }
+        self.sources.insert(destination, source);
         Ok(())
     }
 
@@ -171,16 +200,18 @@ impl Scenario {
         for word in words {
             match word.split_once('=').ok_or("a parameter is KEY=VALUE")? {
                 ("port", port) => record.port = Some(port.parse()?),
-                ("alpn", ids) => record.alpn = ids.split(',').map(|id| id.as_bytes().to_vec()).collect(),
+                ("alpn", ids) => record.alpn = comma_separated(ids)?.into_iter().map(String::into_bytes).collect(),
+                ("target", "") => return Err("a target is a name".into()),
+                ("target", name) => record.target = Some(name.into()),
                 ("hints", names) => {
                     for name in names.split(',') {
-                        match self.address(name)?.ip() {
+                        match self.names.address(name)?.ip() {
                             IpAddr::V6(ip) => record.ipv6_hints.push(ip),
                             IpAddr::V4(ip) => record.ipv4_hints.push(ip),
                         }
                     }
                 }
-                _ => return Err("a parameter is port, alpn or hints".into()),
+                _ => return Err("a parameter is target, port, alpn or hints".into()),
             }
         }
         Ok(record)
@@ -188,7 +219,7 @@ impl Scenario {
 
     fn attempt(&mut self, rest: &str) -> Result<(), Failure> {
         let (name, steps) = rest.split_once(' ').ok_or("attempt NAME OUTCOME")?;
-        let address = self.address(name)?;
+        let address = self.names.address(name)?;
         let mut outcomes = Vec::new();
         for step in steps.split(',') {
             let words: Vec<&str> = step.split_whitespace().collect();
@@ -205,39 +236,6 @@ impl Scenario {
         }
         self.attempts.insert(address, outcomes);
         Ok(())
-    }
-
-    /// `A6` is 2001:db8::a, `B4` is 192.0.2.11, at port 443; `A6:8443` is the same at another port.
-    fn address(&self, name: &str) -> Result<SocketAddr, Failure> {
-        if let Some(address) = self.addresses.get(name) {
-            return Ok(*address);
-        }
-        let (name, port) = match name.split_once(':') {
-            Some((name, port)) => (name, Some(port.parse()?)),
-            None => (name, None),
-        };
-        let mut address = match self.addresses.get(name) {
-            Some(address) => *address,
-            None => default_address(name)?,
-        };
-        if let Some(port) = port {
-            address.set_port(port);
-        }
-        Ok(address)
-    }
-
-    fn name(&self, address: SocketAddr) -> String {
-        let declared = |wanted: SocketAddr| self.addresses.iter().find(|(_, declared)| unmapped(**declared) == wanted);
-        if let Some((name, _)) = declared(address) {
-            return name.clone();
-        }
-        let mut at_default_port = address;
-        at_default_port.set_port(PORT);
-        let name = match declared(at_default_port) {
-            Some((name, _)) => name.clone(),
-            None => default_name(address.ip()),
-        };
-        if address.port() == PORT { name } else { format!("{name}:{}", address.port()) }
     }
 
     fn script(&self) -> Result<Script, Failure> {
@@ -259,14 +257,22 @@ impl Scenario {
         if let Some(count) = self.first_family_count {
             config = config.first_address_family_count(count);
         }
+        if let Some(protocols) = &self.protocols {
+            config = config.protocols(protocols.iter().cloned());
+        }
         let mut answers = self.answers.clone();
         answers.sort_by_key(|(at, _)| *at);
+        let offered: BTreeSet<_> = answers.iter().flat_map(|(_, answer)| answer.destinations()).map(portless).collect();
+        if let Some(unknown) = self.sources.keys().find(|destination| !offered.contains(destination)) {
+            return Err(format!("there is a source for {unknown}, but no answer has that address").into());
+        }
         let attempts = self.attempts.iter().map(|(address, outcomes)| (unmapped(*address), outcomes.clone()));
         Ok(Script {
             config: config.build()?,
             queries: self.queries,
             deadline: self.deadline,
             answers,
+            sources: self.sources.clone(),
             attempts: attempts.collect(),
         })
     }
@@ -278,7 +284,7 @@ impl Scenario {
     }
 
     fn describe_event(&self, event: &Event, log: &Log) -> String {
-        let name = |address: &SocketAddr| self.name(*address);
+        let name = |address: &SocketAddr| self.names.name(*address);
         match event {
             Event::Start { address, reason, .. } => format!("start {} {}", name(address), start_reason(*reason)),
             Event::Progress { address } => format!("progress {}", name(address)),
@@ -343,6 +349,10 @@ fn untried_reason(reason: UntriedReason) -> &'static str {
         UntriedReason::Withdrawn => "withdrawn",
         UntriedReason::FamilyDisabled => "family-disabled",
         UntriedReason::NoLocalAddress => "no-local-address",
+        UntriedReason::Unspecified => "unspecified",
+        UntriedReason::Multicast => "multicast",
+        UntriedReason::NoScope => "no-scope",
+        UntriedReason::OverLimit => "over-limit",
         other => panic!("an unknown reason: {other:?}"),
     }
 }
@@ -354,6 +364,15 @@ fn families(word: &str) -> Result<Families, Failure> {
         "v4-only" => Ok(Families::V4Only),
         _ => Err("both, v6-only or v4-only".into()),
     }
+}
+
+/// `h2,http/1.1`
+fn comma_separated(text: &str) -> Result<Vec<String>, Failure> {
+    let separate = text.split(',').map(String::from).collect::<Vec<_>>();
+    if separate.iter().any(|word| word.is_empty() || word.contains(char::is_whitespace)) {
+        return Err("several are separated by a comma, and nothing else".into());
+    }
+    Ok(separate)
 }
 
 /// Milliseconds, with up to six decimals: 0.000001 is a nanosecond.
@@ -369,28 +388,4 @@ fn milliseconds(text: &str) -> Result<Duration, Failure> {
 fn in_milliseconds(time: Duration) -> String {
     let text = format!("{}.{:06}", time.as_millis(), time.as_nanos() % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').into()
-}
-
-fn default_address(name: &str) -> Result<SocketAddr, Failure> {
-    let [letter @ b'A'..=b'Z', family @ (b'4' | b'6')] = *name.as_bytes() else {
-        return Err(format!("`{name}` is neither declared nor a letter and a family (A4, B6)").into());
-    };
-    let host = letter - b'A' + 10;
-    Ok(match family {
-        b'6' => format!("[2001:db8::{host:x}]:{PORT}").parse()?,
-        _ => format!("192.0.2.{host}:{PORT}").parse()?,
-    })
-}
-
-fn default_name(ip: IpAddr) -> String {
-    let (host, family) = match ip {
-        IpAddr::V6(ip) => (ip.octets()[15], '6'),
-        IpAddr::V4(ip) => (ip.octets()[3], '4'),
-    };
-    format!("{}{family}", char::from(b'A' + host.wrapping_sub(10)))
-}
-
-/// An address as the race reports it: an IPv4-mapped one as the IPv4 address it stands for.
-fn unmapped(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

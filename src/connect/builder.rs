@@ -1,14 +1,15 @@
 //! Configures a connector.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::HappyEyeballsLayer;
 use super::service::{HappyEyeballsConnector, Settings};
-use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
+use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Policy, PolicyTable, Source};
 use crate::resolve::GaiResolver;
-use crate::tcp::{TcpConnector, TcpOptions};
+use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 
 /// Builds a [`HappyEyeballsConnector`], or a [`HappyEyeballsLayer`].
 ///
@@ -20,7 +21,9 @@ use crate::tcp::{TcpConnector, TcpOptions};
 /// | attempt | [`TcpConnector`] with the defaults of [`TcpOptions`] |
 /// | timeout | none |
 /// | enforce http | on |
-/// | every setting of the race | that of [`Config`] |
+/// | protocols | `h2`, `http/1.1` |
+/// | source addresses | the system's |
+/// | every other setting of the race | that of [`Config`] |
 #[derive(Clone)]
 pub struct Builder<R = GaiResolver, A = TcpConnector> {
     resolver: R,
@@ -28,6 +31,7 @@ pub struct Builder<R = GaiResolver, A = TcpConnector> {
     race: ConfigBuilder,
     timeout: Option<Duration>,
     enforce_http: bool,
+    sources: SourceAddresses,
 }
 
 impl Builder {
@@ -35,9 +39,11 @@ impl Builder {
         Self {
             resolver: GaiResolver::new(),
             attempt: TcpConnector::default(),
-            race: Config::builder(),
+            // What can be spoken over TCP.
+            race: Config::builder().protocols(["h2", "http/1.1"]),
             timeout: None,
             enforce_http: true,
+            sources: SourceAddresses::of_system(TcpOptions::new()),
         }
     }
 }
@@ -48,8 +54,8 @@ impl<R, A> Builder<R, A> {
     /// Defaults to [`GaiResolver`].
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A> {
-        let Self { attempt, race, timeout, enforce_http, .. } = self;
-        Builder { resolver, attempt, race, timeout, enforce_http }
+        let Self { attempt, race, timeout, enforce_http, sources, .. } = self;
+        Builder { resolver, attempt, race, timeout, enforce_http, sources }
     }
 
     /// What makes the attempts: a service from [`Endpoint`](crate::race::Endpoint) to a connection.
@@ -57,13 +63,15 @@ impl<R, A> Builder<R, A> {
     /// Defaults to [`TcpConnector`].
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
-        // The local addresses of another attempt service are no longer bound to.
-        self.local_families(Families::Both).with_attempt(attempt)
+        // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
+        let mut builder = self.local_families(Families::Both).with_attempt(attempt);
+        builder.sources = SourceAddresses::unknown();
+        builder
     }
 
     fn with_attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
-        let Self { resolver, race, timeout, enforce_http, .. } = self;
-        Builder { resolver, attempt, race, timeout, enforce_http }
+        let Self { resolver, race, timeout, enforce_http, sources, .. } = self;
+        Builder { resolver, attempt, race, timeout, enforce_http, sources }
     }
 
     /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
@@ -73,7 +81,22 @@ impl<R, A> Builder<R, A> {
     #[must_use]
     pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector> {
         let local_families = options.local_families();
-        self.attempt(TcpConnector::new(options)).local_families(local_families)
+        let sources = SourceAddresses::of_system(options.clone());
+        let mut builder = self.attempt(TcpConnector::new(options)).local_families(local_families);
+        builder.sources = sources;
+        builder
+    }
+
+    /// What says from which address a destination would be connected to: separate answers are sorted by it (RFC 6724 §6). A list
+    /// is taken as it is, and nothing is asked.
+    ///
+    /// Defaults to what the system says of sockets with the options of [`Builder::tcp`], which is believed for 5 s; and to
+    /// [`Source::Unknown`] for any other attempt service, which may take other routes: call it after [`Builder::attempt`], and
+    /// for a [`layer`](Builder::layer).
+    #[must_use]
+    pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
+        self.sources = SourceAddresses::given(source);
+        self
     }
 
     /// The most that look-up and race may take together. `None` is no limit but the system's own, which gives up an attempt
@@ -147,6 +170,20 @@ impl<R, A> Builder<R, A> {
         self.race(|race| race.families(families))
     }
 
+    /// See [`ConfigBuilder::protocols`].
+    ///
+    /// Defaults to `h2` and `http/1.1`, which go over TCP.
+    #[must_use]
+    pub fn protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        self.race(|race| race.protocols(alpn_ids))
+    }
+
+    /// See [`ConfigBuilder::policy_table`].
+    #[must_use]
+    pub fn policy_table(self, table: PolicyTable) -> Self {
+        self.race(|race| race.policy_table(table))
+    }
+
     /// See [`ConfigBuilder::local_families`]. [`Builder::tcp`] sets it by the local addresses, and [`Builder::attempt`] to
     /// [`Families::Both`]: call it afterwards, for an attempt service that binds to an address of one family.
     #[must_use]
@@ -165,13 +202,13 @@ impl<R, A> Builder<R, A> {
     }
 
     /// A layer with these settings, for any attempt service; the one set here is left out, but what was said of its local
-    /// families holds.
+    /// families and source addresses holds.
     ///
     /// # Errors
     ///
     /// As [`Builder::build`].
     pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
-        let settings = self.settings()?;
+        let settings = self.settings()?.for_any_attempt();
         Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
     }
 
@@ -180,7 +217,7 @@ impl<R, A> Builder<R, A> {
         self
     }
 
-    fn settings(&self) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(&self) -> Result<Settings, ConfigError> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new("the timeout must not be zero"));
         }
@@ -188,6 +225,7 @@ impl<R, A> Builder<R, A> {
             race: Arc::new(self.race.clone().build()?),
             timeout: self.timeout,
             enforce_http: self.enforce_http,
+            sources: self.sources.clone(),
         })
     }
 }
@@ -200,6 +238,7 @@ impl<R: fmt::Debug, A: fmt::Debug> fmt::Debug for Builder<R, A> {
             .field("race", &self.race)
             .field("timeout", &self.timeout)
             .field("enforce_http", &self.enforce_http)
+            .field("sources", &self.sources)
             .finish()
     }
 }

@@ -16,9 +16,10 @@ use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use crate::error::{BoxError, Error, Kind, QueryError};
+use crate::error::{BoxError, Error, Kind};
 use crate::oneshot::Oneshot;
-use crate::race::{Answer, AttemptId, Endpoint, Opening, Port, Queries, Race, StartReason};
+use crate::query_error::QueryError;
+use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
 use crate::report::Leftover;
 use crate::resolve::{Name, Resolve};
 use crate::timer::{Timer, read_clock};
@@ -125,7 +126,7 @@ where
 {
     #[inline]
     fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
-        let Target { host, port, literal } = target;
+        let Target { host, port, https_port, literal } = target;
         Box::pin(Self {
             settings,
             port,
@@ -133,7 +134,7 @@ where
             attempt: Some(attempt),
             stage: match literal {
                 Some(address) => Stage::Literal { address },
-                None => Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host)) },
+                None => Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host, https_port)) },
             },
             answers: None,
             first: None,
@@ -204,7 +205,12 @@ where
                     // One attempt was not enough: here the race begins.
                     let race =
                         opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
-                    let mut racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
+                    let mut racing = Racing::new(
+                        race,
+                        *this.port,
+                        this.settings.sources.clone(),
+                        this.attempt.take().expect("a race begins once"),
+                    );
                     match result {
                         Poll::Ready(result) => {
                             this.first.set(None);
@@ -246,9 +252,14 @@ where
             Some((first, opening)) => self.open(first, opening, now),
             None => {
                 let mut this = self.project();
-                let mut race = Race::new(*this.settings.race, Queries::LIST, deadline);
-                race.handle_answer(Answer::list([address]), now);
-                let racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
+                let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
+                race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
+                let racing = Racing::new(
+                    race,
+                    *this.port,
+                    this.settings.sources.clone(),
+                    this.attempt.take().expect("a race begins once"),
+                );
                 this.stage.set(Stage::Racing { racing: Box::new(racing) });
             }
         }
@@ -271,8 +282,13 @@ where
                 return self.open(first, opening, now);
             }
         }
-        let race = Race::new(*this.settings.race, queries, deadline);
-        let mut racing = Racing::new(race, *this.port, this.attempt.take().expect("a race begins once"));
+        let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
+        let mut racing = Racing::new(
+            race,
+            *this.port,
+            this.settings.sources.clone(),
+            this.attempt.take().expect("a race begins once"),
+        );
         if let Poll::Ready(answer) = first {
             racing.on_answer(answer, this.record, now);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempt::{Attempt, AttemptOutcome, Untried};
-use crate::error::QueryError;
+use crate::query_error::QueryError;
 use crate::report::Report;
 
 /// How a connection came about: every attempt of its race, and every address that was never tried.
@@ -52,7 +52,7 @@ impl ConnectInfo {
         self.report.untried()
     }
 
-    /// The look-ups that failed, though another one gave the address.
+    /// The look-ups that gave nothing and said why, though another one gave the address.
     pub fn query_errors(&self) -> &[QueryError] {
         &self.report.query_errors
     }

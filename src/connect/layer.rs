@@ -32,7 +32,7 @@ pub struct HappyEyeballsLayer<R = GaiResolver> {
 impl HappyEyeballsLayer {
     /// A layer with the defaults of [`HappyEyeballsConnector`].
     pub fn new() -> Self {
-        Self::from_parts(Settings::default(), GaiResolver::new())
+        Self::from_parts(Settings::default().for_any_attempt(), GaiResolver::new())
     }
 
     /// Starts from the defaults; [`Builder::layer`] ends it.

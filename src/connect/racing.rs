@@ -10,18 +10,24 @@ use tower_service::Service;
 
 use super::record::{Begun, Record};
 use crate::attempt::AttemptError;
-use crate::error::{BoxError, Kind, QueryError};
+use crate::error::{BoxError, Kind};
 use crate::oneshot::Oneshot;
-use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Race};
+use crate::query_error::QueryError;
+use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Query, Race};
 use crate::report::Leftover;
+use crate::tcp::SourceAddresses;
 
 /// How many answers are taken in before anything else has its turn.
 const MAX_ANSWERS_AT_ONCE: usize = 32;
+
+/// How many destinations of an answer the system is asked about, which takes some calls for each. Nobody gets that far down.
+const MAX_SOURCES: usize = 64;
 
 /// A race, and the attempts it has in flight.
 pub(super) struct Racing<A: Service<Endpoint>> {
     race: Race,
     port: Port,
+    sources: SourceAddresses,
     attempt: A,
     in_flight: Vec<InFlight<A>>,
     won: Option<A::Response>,
@@ -48,8 +54,8 @@ impl<A> Racing<A>
 where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(race: Race, port: Port, attempt: A) -> Self {
-        Self { race, port, attempt, in_flight: Vec::new(), won: None }
+    pub(super) fn new(race: Race, port: Port, sources: SourceAddresses, attempt: A) -> Self {
+        Self { race, port, sources, attempt, in_flight: Vec::new(), won: None }
     }
 
     /// The first attempt is in flight already.
@@ -94,11 +100,17 @@ where
                 } else {
                     record.answered(&answer, now);
                 }
+                // A list has been sorted by whoever made it.
+                if answer.query() != Query::List {
+                    for destination in answer.destinations().take(MAX_SOURCES) {
+                        self.race.handle_source(destination, self.sources.find(destination, now));
+                    }
+                }
                 let port = self.port;
                 self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
             }
             Err(error) => {
-                self.race.handle_answer(Answer::failed(error.query()), now);
+                self.race.handle_answer(error.to_answer(), now);
                 record.query_failed(error);
             }
         }

@@ -4,11 +4,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::info::ConnectInfo;
 use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
-use crate::error::{Error, Kind, QueryError};
+use crate::error::{Error, Kind};
+use crate::query_error::QueryError;
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
 use crate::report::{Attempts, Leftover, Report};
 
@@ -53,6 +54,12 @@ impl Record {
     #[inline]
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
         let addresses = answer.addresses().len();
+        match answer.ignored() {
+            0 => {}
+            ignored => {
+                warn!(host = %self.host, query = %answer.query(), addresses, ignored, "an answer has too many addresses");
+            }
+        }
         debug!(host = %self.host, query = %answer.query(), addresses, "the resolver answered");
         if answer.offers_an_address() {
             self.resolved.get_or_insert(now);
@@ -60,7 +67,12 @@ impl Record {
     }
 
     pub(super) fn query_failed(&mut self, error: QueryError) {
-        debug!(host = %self.host, query = %error.query(), error = &error as &dyn std::error::Error, "a look-up failed");
+        let cause = &error as &dyn std::error::Error;
+        if error.is_negative() {
+            debug!(host = %self.host, query = %error.query(), error = cause, "a look-up found nothing");
+        } else {
+            debug!(host = %self.host, query = %error.query(), error = cause, "a look-up failed");
+        }
         self.query_errors.push(error);
     }
 

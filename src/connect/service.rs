@@ -15,7 +15,7 @@ use super::target::Target;
 use crate::error::{BoxError, Error};
 use crate::race::{Config, Endpoint};
 use crate::resolve::{GaiResolver, Resolve};
-use crate::tcp::TcpConnector;
+use crate::tcp::{SourceAddresses, TcpConnector};
 
 /// Connects to the host of a [`Uri`] over whichever of its addresses works first.
 ///
@@ -33,7 +33,8 @@ use crate::tcp::TcpConnector;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is spawned.
+/// Dropping the future cancels the look-up and closes the socket of every attempt at once. Nothing is
+/// spawned but by the resolver: see [`GaiResolver`].
 ///
 /// # Example
 ///
@@ -58,11 +59,20 @@ pub(super) struct Settings {
     pub(super) race: Arc<Config>,
     pub(super) timeout: Option<Duration>,
     pub(super) enforce_http: bool,
+    pub(super) sources: SourceAddresses,
+}
+
+impl Settings {
+    /// The same for attempts that may take other routes than the sockets of `TcpConnector`.
+    pub(super) fn for_any_attempt(mut self) -> Self {
+        self.sources = self.sources.unless_of_system();
+        self
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { race: Arc::default(), timeout: None, enforce_http: true }
+        Builder::new().settings().expect("the defaults are valid")
     }
 }
 

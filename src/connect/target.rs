@@ -1,6 +1,7 @@
 //! What a URI says of where to connect to: pure text work, nothing is looked up but the index of an interface.
 
 use std::net::{AddrParseError, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use http::Uri;
@@ -16,6 +17,8 @@ pub(super) struct Target {
     /// The host without brackets, as it stands in the URI.
     pub(super) host: Arc<str>,
     pub(super) port: Port,
+    /// The port, if HTTPS records speak of it.
+    pub(super) https_port: Option<NonZeroU16>,
     /// The address, if the host is one.
     pub(super) literal: Option<SocketAddr>,
 }
@@ -41,7 +44,9 @@ impl Target {
             Some(text) => (text, Some(v6_literal(text, port.number())?)),
             None => (host, v4_literal(host, port.number())),
         };
-        Ok(Self { host: host.into(), port, literal })
+        // An enforced scheme has been looked at already.
+        let https_port = if !enforce_http && is_secure(scheme) { NonZeroU16::new(port.number()) } else { None };
+        Ok(Self { host: host.into(), port, https_port, literal })
     }
 }
 
@@ -78,10 +83,11 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
 }
 
 fn default_port(scheme: &Scheme) -> u16 {
-    match scheme.as_str() {
-        "https" | "wss" => 443,
-        _ => 80,
-    }
+    if is_secure(scheme) { 443 } else { 80 }
+}
+
+fn is_secure(scheme: &Scheme) -> bool {
+    matches!(scheme.as_str(), "https" | "wss")
 }
 
 fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {

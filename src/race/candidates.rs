@@ -5,17 +5,20 @@ use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::config::{Config, Order, Policy};
+use super::config::{Config, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
-use super::event::{Query, Records, Services, UntriedReason};
-use super::sorting::arrange;
+use super::event::{MAX_ADDRESSES, Query, Records, Services, UntriedReason};
+use super::selection::Source;
+use super::sorting::{Selection, Sources, arrange};
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
 ///
 /// 1. Each answer sorts the whole list anew, endpoints already tried included (v3 §7); those are left out only then.
 /// 2. Hints stand in for a family until its address records are there; then a hint that they do not contain is dropped. A
 ///    failed query confirms nothing and drops nothing.
-/// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none.
+/// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none. A service at another
+///    name has only its hints, for which that name's addresses do not stand in.
+/// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// What to try, in order.
@@ -25,11 +28,17 @@ pub(super) struct Candidates {
     a: Arc<[Endpoint]>,
     services: Vec<Arc<ServiceRecord>>,
     hints: Vec<Endpoint>,
-    excluded: Vec<Endpoint>,
+    sources: Sources,
+    excluded: Vec<(Endpoint, UntriedReason)>,
     withdrawn: Vec<Endpoint>,
 }
 
 impl Candidates {
+    /// Takes in the source of a destination. It counts from the next answer on.
+    pub(super) fn on_source(&mut self, destination: SocketAddr, source: Source) {
+        self.sources.set(Endpoint::new(destination).address(), source);
+    }
+
     /// Takes in the records of an answer. `tried` are the addresses that attempts were made to.
     pub(super) fn on_answer(
         &mut self,
@@ -41,7 +50,7 @@ impl Candidates {
         match records {
             Records::Endpoints(endpoints) => self.replace(query, endpoints),
             Records::Negative => self.replace(query, Arc::default()),
-            Records::Services(services) => self.set_services(&services),
+            Records::Services(services) => self.set_services(&services, config),
             Records::Failed => return,
         }
         self.rebuild(config, tried);
@@ -67,16 +76,32 @@ impl Candidates {
     }
 
     /// The endpoints that were not taken, and why: those of the list in its order, then the others.
-    pub(super) fn untried(&self, config: &Config) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
+    /// `tried` are the addresses that attempts were made to.
+    pub(super) fn untried(
+        &self,
+        tried: impl Iterator<Item = SocketAddr>,
+    ) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let listed = self.untried.iter().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let withdrawn = self.withdrawn.iter().map(|endpoint| (endpoint, UntriedReason::Withdrawn));
-        let excluded = self.excluded.iter().filter_map(|e| Some((e, config.excludes(e.family())?)));
-        listed.chain(withdrawn).chain(excluded)
+        let excluded = self.excluded.iter().map(|(endpoint, reason)| (endpoint, *reason));
+        let over_limit = self.over_limit(tried).into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit));
+        listed.chain(withdrawn).chain(excluded).chain(over_limit)
     }
 
-    /// Whether a hint offers an address of this family.
-    pub(super) fn has_hint(&self, family: Family) -> bool {
-        self.hints.iter().any(|hint| hint.family() == family)
+    /// Whether a hint offers an address of this family that may be used.
+    pub(super) fn has_hint(&self, family: Family, config: &Config) -> bool {
+        self.hints.iter().any(|hint| hint.family() == family && config.excludes_endpoint(hint).is_none())
+    }
+
+    /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.
+    fn over_limit(&self, tried: impl Iterator<Item = SocketAddr>) -> Vec<&Endpoint> {
+        let mut over_limit: Vec<_> = self.answers().flat_map(|answer| answer.iter().skip(MAX_ADDRESSES)).collect();
+        if !over_limit.is_empty() {
+            let used = self.known().chain(&self.withdrawn).map(Endpoint::address);
+            let mut seen: BTreeSet<SocketAddr> = used.chain(tried).collect();
+            over_limit.retain(|endpoint| seen.insert(endpoint.address()));
+        }
+        over_limit
     }
 
     fn replace(&mut self, query: Query, endpoints: Arc<[Endpoint]>) {
@@ -87,8 +112,9 @@ impl Candidates {
             Query::Https => false,
         };
         self.hints.retain(|hint| {
+            let is_of_another_name = hint.service().is_some_and(|service| service.target.is_some());
             let confirmed = || endpoints.iter().any(|real| real.address().ip() == hint.address().ip());
-            !answered_for(hint.family()) || confirmed()
+            is_of_another_name || !answered_for(hint.family()) || confirmed()
         });
         match query {
             Query::List => self.list = endpoints,
@@ -101,41 +127,46 @@ impl Candidates {
         }
     }
 
-    fn set_services(&mut self, Services { records, port }: &Services) {
-        self.services = records.iter().cloned().map(Arc::new).collect();
+    fn set_services(&mut self, services: &Services, config: &Config) {
+        let spoken = services.used().iter().filter(|service| config.speaks_with(service));
+        self.services = spoken.cloned().map(Arc::new).collect();
         self.hints.clear();
         // A list speaks for both families.
         let listed = !self.list.is_empty();
         let known = [Family::V6, Family::V4].map(|family| listed || self.known().any(|real| real.family() == family));
+        let [v6_known, v4_known] = known;
         for service in &self.services {
-            let v6 = service.ipv6_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));
-            let v4 = service.ipv4_hints.iter().map(|&ip| Endpoint::hinted(ip.into(), *port, service));
-            let [v6_known, v4_known] = known;
-            self.hints.extend(v6.filter(|_| !v6_known));
-            self.hints.extend(v4.filter(|_| !v4_known));
+            let hints = service.hints().map(|ip| Endpoint::hinted(ip, services.port, service));
+            self.hints.extend(hints.filter(|hint| {
+                let is_known = if hint.family() == Family::V6 { v6_known } else { v4_known };
+                service.target.is_some() || !is_known
+            }));
         }
+        self.hints.truncate(MAX_ADDRESSES);
+    }
+
+    fn answers(&self) -> impl Iterator<Item = &Arc<[Endpoint]>> {
+        [&self.list, &self.aaaa, &self.a].into_iter()
     }
 
     /// The endpoints of the address answers.
     fn known(&self) -> impl Iterator<Item = &Endpoint> {
-        [&self.list, &self.aaaa, &self.a].into_iter().flat_map(|answer| answer.iter())
+        self.answers().flat_map(|answer| answer.iter().take(MAX_ADDRESSES))
     }
 
     fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>) {
         let mut usable = self.all();
-        if config.excludes(Family::V6).is_some() || config.excludes(Family::V4).is_some() {
-            let is_usable = |endpoint: &Endpoint| config.excludes(endpoint.family()).is_none();
+        self.excluded.clear();
+        if usable.iter().any(|endpoint| config.excludes_endpoint(endpoint).is_some()) {
             let excluded;
-            (usable, excluded) = usable.into_iter().partition(is_usable);
-            self.excluded = arrange(excluded, config.order, None);
+            (usable, excluded) = usable.into_iter().partition(|e| config.excludes_endpoint(e).is_none());
+            let excluded = arrange(excluded, config.order, None, None).into_iter();
+            self.excluded = excluded.filter_map(|e| config.excludes_endpoint(&e).map(|reason| (e, reason))).collect();
         }
-        // Separate answers have no order among them: IPv6 first.
-        let order = match config.order {
-            Order::Resolver if self.list.is_empty() => Order::PreferV6,
-            order => order,
-        };
+        let selection =
+            Selection { table: &config.policy_table, sources: &self.sources, keeps_records: !self.list.is_empty() };
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
-        let mut sorted = arrange(usable, order, interleave);
+        let mut sorted = arrange(usable, config.order, interleave, Some(&selection));
 
         let tried: BTreeSet<SocketAddr> = tried.collect();
         sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
@@ -149,7 +180,7 @@ impl Candidates {
     /// endpoints of a group, the first stays.
     fn all(&self) -> Vec<Endpoint> {
         let mut all = Vec::new();
-        for service in &self.services {
+        for service in self.services.iter().filter(|service| service.target.is_none()) {
             all.extend(self.known().map(|endpoint| endpoint.in_service(service)));
         }
         all.extend_from_slice(&self.hints);

@@ -1,10 +1,12 @@
 //! What can be set about a race, with its bounds.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::endpoint::Family;
+use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::UntriedReason;
+use super::selection::PolicyTable;
 
 /// RFC 8305 §5: attempts MUST NOT start closer together than this.
 pub(super) const ABSOLUTE_MINIMUM_DELAY: Duration = Duration::from_millis(10);
@@ -32,13 +34,13 @@ pub enum Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// A list keeps the order in which the resolver gave it, since getaddrinfo has sorted it by RFC 6724. Separate answers
-    /// have no order among them: AAAA goes before A.
+    /// A list keeps the order in which the resolver gave it, since getaddrinfo has sorted it. Separate answers have no order
+    /// among them: they are sorted by RFC 6724 (see [`PolicyTable`]).
     #[default]
     Resolver,
-    /// IPv6 addresses first.
+    /// As [`Order::Resolver`], but IPv6 addresses first.
     PreferV6,
-    /// IPv4 addresses first.
+    /// As [`Order::Resolver`], but IPv4 addresses first.
     PreferV4,
 }
 
@@ -79,7 +81,9 @@ impl Families {
 /// | first address family count | 1 |
 /// | cap on concurrent attempts | none |
 /// | families, local families | [`Families::Both`] |
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// | protocols | any |
+/// | policy table | that of RFC 6724 |
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(super) policy: Policy,
     pub(super) order: Order,
@@ -90,12 +94,27 @@ pub struct Config {
     pub(super) max_concurrent_attempts: Option<usize>,
     families: Families,
     local_families: Families,
+    /// `None` is any.
+    protocols: Option<Arc<[Vec<u8>]>>,
+    pub(super) policy_table: PolicyTable,
 }
 
 impl Config {
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder { config: Self::default() }
+    }
+
+    /// Why this endpoint will not be tried, or `None` if it may be.
+    #[inline]
+    pub(super) fn excludes_endpoint(&self, endpoint: &Endpoint) -> Option<UntriedReason> {
+        endpoint.defect().or_else(|| self.excludes(endpoint.family()))
+    }
+
+    /// Whether a connection can speak one of the protocols of a service (RFC 9460 §7.1.2).
+    pub(super) fn speaks_with(&self, service: &ServiceRecord) -> bool {
+        let Some(protocols) = &self.protocols else { return true };
+        service.alpn.is_empty() || service.alpn.iter().any(|id| protocols.contains(id))
     }
 
     /// Why an address of this family would never be tried, or `None` if it may be.
@@ -122,6 +141,8 @@ impl Default for Config {
             max_concurrent_attempts: None,
             families: Families::Both,
             local_families: Families::Both,
+            protocols: None,
+            policy_table: PolicyTable::default(),
         }
     }
 }
@@ -227,6 +248,25 @@ impl ConfigBuilder {
     #[must_use]
     pub fn local_families(mut self, families: Families) -> Self {
         self.config.local_families = families;
+        self
+    }
+
+    /// The application protocols (ALPN ids) that can be spoken over a connection. A service record that has none of them is left
+    /// out (RFC 9460 §7.1.2).
+    ///
+    /// Defaults to any.
+    #[must_use]
+    pub fn protocols(mut self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        self.config.protocols = Some(alpn_ids.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The policy table that separate answers are sorted by (RFC 6724 §2.1).
+    ///
+    /// Defaults to the table of the RFC.
+    #[must_use]
+    pub fn policy_table(mut self, table: PolicyTable) -> Self {
+        self.config.policy_table = table;
         self
     }
 

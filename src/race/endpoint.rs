@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::event::UntriedReason;
+
 /// One destination an attempt can be made to.
 ///
 /// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is an IPv4 address in disguise: it is sorted, bound and connected to
@@ -12,14 +14,31 @@ use std::sync::Arc;
 pub struct Endpoint {
     address: SocketAddr,
     service: Option<Arc<ServiceRecord>>,
-    hint: bool,
+    origin: Origin,
+}
+
+/// Where an address comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    /// An address record, or a list.
+    Answer,
+    /// A service record.
+    Hint,
+    /// The caller wrote it down.
+    Literal,
 }
 
 impl Endpoint {
     /// An endpoint that came from an address record, or from a plain list of addresses.
     #[inline]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address: unmapped(address), service: None, hint: false }
+        Self { address: unmapped(address), service: None, origin: Origin::Answer }
+    }
+
+    /// An address that the caller wrote down, who may want to connect to it whatever it is.
+    #[inline]
+    pub(crate) fn literal(address: SocketAddr) -> Self {
+        Self { origin: Origin::Literal, ..Self::new(address) }
     }
 
     /// The address and port to connect to.
@@ -39,7 +58,7 @@ impl Endpoint {
 
     /// Whether the address is only a hint of its service record: no address record has confirmed it.
     pub fn is_hint(&self) -> bool {
-        self.hint
+        self.origin == Origin::Hint
     }
 
     /// The same endpoint at the port that `rule` makes of the present one.
@@ -63,8 +82,27 @@ impl Endpoint {
     /// An address that a service record itself suggested.
     pub(super) fn hinted(address: IpAddr, port: u16, service: &Arc<ServiceRecord>) -> Self {
         let mut endpoint = Self::new(SocketAddr::new(address, port)).in_service(service);
-        endpoint.hint = true;
+        endpoint.origin = Origin::Hint;
         endpoint
+    }
+
+    /// Why no connection is made to an address of an answer, whatever the network.
+    pub(super) fn defect(&self) -> Option<UntriedReason> {
+        if self.origin == Origin::Literal {
+            return None;
+        }
+        match self.address {
+            SocketAddr::V4(address) if address.ip().is_unspecified() => Some(UntriedReason::Unspecified),
+            SocketAddr::V6(address) if address.ip().is_unspecified() => Some(UntriedReason::Unspecified),
+            SocketAddr::V4(address) if address.ip().is_multicast() || address.ip().is_broadcast() => {
+                Some(UntriedReason::Multicast)
+            }
+            SocketAddr::V6(address) if address.ip().is_multicast() => Some(UntriedReason::Multicast),
+            SocketAddr::V6(address) if address.ip().is_unicast_link_local() && address.scope_id() == 0 => {
+                Some(UntriedReason::NoScope)
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+        }
     }
 
     /// Whether a packet to this endpoint stays inside the machine.
@@ -91,24 +129,29 @@ impl fmt::Debug for Endpoint {
         if let Some(service) = &self.service {
             write!(f, " of service {}", service.priority)?;
         }
-        if self.hint {
+        if self.is_hint() {
             f.write_str(" (hint)")?;
         }
         Ok(())
     }
 }
 
-/// What an HTTPS record in ServiceMode says (RFC 9460) of the name that was asked for.
-///
-/// A record whose TargetName is another name is for the resolver to follow; only its hints belong here.
+/// What an HTTPS record in ServiceMode says (RFC 9460).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServiceRecord {
     /// SvcPriority: the lowest number goes first. 0 is AliasMode, which offers no endpoint.
     pub priority: u16,
+    /// TargetName, if it is another name than the one that was asked for.
+    ///
+    /// The addresses of the name are then no endpoints of this service. Its own stand in the hints, and it is for the resolver to
+    /// look them up, and to put what it learns there, in another answer to the query: see
+    /// [`Answer::provisional`](super::Answer::provisional).
+    pub target: Option<String>,
     /// The port to use instead of the one in the URI.
     pub port: Option<u16>,
-    /// The application protocols (ALPN ids) the service speaks.
+    /// The application protocols (ALPN ids) the service speaks: the SVCB ALPN set (RFC 9460 §7.1.1), in which `http/1.1` stands
+    /// unless the record says `no-default-alpn`. Empty is unknown.
     pub alpn: Vec<Vec<u8>>,
     /// The configuration list for Encrypted ClientHello.
     pub ech: Option<Vec<u8>>,
@@ -121,11 +164,25 @@ pub struct ServiceRecord {
 impl ServiceRecord {
     /// A record with this priority and no parameters.
     pub fn new(priority: u16) -> Self {
-        Self { priority, port: None, alpn: Vec::new(), ech: None, ipv6_hints: Vec::new(), ipv4_hints: Vec::new() }
+        Self {
+            priority,
+            target: None,
+            port: None,
+            alpn: Vec::new(),
+            ech: None,
+            ipv6_hints: Vec::new(),
+            ipv4_hints: Vec::new(),
+        }
+    }
+
+    /// The hints: IPv6, then IPv4.
+    pub(super) fn hints(&self) -> impl Iterator<Item = IpAddr> {
+        let v6 = self.ipv6_hints.iter().copied().map(IpAddr::V6);
+        v6.chain(self.ipv4_hints.iter().copied().map(IpAddr::V4))
     }
 
     pub(super) fn has_hints(&self) -> bool {
-        !self.ipv6_hints.is_empty() || !self.ipv4_hints.is_empty()
+        self.hints().next().is_some()
     }
 }
 

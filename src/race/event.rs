@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, ServiceRecord};
 
+/// How many addresses of one answer are used. An honest name has a few; an answer of 64 KiB has room for 4,000.
+pub(super) const MAX_ADDRESSES: usize = 1024;
+/// How many service records of one answer are used: each has every address of the name.
+const MAX_SERVICES: usize = 16;
+
 /// A question that was put to the resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -119,10 +124,15 @@ impl fmt::Debug for Queries {
 ///
 /// A second answer to the same query replaces the first: an endpoint that is gone and has not been tried will not be, one
 /// that is new joins the race, and a running attempt goes on (RFC 8305 §6).
+///
+/// Of one answer, the first 1,024 addresses are used, and the first 16 service records of the highest priorities. Addresses that
+/// no connection can be made to (unspecified, multicast, link-local without a scope) are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub(super) query: Query,
     pub(super) records: Records,
+    /// Whether it is all there is to say.
+    pub(super) is_final: bool,
 }
 
 /// The content of an [`Answer`].
@@ -142,6 +152,13 @@ pub(super) enum Records {
 pub(super) struct Services {
     pub(super) records: Vec<ServiceRecord>,
     pub(super) port: u16,
+}
+
+impl Services {
+    /// The records that are used: the first of those with the highest priority.
+    pub(super) fn used(&self) -> &[ServiceRecord] {
+        &self.records[..self.records.len().min(MAX_SERVICES)]
+    }
 }
 
 impl Answer {
@@ -165,27 +182,37 @@ impl Answer {
     ///
     /// The records are those of the URI's scheme and port (RFC 9460 §9.1): they have no place in an answer for an `http` URI.
     ///
-    /// Records in AliasMode (priority 0) offer no endpoint; if there is no other, the answer is negative.
+    /// Beside a record in AliasMode (priority 0), which offers no endpoint, the others do not count (RFC 9460 §2.4.1): the answer is
+    /// negative.
     pub fn https(records: impl IntoIterator<Item = ServiceRecord>, port: u16) -> Self {
-        let records: Vec<_> = records.into_iter().filter(|record| record.priority > 0).collect();
-        Self {
-            query: Query::Https,
-            records: if records.is_empty() {
-                Records::Negative
-            } else {
-                Records::Services(Arc::new(Services { records, port }))
-            },
-        }
+        let mut records: Vec<_> = records.into_iter().collect();
+        records.sort_by_key(|record| record.priority);
+        let records = match records.first().is_none_or(|record| record.priority == 0) {
+            true => Records::Negative,
+            false => Records::Services(Arc::new(Services { records, port })),
+        };
+        Self::new(Query::Https, records)
     }
 
     /// The name has no records of this type (NODATA), or does not exist (NXDOMAIN).
     pub fn negative(query: Query) -> Self {
-        Self { query, records: Records::Negative }
+        Self::new(query, Records::Negative)
     }
 
     /// The query failed (a SERVFAIL, a time-out, an unreachable server): nothing is known.
     pub fn failed(query: Query) -> Self {
-        Self { query, records: Records::Failed }
+        Self::new(query, Records::Failed)
+    }
+
+    /// The same answer, and another one to the same query is to come: cached records that are being refreshed (v3 §4.4), or
+    /// service records whose TargetName is still being looked up.
+    ///
+    /// It counts as an answer when it comes to starting, and the race does not fail before the last one is there.
+    /// [`Policy::TwoFamilies`](super::Policy::TwoFamilies) and [`Policy::Sequential`](super::Policy::Sequential) wait for that one.
+    #[must_use]
+    pub fn provisional(mut self) -> Self {
+        self.is_final = false;
+        self
     }
 
     /// The query that this answers.
@@ -205,6 +232,27 @@ impl Answer {
             Records::Services(services) => services.records.iter().any(ServiceRecord::has_hints),
             Records::Negative | Records::Failed => false,
         }
+    }
+
+    /// The addresses that the race will use of the answer, hints included, for [`Race::handle_source`](super::Race::handle_source).
+    pub fn destinations(&self) -> impl Iterator<Item = SocketAddr> {
+        let services = match &self.records {
+            Records::Services(services) => services.used(),
+            Records::Endpoints(_) | Records::Negative | Records::Failed => &[],
+        };
+        let hints = services.iter().flat_map(ServiceRecord::hints).map(|ip| SocketAddr::new(ip, 0));
+        let addresses = self.as_endpoints().iter().map(Endpoint::address);
+        addresses.take(MAX_ADDRESSES).chain(hints.take(MAX_ADDRESSES))
+    }
+
+    /// Whether no other answer to the query is to come: it is not [`provisional`](Self::provisional).
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    /// How many addresses of the answer are too many to be used.
+    pub(crate) fn ignored(&self) -> usize {
+        self.as_endpoints().len().saturating_sub(MAX_ADDRESSES)
     }
 
     /// The addresses of the answer, none if it has none.
@@ -238,7 +286,11 @@ impl Answer {
 
     fn endpoints(query: Query, endpoints: impl IntoIterator<Item = impl Into<Endpoint>>) -> Self {
         let endpoints: Arc<[_]> = endpoints.into_iter().map(Into::into).collect();
-        Self { query, records: if endpoints.is_empty() { Records::Negative } else { Records::Endpoints(endpoints) } }
+        Self::new(query, if endpoints.is_empty() { Records::Negative } else { Records::Endpoints(endpoints) })
+    }
+
+    fn new(query: Query, records: Records) -> Self {
+        Self { query, records, is_final: true }
     }
 }
 
@@ -343,6 +395,21 @@ pub enum UntriedReason {
     FamilyDisabled,
     /// Its family has no configured local address to connect from.
     NoLocalAddress,
+    /// It is `0.0.0.0` or `::`, which the system takes for itself.
+    Unspecified,
+    /// It is a multicast or broadcast address.
+    Multicast,
+    /// It is a link-local IPv6 address that does not say on which link (RFC 4007).
+    NoScope,
+    /// It stood too far down in its answer: see [`Answer`].
+    OverLimit,
+}
+
+impl UntriedReason {
+    /// Whether it is the address itself, and not the race or its settings.
+    pub(crate) fn is_defect(self) -> bool {
+        matches!(self, Self::Unspecified | Self::Multicast | Self::NoScope)
+    }
 }
 
 impl fmt::Display for UntriedReason {
@@ -352,6 +419,10 @@ impl fmt::Display for UntriedReason {
             Self::Withdrawn => "left the answer",
             Self::FamilyDisabled => "its address family is switched off",
             Self::NoLocalAddress => "no local address of its family",
+            Self::Unspecified => "the unspecified address",
+            Self::Multicast => "a multicast or broadcast address",
+            Self::NoScope => "a link-local address without a scope",
+            Self::OverLimit => "too many addresses in the answer",
         })
     }
 }

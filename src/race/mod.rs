@@ -52,8 +52,10 @@ mod opening;
 mod pacing;
 mod port;
 mod resolution;
+mod selection;
 mod sorting;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use attempts::Attempts;
@@ -67,12 +69,15 @@ pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 pub(crate) use port::Port;
 use resolution::Resolution;
+pub use selection::{PolicyEntry, PolicyTable, Source};
 
 /// One race: from the first answer to the first connection.
 #[derive(Debug)]
 pub struct Race {
     config: Config,
     deadline: Option<Instant>,
+    /// No query is for a family that may be used.
+    asked_in_vain: bool,
     resolution: Resolution,
     candidates: Candidates,
     attempts: Attempts,
@@ -97,6 +102,7 @@ impl Race {
     pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
         let pacing = Pacing::new(&config);
         // What the answer would say of a family that may not be used is nothing to wait for.
+        let asked = queries;
         let queries = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)]
             .into_iter()
             .filter(|(family, _)| config.excludes(*family).is_some())
@@ -107,6 +113,7 @@ impl Race {
             Resolution::new(queries, &config)
         };
         Self {
+            asked_in_vain: queries.is_empty() && !asked.is_empty(),
             config,
             deadline,
             resolution,
@@ -128,16 +135,24 @@ impl Race {
         if self.attempts.newest().is_some() && !self.candidates.has_untried() {
             self.pacing.on_answer_while_starved(now);
         }
-        self.resolution.on_answer(answer.query);
+        self.resolution.on_answer(answer.query, answer.is_final);
         self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
-            if self.candidates.has_hint(family) {
+            if self.candidates.has_hint(family, &self.config) {
                 self.resolution.on_hint(query);
             }
         }
         if self.candidates.has_untried() {
             self.resolution.on_address(now);
         }
+    }
+
+    /// The address that the system would connect from to `destination`, whose port does not matter.
+    ///
+    /// Separate answers are sorted by it (RFC 6724 §6), from the next answer on: tell the sources of an answer's
+    /// [`destinations`](Answer::destinations) first. Without it, a destination counts as reached from an address like it.
+    pub fn handle_source(&mut self, destination: SocketAddr, source: Source) {
+        self.candidates.on_source(destination, source);
     }
 
     /// An attempt succeeded, failed or made progress.
@@ -207,7 +222,7 @@ impl Race {
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
-        handed_over.chain(self.candidates.untried(&self.config))
+        handed_over.chain(self.candidates.untried(self.attempts.addresses()))
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
@@ -241,7 +256,7 @@ impl Race {
         }
         Some(match self.pacing.error_when_exhausted(&self.attempts) {
             Some(error) => Conclusion::Exhausted { error },
-            None if self.candidates.has_excluded() => Conclusion::NoUsableAddress,
+            None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,
         })
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Race;
 use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family};
-use super::event::{Action, Answer, AttemptId, Queries, Query, Records};
+use super::event::{Action, Answer, AttemptId, MAX_ADDRESSES, Queries, Query, Records};
 use super::port::Port;
 
 /// A race that has had one answer, a list, and has started one attempt.
@@ -24,7 +24,7 @@ pub(crate) struct Opening {
 impl Opening {
     /// The host is an address: the first move, unless the address may not be used.
     pub(crate) fn of_address(config: &Config, address: SocketAddr) -> Option<(Endpoint, Self)> {
-        let first = Endpoint::new(address);
+        let first = Endpoint::literal(address);
         let usable = config.excludes(first.family()).is_none();
         usable.then_some((first, Self { list: None, next_start: None }))
     }
@@ -43,14 +43,15 @@ impl Opening {
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
         let Records::Endpoints(endpoints) = &answer.records else { return None };
-        let only_a_list = queries == Queries::LIST && answer.query == Query::List;
+        let only_a_list = queries == Queries::LIST && answer.query == Query::List && answer.is_final;
         let simple = config.policy == Policy::Staggered || endpoints.len() == 1;
         let too_late = deadline.is_some_and(|deadline| deadline <= now);
         let grouped = endpoints.iter().any(|endpoint| endpoint.service().is_some());
         if !only_a_list || !simple || too_late || grouped {
             return None;
         }
-        let usable = || endpoints.iter().filter(|endpoint| config.excludes(endpoint.family()).is_none());
+        let used = || endpoints.iter().take(MAX_ADDRESSES);
+        let usable = || used().filter(|endpoint| config.excludes_endpoint(endpoint).is_none());
         let preferred = match config.order {
             Order::Resolver => None,
             Order::PreferV6 => usable().find(|endpoint| endpoint.family() == Family::V6),
@@ -95,7 +96,7 @@ impl Opening {
             Some(list) => list.map_ports(|supplied| port.or_supplied(supplied)),
             None => Answer::list([first.clone()]),
         };
-        let mut race = Race::new(*config, Queries::LIST, deadline);
+        let mut race = Race::new(config.clone(), Queries::LIST, deadline);
         race.handle_answer(list, started);
         let action = race.poll_action(started);
         debug_assert!(
@@ -153,7 +154,7 @@ mod tests {
                 for port in [Port::Explicit(443), Port::OfScheme(443)] {
                     for deadline in [None, Some(100), Some(1000)].map(|d| d.map(|d| now + Duration::from_millis(d))) {
                         let answer = Answer::list(list.iter().copied());
-                        let mut race = Race::new(config, Queries::LIST, deadline);
+                        let mut race = Race::new(config.clone(), Queries::LIST, deadline);
                         race.handle_answer(answer.clone().map_ports(|supplied| port.or_supplied(supplied)), now);
                         let first = race.poll_action(now);
                         let Some((opened_with, opening)) =

@@ -11,7 +11,7 @@ use super::later;
 ///
 /// 1. Nothing starts without an address.
 /// 2. With one, the wait is over when the preferred family, the HTTPS query and a list have been answered, whatever the
-///    answers say. An address hint answers for its family.
+///    answers say, provisional ones included. An address hint answers for its family.
 /// 3. It is over in any case one resolution delay after the first answer that had an address.
 /// 4. Once over, it stays over.
 ///
@@ -51,8 +51,12 @@ impl Resolution {
         self.outstanding
     }
 
-    pub(super) fn on_answer(&mut self, query: Query) {
-        self.outstanding = self.outstanding.without(query);
+    pub(super) fn on_answer(&mut self, query: Query, is_final: bool) {
+        if is_final {
+            self.outstanding = self.outstanding.without(query);
+        } else if let Wait::Delay { preferred, .. } = &mut self.wait {
+            *preferred = preferred.without(query);
+        }
     }
 
     /// There is an address for this query's family, though the query itself may be outstanding.

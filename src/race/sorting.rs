@@ -1,24 +1,35 @@
 //! Group by service, sort by family, interleave (RFC 8305 §4, v3 §5): endpoints in, the order of attempts out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::config::Order;
 use super::endpoint::{Endpoint, Family};
+use super::selection::{PolicyTable, Source};
 
 /// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
 ///
 /// 1. Endpoints of a service go by its priority, lowest number first; those of no service form the last group. Services of
 ///    equal priority share a group, in the order of the answer.
 /// 2. An address that stands in several groups stays in the first.
-/// 3. Within a group the preferred family goes first, and addresses of one family keep their order.
+/// 3. Within a group the destinations are sorted by RFC 6724 if there is a `selection`; then the preferred family goes first,
+///    and addresses of one family keep their order.
 /// 4. With `interleave`, so many addresses of the group's first family are followed by one of the other, and from there on
 ///    the families alternate.
-pub(super) fn arrange(mut endpoints: Vec<Endpoint>, order: Order, interleave: Option<usize>) -> Vec<Endpoint> {
+pub(super) fn arrange(
+    mut endpoints: Vec<Endpoint>,
+    order: Order,
+    interleave: Option<usize>,
+    selection: Option<&Selection<'_>>,
+) -> Vec<Endpoint> {
     if endpoints.iter().any(|endpoint| endpoint.service().is_some()) {
         endpoints.sort_by_key(group);
     }
     remove_duplicates(&mut endpoints);
     endpoints.chunk_by_mut(|a, b| group(a) == group(b)).for_each(|group| {
+        if let Some(selection) = selection {
+            selection.sort(group);
+        }
         match order {
             Order::Resolver => {}
             Order::PreferV6 => group.sort_by_key(|endpoint| endpoint.family() != Family::V6),
@@ -29,6 +40,42 @@ pub(super) fn arrange(mut endpoints: Vec<Endpoint>, order: Order, interleave: Op
         }
     });
     endpoints
+}
+
+/// What destinations are sorted by: the policy table, and the source of each destination.
+pub(super) struct Selection<'a> {
+    pub(super) table: &'a PolicyTable,
+    pub(super) sources: &'a Sources,
+    /// Whether the records are a list, which somebody has sorted.
+    pub(super) keeps_records: bool,
+}
+
+impl Selection<'_> {
+    fn sort(&self, endpoints: &mut [Endpoint]) {
+        let keeps_order = self.keeps_records && endpoints.iter().any(|endpoint| !endpoint.is_hint());
+        if endpoints.len() > 1 && !keeps_order {
+            self.table.sort(endpoints, |endpoint| (endpoint.address().ip(), self.sources.of(endpoint.address())));
+        }
+    }
+}
+
+/// The source address of each destination that was asked for. Ports do not count.
+#[derive(Debug, Default)]
+pub(super) struct Sources(BTreeMap<SocketAddr, Source>);
+
+impl Sources {
+    pub(super) fn set(&mut self, destination: SocketAddr, source: Source) {
+        self.0.insert(portless(destination), source);
+    }
+
+    fn of(&self, destination: SocketAddr) -> Source {
+        self.0.get(&portless(destination)).copied().unwrap_or_default()
+    }
+}
+
+fn portless(mut address: SocketAddr) -> SocketAddr {
+    address.set_port(0);
+    address
 }
 
 /// The place of an endpoint's group: the priority of its service, or last.
@@ -87,7 +134,7 @@ mod tests {
 
     #[track_caller]
     fn assert_arranged(names: &str, order: Order, count: usize, expected: &str) {
-        assert_eq!(arrange(endpoints(names), order, Some(count)), endpoints(expected));
+        assert_eq!(arrange(endpoints(names), order, Some(count), None), endpoints(expected));
     }
 
     #[test]
@@ -109,8 +156,8 @@ mod tests {
 
     #[test]
     fn without_interleaving_the_order_policy_alone_decides() {
-        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::Resolver, None), endpoints("A4 B4 C6"));
-        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::PreferV6, None), endpoints("C6 A4 B4"));
+        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::Resolver, None, None), endpoints("A4 B4 C6"));
+        assert_eq!(arrange(endpoints("A4 B4 C6"), Order::PreferV6, None, None), endpoints("C6 A4 B4"));
     }
 
     #[test]
@@ -139,6 +186,6 @@ mod tests {
         ];
         let sorted =
             [v6.in_service(&first), v4.in_service(&first), v6.in_service(&second), v4.in_service(&second), v6, v4];
-        assert_eq!(arrange(unsorted, Order::PreferV6, Some(1)), sorted);
+        assert_eq!(arrange(unsorted, Order::PreferV6, Some(1), None), sorted);
     }
 }

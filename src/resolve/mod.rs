@@ -17,6 +17,7 @@
 //! | [`GaiResolver`] | the system (getaddrinfo); the default |
 //! | [`FixedResolver`] | a table of names, in front of another resolver if there is one |
 //! | [`Compat`] | any resolver made for hyper-util's connector |
+//! | `HickoryResolver` | DNS servers, which it asks itself, HTTPS records included (feature `hickory`) |
 //!
 //! # Example
 //!
@@ -35,11 +36,17 @@
 //! ```
 
 mod compat;
+mod connectivity;
 mod fixed;
+mod flights;
 mod gai;
+#[cfg(feature = "hickory")]
+mod hickory;
+mod threads;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -50,29 +57,55 @@ use tower_service::Service;
 
 pub use self::compat::{Compat, CompatAnswers};
 pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
-pub use self::gai::{GaiAnswers, GaiResolver};
+pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
+#[cfg(feature = "hickory")]
+pub use self::hickory::{HickoryAnswers, HickoryResolver};
 use crate::error::BoxError;
-pub use crate::error::QueryError;
+pub use crate::query_error::{QueryError, QueryErrorKind};
 pub use crate::race::{Answer, Queries, Query};
+/// What [`HickoryResolver`] is made of, in the version that it takes.
+#[cfg(feature = "hickory")]
+pub use hickory_resolver;
 
 /// The name to resolve, as it stood in the URI.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Name(Arc<str>);
+pub struct Name {
+    host: Arc<str>,
+    https_port: Option<NonZeroU16>,
+}
 
 impl Name {
-    pub(crate) fn new(host: Arc<str>) -> Self {
-        Self(host)
+    #[inline]
+    pub(crate) fn new(host: Arc<str>, https_port: Option<NonZeroU16>) -> Self {
+        Self { host, https_port }
+    }
+
+    fn host(&self) -> &Arc<str> {
+        &self.host
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.host
+    }
+
+    /// The port of the URI, if its scheme is `https` or `wss`: then, and only then, [`Query::Https`] records may be asked for
+    /// (RFC 9460 §9.1: those of `_8443._https.example.com` for any port but 443).
+    pub fn https_port(&self) -> Option<u16> {
+        self.https_port.map(NonZeroU16::get)
+    }
+
+    /// The same name, as it stands in an `https` URI with this port. 0 is no port.
+    #[must_use]
+    pub fn with_https_port(mut self, port: u16) -> Self {
+        self.https_port = NonZeroU16::new(port);
+        self
     }
 }
 
 impl From<&str> for Name {
     fn from(host: &str) -> Self {
-        Self(host.into())
+        Self { host: host.into(), https_port: None }
     }
 }
 
@@ -86,13 +119,13 @@ impl FromStr for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.host)
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.host, f)
     }
 }
 
@@ -122,6 +155,11 @@ impl<S> Answers<S> {
     /// The answers to `queries`, as they come: `stream` is a [`Stream`] of `Result<Answer, QueryError>`.
     pub fn new(queries: Queries, stream: S) -> Self {
         Self { queries, first: None, stream: Some(stream) }
+    }
+
+    /// What [`Answers::into_parts`] took apart.
+    pub fn from_parts(queries: Queries, first: Option<Answer>, stream: Option<S>) -> Self {
+        Self { queries, first, stream }
     }
 
     /// The queries that were asked.

@@ -18,6 +18,7 @@
 //! ```
 
 pub(crate) mod options;
+mod source;
 
 use std::fmt;
 use std::future::Future;
@@ -34,6 +35,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub use self::options::TcpOptions;
+pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptError;
 use crate::race::Endpoint;
 

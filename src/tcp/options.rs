@@ -184,17 +184,26 @@ impl TcpOptions {
         let socket = platform::nonblocking_socket(Domain::for_address(destination), Protocol::TCP)
             .map_err(failed("could not open a socket"))?;
         self.tune(&socket);
+        self.place(&socket, destination)?;
+        Ok(socket)
+    }
+
+    /// Sets what decides over the way that packets to `destination` take.
+    #[inline]
+    pub(super) fn place(&self, socket: &Socket, destination: SocketAddr) -> Result<(), AttemptError> {
+        let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
+
         if let Some(name) = &self.interface {
-            platform::bind_interface(&socket, name, destination).map_err(failed("could not bind to the interface"))?;
+            platform::bind_interface(socket, name, destination).map_err(failed("could not bind to the interface"))?;
         }
         if let Some(mark) = self.mark {
-            platform::set_mark(&socket, mark).map_err(failed("could not set the mark"))?;
+            platform::set_mark(socket, mark).map_err(failed("could not set the mark"))?;
         }
         if let Some(local) = self.local_address_for(destination).map_err(failed("no local address to bind to"))? {
             let local = SocketAddr::new(local, 0);
             socket.bind(&local.into()).map_err(failed("could not bind to the local address"))?;
         }
-        Ok(socket)
+        Ok(())
     }
 
     /// Sets the options that may fail without harm.

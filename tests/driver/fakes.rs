@@ -258,11 +258,7 @@ pub(crate) struct Resolver {
     ends_at: Option<u64>,
 }
 
-#[derive(Debug, Clone)]
-enum Said {
-    Answer(Answer),
-    Failed(Query, &'static str),
-}
+type Said = Result<Answer, QueryError>;
 
 impl Resolver {
     /// When the service's own future is done; `None` is never. It is at once without this.
@@ -272,19 +268,19 @@ impl Resolver {
     }
 
     pub(crate) fn list(self, at: u64, names: &str) -> Self {
-        self.says(at, Said::Answer(Answer::list(addresses(names))))
+        self.says(at, Ok(Answer::list(addresses(names))))
     }
 
     pub(crate) fn aaaa(self, at: u64, names: &str) -> Self {
-        self.says(at, Said::Answer(Answer::aaaa(addresses(names))))
+        self.says(at, Ok(Answer::aaaa(addresses(names))))
     }
 
     pub(crate) fn a(self, at: u64, names: &str) -> Self {
-        self.says(at, Said::Answer(Answer::a(addresses(names))))
+        self.says(at, Ok(Answer::a(addresses(names))))
     }
 
     pub(crate) fn fails(self, at: u64, query: Query, cause: &'static str) -> Self {
-        self.says(at, Said::Failed(query, cause))
+        self.says(at, Err(QueryError::new(query, cause)))
     }
 
     /// When the stream ends. It stays open without this.
@@ -293,7 +289,7 @@ impl Resolver {
         self
     }
 
-    fn says(mut self, at: u64, said: Said) -> Self {
+    pub(crate) fn says(mut self, at: u64, said: Said) -> Self {
         self.said.push((at, said));
         self
     }
@@ -355,16 +351,13 @@ pub(crate) struct Saying {
 }
 
 impl Stream for Saying {
-    type Item = Result<Answer, QueryError>;
+    type Item = Said;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         ready!(poll_timer(&mut self.timer, cx));
         let (_, said) = self.said.pop().unwrap();
         self.timer = self.said.last().map(|(at, _)| self.world.until(*at));
-        Poll::Ready(said.map(|said| match said {
-            Said::Answer(answer) => Ok(answer),
-            Said::Failed(query, cause) => Err(QueryError::new(query, cause)),
-        }))
+        Poll::Ready(said)
     }
 }
 

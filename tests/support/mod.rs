@@ -4,8 +4,12 @@
 #![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
 
 pub(crate) mod loopback;
+pub(crate) mod names;
+pub(crate) mod offered;
 pub(crate) mod origin;
+pub(crate) mod reading;
 pub(crate) mod scripts;
+pub(crate) mod selection;
 pub(crate) mod simulation;
 
 use std::time::Instant;

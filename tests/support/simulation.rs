@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hyper_happy_eyeballs::race::{
-    Action, Answer, AttemptId, Conclusion, Config, DropReason, Outcome, Queries, Race, StartReason, UntriedReason,
+    Action, Answer, AttemptId, Conclusion, Config, DropReason, Outcome, Queries, Race, Source, StartReason,
+    UntriedReason,
 };
 
+use super::names::portless;
 use super::some_instant;
 
 /// What happens to a race from outside.
@@ -21,6 +23,8 @@ pub(crate) struct Script {
     pub(crate) deadline: Option<Duration>,
     /// Answers with the times at which they arrive, earliest first.
     pub(crate) answers: Vec<(Duration, Answer)>,
+    /// The source for a destination, [without its port](portless). The race is told before each answer that has the address.
+    pub(crate) sources: BTreeMap<SocketAddr, Source>,
     /// What an attempt to an address reports: each outcome comes so long after the one before it, or after the start. An
     /// address that is not here never answers.
     pub(crate) attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
@@ -107,7 +111,7 @@ impl<'a> Driver<'a> {
             script,
             zero,
             now: Duration::ZERO,
-            race: Race::new(script.config, script.queries, deadline),
+            race: Race::new(script.config.clone(), script.queries, deadline),
             answers: script.answers.iter().peekable(),
             attempts: Vec::new(),
             timer: None,
@@ -182,6 +186,11 @@ impl<'a> Driver<'a> {
     fn report_answers(&mut self) {
         while self.answers.peek().is_some_and(|(at, _)| *at <= self.now) {
             let (_, answer) = self.answers.next().unwrap();
+            for destination in answer.destinations() {
+                if let Some(source) = self.script.sources.get(&portless(destination)) {
+                    self.race.handle_source(destination, *source);
+                }
+            }
             self.race.handle_answer(answer.clone(), self.instant());
         }
     }

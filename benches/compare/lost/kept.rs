@@ -27,7 +27,7 @@ const HANG_UP: &str = "it would be unfair to time a connect, or a request that m
 
 /// Requests in sequence to a server that closes between them.
 pub(super) fn closes(run: &mut Run, runtime: &tokio::runtime::Runtime) {
-    let requests = run.options.pick(2_000, 20_000);
+    let requests = run.options.pick(1_000, 20_000);
     let name = format!("errors and hangs, of {requests} GETs to a server that closes unannounced");
     if !run.options.wants(GROUP, &name) {
         return;

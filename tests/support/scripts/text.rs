@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use hyper_happy_eyeballs::race::{Families, Order, Policy, Query, ServiceRecord};
+use hyper_happy_eyeballs::race::{Families, Order, Policy, Query, ServiceRecord, Source};
 
 use super::{ADDRESSES, Answered, Case, Content, End, Fate, PORT, Settings, hints};
 
@@ -23,6 +23,13 @@ impl fmt::Debug for Case {
         }
         for answered in &self.answers {
             writeln!(f, "{answered:?}")?;
+        }
+        for (address, source) in self.sources.iter().filter(|(address, _)| self.offers(**address)) {
+            let source = match source {
+                Source::Address(ip) => ip.to_string(),
+                Source::Unreachable | Source::Unknown => "unreachable".into(),
+            };
+            writeln!(f, "source {} {source}", name(SocketAddr::new(address.ip(), PORT)))?;
         }
         for (address, fate) in self.fates.iter().filter(|(address, _)| self.mentions(address.ip())) {
             writeln!(f, "attempt {} {fate:?}", name(*address))?;
@@ -56,13 +63,18 @@ impl fmt::Debug for Settings {
             write!(f, "\nmax-concurrent {cap}")?;
         }
         write!(f, "\nfamilies {}", families(self.families))?;
-        write!(f, "\nlocal-families {}", families(self.local_families))
+        write!(f, "\nlocal-families {}", families(self.local_families))?;
+        match &self.protocols {
+            Some(protocols) => write!(f, "\nprotocols {}", protocols.join(",")),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "answer {} {} {:?}", query_name(self.query), self.at.as_millis(), self.content)
+        let provisional = if self.is_final { "" } else { "provisional " };
+        write!(f, "answer {} {} {provisional}{:?}", query_name(self.query), self.at.as_millis(), self.content)
     }
 }
 
@@ -97,6 +109,12 @@ fn query_name(query: Query) -> String {
 
 fn record_text(record: &ServiceRecord) -> String {
     let mut text = record.priority.to_string();
+    if let Some(target) = &record.target {
+        text += &format!(" target={target}");
+    }
+    if !record.alpn.is_empty() {
+        text += &format!(" alpn={}", String::from_utf8(record.alpn.join(&b',')).unwrap());
+    }
     if let Some(port) = record.port {
         text += &format!(" port={port}");
     }

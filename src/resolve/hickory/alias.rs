@@ -1,0 +1,235 @@
+//! HTTPS records: the aliases that lead to them, and the names that they lead to (RFC 9460 §3).
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::proto::rr::rdata::svcb::SVCB;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use tracing::debug;
+
+use super::address_queries;
+use super::answers::addresses;
+use super::failure;
+use super::look_up::{LookUp, LookUps, Said, Wanted};
+use super::names::DnsName;
+use super::service_record::{of_alias, pick, service_record, sort, target_name};
+use crate::race::{Families, ServiceRecord};
+use crate::resolve::{Answer, Query, QueryError};
+
+/// How many aliases are followed, one to the other.
+const MAX_ALIASES: usize = 8;
+/// How many TargetNames are looked up. The records of others have their hints.
+const MAX_TARGETS: usize = 8;
+
+/// Service records to be.
+pub(super) type Following = Pin<Box<dyn Future<Output = Result<Services, QueryError>> + Send>>;
+
+/// Follows HTTPS records to where they lead.
+pub(super) struct Follower {
+    pub(super) look_ups: LookUps,
+    pub(super) families: Families,
+    pub(super) server: Option<SocketAddr>,
+    /// The name of the origin, if there is no search for it: its addresses are looked up anyway.
+    pub(super) origin: Option<DnsName>,
+}
+
+/// Service records, and the addresses of their targets as they come.
+pub(super) struct Services {
+    records: Vec<ServiceRecord>,
+    waiting: Vec<Target>,
+    has_news: bool,
+}
+
+/// One family of the addresses of a TargetName.
+struct Target {
+    name: String,
+    record_type: RecordType,
+    look_up: LookUp,
+}
+
+impl Follower {
+    /// Follows what these records say.
+    pub(super) fn follow(self, records: LookUp) -> Following {
+        Box::pin(self.run(records))
+    }
+
+    async fn run(self, records: LookUp) -> Result<Services, QueryError> {
+        let mut said = records.await;
+        let mut seen: Vec<DnsName> = self.origin.iter().cloned().collect();
+        let mut aliases = 0;
+        let mut alias = None;
+        // Most aliases lead to a name whose addresses are then wanted: they are asked for together with its records.
+        let mut ahead = Vec::new();
+        loop {
+            let found = match (said, &alias) {
+                (Ok(found), _) => found,
+                (Err(error), Some(alias)) if failure::is_negative(&error) => return Ok(self.end_of_aliases(alias)),
+                (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.server)),
+            };
+            let next = match next_alias(&found) {
+                Some(next) => next.clone(),
+                None => return Ok(self.services(&found, alias.as_ref())),
+            };
+            if next.is_root() {
+                // There is no such service, which is advice (§2.5.1): the addresses of the origin are tried.
+                return Ok(Services::new(Vec::new(), Vec::new()));
+            }
+            if seen.contains(&next) || aliases == MAX_ALIASES {
+                return Err(QueryError::new(Query::Https, "the chain of aliases does not end"));
+            }
+            debug!(alias = %next, "an HTTPS record is an alias");
+            aliases += 1;
+            seen.push(next.clone());
+            let name: Arc<[DnsName]> = [next.clone()].into();
+            let mut look_ups = self.look_ups.start(
+                [RecordType::HTTPS]
+                    .into_iter()
+                    .chain(self.address_types())
+                    .map(|record_type| Wanted::new(Arc::clone(&name), record_type)),
+            );
+            let records = look_ups.remove(0);
+            ahead.push(look_ups);
+            alias = Some(next);
+            said = records.await;
+        }
+    }
+
+    /// An alias without records of its own stands for its addresses. Without them there is nothing to say.
+    fn end_of_aliases(&self, alias: &DnsName) -> Services {
+        let record = of_alias(alias);
+        let names = BTreeMap::from([(target_name(alias), alias)]);
+        let mut services = self.with_targets(vec![record], &names);
+        services.has_news = false;
+        services
+    }
+
+    /// The records in ServiceMode of an answer, that of `alias` if one led there.
+    fn services(&self, found: &Lookup, alias: Option<&DnsName>) -> Services {
+        let mut records = Vec::new();
+        let mut names = BTreeMap::new();
+        let mut is_empty = true;
+        for (owner, svcb) in https_records(found) {
+            is_empty = false;
+            let Some(mut record) = service_record(svcb) else {
+                debug!(record = %svcb, "an HTTPS record cannot be used");
+                continue;
+            };
+            let target = &svcb.target_name;
+            let is_origin = Some(target) == self.origin.as_ref() || alias.is_none() && target == owner;
+            let target = if target.is_root() { alias } else { Some(target).filter(|_| !is_origin) };
+            if let Some(target) = target {
+                let text = target_name(target);
+                names.insert(text.clone(), target);
+                record.target = Some(text);
+            }
+            records.push(record);
+        }
+        match alias {
+            Some(alias) if is_empty => self.end_of_aliases(alias),
+            _ => {
+                sort(&mut records);
+                self.with_targets(records, &names)
+            }
+        }
+    }
+
+    /// Looks the targets up, those of the records that go first.
+    fn with_targets(&self, records: Vec<ServiceRecord>, names: &BTreeMap<String, &DnsName>) -> Services {
+        let mut targets: Vec<(&String, &DnsName)> = Vec::new();
+        for name in records.iter().filter_map(|record| names.get_key_value(record.target.as_ref()?)) {
+            let (text, name) = name;
+            if targets.len() < MAX_TARGETS && !targets.contains(&(text, name)) {
+                targets.push((text, name));
+            }
+        }
+        let wanted: Vec<(String, RecordType, Wanted)> = targets
+            .into_iter()
+            .flat_map(|(text, name)| {
+                let name: Arc<[DnsName]> = [name.clone()].into();
+                self.address_types()
+                    .map(move |record_type| (text.clone(), record_type, Wanted::new(Arc::clone(&name), record_type)))
+            })
+            .collect();
+        let look_ups = self.look_ups.start(wanted.iter().map(|(_, _, wanted)| wanted.clone()));
+        let waiting = wanted.into_iter().zip(look_ups);
+        let waiting = waiting.map(|((name, record_type, _), look_up)| Target { name, record_type, look_up });
+        Services::new(records, waiting.collect())
+    }
+
+    fn address_types(&self) -> impl Iterator<Item = RecordType> + use<> {
+        address_queries(self.families).map(|(_, record_type)| record_type)
+    }
+}
+
+impl Services {
+    fn new(records: Vec<ServiceRecord>, waiting: Vec<Target>) -> Self {
+        Self { records, waiting, has_news: true }
+    }
+
+    /// The records, as often as there is something new in them. Those of targets that are still being looked up have their hints.
+    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Self { records, waiting, has_news } = self;
+        waiting.retain_mut(|target| match Pin::new(&mut target.look_up).poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(said) => {
+                *has_news = true;
+                learn(records, target, &said);
+                false
+            }
+        });
+        if !*has_news {
+            return Poll::Pending;
+        }
+        *has_news = false;
+        let answer = Answer::https(records.iter().cloned(), 0);
+        Poll::Ready(if waiting.is_empty() { answer } else { answer.provisional() })
+    }
+
+    /// Whether there is nothing left to learn.
+    pub(super) fn is_complete(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// Puts the addresses of a target in place of the hints. A failed look-up confirms nothing and drops nothing.
+fn learn(records: &mut [ServiceRecord], target: &Target, said: &Said) {
+    let (mut v6, mut v4) = (Vec::new(), Vec::new());
+    match said {
+        Ok(found) => {
+            for address in addresses(found, target.record_type) {
+                match address {
+                    IpAddr::V6(address) => v6.push(address),
+                    IpAddr::V4(address) => v4.push(address),
+                }
+            }
+        }
+        Err(error) if failure::is_negative(error) => {}
+        Err(_) => return,
+    }
+    for record in records.iter_mut().filter(|record| record.target.as_ref() == Some(&target.name)) {
+        if target.record_type == RecordType::AAAA {
+            record.ipv6_hints.clone_from(&v6);
+        } else {
+            record.ipv4_hints.clone_from(&v4);
+        }
+    }
+}
+
+/// The target of a record in AliasMode. If there is one, records in ServiceMode do not count (§2.4.1).
+fn next_alias(found: &Lookup) -> Option<&DnsName> {
+    let aliases = https_records(found).filter(|(_, svcb)| svcb.svc_priority == 0);
+    pick(&aliases.map(|(_, svcb)| &svcb.target_name).collect::<Vec<_>>()).copied()
+}
+
+/// The HTTPS records of an answer, with their owners.
+fn https_records(found: &Lookup) -> impl Iterator<Item = (&DnsName, &SVCB)> {
+    found.answers().iter().filter_map(|record| match &record.data {
+        RData::HTTPS(https) => Some((&record.name, &https.0)),
+        _ => None,
+    })
+}

@@ -1,0 +1,168 @@
+//! The stream of answers to one look-up of a name.
+
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::RecordType;
+
+use super::alias::{Following, Services};
+use super::failure;
+use super::look_up::{LookUp, LookUps, Said, Wanted};
+use crate::resolve::{Answer, Query, QueryError};
+
+/// The answers of [`HickoryResolver`](super::HickoryResolver).
+#[must_use = "streams do nothing unless polled"]
+pub struct HickoryAnswers {
+    https: Https,
+    addresses: Addresses,
+}
+
+enum Https {
+    Following(Following),
+    Serving(Services),
+    Over,
+}
+
+struct Addresses {
+    look_ups: LookUps,
+    pending: Vec<(Query, Pursuit)>,
+    server: Option<SocketAddr>,
+    /// Every answer so far was that there is nothing, and may mean that a chain of CNAME records has no end.
+    may_be_unfollowed: bool,
+}
+
+enum Pursuit {
+    Records(LookUp),
+    /// Is there a CNAME record where hickory stopped? If so, it did not get to the end.
+    EndOfChain(LookUp, NetError),
+}
+
+type Item = Result<Answer, QueryError>;
+
+impl HickoryAnswers {
+    pub(super) fn new(
+        look_ups: LookUps,
+        https: Option<Following>,
+        addresses: Vec<(Query, LookUp)>,
+        server: Option<SocketAddr>,
+    ) -> Self {
+        let pending = addresses.into_iter().map(|(query, look_up)| (query, Pursuit::Records(look_up))).collect();
+        Self {
+            https: https.map_or(Https::Over, Https::Following),
+            addresses: Addresses { look_ups, pending, server, may_be_unfollowed: true },
+        }
+    }
+}
+
+impl Stream for HickoryAnswers {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let Self { https, addresses } = &mut *self;
+        if let Poll::Ready(answer) = https.poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        if let Poll::Ready(answer) = addresses.poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        let is_over = matches!(https, Https::Over) && addresses.pending.is_empty();
+        if is_over { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+impl Https {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
+        if let Self::Following(following) = self {
+            match ready!(following.as_mut().poll(cx)) {
+                Ok(services) => *self = Self::Serving(services),
+                Err(error) => {
+                    *self = Self::Over;
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        let Self::Serving(services) = self else { return Poll::Pending };
+        let answer = ready!(services.poll_answer(cx));
+        if services.is_complete() {
+            *self = Self::Over;
+        }
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl Addresses {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
+        let mut place = 0;
+        while let Some((_, Pursuit::Records(look_up) | Pursuit::EndOfChain(look_up, _))) = self.pending.get_mut(place) {
+            let Poll::Ready(said) = Pin::new(look_up).poll(cx) else {
+                place += 1;
+                continue;
+            };
+            let (query, pursuit) = self.pending.remove(place);
+            let result = match (pursuit, said) {
+                (Pursuit::Records(_), Ok(found)) => {
+                    self.may_be_unfollowed = false;
+                    Ok(answer(query, &found))
+                }
+                (Pursuit::Records(_), Err(error)) => match self.look_for_end_of_chain(&error) {
+                    Some(look_up) => {
+                        self.pending.push((query, Pursuit::EndOfChain(look_up, error)));
+                        continue;
+                    }
+                    None => Err(error),
+                },
+                (Pursuit::EndOfChain(_, error), said) => Err(end_of_chain(said, error)),
+            };
+            return Poll::Ready(result.map_err(|error| failure::query_error(query, error, self.server)));
+        }
+        Poll::Pending
+    }
+
+    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no address
+    /// left to hope for.
+    fn look_for_end_of_chain(&mut self, error: &NetError) -> Option<LookUp> {
+        let stopped_at = failure::may_be_unfollowed(error);
+        self.may_be_unfollowed &= stopped_at.is_some();
+        let wanted = Wanted::new([stopped_at?.clone()].into(), RecordType::CNAME);
+        if self.may_be_unfollowed && self.pending.is_empty() { self.look_ups.start([wanted]).pop() } else { None }
+    }
+}
+
+/// What is wrong with a name that has no addresses, now that the end of the chain is known.
+fn end_of_chain(said: Said, error: NetError) -> NetError {
+    let is_alias = |found: &Lookup| found.answers().iter().any(|record| record.record_type() == RecordType::CNAME);
+    match said {
+        Ok(found) if is_alias(&found) => NetError::Message("the chain of CNAME records does not end"),
+        _ => error,
+    }
+}
+
+/// The addresses of an answer.
+pub(super) fn addresses(found: &Lookup, record_type: RecordType) -> impl Iterator<Item = IpAddr> {
+    let records = found.answers().iter().filter(move |record| record.record_type() == record_type);
+    records.filter_map(|record| record.data.ip_addr())
+}
+
+fn answer(query: Query, found: &Lookup) -> Answer {
+    let endpoints = |record_type| addresses(found, record_type).map(|ip| SocketAddr::new(ip, 0));
+    match query {
+        Query::Aaaa => Answer::aaaa(endpoints(RecordType::AAAA)),
+        _ => Answer::a(endpoints(RecordType::A)),
+    }
+}
+
+impl fmt::Debug for HickoryAnswers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses = self.addresses.pending.iter().map(|(query, _)| *query);
+        let https = (!matches!(self.https, Https::Over)).then_some(Query::Https);
+        f.debug_struct("HickoryAnswers")
+            .field("pending", &https.into_iter().chain(addresses).collect::<Vec<_>>())
+            .finish()
+    }
+}

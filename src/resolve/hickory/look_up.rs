@@ -1,0 +1,166 @@
+//! One look-up: from the cache at once, or else by a task that all who want the same wait for.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::RecordType;
+use tracing::trace;
+
+use super::failure;
+use super::names::DnsName;
+use crate::resolve::flights::{Flight, Flights, Landing};
+
+/// How long a look-up goes on for the cache alone, once nobody waits for it (v3 §6).
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Makes look-ups. Clones share the cache, and what is under way.
+#[derive(Clone)]
+pub(super) struct LookUps {
+    resolver: Arc<TokioResolver>,
+    flights: Flights<Wanted, Said>,
+}
+
+/// The records of this type of the first of these names that exists.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    names: Arc<[DnsName]>,
+    record_type: RecordType,
+}
+
+/// What hickory said.
+pub(super) type Said = Result<Arc<Lookup>, NetError>;
+
+/// A look-up under way, as one that waits for it sees it.
+pub(super) struct LookUp(Stage);
+
+enum Stage {
+    Over(Said),
+    UnderWay(Landing<Said>),
+}
+
+type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
+
+impl LookUps {
+    pub(super) fn new(resolver: TokioResolver) -> Self {
+        Self { resolver: Arc::new(resolver), flights: Flights::default() }
+    }
+
+    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one task.
+    pub(super) fn start(&self, wanted: impl IntoIterator<Item = Wanted>) -> Vec<LookUp> {
+        let mut task = Vec::new();
+        let look_ups = wanted.into_iter().map(|wanted| self.start_one(wanted, &mut task)).collect();
+        if !task.is_empty() {
+            spawn(task);
+        }
+        look_ups
+    }
+
+    fn start_one(&self, wanted: Wanted, task: &mut Vec<Flying>) -> LookUp {
+        let (landing, flight) = self.flights.join(wanted.clone());
+        let Some(flight) = flight else { return LookUp(Stage::UnderWay(landing)) };
+        let mut pending: Pending = Box::pin(look_up(Arc::clone(&self.resolver), wanted));
+        // Whatever it waits for, the task will poll it again.
+        match pending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(said) => {
+                flight.land(said.clone());
+                LookUp::over(said)
+            }
+            Poll::Pending => {
+                task.push(Box::pin(fly(pending, flight)));
+                LookUp(Stage::UnderWay(landing))
+            }
+        }
+    }
+}
+
+impl Wanted {
+    pub(super) fn new(names: Arc<[DnsName]>, record_type: RecordType) -> Self {
+        Self { names, record_type }
+    }
+}
+
+impl LookUp {
+    pub(super) fn over(said: Said) -> Self {
+        Self(Stage::Over(said))
+    }
+}
+
+impl Future for LookUp {
+    type Output = Said;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Said> {
+        match &mut self.0 {
+            Stage::Over(said) => Poll::Ready(said.clone()),
+            Stage::UnderWay(landing) => {
+                let said = ready!(Pin::new(landing).poll(cx));
+                Poll::Ready(said.unwrap_or(Err(NetError::Message("the look-up was given up"))))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for LookUps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.flights, f)
+    }
+}
+
+/// Tries one name after the other, until one exists.
+async fn look_up(resolver: Arc<TokioResolver>, wanted: Wanted) -> Said {
+    let mut failed = None;
+    let mut missing = NetError::NoConnections;
+    for name in wanted.names.iter() {
+        match resolver.lookup(name.clone(), wanted.record_type).await {
+            Ok(found) => return Ok(Arc::new(found)),
+            Err(error) if error.is_nx_domain() => missing = error,
+            Err(error) if failure::is_of_server(&error) => failed = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // Where a server failed it is not known that there is nothing.
+    Err(failed.unwrap_or(missing))
+}
+
+type Flying = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Makes a look-up for as long as somebody waits for it, and a while longer.
+async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
+    loop {
+        if let Some(said) = poll_until(&mut pending, flight.deserted()).await {
+            return flight.land(said);
+        }
+        if let Some(said) = poll_until(&mut pending, tokio::time::sleep(LINGER)).await {
+            return flight.land(said);
+        }
+        match flight.if_wanted() {
+            Some(wanted) => flight = wanted,
+            None => return trace!("a look-up was given up: nobody waits for it"),
+        }
+    }
+}
+
+/// What the look-up says, unless `end` comes first.
+async fn poll_until(pending: &mut Pending, end: impl Future<Output = ()>) -> Option<Said> {
+    let mut end = pin!(end);
+    poll_fn(|cx| match pending.as_mut().poll(cx) {
+        Poll::Ready(said) => Poll::Ready(Some(said)),
+        Poll::Pending => end.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+/// One task for look-ups that start together: polled in their order, they send their queries in it.
+#[expect(clippy::disallowed_methods, reason = "a look-up outlives the race that asked for it, to fill the cache")]
+fn spawn(mut task: Vec<Flying>) {
+    drop(tokio::spawn(poll_fn(move |cx| {
+        task.retain_mut(|flying| flying.as_mut().poll(cx).is_pending());
+        if task.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })));
+}

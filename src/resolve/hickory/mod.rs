@@ -1,0 +1,285 @@
+//! A resolver that asks DNS servers itself.
+
+mod alias;
+mod answers;
+mod failure;
+mod hosts;
+mod look_up;
+mod names;
+mod service_record;
+
+use std::fmt;
+use std::future::{Ready, ready};
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::{Hosts, TokioResolver};
+use tower_service::Service;
+
+use self::alias::Follower;
+pub use self::answers::HickoryAnswers;
+use self::look_up::{LookUp, LookUps, Wanted};
+use self::names::{DnsName, Search};
+use super::connectivity::Connectivity;
+use super::{Answer, Answers, Name, Queries, Query};
+use crate::race::{Families, Family};
+use crate::timer::read_clock;
+
+/// Resolves with [hickory](hickory_resolver): HTTPS records, AAAA and A as separate queries, sent at the same time in this order,
+/// each answer delivered as it comes.
+///
+/// HTTPS records are asked for where the URI is one of `https` or `wss` (RFC 9460 §9.1: for a port other than 443, those of
+/// `_8443._https.example.com`). A family that this machine is not connected with is not asked for (v3 §4.1).
+///
+/// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when the
+///    resolver is made. `localhost` and the names below it are the loopback addresses.
+/// 2. A name with a final dot is taken as it stands. Any other goes through the search domains, before or after it is taken as it
+///    stands, depending on its dots (`ndots`). The next one is tried if a name does not exist, or its server fails; a name that
+///    exists without such records is not searched for any further, so that both families are those of one name.
+/// 3. CNAME records are followed. A chain of them without end is a failure.
+/// 4. Answers are cached for as long as their TTL says, by all clones of a resolver. A cached answer is there at the first poll,
+///    without a timer or a task.
+/// 5. Equal look-ups at one time are one: a thousand connects to a name ask for each type once. A look-up goes on in a task of
+///    its own for up to 1 s after nobody waits for it any more, to fill the cache (v3 §6).
+///
+/// # HTTPS records
+///
+/// Each record in ServiceMode becomes a [`ServiceRecord`](crate::race::ServiceRecord), those of equal priority in random order
+/// (v3 §5.2). The addresses of TargetNames, up to 8 of them, are looked up too: the records are delivered at once with their
+/// hints, and again with every answer for a target. Aliases are followed for up to 8 steps; the last one, if it has no records of its own, is a
+/// record with that target and no parameters. Records with a mandatory key that is not known are left out (RFC 9460 §8).
+///
+/// "`.`" for a TargetName is the origin's own name, at `_8443._https` too.
+///
+/// # Defaults
+///
+/// | setting | default |
+/// |---|---|
+/// | [`https_records`](Self::https_records) | on |
+/// | [`families`](Self::families) | those that the machine is connected with |
+/// | [`hosts`](Self::hosts) | those of the system, unless the options say otherwise |
+/// | a query is given up after | 5 s, and made again twice ([`ResolverOpts::timeout`], [`ResolverOpts::attempts`]) |
+/// | cached answers | 8,192 ([`ResolverOpts::cache_size`]) |
+/// | any other setting of a look-up | that of [`ResolverOpts`], or of `/etc/resolv.conf` |
+///
+/// # Cancel safety
+///
+/// A look-up that is dropped is not waited for. It ends within 1 s, or when the runtime does; one that another runtime has begun
+/// fails if that ends.
+///
+/// # Errors
+///
+/// A [`QueryError`](super::QueryError) has the kind that the server's answer has, and what hickory said as its source. The server is
+/// named if only one is configured: hickory does not say which one answered.
+///
+/// # Panics
+///
+/// Look-ups that are not cached have to be polled in a Tokio runtime with I/O and time.
+///
+/// # Rust version
+///
+/// hickory needs Rust 1.88.
+///
+/// # Examples
+///
+/// ```
+/// use hyper_happy_eyeballs::HappyEyeballsConnector;
+/// use hyper_happy_eyeballs::resolve::HickoryResolver;
+/// use hyper_happy_eyeballs::resolve::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+///
+/// // The servers of /etc/resolv.conf:
+/// # fn of_system() -> Result<HickoryResolver, hyper_happy_eyeballs::resolve::hickory_resolver::net::NetError> {
+/// let resolver = HickoryResolver::from_system_conf()?;
+/// # Ok(resolver)
+/// # }
+///
+/// // Or others:
+/// let servers = vec![NameServerConfig::udp_and_tcp([192, 0, 2, 53].into())];
+/// let resolver = HickoryResolver::with_config(ResolverConfig::from_name_servers(servers), ResolverOpts::default())?;
+/// let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct HickoryResolver {
+    look_ups: LookUps,
+    search: Arc<Search>,
+    hosts: Arc<Hosts>,
+    connectivity: Connectivity,
+    /// Instead of those that the machine is connected with.
+    families: Option<Families>,
+    /// The only server that there is to ask.
+    server: Option<SocketAddr>,
+    https_records: bool,
+}
+
+impl HickoryResolver {
+    /// A resolver with the servers, search domains and options of the system: those of `/etc/resolv.conf` on Unix, of the registry on
+    /// Windows.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn from_system_conf() -> Result<Self, NetError> {
+        let (config, options) = hickory_resolver::system_conf::read_system_conf()?;
+        Self::with_config(config, options)
+    }
+
+    /// A resolver with these servers and search domains.
+    ///
+    /// # Errors
+    ///
+    /// If hickory cannot make a resolver of them.
+    pub fn with_config(mut config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
+        let server = match config.name_servers() {
+            [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
+            _ => None,
+        };
+        // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
+        let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
+        let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
+        Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
+    }
+
+    /// A resolver around one of hickory's, for what else hickory can do: encryption, DNSSEC.
+    ///
+    /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next domain, though
+    /// another query may have found something. If a table of hosts was put into it by hand, hand it to [`hosts`](Self::hosts) too.
+    pub fn new(resolver: TokioResolver) -> Self {
+        let hosts = hosts::of_system(resolver.options().use_hosts_file);
+        Self::from_parts(resolver, Search::of_hickory(), hosts)
+    }
+
+    fn from_parts(resolver: TokioResolver, search: Search, hosts: Hosts) -> Self {
+        Self {
+            look_ups: LookUps::new(resolver),
+            search: Arc::new(search),
+            hosts: Arc::new(hosts),
+            connectivity: Connectivity::default(),
+            families: None,
+            server: None,
+            https_records: true,
+        }
+    }
+
+    /// Whether HTTPS records are asked for where the URI is one of `https` or `wss`. Without them a connect makes two queries
+    /// and not three, and knows nothing of services at other names and ports.
+    ///
+    /// Defaults to `true`.
+    #[must_use]
+    pub fn https_records(mut self, ask: bool) -> Self {
+        self.https_records = ask;
+        self
+    }
+
+    /// The names that are known without asking a server.
+    ///
+    /// Defaults to those of the system's file, or to none if the options say so.
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl Into<Arc<Hosts>>) -> Self {
+        self.hosts = hosts.into();
+        self
+    }
+
+    /// The address families to ask for, whatever the machine is connected with. `None` is to find out.
+    ///
+    /// To ask for one that is not connected is a query in vain, and an address that no connection can be made to.
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn families(mut self, families: impl Into<Option<Families>>) -> Self {
+        self.families = families.into();
+        self
+    }
+
+    /// What the table of hosts says of a name, if it is there.
+    fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
+        let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
+        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses.into(), None))
+    }
+
+    /// Makes the queries for a name that the table does not have.
+    fn ask(&self, name: &Name, host: &DnsName) -> Result<(Queries, HickoryAnswers), NetError> {
+        let families = self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock()));
+        let candidates = self.search.candidates(host);
+        let mut queries = Vec::with_capacity(3);
+        let mut wanted = Vec::with_capacity(3);
+        // `localhost` has no such records.
+        if let Some(port) = name.https_port().filter(|_| self.https_records && !host.is_localhost()) {
+            queries.push(Query::Https);
+            wanted.push(Wanted::new(names::of_service(&candidates, port)?, RecordType::HTTPS));
+        }
+        for (query, record_type) in address_queries(families) {
+            queries.push(query);
+            wanted.push(Wanted::new(Arc::clone(&candidates), record_type));
+        }
+        let mut asked: Vec<_> = queries.iter().copied().zip(self.look_ups.start(wanted)).collect();
+        let https = asked.iter().position(|(query, _)| *query == Query::Https).map(|place| asked.remove(place).1);
+        let follower = || Follower {
+            look_ups: self.look_ups.clone(),
+            families,
+            server: self.server,
+            origin: match &*candidates {
+                [origin] => Some(origin.clone()),
+                _ => None,
+            },
+        };
+        let https = https.map(|records| follower().follow(records));
+        let answers = HickoryAnswers::new(self.look_ups.clone(), https, asked, self.server);
+        Ok((queries.into_iter().collect(), answers))
+    }
+}
+
+impl From<TokioResolver> for HickoryResolver {
+    fn from(resolver: TokioResolver) -> Self {
+        Self::new(resolver)
+    }
+}
+
+impl Service<Name> for HickoryResolver {
+    type Response = Answers<HickoryAnswers>;
+    type Error = NetError;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        if let Ok(address) = name.as_str().parse::<IpAddr>() {
+            return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
+        }
+        ready(names::parse(name.as_str()).and_then(|host| {
+            let (queries, answers) = match self.known(&host) {
+                Some(answers) => (Queries::ADDRESSES, answers),
+                None => self.ask(&name, &host)?,
+            };
+            Ok(Answers::new(queries, answers))
+        }))
+    }
+}
+
+impl fmt::Debug for HickoryResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HickoryResolver")
+            .field("look_ups", &self.look_ups)
+            .field("search", &self.search)
+            .field("server", &self.server)
+            .field("https_records", &self.https_records)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The queries for these families, AAAA first.
+fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordType)> {
+    [(Family::V6, Query::Aaaa, RecordType::AAAA), (Family::V4, Query::A, RecordType::A)]
+        .into_iter()
+        .filter(move |(family, ..)| families.contains(*family))
+        .map(|(_, query, record_type)| (query, record_type))
+}

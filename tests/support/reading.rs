@@ -1,0 +1,109 @@
+//! How the log of a simulated race is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper_happy_eyeballs::race::{AttemptId, Conclusion, DropReason, UntriedReason};
+
+use super::simulation::{Event, Log};
+
+/// How the log is read.
+pub(crate) trait Reading {
+    fn ends(&self, id: AttemptId) -> bool;
+    fn is_failure_of(&self, id: AttemptId) -> bool;
+    fn sent_nothing(&self) -> bool;
+    fn is_drop(&self, why: DropReason) -> bool;
+    fn is_action(&self) -> bool;
+    fn untried(&self) -> Option<&[SocketAddr]>;
+}
+
+impl Reading for Event {
+    fn ends(&self, attempt: AttemptId) -> bool {
+        match *self {
+            Self::Failed { id, .. } | Self::Drop { id, .. } => id == attempt,
+            Self::Finish { conclusion, .. } => conclusion == Conclusion::Connected(attempt),
+            _ => false,
+        }
+    }
+
+    /// A slice that is used up counts as a failure.
+    fn is_failure_of(&self, attempt: AttemptId) -> bool {
+        match *self {
+            Self::Failed { id, .. } | Self::Drop { id, reason: DropReason::SliceElapsed, .. } => id == attempt,
+            _ => false,
+        }
+    }
+
+    fn sent_nothing(&self) -> bool {
+        matches!(self, Self::Failed { sent: false, .. })
+    }
+
+    fn is_drop(&self, why: DropReason) -> bool {
+        matches!(self, Self::Drop { reason, .. } if *reason == why)
+    }
+
+    fn is_action(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Drop { .. } | Self::Finish { .. })
+    }
+
+    fn untried(&self) -> Option<&[SocketAddr]> {
+        match self {
+            Self::Untried { addresses, .. } => Some(addresses),
+            _ => None,
+        }
+    }
+}
+
+/// The attempts in start order.
+pub(crate) fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
+    log.events.iter().filter_map(|(_, event)| match *event {
+        Event::Start { id, .. } => Some(id),
+        _ => None,
+    })
+}
+
+/// When the attempt ended.
+pub(crate) fn end_of(log: &Log, id: AttemptId) -> Option<Duration> {
+    log.events.iter().find(|(_, event)| event.ends(id)).map(|(at, _)| *at)
+}
+
+/// How many of the attempts that `counts` lets through are in flight, after each event.
+pub(crate) fn in_flight(log: &Log, counts: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
+    let mut running: BTreeSet<AttemptId> = BTreeSet::new();
+    let after = |(_, event): &(Duration, Event)| {
+        match *event {
+            Event::Start { id, address, .. } if counts(address) => drop(running.insert(id)),
+            _ => running.retain(|id| !event.ends(*id)),
+        }
+        running.len()
+    };
+    log.events.iter().map(after).collect()
+}
+
+/// The addresses whose turn did not come.
+pub(crate) fn not_reached(log: &Log) -> Vec<SocketAddr> {
+    let of = |(_, event): &(Duration, Event)| match event {
+        Event::Untried { reason: UntriedReason::NotReached, addresses } => addresses.clone(),
+        _ => Vec::new(),
+    };
+    log.events.iter().flat_map(of).collect()
+}
+
+/// The addresses that were never tried, each with the reason. None is there twice.
+pub(crate) fn untried(log: &Log) -> BTreeMap<SocketAddr, UntriedReason> {
+    let mut untried = BTreeMap::new();
+    for (_, event) in &log.events {
+        if let Event::Untried { reason, addresses } = event {
+            for address in addresses {
+                assert_eq!(untried.insert(*address, *reason), None, "{address} is untried twice");
+            }
+        }
+    }
+    untried
+}
+
+/// Whether there was nothing left to try, or nothing from the start.
+pub(crate) fn is_lost(conclusion: Conclusion) -> bool {
+    matches!(conclusion, Conclusion::Exhausted { .. } | Conclusion::NoAddresses | Conclusion::NoUsableAddress)
+}
