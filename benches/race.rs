@@ -113,7 +113,7 @@ fn sorts(criterion: &mut Criterion) {
             let answer = Answer::list(addresses(length));
             group.bench_function(BenchmarkId::new(format!("{order:?}"), length), |bencher| {
                 bencher.iter(|| {
-                    let mut race = Race::new(config, Queries::LIST, None);
+                    let mut race = Race::new(config.clone(), Queries::LIST, None);
                     race.handle_answer(black_box(&answer).clone(), t0);
                     black_box(race.poll_action(t0));
                     race

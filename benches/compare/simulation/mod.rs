@@ -42,7 +42,7 @@ pub(crate) fn measure(run: &mut Run) {
     let connects = run.options.pick(50_000, 1_000_000);
     run.progress(GROUP, &format!("{connects} connects by three policies"));
     let mix: Vec<Profile> = PROFILES.into_iter().filter(|profile| profile.share > 0).collect();
-    let mixed = POLICIES.map(|(_, policy)| simulate(&mix, connects, config(policy, None)));
+    let mixed = POLICIES.map(|(_, policy)| simulate(&mix, connects, &config(policy, None)));
     for (name, share) in [("half", 0.5), ("90 %", 0.9), ("99 %", 0.99), ("99.9 %", 0.999)] {
         let name = format!("the time in which {name} of a mix of networks are connected");
         run.push(times(&name, share, &mixed));
@@ -58,7 +58,7 @@ pub(crate) fn measure(run: &mut Run) {
     run.charts.push(tail(&mixed));
     for profile in PROFILES {
         run.progress(GROUP, profile.name);
-        let outcomes = POLICIES.map(|(_, policy)| simulate(&[profile], connects / 5, config(policy, None)));
+        let outcomes = POLICIES.map(|(_, policy)| simulate(&[profile], connects / 5, &config(policy, None)));
         run.push(times(&format!("the time in which 99 % are connected: {}", profile.name), 0.99, &outcomes));
     }
     run.progress(GROUP, "other delays");
@@ -71,7 +71,7 @@ fn config(policy: Policy, delay: Option<Duration>) -> Config {
 }
 
 /// So many connects over the kinds of network in their shares. The same ones for every configuration.
-fn simulate(profiles: &[Profile], connects: usize, config: Config) -> Outcomes {
+fn simulate(profiles: &[Profile], connects: usize, config: &Config) -> Outcomes {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let parts: Vec<Outcomes> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers)
@@ -85,7 +85,7 @@ fn simulate(profiles: &[Profile], connects: usize, config: Config) -> Outcomes {
     Outcomes { times, syns }
 }
 
-fn simulate_every(profiles: &[Profile], numbers: impl Iterator<Item = usize>, config: Config) -> Outcomes {
+fn simulate_every(profiles: &[Profile], numbers: impl Iterator<Item = usize>, config: &Config) -> Outcomes {
     let zero = Instant::now();
     let shares: u64 = profiles.iter().map(|profile| profile.share).sum();
     let mut outcomes = Outcomes { times: Vec::new(), syns: 0.0 };
@@ -98,7 +98,7 @@ fn simulate_every(profiles: &[Profile], numbers: impl Iterator<Item = usize>, co
             here
         });
         let paths = profile.unwrap().draw(&mut random);
-        let connect = connect::connect(config, &paths, None, zero);
+        let connect = connect::connect(config.clone(), &paths, None, zero);
         outcomes.syns += f64::from(connect.syns);
         outcomes.times.extend(connect.took.map(|took| took.as_secs_f64()));
     }
@@ -141,7 +141,7 @@ fn sweep(run: &mut Run, mix: &[Profile], connects: usize) {
     let mut points = Vec::new();
     for milliseconds in [250, 50, 100, 150, 200, 300, 500, 1_000, 2_000] {
         let delay = Duration::from_millis(milliseconds);
-        let outcomes = simulate(mix, connects, config(Policy::Staggered, Some(delay)));
+        let outcomes = simulate(mix, connects, &config(Policy::Staggered, Some(delay)));
         let Some(slow) = quantile(&outcomes.times, 0.99) else { continue };
         let each = (outcomes.syns * 1e4).round() / 1e4;
         points.push((milliseconds, each, slow));
