@@ -16,6 +16,7 @@
 mod chart;
 mod child;
 mod connect;
+mod cores;
 mod cost;
 mod lost;
 mod machine;

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use super::requests::{BARE, Caller, HYPER_UTIL, OURS, OURS_ALONE, REQWEST};
 use crate::chart::{Bars, Chart};
 use crate::child::Server;
+use crate::cores;
 use crate::peers::go::Go;
 use crate::report::{Row, Standing, Unit, Value};
 use crate::run::Run;
@@ -15,8 +16,8 @@ use crate::stats::Figure;
 pub(crate) const GROUP: &str = "throughput";
 
 const FAIRNESS: &str = "it would be unfair to measure one after the other, since the machine has other things to do: runs take turns, \
-                        shortly, and what counts is the median of the ratios within a round. A run is 480 requests on connections that are there. The server is the same process for all, on one thread; where it and two client threads \
-                        share two cores, all are slowed by it alike. Go has as many threads for Go code (GOMAXPROCS), and no limit of \
+                        shortly, and what counts is the median of the ratios within a round. A run is 480 requests on connections that are there. The server is the same process for all, on one thread and a core of its own (which two client threads \
+                        share with it if the machine has no third core); one at a time, most of it is the time to wake each other. Go has as many threads for Go code (GOMAXPROCS), and no limit of \
                         idle connections";
 
 const MODES: [(&str, Standing); 5] = [
@@ -40,9 +41,15 @@ pub(crate) fn measure(run: &mut Run) {
             continue;
         }
         run.progress(GROUP, &name);
+        let cores = cores::allowed();
+        let (for_server, for_client) = cores.split_at(cores.len().min(1));
+        cores::stay_on(for_server);
         let port = server.get_or_insert_with(Server::start).port;
+        // Two threads that are both at work share the server's core where there is no third one.
+        cores::stay_on(if threads == 1 || concurrency == 1 || for_client.len() > 1 { for_client } else { &cores });
         let mut row = Row::new(GROUP, name, Unit::Rate, FAIRNESS);
         fill(&mut row, threads, concurrency, port, run.options.pick(20, 200));
+        cores::stay_on(&cores);
         compare_with_hyper_util(&mut row);
         row.stand_beside_the_best();
         bars.category(format!("{concurrency} at a time, {}", ["", "one thread", "two threads"][threads]));
