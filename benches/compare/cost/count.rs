@@ -93,7 +93,11 @@ impl Counter {
         }
         let count = match self {
             Self::Instructions => said.lines().find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok()),
-            Self::SystemCalls => total(&std::fs::read_to_string(&calls).unwrap_or_default()),
+            Self::SystemCalls => {
+                let table = std::fs::read_to_string(&calls).unwrap_or_default();
+                drop(std::fs::remove_file(&calls));
+                total(&table)
+            }
         };
         count.ok_or_else(|| format!("{} counted nothing: {}", self.tool(), said.lines().last().unwrap_or_default()))
     }

@@ -1,6 +1,6 @@
 //! Requests a second, on one thread and on two, one at a time and many.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
@@ -16,7 +16,7 @@ use crate::stats::Figure;
 pub(crate) const GROUP: &str = "throughput";
 
 const FAIRNESS: &str = "it would be unfair to measure one after the other, since the machine has other things to do: runs take turns, \
-                        shortly, and what counts is the median of the ratios within a round. A run is 480 requests on connections that are there. The server is the same process for all, on one thread and a core of its own (which two client threads \
+                        shortly, and what counts is the median of the ratios within a round. A run is 480 requests (160 if one at a time) on connections that are there. The server is the same process for all, on one thread and a core of its own (which two client threads \
                         share with it if the machine has no third core); one at a time, most of it is the time to wake each other. Go has as many threads for Go code (GOMAXPROCS), and no limit of \
                         idle connections";
 
@@ -48,7 +48,8 @@ pub(crate) fn measure(run: &mut Run) {
         // Two threads that are both at work share the server's core where there is no third one.
         cores::stay_on(if threads == 1 || concurrency == 1 || for_client.len() > 1 { for_client } else { &cores });
         let mut row = Row::new(GROUP, name, Unit::Rate, FAIRNESS);
-        fill(&mut row, threads, concurrency, port, run.options.pick(20, 200));
+        let budget = Duration::from_secs(run.options.pick(2, 30));
+        fill(&mut row, threads, concurrency, port, budget);
         cores::stay_on(&cores);
         compare_with_hyper_util(&mut row);
         row.stand_beside_the_best();
@@ -67,7 +68,7 @@ pub(crate) fn measure(run: &mut Run) {
 }
 
 /// Rounds in which each has its turn, in another order each time.
-fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: usize) {
+fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, budget: Duration) {
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
@@ -80,11 +81,14 @@ fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, rounds: us
         }
         (callers, Go::start(threads))
     });
-    let each = REQUESTS / concurrency;
+    // One at a time, each takes as long as it takes to wake each other.
+    let each = if concurrency == 1 { 160 } else { REQUESTS / concurrency };
     let mut random = Rng::with_seed(0);
     let mut order: Vec<usize> = (0..=MODES.len()).collect();
     let mut rates = vec![Vec::new(); order.len()];
-    for round in 0..=rounds {
+    let first = Instant::now();
+    // A machine that is busy has fewer rounds.
+    for round in (0..=200).take_while(|round| *round <= 6 || first.elapsed() < budget) {
         random.shuffle(&mut order);
         for &index in &order {
             let seconds = runtime.block_on(async {
