@@ -27,8 +27,8 @@ pub(crate) struct Entry {
     pub(crate) who: String,
     pub(crate) value: Value,
     pub(crate) standing: Standing,
-    /// How many times ours it was in the same round: the median over rounds that took turns, where there were such.
-    pub(crate) paired: Option<f64>,
+    /// How many times ours it was in the same round, where rounds took turns.
+    pub(crate) paired: Option<Figure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,8 +145,8 @@ impl Row {
 
     /// How many times ours another value is.
     pub(crate) fn ratio(&self, entry: &Entry) -> Option<f64> {
-        if entry.paired.is_some() {
-            return entry.paired;
+        if let Some(ratios) = entry.paired {
+            return Some(ratios.median);
         }
         let ours = self.our_figure()?.median;
         let theirs = match &entry.value {
@@ -180,8 +180,11 @@ impl Row {
         let goodness = |ratio: f64| if more { ratio } else { -ratio };
         let best = measured.max_by(|a, b| goodness(a.2).total_cmp(&goodness(b.2)));
         let Some((entry, theirs, ratio)) = best else { return };
-        // Within 2 %, or where half of the runs of the other lie around our median, nobody is ahead.
-        let around = entry.paired.is_none() && (theirs.low..=theirs.high).contains(&ours.median);
+        // Within 2 %, or where half of the other's runs lie around our median, nobody is ahead.
+        let around = match entry.paired {
+            Some(ratios) => (ratios.low..=ratios.high).contains(&1.0),
+            None => (theirs.low..=theirs.high).contains(&ours.median),
+        };
         let behind = if more { ratio > 1.0 } else { ratio < 1.0 };
         let who = &entry.who;
         let verdict = if (ratio - 1.0).abs() <= 0.02 || around {
