@@ -63,13 +63,6 @@ impl QueryError {
         self
     }
 
-    /// The same, said of another query.
-    #[must_use]
-    pub(crate) fn with_query(mut self, query: Query) -> Self {
-        self.query = query;
-        self
-    }
-
     /// The query that failed.
     pub fn query(&self) -> Query {
         self.query

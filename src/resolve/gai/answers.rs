@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,64 +15,60 @@ use super::system::Said;
 use crate::resolve::flights::Landing;
 use crate::resolve::{Answer, Query, QueryError};
 
-/// The answers of [`GaiResolver`](super::GaiResolver).
+/// The answers of [`GaiResolver`].
 #[must_use = "streams do nothing unless polled"]
 pub struct GaiAnswers {
     /// AAAA before A.
     pending: Vec<(Query, Landing<Said>)>,
-    last_resort: LastResort,
+    course: Course,
     said: VecDeque<Said>,
 }
 
-/// For a name that was not found as it stands: the same name as getaddrinfo understands it when it is asked for both families, with
-/// search domains, and from sources other than the DNS, which may know no final dot.
-enum LastResort {
-    None,
-    Possible(GaiResolver, Arc<str>),
-    /// Under way. What the look-up of this family said is held back until it is over, or the race would be.
-    Taken(Query),
+enum Course {
+    /// Each family by itself, of the name as it stands. Whatever is without an address is held back: the name may be another one.
+    Apart { resolver: GaiResolver, host: Arc<str>, held: Vec<Said> },
+    /// No family has an address. The name is looked up once more, as getaddrinfo understands it when it is asked for both: with search
+    /// domains, and from sources other than the DNS, which may know no final dot.
+    LastResort { held: Vec<Said> },
+    /// Whatever comes is said.
+    Decided,
 }
 
 impl GaiAnswers {
     /// One look-up for both families.
     pub(super) fn together(list: Landing<Said>) -> Self {
-        Self { pending: vec![(Query::List, list)], last_resort: LastResort::None, said: VecDeque::new() }
+        Self { pending: vec![(Query::List, list)], course: Course::Decided, said: VecDeque::new() }
     }
 
     /// A look-up for each family. If none finds anything, `resolver` looks `host` up for both.
     pub(super) fn apart(families: Vec<(Query, Landing<Said>)>, resolver: GaiResolver, host: Arc<str>) -> Self {
-        Self { pending: families, last_resort: LastResort::Possible(resolver, host), said: VecDeque::new() }
+        let course = Course::Apart { resolver, host, held: Vec::new() };
+        Self { pending: families, course, said: VecDeque::new() }
     }
 
     fn on_said(&mut self, said: Said) {
-        if let LastResort::Taken(held_back) = self.last_resort {
-            return self.on_last_resort(held_back, said);
-        }
-        let is_negative = said.as_ref().is_err_and(QueryError::is_negative);
-        match &self.last_resort {
-            LastResort::Possible(resolver, host) if is_negative && self.pending.is_empty() => {
-                let list = resolver.start(host, Query::List);
-                self.pending.push((Query::List, list));
-                self.last_resort = LastResort::Taken(query_of(&said));
-            }
-            _ => {
-                if !is_negative {
-                    // It is the right name, or nothing is known of it.
-                    self.last_resort = LastResort::None;
+        let found = said.as_ref().is_ok_and(|answer| answer.addresses().len() > 0);
+        match mem::replace(&mut self.course, Course::Decided) {
+            Course::Apart { held, .. } if found => self.said.extend(held.into_iter().chain([said])),
+            Course::Apart { resolver, host, mut held } => {
+                held.push(said);
+                if !self.pending.is_empty() {
+                    self.course = Course::Apart { resolver, host, held };
+                } else if host.ends_with('.') {
+                    self.said.extend(held);
+                } else {
+                    self.pending.push((Query::List, resolver.start(&host, Query::List)));
+                    self.course = Course::LastResort { held };
                 }
-                self.said.push_back(said);
             }
-        }
-    }
-
-    /// A family may be answered a second time here, since it was not found as it stands.
-    fn on_last_resort(&mut self, held_back: Query, said: Said) {
-        match said {
-            Ok(list) => {
-                let of = |is_v6| list.addresses().filter(move |address| address.is_ipv6() == is_v6);
-                self.said.extend([Ok(Answer::aaaa(of(true))), Ok(Answer::a(of(false)))]);
-            }
-            Err(error) => self.said.push_back(Err(error.with_query(held_back))),
+            Course::LastResort { held } => match said {
+                Ok(list) if found => {
+                    let of = |is_v6| list.addresses().filter(move |address| address.is_ipv6() == is_v6);
+                    self.said.extend([Ok(Answer::aaaa(of(true))), Ok(Answer::a(of(false)))]);
+                }
+                _ => self.said.extend(held),
+            },
+            Course::Decided => self.said.push_back(said),
         }
     }
 
@@ -85,13 +82,6 @@ impl GaiAnswers {
             }
         }
         Poll::Pending
-    }
-}
-
-fn query_of(said: &Said) -> Query {
-    match said {
-        Ok(answer) => answer.query(),
-        Err(error) => error.query(),
     }
 }
 

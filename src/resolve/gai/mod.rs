@@ -28,7 +28,7 @@ use crate::timer::read_clock;
 /// `/etc/hosts`, search domains and nsswitch work as everywhere on the system:
 ///
 /// - The families are looked up apart if the name has a dot, is taken as it stands before search domains (`ndots` in
-///   `/etc/resolv.conf`), and is not in `/etc/hosts`. What one family comes to does not wait for the other then, and one that this
+///   `/etc/resolv.conf`), is not in `/etc/hosts`, and nobody else is asked before the DNS (`/etc/nsswitch.conf`). What one family comes to does not wait for the other then, and one that this
 ///   machine is not connected with is not asked for (v3 §4.1). A name that is not found so is looked up once more, for both families in one call,
 ///   with the search domains.
 /// - Any other name, `localhost` say, is looked up for both families in one call: two calls could come to two different hosts, or by-pass

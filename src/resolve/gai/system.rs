@@ -29,8 +29,10 @@ impl System for Getaddrinfo {
             resolv_conf.extend_from_slice(b"\noptions ");
             resolv_conf.extend_from_slice(options.as_encoded_bytes());
         }
-        let (hosts, resolv_conf) = (String::from_utf8_lossy(&hosts), String::from_utf8_lossy(&resolv_conf));
-        plan(host, Files { hosts: &hosts, resolv_conf: &resolv_conf })
+        let nsswitch = fs::read("/etc/nsswitch.conf").unwrap_or_default();
+        let [hosts, nsswitch, resolv_conf] =
+            [&hosts, &nsswitch, &resolv_conf].map(|file| String::from_utf8_lossy(file));
+        plan(host, Files { hosts: &hosts, nsswitch: &nsswitch, resolv_conf: &resolv_conf })
     }
 
     /// [`Query::List`] is for the name as getaddrinfo understands it; a family by itself is for the complete name.

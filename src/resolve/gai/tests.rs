@@ -38,6 +38,10 @@ fn nothing(query: Query) -> Said {
     Err(QueryError::new(query, "no such host").with_kind(QueryErrorKind::NotFound))
 }
 
+fn unknown(query: Query) -> Said {
+    Err(QueryError::new(query, "it may work later").with_kind(QueryErrorKind::Temporary))
+}
+
 /// Looks a name up by families, whatever this machine is connected with.
 fn ask(resolver: &GaiResolver) -> GaiAnswers {
     ask_for(resolver, "www.example")
@@ -156,35 +160,53 @@ async fn a_family_that_is_not_connected_is_not_asked_for() {
 #[tokio::test]
 async fn what_is_not_found_as_it_stands_is_looked_up_with_the_search_domains() {
     for families in [Families::Both, Families::V4Only] {
-        let resolver = resolver(|_, query| if query == Query::List { answer(query) } else { nothing(query) });
-        let answers: Vec<Said> = ask_in(&resolver, "www.example", families).collect().await;
-        let (found, missing): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-        let found: Vec<Answer> = found.into_iter().map(Result::unwrap).collect();
-        assert_eq!(found, [Answer::negative(Query::Aaaa), Answer::a(["192.0.2.2:0".parse::<SocketAddr>().unwrap()])]);
-        // One has been said before: only the last answer is held back.
-        assert_eq!(missing.len(), if families == Families::Both { 1 } else { 0 });
+        // A server that cannot answer for one name may for another.
+        for missing in [nothing, unknown] {
+            let resolver = resolver(move |_, query| if query == Query::List { answer(query) } else { missing(query) });
+            let answers: Vec<Said> = ask_in(&resolver, "www.example", families).collect().await;
+            let found: Vec<Answer> = answers.into_iter().map(Result::unwrap).collect();
+            let a = Answer::a(["192.0.2.2:0".parse::<SocketAddr>().unwrap()]);
+            assert_eq!(found, [Answer::negative(Query::Aaaa), a]);
+        }
     }
 }
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_missing_in_every_family_once() {
-    let resolver = resolver(|_, query| nothing(query));
-    let answers: Vec<Said> = ask(&resolver).collect().await;
-    let mut missing: Vec<Query> = answers.iter().map(|said| said.as_ref().unwrap_err().query()).collect();
-    missing.sort_unstable();
-    assert_eq!(missing, [Query::A, Query::Aaaa]);
-    assert!(answers.iter().all(|said| said.as_ref().is_err_and(QueryError::is_negative)));
+    for host in ["www.example", "www.example."] {
+        let resolver = resolver(|host, query| {
+            assert!(query != Query::List || host != "www.example.", "it is complete");
+            nothing(query)
+        });
+        let answers: Vec<Said> = ask_for(&resolver, host).collect().await;
+        let mut missing: Vec<Query> = answers.iter().map(|said| said.as_ref().unwrap_err().query()).collect();
+        missing.sort_unstable();
+        assert_eq!(missing, [Query::A, Query::Aaaa]);
+        assert!(answers.iter().all(|said| said.as_ref().is_err_and(QueryError::is_negative)));
+    }
 }
 
 #[tokio::test]
-async fn where_a_family_failed_the_search_domains_are_no_answer() {
-    let resolver = resolver(|_, query| match query {
-        Query::A => Err(QueryError::new(query, "it may work later").with_kind(QueryErrorKind::Temporary)),
+async fn nothing_is_said_of_a_name_before_it_is_clear_which_one_it_is() {
+    let (release, released) = mpsc::channel::<()>();
+    let (released, (done, is_done)) = (Mutex::new(released), mpsc::channel());
+    let resolver = resolver(move |_, query| match query {
         Query::Aaaa => nothing(query),
-        _ => panic!("the name may exist as it stands"),
-    });
-    let answers: Vec<Said> = ask(&resolver).collect().await;
-    assert_eq!(answers.len(), 2);
+        _ => {
+            done.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+            answer(query)
+        }
+    })
+    // AAAA goes first, and is over before A begins.
+    .with_max_threads(1);
+    let mut answers = ask(&resolver);
+    is_done.recv().unwrap();
+    assert!(answers.next().now_or_never().is_none());
+    release.send(()).unwrap();
+    let said = [answers.next().await.unwrap(), answers.next().await.unwrap()];
+    assert!(said[0].as_ref().unwrap_err().is_negative());
+    assert_eq!(said[1].as_ref().unwrap(), &answer(Query::A).unwrap());
 }
 
 #[tokio::test]
