@@ -17,7 +17,7 @@ use crate::stats::Figure;
 pub(crate) const GROUP: &str = "cost";
 
 const CONNECT: &str = "it would be unfair to count start-up, or the cost of being counted: each is run at two lengths, and what counts \
-                       is the difference. All are told their addresses at once, set TCP_NODELAY, are accepted in the same process, \
+                       is the difference. All are given a URI of their own, which the bare socket has no use for, are told their addresses at once, set TCP_NODELAY, are accepted in the same process, \
                        and close by a reset";
 const REQUEST: &str = "it would be unfair to count the server or the connect: the server is another process, and each is run at two \
                        lengths on one connection, of which the difference counts. All read the same answer of 13 bytes to its end; curl \
