@@ -161,13 +161,13 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The resolver's threads. The system keeps 15 bytes of a thread's name.
+/// The threads of the resolvers.
 fn threads() -> usize {
     let names = fs::read_dir("/proc/self/task").unwrap().filter_map(|task| {
         // A thread may be gone by now.
         fs::read_to_string(task.ok()?.path().join("comm")).ok()
     });
-    names.filter(|name| "happy-eyeballs-resolve".starts_with(name.trim_end()) && name.len() > 15).count()
+    names.filter(|name| name.trim_end() == "he-resolve").count()
 }
 
 fn descriptors() -> usize {

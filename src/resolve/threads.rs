@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+/// As systems show it, of which some cut names after 15 bytes.
+const THREAD_NAME: &str = "he-resolve";
 /// How long a thread without work waits for some.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -52,7 +54,7 @@ impl Threads {
         let mut state = shared.lock();
         if state.idle < state.queue.len() + 1 && state.threads < shared.most {
             let worker = Arc::clone(shared);
-            match thread::Builder::new().name("happy-eyeballs-resolve".into()).spawn(move || worker.work()) {
+            match thread::Builder::new().name(THREAD_NAME.into()).spawn(move || worker.work()) {
                 Ok(_) => state.threads += 1,
                 Err(error) if state.threads == 0 => {
                     drop(state);

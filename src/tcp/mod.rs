@@ -68,7 +68,7 @@ impl Service<Endpoint> for TcpConnector {
 
     #[inline]
     fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        TcpConnecting { begun: Some(begin(&self.options, &endpoint)) }
+        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.wants_nodelay() }
     }
 }
 
@@ -94,6 +94,7 @@ fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, Attempt
 #[must_use = "futures do nothing unless polled"]
 pub struct TcpConnecting {
     begun: Option<Result<TcpStream, AttemptError>>,
+    nodelay: bool,
 }
 
 impl Future for TcpConnecting {
@@ -106,6 +107,9 @@ impl Future for TcpConnecting {
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
             if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
                 return Poll::Ready(Err(AttemptError::new(error)));
+            }
+            if self.nodelay {
+                options::set_nodelay(stream);
             }
         }
         let begun = self.begun.take().expect("not polled after completion");
@@ -211,5 +215,23 @@ impl AsyncWrite for TcpConnection {
 impl fmt::Debug for TcpConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.get_ref(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nodelay_is_set_on_the_connection_unless_it_is_switched_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::new(listener.local_addr().unwrap());
+        for nodelay in [true, false] {
+            let mut connector = TcpConnector::new(TcpOptions::new().nodelay(nodelay));
+            let connection = connector.call(endpoint.clone()).await.unwrap();
+            assert_eq!(connection.get_ref().nodelay().unwrap(), nodelay);
+        }
     }
 }

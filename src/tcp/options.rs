@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
+use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
 use crate::attempt::AttemptError;
@@ -208,18 +209,6 @@ impl TcpOptions {
 
     /// Sets the options that may fail without harm.
     fn tune(&self, socket: &Socket) {
-        let warn_of = |option: &'static str, result: io::Result<()>| {
-            if let Err(error) = result {
-                // That the system has no such option is nothing that an operator can mend.
-                match error.kind() {
-                    io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
-                    _ => warn!(option, %error, "a socket option could not be set"),
-                }
-            }
-        };
-        if self.nodelay {
-            warn_of("nodelay", socket.set_tcp_nodelay(true));
-        }
         if let Some(keepalive) = self.keepalive() {
             warn_of("keepalive", SockRef::from(socket).set_tcp_keepalive(&keepalive));
         }
@@ -235,6 +224,11 @@ impl TcpOptions {
         if let Some(bytes) = self.receive_buffer_size {
             warn_of("receive_buffer_size", socket.set_recv_buffer_size(bytes));
         }
+    }
+
+    /// Whether [`set_nodelay`] is wanted.
+    pub(super) fn wants_nodelay(&self) -> bool {
+        self.nodelay
     }
 
     fn keepalive(&self) -> Option<TcpKeepalive> {
@@ -270,6 +264,22 @@ impl TcpOptions {
 impl Default for TcpOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// For a connection that is made: attempts that lose are spared the system call.
+pub(super) fn set_nodelay(stream: &TcpStream) {
+    warn_of("nodelay", stream.set_nodelay(true));
+}
+
+/// What may fail without harm.
+fn warn_of(option: &'static str, result: io::Result<()>) {
+    if let Err(error) = result {
+        // That the system has no such option is nothing that an operator can mend.
+        match error.kind() {
+            io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
+            _ => warn!(option, %error, "a socket option could not be set"),
+        }
     }
 }
 
@@ -489,14 +499,13 @@ mod tests {
             .receive_buffer_size(64 << 10)
             .user_timeout(Duration::from_secs(20));
         let socket = options.open("127.0.0.1:80".parse().unwrap()).unwrap();
-        assert!(socket.tcp_nodelay().unwrap());
         assert!(socket.keepalive().unwrap());
         assert!(socket.reuse_address().unwrap());
         assert!(socket.send_buffer_size().unwrap() >= 32 << 10);
         assert!(socket.recv_buffer_size().unwrap() >= 64 << 10);
         assert_eq!(socket.local_addr().unwrap().as_socket().unwrap().ip(), Ipv4Addr::LOCALHOST);
-        let plain = TcpOptions::new().nodelay(false).open("127.0.0.1:80".parse().unwrap()).unwrap();
-        assert!(!plain.tcp_nodelay().unwrap() && !plain.keepalive().unwrap());
+        let plain = TcpOptions::new().open("127.0.0.1:80".parse().unwrap()).unwrap();
+        assert!(!plain.keepalive().unwrap());
     }
 
     #[cfg(unix)]
