@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hickory_resolver::lookup::Lookup;
@@ -15,10 +14,11 @@ use tracing::debug;
 use super::address_queries;
 use super::answers::addresses;
 use super::failure;
-use super::look_up::{LookUp, LookUps, Said, Wanted};
+use super::look_up::{LookUp, Said, Wanted};
 use super::names::DnsName;
+use super::search::Asker;
 use super::service_record::{of_alias, pick, service_record, sort, target_name};
-use crate::race::{Families, ServiceRecord};
+use crate::race::ServiceRecord;
 use crate::resolve::{Answer, Query, QueryError};
 
 /// How many aliases are followed, one to the other.
@@ -31,11 +31,9 @@ pub(super) type Following = Pin<Box<dyn Future<Output = Result<Services, QueryEr
 
 /// Follows HTTPS records to where they lead.
 pub(super) struct Follower {
-    pub(super) look_ups: LookUps,
-    pub(super) families: Families,
-    pub(super) server: Option<SocketAddr>,
-    /// The name of the origin, if there is no search for it: its addresses are looked up anyway.
-    pub(super) origin: Option<DnsName>,
+    pub(super) asker: Asker,
+    /// The name of the origin: its addresses are looked up anyway.
+    pub(super) origin: DnsName,
 }
 
 /// Service records, and the addresses of their targets as they come.
@@ -60,7 +58,7 @@ impl Follower {
 
     async fn run(self, records: LookUp) -> Result<Services, QueryError> {
         let mut said = records.await;
-        let mut seen: Vec<DnsName> = self.origin.iter().cloned().collect();
+        let mut seen = vec![self.origin.clone()];
         let mut aliases = 0;
         let mut alias = None;
         // Most aliases lead to a name whose addresses are then wanted: they are asked for together with its records.
@@ -69,7 +67,7 @@ impl Follower {
             let found = match (said, &alias) {
                 (Ok(found), _) => found,
                 (Err(error), Some(alias)) if failure::is_negative(&error) => return Ok(self.end_of_aliases(alias)),
-                (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.server)),
+                (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.asker.server)),
             };
             let next = match next_alias(&found) {
                 Some(next) => next.clone(),
@@ -85,13 +83,9 @@ impl Follower {
             debug!(alias = %next, "an HTTPS record is an alias");
             aliases += 1;
             seen.push(next.clone());
-            let name: Arc<[DnsName]> = [next.clone()].into();
-            let mut look_ups = self.look_ups.start(
-                [RecordType::HTTPS]
-                    .into_iter()
-                    .chain(self.address_types())
-                    .map(|record_type| Wanted::new(Arc::clone(&name), record_type)),
-            );
+            let record_types = [RecordType::HTTPS].into_iter().chain(self.address_types());
+            let wanted = record_types.map(|record_type| Wanted::new(next.clone(), record_type));
+            let mut look_ups = self.asker.look_ups.start(wanted);
             let records = look_ups.remove(0);
             ahead.push(look_ups);
             alias = Some(next);
@@ -120,7 +114,7 @@ impl Follower {
                 continue;
             };
             let target = &svcb.target_name;
-            let is_origin = Some(target) == self.origin.as_ref() || alias.is_none() && target == owner;
+            let is_origin = *target == self.origin || alias.is_none() && target == owner;
             let target = if target.is_root() { alias } else { Some(target).filter(|_| !is_origin) };
             if let Some(target) = target {
                 let text = target_name(target);
@@ -150,19 +144,18 @@ impl Follower {
         let wanted: Vec<(String, RecordType, Wanted)> = targets
             .into_iter()
             .flat_map(|(text, name)| {
-                let name: Arc<[DnsName]> = [name.clone()].into();
                 self.address_types()
-                    .map(move |record_type| (text.clone(), record_type, Wanted::new(Arc::clone(&name), record_type)))
+                    .map(move |record_type| (text.clone(), record_type, Wanted::new(name.clone(), record_type)))
             })
             .collect();
-        let look_ups = self.look_ups.start(wanted.iter().map(|(_, _, wanted)| wanted.clone()));
+        let look_ups = self.asker.look_ups.start(wanted.iter().map(|(_, _, wanted)| wanted.clone()));
         let waiting = wanted.into_iter().zip(look_ups);
         let waiting = waiting.map(|((name, record_type, _), look_up)| Target { name, record_type, look_up });
         Services::new(records, waiting.collect())
     }
 
     fn address_types(&self) -> impl Iterator<Item = RecordType> + use<> {
-        address_queries(self.families).map(|(_, record_type)| record_type)
+        address_queries(self.asker.families).map(|(_, record_type)| record_type)
     }
 }
 

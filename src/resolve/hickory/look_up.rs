@@ -13,7 +13,6 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
 use tracing::trace;
 
-use super::failure;
 use super::names::DnsName;
 use crate::resolve::flights::{Flight, Flights, Landing};
 
@@ -27,17 +26,17 @@ pub(super) struct LookUps {
     flights: Flights<Wanted, Said>,
 }
 
-/// The records of this type of the first of these names that exists.
+/// The records of this type of this name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wanted {
-    names: Arc<[DnsName]>,
+    name: DnsName,
     record_type: RecordType,
 }
 
 /// What hickory said.
 pub(super) type Said = Result<Arc<Lookup>, NetError>;
 
-/// A look-up under way, as one that waits for it sees it.
+/// A look-up under way, as one that waits for it sees it. It says the same as often as it is asked.
 pub(super) struct LookUp(Stage);
 
 enum Stage {
@@ -81,8 +80,8 @@ impl LookUps {
 }
 
 impl Wanted {
-    pub(super) fn new(names: Arc<[DnsName]>, record_type: RecordType) -> Self {
-        Self { names, record_type }
+    pub(super) fn new(name: DnsName, record_type: RecordType) -> Self {
+        Self { name, record_type }
     }
 }
 
@@ -96,13 +95,13 @@ impl Future for LookUp {
     type Output = Said;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Said> {
-        match &mut self.0 {
-            Stage::Over(said) => Poll::Ready(said.clone()),
-            Stage::UnderWay(landing) => {
-                let said = ready!(Pin::new(landing).poll(cx));
-                Poll::Ready(said.unwrap_or(Err(NetError::Message("the look-up was given up"))))
-            }
-        }
+        let said = match &mut self.0 {
+            Stage::Over(said) => return Poll::Ready(said.clone()),
+            Stage::UnderWay(landing) => ready!(Pin::new(landing).poll(cx)),
+        };
+        let said = said.unwrap_or(Err(NetError::Message("the look-up was given up")));
+        self.0 = Stage::Over(said.clone());
+        Poll::Ready(said)
     }
 }
 
@@ -112,20 +111,8 @@ impl fmt::Debug for LookUps {
     }
 }
 
-/// Tries one name after the other, until one exists.
 async fn look_up(resolver: Arc<TokioResolver>, wanted: Wanted) -> Said {
-    let mut failed = None;
-    let mut missing = NetError::NoConnections;
-    for name in wanted.names.iter() {
-        match resolver.lookup(name.clone(), wanted.record_type).await {
-            Ok(found) => return Ok(Arc::new(found)),
-            Err(error) if error.is_nx_domain() => missing = error,
-            Err(error) if failure::is_of_server(&error) => failed = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    // Where a server failed it is not known that there is nothing.
-    Err(failed.unwrap_or(missing))
+    resolver.lookup(wanted.name, wanted.record_type).await.map(Arc::new)
 }
 
 type Flying = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -6,6 +6,7 @@ mod failure;
 mod hosts;
 mod look_up;
 mod names;
+mod search;
 mod service_record;
 
 use std::fmt;
@@ -22,10 +23,10 @@ use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
 
-use self::alias::Follower;
 pub use self::answers::HickoryAnswers;
-use self::look_up::{LookUp, LookUps, Wanted};
+use self::look_up::{LookUp, LookUps};
 use self::names::{DnsName, Search};
+use self::search::{Asker, Searching};
 use super::connectivity::Connectivity;
 use super::{Answer, Answers, Name, Queries, Query};
 use crate::race::{Families, Family};
@@ -141,7 +142,12 @@ impl HickoryResolver {
             _ => None,
         };
         // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
-        let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
+        let domain = config.domain.take();
+        let mut domains = mem::take(&mut config.search);
+        if domains.is_empty() {
+            domains.extend(domain);
+        }
+        let search = Search::new(domains, options.ndots);
         let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
         Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
@@ -201,38 +207,21 @@ impl HickoryResolver {
     /// What the table of hosts says of a name, if it is there.
     fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
         let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
-        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses.into(), None))
+        Some(HickoryAnswers::known(self.look_ups.clone(), addresses.into()))
     }
 
     /// Makes the queries for a name that the table does not have.
-    fn ask(&self, name: &Name, host: &DnsName) -> Result<(Queries, HickoryAnswers), NetError> {
-        let families = self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock()));
-        let candidates = self.search.candidates(host);
-        let mut queries = Vec::with_capacity(3);
-        let mut wanted = Vec::with_capacity(3);
-        // `localhost` has no such records.
-        if let Some(port) = name.https_port().filter(|_| self.https_records && !host.is_localhost()) {
-            queries.push(Query::Https);
-            wanted.push(Wanted::new(names::of_service(&candidates, port)?, RecordType::HTTPS));
-        }
-        for (query, record_type) in address_queries(families) {
-            queries.push(query);
-            wanted.push(Wanted::new(Arc::clone(&candidates), record_type));
-        }
-        let mut asked: Vec<_> = queries.iter().copied().zip(self.look_ups.start(wanted)).collect();
-        let https = asked.iter().position(|(query, _)| *query == Query::Https).map(|place| asked.remove(place).1);
-        let follower = || Follower {
+    fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
+        let asker = Asker {
             look_ups: self.look_ups.clone(),
-            families,
+            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock())),
+            // `localhost` has no such records.
+            https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server: self.server,
-            origin: match &*candidates {
-                [origin] => Some(origin.clone()),
-                _ => None,
-            },
         };
-        let https = https.map(|records| follower().follow(records));
-        let answers = HickoryAnswers::new(self.look_ups.clone(), https, asked, self.server);
-        Ok((queries.into_iter().collect(), answers))
+        let queries = asker.queries();
+        let searching = Searching::start(asker, self.search.candidates(host));
+        (queries, HickoryAnswers::of_search(searching))
     }
 }
 
@@ -255,12 +244,12 @@ impl Service<Name> for HickoryResolver {
         if let Ok(address) = name.as_str().parse::<IpAddr>() {
             return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
         }
-        ready(names::parse(name.as_str()).and_then(|host| {
+        ready(names::parse(name.as_str()).map(|host| {
             let (queries, answers) = match self.known(&host) {
                 Some(answers) => (Queries::ADDRESSES, answers),
-                None => self.ask(&name, &host)?,
+                None => self.ask(&name, &host),
             };
-            Ok(Answers::new(queries, answers))
+            Answers::new(queries, answers)
         }))
     }
 }
