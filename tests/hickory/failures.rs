@@ -98,6 +98,15 @@ async fn a_name_that_is_none_is_the_cause() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_by_the_letter_is_asked_for() {
+    for name in ["foo_bar.example", "my_db", "xn--a.example", "Foo_Bar.EXAMPLE.", "_http.example"] {
+        let dns = Dns::start([(name, A, a("192.0.2.1"))]);
+        let answers = resolve(&resolver(&dns).families(Families::V4Only), name).await;
+        assert_eq!(said(&answers), ["A 192.0.2.1"], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn names_that_no_server_knows_are_not_asked_for() {
     let dns = Dns::start([]);
     let resolver = resolver(&dns);

@@ -5,6 +5,9 @@ use hickory_resolver::proto::op;
 pub(super) use hickory_resolver::proto::rr::Name as DnsName;
 use hickory_resolver::proto::rr::RecordType;
 
+/// The port whose HTTPS records are those of the name itself.
+pub(super) const HTTPS_PORT: u16 = 443;
+
 /// The search list of a configuration.
 #[derive(Debug)]
 pub(super) struct Search {
@@ -49,16 +52,18 @@ impl Search {
     }
 }
 
+/// A name that is no host name by the letter (`my_db`, a label that is not good punycode) may be in the DNS all the same.
+///
 /// # Errors
 ///
 /// If it is none.
 pub(super) fn parse(host: &str) -> Result<DnsName, NetError> {
-    Ok(DnsName::from_utf8(host)?)
+    Ok(DnsName::from_str_relaxed(host)?)
 }
 
 /// The name of the HTTPS records for a port (RFC 9460 §9.1); `None` if it is too long to be one.
 pub(super) fn of_service(host: &DnsName, port: u16) -> Option<DnsName> {
-    if port == 443 {
+    if port == HTTPS_PORT {
         return Some(host.clone());
     }
     host.prepend_label("_https").ok()?.prepend_label(format!("_{port}")).ok()
