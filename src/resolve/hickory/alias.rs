@@ -15,7 +15,7 @@ use super::address_queries;
 use super::answers::addresses;
 use super::failure;
 use super::look_up::{LookUp, Said, Wanted};
-use super::names::DnsName;
+use super::names::{self, DnsName};
 use super::search::Asker;
 use super::service_record::{of_alias, pick, service_record, sort, target_name};
 use crate::race::ServiceRecord;
@@ -113,9 +113,14 @@ impl Follower {
                 debug!(record = %svcb, "an HTTPS record cannot be used");
                 continue;
             };
-            let target = &svcb.target_name;
-            let is_origin = *target == self.origin || alias.is_none() && target == owner;
-            let target = if target.is_root() { alias } else { Some(target).filter(|_| !is_origin) };
+            let target = match (svcb.target_name.is_root(), alias) {
+                (false, _) => &svcb.target_name,
+                (true, Some(alias)) => alias,
+                (true, None) => owner,
+            };
+            // The canonical name of the origin has the same addresses. That of `_8443._https` has its own.
+            let is_origin = *target == self.origin || alias.is_none() && target == owner && self.are_at_origin();
+            let target = Some(target).filter(|_| !is_origin);
             if let Some(target) = target {
                 let text = target_name(target);
                 names.insert(text.clone(), target);
@@ -152,6 +157,11 @@ impl Follower {
         let waiting = wanted.into_iter().zip(look_ups);
         let waiting = waiting.map(|((name, record_type, _), look_up)| Target { name, record_type, look_up });
         Services::new(records, waiting.collect())
+    }
+
+    /// Whether the HTTPS records are those of the origin's own name (RFC 9460 §9.1).
+    fn are_at_origin(&self) -> bool {
+        self.asker.https_port == Some(names::HTTPS_PORT)
     }
 
     fn address_types(&self) -> impl Iterator<Item = RecordType> + use<> {
