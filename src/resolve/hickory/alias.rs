@@ -174,7 +174,8 @@ impl Services {
         Self { records, waiting, has_news: true }
     }
 
-    /// The records, as often as there is something new in them. Those of targets that are still being looked up have their hints.
+    /// The records, as often as there is something new in them. Those of targets that are still being looked up have
+    /// their hints.
     pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         let Self { records, waiting, has_news } = self;
         waiting.retain_mut(|target| match Pin::new(&mut target.look_up).poll(cx) {

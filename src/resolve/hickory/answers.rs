@@ -157,8 +157,8 @@ impl Addresses {
         Poll::Pending
     }
 
-    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no address
-    /// left to hope for.
+    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no
+    /// address left to hope for.
     fn look_for_end_of_chain(&mut self, error: &NetError) -> Option<LookUp> {
         let stopped_at = failure::may_be_unfollowed(error);
         self.may_be_unfollowed &= stopped_at.is_some();

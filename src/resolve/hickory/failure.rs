@@ -81,8 +81,8 @@ pub(super) fn is_negative(error: &NetError) -> bool {
 
 /// The name that a chain of CNAME records may not have ended with.
 ///
-/// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that sends no
-/// SOA record along.
+/// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that
+/// sends no SOA record along.
 pub(super) fn may_be_unfollowed(error: &NetError) -> Option<&DnsName> {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none))

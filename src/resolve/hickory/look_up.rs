@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
+use tokio::runtime::Handle;
 use tracing::trace;
 
 use super::names::DnsName;
@@ -51,8 +52,15 @@ impl LookUps {
         Self { resolver: Arc::new(resolver), flights: Flights::default() }
     }
 
-    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one task.
+    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one
+    /// task.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime.
     pub(super) fn start(&self, wanted: impl IntoIterator<Item = Wanted>) -> Vec<LookUp> {
+        // hickory panics only when it opens a socket, and holds a lock that no later look-up gets past.
+        let _runtime = Handle::current();
         let mut task = Vec::new();
         let look_ups = wanted.into_iter().map(|wanted| self.start_one(wanted, &mut task)).collect();
         if !task.is_empty() {

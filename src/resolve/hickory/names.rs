@@ -52,7 +52,8 @@ impl Search {
     }
 }
 
-/// A name that is no host name by the letter (`my_db`, a label that is not good punycode) may be in the DNS all the same.
+/// A name that is no host name by the letter (`my_db`, a label that is not good punycode) may be in the DNS all the
+/// same.
 ///
 /// # Errors
 ///

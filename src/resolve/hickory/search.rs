@@ -109,8 +109,8 @@ impl Searching {
         &self.present.name
     }
 
-    /// The host, as soon as it is known which one it is; its answers may be still to come. If there is none, what was said of
-    /// all candidates.
+    /// The host, as soon as it is known which one it is; its answers may be still to come. If there is none, what was
+    /// said of all candidates.
     pub(super) fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<Host> {
         while !self.is_only_one && !ready!(self.present.poll_is_found(cx)) {
             self.note_reasons(cx);
