@@ -164,6 +164,25 @@ async fn an_alias_without_services_stands_for_its_addresses() {
 }
 
 #[tokio::test]
+async fn the_addresses_of_an_alias_are_asked_for_once_though_they_cannot_be_cached() {
+    for services in [nodata(), https(&["1 . port=443"]), https(&["1 other.example", "2 ."])] {
+        let dns = Dns::start([
+            ("race.example", SERVICES, https(&["0 alias.example"])),
+            // Later than the addresses.
+            ("alias.example", SERVICES, services.after(200)),
+            ("alias.example", AAAA, aaaa("2001:db8::2").ttl(0)),
+            ("alias.example", A, a("192.0.2.2").ttl(0)),
+            ("other.example", A, a("192.0.2.3")),
+        ]);
+        let all = all_tried(&dns).await;
+        assert!(["[2001:db8::2]:443", "192.0.2.2:443"].iter().all(|address| all.iter().any(|tried| tried == address)));
+        for query in ["alias.example AAAA", "alias.example A"] {
+            assert_eq!(dns.asked().iter().filter(|asked| *asked == query).count(), 1, "{query}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_alias_to_nowhere_leaves_the_origin() {
     let dns = Dns::start([("race.example", SERVICES, https(&["0 ."])), ("race.example", A, a("192.0.2.1"))]);
     assert_eq!(all_tried(&dns).await, ["192.0.2.1:443"]);

@@ -66,12 +66,14 @@ impl Follower {
         loop {
             let found = match (said, &alias) {
                 (Ok(found), _) => found,
-                (Err(error), Some(alias)) if failure::is_negative(&error) => return Ok(self.end_of_aliases(alias)),
+                (Err(error), Some(alias)) if failure::is_negative(&error) => {
+                    return Ok(self.end_of_aliases(alias, ahead));
+                }
                 (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.asker.server)),
             };
             let next = match next_alias(&found) {
                 Some(next) => next.clone(),
-                None => return Ok(self.services(&found, alias.as_ref())),
+                None => return Ok(self.services(&found, alias.as_ref(), ahead)),
             };
             if next.is_root() {
                 // There is no such service, which is advice (§2.5.1): the addresses of the origin are tried.
@@ -87,23 +89,23 @@ impl Follower {
             let wanted = record_types.map(|record_type| Wanted::new(next.clone(), record_type));
             let mut look_ups = self.asker.look_ups.start(wanted);
             let records = look_ups.remove(0);
-            ahead.push(look_ups);
+            ahead = look_ups;
             alias = Some(next);
             said = records.await;
         }
     }
 
     /// An alias without records of its own stands for its addresses. Without them there is nothing to say.
-    fn end_of_aliases(&self, alias: &DnsName) -> Services {
+    fn end_of_aliases(&self, alias: &DnsName, ahead: Vec<LookUp>) -> Services {
         let record = of_alias(alias);
         let names = BTreeMap::from([(target_name(alias), alias)]);
-        let mut services = self.with_targets(vec![record], &names);
+        let mut services = self.with_targets(vec![record], &names, Some(alias), ahead);
         services.has_news = false;
         services
     }
 
     /// The records in ServiceMode of an answer, that of `alias` if one led there.
-    fn services(&self, found: &Lookup, alias: Option<&DnsName>) -> Services {
+    fn services(&self, found: &Lookup, alias: Option<&DnsName>, ahead: Vec<LookUp>) -> Services {
         let mut records = Vec::new();
         let mut names = BTreeMap::new();
         let mut is_empty = true;
@@ -129,16 +131,22 @@ impl Follower {
             records.push(record);
         }
         match alias {
-            Some(alias) if is_empty => self.end_of_aliases(alias),
+            Some(alias) if is_empty => self.end_of_aliases(alias, ahead),
             _ => {
                 sort(&mut records);
-                self.with_targets(records, &names)
+                self.with_targets(records, &names, alias, ahead)
             }
         }
     }
 
-    /// Looks the targets up, those of the records that go first.
-    fn with_targets(&self, records: Vec<ServiceRecord>, names: &BTreeMap<String, &DnsName>) -> Services {
+    /// Looks the targets up, those of the records that go first. The addresses of `alias` are looked up already.
+    fn with_targets(
+        &self,
+        records: Vec<ServiceRecord>,
+        names: &BTreeMap<String, &DnsName>,
+        alias: Option<&DnsName>,
+        ahead: Vec<LookUp>,
+    ) -> Services {
         let mut targets: Vec<(&String, &DnsName)> = Vec::new();
         for name in records.iter().filter_map(|record| names.get_key_value(record.target.as_ref()?)) {
             let (text, name) = name;
@@ -146,17 +154,23 @@ impl Follower {
                 targets.push((text, name));
             }
         }
-        let wanted: Vec<(String, RecordType, Wanted)> = targets
-            .into_iter()
-            .flat_map(|(text, name)| {
-                self.address_types()
-                    .map(move |record_type| (text.clone(), record_type, Wanted::new(name.clone(), record_type)))
+        let (begun, others): (Vec<_>, Vec<_>) = targets.into_iter().partition(|(_, name)| Some(*name) == alias);
+        let wanted = others
+            .iter()
+            .flat_map(|(_, name)| self.address_types().map(|record_type| Wanted::new((*name).clone(), record_type)));
+        let look_ups = self.asker.look_ups.start(wanted);
+        // What cannot be cached would be asked for again.
+        let waiting = [(begun, ahead), (others, look_ups)].into_iter().flat_map(|(targets, look_ups)| {
+            let families =
+                targets.into_iter().flat_map(|(text, _)| self.address_types().map(move |family| (text, family)));
+            families.zip(look_ups).map(|((name, record_type), look_up)| Target {
+                name: name.clone(),
+                record_type,
+                look_up,
             })
-            .collect();
-        let look_ups = self.asker.look_ups.start(wanted.iter().map(|(_, _, wanted)| wanted.clone()));
-        let waiting = wanted.into_iter().zip(look_ups);
-        let waiting = waiting.map(|((name, record_type, _), look_up)| Target { name, record_type, look_up });
-        Services::new(records, waiting.collect())
+        });
+        let waiting = waiting.collect();
+        Services::new(records, waiting)
     }
 
     /// Whether the HTTPS records are those of the origin's own name (RFC 9460 §9.1).

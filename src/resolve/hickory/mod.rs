@@ -40,7 +40,8 @@ use crate::timer::read_clock;
 ///
 /// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when
 ///    the resolver is made, and counts with servers of one's own too, unless it is replaced: `.hosts(Hosts::default())`
-///    is an empty one. `localhost` and the names below it are the loopback addresses.
+///    is an empty one. Names with an underscore within are left out of it by hickory, and asked for. `localhost` and
+///    the names below it are the loopback addresses.
 /// 2. A name with a final dot is taken as it stands. Any other goes through the search domains, before or after it is
 ///    taken as it stands, depending on its dots (`ndots`). All queries are made for one name, and for the next one only
 ///    if that is no host: it has neither an address nor an HTTPS record, does not exist, or its server fails
