@@ -1,13 +1,15 @@
 //! What is asked once, and what again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use hyper_happy_eyeballs::resolve::Name;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_test::task;
+use tower::Service;
 
 use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, https, silence};
 use crate::{ask, connect, connecting, options, resolve, resolver, resolver_over_tcp, resolver_with, said, until};
@@ -127,6 +129,19 @@ fn what_is_cached_comes_at_the_first_poll_without_timer_and_task() {
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     });
     assert_eq!(dns.asked(), asked);
+}
+
+#[test]
+fn a_call_outside_a_runtime_panics_and_leaves_the_resolver_as_it_is() {
+    let dns = Dns::start([("race.example", AAAA, aaaa("2001:db8::1")), ("race.example", A, a("192.0.2.1"))]);
+    let mut resolver = resolver(&dns);
+    let outside = catch_unwind(AssertUnwindSafe(|| drop(resolver.call("race.example".into()))));
+    assert!(outside.is_err(), "the queries go out with the call");
+    for literal in ["192.0.2.1", "2001:db8::1"] {
+        assert!(resolver.call(literal.into()).now_or_never().unwrap().is_ok());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(resolve(&resolver, "race.example")).len(), 2);
 }
 
 /// All answers, none of which has to be waited for.

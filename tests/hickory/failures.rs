@@ -9,7 +9,7 @@ use hyper_happy_eyeballs::resolve::hickory_resolver::net::NetError;
 use hyper_happy_eyeballs::resolve::{HickoryResolver, Name, QueryErrorKind};
 use tower::Service;
 
-use crate::server::{A, AAAA, Dns, Reply, SERVICES, a, aaaa, https, nodata, nxdomain, refused, servfail, silence};
+use crate::server::{A, AAAA, Dns, Reply, SERVICES, a, https, nodata, nxdomain, refused, servfail, silence};
 use crate::{connect, connecting, options, resolve, resolver, resolver_with, said};
 
 const URI: &str = "http://race.example/";
@@ -98,6 +98,15 @@ async fn a_name_that_is_none_is_the_cause() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_by_the_letter_is_asked_for() {
+    for name in ["foo_bar.example", "my_db", "xn--a.example", "Foo_Bar.EXAMPLE.", "_http.example"] {
+        let dns = Dns::start([(name, A, a("192.0.2.1"))]);
+        let answers = resolve(&resolver(&dns).families(Families::V4Only), name).await;
+        assert_eq!(said(&answers), ["A 192.0.2.1"], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn names_that_no_server_knows_are_not_asked_for() {
     let dns = Dns::start([]);
     let resolver = resolver(&dns);
@@ -130,68 +139,6 @@ async fn the_table_of_hosts_goes_before_every_server() {
         assert_eq!(said(&answers), expected, "{name}");
     }
     assert!(dns.asked().is_empty(), "{:?}", dns.asked());
-}
-
-#[tokio::test]
-async fn a_search_goes_on_to_the_next_name_only_if_there_is_no_such_name() {
-    let dns = Dns::start([
-        ("www.a.example", AAAA, nxdomain()),
-        ("www.a.example", A, nxdomain()),
-        // It exists, in one family.
-        ("www.b.example", A, a("192.0.2.1")),
-        // So that this is another host.
-        ("www", AAAA, aaaa("2001:db8::2")),
-        ("www", A, a("192.0.2.2")),
-        ("www.race.example", AAAA, aaaa("2001:db8::3")),
-        ("www.race.example.a.example", A, a("192.0.2.3")),
-    ]);
-    let mut config = crate::config(dns.address());
-    config.add_search("a.example".parse().unwrap());
-    config.add_search("b.example".parse().unwrap());
-    let resolver = HickoryResolver::with_config(config, options()).unwrap();
-    let resolver = resolver.families(Families::Both);
-    let all = async |name: &str| {
-        let mut all = said(&resolve(&resolver, name).await);
-        all.sort();
-        all
-    };
-    assert_eq!(all("www").await, ["A 192.0.2.1", "AAAA no data"]);
-    assert_eq!(all("www.").await, ["A 192.0.2.2", "AAAA 2001:db8::2"]);
-    assert_eq!(all("www.race.example").await, ["A no data", "AAAA 2001:db8::3"]);
-}
-
-#[tokio::test]
-async fn a_server_that_fails_for_a_search_domain_leaves_the_others() {
-    let dns = Dns::start([
-        ("www.a.example", AAAA, servfail()),
-        ("www.a.example", A, servfail()),
-        ("www.b.example", AAAA, nxdomain()),
-        ("www.b.example", A, a("192.0.2.1")),
-        ("www", AAAA, nxdomain()),
-    ]);
-    let mut config = crate::config(dns.address());
-    config.add_search("a.example".parse().unwrap());
-    config.add_search("b.example".parse().unwrap());
-    let resolver = HickoryResolver::with_config(config, options()).unwrap();
-    let resolver = resolver.families(Families::Both);
-    let mut all = said(&resolve(&resolver, "www").await);
-    all.sort();
-    assert_eq!(all, ["A 192.0.2.1", "AAAA SERVFAIL"]);
-}
-
-#[tokio::test]
-async fn a_resolver_made_elsewhere_searches_in_its_own_way() {
-    use hyper_happy_eyeballs::resolve::hickory_resolver::TokioResolver;
-    use hyper_happy_eyeballs::resolve::hickory_resolver::net::runtime::TokioRuntimeProvider;
-
-    let dns = Dns::start([("www.a.example", AAAA, aaaa("2001:db8::1")), ("www.a.example", A, a("192.0.2.1"))]);
-    let mut config = crate::config(dns.address());
-    config.add_search("a.example".parse().unwrap());
-    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options());
-    let resolver = HickoryResolver::from(builder.build().unwrap()).families(Families::Both);
-    let mut all = said(&resolve(&resolver, "www").await);
-    all.sort();
-    assert_eq!(all, ["A 192.0.2.1", "AAAA 2001:db8::1"]);
 }
 
 #[tokio::test]

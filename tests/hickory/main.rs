@@ -7,6 +7,7 @@ mod caching;
 mod failures;
 mod foreign;
 mod hostile;
+mod search;
 mod server;
 mod services;
 mod timing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper_happy_eyeballs::race::Query;
 use hyper_happy_eyeballs::resolve::Name;
 
-use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, https, nodata, servfail, silence};
+use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, cname, https, nodata, servfail, silence};
 use crate::{connect, connecting, resolve, resolver, said, tried, trying_all};
 
 const URI: &str = "https://race.example/";
@@ -45,12 +45,42 @@ async fn a_service_at_the_origins_own_name_is_no_other() {
 #[tokio::test]
 async fn records_of_another_port_have_a_name_of_their_own() {
     let dns = Dns::start([
-        ("_8443._https.race.example", SERVICES, https(&["1 . port=8001"])),
+        ("_8443._https.race.example", SERVICES, https(&["1 race.example port=8001"])),
         ("race.example", SERVICES, https(&["1 . port=1"])),
         ("race.example", A, a("192.0.2.1")),
     ]);
     let error = connect(trying_all(resolver(&dns)), "https://race.example:8443/").await.unwrap_err();
     assert_eq!(tried(error.attempts()), ["192.0.2.1:8001", "192.0.2.1:8443"]);
+}
+
+#[tokio::test]
+async fn a_service_without_a_target_is_at_the_name_of_its_record() {
+    for target in [".", "_8443._https.race.example"] {
+        let dns = Dns::start([
+            ("_8443._https.race.example", SERVICES, https(&[&format!("1 {target} port=8001")])),
+            ("_8443._https.race.example", A, a("192.0.2.2")),
+            ("race.example", A, a("192.0.2.1").after(200)),
+        ]);
+        let error = connect(trying_all(resolver(&dns)), "https://race.example:8443/").await.unwrap_err();
+        assert_eq!(tried(error.attempts()), ["192.0.2.2:8001", "192.0.2.1:8443"], "{target}");
+        let service = error.attempts()[0].endpoint().service().unwrap();
+        assert_eq!(service.target.as_deref(), Some("_8443._https.race.example"));
+    }
+}
+
+#[tokio::test]
+async fn a_service_at_the_canonical_name_of_the_origin_is_no_other() {
+    for target in [".", "canonical.example"] {
+        let services = || https(&[&format!("1 {target} port=8001")]);
+        let dns = Dns::start([
+            ("race.example", SERVICES, cname("canonical.example")),
+            ("race.example", A, cname("canonical.example")),
+            ("race.example", AAAA, cname("canonical.example")),
+            ("canonical.example", SERVICES, services()),
+            ("canonical.example", A, a("192.0.2.1")),
+        ]);
+        assert_eq!(all_tried(&dns).await, ["192.0.2.1:8001", "192.0.2.1:443"], "{target}");
+    }
 }
 
 #[tokio::test]
@@ -131,6 +161,25 @@ async fn an_alias_without_services_stands_for_its_addresses() {
     assert_eq!(all[0], "[2001:db8::2]:443", "{all:?}");
     all.sort();
     assert_eq!(all, ["192.0.2.1:443", "192.0.2.2:443", "[2001:db8::2]:443"]);
+}
+
+#[tokio::test]
+async fn the_addresses_of_an_alias_are_asked_for_once_though_they_cannot_be_cached() {
+    for services in [nodata(), https(&["1 . port=443"]), https(&["1 other.example", "2 ."])] {
+        let dns = Dns::start([
+            ("race.example", SERVICES, https(&["0 alias.example"])),
+            // Later than the addresses.
+            ("alias.example", SERVICES, services.after(200)),
+            ("alias.example", AAAA, aaaa("2001:db8::2").ttl(0)),
+            ("alias.example", A, a("192.0.2.2").ttl(0)),
+            ("other.example", A, a("192.0.2.3")),
+        ]);
+        let all = all_tried(&dns).await;
+        assert!(["[2001:db8::2]:443", "192.0.2.2:443"].iter().all(|address| all.iter().any(|tried| tried == address)));
+        for query in ["alias.example AAAA", "alias.example A"] {
+            assert_eq!(dns.asked().iter().filter(|asked| *asked == query).count(), 1, "{query}");
+        }
+    }
 }
 
 #[tokio::test]

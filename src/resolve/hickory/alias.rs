@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hickory_resolver::lookup::Lookup;
@@ -15,10 +14,11 @@ use tracing::debug;
 use super::address_queries;
 use super::answers::addresses;
 use super::failure;
-use super::look_up::{LookUp, LookUps, Said, Wanted};
-use super::names::DnsName;
+use super::look_up::{LookUp, Said, Wanted};
+use super::names::{self, DnsName};
+use super::search::Asker;
 use super::service_record::{of_alias, pick, service_record, sort, target_name};
-use crate::race::{Families, ServiceRecord};
+use crate::race::ServiceRecord;
 use crate::resolve::{Answer, Query, QueryError};
 
 /// How many aliases are followed, one to the other.
@@ -31,11 +31,9 @@ pub(super) type Following = Pin<Box<dyn Future<Output = Result<Services, QueryEr
 
 /// Follows HTTPS records to where they lead.
 pub(super) struct Follower {
-    pub(super) look_ups: LookUps,
-    pub(super) families: Families,
-    pub(super) server: Option<SocketAddr>,
-    /// The name of the origin, if there is no search for it: its addresses are looked up anyway.
-    pub(super) origin: Option<DnsName>,
+    pub(super) asker: Asker,
+    /// The name of the origin: its addresses are looked up anyway.
+    pub(super) origin: DnsName,
 }
 
 /// Service records, and the addresses of their targets as they come.
@@ -60,7 +58,7 @@ impl Follower {
 
     async fn run(self, records: LookUp) -> Result<Services, QueryError> {
         let mut said = records.await;
-        let mut seen: Vec<DnsName> = self.origin.iter().cloned().collect();
+        let mut seen = vec![self.origin.clone()];
         let mut aliases = 0;
         let mut alias = None;
         // Most aliases lead to a name whose addresses are then wanted: they are asked for together with its records.
@@ -68,12 +66,14 @@ impl Follower {
         loop {
             let found = match (said, &alias) {
                 (Ok(found), _) => found,
-                (Err(error), Some(alias)) if failure::is_negative(&error) => return Ok(self.end_of_aliases(alias)),
-                (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.server)),
+                (Err(error), Some(alias)) if failure::is_negative(&error) => {
+                    return Ok(self.end_of_aliases(alias, ahead));
+                }
+                (Err(error), _) => return Err(failure::query_error(Query::Https, error, self.asker.server)),
             };
             let next = match next_alias(&found) {
                 Some(next) => next.clone(),
-                None => return Ok(self.services(&found, alias.as_ref())),
+                None => return Ok(self.services(&found, alias.as_ref(), ahead)),
             };
             if next.is_root() {
                 // There is no such service, which is advice (§2.5.1): the addresses of the origin are tried.
@@ -85,31 +85,27 @@ impl Follower {
             debug!(alias = %next, "an HTTPS record is an alias");
             aliases += 1;
             seen.push(next.clone());
-            let name: Arc<[DnsName]> = [next.clone()].into();
-            let mut look_ups = self.look_ups.start(
-                [RecordType::HTTPS]
-                    .into_iter()
-                    .chain(self.address_types())
-                    .map(|record_type| Wanted::new(Arc::clone(&name), record_type)),
-            );
+            let record_types = [RecordType::HTTPS].into_iter().chain(self.address_types());
+            let wanted = record_types.map(|record_type| Wanted::new(next.clone(), record_type));
+            let mut look_ups = self.asker.look_ups.start(wanted);
             let records = look_ups.remove(0);
-            ahead.push(look_ups);
+            ahead = look_ups;
             alias = Some(next);
             said = records.await;
         }
     }
 
     /// An alias without records of its own stands for its addresses. Without them there is nothing to say.
-    fn end_of_aliases(&self, alias: &DnsName) -> Services {
+    fn end_of_aliases(&self, alias: &DnsName, ahead: Vec<LookUp>) -> Services {
         let record = of_alias(alias);
         let names = BTreeMap::from([(target_name(alias), alias)]);
-        let mut services = self.with_targets(vec![record], &names);
+        let mut services = self.with_targets(vec![record], &names, Some(alias), ahead);
         services.has_news = false;
         services
     }
 
     /// The records in ServiceMode of an answer, that of `alias` if one led there.
-    fn services(&self, found: &Lookup, alias: Option<&DnsName>) -> Services {
+    fn services(&self, found: &Lookup, alias: Option<&DnsName>, ahead: Vec<LookUp>) -> Services {
         let mut records = Vec::new();
         let mut names = BTreeMap::new();
         let mut is_empty = true;
@@ -119,9 +115,14 @@ impl Follower {
                 debug!(record = %svcb, "an HTTPS record cannot be used");
                 continue;
             };
-            let target = &svcb.target_name;
-            let is_origin = Some(target) == self.origin.as_ref() || alias.is_none() && target == owner;
-            let target = if target.is_root() { alias } else { Some(target).filter(|_| !is_origin) };
+            let target = match (svcb.target_name.is_root(), alias) {
+                (false, _) => &svcb.target_name,
+                (true, Some(alias)) => alias,
+                (true, None) => owner,
+            };
+            // The canonical name of the origin has the same addresses. That of `_8443._https` has its own.
+            let is_origin = *target == self.origin || alias.is_none() && target == owner && self.are_at_origin();
+            let target = Some(target).filter(|_| !is_origin);
             if let Some(target) = target {
                 let text = target_name(target);
                 names.insert(text.clone(), target);
@@ -130,16 +131,22 @@ impl Follower {
             records.push(record);
         }
         match alias {
-            Some(alias) if is_empty => self.end_of_aliases(alias),
+            Some(alias) if is_empty => self.end_of_aliases(alias, ahead),
             _ => {
                 sort(&mut records);
-                self.with_targets(records, &names)
+                self.with_targets(records, &names, alias, ahead)
             }
         }
     }
 
-    /// Looks the targets up, those of the records that go first.
-    fn with_targets(&self, records: Vec<ServiceRecord>, names: &BTreeMap<String, &DnsName>) -> Services {
+    /// Looks the targets up, those of the records that go first. The addresses of `alias` are looked up already.
+    fn with_targets(
+        &self,
+        records: Vec<ServiceRecord>,
+        names: &BTreeMap<String, &DnsName>,
+        alias: Option<&DnsName>,
+        ahead: Vec<LookUp>,
+    ) -> Services {
         let mut targets: Vec<(&String, &DnsName)> = Vec::new();
         for name in records.iter().filter_map(|record| names.get_key_value(record.target.as_ref()?)) {
             let (text, name) = name;
@@ -147,22 +154,32 @@ impl Follower {
                 targets.push((text, name));
             }
         }
-        let wanted: Vec<(String, RecordType, Wanted)> = targets
-            .into_iter()
-            .flat_map(|(text, name)| {
-                let name: Arc<[DnsName]> = [name.clone()].into();
-                self.address_types()
-                    .map(move |record_type| (text.clone(), record_type, Wanted::new(Arc::clone(&name), record_type)))
+        let (begun, others): (Vec<_>, Vec<_>) = targets.into_iter().partition(|(_, name)| Some(*name) == alias);
+        let wanted = others
+            .iter()
+            .flat_map(|(_, name)| self.address_types().map(|record_type| Wanted::new((*name).clone(), record_type)));
+        let look_ups = self.asker.look_ups.start(wanted);
+        // What cannot be cached would be asked for again.
+        let waiting = [(begun, ahead), (others, look_ups)].into_iter().flat_map(|(targets, look_ups)| {
+            let families =
+                targets.into_iter().flat_map(|(text, _)| self.address_types().map(move |family| (text, family)));
+            families.zip(look_ups).map(|((name, record_type), look_up)| Target {
+                name: name.clone(),
+                record_type,
+                look_up,
             })
-            .collect();
-        let look_ups = self.look_ups.start(wanted.iter().map(|(_, _, wanted)| wanted.clone()));
-        let waiting = wanted.into_iter().zip(look_ups);
-        let waiting = waiting.map(|((name, record_type, _), look_up)| Target { name, record_type, look_up });
-        Services::new(records, waiting.collect())
+        });
+        let waiting = waiting.collect();
+        Services::new(records, waiting)
+    }
+
+    /// Whether the HTTPS records are those of the origin's own name (RFC 9460 §9.1).
+    fn are_at_origin(&self) -> bool {
+        self.asker.https_port == Some(names::HTTPS_PORT)
     }
 
     fn address_types(&self) -> impl Iterator<Item = RecordType> + use<> {
-        address_queries(self.families).map(|(_, record_type)| record_type)
+        address_queries(self.asker.families).map(|(_, record_type)| record_type)
     }
 }
 
@@ -171,7 +188,8 @@ impl Services {
         Self { records, waiting, has_news: true }
     }
 
-    /// The records, as often as there is something new in them. Those of targets that are still being looked up have their hints.
+    /// The records, as often as there is something new in them. Those of targets that are still being looked up have
+    /// their hints.
     pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         let Self { records, waiting, has_news } = self;
         waiting.retain_mut(|target| match Pin::new(&mut target.look_up).poll(cx) {

@@ -11,14 +11,23 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
 
-use super::alias::{Following, Services};
+use super::alias::{Follower, Following, Services};
 use super::failure;
 use super::look_up::{LookUp, LookUps, Said, Wanted};
+use super::search::{Asker, Host, Searching};
 use crate::resolve::{Answer, Query, QueryError};
 
 /// The answers of [`HickoryResolver`](super::HickoryResolver).
 #[must_use = "streams do nothing unless polled"]
-pub struct HickoryAnswers {
+pub struct HickoryAnswers(Stage);
+
+enum Stage {
+    /// Which host is meant is not known: what is said of one that may not be it is held back.
+    Searching(Searching),
+    Found(Found),
+}
+
+struct Found {
     https: Https,
     addresses: Addresses,
 }
@@ -46,17 +55,13 @@ enum Pursuit {
 type Item = Result<Answer, QueryError>;
 
 impl HickoryAnswers {
-    pub(super) fn new(
-        look_ups: LookUps,
-        https: Option<Following>,
-        addresses: Vec<(Query, LookUp)>,
-        server: Option<SocketAddr>,
-    ) -> Self {
-        let pending = addresses.into_iter().map(|(query, look_up)| (query, Pursuit::Records(look_up))).collect();
-        Self {
-            https: https.map_or(Https::Over, Https::Following),
-            addresses: Addresses { look_ups, pending, server, may_be_unfollowed: true },
-        }
+    pub(super) fn of_search(searching: Searching) -> Self {
+        Self(Stage::Searching(searching))
+    }
+
+    /// Addresses that no server has to be asked for.
+    pub(super) fn known(look_ups: LookUps, addresses: Vec<(Query, LookUp)>) -> Self {
+        Self(Stage::Found(Found { https: Https::Over, addresses: Addresses::new(look_ups, addresses, None) }))
     }
 }
 
@@ -64,7 +69,30 @@ impl Stream for HickoryAnswers {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        let Self { https, addresses } = &mut *self;
+        loop {
+            match &mut self.0 {
+                Stage::Searching(searching) => {
+                    let host = ready!(searching.poll_host(cx));
+                    self.0 = Stage::Found(Found::new(searching.asker().clone(), host));
+                }
+                Stage::Found(found) => return found.poll_next(cx),
+            }
+        }
+    }
+}
+
+impl Found {
+    fn new(asker: Asker, host: Host) -> Self {
+        let (https, addresses): (Vec<_>, Vec<_>) =
+            host.look_ups.into_iter().partition(|(query, _)| *query == Query::Https);
+        let addresses = Addresses::new(asker.look_ups.clone(), addresses, asker.server);
+        let follower = Follower { asker, origin: host.name };
+        let https = https.into_iter().next().map(|(_, records)| follower.follow(records));
+        Self { https: https.map_or(Https::Over, Https::Following), addresses }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        let Self { https, addresses } = self;
         if let Poll::Ready(answer) = https.poll(cx) {
             return Poll::Ready(Some(answer));
         }
@@ -97,6 +125,11 @@ impl Https {
 }
 
 impl Addresses {
+    fn new(look_ups: LookUps, asked: Vec<(Query, LookUp)>, server: Option<SocketAddr>) -> Self {
+        let pending = asked.into_iter().map(|(query, look_up)| (query, Pursuit::Records(look_up))).collect();
+        Self { look_ups, pending, server, may_be_unfollowed: true }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
         let mut place = 0;
         while let Some((_, Pursuit::Records(look_up) | Pursuit::EndOfChain(look_up, _))) = self.pending.get_mut(place) {
@@ -124,12 +157,12 @@ impl Addresses {
         Poll::Pending
     }
 
-    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no address
-    /// left to hope for.
+    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no
+    /// address left to hope for.
     fn look_for_end_of_chain(&mut self, error: &NetError) -> Option<LookUp> {
         let stopped_at = failure::may_be_unfollowed(error);
         self.may_be_unfollowed &= stopped_at.is_some();
-        let wanted = Wanted::new([stopped_at?.clone()].into(), RecordType::CNAME);
+        let wanted = Wanted::new(stopped_at?.clone(), RecordType::CNAME);
         if self.may_be_unfollowed && self.pending.is_empty() { self.look_ups.start([wanted]).pop() } else { None }
     }
 }
@@ -159,10 +192,15 @@ fn answer(query: Query, found: &Lookup) -> Answer {
 
 impl fmt::Debug for HickoryAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let addresses = self.addresses.pending.iter().map(|(query, _)| *query);
-        let https = (!matches!(self.https, Https::Over)).then_some(Query::Https);
-        f.debug_struct("HickoryAnswers")
-            .field("pending", &https.into_iter().chain(addresses).collect::<Vec<_>>())
-            .finish()
+        let mut text = f.debug_struct("HickoryAnswers");
+        match &self.0 {
+            Stage::Searching(searching) => text.field("asked_for", &searching.name().to_string()),
+            Stage::Found(Found { https, addresses }) => {
+                let addresses = addresses.pending.iter().map(|(query, _)| *query);
+                let https = (!matches!(https, Https::Over)).then_some(Query::Https);
+                text.field("pending", &https.into_iter().chain(addresses).collect::<Vec<_>>())
+            }
+        };
+        text.finish()
     }
 }

@@ -55,9 +55,23 @@ fn is_known_without_a_server(error: &NetError) -> bool {
     }
 }
 
-/// Whether a server could not answer, though another name may be known to it.
-pub(super) fn is_of_server(error: &NetError) -> bool {
-    kind(error) == QueryErrorKind::ServFail
+/// What a search makes of an answer without records, those last that leave most open.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Finding {
+    NxDomain,
+    NoData,
+    /// It is not known that there is nothing, though another name may be known to the server.
+    ServFail,
+}
+
+/// `None` where the failure is not one of this name alone.
+pub(super) fn finding(error: &NetError) -> Option<Finding> {
+    match kind(error) {
+        QueryErrorKind::NxDomain => Some(Finding::NxDomain),
+        QueryErrorKind::NoData => Some(Finding::NoData),
+        QueryErrorKind::ServFail => Some(Finding::ServFail),
+        _ => None,
+    }
 }
 
 /// Whether there are no such records, of this name or of its canonical one.
@@ -67,8 +81,8 @@ pub(super) fn is_negative(error: &NetError) -> bool {
 
 /// The name that a chain of CNAME records may not have ended with.
 ///
-/// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that sends no
-/// SOA record along.
+/// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that
+/// sends no SOA record along.
 pub(super) fn may_be_unfollowed(error: &NetError) -> Option<&DnsName> {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none))

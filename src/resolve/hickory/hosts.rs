@@ -25,7 +25,8 @@ pub(super) fn of_system(are_used: ResolveHosts) -> Hosts {
 
 /// What the table says of a name, if it is there: a family that is not is known to have nothing.
 ///
-/// hickory has a table too. It would look there for the first name of a search alone, and ask a server for the other family.
+/// hickory has a table too. It would look there for the first name of a search alone, and ask a server for the other
+/// family.
 pub(super) fn find(hosts: &Hosts, name: &DnsName) -> Option<[(Query, Said); 2]> {
     let find = |record_type| hosts.lookup_static_host(&names::query(name.clone(), record_type));
     let (aaaa, a) = (find(RecordType::AAAA), find(RecordType::A));

@@ -11,9 +11,9 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
+use tokio::runtime::Handle;
 use tracing::trace;
 
-use super::failure;
 use super::names::DnsName;
 use crate::resolve::flights::{Flight, Flights, Landing};
 
@@ -27,17 +27,17 @@ pub(super) struct LookUps {
     flights: Flights<Wanted, Said>,
 }
 
-/// The records of this type of the first of these names that exists.
+/// The records of this type of this name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wanted {
-    names: Arc<[DnsName]>,
+    name: DnsName,
     record_type: RecordType,
 }
 
 /// What hickory said.
 pub(super) type Said = Result<Arc<Lookup>, NetError>;
 
-/// A look-up under way, as one that waits for it sees it.
+/// A look-up under way, as one that waits for it sees it. It says the same as often as it is asked.
 pub(super) struct LookUp(Stage);
 
 enum Stage {
@@ -52,8 +52,15 @@ impl LookUps {
         Self { resolver: Arc::new(resolver), flights: Flights::default() }
     }
 
-    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one task.
+    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one
+    /// task.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime.
     pub(super) fn start(&self, wanted: impl IntoIterator<Item = Wanted>) -> Vec<LookUp> {
+        // hickory panics only when it opens a socket, and holds a lock that no later look-up gets past.
+        let _runtime = Handle::current();
         let mut task = Vec::new();
         let look_ups = wanted.into_iter().map(|wanted| self.start_one(wanted, &mut task)).collect();
         if !task.is_empty() {
@@ -81,8 +88,8 @@ impl LookUps {
 }
 
 impl Wanted {
-    pub(super) fn new(names: Arc<[DnsName]>, record_type: RecordType) -> Self {
-        Self { names, record_type }
+    pub(super) fn new(name: DnsName, record_type: RecordType) -> Self {
+        Self { name, record_type }
     }
 }
 
@@ -96,13 +103,13 @@ impl Future for LookUp {
     type Output = Said;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Said> {
-        match &mut self.0 {
-            Stage::Over(said) => Poll::Ready(said.clone()),
-            Stage::UnderWay(landing) => {
-                let said = ready!(Pin::new(landing).poll(cx));
-                Poll::Ready(said.unwrap_or(Err(NetError::Message("the look-up was given up"))))
-            }
-        }
+        let said = match &mut self.0 {
+            Stage::Over(said) => return Poll::Ready(said.clone()),
+            Stage::UnderWay(landing) => ready!(Pin::new(landing).poll(cx)),
+        };
+        let said = said.unwrap_or(Err(NetError::Message("the look-up was given up")));
+        self.0 = Stage::Over(said.clone());
+        Poll::Ready(said)
     }
 }
 
@@ -112,20 +119,8 @@ impl fmt::Debug for LookUps {
     }
 }
 
-/// Tries one name after the other, until one exists.
 async fn look_up(resolver: Arc<TokioResolver>, wanted: Wanted) -> Said {
-    let mut failed = None;
-    let mut missing = NetError::NoConnections;
-    for name in wanted.names.iter() {
-        match resolver.lookup(name.clone(), wanted.record_type).await {
-            Ok(found) => return Ok(Arc::new(found)),
-            Err(error) if error.is_nx_domain() => missing = error,
-            Err(error) if failure::is_of_server(&error) => failed = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    // Where a server failed it is not known that there is nothing.
-    Err(failed.unwrap_or(missing))
+    resolver.lookup(wanted.name, wanted.record_type).await.map(Arc::new)
 }
 
 type Flying = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -6,6 +6,7 @@ mod failure;
 mod hosts;
 mod look_up;
 mod names;
+mod search;
 mod service_record;
 
 use std::fmt;
@@ -22,40 +23,50 @@ use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
 
-use self::alias::Follower;
 pub use self::answers::HickoryAnswers;
-use self::look_up::{LookUp, LookUps, Wanted};
+use self::look_up::{LookUp, LookUps};
 use self::names::{DnsName, Search};
+use self::search::{Asker, Searching};
 use super::connectivity::Connectivity;
 use super::{Answer, Answers, Name, Queries, Query};
 use crate::race::{Families, Family};
 use crate::timer::read_clock;
 
-/// Resolves with [hickory](hickory_resolver): HTTPS records, AAAA and A as separate queries, sent at the same time in this order,
-/// each answer delivered as it comes.
+/// Resolves with [hickory](hickory_resolver): HTTPS records, AAAA and A as separate queries, sent at the same time in
+/// this order, each answer delivered as it comes.
 ///
-/// HTTPS records are asked for where the URI is one of `https` or `wss` (RFC 9460 §9.1: for a port other than 443, those of
-/// `_8443._https.example.com`). A family that this machine is not connected with is not asked for (v3 §4.1).
+/// HTTPS records are asked for where the URI is one of `https` or `wss` (RFC 9460 §9.1: for a port other than 443,
+/// those of `_8443._https.example.com`). A family that this machine is not connected with is not asked for (v3 §4.1).
 ///
-/// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when the
-///    resolver is made. `localhost` and the names below it are the loopback addresses.
-/// 2. A name with a final dot is taken as it stands. Any other goes through the search domains, before or after it is taken as it
-///    stands, depending on its dots (`ndots`). The next one is tried if a name does not exist, or its server fails; a name that
-///    exists without such records is not searched for any further, so that both families are those of one name.
+/// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when
+///    the resolver is made, and counts with servers of one's own too, unless it is replaced: `.hosts(Hosts::default())`
+///    is an empty one. Names with an underscore within are left out of it by hickory, and asked for. `localhost` and
+///    the names below it are the loopback addresses.
+/// 2. A name with a final dot is taken as it stands. Any other goes through the search domains, before or after it is
+///    taken as it stands, depending on its dots (`ndots`). All queries are made for one name, and for the next one only
+///    if that is no host: it has neither an address nor an HTTPS record, does not exist, or its server fails
+///    (SERVFAIL). So all answers are those of one host. An address is delivered at once; that there is none, when the
+///    search is over.
 /// 3. CNAME records are followed. A chain of them without end is a failure.
-/// 4. Answers are cached for as long as their TTL says, by all clones of a resolver. A cached answer is there at the first poll,
-///    without a timer or a task.
-/// 5. Equal look-ups at one time are one: a thousand connects to a name ask for each type once. A look-up goes on in a task of
-///    its own for up to 1 s after nobody waits for it any more, to fill the cache (v3 §6).
+/// 4. Answers are cached for as long as their TTL says, by all clones of a resolver. A cached answer is there at the
+///    first poll, without a timer or a task.
+/// 5. Equal look-ups at one time are one: a thousand connects to a name ask for each type once. A look-up goes on in a
+///    task of its own for up to 1 s after nobody waits for it any more, to fill the cache (v3 §6).
+///
+/// The system's configuration is read once, by [`from_system_conf`](Self::from_system_conf). When the network changes,
+/// make a new resolver.
 ///
 /// # HTTPS records
 ///
-/// Each record in ServiceMode becomes a [`ServiceRecord`](crate::race::ServiceRecord), those of equal priority in random order
-/// (v3 §5.2). The addresses of TargetNames, up to 8 of them, are looked up too: the records are delivered at once with their
-/// hints, and again with every answer for a target. Aliases are followed for up to 8 steps; the last one, if it has no records of its own, is a
-/// record with that target and no parameters. Records with a mandatory key that is not known are left out (RFC 9460 §8).
+/// Each record in ServiceMode becomes a [`ServiceRecord`](crate::race::ServiceRecord), those of equal priority in
+/// random order (v3 §5.2). The addresses of TargetNames, up to 8 of them, are looked up too: the records are delivered
+/// at once with their hints, and again with every answer for a target. Aliases are followed for up to 8 steps; the last
+/// one, if it has no records of its own, is a record with that target and no parameters. Records with a mandatory key
+/// that is not known are left out (RFC 9460 §8).
 ///
-/// "`.`" for a TargetName is the origin's own name, at `_8443._https` too.
+/// "`.`" for a TargetName is the name that owns the record (RFC 9460 §2.5.2). For port 443 that is the origin's own
+/// name; for another it is `_8443._https.example.com`, whose addresses are then looked up. Where there are none, name
+/// the origin.
 ///
 /// # Defaults
 ///
@@ -70,17 +81,23 @@ use crate::timer::read_clock;
 ///
 /// # Cancel safety
 ///
-/// A look-up that is dropped is not waited for. It ends within 1 s, or when the runtime does; one that another runtime has begun
-/// fails if that ends.
+/// A look-up that is dropped is not waited for. It ends within 1 s, or when the runtime does.
+///
+/// Clones in several runtimes share look-ups: whoever joins one that another runtime has begun waits for as long as
+/// that runtime is not driven, and fails if it ends. Give each current-thread runtime a resolver of its own, made with
+/// [`with_config`](Self::with_config) and not cloned.
 ///
 /// # Errors
 ///
-/// A [`QueryError`](super::QueryError) has the kind that the server's answer has, and what hickory said as its source. The server is
-/// named if only one is configured: hickory does not say which one answered.
+/// A [`QueryError`](super::QueryError) has the kind that the server's answer has, and what hickory said as its source.
+/// The server is named if only one is configured: hickory does not say which one answered. A server that refuses to be
+/// connected to is reported as timed out, which is hickory's word for it.
 ///
 /// # Panics
 ///
-/// Look-ups that are not cached have to be polled in a Tokio runtime with I/O and time.
+/// The call itself panics outside a Tokio runtime, before its future is polled: it sends the first queries. Only
+/// literal addresses and the table of hosts need no runtime. It has to be one with I/O and time, unless all answers are
+/// cached; hickory panics in one without, and the resolver and its clones are of no use after that.
 ///
 /// # Rust version
 ///
@@ -99,10 +116,29 @@ use crate::timer::read_clock;
 /// # Ok(resolver)
 /// # }
 ///
-/// // Or others:
-/// let servers = vec![NameServerConfig::udp_and_tcp([192, 0, 2, 53].into())];
-/// let resolver = HickoryResolver::with_config(ResolverConfig::from_name_servers(servers), ResolverOpts::default())?;
+/// // Or another, at a port of its own:
+/// let mut server = NameServerConfig::udp_and_tcp([192, 0, 2, 53].into());
+/// for connection in &mut server.connections {
+///     connection.port = 5353;
+/// }
+/// let config = ResolverConfig::from_name_servers(vec![server]);
+/// let resolver = HickoryResolver::with_config(config, ResolverOpts::default())?;
 /// let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// DNS over TLS, with the feature `hickory-tls`:
+///
+/// ```
+/// # #[cfg(feature = "hickory-tls")] {
+/// use hyper_happy_eyeballs::resolve::HickoryResolver;
+/// use hyper_happy_eyeballs::resolve::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+///
+/// let server = NameServerConfig::tls([192, 0, 2, 53].into(), "dns.example".into());
+/// let config = ResolverConfig::from_name_servers(vec![server]);
+/// let resolver = HickoryResolver::with_config(config, ResolverOpts::default())?;
+/// # drop(resolver);
+/// # }
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -119,8 +155,8 @@ pub struct HickoryResolver {
 }
 
 impl HickoryResolver {
-    /// A resolver with the servers, search domains and options of the system: those of `/etc/resolv.conf` on Unix, of the registry on
-    /// Windows.
+    /// A resolver with the servers, search domains and options of the system, as they are now: those of
+    /// `/etc/resolv.conf` on Unix, of the registry on Windows.
     ///
     /// # Errors
     ///
@@ -130,7 +166,12 @@ impl HickoryResolver {
         Self::with_config(config, options)
     }
 
-    /// A resolver with these servers and search domains.
+    /// A resolver with these servers and search domains. The domain of the configuration is searched if it has no
+    /// search list.
+    ///
+    /// Servers may be asked over TLS (feature `hickory-tls`) or HTTPS (`hickory-https`). DNSSEC is an option of
+    /// hickory's, `validate` in [`ResolverOpts`], and needs a feature of `hickory-resolver` itself, such as
+    /// `dnssec-ring`: name that crate in your `Cargo.toml` too.
     ///
     /// # Errors
     ///
@@ -141,16 +182,24 @@ impl HickoryResolver {
             _ => None,
         };
         // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
-        let search = Search::new(config.domain.take(), mem::take(&mut config.search), options.ndots);
+        let domain = config.domain.take();
+        let mut domains = mem::take(&mut config.search);
+        if domains.is_empty() {
+            domains.extend(domain);
+        }
+        let search = Search::new(domains, options.ndots);
         let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
         Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
     }
 
-    /// A resolver around one of hickory's, for what else hickory can do: encryption, DNSSEC.
+    /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
+    /// one's own.
     ///
-    /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next domain, though
-    /// another query may have found something. If a table of hosts was put into it by hand, hand it to [`hosts`](Self::hosts) too.
+    /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next
+    /// domain, though another query may have found something, so that answers may be those of different hosts. With
+    /// [`with_config`](Self::with_config) they never are. If a table of hosts was put into it by hand, hand it to
+    /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
         let hosts = hosts::of_system(resolver.options().use_hosts_file);
         Self::from_parts(resolver, Search::of_hickory(), hosts)
@@ -168,8 +217,8 @@ impl HickoryResolver {
         }
     }
 
-    /// Whether HTTPS records are asked for where the URI is one of `https` or `wss`. Without them a connect makes two queries
-    /// and not three, and knows nothing of services at other names and ports.
+    /// Whether HTTPS records are asked for where the URI is one of `https` or `wss`. Without them a connect makes two
+    /// queries and not three, and knows nothing of services at other names and ports.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -201,38 +250,21 @@ impl HickoryResolver {
     /// What the table of hosts says of a name, if it is there.
     fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
         let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
-        Some(HickoryAnswers::new(self.look_ups.clone(), None, addresses.into(), None))
+        Some(HickoryAnswers::known(self.look_ups.clone(), addresses.into()))
     }
 
     /// Makes the queries for a name that the table does not have.
-    fn ask(&self, name: &Name, host: &DnsName) -> Result<(Queries, HickoryAnswers), NetError> {
-        let families = self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock()));
-        let candidates = self.search.candidates(host);
-        let mut queries = Vec::with_capacity(3);
-        let mut wanted = Vec::with_capacity(3);
-        // `localhost` has no such records.
-        if let Some(port) = name.https_port().filter(|_| self.https_records && !host.is_localhost()) {
-            queries.push(Query::Https);
-            wanted.push(Wanted::new(names::of_service(&candidates, port)?, RecordType::HTTPS));
-        }
-        for (query, record_type) in address_queries(families) {
-            queries.push(query);
-            wanted.push(Wanted::new(Arc::clone(&candidates), record_type));
-        }
-        let mut asked: Vec<_> = queries.iter().copied().zip(self.look_ups.start(wanted)).collect();
-        let https = asked.iter().position(|(query, _)| *query == Query::Https).map(|place| asked.remove(place).1);
-        let follower = || Follower {
+    fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
+        let asker = Asker {
             look_ups: self.look_ups.clone(),
-            families,
+            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock())),
+            // `localhost` has no such records.
+            https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server: self.server,
-            origin: match &*candidates {
-                [origin] => Some(origin.clone()),
-                _ => None,
-            },
         };
-        let https = https.map(|records| follower().follow(records));
-        let answers = HickoryAnswers::new(self.look_ups.clone(), https, asked, self.server);
-        Ok((queries.into_iter().collect(), answers))
+        let queries = asker.queries();
+        let searching = Searching::start(asker, self.search.candidates(host));
+        (queries, HickoryAnswers::of_search(searching))
     }
 }
 
@@ -255,12 +287,12 @@ impl Service<Name> for HickoryResolver {
         if let Ok(address) = name.as_str().parse::<IpAddr>() {
             return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
         }
-        ready(names::parse(name.as_str()).and_then(|host| {
+        ready(names::parse(name.as_str()).map(|host| {
             let (queries, answers) = match self.known(&host) {
                 Some(answers) => (Queries::ADDRESSES, answers),
-                None => self.ask(&name, &host)?,
+                None => self.ask(&name, &host),
             };
-            Ok(Answers::new(queries, answers))
+            Answers::new(queries, answers)
         }))
     }
 }

@@ -10,8 +10,8 @@ use crate::race::ServiceRecord;
 /// The protocol that an HTTPS service speaks if it does not say otherwise (RFC 9460 §9.2).
 const DEFAULT_ALPN: &[u8] = b"http/1.1";
 
-/// The record in ServiceMode, with the TargetName left to the caller; `None` if it cannot be used: it demands a key that is not
-/// known (§8), or contradicts itself (§2.4.3).
+/// The record in ServiceMode, with the TargetName left to the caller; `None` if it cannot be used: it demands a key
+/// that is not known (§8), or contradicts itself (§2.4.3).
 pub(super) fn service_record(svcb: &SVCB) -> Option<ServiceRecord> {
     let has = |key: &SvcParamKey| svcb.svc_params.iter().any(|(present, _)| present == key);
     let mut record = ServiceRecord::new(svcb.svc_priority);
@@ -40,7 +40,8 @@ pub(super) fn service_record(svcb: &SVCB) -> Option<ServiceRecord> {
     Some(record)
 }
 
-/// A record for the end of a chain of aliases, which has no parameters. It is alone, so that its priority means nothing.
+/// A record for the end of a chain of aliases, which has no parameters. It is alone, so that its priority means
+/// nothing.
 pub(super) fn of_alias(target: &DnsName) -> ServiceRecord {
     let mut record = ServiceRecord::new(1);
     record.target = Some(target_name(target));
@@ -56,8 +57,8 @@ pub(super) fn target_name(name: &DnsName) -> String {
     text
 }
 
-/// Puts those of the highest priority first, and equals in random order (§2.4.1), which spreads the load over them. It is no
-/// secret: the randomness of a hash table will do.
+/// Puts those of the highest priority first, and equals in random order (§2.4.1), which spreads the load over them. It
+/// is no secret: the randomness of a hash table will do.
 pub(super) fn sort(records: &mut [ServiceRecord]) {
     records.sort_by_cached_key(|record| (record.priority, random()));
 }

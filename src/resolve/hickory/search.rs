@@ -1,0 +1,146 @@
+//! The search for the host that a name stands for: name by name, so that all answers are those of one host.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::{mem, vec};
+
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::RecordType;
+use tracing::debug;
+
+use super::address_queries;
+use super::failure::{self, Finding};
+use super::look_up::{LookUp, LookUps, Wanted};
+use super::names::{self, DnsName};
+use crate::race::{Families, Queries, Query};
+
+/// Makes the queries of one look-up of a name.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) look_ups: LookUps,
+    pub(super) families: Families,
+    /// Whose HTTPS records are asked for, if any are.
+    pub(super) https_port: Option<u16>,
+    /// The only server that there is to ask.
+    pub(super) server: Option<SocketAddr>,
+}
+
+/// A name, and what is asked of it.
+pub(super) struct Host {
+    pub(super) name: DnsName,
+    pub(super) look_ups: Vec<(Query, LookUp)>,
+}
+
+/// Goes from one candidate to the next until one of them is a host.
+pub(super) struct Searching {
+    asker: Asker,
+    present: Host,
+    others: vec::IntoIter<DnsName>,
+    /// With a single candidate there is nothing to decide, and nothing to hold back.
+    is_only_one: bool,
+    /// Why there is no address, by the query. Of several reasons the one that leaves most open counts.
+    reasons: Vec<(Query, NetError)>,
+}
+
+impl Asker {
+    /// What is asked.
+    pub(super) fn queries(&self) -> Queries {
+        let https = self.https_port.map(|_| Query::Https);
+        https.into_iter().chain(address_queries(self.families).map(|(query, _)| query)).collect()
+    }
+
+    fn ask(&self, name: DnsName) -> Host {
+        let https = self.https_port.map(|port| names::of_service(&name, port));
+        let wanted_https = https.iter().flatten().map(|name| (Query::Https, name, RecordType::HTTPS));
+        let addresses = address_queries(self.families).map(|(query, record_type)| (query, &name, record_type));
+        let (queries, wanted): (Vec<Query>, Vec<Wanted>) = wanted_https
+            .chain(addresses)
+            .map(|(query, name, record_type)| (query, Wanted::new(name.clone(), record_type)))
+            .unzip();
+        let mut look_ups: Vec<_> = queries.into_iter().zip(self.look_ups.start(wanted)).collect();
+        if https.is_some_and(|name| name.is_none()) {
+            // Under a name that is too long there is nothing.
+            let said = Err(failure::no_data(name.clone(), RecordType::HTTPS));
+            look_ups.push((Query::Https, LookUp::over(said)));
+        }
+        Host { name, look_ups }
+    }
+}
+
+impl Host {
+    /// Whether the search ends here: `false` once it is known that there is no such host, or that its server fails.
+    ///
+    /// An HTTPS record is as good as an address. Whether there is one is waited for only if the name exists.
+    fn poll_is_found(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (mut addresses_are_open, mut https_is_open, mut exists) = (false, false, false);
+        for (query, look_up) in &mut self.look_ups {
+            let is_https = *query == Query::Https;
+            match Pin::new(look_up).poll(cx) {
+                Poll::Ready(Ok(_)) => return Poll::Ready(true),
+                // Without HTTPS records a host is one by its addresses.
+                Poll::Ready(Err(_)) if is_https => {}
+                Poll::Ready(Err(error)) => match failure::finding(&error) {
+                    // No server can be asked: nor can it for another name.
+                    None => return Poll::Ready(true),
+                    Some(finding) => exists |= finding == Finding::NoData,
+                },
+                Poll::Pending if is_https => https_is_open = true,
+                Poll::Pending => addresses_are_open = true,
+            }
+        }
+        if addresses_are_open || https_is_open && exists { Poll::Pending } else { Poll::Ready(false) }
+    }
+}
+
+impl Searching {
+    /// Asks for the first of the candidates.
+    pub(super) fn start(asker: Asker, (first, others): (DnsName, Vec<DnsName>)) -> Self {
+        let is_only_one = others.is_empty();
+        Self { present: asker.ask(first), asker, others: others.into_iter(), is_only_one, reasons: Vec::new() }
+    }
+
+    pub(super) fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    /// The name that is being asked for.
+    pub(super) fn name(&self) -> &DnsName {
+        &self.present.name
+    }
+
+    /// The host, as soon as it is known which one it is; its answers may be still to come. If there is none, what was
+    /// said of all candidates.
+    pub(super) fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<Host> {
+        while !self.is_only_one && !ready!(self.present.poll_is_found(cx)) {
+            self.note_reasons(cx);
+            let Some(next) = self.others.next() else {
+                self.put_reasons();
+                break;
+            };
+            debug!(name = %self.present.name, %next, "the search goes on");
+            self.present = self.asker.ask(next);
+        }
+        let look_ups = mem::take(&mut self.present.look_ups);
+        Poll::Ready(Host { name: self.present.name.clone(), look_ups })
+    }
+
+    fn note_reasons(&mut self, cx: &mut Context<'_>) {
+        for (query, look_up) in self.present.look_ups.iter_mut().filter(|(query, _)| *query != Query::Https) {
+            let Poll::Ready(Err(error)) = Pin::new(look_up).poll(cx) else { continue };
+            match self.reasons.iter_mut().find(|(noted, _)| noted == query) {
+                Some((_, noted)) if failure::finding(noted) > failure::finding(&error) => {}
+                Some((_, noted)) => *noted = error,
+                None => self.reasons.push((*query, error)),
+            }
+        }
+    }
+
+    fn put_reasons(&mut self) {
+        for (query, error) in mem::take(&mut self.reasons) {
+            if let Some((_, look_up)) = self.present.look_ups.iter_mut().find(|(asked, _)| *asked == query) {
+                *look_up = LookUp::over(Err(error));
+            }
+        }
+    }
+}
