@@ -5,9 +5,10 @@ use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::answer::{MAX_ADDRESSES, Records, Services};
 use super::config::{Config, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
-use super::event::{MAX_ADDRESSES, Query, Records, Services, UntriedReason};
+use super::event::{Query, UntriedReason};
 use super::selection::Source;
 use super::sorting::{Selection, Sources, arrange};
 

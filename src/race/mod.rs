@@ -43,6 +43,7 @@
 //! # Ok::<_, std::net::AddrParseError>(())
 //! ```
 
+mod answer;
 mod attempts;
 mod candidates;
 mod config;
@@ -58,13 +59,12 @@ mod sorting;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub use answer::Answer;
 use attempts::Attempts;
 use candidates::Candidates;
 pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
 pub use endpoint::{Endpoint, Family, ServiceRecord};
-pub use event::{
-    Action, Answer, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason,
-};
+pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason};
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 pub(crate) use port::Port;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Race;
+use super::answer::{Answer, MAX_ADDRESSES, Records};
 use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family};
-use super::event::{Action, Answer, AttemptId, MAX_ADDRESSES, Queries, Query, Records};
+use super::event::{Action, AttemptId, Queries, Query};
 use super::port::Port;
 
 /// A race that has had one answer, a list, and has started one attempt.
