@@ -18,6 +18,7 @@
 //! ```
 
 pub(crate) mod options;
+mod socket;
 mod source;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub use self::options::TcpOptions;
+use self::options::platform;
 pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptError;
 use crate::race::Endpoint;
@@ -68,7 +70,7 @@ impl Service<Endpoint> for TcpConnector {
 
     #[inline]
     fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.wants_nodelay() }
+        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.nodelay }
     }
 }
 
@@ -77,7 +79,7 @@ impl Service<Endpoint> for TcpConnector {
 fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
     let socket = options.open(endpoint.address())?;
     if let Err(error) = socket.connect(&endpoint.address().into()) {
-        if !options::is_in_progress(&error) {
+        if !platform::is_in_progress(&error) {
             // The call itself failed (no route, no free port): nothing went out.
             return Err(AttemptError::new(error).unsent());
         }
@@ -109,7 +111,7 @@ impl Future for TcpConnecting {
                 return Poll::Ready(Err(AttemptError::new(error)));
             }
             if self.nodelay {
-                options::set_nodelay(stream);
+                socket::set_nodelay(stream);
             }
         }
         let begun = self.begun.take().expect("not polled after completion");

@@ -1,15 +1,9 @@
 //! Socket options, and everything that differs between platforms.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
-use tokio::net::TcpStream;
-use tracing::{debug, warn};
-
-use crate::attempt::AttemptError;
-use crate::race::{Families, Family};
+use crate::race::Families;
 
 /// The options of the sockets that a [`TcpConnector`](super::TcpConnector) opens.
 ///
@@ -29,18 +23,18 @@ use crate::race::{Families, Family};
 /// | TCP user timeout | the system's |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpOptions {
-    nodelay: bool,
-    keepalive_time: Option<Duration>,
-    keepalive_interval: Option<Duration>,
-    keepalive_retries: Option<u32>,
-    local_address_v4: Option<Ipv4Addr>,
-    local_address_v6: Option<Ipv6Addr>,
-    reuse_address: bool,
-    send_buffer_size: Option<usize>,
-    receive_buffer_size: Option<usize>,
-    interface: Option<String>,
-    mark: Option<u32>,
-    user_timeout: Option<Duration>,
+    pub(super) nodelay: bool,
+    pub(super) keepalive_time: Option<Duration>,
+    pub(super) keepalive_interval: Option<Duration>,
+    pub(super) keepalive_retries: Option<u32>,
+    pub(super) local_address_v4: Option<Ipv4Addr>,
+    pub(super) local_address_v6: Option<Ipv6Addr>,
+    pub(super) reuse_address: bool,
+    pub(super) send_buffer_size: Option<usize>,
+    pub(super) receive_buffer_size: Option<usize>,
+    pub(super) interface: Option<String>,
+    pub(super) mark: Option<u32>,
+    pub(super) user_timeout: Option<Duration>,
 }
 
 impl TcpOptions {
@@ -177,88 +171,6 @@ impl TcpOptions {
             (None, None) | (Some(_), Some(_)) => Families::Both,
         }
     }
-
-    /// A non-blocking socket for `destination`, configured and bound.
-    pub(super) fn open(&self, destination: SocketAddr) -> Result<Socket, AttemptError> {
-        let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
-
-        let socket = platform::nonblocking_socket(Domain::for_address(destination), Protocol::TCP)
-            .map_err(failed("could not open a socket"))?;
-        self.tune(&socket);
-        self.place(&socket, destination)?;
-        Ok(socket)
-    }
-
-    /// Sets what decides over the way that packets to `destination` take.
-    #[inline]
-    pub(super) fn place(&self, socket: &Socket, destination: SocketAddr) -> Result<(), AttemptError> {
-        let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
-
-        if let Some(name) = &self.interface {
-            platform::bind_interface(socket, name, destination).map_err(failed("could not bind to the interface"))?;
-        }
-        if let Some(mark) = self.mark {
-            platform::set_mark(socket, mark).map_err(failed("could not set the mark"))?;
-        }
-        if let Some(local) = self.local_address_for(destination).map_err(failed("no local address to bind to"))? {
-            let local = SocketAddr::new(local, 0);
-            socket.bind(&local.into()).map_err(failed("could not bind to the local address"))?;
-        }
-        Ok(())
-    }
-
-    /// Sets the options that may fail without harm.
-    fn tune(&self, socket: &Socket) {
-        if let Some(keepalive) = self.keepalive() {
-            warn_of("keepalive", SockRef::from(socket).set_tcp_keepalive(&keepalive));
-        }
-        if let Some(timeout) = self.user_timeout {
-            warn_of("user_timeout", platform::set_user_timeout(socket, timeout));
-        }
-        if self.reuse_address {
-            warn_of("reuse_address", socket.set_reuse_address(true));
-        }
-        if let Some(bytes) = self.send_buffer_size {
-            warn_of("send_buffer_size", socket.set_send_buffer_size(bytes));
-        }
-        if let Some(bytes) = self.receive_buffer_size {
-            warn_of("receive_buffer_size", socket.set_recv_buffer_size(bytes));
-        }
-    }
-
-    /// Whether [`set_nodelay`] is wanted.
-    pub(super) fn wants_nodelay(&self) -> bool {
-        self.nodelay
-    }
-
-    fn keepalive(&self) -> Option<TcpKeepalive> {
-        if self.keepalive_time.is_none() && self.keepalive_interval.is_none() && self.keepalive_retries.is_none() {
-            return None;
-        }
-        let mut keepalive = TcpKeepalive::new();
-        if let Some(time) = self.keepalive_time {
-            keepalive = keepalive.with_time(time);
-        }
-        if let Some(interval) = self.keepalive_interval {
-            keepalive = platform::with_keepalive_interval(keepalive, interval);
-        }
-        if let Some(retries) = self.keepalive_retries {
-            keepalive = platform::with_keepalive_retries(keepalive, retries);
-        }
-        Some(keepalive)
-    }
-
-    /// The address to bind to, if any. An error if there is one for the other family alone.
-    fn local_address_for(&self, destination: SocketAddr) -> io::Result<Option<IpAddr>> {
-        let (own, family) = match destination {
-            SocketAddr::V4(_) => (self.local_address_v4.map(IpAddr::V4), Family::V4),
-            SocketAddr::V6(_) => (self.local_address_v6.map(IpAddr::V6), Family::V6),
-        };
-        if own.is_none() && !self.local_families().contains(family) {
-            return Err(io::ErrorKind::AddrNotAvailable.into());
-        }
-        Ok(own.or_else(|| platform::must_bind().then(|| unspecified(family))))
-    }
 }
 
 impl Default for TcpOptions {
@@ -267,33 +179,10 @@ impl Default for TcpOptions {
     }
 }
 
-/// For a connection that is made: attempts that lose are spared the system call.
-pub(super) fn set_nodelay(stream: &TcpStream) {
-    warn_of("nodelay", stream.set_nodelay(true));
-}
-
-/// What may fail without harm.
-fn warn_of(option: &'static str, result: io::Result<()>) {
-    if let Err(error) = result {
-        // That the system has no such option is nothing that an operator can mend.
-        match error.kind() {
-            io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
-            _ => warn!(option, %error, "a socket option could not be set"),
-        }
-    }
-}
-
-fn unspecified(family: Family) -> IpAddr {
-    match family {
-        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-    }
-}
-
-pub(crate) use platform::{interface_index, is_in_progress};
+pub(crate) use platform::interface_index;
 
 /// What each system calls it, and what it does without.
-mod platform {
+pub(super) mod platform {
     use std::io;
     use std::net::SocketAddr;
     use std::time::Duration;
@@ -301,7 +190,7 @@ mod platform {
     use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
     /// A socket that never blocks, and is not inherited: by one system call where there is one for it.
-    pub(super) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
+    pub(in crate::tcp) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -331,7 +220,7 @@ mod platform {
     }
 
     /// Whether a connect that returned this error goes on in the background.
-    pub(crate) fn is_in_progress(error: &io::Error) -> bool {
+    pub(in crate::tcp) fn is_in_progress(error: &io::Error) -> bool {
         #[cfg(unix)]
         return error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
         #[cfg(not(unix))]
@@ -339,7 +228,7 @@ mod platform {
     }
 
     /// Whether a socket must be bound before it can connect in the background.
-    pub(super) fn must_bind() -> bool {
+    pub(in crate::tcp) fn must_bind() -> bool {
         cfg!(windows)
     }
 
@@ -355,7 +244,7 @@ mod platform {
     }
 
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    pub(super) fn bind_interface(socket: &Socket, name: &str, _: SocketAddr) -> io::Result<()> {
+    pub(in crate::tcp) fn bind_interface(socket: &Socket, name: &str, _: SocketAddr) -> io::Result<()> {
         socket.bind_device(Some(name.as_bytes()))
     }
 
@@ -368,7 +257,7 @@ mod platform {
         target_os = "visionos",
         target_os = "watchos",
     ))]
-    pub(super) fn bind_interface(socket: &Socket, name: &str, destination: SocketAddr) -> io::Result<()> {
+    pub(in crate::tcp) fn bind_interface(socket: &Socket, name: &str, destination: SocketAddr) -> io::Result<()> {
         let index = std::num::NonZeroU32::new(interface_index(name)?);
         match destination {
             SocketAddr::V4(_) => socket.bind_device_by_index_v4(index),
@@ -388,31 +277,31 @@ mod platform {
         target_os = "visionos",
         target_os = "watchos",
     )))]
-    pub(super) fn bind_interface(_: &Socket, _: &str, _: SocketAddr) -> io::Result<()> {
+    pub(in crate::tcp) fn bind_interface(_: &Socket, _: &str, _: SocketAddr) -> io::Result<()> {
         unsupported()
     }
 
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    pub(super) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+    pub(in crate::tcp) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
         socket.set_mark(mark)
     }
 
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    pub(super) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
+    pub(in crate::tcp) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
         unsupported()
     }
 
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
+    pub(in crate::tcp) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
         socket.set_tcp_user_timeout(Some(timeout))
     }
 
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
+    pub(in crate::tcp) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
         unsupported()
     }
 
-    pub(super) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duration) -> TcpKeepalive {
+    pub(in crate::tcp) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duration) -> TcpKeepalive {
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -433,7 +322,7 @@ mod platform {
         keepalive
     }
 
-    pub(super) fn with_keepalive_retries(keepalive: TcpKeepalive, retries: u32) -> TcpKeepalive {
+    pub(in crate::tcp) fn with_keepalive_retries(keepalive: TcpKeepalive, retries: u32) -> TcpKeepalive {
         #[cfg(any(
             target_os = "android",
             target_os = "dragonfly",
@@ -470,42 +359,6 @@ mod tests {
         let v4 = TcpOptions::new().local_address(Ipv4Addr::LOCALHOST);
         assert_eq!(v4.local_families(), Families::V4Only);
         assert_eq!(v4.local_address(Ipv6Addr::LOCALHOST).local_families(), Families::Both);
-    }
-
-    #[test]
-    fn a_destination_that_no_local_address_matches_sends_nothing() {
-        let options = TcpOptions::new().local_address(Ipv4Addr::LOCALHOST);
-        let error = options.open("[::1]:80".parse().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "no local address to bind to");
-        assert!(!error.was_sent());
-    }
-
-    #[test]
-    fn an_interface_that_does_not_exist_fails_the_attempt() {
-        let error = TcpOptions::new().interface("no-such-if").open("127.0.0.1:80".parse().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "could not bind to the interface");
-        assert!(!error.was_sent());
-    }
-
-    #[test]
-    fn every_option_can_be_set() {
-        let options = TcpOptions::new()
-            .keepalive_time(Duration::from_secs(60))
-            .keepalive_interval(Duration::from_secs(5))
-            .keepalive_retries(3)
-            .local_address(Ipv4Addr::LOCALHOST)
-            .reuse_address(true)
-            .send_buffer_size(32 << 10)
-            .receive_buffer_size(64 << 10)
-            .user_timeout(Duration::from_secs(20));
-        let socket = options.open("127.0.0.1:80".parse().unwrap()).unwrap();
-        assert!(socket.keepalive().unwrap());
-        assert!(socket.reuse_address().unwrap());
-        assert!(socket.send_buffer_size().unwrap() >= 32 << 10);
-        assert!(socket.recv_buffer_size().unwrap() >= 64 << 10);
-        assert_eq!(socket.local_addr().unwrap().as_socket().unwrap().ip(), Ipv4Addr::LOCALHOST);
-        let plain = TcpOptions::new().open("127.0.0.1:80".parse().unwrap()).unwrap();
-        assert!(!plain.keepalive().unwrap());
     }
 
     #[cfg(unix)]

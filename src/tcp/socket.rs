@@ -1,0 +1,157 @@
+//! A socket as the options have it, ready to connect.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
+use tokio::net::TcpStream;
+use tracing::{debug, warn};
+
+use super::options::{TcpOptions, platform};
+use crate::attempt::AttemptError;
+use crate::race::Family;
+
+impl TcpOptions {
+    /// A non-blocking socket for `destination`, configured and bound.
+    pub(super) fn open(&self, destination: SocketAddr) -> Result<Socket, AttemptError> {
+        let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
+
+        let socket = platform::nonblocking_socket(Domain::for_address(destination), Protocol::TCP)
+            .map_err(failed("could not open a socket"))?;
+        self.tune(&socket);
+        self.place(&socket, destination)?;
+        Ok(socket)
+    }
+
+    /// Sets what decides over the way that packets to `destination` take.
+    #[inline]
+    pub(super) fn place(&self, socket: &Socket, destination: SocketAddr) -> Result<(), AttemptError> {
+        let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
+
+        if let Some(name) = &self.interface {
+            platform::bind_interface(socket, name, destination).map_err(failed("could not bind to the interface"))?;
+        }
+        if let Some(mark) = self.mark {
+            platform::set_mark(socket, mark).map_err(failed("could not set the mark"))?;
+        }
+        if let Some(local) = self.local_address_for(destination).map_err(failed("no local address to bind to"))? {
+            let local = SocketAddr::new(local, 0);
+            socket.bind(&local.into()).map_err(failed("could not bind to the local address"))?;
+        }
+        Ok(())
+    }
+
+    /// Sets the options that may fail without harm.
+    fn tune(&self, socket: &Socket) {
+        if let Some(keepalive) = self.keepalive() {
+            warn_of("keepalive", SockRef::from(socket).set_tcp_keepalive(&keepalive));
+        }
+        if let Some(timeout) = self.user_timeout {
+            warn_of("user_timeout", platform::set_user_timeout(socket, timeout));
+        }
+        if self.reuse_address {
+            warn_of("reuse_address", socket.set_reuse_address(true));
+        }
+        if let Some(bytes) = self.send_buffer_size {
+            warn_of("send_buffer_size", socket.set_send_buffer_size(bytes));
+        }
+        if let Some(bytes) = self.receive_buffer_size {
+            warn_of("receive_buffer_size", socket.set_recv_buffer_size(bytes));
+        }
+    }
+
+    fn keepalive(&self) -> Option<TcpKeepalive> {
+        if self.keepalive_time.is_none() && self.keepalive_interval.is_none() && self.keepalive_retries.is_none() {
+            return None;
+        }
+        let mut keepalive = TcpKeepalive::new();
+        if let Some(time) = self.keepalive_time {
+            keepalive = keepalive.with_time(time);
+        }
+        if let Some(interval) = self.keepalive_interval {
+            keepalive = platform::with_keepalive_interval(keepalive, interval);
+        }
+        if let Some(retries) = self.keepalive_retries {
+            keepalive = platform::with_keepalive_retries(keepalive, retries);
+        }
+        Some(keepalive)
+    }
+
+    /// The address to bind to, if any. An error if there is one for the other family alone.
+    fn local_address_for(&self, destination: SocketAddr) -> io::Result<Option<IpAddr>> {
+        let (own, family) = match destination {
+            SocketAddr::V4(_) => (self.local_address_v4.map(IpAddr::V4), Family::V4),
+            SocketAddr::V6(_) => (self.local_address_v6.map(IpAddr::V6), Family::V6),
+        };
+        if own.is_none() && !self.local_families().contains(family) {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        Ok(own.or_else(|| platform::must_bind().then(|| unspecified(family))))
+    }
+}
+
+/// For a connection that is made: attempts that lose are spared the system call.
+pub(super) fn set_nodelay(stream: &TcpStream) {
+    warn_of("nodelay", stream.set_nodelay(true));
+}
+
+/// What may fail without harm.
+fn warn_of(option: &'static str, result: io::Result<()>) {
+    if let Err(error) = result {
+        // That the system has no such option is nothing that an operator can mend.
+        match error.kind() {
+            io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
+            _ => warn!(option, %error, "a socket option could not be set"),
+        }
+    }
+}
+
+fn unspecified(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_destination_that_no_local_address_matches_sends_nothing() {
+        let options = TcpOptions::new().local_address(Ipv4Addr::LOCALHOST);
+        let error = options.open("[::1]:80".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "no local address to bind to");
+        assert!(!error.was_sent());
+    }
+
+    #[test]
+    fn an_interface_that_does_not_exist_fails_the_attempt() {
+        let error = TcpOptions::new().interface("no-such-if").open("127.0.0.1:80".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "could not bind to the interface");
+        assert!(!error.was_sent());
+    }
+
+    #[test]
+    fn every_option_can_be_set() {
+        let options = TcpOptions::new()
+            .keepalive_time(Duration::from_secs(60))
+            .keepalive_interval(Duration::from_secs(5))
+            .keepalive_retries(3)
+            .local_address(Ipv4Addr::LOCALHOST)
+            .reuse_address(true)
+            .send_buffer_size(32 << 10)
+            .receive_buffer_size(64 << 10)
+            .user_timeout(Duration::from_secs(20));
+        let socket = options.open("127.0.0.1:80".parse().unwrap()).unwrap();
+        assert!(socket.keepalive().unwrap());
+        assert!(socket.reuse_address().unwrap());
+        assert!(socket.send_buffer_size().unwrap() >= 32 << 10);
+        assert!(socket.recv_buffer_size().unwrap() >= 64 << 10);
+        assert_eq!(socket.local_addr().unwrap().as_socket().unwrap().ip(), Ipv4Addr::LOCALHOST);
+        let plain = TcpOptions::new().open("127.0.0.1:80".parse().unwrap()).unwrap();
+        assert!(!plain.keepalive().unwrap());
+    }
+}
