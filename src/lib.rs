@@ -74,6 +74,8 @@ pub mod client;
 pub mod connect;
 mod error;
 #[cfg(feature = "connect")]
+mod fresh;
+#[cfg(feature = "connect")]
 mod oneshot;
 mod query_error;
 pub mod race;

@@ -64,14 +64,8 @@ impl<R, A> Builder<R, A> {
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
         // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
-        let mut builder = self.local_families(Families::Both).with_attempt(attempt);
-        builder.sources = SourceAddresses::unknown();
-        builder
-    }
-
-    fn with_attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
-        let Self { resolver, race, timeout, enforce_http, sources, .. } = self;
-        Builder { resolver, attempt, race, timeout, enforce_http, sources }
+        let Self { resolver, race, timeout, enforce_http, .. } = self.local_families(Families::Both);
+        Builder { resolver, attempt, race, timeout, enforce_http, sources: SourceAddresses::unknown() }
     }
 
     /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for

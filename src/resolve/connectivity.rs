@@ -3,13 +3,11 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Name;
+use crate::fresh::is_fresh;
 use crate::race::Families;
-
-/// How long an answer of the system is believed: a network that changes is noticed after so long.
-const FRESH: Duration = Duration::from_secs(5);
 
 /// Knows which families are connected, and asks the system only now and then. Clones share what they know.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +28,7 @@ impl Connectivity {
     {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match *known {
-            Some((since, families)) if now.saturating_duration_since(since) < FRESH => families,
+            Some((since, families)) if is_fresh(since, now) => families,
             _ => {
                 // To ask for too much is better than for nothing.
                 let families = addresses().map_or(Families::Both, connected_families);
@@ -71,6 +69,8 @@ fn interface_addresses() -> io::Result<impl Iterator<Item = IpAddr>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::test_support::some_instant;
 

@@ -5,15 +5,14 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::TcpOptions;
+use crate::fresh::is_fresh;
 use crate::race::Source;
 
-/// How long an answer of the system is believed: a network that changes is noticed after so long.
-const FRESH: Duration = Duration::from_secs(5);
 /// How many destinations are remembered. It takes a crawler to fill it in that time.
 const MAX_REMEMBERED: usize = 8192;
 
@@ -72,8 +71,7 @@ impl SourceAddresses {
 impl Remembered {
     fn source(&mut self, mut to: SocketAddr, now: Instant, ask: impl FnOnce(SocketAddr) -> Source) -> Source {
         to.set_port(0);
-        let is_fresh = self.since.is_some_and(|since| now.saturating_duration_since(since) < FRESH);
-        if !is_fresh || self.sources.len() >= MAX_REMEMBERED {
+        if !self.since.is_some_and(|since| is_fresh(since, now)) || self.sources.len() >= MAX_REMEMBERED {
             self.sources.clear();
             self.since = Some(now);
         }
@@ -114,6 +112,8 @@ impl fmt::Debug for SourceAddresses {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::test_support::some_instant;
 
