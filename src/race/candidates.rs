@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::answer::{MAX_ADDRESSES, Records, Services};
-use super::config::{Config, Policy};
+use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::{Query, UntriedReason};
 use super::selection::Source;
@@ -92,6 +92,23 @@ impl Candidates {
     /// Whether a hint offers an address of this family that may be used.
     pub(super) fn has_hint(&self, family: Family, config: &Config) -> bool {
         self.hints.iter().any(|hint| hint.family() == family && config.excludes_endpoint(hint).is_none())
+    }
+
+    /// Whether an A answer would go before the endpoint that is to be tried first, whatever its addresses are: an IPv6 one that RFC 6724
+    /// puts behind any IPv4 address of its group.
+    pub(super) fn is_behind_ipv4(&self, config: &Config) -> bool {
+        let Some(first) = self.untried.front() else { return false };
+        // A service at another name has its hints alone.
+        let takes_addresses_of_the_name = |group: &ServiceRecord| {
+            let mut services = self.services.iter().filter(|service| service.priority == group.priority);
+            services.any(|service| service.target.is_none())
+        };
+        // The other orders say outright which family goes first, and a list keeps its order.
+        config.order == Order::Resolver
+            && self.list.is_empty()
+            && first.family() == Family::V6
+            && first.service().is_none_or(takes_addresses_of_the_name)
+            && config.policy_table.is_behind_ipv4(first.address().ip(), self.sources.of(first.address()))
     }
 
     /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.

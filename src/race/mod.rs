@@ -227,7 +227,8 @@ impl Race {
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
         let nothing_begun = self.attempts.newest().is_none() && !self.candidates.has_untried();
-        if nothing_begun || !self.resolution.may_start(now) {
+        let is_behind_ipv4 = || self.candidates.is_behind_ipv4(&self.config);
+        if nothing_begun || !self.resolution.may_start(now, is_behind_ipv4) {
             return None;
         }
         let step = self.pacing.poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;

@@ -1,7 +1,7 @@
 //! Which destination is better: RFC 6724 §6, destination address selection.
 
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::config::ConfigError;
@@ -84,6 +84,21 @@ impl PolicyTable {
             let (destination, source) = pair(destination);
             self.rank(destination.to_canonical(), source)
         });
+    }
+
+    /// Whether any ordinary IPv4 destination, of which nothing is known, would go before this one.
+    pub(super) fn is_behind_ipv4(&self, destination: IpAddr, source: Source) -> bool {
+        let policy = self.find(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let ipv4 = Rank {
+            unreachable: false,
+            scope_differs: false,
+            label_differs: false,
+            precedence: Reverse(policy.precedence),
+            scope: Scope::GLOBAL,
+            common_prefix: Reverse(0),
+            is_v4: true,
+        };
+        ipv4 < self.rank(destination.to_canonical(), source)
     }
 
     fn rank(&self, destination: IpAddr, source: Source) -> Rank {
@@ -269,6 +284,31 @@ mod tests {
         assert_better("192.0.2.1<192.0.2.2", "fd00::1<2001:db8::2");
         assert_better("192.0.2.1<192.0.2.2", "fd00::1<fd00::2");
         assert_better("192.0.2.1<192.0.2.2", "2001::1<2001::2");
+    }
+
+    #[test]
+    fn an_ipv6_destination_is_behind_ipv4_if_its_source_matches_worse_or_its_precedence_is_lower() {
+        let is_behind = |text: &str| {
+            let (destination, source) = pair(text);
+            PolicyTable::default().is_behind_ipv4(destination, source)
+        };
+        for behind in
+            ["2001:db8::1<fd00::2", "2001:db8::1<fe80::2", "2001:db8::1<-", "fd00::1<fd00::2", "fd00::1", "2002::1<2002::2"]
+        {
+            assert!(is_behind(behind), "{behind}");
+        }
+        for before in ["2001:db8::1<2001:db8::2", "2001:db8::1", "::1<::1", "fe80::1<fe80::2"] {
+            assert!(!is_behind(before), "{before}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_prefers_ipv4_puts_every_ipv6_destination_behind_it() {
+        let mut entries = DEFAULT_TABLE;
+        entries[2].precedence = 100;
+        let table = PolicyTable::new(entries).unwrap();
+        let (destination, source) = pair("2001:db8::1<2001:db8::2");
+        assert!(table.is_behind_ipv4(destination, source));
     }
 
     #[test]

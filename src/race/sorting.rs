@@ -68,7 +68,7 @@ impl Sources {
         self.0.insert(portless(destination), source);
     }
 
-    fn of(&self, destination: SocketAddr) -> Source {
+    pub(super) fn of(&self, destination: SocketAddr) -> Source {
         self.0.get(&portless(destination)).copied().unwrap_or_default()
     }
 }
