@@ -7,8 +7,10 @@ mod support;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use hyper_happy_eyeballs::race::{Answer, Conclusion, Config, Order, Outcome, Query, ServiceRecord, UntriedReason};
-use support::names::PORT;
+use hyper_happy_eyeballs::race::{
+    Answer, Conclusion, Config, Order, Outcome, Query, ServiceRecord, Source, UntriedReason,
+};
+use support::names::{PORT, portless};
 use support::simulation::{Event, Log, Script, simulate};
 
 const MAX_ADDRESSES: usize = 1024;
@@ -127,4 +129,55 @@ fn an_address_that_is_used_is_not_beyond_the_limit_too() {
     let log = lose([Answer::aaaa(vec![v6(1)[0]; 1026])]);
     assert_eq!(log.started, v6(1));
     assert_eq!(over_limit(&log), []);
+}
+
+/// Answers to one query, each a second after the one before it, with addresses that no other has.
+fn ever_new_answers(count: u16) -> Vec<(Duration, Answer)> {
+    let addresses = v4(count * 1024);
+    let answers = addresses.chunks(1024).map(|chunk| Answer::a(chunk.to_vec()).provisional());
+    (0..).map(Duration::from_secs).zip(answers).collect()
+}
+
+fn withdrawn(log: &Log) -> usize {
+    let of = |(_, event): &(Duration, Event)| match event {
+        Event::Untried { reason: UntriedReason::Withdrawn, addresses } => addresses.len(),
+        _ => 0,
+    };
+    log.events.iter().map(of).sum()
+}
+
+fn run(answers: Vec<(Duration, Answer)>, outcome: Outcome, deadline: Duration) -> Log {
+    let addresses = answers.iter().flat_map(|(_, answer)| answer.destinations()).collect::<Vec<_>>();
+    simulate(&Script {
+        config: Config::default(),
+        queries: Query::A.into(),
+        deadline: Some(deadline),
+        attempts: addresses.iter().map(|address| (*address, vec![(Duration::ZERO, outcome)])).collect(),
+        sources: addresses.iter().map(|address| (portless(*address), Source::Unreachable)).collect(),
+        answers,
+    })
+}
+
+#[test]
+fn a_race_makes_no_more_than_4096_attempts_however_many_answers_come() {
+    let log = run(ever_new_answers(12), Outcome::Failed { sent: false }, Duration::from_secs(60));
+    assert_eq!(log.started.len(), 4 * MAX_ADDRESSES);
+    assert_eq!(log.starts().last().unwrap().0, Duration::from_secs(3));
+}
+
+#[test]
+fn no_more_than_1024_addresses_that_left_an_answer_are_remembered() {
+    let still_going = Outcome::Progress { remaining: Duration::ZERO };
+    let log = run(ever_new_answers(12), still_going, Duration::from_secs(60));
+    assert_eq!(withdrawn(&log), MAX_ADDRESSES);
+}
+
+#[test]
+fn addresses_beyond_the_last_attempt_are_named_once() {
+    let mut answers = ever_new_answers(4);
+    answers.push((Duration::from_secs(4), Answer::a(v4(5000)[4090..].to_vec())));
+    let log = run(answers, Outcome::Failed { sent: false }, Duration::from_secs(60));
+    assert_eq!(log.started, v4(4096));
+    assert_eq!(over_limit(&log), v4(5000)[4096..]);
+    assert!(matches!(log.conclusion(), Some((_, Conclusion::Exhausted { .. }))));
 }

@@ -20,6 +20,8 @@ use super::sorting::{Selection, Sources, arrange};
 /// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none. A service at another
 ///    name has only its hints, for which that name's addresses do not stand in.
 /// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
+/// 5. All that answers can feed has a bound, however many answers there are: what was withdrawn, what sources are known, and how many
+///    attempts a race makes.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// What to try, in order.
@@ -31,8 +33,15 @@ pub(super) struct Candidates {
     hints: Vec<Endpoint>,
     sources: Sources,
     excluded: Vec<(Endpoint, UntriedReason)>,
+    /// The first [`MAX_ADDRESSES`] of them.
     withdrawn: Vec<Endpoint>,
 }
+
+/// How many attempts a race makes. What stands further down counts as beyond the limit of its answer.
+const MAX_ATTEMPTS: usize = 4 * MAX_ADDRESSES;
+
+/// How many sources are kept that no address of the present answers needs.
+const MAX_SPARE_SOURCES: usize = 4 * MAX_ADDRESSES;
 
 impl Candidates {
     /// Takes in the source of a destination. It counts from the next answer on.
@@ -186,12 +195,19 @@ impl Candidates {
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
         let mut sorted = arrange(usable, config.order, interleave, Some(&selection));
 
+        if self.sources.len() > MAX_SPARE_SOURCES {
+            self.sources.keep_only(sorted.iter().map(Endpoint::address));
+        }
+
         let tried: BTreeSet<SocketAddr> = tried.collect();
         sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
+        let beyond = sorted.split_off(sorted.len().min(MAX_ATTEMPTS.saturating_sub(tried.len())));
         let before = mem::replace(&mut self.untried, sorted.into());
-        let now: BTreeSet<SocketAddr> = self.untried.iter().map(Endpoint::address).collect();
+        let now: BTreeSet<SocketAddr> = self.untried.iter().chain(&beyond).map(Endpoint::address).collect();
+        self.excluded.extend(beyond.into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit)));
         self.withdrawn.extend(before);
         self.withdrawn.retain(|endpoint| !now.contains(&endpoint.address()));
+        self.withdrawn.truncate(MAX_ADDRESSES);
     }
 
     /// Every endpoint there is, duplicates included. Real records go before the hints that they confirm: of two equal

@@ -68,6 +68,16 @@ impl Sources {
         self.0.insert(portless(destination), source);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets the sources of all other destinations.
+    pub(super) fn keep_only(&mut self, destinations: impl Iterator<Item = SocketAddr>) {
+        let kept: BTreeSet<SocketAddr> = destinations.map(portless).collect();
+        self.0.retain(|destination, _| kept.contains(destination));
+    }
+
     pub(super) fn of(&self, destination: SocketAddr) -> Source {
         self.0.get(&portless(destination)).copied().unwrap_or_default()
     }
