@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
@@ -176,17 +177,27 @@ impl AttemptError {
             Ok(own) => return *own,
             Err(other) => other,
         };
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
-        while let Some(behind) = cause {
-            if let Some(own) = behind.downcast_ref::<Self>() {
-                let sent = own.was_sent();
-                return Self { inner: Box::new(Inner { step: None, sent, source: error }) };
-            }
-            // An I/O error leaves what it wraps out of its causes.
-            let wrapped = behind.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            cause = wrapped.map(|error| error as _).or_else(|| behind.source());
+        let own = causes(&*error).find_map(|cause| cause.downcast_ref::<Self>());
+        match own.map(Self::was_sent) {
+            Some(sent) => Self { inner: Box::new(Inner { step: None, sent, source: error }) },
+            None => Self::new(error),
         }
-        Self::new(error)
+    }
+
+    /// Whether it contradicts what is believed of routes and local addresses: there is no route or no such local address, the network or
+    /// the host is not reached, or the system has given the connect up. A peer that refuses was reached, and contradicts nothing.
+    pub(crate) fn contradicts_routes(&self) -> bool {
+        let mut kinds = causes(&*self.inner.source).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+        kinds.any(|kind| match kind {
+            io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut => true,
+            // What connect(2) says of routes that lead nowhere on purpose: `blackhole` and `prohibit`.
+            io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => !self.was_sent(),
+            _ => false,
+        })
     }
 
     /// The cause in a few words, for a line that names several.
@@ -220,6 +231,15 @@ impl StdError for AttemptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.inner.source)
     }
+}
+
+/// An error and what is behind it.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| {
+        // An I/O error leaves what it wraps out of its causes.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped.map(|error| error as _).or_else(|| error.source())
+    })
 }
 
 /// A time with as many digits as a reader wants: `2.1 s`, `800 ms`, `0.4 ms`.
@@ -266,6 +286,25 @@ mod tests {
         assert!(!AttemptError::from_any(wrapped).was_sent());
         let wrapped = io::Error::other(AttemptError::new("no socket").unsent());
         assert!(!AttemptError::from_any(wrapped).was_sent());
+    }
+
+    #[test]
+    fn an_error_of_a_route_contradicts_what_is_believed_of_routes_and_a_refusal_does_not() {
+        let error = |kind| AttemptError::new(io::Error::from(kind));
+        for kind in [
+            io::ErrorKind::AddrNotAvailable,
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable,
+            io::ErrorKind::TimedOut,
+        ] {
+            assert!(error(kind).contradicts_routes() && error(kind).unsent().contradicts_routes(), "{kind}");
+        }
+        assert!(error(io::ErrorKind::InvalidInput).unsent().contradicts_routes());
+        for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidInput] {
+            assert!(!error(kind).contradicts_routes(), "{kind}");
+        }
+        let wrapped = AttemptError::from_any(io::Error::other(error(io::ErrorKind::NetworkUnreachable).unsent()));
+        assert!(wrapped.contradicts_routes());
     }
 
     #[test]

@@ -23,6 +23,8 @@ const NAMED_ATTEMPTS: usize = 8;
 /// could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused
 /// ```
 ///
+/// It says no more than is known: where the addresses of a family were not asked for, it says so, and not that there are none.
+///
 /// It never has more of the URI than host and port. [`source`](StdError::source) is the error that decided: that of the
 /// attempt, or of the look-up.
 pub struct Error {
@@ -66,8 +68,9 @@ impl Error {
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     ///
-    /// If it is known that there is none, all of [`query_errors`](Self::query_errors) that are about addresses, if there are any,
-    /// are negative ([`QueryError::is_negative`]): to ask again soon is no use.
+    /// If it is known that there is none, both families were [`asked`](Self::asked) for, and all of
+    /// [`query_errors`](Self::query_errors) that are about addresses, if there are any, are negative
+    /// ([`QueryError::is_negative`]): to ask again soon is no use.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -101,6 +104,14 @@ impl Error {
     /// The addresses that no attempt was made to, and why.
     pub fn untried(&self) -> Vec<Untried> {
         self.report().map_or_else(Vec::new, |report| report.untried())
+    }
+
+    /// The queries that the resolver asked. It may leave out a family that this machine has no address of: then nothing is known of
+    /// that family's addresses.
+    ///
+    /// Empty for an invalid URI, for a host that is an address, and if the resolver failed before it said what it asks for.
+    pub fn asked(&self) -> Queries {
+        self.report().map_or(Queries::NONE, Report::asked)
     }
 
     /// The queries that had no answer when time was up. Empty for every other error, and if the resolver had not even said
@@ -200,21 +211,22 @@ impl Kind {
             Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
             Self::NoAddresses => {
                 write!(f, "could not resolve {}: ", report.host)?;
-                fmt_no_addresses(&report.query_errors, f)
+                fmt_no_addresses(report, f)
             }
             Self::NoUsableAddress => {
                 let because = |reason| untried.iter().any(|untried| untried.reason == reason);
                 let why = if because(UntriedReason::NoLocalAddress) {
                     "no candidate matches the local address"
                 } else if untried.is_empty() {
-                    "no address was asked for of an address family that may be used"
+                    "the address family that was asked for may not be used"
                 } else if because(UntriedReason::FamilyDisabled) {
                     "no candidate is of an address family that may be used"
                 } else {
                     "no candidate is an address to connect to"
                 };
                 write!(f, "could not connect to {}: {why}", report.destination())?;
-                fmt_untried(&untried, f)
+                fmt_untried(&untried, f)?;
+                fmt_not_asked(report, f)
             }
             Self::Connect { .. } => {
                 write!(f, "could not connect to {}", report.destination())?;
@@ -256,18 +268,43 @@ fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) ->
 }
 
 /// Why a name gave no address, and whether it is known not to have one.
-fn fmt_no_addresses(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let errors = &report.query_errors;
     if about_addresses(errors).any(|error| !error.is_negative()) {
-        return fmt_failures(errors, f);
+        fmt_failures(errors, f)?;
+        return fmt_not_asked(report, f);
     }
     let find = |kind| about_addresses(errors).find(|error| error.kind() == kind);
     if let Some(cause) = find(QueryErrorKind::NxDomain).and_then(QueryError::cause) {
+        // Of the name, whatever was asked of it.
         return write!(f, "the name does not exist ({cause})");
     }
-    f.write_str(match find(QueryErrorKind::NotFound) {
-        Some(_) => "the name does not exist, or has no addresses",
-        None => "the name has no addresses",
-    })
+    if find(QueryErrorKind::NotFound).is_some() {
+        f.write_str("the name does not exist, or ")?;
+    } else {
+        f.write_str("the name ")?;
+    }
+    match (report.has_answer_of(Query::Aaaa), report.has_answer_of(Query::A)) {
+        (true, true) => f.write_str("has no addresses")?,
+        (true, false) => f.write_str("has no IPv6 addresses")?,
+        (false, true) => f.write_str("has no IPv4 addresses")?,
+        (false, false) => f.write_str("has no known addresses")?,
+    }
+    fmt_not_asked(report, f)
+}
+
+/// `; A was not asked for`: what is not known of the name, so that nobody takes it for an answer.
+fn fmt_not_asked(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let asked = report.asked();
+    if asked.is_empty() {
+        // There was no look-up.
+        return Ok(());
+    }
+    for query in Queries::ADDRESSES.iter().filter(|query| !report.has_answer_of(*query)) {
+        let is_open = asked.contains(query) || asked.contains(Query::List);
+        write!(f, "; {query} was not {}", if is_open { "waited for" } else { "asked for" })?;
+    }
+    Ok(())
 }
 
 /// Without those of service records: a name may well have none.
@@ -338,6 +375,8 @@ mod tests {
         let report = Report {
             host: "example.com".into(),
             port: 443,
+            asked: Queries::ADDRESSES,
+            answered: Queries::ADDRESSES,
             began,
             resolved: None,
             ended: began + Duration::from_millis(5000),
@@ -447,6 +486,54 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "could not connect to example.com:443: 192.0.2.1:443 connection refused; the look-up failed (AAAA)"
+        );
+    }
+
+    fn asked(kind: Kind, asked: Queries, answered: Queries, query_errors: Vec<QueryError>) -> String {
+        let mut error = error_with_failures(kind, Vec::new(), Vec::new(), query_errors);
+        let Inner::Lost { report, .. } = &mut *error.inner else { unreachable!("there was a look-up") };
+        (report.asked, report.answered) = (asked, answered);
+        error.to_string()
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_denied() {
+        let nothing = |query, kind| vec![QueryError::new(query, "why").with_kind(kind)];
+        let none = |one, errors| asked(Kind::NoAddresses, one, one, errors);
+        for (one, errors, expected) in [
+            (Query::A, vec![], "the name has no IPv4 addresses; AAAA was not asked for"),
+            (Query::Aaaa, vec![], "the name has no IPv6 addresses; A was not asked for"),
+            (Query::A, nothing(Query::A, QueryErrorKind::NoData), "the name has no IPv4 addresses; AAAA was not asked for"),
+            (
+                Query::A,
+                nothing(Query::A, QueryErrorKind::NotFound),
+                "the name does not exist, or has no IPv4 addresses; AAAA was not asked for",
+            ),
+            (Query::A, nothing(Query::A, QueryErrorKind::NxDomain), "the name does not exist (NXDOMAIN)"),
+            (
+                Query::A,
+                nothing(Query::A, QueryErrorKind::ServFail),
+                "the look-up failed (A: SERVFAIL); AAAA was not asked for",
+            ),
+            (Query::Https, vec![], "the name has no known addresses; A was not asked for; AAAA was not asked for"),
+        ] {
+            assert_eq!(none(one.into(), errors), format!("could not resolve example.com: {expected}"));
+        }
+    }
+
+    #[test]
+    fn what_was_not_waited_for_is_not_denied() {
+        assert_eq!(
+            asked(Kind::NoAddresses, Queries::ADDRESSES, Query::A.into(), Vec::new()),
+            "could not resolve example.com: the name has no IPv4 addresses; AAAA was not waited for"
+        );
+    }
+
+    #[test]
+    fn a_family_that_was_asked_for_in_vain_is_told_with_the_one_that_was_not() {
+        assert_eq!(
+            asked(Kind::NoUsableAddress, Query::Aaaa.into(), Query::Aaaa.into(), Vec::new()),
+            "could not connect to example.com:443: the address family that was asked for may not be used; A was not asked for"
         );
     }
 

@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Untried};
 use crate::query_error::QueryError;
-use crate::race::{Config, Opening, Port, Race};
+use crate::race::{Config, Opening, Port, Queries, Query, Race};
 
 /// The record of one race.
 pub(crate) struct Report {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
+    /// The queries that the resolver says it asked. Empty before it says.
+    pub(crate) asked: Queries,
+    /// The queries that have an answer, or have failed.
+    pub(crate) answered: Queries,
     /// When the look-up began.
     pub(crate) began: Instant,
     /// When the first address was there.
@@ -29,6 +33,16 @@ impl Report {
     /// The endpoints that were not tried, and why.
     pub(crate) fn untried(&self) -> Vec<Untried> {
         self.untried.list(self.attempts.as_slice())
+    }
+
+    /// The queries that the resolver asked, those that it answered without a word before included.
+    pub(crate) fn asked(&self) -> Queries {
+        self.asked.iter().chain(self.answered.iter()).collect()
+    }
+
+    /// Whether this query for one family was answered, or failed; by a list, perhaps.
+    pub(crate) fn has_answer_of(&self, query: Query) -> bool {
+        self.answered.contains(query) || self.answered.contains(Query::List)
     }
 
     pub(crate) fn resolved_after(&self) -> Option<Duration> {

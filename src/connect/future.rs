@@ -159,6 +159,7 @@ where
                     let kind = match lookup.poll(cx) {
                         Poll::Ready(Ok(answers)) => {
                             let (queries, first, stream) = answers.into_parts();
+                            this.record.asked(queries);
                             this.answers.set(stream);
                             match first {
                                 Some(answer) => {

@@ -13,14 +13,20 @@ use crate::attempt::AttemptError;
 use crate::error::{BoxError, Kind};
 use crate::oneshot::Oneshot;
 use crate::query_error::QueryError;
-use crate::race::{Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Query, Race};
+use crate::race::{
+    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Query, Race, Source, StartReason,
+};
 use crate::report::Leftover;
 use crate::tcp::SourceAddresses;
 
 /// How many answers are taken in before anything else has its turn.
 const MAX_ANSWERS_AT_ONCE: usize = 32;
 
-/// How many destinations of an answer the system is asked about, which takes some calls for each. Nobody gets that far down.
+/// How many answers are taken in altogether. A resolver has one for each query, or a few if it refreshes them.
+const MAX_ANSWERS: usize = 256;
+
+/// How many destinations of an answer the system is asked about, which takes some calls for each. The others of a family are taken
+/// to be reached as the last of it that was asked about.
 const MAX_SOURCES: usize = 64;
 
 /// A race, and the attempts it has in flight.
@@ -29,6 +35,10 @@ pub(super) struct Racing<A: Service<Endpoint>> {
     port: Port,
     sources: SourceAddresses,
     attempt: A,
+    /// The number of answers that were taken in.
+    answers: usize,
+    /// The queries that have a final answer, or have failed.
+    settled: Queries,
     in_flight: Vec<InFlight<A>>,
     won: Option<A::Response>,
 }
@@ -55,7 +65,16 @@ where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
     pub(super) fn new(race: Race, port: Port, sources: SourceAddresses, attempt: A) -> Self {
-        Self { race, port, sources, attempt, in_flight: Vec::new(), won: None }
+        Self {
+            race,
+            port,
+            sources,
+            attempt,
+            answers: 0,
+            settled: Queries::NONE,
+            in_flight: Vec::new(),
+            won: None,
+        }
     }
 
     /// The first attempt is in flight already.
@@ -76,10 +95,32 @@ where
         S: Stream<Item = Result<Answer, QueryError>>,
     {
         self.poll_attempts(first.as_mut(), record, now, cx);
+        if self.won.is_none() {
+            self.poll_answers(answers.as_mut(), record, now, cx);
+        }
+        self.carry_out_actions(first, record, now, cx)
+    }
+
+    /// Once the race is won it waits for no answer: what is missing then has not failed.
+    fn poll_answers<S>(
+        &mut self,
+        mut answers: Pin<&mut Option<S>>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) where
+        S: Stream<Item = Result<Answer, QueryError>>,
+    {
         let mut answered = 0;
         while let Poll::Ready(answer) = poll_answer(answers.as_mut(), cx) {
             self.on_answer(answer, record, now);
             answered += 1;
+            if self.answers >= MAX_ANSWERS {
+                record.too_many_answers(MAX_ANSWERS);
+                answers.set(None);
+                let why = format!("no final answer came within {MAX_ANSWERS} answers");
+                return self.on_no_more_answers(&why, record, now);
+            }
             if answered == MAX_ANSWERS_AT_ONCE {
                 // A resolver without end must not keep the thread: the rest is for another poll.
                 cx.waker().wake_by_ref();
@@ -87,40 +128,66 @@ where
             }
         }
         if answers.is_none() {
-            self.on_no_more_answers(record, now);
+            self.on_no_more_answers("the resolver ended without an answer", record, now);
         }
-        self.carry_out_actions(first, record, now, cx)
     }
 
     pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
+        self.answers += 1;
         match answer {
             Ok(answer) => {
                 if answer.is_failed() {
-                    record.query_failed(QueryError::new(answer.query(), "the resolver does not say why"));
+                    self.on_failed_query(
+                        QueryError::new(answer.query(), "the resolver does not say why"),
+                        answer.is_final(),
+                        record,
+                    );
                 } else {
                     record.answered(&answer, now);
+                    if answer.is_final() {
+                        self.settled = self.settled.with(answer.query());
+                    }
                 }
                 // A list has been sorted by whoever made it.
                 if answer.query() != Query::List {
-                    for destination in answer.destinations().take(MAX_SOURCES) {
-                        self.race.handle_source(destination, self.sources.find(destination, now));
-                    }
+                    self.tell_sources(&answer, now);
                 }
                 let port = self.port;
                 self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
             }
             Err(error) => {
                 self.race.handle_answer(error.to_answer(), now);
-                record.query_failed(error);
+                self.on_failed_query(error, true, record);
             }
         }
     }
 
-    /// A query that is still open when the resolver ends has failed.
-    fn on_no_more_answers(&mut self, record: &mut Record, now: Instant) {
+    /// A query that has its answer cannot fail any more: nobody waits for it.
+    fn on_failed_query(&mut self, error: QueryError, is_final: bool, record: &mut Record) {
+        let query = error.query();
+        if !self.settled.contains(query) {
+            record.query_failed(error);
+        }
+        if is_final {
+            self.settled = self.settled.with(query);
+        }
+    }
+
+    fn tell_sources(&mut self, answer: &Answer, now: Instant) {
+        let (mut v6, mut v4) = (Source::Unknown, Source::Unknown);
+        for (place, destination) in answer.destinations().enumerate() {
+            let of_family = if destination.is_ipv6() { &mut v6 } else { &mut v4 };
+            if place < MAX_SOURCES {
+                *of_family = self.sources.find(destination, now);
+            }
+            self.race.handle_source(destination, *of_family);
+        }
+    }
+
+    /// A query that is still open when no more answers are to come has failed.
+    fn on_no_more_answers(&mut self, why: &str, record: &mut Record, now: Instant) {
         for query in self.race.waiting_for().iter() {
-            let error = QueryError::new(query, "the resolver ended without an answer");
-            self.on_answer(Err(error), record, now);
+            self.on_answer(Err(QueryError::new(query, why)), record, now);
         }
     }
 
@@ -174,6 +241,9 @@ where
             Err(error) => {
                 let error = AttemptError::from_any(error);
                 let sent = error.was_sent();
+                if error.contradicts_routes() {
+                    self.sources.doubt();
+                }
                 record.failed(begun, error, now);
                 Outcome::Failed { sent }
             }
@@ -191,10 +261,19 @@ where
         while let Some(action) = self.race.poll_action(now) {
             match action {
                 Action::Start { id, endpoint, reason } => {
+                    if reason == StartReason::DelayElapsed {
+                        // The path that was taken for the best one is silent: perhaps the source for it has gone.
+                        self.sources.doubt();
+                    }
                     let begun = record.started(id, &endpoint, reason, now);
                     self.start(begun, endpoint, record, now, cx);
                 }
-                Action::Drop { id, reason } => self.drop_attempt(id, reason, first.as_mut(), record, now),
+                Action::Drop { id, reason } => {
+                    if matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed) {
+                        self.sources.doubt();
+                    }
+                    self.drop_attempt(id, reason, first.as_mut(), record, now);
+                }
                 Action::Finish(conclusion) => return Round::Over(self.conclude(conclusion)),
             }
         }
@@ -218,9 +297,11 @@ where
         record: &mut Record,
         now: Instant,
     ) {
-        let place = self.in_flight.iter().position(|attempt| attempt.begun.id() == id);
-        let begun = self.remove(place.expect("the race drops what is in flight"), first);
-        record.dropped(begun, reason, now);
+        // An attempt whose own destructor panicked is in flight to the race alone.
+        if let Some(place) = self.in_flight.iter().position(|attempt| attempt.begun.id() == id) {
+            let begun = self.remove(place, first);
+            record.dropped(begun, reason, now);
+        }
     }
 
     fn conclude(&mut self, conclusion: Conclusion) -> Result<A::Response, Kind> {

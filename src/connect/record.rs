@@ -10,7 +10,7 @@ use super::info::ConnectInfo;
 use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
 use crate::error::{Error, Kind};
 use crate::query_error::QueryError;
-use crate::race::{Answer, AttemptId, DropReason, Endpoint, StartReason};
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, Queries, StartReason};
 use crate::report::{Attempts, Leftover, Report};
 
 /// The record of a race that is not over.
@@ -18,6 +18,8 @@ use crate::report::{Attempts, Leftover, Report};
 pub(super) struct Record {
     host: Arc<str>,
     port: u16,
+    asked: Queries,
+    answered: Queries,
     /// `None` until the future is polled.
     began: Option<Instant>,
     resolved: Option<Instant>,
@@ -37,7 +39,16 @@ pub(super) struct Begun {
 impl Record {
     #[inline]
     pub(super) fn new(host: Arc<str>, port: u16) -> Self {
-        Self { host, port, began: None, resolved: None, ended: Vec::new(), query_errors: Vec::new() }
+        Self {
+            host,
+            port,
+            asked: Queries::NONE,
+            answered: Queries::NONE,
+            began: None,
+            resolved: None,
+            ended: Vec::new(),
+            query_errors: Vec::new(),
+        }
     }
 
     /// Begins the record, unless it has begun, and says when that was.
@@ -52,7 +63,13 @@ impl Record {
     }
 
     #[inline]
+    pub(super) fn asked(&mut self, queries: Queries) {
+        self.asked = queries;
+    }
+
+    #[inline]
     pub(super) fn answered(&mut self, answer: &Answer, now: Instant) {
+        self.answered = self.answered.with(answer.query());
         let addresses = answer.addresses().len();
         match answer.ignored() {
             0 => {}
@@ -73,7 +90,16 @@ impl Record {
         } else {
             debug!(host = %self.host, query = %error.query(), error = cause, "a look-up failed");
         }
-        self.query_errors.push(error);
+        self.answered = self.answered.with(error.query());
+        // As a second answer to a query replaces the first.
+        match self.query_errors.iter_mut().find(|earlier| earlier.query() == error.query()) {
+            Some(earlier) => *earlier = error,
+            None => self.query_errors.push(error),
+        }
+    }
+
+    pub(super) fn too_many_answers(&self, answers: usize) {
+        warn!(host = %self.host, answers, "the resolver goes on answering: no more of its answers are taken in");
     }
 
     #[inline]
@@ -129,6 +155,8 @@ impl Record {
         Report {
             host: Arc::clone(&self.host),
             port: self.port,
+            asked: self.asked,
+            answered: self.answered,
             began: self.began(),
             resolved: self.resolved,
             ended: now,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -20,17 +20,30 @@ const MAX_REMEMBERED: usize = 8192;
 const DISCARD_PORT: u16 = 9;
 
 /// Knows the source address of destinations (RFC 6724 §6), and asks the system only now and then. Clones share what they know.
+///
+/// 1. What the system said is believed for 5 s.
+/// 2. [`SourceAddresses::doubt`] ends that at once: the next connect asks anew. So a network that changes costs the connects that
+///    find out, and no others.
+/// 3. Neither the system nor a function of the user's is asked while the lock is held.
 #[derive(Clone)]
 pub(crate) struct SourceAddresses(Arc<Knowledge>);
 
 enum Knowledge {
-    System { options: TcpOptions, remembered: Mutex<Remembered> },
+    System {
+        options: TcpOptions,
+        /// Guards the map of sources, and nothing else: it is held for a look into it.
+        remembered: Mutex<Remembered>,
+    },
     Given(Box<dyn Fn(SocketAddr) -> Source + Send + Sync>),
 }
 
 #[derive(Default)]
 struct Remembered {
+    /// `None`: nothing is believed.
     since: Option<Instant>,
+    /// How often the sources were doubted. What was asked before a doubt is not remembered after it.
+    doubts: u64,
+    /// The keys have no port.
     sources: BTreeMap<SocketAddr, Source>,
 }
 
@@ -58,24 +71,69 @@ impl SourceAddresses {
         }
     }
 
+    /// The source for `destination`, whose port does not matter.
     pub(crate) fn find(&self, destination: SocketAddr, now: Instant) -> Source {
-        let (options, remembered) = match &*self.0 {
-            Knowledge::System { options, remembered } => (options, remembered),
-            Knowledge::Given(find) => return find(destination),
-        };
-        let mut remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.source(destination, now, |destination| options.source_address(destination))
+        match &*self.0 {
+            Knowledge::System { options, remembered } => {
+                find_remembered(remembered, destination, now, |destination| options.source_address(destination))
+            }
+            Knowledge::Given(find) => find(destination),
+        }
+    }
+
+    /// Something contradicts what is believed of the network: it is asked anew at the next connect.
+    pub(crate) fn doubt(&self) {
+        match &*self.0 {
+            Knowledge::System { remembered, .. } => lock(remembered).doubt(),
+            Knowledge::Given(_) => {}
+        }
     }
 }
 
+/// What is remembered of `destination`, or else what `ask` says, which is called without the lock.
+fn find_remembered(
+    remembered: &Mutex<Remembered>,
+    mut destination: SocketAddr,
+    now: Instant,
+    ask: impl FnOnce(SocketAddr) -> Source,
+) -> Source {
+    destination.set_port(0);
+    let doubts = match lock(remembered).find(destination, now) {
+        Ok(source) => return source,
+        Err(doubts) => doubts,
+    };
+    let source = ask(destination);
+    lock(remembered).remember(destination, source, doubts);
+    source
+}
+
+fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {
+    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Remembered {
-    fn source(&mut self, mut to: SocketAddr, now: Instant, ask: impl FnOnce(SocketAddr) -> Source) -> Source {
-        to.set_port(0);
-        if !self.since.is_some_and(|since| is_fresh(since, now)) || self.sources.len() >= MAX_REMEMBERED {
+    /// The source, or the number of doubts to [`remember`](Self::remember) it with.
+    fn find(&mut self, destination: SocketAddr, now: Instant) -> Result<Source, u64> {
+        if !self.since.is_some_and(|since| is_fresh(since, now)) {
             self.sources.clear();
             self.since = Some(now);
         }
-        *self.sources.entry(to).or_insert_with(|| ask(to))
+        self.sources.get(&destination).copied().ok_or(self.doubts)
+    }
+
+    fn remember(&mut self, destination: SocketAddr, source: Source, doubts: u64) {
+        if self.doubts != doubts {
+            return;
+        }
+        if self.sources.len() >= MAX_REMEMBERED {
+            self.sources.clear();
+        }
+        self.sources.insert(destination, source);
+    }
+
+    fn doubt(&mut self) {
+        self.since = None;
+        self.doubts += 1;
     }
 }
 
@@ -112,6 +170,7 @@ impl fmt::Debug for SourceAddresses {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use super::*;
@@ -131,28 +190,70 @@ mod tests {
         assert_eq!(sources.find("127.0.0.1:80".parse().unwrap(), some_instant()), Source::Address(local));
     }
 
+    /// A destination that has one source after another.
+    #[derive(Default)]
+    struct Asked {
+        remembered: Mutex<Remembered>,
+        times: u32,
+    }
+
+    impl Asked {
+        fn source(&mut self, port: u16, after: u64) -> u32 {
+            let to = SocketAddr::new([192, 0, 2, 1].into(), port);
+            let source = find_remembered(&self.remembered, to, some_instant() + Duration::from_millis(after), |_| {
+                self.times += 1;
+                Source::Address(Ipv4Addr::from_bits(self.times).into())
+            });
+            let Source::Address(IpAddr::V4(source)) = source else { panic!("{source:?}") };
+            source.to_bits()
+        }
+    }
+
     #[test]
     fn the_system_is_asked_once_and_again_after_a_while() {
-        let mut remembered = Remembered::default();
-        let began = some_instant();
-        let mut asked = 0;
-        for (port, after) in [(80, 0), (443, 1), (80, 4_999), (80, 5_000), (80, 5_001)] {
-            let to = SocketAddr::new([192, 0, 2, 1].into(), port);
-            remembered.source(to, began + Duration::from_millis(after), |_| {
-                asked += 1;
-                Source::Unreachable
-            });
-        }
-        assert_eq!(asked, 2);
+        let mut asked = Asked::default();
+        let sources = [(80, 0), (443, 1), (80, 4_999), (80, 5_000), (80, 5_001)].map(|(port, after)| asked.source(port, after));
+        assert_eq!(sources, [1, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_doubt_has_the_system_asked_again_once() {
+        let mut asked = Asked::default();
+        assert_eq!((asked.source(80, 0), asked.source(80, 1)), (1, 1));
+        lock(&asked.remembered).doubt();
+        assert_eq!((asked.source(80, 2), asked.source(80, 3)), (2, 2));
+    }
+
+    #[test]
+    fn what_was_asked_before_a_doubt_is_not_believed_after_it() {
+        let remembered = Mutex::default();
+        let to = "192.0.2.1:80".parse().unwrap();
+        let doubtful = find_remembered(&remembered, to, some_instant(), |_| {
+            lock(&remembered).doubt();
+            Source::Unreachable
+        });
+        assert_eq!(doubtful, Source::Unreachable);
+        let local = Source::Address([192, 0, 2, 9].into());
+        assert_eq!(find_remembered(&remembered, to, some_instant(), |_| local), local);
+    }
+
+    #[test]
+    fn the_system_is_asked_without_the_lock() {
+        let remembered = Mutex::default();
+        let to = "192.0.2.1:80".parse().unwrap();
+        find_remembered(&remembered, to, some_instant(), |_| {
+            assert!(remembered.try_lock().is_ok());
+            Source::Unreachable
+        });
     }
 
     #[test]
     fn what_is_remembered_has_a_bound() {
-        let mut remembered = Remembered::default();
+        let remembered = Mutex::default();
         for i in 0..3 * MAX_REMEMBERED {
-            let ip = std::net::Ipv4Addr::from_bits(u32::try_from(i).unwrap());
-            remembered.source(SocketAddr::new(ip.into(), 80), some_instant(), |_| Source::Unreachable);
-            assert!(remembered.sources.len() <= MAX_REMEMBERED);
+            let ip = Ipv4Addr::from_bits(u32::try_from(i).unwrap());
+            find_remembered(&remembered, SocketAddr::new(ip.into(), 80), some_instant(), |_| Source::Unreachable);
+            assert!(lock(&remembered).sources.len() <= MAX_REMEMBERED);
         }
     }
 }
