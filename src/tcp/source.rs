@@ -81,6 +81,15 @@ impl SourceAddresses {
         }
     }
 
+    /// How often they were doubted.
+    #[cfg(test)]
+    pub(crate) fn doubts(&self) -> u64 {
+        match &*self.0 {
+            Knowledge::System { remembered, .. } => lock(remembered).doubts,
+            Knowledge::Given(_) => 0,
+        }
+    }
+
     /// Something contradicts what is believed of the network: it is asked anew at the next connect.
     pub(crate) fn doubt(&self) {
         match &*self.0 {
