@@ -503,7 +503,11 @@ mod tests {
         for (one, errors, expected) in [
             (Query::A, vec![], "the name has no IPv4 addresses; AAAA was not asked for"),
             (Query::Aaaa, vec![], "the name has no IPv6 addresses; A was not asked for"),
-            (Query::A, nothing(Query::A, QueryErrorKind::NoData), "the name has no IPv4 addresses; AAAA was not asked for"),
+            (
+                Query::A,
+                nothing(Query::A, QueryErrorKind::NoData),
+                "the name has no IPv4 addresses; AAAA was not asked for",
+            ),
             (
                 Query::A,
                 nothing(Query::A, QueryErrorKind::NotFound),

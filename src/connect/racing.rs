@@ -14,7 +14,8 @@ use crate::error::{BoxError, Kind};
 use crate::oneshot::Oneshot;
 use crate::query_error::QueryError;
 use crate::race::{
-    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Query, Race, Source, StartReason,
+    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Query, Race, Source,
+    StartReason,
 };
 use crate::report::Leftover;
 use crate::tcp::SourceAddresses;
@@ -65,16 +66,7 @@ where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
     pub(super) fn new(race: Race, port: Port, sources: SourceAddresses, attempt: A) -> Self {
-        Self {
-            race,
-            port,
-            sources,
-            attempt,
-            answers: 0,
-            settled: Queries::NONE,
-            in_flight: Vec::new(),
-            won: None,
-        }
+        Self { race, port, sources, attempt, answers: 0, settled: Queries::NONE, in_flight: Vec::new(), won: None }
     }
 
     /// The first attempt is in flight already.

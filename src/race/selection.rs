@@ -292,9 +292,14 @@ mod tests {
             let (destination, source) = pair(text);
             PolicyTable::default().is_behind_ipv4(destination, source)
         };
-        for behind in
-            ["2001:db8::1<fd00::2", "2001:db8::1<fe80::2", "2001:db8::1<-", "fd00::1<fd00::2", "fd00::1", "2002::1<2002::2"]
-        {
+        for behind in [
+            "2001:db8::1<fd00::2",
+            "2001:db8::1<fe80::2",
+            "2001:db8::1<-",
+            "fd00::1<fd00::2",
+            "fd00::1",
+            "2002::1<2002::2",
+        ] {
             assert!(is_behind(behind), "{behind}");
         }
         for before in ["2001:db8::1<2001:db8::2", "2001:db8::1", "::1<::1", "fe80::1<fe80::2"] {

@@ -18,12 +18,14 @@
 //! ```
 
 pub(crate) mod options;
+mod self_connect;
 mod socket;
 mod source;
 
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -70,7 +72,8 @@ impl Service<Endpoint> for TcpConnector {
 
     #[inline]
     fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.nodelay }
+        let own_port = self_connect::possible_port(&endpoint.address());
+        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.nodelay, own_port }
     }
 }
 
@@ -97,6 +100,8 @@ fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, Attempt
 pub struct TcpConnecting {
     begun: Option<Result<TcpStream, AttemptError>>,
     nodelay: bool,
+    /// The port of the destination, if the socket may get it for its own.
+    own_port: Option<NonZeroU16>,
 }
 
 impl Future for TcpConnecting {
@@ -109,6 +114,9 @@ impl Future for TcpConnecting {
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
             if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
                 return Poll::Ready(Err(AttemptError::new(error)));
+            }
+            if let Some(port) = self.own_port {
+                self_connect::check(stream, port).map_err(AttemptError::new)?;
             }
             if self.nodelay {
                 socket::set_nodelay(stream);

@@ -185,6 +185,8 @@ pub(crate) use platform::interface_index;
 pub(super) mod platform {
     use std::io;
     use std::net::SocketAddr;
+    use std::ops::RangeInclusive;
+    use std::sync::OnceLock;
     use std::time::Duration;
 
     use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -230,6 +232,29 @@ pub(super) mod platform {
     /// Whether a socket must be bound before it can connect in the background.
     pub(in crate::tcp) fn must_bind() -> bool {
         cfg!(windows)
+    }
+
+    /// The ports that the system gives to sockets that ask for none.
+    pub(in crate::tcp) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
+        static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
+        PORTS.get_or_init(|| {
+            #[cfg(any(target_os = "android", target_os = "linux"))]
+            let known = read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range");
+            #[cfg(not(any(target_os = "android", target_os = "linux")))]
+            let known = None;
+            // Where it is not known, every port that a socket gets without a privilege.
+            known.unwrap_or(1024..=u16::MAX)
+        })
+    }
+
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    fn read_ephemeral_ports(path: &str) -> Option<RangeInclusive<u16>> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let mut ports = text.split_ascii_whitespace().map(str::parse);
+        match (ports.next(), ports.next(), ports.next()) {
+            (Some(Ok(first)), Some(Ok(last)), None) => Some(first..=last),
+            _ => None,
+        }
     }
 
     /// The index of a network interface, which is the zone of a scoped IPv6 address.

@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn the_system_is_asked_once_and_again_after_a_while() {
         let mut asked = Asked::default();
-        let sources = [(80, 0), (443, 1), (80, 4_999), (80, 5_000), (80, 5_001)].map(|(port, after)| asked.source(port, after));
+        let sources =
+            [(80, 0), (443, 1), (80, 4_999), (80, 5_000), (80, 5_001)].map(|(port, after)| asked.source(port, after));
         assert_eq!(sources, [1, 1, 1, 2, 2]);
     }
 
