@@ -84,9 +84,9 @@ impl<R, A> Builder<R, A> {
     /// What says from which address a destination would be connected to: separate answers are sorted by it (RFC 6724 §6). A list
     /// is taken as it is, and nothing is asked.
     ///
-    /// Defaults to what the system says of sockets with the options of [`Builder::tcp`], which is believed for 5 s; and to
-    /// [`Source::Unknown`] for any other attempt service, which may take other routes: call it after [`Builder::attempt`], and
-    /// for a [`layer`](Builder::layer).
+    /// Defaults to what the system says of sockets with the options of [`Builder::tcp`], which is believed for 5 s, or until an
+    /// attempt contradicts it; and to [`Source::Unknown`] for any other attempt service, which may take other routes: call it after
+    /// [`Builder::attempt`], and for a [`layer`](Builder::layer).
     #[must_use]
     pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
         self.sources = SourceAddresses::given(source);
