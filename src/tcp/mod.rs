@@ -25,7 +25,6 @@ mod source;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -39,6 +38,7 @@ use tower_service::Service;
 
 pub use self::options::TcpOptions;
 use self::options::platform;
+use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptError;
 use crate::race::Endpoint;
@@ -72,8 +72,11 @@ impl Service<Endpoint> for TcpConnector {
 
     #[inline]
     fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        let own_port = self_connect::possible_port(&endpoint.address());
-        TcpConnecting { begun: Some(begin(&self.options, &endpoint)), nodelay: self.options.nodelay, own_port }
+        TcpConnecting {
+            begun: Some(begin(&self.options, &endpoint)),
+            nodelay: self.options.nodelay,
+            suspect: Suspect::at(&endpoint.address()),
+        }
     }
 }
 
@@ -100,8 +103,8 @@ fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, Attempt
 pub struct TcpConnecting {
     begun: Option<Result<TcpStream, AttemptError>>,
     nodelay: bool,
-    /// The port of the destination, if the socket may get it for its own.
-    own_port: Option<NonZeroU16>,
+    /// The destination, if the socket may reach itself there.
+    suspect: Option<Suspect>,
 }
 
 impl Future for TcpConnecting {
@@ -113,10 +116,13 @@ impl Future for TcpConnecting {
             // A socket is writable when its handshake is over, one way or the other.
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
             if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
+                if let Some(suspect) = self.suspect {
+                    suspect.on_failure();
+                }
                 return Poll::Ready(Err(AttemptError::new(error)));
             }
-            if let Some(port) = self.own_port {
-                self_connect::check(stream, port).map_err(AttemptError::new)?;
+            if let Some(suspect) = self.suspect {
+                suspect.check(stream).map_err(AttemptError::new)?;
             }
             if self.nodelay {
                 socket::set_nodelay(stream);

@@ -3,58 +3,134 @@
 //! A TCP socket that connects to a port of its own machine on which nothing listens may be given that very port as its local one.
 //! Then its SYN reaches itself, and the handshake succeeds (RFC 9293 §3.5, simultaneous open). Whoever believes that connection
 //! reads back what it wrote, and keeps the port from the server that wants to listen there.
+//!
+//! To see it takes a system call, which is saved wherever it can be:
+//!
+//! 1. Only a destination that may be this machine, at a port that the system may choose, is looked at.
+//! 2. The last loopback port at which somebody was found to listen is not looked at again, until a connect to it fails. So the very
+//!    first connect after that server has gone is the one that is not looked at; the system's choice has to meet the port just then.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::options::platform;
+use crate::race::Family;
 
 /// The ports below are never chosen by the system as a local port.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 
-/// The port that a connection to `destination` would have at both ends, if that is possible. For all other connections no system
-/// call is spent to see.
-#[inline]
-pub(super) fn possible_port(destination: &SocketAddr) -> Option<NonZeroU16> {
-    let port = destination.port();
-    let is_possible = port >= FIRST_UNPRIVILEGED_PORT && is_possible_above(destination);
-    if is_possible { NonZeroU16::new(port) } else { None }
+/// For the whole process, as ports are for the whole machine.
+static LISTENER: Listener = Listener::unknown();
+
+/// A destination that a socket may reach itself at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suspect {
+    port: NonZeroU16,
+    /// Which of the two loopback addresses it is, if it is one of those that [`Listener`] can remember.
+    loopback: Option<Family>,
 }
 
-fn is_possible_above(destination: &SocketAddr) -> bool {
-    let ip = destination.ip();
-    // A loopback address is surely this machine. Any other may be.
-    ip.is_loopback() || ip.is_unspecified() || platform::ephemeral_ports().contains(&destination.port())
-}
-
-/// An error if the two ends of `stream`, which is connected to `port`, are one socket.
-pub(super) fn check(stream: &TcpStream, port: NonZeroU16) -> io::Result<()> {
-    if !is_connected_to_itself(stream, port) {
-        return Ok(());
+impl Suspect {
+    /// `None` if a socket cannot reach itself there.
+    #[inline]
+    pub(super) fn at(destination: &SocketAddr) -> Option<Self> {
+        let port = NonZeroU16::new(destination.port())?;
+        if port.get() < FIRST_UNPRIVILEGED_PORT {
+            return None;
+        }
+        let loopback = match destination.ip() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => Some(Family::V4),
+            IpAddr::V6(Ipv6Addr::LOCALHOST) => Some(Family::V6),
+            // Any other address may be this machine's.
+            ip => {
+                let is_this_machine = ip.is_loopback() || ip.is_unspecified();
+                if !is_this_machine && !platform::ephemeral_ports().contains(&port.get()) {
+                    return None;
+                }
+                None
+            }
+        };
+        Some(Self { port, loopback })
     }
-    // A reset leaves no TIME_WAIT, which would keep the port from the server. Without it the connection is closed all the same.
-    let _ignored = SockRef::from(stream).set_linger(Some(Duration::ZERO));
-    Err(io::Error::new(
-        io::ErrorKind::ConnectionRefused,
-        "connection refused: nothing listens there, and the socket had connected to itself",
-    ))
+
+    /// An error if the two ends of `stream`, which is connected to this destination, are one socket.
+    #[inline]
+    pub(super) fn check(self, stream: &TcpStream) -> io::Result<()> {
+        if LISTENER.is_known_at(self) { Ok(()) } else { self.look_at(stream) }
+    }
+
+    /// A connect to this destination has failed.
+    pub(super) fn on_failure(self) {
+        LISTENER.forget(self);
+    }
+
+    fn look_at(self, stream: &TcpStream) -> io::Result<()> {
+        if !self.is_own_end_of(stream) {
+            LISTENER.remember(self);
+            return Ok(());
+        }
+        // A reset leaves no TIME_WAIT, which would keep the port from the server. Without it the connection is closed all the same.
+        let _ignored = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "connection refused: nothing listens there, and the socket had connected to itself",
+        ))
+    }
+
+    /// The other end's address is asked for only where the ports are the same. An error is that of a connection that has been reset
+    /// meanwhile, which is left to whoever reads it.
+    fn is_own_end_of(self, stream: &TcpStream) -> bool {
+        let Ok(local) = stream.local_addr() else { return false };
+        local.port() == self.port.get() && stream.peer_addr().is_ok_and(|peer| peer == local)
+    }
 }
 
-/// The other end's address is asked for only where the ports are the same. An error is that of a connection that has been reset
-/// meanwhile, which is left to whoever reads it.
-fn is_connected_to_itself(stream: &TcpStream, port: NonZeroU16) -> bool {
-    let Ok(local) = stream.local_addr() else { return false };
-    local.port() == port.get() && stream.peer_addr().is_ok_and(|peer| peer == local)
+/// The loopback port at which somebody was last found to listen.
+#[derive(Debug)]
+struct Listener(AtomicU32);
+
+impl Listener {
+    const NOBODY: u32 = 0;
+
+    const fn unknown() -> Self {
+        Self(AtomicU32::new(Self::NOBODY))
+    }
+
+    fn is_known_at(&self, suspect: Suspect) -> bool {
+        Self::key(suspect).is_some_and(|key| self.0.load(Ordering::Relaxed) == key)
+    }
+
+    fn remember(&self, suspect: Suspect) {
+        if let Some(key) = Self::key(suspect) {
+            self.0.store(key, Ordering::Relaxed);
+        }
+    }
+
+    fn forget(&self, suspect: Suspect) {
+        if self.is_known_at(suspect) {
+            self.0.store(Self::NOBODY, Ordering::Relaxed);
+        }
+    }
+
+    /// The port, and a bit for the family. It is never [`Self::NOBODY`].
+    fn key(suspect: Suspect) -> Option<u32> {
+        let family = match suspect.loopback? {
+            Family::V4 => 0,
+            Family::V6 => 1 << 16,
+        };
+        Some(u32::from(suspect.port.get()) | family)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+    use std::net::TcpListener;
 
     use socket2::{Domain, Protocol, Socket, Type};
 
@@ -81,7 +157,7 @@ mod tests {
         for (socket, address) in sockets.into_iter().flatten() {
             socket.connect(&address.into()).unwrap();
             let stream = watched(socket);
-            let error = check(&stream, possible_port(&address).unwrap()).unwrap_err();
+            let error = Suspect::at(&address).unwrap().look_at(&stream).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
             drop(stream);
             let server = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).unwrap();
@@ -95,7 +171,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
-        check(&stream, possible_port(&address).unwrap()).unwrap();
+        Suspect::at(&address).unwrap().look_at(&stream).unwrap();
     }
 
     /// The same port at two addresses of one machine is two sockets.
@@ -110,12 +186,12 @@ mod tests {
             return;
         }
         socket.connect(&address.into()).unwrap();
-        check(&watched(socket), possible_port(&address).unwrap()).unwrap();
+        Suspect::at(&address).unwrap().look_at(&watched(socket)).unwrap();
     }
 
     #[test]
     fn only_a_port_that_a_local_socket_may_get_is_looked_at() {
-        let port = |address: &str| possible_port(&address.parse().unwrap()).map(NonZeroU16::get);
+        let port = |address: &str| Suspect::at(&address.parse().unwrap()).map(|suspect| suspect.port.get());
         let ephemeral = *platform::ephemeral_ports().start();
         assert_eq!(port("127.0.0.1:80"), None);
         assert_eq!(port("127.0.0.1:1024"), Some(1024));
@@ -123,5 +199,29 @@ mod tests {
         assert_eq!(port("0.0.0.0:8080"), Some(8080));
         assert_eq!(port("192.0.2.1:443"), None);
         assert_eq!(port(&format!("192.0.2.1:{ephemeral}")), Some(ephemeral));
+    }
+
+    #[test]
+    fn a_port_at_which_somebody_listens_is_known_until_a_connect_to_it_fails() {
+        let suspect = |address: &str| Suspect::at(&address.parse().unwrap()).unwrap();
+        let [v4, v6, other] = ["127.0.0.1:8080", "[::1]:8080", "127.0.0.1:8081"].map(suspect);
+        let listener = Listener::unknown();
+        assert!(!listener.is_known_at(v4));
+        listener.remember(v4);
+        assert!(listener.is_known_at(v4) && !listener.is_known_at(v6) && !listener.is_known_at(other));
+        listener.forget(other);
+        assert!(listener.is_known_at(v4));
+        listener.forget(v4);
+        assert!(!listener.is_known_at(v4));
+        listener.remember(v6);
+        assert!(listener.is_known_at(v6) && !listener.is_known_at(v4));
+    }
+
+    #[test]
+    fn an_address_that_is_not_loopback_is_looked_at_each_time() {
+        let listener = Listener::unknown();
+        let suspect = Suspect::at(&"0.0.0.0:8080".parse().unwrap()).unwrap();
+        listener.remember(suspect);
+        assert!(!listener.is_known_at(suspect));
     }
 }
