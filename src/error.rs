@@ -226,7 +226,9 @@ impl Kind {
                 };
                 write!(f, "could not connect to {}: {why}", report.destination())?;
                 fmt_untried(&untried, f)?;
-                fmt_not_asked(report, f)
+                // What is open is an answer of a family that may not be used.
+                let (not_asked, _) = report.unknown();
+                fmt_queries(not_asked, "asked for", f)
             }
             Self::Connect { .. } => {
                 write!(f, "could not connect to {}", report.destination())?;
@@ -272,7 +274,7 @@ fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     let errors = &report.query_errors;
     if about_addresses(errors).any(|error| !error.is_negative()) {
         fmt_failures(errors, f)?;
-        return fmt_not_asked(report, f);
+        return fmt_unknown(report, f);
     }
     let find = |kind| about_addresses(errors).find(|error| error.kind() == kind);
     if let Some(cause) = find(QueryErrorKind::NxDomain).and_then(QueryError::cause) {
@@ -290,21 +292,19 @@ fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
         (false, true) => f.write_str("has no IPv4 addresses")?,
         (false, false) => f.write_str("has no known addresses")?,
     }
-    fmt_not_asked(report, f)
+    fmt_unknown(report, f)
 }
 
-/// `; A was not asked for`: what is not known of the name, so that nobody takes it for an answer.
-fn fmt_not_asked(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let asked = report.asked();
-    if asked.is_empty() {
-        // There was no look-up.
-        return Ok(());
-    }
-    for query in Queries::ADDRESSES.iter().filter(|query| !report.has_answer_of(*query)) {
-        let is_open = asked.contains(query) || asked.contains(Query::List);
-        write!(f, "; {query} was not {}", if is_open { "waited for" } else { "asked for" })?;
-    }
-    Ok(())
+/// What is not known of the name, so that nobody takes it for an answer.
+fn fmt_unknown(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (not_asked, open) = report.unknown();
+    fmt_queries(not_asked, "asked for", f)?;
+    fmt_queries(open, "waited for", f)
+}
+
+/// `; A was not asked for`
+fn fmt_queries(queries: Queries, not_done: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    queries.iter().try_for_each(|query| write!(f, "; {query} was not {not_done}"))
 }
 
 /// Without those of service records: a name may well have none.
@@ -538,6 +538,14 @@ mod tests {
         assert_eq!(
             asked(Kind::NoUsableAddress, Query::Aaaa.into(), Query::Aaaa.into(), Vec::new()),
             "could not connect to example.com:443: the address family that was asked for may not be used; A was not asked for"
+        );
+    }
+
+    #[test]
+    fn an_answer_of_a_family_that_may_not_be_used_is_not_missed() {
+        assert_eq!(
+            asked(Kind::NoUsableAddress, Queries::ADDRESSES, Query::A.into(), Vec::new()),
+            "could not connect to example.com:443: the address family that was asked for may not be used"
         );
     }
 

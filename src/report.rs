@@ -45,6 +45,17 @@ impl Report {
         self.answered.contains(query) || self.answered.contains(Query::List)
     }
 
+    /// The queries for addresses that nobody asked, and those that were asked and have no answer. None of a host that is an address.
+    pub(crate) fn unknown(&self) -> (Queries, Queries) {
+        let asked = self.asked();
+        if asked.is_empty() {
+            return (Queries::NONE, Queries::NONE);
+        }
+        let was_asked = |query: &Query| asked.contains(*query) || asked.contains(Query::List);
+        let unanswered = || Queries::ADDRESSES.iter().filter(|query| !self.has_answer_of(*query));
+        (unanswered().filter(|query| !was_asked(query)).collect(), unanswered().filter(was_asked).collect())
+    }
+
     pub(crate) fn resolved_after(&self) -> Option<Duration> {
         self.resolved.map(|resolved| resolved - self.began)
     }

@@ -120,6 +120,20 @@ async fn a_look_up_that_fails_is_told_family_by_family() {
 }
 
 #[tokio::test]
+async fn a_resolver_that_goes_on_answering_is_told_once() {
+    let resolver = service_fn(|_: Name| {
+        let answers = stream::repeat_with(|| Ok(Answer::negative(Query::A)));
+        ready(Ok::<_, io::Error>(Answers::new(Queries::ADDRESSES, answers)))
+    });
+    let log = log_of_connect(HappyEyeballsConnector::builder().resolver(resolver), URI).await;
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("goes on answering")).collect();
+    assert_eq!(
+        warnings,
+        ["the resolver goes on answering: no more of its answers are taken in host=origin.example answers=256"]
+    );
+}
+
+#[tokio::test]
 async fn a_name_without_addresses_is_told_as_an_answer_of_none() {
     assert_eq!(
         log_of_connect(table([]), URI).await,

@@ -11,8 +11,8 @@
 //!    first connect after that server has gone is the one that is not looked at; the system's choice has to meet the port just then.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroU16;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::options::platform;
-use crate::race::Family;
 
 /// The ports below are never chosen by the system as a local port.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
@@ -28,35 +27,39 @@ const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 /// For the whole process, as ports are for the whole machine.
 static LISTENER: Listener = Listener::unknown();
 
-/// A destination that a socket may reach itself at.
+/// A destination that a socket may reach itself at: the port, and the bits below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Suspect {
-    port: NonZeroU16,
-    /// Which of the two loopback addresses it is, if it is one of those that [`Listener`] can remember.
-    loopback: Option<Family>,
-}
+pub(super) struct Suspect(NonZeroU32);
+
+/// It is `[::1]`. Without a bit it is `127.0.0.1`.
+const V6: u32 = 1 << 16;
+/// It is another address than these two, which [`Listener`] cannot remember.
+const ELSEWHERE: u32 = 1 << 17;
 
 impl Suspect {
     /// `None` if a socket cannot reach itself there.
     #[inline]
     pub(super) fn at(destination: &SocketAddr) -> Option<Self> {
-        let port = NonZeroU16::new(destination.port())?;
-        if port.get() < FIRST_UNPRIVILEGED_PORT {
+        if destination.port() < FIRST_UNPRIVILEGED_PORT {
             return None;
         }
-        let loopback = match destination.ip() {
-            IpAddr::V4(Ipv4Addr::LOCALHOST) => Some(Family::V4),
-            IpAddr::V6(Ipv6Addr::LOCALHOST) => Some(Family::V6),
-            // Any other address may be this machine's.
-            ip => {
-                let is_this_machine = ip.is_loopback() || ip.is_unspecified();
-                if !is_this_machine && !platform::ephemeral_ports().contains(&port.get()) {
-                    return None;
-                }
-                None
-            }
+        let kind = match destination {
+            SocketAddr::V4(v4) if *v4.ip() == Ipv4Addr::LOCALHOST => 0,
+            SocketAddr::V6(v6) if v6.ip().to_bits() == Ipv6Addr::LOCALHOST.to_bits() => V6,
+            _ if Self::is_likely(destination) => ELSEWHERE,
+            _ => return None,
         };
-        Some(Self { port, loopback })
+        NonZeroU32::new(kind | u32::from(destination.port())).map(Self)
+    }
+
+    /// Any address may be this machine's.
+    fn is_likely(destination: &SocketAddr) -> bool {
+        let ip = destination.ip();
+        ip.is_loopback() || ip.is_unspecified() || platform::ephemeral_ports().contains(&destination.port())
+    }
+
+    fn port(self) -> u32 {
+        self.0.get() & u32::from(u16::MAX)
     }
 
     /// An error if the two ends of `stream`, which is connected to this destination, are one socket.
@@ -66,10 +69,12 @@ impl Suspect {
     }
 
     /// A connect to this destination has failed.
+    #[cold]
     pub(super) fn on_failure(self) {
         LISTENER.forget(self);
     }
 
+    #[cold]
     fn look_at(self, stream: &TcpStream) -> io::Result<()> {
         if !self.is_own_end_of(stream) {
             LISTENER.remember(self);
@@ -87,50 +92,40 @@ impl Suspect {
     /// meanwhile, which is left to whoever reads it.
     fn is_own_end_of(self, stream: &TcpStream) -> bool {
         let Ok(local) = stream.local_addr() else { return false };
-        local.port() == self.port.get() && stream.peer_addr().is_ok_and(|peer| peer == local)
+        u32::from(local.port()) == self.port() && stream.peer_addr().is_ok_and(|peer| peer == local)
     }
 }
 
-/// The loopback port at which somebody was last found to listen.
+/// The loopback port at which somebody was last found to listen: a [`Suspect`], or 0.
 #[derive(Debug)]
 struct Listener(AtomicU32);
 
 impl Listener {
-    const NOBODY: u32 = 0;
-
     const fn unknown() -> Self {
-        Self(AtomicU32::new(Self::NOBODY))
+        Self(AtomicU32::new(0))
     }
 
+    #[inline]
     fn is_known_at(&self, suspect: Suspect) -> bool {
-        Self::key(suspect).is_some_and(|key| self.0.load(Ordering::Relaxed) == key)
+        self.0.load(Ordering::Relaxed) == suspect.0.get()
     }
 
     fn remember(&self, suspect: Suspect) {
-        if let Some(key) = Self::key(suspect) {
-            self.0.store(key, Ordering::Relaxed);
+        if suspect.0.get() & ELSEWHERE == 0 {
+            self.0.store(suspect.0.get(), Ordering::Relaxed);
         }
     }
 
     fn forget(&self, suspect: Suspect) {
         if self.is_known_at(suspect) {
-            self.0.store(Self::NOBODY, Ordering::Relaxed);
+            self.0.store(0, Ordering::Relaxed);
         }
-    }
-
-    /// The port, and a bit for the family. It is never [`Self::NOBODY`].
-    fn key(suspect: Suspect) -> Option<u32> {
-        let family = match suspect.loopback? {
-            Family::V4 => 0,
-            Family::V6 => 1 << 16,
-        };
-        Some(u32::from(suspect.port.get()) | family)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{IpAddr, TcpListener};
 
     use socket2::{Domain, Protocol, Socket, Type};
 
@@ -191,14 +186,14 @@ mod tests {
 
     #[test]
     fn only_a_port_that_a_local_socket_may_get_is_looked_at() {
-        let port = |address: &str| Suspect::at(&address.parse().unwrap()).map(|suspect| suspect.port.get());
+        let port = |address: &str| Suspect::at(&address.parse().unwrap()).map(Suspect::port);
         let ephemeral = *platform::ephemeral_ports().start();
         assert_eq!(port("127.0.0.1:80"), None);
         assert_eq!(port("127.0.0.1:1024"), Some(1024));
         assert_eq!(port("[::1]:8080"), Some(8080));
         assert_eq!(port("0.0.0.0:8080"), Some(8080));
         assert_eq!(port("192.0.2.1:443"), None);
-        assert_eq!(port(&format!("192.0.2.1:{ephemeral}")), Some(ephemeral));
+        assert_eq!(port(&format!("192.0.2.1:{ephemeral}")), Some(ephemeral.into()));
     }
 
     #[test]
