@@ -9,6 +9,8 @@
 
 #[path = "support/exchange/mod.rs"]
 mod exchange;
+#[path = "support/report.rs"]
+mod report;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use exchange::comparison::difference;
 use exchange::script::{Failure, Scenario};
 use exchange::server::Server;
 use exchange::visit::Visit;
+use report::Report;
 use tokio::runtime::{Builder, Runtime};
 
 datatest_stable::harness! {
@@ -28,7 +31,7 @@ datatest_stable::harness! {
 
 fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
     match std::env::var("EXCHANGE_CLIENT").as_deref() {
-        Err(_) | Ok("" | "ours") => check(&text, Which::Ours)?,
+        Err(_) | Ok("" | "ours") => check(&text, Which::Ours).map_err(Report::new)?,
         Ok("hyper-util") => {
             if let Err(difference) = check(&text, Which::HyperUtil) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -40,12 +43,19 @@ fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// The runner itself is tested with files whose log is wrong: each must fail, and show both logs side by side.
+/// The runner itself is tested with wrong files: each must fail, and the report must have the words of its `# report:` lines, or
+/// show both logs side by side if there is no such line.
 fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
-    let Err(report) = check(&text, Which::Ours) else { return Err("a wrong log passed".into()) };
+    let mut words: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# report: ")).collect();
+    if words.is_empty() {
+        words = ["expected", "actual", "≠"].to_vec();
+    }
+    let Err(report) = check(&text, Which::Ours) else { return Err("a wrong scenario passed".into()) };
     let report = report.to_string();
-    let shown = ["expected", "actual", "≠"].iter().all(|word| report.contains(word));
-    if shown { Ok(()) } else { Err(format!("the report shows no difference: {report}").into()) }
+    match words.iter().find(|word| !report.contains(*word)) {
+        None => Ok(()),
+        Some(missing) => Err(Report::new(format!("the report does not say `{missing}`: {report}")).into()),
+    }
 }
 
 /// Puts a client to a scenario on either runtime.

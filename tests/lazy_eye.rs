@@ -107,6 +107,7 @@ impl Site {
             answers: self.answers(),
             sources: [].into(),
             attempts: addresses.map(|address| (address, outcomes(address))).collect(),
+            ..Script::default()
         })
     }
 

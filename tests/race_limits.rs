@@ -43,6 +43,7 @@ fn lose(answers: impl IntoIterator<Item = Answer>) -> Log {
         attempts: endpoints.map(|endpoint| (endpoint, fails.clone())).collect(),
         answers,
         sources: [].into(),
+        ..Script::default()
     });
     assert!(matches!(log.conclusion(), Some((_, Conclusion::Exhausted { .. }))));
     log

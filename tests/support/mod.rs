@@ -8,9 +8,11 @@ pub(crate) mod names;
 pub(crate) mod offered;
 pub(crate) mod origin;
 pub(crate) mod reading;
+pub(crate) mod report;
 pub(crate) mod scripts;
 pub(crate) mod selection;
 pub(crate) mod simulation;
+pub(crate) mod words;
 
 use std::time::Instant;
 

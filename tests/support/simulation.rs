@@ -8,15 +8,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hyper_happy_eyeballs::race::{
-    Action, Answer, AttemptId, Conclusion, Config, DropReason, Outcome, Queries, Race, Source, StartReason,
-    UntriedReason,
+    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Outcome, Queries, Race, ServiceRecord, Source,
+    StartReason, UntriedReason,
 };
 
 use super::names::portless;
 use super::some_instant;
 
 /// What happens to a race from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
     pub(crate) config: Config,
     pub(crate) queries: Queries,
@@ -28,18 +28,58 @@ pub(crate) struct Script {
     /// What an attempt to an address reports: each outcome comes so long after the one before it, or after the start. An
     /// address that is not here never answers.
     pub(crate) attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
+    /// When the race is dropped, if it is not over by then.
+    pub(crate) cancelled: Option<Duration>,
+    pub(crate) waking: Waking,
+}
+
+/// How exactly a timer is served.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Waking {
+    #[default]
+    OnTime,
+    /// So long before it is due, and again when it is: the first time must change nothing.
+    Early(Duration),
+    /// So long after it is due.
+    Late(Duration),
+}
+
+impl Waking {
+    /// When a driver that is at `now` wakes for a timer that is due at `at`.
+    fn for_timer(self, at: Duration, now: Duration) -> Duration {
+        match self {
+            Self::OnTime => at,
+            Self::Early(by) => Some(at.saturating_sub(by)).filter(|early| *early > now).unwrap_or(at),
+            Self::Late(by) => at + by,
+        }
+    }
+}
+
+/// What an endpoint's service record says, as far as the log shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) priority: u16,
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) ech: Option<Vec<u8>>,
+}
+
+impl Service {
+    fn of(record: &ServiceRecord) -> Self {
+        Self { priority: record.priority, alpn: record.alpn.clone(), ech: record.ech.clone() }
+    }
 }
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    Start { id: AttemptId, address: SocketAddr, reason: StartReason },
+    Start { id: AttemptId, address: SocketAddr, reason: StartReason, service: Option<Service> },
     Progress { address: SocketAddr },
     Failed { id: AttemptId, address: SocketAddr, sent: bool },
     Drop { id: AttemptId, address: SocketAddr, reason: DropReason },
     Timer(Option<Duration>),
     Finish { conclusion: Conclusion, waiting_for: Queries },
     Untried { reason: UntriedReason, addresses: Vec<SocketAddr> },
+    Cancelled,
     Idle,
 }
 
@@ -138,7 +178,13 @@ impl<'a> Driver<'a> {
                 self.timer = timer;
                 self.note(Event::Timer(timer));
             }
-            match self.input_due().into_iter().chain(timer).min() {
+            let wake = timer.map(|at| self.script.waking.for_timer(at, self.now));
+            let next = self.input_due().into_iter().chain(wake).min();
+            if let Some(at) = self.script.cancelled.filter(|at| !self.finished && next.is_none_or(|next| *at < next)) {
+                self.now = at;
+                return self.note(Event::Cancelled);
+            }
+            match next {
                 Some(next) => self.now = next,
                 None => break,
             }
@@ -203,7 +249,7 @@ impl<'a> Driver<'a> {
             };
             assert!(!self.finished, "an action after the end: {action:?}");
             match action {
-                Action::Start { id, endpoint, reason, .. } => self.start(id, endpoint.address(), reason),
+                Action::Start { id, endpoint, reason, .. } => self.start(id, &endpoint, reason),
                 Action::Drop { id, reason, .. } => {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(!attempt.dropped, "dropped twice: {id:?}");
@@ -217,12 +263,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn start(&mut self, id: AttemptId, address: SocketAddr, reason: StartReason) {
+    fn start(&mut self, id: AttemptId, endpoint: &Endpoint, reason: StartReason) {
+        let address = endpoint.address();
         assert_eq!(id.index(), self.attempts.len(), "attempts are numbered in start order");
         let outcomes = self.script.attempts.get(&address).map_or(&[][..], |outcomes| &outcomes[..]);
         self.attempts.push(Running { id, address, since: self.now, outcomes, dropped: false });
         self.log.started.push(address);
-        self.note(Event::Start { id, address, reason });
+        let service = endpoint.service().map(Service::of);
+        self.note(Event::Start { id, address, reason, service });
     }
 
     fn finish(&mut self, conclusion: Conclusion) {

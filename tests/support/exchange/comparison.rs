@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 /// `None` if the logs agree; if not, both side by side, with a mark between the lines that differ.
 ///
-/// In an expected line, `1..3` stands for any of these numbers, and `a|b` for either word. A line that begins with `0..` need not be
-/// there.
+/// In an expected line, `1..3` stands for any of these numbers, `a|b` for either word, and ` or ` stands between lines of which the
+/// log has one. A line that begins with `0..` need not be there.
 pub(crate) fn difference(expected: &[&str], actual: &[String]) -> Option<String> {
     let mut rows = Vec::new();
     let mut actual = actual.iter().map(String::as_str).collect::<VecDeque<_>>();
@@ -38,6 +38,10 @@ pub(crate) fn difference(expected: &[&str], actual: &[String]) -> Option<String>
 }
 
 fn agree(expected: &str, actual: &str) -> bool {
+    expected.split(" or ").any(|line| agree_in_words(line, actual))
+}
+
+fn agree_in_words(expected: &str, actual: &str) -> bool {
     let mut actual = actual.split(' ');
     expected.split(' ').all(|word| actual.next().is_some_and(|is| stands_for(word, is))) && actual.next().is_none()
 }

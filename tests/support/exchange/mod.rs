@@ -10,6 +10,8 @@ pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod visit;
 pub(crate) mod wire;
+#[path = "../words.rs"]
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

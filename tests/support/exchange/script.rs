@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use hyper_happy_eyeballs::client::Replay;
 
 use super::body::{BodySpec, MOST, fill};
+use super::words::{self, milliseconds, number};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -105,6 +106,10 @@ pub(crate) struct Asked {
     pub(crate) headers: Fields,
     pub(crate) then: Then,
     pub(crate) times: usize,
+    /// How many tasks make so many requests one after the other each.
+    pub(crate) tasks: Option<usize>,
+    /// The most that it may take to the end of its body.
+    pub(crate) within: Option<Duration>,
 }
 
 /// What becomes of the body of a response.
@@ -117,50 +122,92 @@ pub(crate) enum Then {
 }
 
 /// Which part of the script a line belongs to.
+#[derive(Default)]
 enum Part {
+    #[default]
     Settings,
     Connection(usize),
     Others,
     Client,
 }
 
+/// Where the reader is.
+#[derive(Default)]
+struct Reading {
+    part: Part,
+    /// The settings and parts that were said, and in which line.
+    said: BTreeMap<String, usize>,
+    /// The line in which the server ends the present connection.
+    ended: Option<usize>,
+}
+
+impl Reading {
+    /// A setting stands in one line, and so does the script of a connection.
+    fn say_once(&mut self, at: usize, what: &str) -> Result<(), Failure> {
+        match self.said.insert(what.to_owned(), at) {
+            Some(before) => Err(format!("line {before} has said `{what}` already").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A step of the server, unless it has closed the connection before.
+    fn step(&mut self, at: usize, line: &str) -> Result<Step, Failure> {
+        if let Some(end) = self.ended {
+            return Err(format!("the connection has ended in line {end}").into());
+        }
+        let step = step(line)?;
+        if matches!(step.action, Action::Close | Action::Reset) {
+            self.ended = Some(at);
+        }
+        Ok(step)
+    }
+}
+
 impl Scenario {
     /// Reads what stands above the line, without comments; empty lines do not count.
     pub(crate) fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Self, Failure> {
         let mut this = Self { repeat: 1, ..Self::default() };
-        let mut part = Part::Settings;
+        let mut reading = Reading::default();
         for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-            this.line(number, line, &mut part).map_err(|error| format!("line {number}, `{line}`: {error}"))?;
+            this.line(number, line, &mut reading).map_err(|error| format!("line {number}, `{line}`: {error}"))?;
         }
         if this.client.is_empty() { Err("the client asks nothing".into()) } else { Ok(this) }
     }
 
-    fn line(&mut self, number: usize, line: &str, part: &mut Part) -> Result<(), Failure> {
-        match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["client"] => {
-                *part = Part::Client;
-                return Ok(());
-            }
+    fn line(&mut self, number: usize, line: &str, reading: &mut Reading) -> Result<(), Failure> {
+        let part = match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["client"] => Some(Part::Client),
             ["connection", "*"] => {
-                *part = Part::Others;
                 self.others = Some(Vec::new());
-                return Ok(());
+                Some(Part::Others)
             }
             ["connection", id] => {
-                let id = id.parse()?;
-                *part = Part::Connection(id);
+                let id = words::number(id)?;
                 self.connections.insert(id, Vec::new());
-                return Ok(());
+                Some(Part::Connection(id))
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(part) = part {
+            reading.say_once(number, line)?;
+            (reading.part, reading.ended) = (part, None);
+            return Ok(());
         }
         let text = line.to_owned();
-        match part {
-            Part::Settings => self.setting(line)?,
-            Part::Connection(id) => {
-                self.connections.entry(*id).or_default().push(Line { number, text, what: step(line)? });
+        match reading.part {
+            Part::Settings => {
+                let what = if line.starts_with("show ") { line } else { line.split(' ').next().unwrap_or(line) };
+                reading.say_once(number, what)?;
+                self.setting(line)?;
             }
-            Part::Others => self.others.get_or_insert_default().push(Line { number, text, what: step(line)? }),
+            Part::Connection(id) => {
+                let what = reading.step(number, line)?;
+                self.connections.entry(id).or_default().push(Line { number, text, what });
+            }
+            Part::Others => {
+                let what = reading.step(number, line)?;
+                self.others.get_or_insert_default().push(Line { number, text, what });
+            }
             Part::Client => self.client.push(Line { number, text, what: statement(line)? }),
         }
         Ok(())
@@ -169,12 +216,12 @@ impl Scenario {
     fn setting(&mut self, line: &str) -> Result<(), Failure> {
         let settings = &mut self.settings;
         match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["repeat", n] => self.repeat = n.parse()?,
+            ["repeat", n] => self.repeat = number(n)?,
             ["only", "linux"] => self.linux_only = true,
             ["show", "tally"] => self.tally = true,
             ["show", "causes"] => self.causes = true,
-            ["max-idle", n] => settings.max_idle = Some(n.parse()?),
-            ["max-connections", n] => settings.max_connections = Some(n.parse()?),
+            ["max-idle", n] => settings.max_idle = Some(number(n)?),
+            ["max-connections", n] => settings.max_connections = Some(number(n)?),
             ["replay", "never"] => settings.replay = Replay::Never,
             ["replay", "safe"] => settings.replay = Replay::Safe,
             ["replay", "idempotent"] => settings.replay = Replay::Idempotent,
@@ -247,14 +294,17 @@ fn asked(line: &str) -> Result<Asked, Failure> {
         return Err("a client does no such thing".into());
     }
     let (method, body) = (method.parse()?, BodySpec::default());
-    let mut asked = Asked { method, body, headers, then: Then::Read(Duration::ZERO), times: 1 };
+    let then = Then::Read(Duration::ZERO);
+    let mut asked = Asked { method, body, headers, then, times: 1, tasks: None, within: None };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or("a number is missing");
         match word {
             "hold" => asked.then = Then::Hold,
             "drop-body" => asked.then = Then::Drop,
             "pace" => asked.then = Then::Read(milliseconds(value()?)?),
-            "times" => asked.times = value()?.parse()?,
+            "times" => asked.times = number(value()?)?,
+            "tasks" => asked.tasks = Some(number(value()?)?),
+            "within" => asked.within = Some(milliseconds(value()?)?),
             kind => asked.body = BodySpec::new(kind, size(value()?)?).ok_or("no such body")?,
         }
     }
@@ -327,10 +377,6 @@ fn size(text: &str) -> Result<usize, Failure> {
         _ if text.ends_with("MiB") => (text.trim_end_matches("MiB"), 1024 * 1024),
         _ => (text, 1),
     };
-    let size = number.parse::<usize>()? * unit;
-    if size > MOST { Err("that is too large".into()) } else { Ok(size) }
-}
-
-fn milliseconds(text: &str) -> Result<Duration, Failure> {
-    Ok(Duration::from_millis(text.parse()?))
+    let size = words::number::<usize>(number)?.checked_mul(unit);
+    size.filter(|size| *size <= MOST).ok_or_else(|| format!("`{text}` is too large").into())
 }

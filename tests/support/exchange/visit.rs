@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -26,7 +26,8 @@ pub(crate) struct Visit<'a> {
     client: Option<AnyClient>,
     asked: usize,
     outcomes: Vec<Outcome>,
-    started: Vec<(usize, JoinHandle<Outcome>)>,
+    /// Each with its first request.
+    started: Vec<(usize, JoinHandle<Vec<Outcome>>)>,
     prepared: Option<(usize, AnyResponse)>,
     held: Option<Held>,
     upgraded: Option<TokioIo<hyper::upgrade::Upgraded>>,
@@ -81,18 +82,15 @@ impl<'a> Visit<'a> {
                 }
             }
             Statement::Start(asked) => {
-                for _ in 0..asked.times {
-                    let (request, responding) = self.ask(asked)?;
-                    let (then, causes) = (asked.then, self.scenario.causes);
-                    let outcome = async move { (request, finish(responding.await, then, causes).await) };
-                    #[expect(clippy::disallowed_methods, reason = "the script goes on meanwhile")]
-                    self.started.push((request, tokio::spawn(outcome)));
+                let (tasks, each) = asked.tasks.map_or((asked.times, 1), |tasks| (tasks, asked.times));
+                for _ in 0..tasks {
+                    self.start(asked, each)?;
                 }
             }
             Statement::Prepare(asked) => self.prepared = Some(self.ask(asked)?),
             Statement::Finish => {
                 for (_, task) in self.started.drain(..) {
-                    self.outcomes.push(task.await?);
+                    self.outcomes.extend(task.await?);
                 }
             }
             Statement::DropFuture => self.drop_future().await?,
@@ -130,14 +128,37 @@ impl<'a> Visit<'a> {
 
     async fn exchange(&mut self, asked: &Asked) -> Result<(), Failure> {
         let (request, responding) = self.ask(asked)?;
+        let began = now();
         let result = responding.await;
         match (result, asked.then) {
             (Ok(response), Then::Hold) => {
                 let text = response.status().as_str().to_owned();
                 self.held = Some(Held { request, text, response, read: 0 });
             }
-            (result, then) => self.outcomes.push((request, finish(result, then, self.scenario.causes).await)),
+            (result, then) => {
+                let text = finish(result, then, self.scenario.causes).await;
+                self.outcomes.push((request, in_time(text, began, asked.within)));
+            }
         }
+        Ok(())
+    }
+
+    /// Starts a task that makes `requests` requests, one after the other. They have their numbers from the start.
+    fn start(&mut self, asked: &Asked, requests: usize) -> Result<(), Failure> {
+        let all = (0..requests).map(|_| self.ask(asked)).collect::<Result<Vec<_>, _>>()?;
+        let first = all.first().ok_or("no request at all")?.0;
+        let (then, causes, within) = (asked.then, self.scenario.causes, asked.within);
+        let outcomes = async move {
+            let mut outcomes = Vec::new();
+            for (request, responding) in all {
+                let began = now();
+                let text = finish(responding.await, then, causes).await;
+                outcomes.push((request, in_time(text, began, within)));
+            }
+            outcomes
+        };
+        #[expect(clippy::disallowed_methods, reason = "the script goes on meanwhile")]
+        self.started.push((first, tokio::spawn(outcomes)));
         Ok(())
     }
 
@@ -207,6 +228,16 @@ impl Problem {
             _ => format!("error {}", self.kind),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of a scenario is the real one")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The text of an outcome, which says so if it took longer than it may.
+fn in_time(text: String, began: Instant, within: Option<Duration>) -> String {
+    if within.is_some_and(|most| began.elapsed() > most) { format!("{text}, late") } else { text }
 }
 
 /// What a request came to whose response is read, or dropped, at once.

@@ -123,6 +123,7 @@ impl Case {
             answers: self.answers.iter().map(|answered| (answered.at, answered.answer())).collect(),
             sources: self.sources.clone(),
             attempts: self.fates.iter().map(|(address, fate)| (*address, fate.outcomes())).collect(),
+            ..Script::default()
         }
     }
 

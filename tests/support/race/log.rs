@@ -1,0 +1,115 @@
+//! Writes the log of a race as a scenario has it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper_happy_eyeballs::race::{Conclusion, DropReason, Query, StartReason, UntriedReason};
+
+use super::script::Scenario;
+use crate::support::simulation::{Event, Log, Service};
+
+impl Scenario {
+    /// The lines of the log.
+    pub(crate) fn describe(&self, log: &Log) -> Vec<String> {
+        let shown = |event: &Event| self.show_timers || !matches!(event, Event::Timer(_));
+        let events = log.events.iter().filter(|(_, event)| shown(event));
+        events.map(|(at, event)| format!("{} {}", in_milliseconds(*at), self.describe_event(event, log))).collect()
+    }
+
+    fn describe_event(&self, event: &Event, log: &Log) -> String {
+        let name = |address: &SocketAddr| self.names.name(*address);
+        match event {
+            Event::Start { address, reason, service, .. } => {
+                let service = service.as_ref().filter(|_| self.show_services).map(described).unwrap_or_default();
+                format!("start {} {}{service}", name(address), start_reason(*reason))
+            }
+            Event::Progress { address } => format!("progress {}", name(address)),
+            Event::Failed { address, sent: true, .. } => format!("fail {}", name(address)),
+            Event::Failed { address, sent: false, .. } => format!("fail {} unsent", name(address)),
+            Event::Drop { address, reason, .. } => format!("drop {} {}", name(address), drop_reason(*reason)),
+            Event::Timer(Some(at)) => format!("timer {}", in_milliseconds(*at)),
+            Event::Timer(None) => "timer none".into(),
+            Event::Cancelled => "cancelled".into(),
+            Event::Idle => "idle".into(),
+            Event::Untried { reason, addresses } => {
+                let names: Vec<String> = addresses.iter().map(name).collect();
+                format!("untried {} {}", untried_reason(*reason), names.join(" "))
+            }
+            Event::Finish { conclusion, waiting_for } => match conclusion {
+                Conclusion::Connected(id) => format!("connected {}", name(&log.started[id.index()])),
+                Conclusion::NoAddresses => "no-addresses".into(),
+                Conclusion::NoUsableAddress => "no-usable-address".into(),
+                Conclusion::Exhausted { error, .. } => format!("exhausted error {}", name(&log.started[error.index()])),
+                Conclusion::TimedOut { error, .. } => {
+                    let mut line = String::from("timed-out");
+                    if let Some(error) = error {
+                        write!(line, " error {}", name(&log.started[error.index()])).unwrap();
+                    }
+                    if !waiting_for.is_empty() {
+                        let queries = waiting_for.iter().map(|query| match query {
+                            Query::List => "LIST".into(),
+                            other => other.to_string(),
+                        });
+                        write!(line, " waiting {}", queries.collect::<Vec<_>>().join(" ")).unwrap();
+                    }
+                    line
+                }
+                other => panic!("an unknown conclusion: {other:?}"),
+            },
+        }
+    }
+}
+
+/// ` priority=1 alpn=h2,http/1.1 ech=keys`
+fn described(service: &Service) -> String {
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let mut out = format!(" priority={}", service.priority);
+    if !service.alpn.is_empty() {
+        out += &format!(" alpn={}", service.alpn.iter().map(text).collect::<Vec<_>>().join(","));
+    }
+    if let Some(ech) = &service.ech {
+        out += &format!(" ech={}", text(ech));
+    }
+    out
+}
+
+fn start_reason(reason: StartReason) -> &'static str {
+    match reason {
+        StartReason::First => "first",
+        StartReason::DelayElapsed => "delay",
+        StartReason::PreviousFailed => "failed",
+        StartReason::AnswerArrived => "answer",
+        other => panic!("an unknown reason: {other:?}"),
+    }
+}
+
+fn drop_reason(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Lost => "lost",
+        DropReason::Pruned => "pruned",
+        DropReason::SliceElapsed => "slice",
+        DropReason::DeadlineElapsed => "deadline",
+        other => panic!("an unknown reason: {other:?}"),
+    }
+}
+
+fn untried_reason(reason: UntriedReason) -> &'static str {
+    match reason {
+        UntriedReason::NotReached => "not-reached",
+        UntriedReason::Withdrawn => "withdrawn",
+        UntriedReason::FamilyDisabled => "family-disabled",
+        UntriedReason::NoLocalAddress => "no-local-address",
+        UntriedReason::Unspecified => "unspecified",
+        UntriedReason::Multicast => "multicast",
+        UntriedReason::NoScope => "no-scope",
+        UntriedReason::OverLimit => "over-limit",
+        other => panic!("an unknown reason: {other:?}"),
+    }
+}
+
+/// Milliseconds, with as many decimals as there are.
+fn in_milliseconds(time: Duration) -> String {
+    let text = format!("{}.{:06}", time.as_millis(), time.as_nanos() % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').into()
+}
