@@ -156,6 +156,7 @@ fn run(answers: Vec<(Duration, Answer)>, outcome: Outcome, deadline: Duration) -
         attempts: addresses.iter().map(|address| (*address, vec![(Duration::ZERO, outcome)])).collect(),
         sources: addresses.iter().map(|address| (portless(*address), Source::Unreachable)).collect(),
         answers,
+        ..Script::default()
     })
 }
 
