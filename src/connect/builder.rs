@@ -49,7 +49,8 @@ impl Builder {
 }
 
 impl<R, A> Builder<R, A> {
-    /// What resolves names: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers).
+    /// What resolves names: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers). Of one look-up, 256
+    /// answers are taken in at most; then the stream is dropped, and the queries that are open have failed.
     ///
     /// Defaults to [`GaiResolver`].
     #[must_use]

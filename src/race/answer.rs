@@ -18,7 +18,8 @@ const MAX_SERVICES: usize = 16;
 /// A second answer to the same query replaces the first: an endpoint that is gone and has not been tried will not be, one
 /// that is new joins the race, and a running attempt goes on (RFC 8305 §6).
 ///
-/// Of one answer, the first 1,024 addresses are used, and the first 16 service records of the highest priorities. Addresses that
+/// Of one answer, the first 1,024 addresses are used, and the first 16 service records of the highest priorities. However many answers
+/// there are, a race makes 4,096 attempts at most, and remembers 1,024 addresses that have left an answer. Addresses that
 /// no connection can be made to (unspecified, multicast, link-local without a scope) are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

@@ -218,7 +218,7 @@ pub enum UntriedReason {
     Multicast,
     /// It is a link-local IPv6 address that does not say on which link (RFC 4007).
     NoScope,
-    /// It stood too far down in its answer: see [`Answer`](super::Answer).
+    /// It stood too far down in its answer, or the race had made as many attempts as it makes: see [`Answer`](super::Answer).
     OverLimit,
 }
 
