@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::ready;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream;
-use hyper_happy_eyeballs::race::{Endpoint, UntriedReason};
+use hyper_happy_eyeballs::race::{Endpoint, Source, UntriedReason};
 use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Queries, Query, QueryError, QueryErrorKind, Resolve};
-use hyper_happy_eyeballs::{AttemptError, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{AttemptError, BoxError, HappyEyeballsConnector};
 use tower::{ServiceExt, service_fn};
 
 use crate::fakes::{Fate, Resolver, World, addresses, connect, ms, uri};
@@ -117,4 +117,27 @@ async fn a_refresh_that_failed_is_recorded() {
     let resolver = world.resolver(Query::Aaaa.into()).says(0, Ok(stale)).fails(50, Query::Aaaa, "SERVFAIL");
     let stream = connect(world.dial_by(resolver)).await.unwrap();
     assert_eq!(stream.info().query_errors().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_beyond_the_64_that_the_system_is_asked_about_count_as_reached_like_the_last_of_them() {
+    let v6 = |host: u16| SocketAddr::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host).into(), 80);
+    let v4 = SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1).into(), 80);
+    let world = World::new([]);
+    let resolver =
+        world.resolver(Queries::ADDRESSES).says(0, Ok(Answer::aaaa((1..=200).map(v6)))).says(20, Ok(Answer::a([v4])));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let unique_local = Source::Address("fd00::99".parse().unwrap());
+    let connector = HappyEyeballsConnector::builder()
+        .resolver(resolver)
+        .attempt(service_fn(|_: Endpoint| ready(Ok::<_, BoxError>(io::empty()))))
+        .source_addresses(move |destination| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            if destination.is_ipv6() { unique_local } else { Source::Unknown }
+        });
+    let stream = connector.build().unwrap().oneshot(uri()).await.unwrap();
+    assert_eq!(stream.info().winner().endpoint().address(), v4);
+    assert_eq!(stream.info().winner().offset(), ms(20));
+    assert_eq!(asked.load(Ordering::Relaxed), 64 + 1);
 }
