@@ -116,9 +116,6 @@ impl Future for TcpConnecting {
             // A socket is writable when its handshake is over, one way or the other.
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
             if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
-                if let Some(suspect) = self.suspect {
-                    suspect.on_failure();
-                }
                 return Poll::Ready(Err(AttemptError::new(error)));
             }
             if let Some(suspect) = self.suspect {

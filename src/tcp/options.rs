@@ -190,6 +190,7 @@ pub(super) mod platform {
     use std::time::Duration;
 
     use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+    use tokio::net::TcpStream;
 
     /// A socket that never blocks, and is not inherited: by one system call where there is one for it.
     pub(in crate::tcp) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
@@ -254,6 +255,26 @@ pub(super) mod platform {
         match (ports.next(), ports.next(), ports.next()) {
             (Some(Ok(first)), Some(Ok(last)), None) => Some(first..=last),
             _ => None,
+        }
+    }
+
+    /// The local port of a socket. It takes one system call.
+    #[inline]
+    pub(in crate::tcp) fn local_port(stream: &TcpStream, is_ipv6: bool) -> Option<u16> {
+        #[cfg(unix)]
+        {
+            use nix::sys::socket::{SockaddrIn, SockaddrIn6, getsockname};
+            use std::os::fd::AsRawFd;
+            if is_ipv6 {
+                getsockname::<SockaddrIn6>(stream.as_raw_fd()).ok().map(|local| local.port())
+            } else {
+                getsockname::<SockaddrIn>(stream.as_raw_fd()).ok().map(|local| local.port())
+            }
+        }
+        #[cfg(not(unix))]
+        {
+            let _is_the_same_for_both = is_ipv6;
+            stream.local_addr().ok().map(|local| local.port())
         }
     }
 
