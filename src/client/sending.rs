@@ -7,6 +7,7 @@ use http_body::Body;
 
 use super::destination::Destination;
 use super::exchange::Failure;
+use super::framing::Framing;
 use super::informational::{self, Callback};
 use super::replay::{BodyState, Failed, Replay, may_repeat};
 use super::request;
@@ -21,7 +22,7 @@ pub(super) struct Spare<B> {
     /// None if there are none, which costs nothing to keep.
     headers: Option<HeaderMap>,
     extensions: Extensions,
-    declared: Option<u64>,
+    framing: Framing,
     body: SpareBody<B>,
 }
 
@@ -70,7 +71,7 @@ impl<B: Body> Spare<B> {
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
-            declared: request.body().progress().and_then(|progress| progress.declared()),
+            framing: request.body().progress().map_or(Framing::Empty, |progress| progress.framing().clone()),
             body,
         })
     }
@@ -106,9 +107,9 @@ impl<B: Body> Spare<B> {
     /// The request anew, as far as its body can be had.
     fn with_body(self, untouched: Option<B>) -> (BodyState, Request<Upload<B>>) {
         let (state, upload) = match (untouched, self.body) {
-            (Some(body), _) => (BodyState::Untouched, Upload::new(body, self.declared)),
+            (Some(body), _) => (BodyState::Untouched, Upload::new(body, self.framing)),
             (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
-            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, self.declared)),
+            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, self.framing)),
             (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
         };
         let mut request = Request::new(upload);
