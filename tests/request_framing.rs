@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -319,15 +320,17 @@ async fn no_combination_sends_a_head_that_does_not_match_its_body_and_reports_su
                         let case = Case { method, version, hint, fields, body };
                         cases += 1;
                         outcomes[case.expected() as usize] += 1;
-                        if let Some(fault) = fault(case).await {
-                            faults.push(format!("{case:?}: {fault}"));
-                        }
+                        // Nothing takes long; a server that is told of more than it gets waits for ever.
+                        let fault = tokio::time::timeout(Duration::from_secs(30), fault(case)).await;
+                        let fault = fault.unwrap_or_else(|_| Some("the server waits for more".into()));
+                        faults.extend(fault.map(|fault| format!("{case:?}: {fault}")));
+                        assert!(faults.len() < 10, "after {cases} cases:\n{}", faults.join("\n"));
                     }
                 }
             }
         }
     }
-    assert!(faults.is_empty(), "{} of {cases}:\n{}", faults.len(), faults[..faults.len().min(20)].join("\n"));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_eq!(cases, 8 * 2 * 7 * 15 * 10);
     // There are plenty of each.
     assert!(outcomes.iter().all(|&count| count > 500), "{outcomes:?}");
