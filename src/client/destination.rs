@@ -137,8 +137,10 @@ fn is_plain(authority: &str) -> bool {
     let Some(last) = bytes.iter().rposition(|byte| !byte.is_ascii_digit()) else {
         return true;
     };
-    // Up to 9,999, so that the number need not be looked at.
-    let host = if bytes[last] == b':' && bytes.len() - last <= 5 { &bytes[..last] } else { bytes };
+    let (before, port) = bytes.split_at(last);
+    // Numbers of one length are in the order of their digits.
+    let has_port = port[0] == b':' && (port.len() < 6 || (port.len() == 6 && port <= b":65535".as_slice()));
+    let host = if has_port { before } else { bytes };
     !host.is_empty() && host.iter().fold(true, |plain, &byte| plain & IS_PLAIN[usize::from(byte)])
 }
 

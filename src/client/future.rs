@@ -171,7 +171,7 @@ where
             return Err(Error::request_body(error, wire.transfer()));
         }
         let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
-        let again = if may_repeat { this.spare.take().and_then(Spare::into_request) } else { None };
+        let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
         let Some(again) = again else {
             return Ok(Some(deliver(response, wire, *this.is_connect)));
         };

@@ -10,14 +10,23 @@ use http_body::{Body, Frame};
 use super::framing::Framing;
 use crate::error::BoxError;
 
-/// The next frame of a body, if the body keeps its promises. None is its end.
+/// What a body gave, and may be sent.
+pub(super) struct Checked<D> {
+    /// None at the end.
+    pub(super) frame: Option<Frame<D>>,
+    /// How many bytes the body has given so far.
+    pub(super) taken: u64,
+    /// The body has said that there is no more.
+    pub(super) is_last: bool,
+}
+
+/// The next frame of a body that has given `taken` bytes, if it keeps its promises.
 pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
     mut body: Pin<&mut B>,
     framing: &Framing,
-    taken: &mut u64,
-    has_ended: &mut bool,
+    taken: u64,
     cx: &mut Context<'_>,
-) -> Poll<Result<Option<Frame<B::Data>>, BoxError>> {
+) -> Poll<Result<Checked<B::Data>, BoxError>> {
     let promised = match framing {
         Framing::Empty => Some(0),
         Framing::Length(length) => Some(*length),
@@ -25,26 +34,26 @@ pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
     };
     let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
     let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
-        *has_ended = true;
-        if promised.is_some_and(|promised| *taken < promised) {
+        if promised.is_some_and(|promised| taken < promised) {
             return Poll::Ready(Err("the body is shorter than it says".into()));
         }
         // No trailers are no frame.
         let trailers = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
-        return Poll::Ready(trailers.map(|frame| check_trailers(frame, framing)).transpose());
+        let frame = trailers.map(|frame| check_trailers(frame, framing)).transpose()?;
+        return Poll::Ready(Ok(Checked { frame, taken, is_last: true }));
     };
     let length = data.remaining() as u64;
-    *taken = taken.saturating_add(length);
-    match promised {
+    let taken = taken.saturating_add(length);
+    let is_last = match promised {
         // hyper would cut it off, and nobody would know.
-        Some(promised) if *taken > promised => return Poll::Ready(Err(TOO_LONG.into())),
+        Some(promised) if taken > promised => return Poll::Ready(Err(TOO_LONG.into())),
         // With the last byte that was promised hyper is done with the body.
-        Some(promised) if *taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
-            *has_ended = poll_end(body, cx)?;
+        Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
+            poll_end(body, cx)?
         }
-        _ => {}
-    }
-    Poll::Ready(Ok(frame))
+        _ => false,
+    };
+    Poll::Ready(Ok(Checked { frame, taken, is_last }))
 }
 
 const TOO_LONG: &str = "the body is longer than it says";

@@ -1,7 +1,7 @@
 //! The body of a request on its way out: where it is, and whether it may go on.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::framing::Framing;
-use super::promise::{poll_checked, poll_end};
+use super::promise::{Checked, poll_checked, poll_end};
 use crate::error::BoxError;
 
 const UNTOUCHED: u8 = 0;
@@ -24,10 +24,6 @@ pin_project! {
         progress: Option<Arc<Progress<B>>>,
         #[pin]
         body: Option<B>,
-        // How many bytes the body has given.
-        taken: u64,
-        // The body has said that there is no more.
-        has_ended: bool,
     }
 
     impl<B> PinnedDrop for Upload<B> {
@@ -49,6 +45,10 @@ pub(super) struct Progress<B> {
     failed: AtomicBool,
     wanted: AtomicWaker,
     framing: Framing,
+    /// How many bytes the body has given.
+    taken: AtomicU64,
+    /// The body has said that there is no more.
+    has_ended: AtomicBool,
     /// Guards the body from the moment that it is handed in to the moment that hyper asks for its first frame.
     untouched: Mutex<Option<B>>,
 }
@@ -58,7 +58,7 @@ impl<B: Body> Upload<B> {
     #[inline]
     pub(super) fn new(body: B, framing: Framing) -> Self {
         if framing == Framing::Empty {
-            return Self { progress: None, body: Some(body), taken: 0, has_ended: false };
+            return Self { progress: None, body: Some(body) };
         }
         let progress = Progress {
             state: AtomicU8::new(UNTOUCHED),
@@ -67,14 +67,16 @@ impl<B: Body> Upload<B> {
             failed: AtomicBool::new(false),
             wanted: AtomicWaker::new(),
             framing,
+            taken: AtomicU64::new(0),
+            has_ended: AtomicBool::new(false),
             untouched: Mutex::new(Some(body)),
         };
-        Self { progress: Some(Arc::new(progress)), body: None, taken: 0, has_ended: false }
+        Self { progress: Some(Arc::new(progress)), body: None }
     }
 
     #[inline]
     pub(super) fn empty() -> Self {
-        Self { progress: None, body: None, taken: 0, has_ended: false }
+        Self { progress: None, body: None }
     }
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
@@ -115,6 +117,10 @@ impl<B> Progress<B> {
     #[inline]
     pub(super) fn stop(&self) {
         self.stopped.store(true, SeqCst);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(SeqCst)
     }
 
     fn fail(&self, error: impl Into<BoxError>) -> BoxError {
@@ -177,24 +183,30 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
         let Some(body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        if *this.has_ended {
+        if progress.has_ended() {
             return Poll::Ready(None);
         }
-        let checked = ready!(poll_checked(body, &progress.framing, this.taken, this.has_ended, cx));
-        Poll::Ready(checked.map_err(|error| progress.fail(error)).transpose())
+        let checked = ready!(poll_checked(body, &progress.framing, progress.taken.load(SeqCst), cx));
+        let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
+        progress.taken.store(taken, SeqCst);
+        progress.has_ended.store(is_last, SeqCst);
+        Poll::Ready(frame.map(Ok))
     }
 
     /// Says so only where the body itself said that there is no more.
     fn is_end_stream(&self) -> bool {
-        self.progress.is_none() || self.has_ended
+        self.progress.as_ref().is_none_or(|progress| progress.has_ended())
     }
 
     /// What the body promised, which hyper is to declare.
     fn size_hint(&self) -> SizeHint {
-        match self.progress.as_ref().map(|progress| &progress.framing) {
-            None | Some(Framing::Empty) => SizeHint::with_exact(0),
-            Some(Framing::Length(length)) => SizeHint::with_exact(length.saturating_sub(self.taken)),
-            Some(Framing::Chunked { .. }) => SizeHint::new(),
+        let Some(progress) = &self.progress else {
+            return SizeHint::with_exact(0);
+        };
+        match progress.framing {
+            Framing::Empty => SizeHint::with_exact(0),
+            Framing::Length(length) => SizeHint::with_exact(length.saturating_sub(progress.taken.load(SeqCst))),
+            Framing::Chunked { .. } => SizeHint::new(),
         }
     }
 }
