@@ -10,10 +10,8 @@ use super::error::Error;
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    /// It has a scheme, and an authority that can be written.
+    /// It has a scheme and an authority.
     uri: Uri,
-    /// The same without userinfo, if there is any: that is not for the wire (RFC 9110 §4.2.4).
-    shown: Option<Box<Uri>>,
 }
 
 impl Destination {
@@ -34,29 +32,32 @@ impl Destination {
         let Some(authority) = uri.authority() else {
             return Err(Error::invalid_request("the URI has no host"));
         };
-        let shown = if is_plain(authority.as_str()) { None } else { check(&uri, authority)? };
+        if is_connect {
+            return Self::of_tunnel(&uri, authority);
+        }
         match uri.scheme() {
-            _ if is_connect => Self::of_tunnel(&uri, authority, shown),
-            Some(_) => Ok(Self { uri, shown }),
+            Some(_) => Ok(Self { uri }),
             None => Err(Error::invalid_request("the URI has no scheme")),
         }
     }
 
-    /// The target of CONNECT is only an authority (RFC 9110 §9.3.6), and has a port always.
-    fn of_tunnel(uri: &Uri, authority: &Authority, shown: Option<Box<Uri>>) -> Result<Self, Error> {
+    /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).
+    fn of_tunnel(uri: &Uri, authority: &Authority) -> Result<Self, Error> {
         let scheme = match uri.scheme() {
             Some(scheme) => scheme.clone(),
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
             None => Scheme::HTTP,
         };
-        let bare = without_userinfo(authority.as_str());
-        let (host, port) = split_port(bare);
-        let shown = match implied_port(scheme.as_str()) {
-            _ if !port.is_empty() => shown,
-            Some(port) => Some(Box::new(Uri::from(parse(&format!("{host}:{port}"))?))),
-            None => return Err(Error::invalid_request("CONNECT needs a port")),
-        };
-        Ok(Self { uri: join(Some(scheme), Some(authority.clone()))?, shown })
+        let this = Self { uri: join(Some(scheme), Some(authority.clone()))? };
+        this.check()?;
+        this.tunnel().map(|_| this)
+    }
+
+    /// Checks that host and port can be written (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1): `http` takes more for an
+    /// authority. To be called before a connection is made. Where there is one already, an equal destination was checked.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        check_host(self.host_and_port())?;
+        self.bare().map(|_| ())
     }
 
     #[inline]
@@ -77,8 +78,8 @@ impl Destination {
     /// The URI without its path: for a connector, and to be kept.
     pub(super) fn without_path(&self) -> Self {
         // One that could not be put together again does as well with its path.
-        let cut = |uri: &Uri| join(uri.scheme().cloned(), uri.authority().cloned()).unwrap_or_else(|_| uri.clone());
-        Self { uri: cut(&self.uri), shown: self.shown.as_deref().map(|shown| Box::new(cut(shown))) }
+        let cut = join(self.uri.scheme().cloned(), self.uri.authority().cloned());
+        Self { uri: cut.unwrap_or_else(|_| self.uri.clone()) }
     }
 
     pub(super) fn into_uri(self) -> Uri {
@@ -89,12 +90,19 @@ impl Destination {
     #[inline]
     pub(super) fn target(&self, method: &Method, is_proxied: bool) -> Uri {
         if *method == Method::CONNECT {
-            return self.shown().authority().cloned().map(Uri::from).unwrap_or_default();
+            // It was put together once before.
+            return self.tunnel().map(Uri::from).unwrap_or_default();
         }
         // A connector that says of an https connection that it is proxied has made a tunnel.
         if is_proxied && self.uri.scheme() != Some(&Scheme::HTTPS) {
-            return self.shown().clone();
+            // An authority that was not checked is not written.
+            return self.bare().unwrap_or_else(|_| self.origin());
         }
+        self.origin()
+    }
+
+    #[inline]
+    fn origin(&self) -> Uri {
         match self.uri.path_and_query() {
             Some(path) if path.as_str() != "/" => Uri::from(path.clone()),
             // What a URI is by default.
@@ -102,8 +110,27 @@ impl Destination {
         }
     }
 
-    fn shown(&self) -> &Uri {
-        self.shown.as_deref().unwrap_or(&self.uri)
+    /// The URI without userinfo, which is not for the wire (RFC 9110 §4.2.4).
+    fn bare(&self) -> Result<Uri, Error> {
+        let bare = self.host_and_port();
+        if bare.len() == self.authority().len() {
+            return Ok(self.uri.clone());
+        }
+        let mut parts = uri::Parts::default();
+        (parts.scheme, parts.authority) = (self.uri.scheme().cloned(), Some(parse(bare)?));
+        parts.path_and_query = Some(self.uri.path_and_query().cloned().unwrap_or_else(slash));
+        from_parts(parts)
+    }
+
+    /// Host and port: the target of CONNECT always has a port.
+    fn tunnel(&self) -> Result<Authority, Error> {
+        let bare = self.host_and_port();
+        let (host, port) = split_port(bare);
+        match implied_port(self.scheme()) {
+            _ if !port.is_empty() => parse(bare),
+            Some(port) => parse(&format!("{host}:{port}")),
+            None => Err(Error::invalid_request("CONNECT needs a port")),
+        }
     }
 }
 
@@ -130,49 +157,9 @@ pub(super) fn implied_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Whether an authority is a host of letters, digits, dots and hyphens, with or without a port: nearly all are.
-#[inline]
-fn is_plain(authority: &str) -> bool {
-    let bytes = authority.as_bytes();
-    let Some(last) = bytes.iter().rposition(|byte| !byte.is_ascii_digit()) else {
-        return true;
-    };
-    let (before, port) = bytes.split_at(last);
-    // Numbers of one length are in the order of their digits.
-    let has_port = port[0] == b':' && (port.len() < 6 || (port.len() == 6 && port <= b":65535".as_slice()));
-    let host = if has_port { before } else { bytes };
-    !host.is_empty() && host.iter().fold(true, |plain, &byte| plain & IS_PLAIN[usize::from(byte)])
-}
-
-const IS_PLAIN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-        byte += 1;
-    }
-    table
-};
-
-/// Checks an authority that is not plain, and gives the URI without userinfo if there is any.
-#[cold]
-fn check(uri: &Uri, authority: &Authority) -> Result<Option<Box<Uri>>, Error> {
-    let shown = without_userinfo(authority.as_str());
-    check_host(shown)?;
-    if shown.len() == authority.as_str().len() {
-        return Ok(None);
-    }
-    let mut parts = uri::Parts::default();
-    (parts.scheme, parts.authority) = (uri.scheme().cloned(), Some(parse(shown)?));
-    // A URI of nothing but an authority has no path.
-    parts.path_and_query = parts.scheme.as_ref().map(|_| uri.path_and_query().cloned().unwrap_or_else(slash));
-    from_parts(parts).map(|uri| Some(Box::new(uri)))
-}
-
-/// Checks host and port (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1). `http` takes more for an authority.
-fn check_host(shown: &str) -> Result<(), Error> {
+fn check_host(bare: &str) -> Result<(), Error> {
     let invalid = |problem: String| Err(Error::invalid_request(problem));
-    let (host, port) = split_port(shown);
+    let (host, port) = split_port(bare);
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let name = literal.unwrap_or(host);
     if name.is_empty() {
@@ -303,7 +290,7 @@ mod tests {
     fn a_host_that_cannot_be_written_is_none() {
         let message = |method, uri: &str| {
             let taken = Destination::take_from(&mut request(method, uri));
-            taken.map(|_| ()).map_err(|error| error.to_string())
+            taken.and_then(|taken| taken.check()).map_err(|error| error.to_string())
         };
         for method in [Method::GET, Method::CONNECT] {
             for (authority, why) in [

@@ -48,16 +48,7 @@ impl Framing {
     ///
     /// An invalid request, if the fields of the caller contradict each other, the body or the version: the server would take
     /// what follows for the rest of the body, or the rest of the body for what follows.
-    #[inline]
     pub(super) fn decide(method: &Method, version: Version, headers: &HeaderMap, size: Size) -> Result<Self, Error> {
-        // Most requests.
-        if size == Size::Exact(0) && headers.is_empty() {
-            return Ok(Self::Empty);
-        }
-        Self::decide_by_fields(method, version, headers, size)
-    }
-
-    fn decide_by_fields(method: &Method, version: Version, headers: &HeaderMap, size: Size) -> Result<Self, Error> {
         let (is_chunked, declared) = (is_chunked(headers)?, declared_length(headers)?);
         if is_chunked && version == Version::HTTP_10 {
             return Err(Error::invalid_request("HTTP/1.0 has no Transfer-Encoding"));
@@ -91,11 +82,7 @@ impl Framing {
     }
 
     /// Makes the fields say what was decided.
-    #[inline]
     pub(super) fn write_to(&self, headers: &mut HeaderMap) {
-        if headers.is_empty() && !matches!(self, Self::Chunked { .. }) {
-            return;
-        }
         match self {
             Self::Empty => {
                 // There is nothing to be encoded.

@@ -45,10 +45,12 @@ enum Inner {
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
-        let checked = request::frame(&mut request)
-            .and_then(|framing| Destination::take_from(&mut request).map(|destination| (framing, destination)));
-        let (framing, destination) = match checked {
-            Ok(checked) => checked,
+        let framing = match request::frame(&mut request) {
+            Ok(framing) => framing,
+            Err(error) => return Self::failed(error),
+        };
+        let destination = match Destination::take_from(&mut request) {
+            Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
         let respond = Respond::new(shared, destination, request, framing, exchange::<B>);
@@ -229,10 +231,10 @@ where
                     *this.covered = settings.replay.covers(request.method(), request.headers());
                     let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
                     match checkout(this.shared, this.destination, *this.covered && has_replay) {
-                        Checkout::Idle(wire) => self.as_mut().send(wire),
-                        Checkout::Wait(wait) => *connecting = Some(wait),
+                        Checkout::Idle(wire) => Ok(self.as_mut().send(wire)),
+                        // Nothing is done about the connection before it is polled.
+                        Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }
-                    Ok(())
                 }
                 StateProj::Exchanging { exchange } => match ready!(exchange.poll(cx)) {
                     Ok((response, wire)) => match self.as_mut().on_answer(response, wire) {

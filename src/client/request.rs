@@ -13,13 +13,19 @@ use super::framing::{Framing, Size};
 /// # Errors
 ///
 /// An invalid request: what would go out is not one request (RFC 9112).
-#[inline]
+#[inline(always)]
 pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, Error> {
     let size = Size::of(request.body());
-    let framing = Framing::decide(request.method(), request.version(), request.headers(), size)?;
-    if !request.headers().is_empty() {
-        check_fields(request.headers())?;
+    // Most requests.
+    if size == Size::Exact(0) && request.headers().is_empty() {
+        return Ok(Framing::Empty);
     }
+    frame_by_fields(request, size)
+}
+
+fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, Error> {
+    let framing = Framing::decide(request.method(), request.version(), request.headers(), size)?;
+    check_fields(request.headers())?;
     framing.write_to(request.headers_mut());
     Ok(framing)
 }
