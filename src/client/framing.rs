@@ -13,13 +13,17 @@ pub(super) enum Framing {
     Empty,
     /// By a `Content-Length` of so many bytes, at least one.
     Length(u64),
-    /// By the last chunk.
-    Chunked {
-        /// How many bytes the body has, if it says so.
-        promised: Option<u64>,
-        /// The names in `Trailer`: hyper sends no other trailers.
-        trailers: Vec<HeaderName>,
-    },
+    /// By the last chunk. In a box, since most requests have none, and all move this.
+    Chunked(Box<Chunks>),
+}
+
+/// What is known of a body that is sent in chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunks {
+    /// How many bytes the body has, if it says so.
+    pub(super) promised: Option<u64>,
+    /// The names in `Trailer`: hyper sends no other trailers.
+    pub(super) trailers: Vec<HeaderName>,
 }
 
 /// What a body says of its length before it is sent.
@@ -77,7 +81,7 @@ impl Framing {
             None if version == Version::HTTP_10 => {
                 Err(Error::invalid_request("HTTP/1.0 needs a body whose length is known, or a Content-Length"))
             }
-            promised => Ok(Self::Chunked { promised, trailers: announced_trailers(headers) }),
+            promised => Ok(Self::Chunked(Box::new(Chunks { promised, trailers: announced_trailers(headers) }))),
         }
     }
 
@@ -91,10 +95,10 @@ impl Framing {
             }
             Self::Length(length) => write_once(headers, *length),
             // hyper adds the field only for methods that usually have a body; without it, it sends no body.
-            Self::Chunked { .. } if !headers.contains_key(TRANSFER_ENCODING) => {
+            Self::Chunked(_) if !headers.contains_key(TRANSFER_ENCODING) => {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-            Self::Chunked { .. } => {}
+            Self::Chunked(_) => {}
         }
     }
 }
@@ -227,7 +231,10 @@ mod tests {
 
     const NEW: Version = Version::HTTP_11;
     const OLD: Version = Version::HTTP_10;
-    const CHUNKED: Framing = Framing::Chunked { promised: None, trailers: Vec::new() };
+
+    fn chunked(promised: Option<u64>, trailers: Vec<HeaderName>) -> Framing {
+        Framing::Chunked(Box::new(Chunks { promised, trailers }))
+    }
 
     #[test]
     fn the_body_decides_what_the_caller_leaves_open() {
@@ -236,7 +243,7 @@ mod tests {
             // hyper writes the field.
             check(version, &[], Size::Exact(5), Framing::Length(5), "");
         }
-        check(NEW, &[], Size::Unknown, CHUNKED, "transfer-encoding: chunked");
+        check(NEW, &[], Size::Unknown, chunked(None, Vec::new()), "transfer-encoding: chunked");
         check_invalid(OLD, &[], Size::Unknown, "HTTP/1.0 needs a body whose length is known, or a Content-Length");
     }
 
@@ -273,9 +280,15 @@ mod tests {
     #[test]
     fn transfer_codings_end_in_one_chunked() {
         let gzip = "transfer-encoding: gzip, Chunked";
-        check(NEW, &[(TRANSFER_ENCODING, "chunked")], Size::Unknown, CHUNKED, "transfer-encoding: chunked");
-        check(NEW, &[(TRANSFER_ENCODING, "gzip, Chunked")], Size::Unknown, CHUNKED, gzip);
-        let promised = Framing::Chunked { promised: Some(5), trailers: Vec::new() };
+        check(
+            NEW,
+            &[(TRANSFER_ENCODING, "chunked")],
+            Size::Unknown,
+            chunked(None, Vec::new()),
+            "transfer-encoding: chunked",
+        );
+        check(NEW, &[(TRANSFER_ENCODING, "gzip, Chunked")], Size::Unknown, chunked(None, Vec::new()), gzip);
+        let promised = chunked(Some(5), Vec::new());
         check(NEW, &[(TRANSFER_ENCODING, "chunked")], Size::Exact(5), promised, "transfer-encoding: chunked");
         // Nothing is encoded.
         check(NEW, &[(TRANSFER_ENCODING, "chunked")], Size::Exact(0), Framing::Empty, "");
@@ -300,7 +313,7 @@ mod tests {
         let fields: Fields<'_> = &[(TRAILER, "Digest, no token"), (TRAILER, "age")];
         let trailers = vec![HeaderName::from_static("digest"), HeaderName::from_static("age")];
         for (size, promised) in [(Size::Exact(5), Some(5)), (Size::Unknown, None)] {
-            let framing = Framing::Chunked { promised, trailers: trailers.clone() };
+            let framing = chunked(promised, trailers.clone());
             check(NEW, fields, size, framing, "transfer-encoding: chunked");
         }
         check(NEW, fields, Size::Exact(0), Framing::Empty, "");

@@ -30,7 +30,7 @@ pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
     let promised = match framing {
         Framing::Empty => Some(0),
         Framing::Length(length) => Some(*length),
-        Framing::Chunked { promised, .. } => *promised,
+        Framing::Chunked(chunks) => chunks.promised,
     };
     let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
     let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
@@ -85,11 +85,11 @@ const MAX_EMPTY_FRAMES: usize = 64;
 
 /// Lets trailers pass that hyper will send: it drops the others, and nobody would know.
 fn check_trailers<D>(frame: Frame<D>, framing: &Framing) -> Result<Frame<D>, BoxError> {
-    let Framing::Chunked { trailers: announced, .. } = framing else {
+    let Framing::Chunked(chunks) = framing else {
         return Err(NO_TRAILERS.into());
     };
     for name in frame.trailers_ref().into_iter().flat_map(HeaderMap::keys) {
-        if !announced.contains(name) {
+        if !chunks.trailers.contains(name) {
             return Err(format!("the trailer {name} is not announced in Trailer").into());
         }
         if !may_be_trailer(name) {
@@ -121,6 +121,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::client::framing::Chunks;
     use crate::client::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
@@ -222,9 +223,9 @@ mod tests {
 
     #[test]
     fn chunks_go_out_to_the_real_end_of_the_body() {
-        let chunked = |promised, names: &[&'static str]| Framing::Chunked {
-            promised,
-            trailers: names.iter().map(|name| HeaderName::from_static(name)).collect(),
+        let chunked = |promised, names: &[&'static str]| {
+            let trailers = names.iter().map(|name| HeaderName::from_static(name)).collect();
+            Framing::Chunked(Box::new(Chunks { promised, trailers }))
         };
         check(&["hello", " world"], &chunked(None, &[]), "hello world.", None);
         check(&["hello", "-", " world"], &chunked(None, &[]), "hello...", None);

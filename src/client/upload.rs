@@ -81,7 +81,7 @@ impl<B: Body> Upload<B> {
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
     pub(super) fn is_chunked(&self) -> bool {
-        self.progress.as_ref().is_some_and(|progress| matches!(progress.framing, Framing::Chunked { .. }))
+        self.progress.as_ref().is_some_and(|progress| matches!(progress.framing, Framing::Chunked(_)))
     }
 
     /// `None` if the body is empty.
@@ -206,7 +206,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
         match progress.framing {
             Framing::Empty => SizeHint::with_exact(0),
             Framing::Length(length) => SizeHint::with_exact(length.saturating_sub(progress.taken.load(SeqCst))),
-            Framing::Chunked { .. } => SizeHint::new(),
+            Framing::Chunked(_) => SizeHint::new(),
         }
     }
 }
