@@ -231,7 +231,10 @@ where
                     *this.covered = settings.replay.covers(request.method(), request.headers());
                     let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
                     match checkout(this.shared, this.destination, *this.covered && has_replay) {
-                        Checkout::Idle(wire) => Ok(self.as_mut().send(wire)),
+                        Checkout::Idle(wire) => {
+                            self.as_mut().send(wire);
+                            Ok(())
+                        }
                         // Nothing is done about the connection before it is polled.
                         Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }
