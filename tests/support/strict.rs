@@ -75,7 +75,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Seen, usize)>, String> {
     }
     let length = seen.one("content-length").unwrap_or("0");
     check(!length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()), "the length", &seen)?;
-    let length = length.parse().map_err(|_| format!("the length: {seen:?}"))?;
+    let length = length.parse().map_err(|_fault| format!("the length: {seen:?}"))?;
     let Some(body) = rest.exactly(length)? else { return Ok(None) };
     seen.body = body;
     Ok(Some((seen, rest.place)))
@@ -90,7 +90,7 @@ impl Reader<'_> {
     fn exactly(&mut self, length: usize) -> Result<Option<String>, String> {
         let Some(taken) = self.bytes[self.place..].get(..length) else { return Ok(None) };
         self.place += length;
-        String::from_utf8(taken.to_vec()).map(Some).map_err(|_| "not text".to_owned())
+        String::from_utf8(taken.to_vec()).map(Some).map_err(|_fault| "not text".to_owned())
     }
 
     fn line(&mut self) -> Result<Option<String>, String> {
@@ -123,7 +123,7 @@ impl Reader<'_> {
         loop {
             let Some(line) = self.line()? else { return Ok(None) };
             check(!line.is_empty() && line.bytes().all(|byte| byte.is_ascii_hexdigit()), "the size of a chunk", &line)?;
-            let size = usize::from_str_radix(&line, 16).map_err(|_| format!("the size of a chunk: {line:?}"))?;
+            let size = usize::from_str_radix(&line, 16).map_err(|_fault| format!("the size of a chunk: {line:?}"))?;
             if size == 0 {
                 return Ok(self.fields()?.map(|trailers| (body, trailers)));
             }
