@@ -1,6 +1,6 @@
 //! The head of a response is here: its body, and what becomes of the connection.
 
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -17,6 +17,7 @@ pub(super) fn deliver<B: RequestBody>(
 ) -> Response<ResponseBody> {
     wire.add_extras(response.extensions_mut());
     let status = response.status();
+    wire.is_http10 = response.version() == Version::HTTP_10;
     if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
         wire.disarm();
         return response.map(|incoming| ResponseBody::upgraded(incoming, wire));

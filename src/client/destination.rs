@@ -32,36 +32,54 @@ impl Destination {
         let Some(authority) = uri.authority() else {
             return Err(Error::invalid_request("the URI has no host"));
         };
-        if uri.scheme().is_some() {
-            return Ok(Self { uri });
+        if is_connect {
+            return Self::of_tunnel(&uri, authority);
         }
-        if !is_connect {
-            return Err(Error::invalid_request("the URI has no scheme"));
+        match uri.scheme() {
+            Some(_) => Ok(Self { uri }),
+            None => Err(Error::invalid_request("the URI has no scheme")),
         }
-        // The target of CONNECT is only an authority (RFC 9110 §9.3.6).
-        let scheme = if authority.port_u16() == Some(443) { Scheme::HTTPS } else { Scheme::HTTP };
-        Ok(Self { uri: join(Some(scheme), Some(authority.clone()), Some(slash())) })
+    }
+
+    /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).
+    fn of_tunnel(uri: &Uri, authority: &Authority) -> Result<Self, Error> {
+        let scheme = match uri.scheme() {
+            Some(scheme) => scheme.clone(),
+            None if authority.port_u16() == Some(443) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        };
+        let this = Self { uri: join(Some(scheme), Some(authority.clone()))? };
+        this.check()?;
+        this.tunnel().map(|_| this)
+    }
+
+    /// Checks that host and port can be written (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1): `http` takes more for an
+    /// authority. To be called before a connection is made. Where there is one already, an equal destination was checked.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        check_host(self.host_and_port())?;
+        self.bare().map(|_| ())
     }
 
     #[inline]
-    pub(super) fn scheme(&self) -> &Scheme {
-        self.uri.scheme().expect("a destination has a scheme")
+    pub(super) fn scheme(&self) -> &str {
+        self.uri.scheme_str().unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn authority(&self) -> &Authority {
-        self.uri.authority().expect("a destination has an authority")
+    fn authority(&self) -> &str {
+        self.uri.authority().map_or("", Authority::as_str)
     }
 
     /// Host and port, fit to be shown.
     pub(super) fn host_and_port(&self) -> &str {
-        let authority = self.authority().as_str();
-        authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
+        without_userinfo(self.authority())
     }
 
     /// The URI without its path: for a connector, and to be kept.
     pub(super) fn without_path(&self) -> Self {
-        Self { uri: join(Some(self.scheme().clone()), Some(self.authority().clone()), Some(slash())) }
+        // One that could not be put together again does as well with its path.
+        let cut = join(self.uri.scheme().cloned(), self.uri.authority().cloned());
+        Self { uri: cut.unwrap_or_else(|_| self.uri.clone()) }
     }
 
     pub(super) fn into_uri(self) -> Uri {
@@ -72,36 +90,96 @@ impl Destination {
     #[inline]
     pub(super) fn target(&self, method: &Method, is_proxied: bool) -> Uri {
         if *method == Method::CONNECT {
-            return join(None, Some(self.authority_without_userinfo()), None);
+            // It was put together once before.
+            return self.tunnel().map(Uri::from).unwrap_or_default();
         }
-        let path = self.uri.path_and_query();
         // A connector that says of an https connection that it is proxied has made a tunnel.
-        if is_proxied && *self.scheme() != Scheme::HTTPS {
-            let path = path.cloned().unwrap_or_else(slash);
-            return join(Some(self.scheme().clone()), Some(self.authority_without_userinfo()), Some(path));
+        if is_proxied && self.uri.scheme() != Some(&Scheme::HTTPS) {
+            // An authority that was not checked is not written.
+            return self.bare().unwrap_or_else(|_| self.origin());
         }
-        match path {
-            Some(path) if path.as_str() != "/" => join(None, None, Some(path.clone())),
+        self.origin()
+    }
+
+    #[inline]
+    fn origin(&self) -> Uri {
+        match self.uri.path_and_query() {
+            Some(path) if path.as_str() != "/" => Uri::from(path.clone()),
             // What a URI is by default.
             _slash => Uri::default(),
         }
     }
 
-    fn authority_without_userinfo(&self) -> Authority {
-        let shown = self.host_and_port();
-        if shown.len() == self.authority().as_str().len() {
-            return self.authority().clone();
+    /// The URI without userinfo, which is not for the wire (RFC 9110 §4.2.4).
+    fn bare(&self) -> Result<Uri, Error> {
+        let bare = self.host_and_port();
+        if bare.len() == self.authority().len() {
+            return Ok(self.uri.clone());
         }
-        shown.parse().expect("an authority without userinfo is one")
+        let mut parts = uri::Parts::default();
+        (parts.scheme, parts.authority) = (self.uri.scheme().cloned(), Some(parse(bare)?));
+        parts.path_and_query = Some(self.uri.path_and_query().cloned().unwrap_or_else(slash));
+        from_parts(parts)
     }
+
+    /// Host and port: the target of CONNECT always has a port.
+    fn tunnel(&self) -> Result<Authority, Error> {
+        let bare = self.host_and_port();
+        let (host, port) = split_port(bare);
+        match implied_port(self.scheme()) {
+            _ if !port.is_empty() => parse(bare),
+            Some(port) => parse(&format!("{host}:{port}")),
+            None => Err(Error::invalid_request("CONNECT needs a port")),
+        }
+    }
+}
+
+fn without_userinfo(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
+}
+
+/// The host, brackets included, and the port, if there is one.
+pub(super) fn split_port(bare: &str) -> (&str, &str) {
+    match bare.rsplit_once(':') {
+        // The colon is part of an IPv6 address.
+        Some((_, port)) if port.contains(']') => (bare, ""),
+        Some((host, port)) => (host, port),
+        None => (bare, ""),
+    }
+}
+
+/// The port of a URI that has none.
+pub(super) fn implied_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+fn check_host(bare: &str) -> Result<(), Error> {
+    let invalid = |problem: String| Err(Error::invalid_request(problem));
+    let (host, port) = split_port(bare);
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let name = literal.unwrap_or(host);
+    if name.is_empty() {
+        return invalid("the URI has no host".into());
+    }
+    if name.contains(['[', ']', '@']) || (literal.is_none() && name.contains([':', '%'])) {
+        return invalid(format!("{host:?} is not a host"));
+    }
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) || (!port.is_empty() && port.parse::<u16>().is_err()) {
+        return invalid(format!("{port:?} is not a port"));
+    }
+    Ok(())
 }
 
 impl PartialEq for Destination {
     /// The case of a host does not matter (RFC 3986 §6.2.2.1), but most often it is the same.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.authority().as_str(), other.authority().as_str());
-        self.scheme() == other.scheme() && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
+        let (ours, theirs) = (self.authority(), other.authority());
+        self.uri.scheme() == other.uri.scheme() && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
     }
 }
 
@@ -114,7 +192,7 @@ impl Hash for Destination {
             // What makes letters equal whatever their case, makes few other hosts so.
             state.write_u64(u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020);
         };
-        let authority = self.authority().as_str().as_bytes();
+        let authority = self.authority().as_bytes();
         let words = authority.chunks_exact(8);
         let rest = words.remainder();
         words.for_each(|word| add(word.try_into().expect("eight bytes")));
@@ -123,7 +201,7 @@ impl Hash for Destination {
             Some(last) => add(*last),
             None => rest.iter().for_each(|&byte| add([byte; 8])),
         }
-        state.write_u8(self.scheme().as_str().len() as u8);
+        state.write_u8(self.scheme().len() as u8);
     }
 }
 
@@ -131,10 +209,19 @@ fn slash() -> PathAndQuery {
     PathAndQuery::from_static("/")
 }
 
-fn join(scheme: Option<Scheme>, authority: Option<Authority>, path_and_query: Option<PathAndQuery>) -> Uri {
+fn parse(authority: &str) -> Result<Authority, Error> {
+    authority.parse().map_err(|error| Error::invalid_request(format!("the host: {error}")))
+}
+
+/// A URI with an empty path.
+fn join(scheme: Option<Scheme>, authority: Option<Authority>) -> Result<Uri, Error> {
     let mut parts = uri::Parts::default();
-    (parts.scheme, parts.authority, parts.path_and_query) = (scheme, authority, path_and_query);
-    Uri::from_parts(parts).expect("parts of a URI make a URI")
+    (parts.scheme, parts.authority, parts.path_and_query) = (scheme, authority, Some(slash()));
+    from_parts(parts)
+}
+
+fn from_parts(parts: uri::Parts) -> Result<Uri, Error> {
+    Uri::from_parts(parts).map_err(|error| Error::invalid_request(format!("the URI: {error}")))
 }
 
 #[cfg(test)]
@@ -170,14 +257,19 @@ mod tests {
     fn a_proxy_is_told_the_whole() {
         assert_target(Method::GET, "http://user:pw@a.example:81/b?c", true, "http://a.example:81/b?c");
         assert_target(Method::GET, "http://a.example", true, "http://a.example/");
+        assert_target(Method::GET, "http://a.example?c", true, "http://a.example/?c");
+        assert_target(Method::GET, "http://u@a.example?c", true, "http://a.example/?c");
     }
 
     #[test]
     fn a_tunnel_is_to_an_authority() {
         assert_target(Method::CONNECT, "a.example:443", false, "a.example:443");
         assert_target(Method::CONNECT, "u@a.example:81", true, "a.example:81");
-        let scheme = |uri| Destination::take_from(&mut request(Method::CONNECT, uri)).unwrap().scheme().clone();
-        assert_eq!((scheme("a.example:443"), scheme("a.example:80")), (Scheme::HTTPS, Scheme::HTTP));
+        assert_target(Method::CONNECT, "a.example", false, "a.example:80");
+        assert_target(Method::CONNECT, "https://u@[::1]/b", false, "[::1]:443");
+        assert_target(Method::CONNECT, "http://a.example:/b", false, "a.example:80");
+        let scheme = |uri| Destination::take_from(&mut request(Method::CONNECT, uri)).unwrap().scheme().to_owned();
+        assert_eq!((&*scheme("a.example:443"), &*scheme("u@a.example:80")), ("https", "http"));
     }
 
     #[test]
@@ -195,10 +287,47 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_cannot_be_written_is_none() {
+        let message = |method, uri: &str| {
+            let taken = Destination::take_from(&mut request(method, uri));
+            taken.and_then(|taken| taken.check()).map_err(|error| error.to_string())
+        };
+        for method in [Method::GET, Method::CONNECT] {
+            for (authority, why) in [
+                ("[@]", "\"]\" is not a host"),
+                ("[1@]:80", "\"]\" is not a host"),
+                ("u@[@]:80", "\"]\" is not a host"),
+                ("a[::1]", "\"a[::1]\" is not a host"),
+                ("[::1]a", "\"[::1]a\" is not a host"),
+                ("[::1]a:80", "\"[::1]a\" is not a host"),
+                ("[]", "the URI has no host"),
+                ("[]:80", "the URI has no host"),
+                (":80", "the URI has no host"),
+                ("u@:80", "the URI has no host"),
+                ("a:80x", "\"80x\" is not a port"),
+                ("a:+80", "\"+80\" is not a port"),
+                ("a:65536", "\"65536\" is not a port"),
+            ] {
+                let why = Err(format!("invalid request: {why}"));
+                assert_eq!(message(method.clone(), &format!("http://{authority}/")), why, "{authority}");
+                if method == Method::CONNECT {
+                    assert_eq!(message(method.clone(), authority), why, "{authority}");
+                }
+            }
+            for authority in
+                ["1", "1:1", "a:0", "a:00080", "a:65535", "u:p@a:", "a_b", "a!b:1", "[::1%25lo]:1", "[v1.a]"]
+            {
+                assert_eq!(message(method.clone(), &format!("http://{authority}/")), Ok(()), "{authority}");
+            }
+        }
+    }
+
+    #[test]
     fn a_request_that_cannot_be_sent_says_why() {
         let message = |mut request| Destination::take_from(&mut request).unwrap_err().to_string();
         assert_eq!(message(request(Method::GET, "/path")), "invalid request: the URI has no host");
         assert_eq!(message(request(Method::GET, "a.example:80")), "invalid request: the URI has no scheme");
+        assert_eq!(message(request(Method::CONNECT, "ws://a.example")), "invalid request: CONNECT needs a port");
         let mut old = request(Method::CONNECT, "a.example:443");
         *old.version_mut() = Version::HTTP_10;
         assert_eq!(message(old), "invalid request: CONNECT over HTTP/1.0 is not supported");

@@ -63,7 +63,7 @@ where
     };
     let created = read_clock();
     let dialed =
-        Dialed { sender, connection, relay, waker, control, connected, host: request::host(destination), created };
+        Dialed { sender, connection, relay, waker, control, connected, host: request::host(destination)?, created };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }

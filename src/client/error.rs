@@ -77,6 +77,13 @@ impl Error {
         this
     }
 
+    /// The body of the request failed, or broke a promise. `transfer` is that of the connection, if it came to one.
+    pub(super) fn request_body(error: Option<BoxError>, transfer: Transfer) -> Self {
+        let mut this = Self::new(Kind::RequestBody, error);
+        this.inner.transfer = transfer;
+        this
+    }
+
     pub(super) fn response_body(error: hyper::Error, about: Option<About>) -> Self {
         let mut this = Self::new(Kind::ResponseBody, Some(error.into()));
         if let Some(About { host, transfer }) = about {
@@ -100,7 +107,9 @@ impl Error {
         self
     }
 
-    /// The request cannot be sent as it is: its URI has no host, its version is not HTTP/1.0 or 1.1.
+    /// The request cannot be sent as it is: its URI has no host, or one that cannot be written; its version is not HTTP/1.0
+    /// or 1.1; the fields that frame its body contradict each other, the body or the version (RFC 9112 §6). No connection
+    /// was made for it.
     pub fn is_invalid_request(&self) -> bool {
         matches!(self.inner.kind, Kind::InvalidRequest(_))
     }
@@ -138,7 +147,9 @@ impl Error {
         matches!(self.inner.kind, Kind::RequestBody | Kind::ResponseBody)
     }
 
-    /// The body of the request failed, or its length was not what the request says.
+    /// The body of the request failed, or was not what it says: longer or shorter than its exact
+    /// [`size_hint`](http_body::Body::size_hint) or its `Content-Length`, or with trailers that cannot be sent. A response
+    /// with a status of 300 or more that arrived all the same is returned instead.
     pub fn is_request_body(&self) -> bool {
         self.inner.kind == Kind::RequestBody
     }

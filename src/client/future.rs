@@ -16,14 +16,16 @@ use super::body::ResponseBody;
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
-use super::error::Error;
+use super::error::{Error, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
+use super::framing::Framing;
 use super::pool::Lease;
 use super::request;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
 use super::upload::Upload;
 use super::wire::Wire;
+use crate::error::BoxError;
 
 /// The response to come of a [`Client`](super::Client).
 ///
@@ -43,18 +45,15 @@ enum Inner {
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
-        let mut declared = None;
-        if !request.headers().is_empty() {
-            match request::declared_length(request.headers(), &request.body().size_hint()) {
-                Ok(length) => declared = length,
-                Err(error) => return Self::failed(error),
-            }
-        }
+        let framing = match request::frame(&mut request) {
+            Ok(framing) => framing,
+            Err(error) => return Self::failed(error),
+        };
         let destination = match Destination::take_from(&mut request) {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
-        let respond = Respond::new(shared, destination, request, declared, exchange::<B>);
+        let respond = Respond::new(shared, destination, request, framing, exchange::<B>);
         Self { inner: Inner::Responding(Box::pin(respond)) }
     }
 
@@ -119,7 +118,7 @@ where
         shared: Arc<Shared<C, B>>,
         destination: Destination,
         request: Request<B>,
-        declared: Option<u64>,
+        framing: Framing,
         exchange: E,
     ) -> Self {
         Self {
@@ -132,7 +131,7 @@ where
             has_sent: false,
             spare: None,
             state: State::Connecting {
-                request: Some(request.map(|body| Upload::new(body, declared))),
+                request: Some(request.map(|body| Upload::new(body, framing))),
                 connecting: None,
             },
         }
@@ -140,12 +139,19 @@ where
 
     /// The request goes out.
     #[inline]
-    fn send(self: Pin<&mut Self>, wire: Box<Wire<B>>) {
+    fn send(self: Pin<&mut Self>, mut wire: Box<Wire<B>>) {
         let mut this = self.project();
-        let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
+        let StateProj::Connecting { request, connecting } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
         let ready = request.as_mut().expect("it was not sent");
+        if wire.is_http10 && ready.body().is_chunked() {
+            // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
+            let lease = wire.lease.take().expect("a connection has a lease");
+            drop(wire);
+            *connecting = Some(Box::pin(connect(this.shared, this.destination, lease)));
+            return;
+        }
         let settings = &this.shared.settings;
         *this.spare = Spare::of(ready, wire.reused, settings);
         let continue_timeout = prepare(ready, this.destination, &wire, settings);
@@ -159,16 +165,21 @@ where
         mut self: Pin<&mut Self>,
         response: Response<Incoming>,
         mut wire: Box<Wire<B>>,
-    ) -> Option<Response<ResponseBody>> {
+    ) -> Result<Option<Response<ResponseBody>>, Error> {
         let this = self.as_mut().project();
+        if wire.has_body_failed() && response.status().as_u16() < 300 {
+            // A success is one of the whole request.
+            let error = wire.take_error().map(BoxError::from);
+            return Err(Error::request_body(error, wire.transfer()));
+        }
         let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
-        let again = if may_repeat { this.spare.take().and_then(Spare::into_request) } else { None };
+        let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
         let Some(again) = again else {
-            return Some(deliver(response, wire, *this.is_connect));
+            return Ok(Some(deliver(response, wire, *this.is_connect)));
         };
         let lease = wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
-        None
+        Ok(None)
     }
 
     /// The error, unless the request is sent again.
@@ -211,20 +222,28 @@ where
                     ready!(connecting.as_mut().poll(cx)).map(|wire| self.as_mut().send(wire))
                 }
                 StateProj::Connecting { request, connecting } => {
-                    let request = request.as_ref().expect("not polled after completion");
+                    let request = request.as_mut().expect("not polled after completion");
+                    if let Err(error) = request.body_mut().check_empty(cx) {
+                        let error = Error::request_body(Some(error), Transfer::default());
+                        return Poll::Ready(Err(error.after(this.destination.host_and_port().to_owned(), 0, false)));
+                    }
                     let settings = &this.shared.settings;
                     *this.covered = settings.replay.covers(request.method(), request.headers());
                     let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
                     match checkout(this.shared, this.destination, *this.covered && has_replay) {
-                        Checkout::Idle(wire) => self.as_mut().send(wire),
-                        Checkout::Wait(wait) => *connecting = Some(wait),
+                        Checkout::Idle(wire) => {
+                            self.as_mut().send(wire);
+                            Ok(())
+                        }
+                        // Nothing is done about the connection before it is polled.
+                        Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }
-                    Ok(())
                 }
                 StateProj::Exchanging { exchange } => match ready!(exchange.poll(cx)) {
                     Ok((response, wire)) => match self.as_mut().on_answer(response, wire) {
-                        Some(response) => return Poll::Ready(Ok(response)),
-                        None => Ok(()),
+                        Ok(Some(response)) => return Poll::Ready(Ok(response)),
+                        Ok(None) => Ok(()),
+                        Err(error) => Err(error),
                     },
                     Err(failure) => self.as_mut().on_failure(failure),
                 },

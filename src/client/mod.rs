@@ -19,8 +19,15 @@
 //!
 //! # Bodies
 //!
-//! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8). Trailers are
-//! frames, in both directions; for those of a request, name them in `Trailer`.
+//! A request goes out whole, or the call is an error:
+//!
+//! - A body with an exact [`size_hint`](http_body::Body::size_hint), or a `Content-Length` of the caller, is sent with that length; any other
+//!   in chunks, whatever the method (RFC 9112 §6). HTTP/1.0 has no chunks.
+//! - Fields that contradict each other, the body or the version are an [invalid request](Error::is_invalid_request).
+//! - A body that is longer or shorter than it said is an [error of the body](Error::is_request_body).
+//! - Trailers are frames, in both directions. Those of a request need a `Trailer` field with their names, and no `Content-Length`.
+//!
+//! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
 
 mod body;
 mod builder;
@@ -31,10 +38,12 @@ mod dial;
 mod duplex;
 mod error;
 mod exchange;
+mod framing;
 mod future;
 mod informational;
 mod layer;
 mod pool;
+mod promise;
 mod relay;
 mod replay;
 mod request;

@@ -1,53 +1,63 @@
 //! The fields of a request that the client is in charge of. Pure work on values.
 
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
-use http_body::SizeHint;
+use http::header::{EXPECT, HOST, HeaderValue};
+use http::{HeaderMap, Request};
+use http_body::Body;
 
-use super::destination::Destination;
+use super::destination::{Destination, implied_port, split_port};
 use super::error::Error;
+use super::framing::{Framing, Size};
+
+/// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
+///
+/// # Errors
+///
+/// An invalid request: what would go out is not one request (RFC 9112).
+#[inline(always)]
+pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, Error> {
+    let size = Size::of(request.body());
+    // Most requests.
+    if size == Size::Exact(0) && request.headers().is_empty() {
+        return Ok(Framing::Empty);
+    }
+    frame_by_fields(request, size)
+}
+
+fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, Error> {
+    let framing = Framing::decide(request.method(), request.version(), request.headers(), size)?;
+    check_fields(request.headers())?;
+    framing.write_to(request.headers_mut());
+    Ok(framing)
+}
+
+fn check_fields(headers: &HeaderMap) -> Result<(), Error> {
+    // A server must refuse it (RFC 9112 §3.2).
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err(Error::invalid_request("it has several Host fields"));
+    }
+    if headers.keys_len() > MAX_NAMES {
+        return Err(Error::invalid_request(format!("it has more than {MAX_NAMES} fields")));
+    }
+    Ok(())
+}
+
+/// How many names a request can have. A map of fields panics where it would have more than 24,576, and some are added here
+/// and by hyper.
+const MAX_NAMES: usize = 24_000;
 
 /// The value of `Host` (RFC 9110 §7.2): no userinfo, and no port that the scheme implies.
-pub(super) fn host(destination: &Destination) -> HeaderValue {
-    let (scheme, authority) = (destination.scheme(), destination.authority());
-    let host = authority.host();
-    let implied = match scheme.as_str() {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    };
-    let value = match authority.port_u16() {
-        Some(port) if Some(port) != implied => HeaderValue::try_from(format!("{host}:{port}")),
-        _ => HeaderValue::try_from(host),
-    };
-    value.expect("a host is a valid value")
+pub(super) fn host(destination: &Destination) -> Result<HeaderValue, Error> {
+    let shown = destination.host_and_port();
+    let (host, port) = split_port(shown);
+    let port = port.parse::<u16>().ok();
+    let value = if port.is_none() || port == implied_port(destination.scheme()) { host } else { shown };
+    HeaderValue::try_from(value).map_err(|_no_value| Error::invalid_request("the host is not the value of a field"))
 }
 
 /// Whether the body waits for the server to ask for it (RFC 9110 §10.1.1).
 #[inline]
 pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// How many bytes of content the request says it has (RFC 9110 §8.6), if it does. A body that is known to have another
-/// length is an error: the server would take what follows for its rest, or its rest for what follows.
-pub(super) fn declared_length(headers: &HeaderMap, body: &SizeHint) -> Result<Option<u64>, Error> {
-    // What is encoded in chunks needs no length, and hyper sends none (RFC 9112 §6.2).
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Ok(None);
-    }
-    let mut declared = None;
-    for value in headers.get_all(CONTENT_LENGTH) {
-        let length = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(length) = length.and_then(|text| text.parse::<u64>().ok()) else {
-            return Err(Error::invalid_request("the Content-Length is not a number"));
-        };
-        if declared.is_some_and(|other| other != length) || body.exact().is_some_and(|exact| exact != length) {
-            return Err(Error::invalid_request("the Content-Length is not that of the body"));
-        }
-        declared = Some(length);
-    }
-    Ok(declared)
 }
 
 /// Adds what the caller left to the client.
@@ -62,15 +72,16 @@ pub(super) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bo
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-    use http::header::HeaderName;
+    use bytes::Bytes;
+    use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
+    use http_body_util::Empty;
 
     use super::*;
 
     #[track_caller]
     fn assert_host(uri: &str, expected: &str) {
         let destination = Destination::take_from(&mut Request::get(uri).body(()).unwrap()).unwrap();
-        assert_eq!(host(&destination), expected);
+        assert_eq!(host(&destination).unwrap(), expected);
     }
 
     #[test]
@@ -81,25 +92,34 @@ mod tests {
         assert_host("http://a.example:81/b?c", "a.example:81");
         assert_host("https://[::1]:8443/b", "[::1]:8443");
         assert_host("http://user:secret@a.example/", "a.example");
+        assert_host("http://user@[::1]:81/", "[::1]:81");
+        assert_host("http://a.example:/", "a.example");
+        assert_host("http://a.example:0080/", "a.example");
+        assert_host("ws://a.example:80/", "a.example:80");
     }
 
     #[test]
-    fn a_length_that_is_declared_is_that_of_the_body() {
-        let headers = |pairs: &[(HeaderName, &'static str)]| {
-            pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect::<HeaderMap>()
+    fn a_request_has_one_host_and_no_more_fields_than_a_map_can_hold() {
+        let framed = |headers: HeaderMap| {
+            let mut request = Request::get("http://a.example/").body(Empty::<Bytes>::new()).unwrap();
+            *request.headers_mut() = headers;
+            frame(&mut request).map(|framing| (framing, request)).map_err(|error| error.to_string())
         };
-        let [five, unknown] = [SizeHint::with_exact(5), SizeHint::new()];
-        let declared = |pairs: &[_], body| declared_length(&headers(pairs), body).map_err(|error| error.to_string());
-        assert_eq!(declared(&[], &five), Ok(None));
-        assert_eq!(declared(&[(CONTENT_LENGTH, "5")], &five), Ok(Some(5)));
-        assert_eq!(declared(&[(CONTENT_LENGTH, "6")], &unknown), Ok(Some(6)));
-        assert_eq!(declared(&[(CONTENT_LENGTH, "6"), (TRANSFER_ENCODING, "chunked")], &five), Ok(None));
-        let wrong = Err("invalid request: the Content-Length is not that of the body".to_owned());
-        assert_eq!(declared(&[(CONTENT_LENGTH, "6")], &five), wrong);
-        for text in ["+5", "five", ""] {
-            let error = declared(&[(CONTENT_LENGTH, text)], &unknown).unwrap_err();
-            assert_eq!(error, "invalid request: the Content-Length is not a number", "{text:?}");
+        let hosts = ["a.example", "a.example"].map(|host| (HOST, HeaderValue::from_static(host)));
+        let error = framed(HeaderMap::from_iter(hosts)).unwrap_err();
+        assert_eq!(error, "invalid request: it has several Host fields");
+        let fields = |count: usize| {
+            let names = (0..count).map(|number| HeaderName::try_from(format!("x-{number}")).unwrap());
+            names.map(|name| (name, HeaderValue::from_static("1"))).collect::<HeaderMap>()
+        };
+        let (framing, mut request) = framed(fields(MAX_NAMES)).unwrap();
+        assert_eq!(framing, Framing::Empty);
+        // What hyper may add.
+        for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            request.headers_mut().insert(name, HeaderValue::from_static("1"));
         }
+        complete(request.headers_mut(), &HeaderValue::from_static("a.example"), false);
+        assert_eq!(framed(fields(MAX_NAMES + 1)).unwrap_err(), "invalid request: it has more than 24000 fields");
     }
 
     #[test]

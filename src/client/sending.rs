@@ -7,6 +7,7 @@ use http_body::Body;
 
 use super::destination::Destination;
 use super::exchange::Failure;
+use super::framing::Framing;
 use super::informational::{self, Callback};
 use super::replay::{BodyState, Failed, Replay, may_repeat};
 use super::request;
@@ -21,7 +22,6 @@ pub(super) struct Spare<B> {
     /// None if there are none, which costs nothing to keep.
     headers: Option<HeaderMap>,
     extensions: Extensions,
-    declared: Option<u64>,
     body: SpareBody<B>,
 }
 
@@ -70,16 +70,15 @@ impl<B: Body> Spare<B> {
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
-            declared: request.body().progress().and_then(|progress| progress.declared()),
             body,
         })
     }
 
-    /// What to send again after an answer, if the body can be had.
-    pub(super) fn into_request(self) -> Option<Request<Upload<B>>> {
+    /// What to send again after an answer on `wire`, if the body can be had.
+    pub(super) fn into_request(self, wire: &Wire<B>) -> Option<Request<Upload<B>>> {
         match &self.body {
             SpareBody::None => None,
-            SpareBody::Empty | SpareBody::Copy(_) => Some(self.with_body(None).1),
+            SpareBody::Empty | SpareBody::Copy(_) => Some(self.with_body(None, framing(wire)).1),
         }
     }
 
@@ -87,7 +86,7 @@ impl<B: Body> Spare<B> {
     pub(super) fn recover(self, failure: &Failure<B>, covered: bool, replay: Replay) -> Option<Request<Upload<B>>> {
         let wire = &failure.wire;
         let untouched = wire.upload.as_ref().and_then(|upload| upload.take_untouched());
-        let (mut body, request) = self.with_body(untouched);
+        let (mut body, request) = self.with_body(untouched, framing(wire));
         if wire.has_body_failed() {
             // So would its copy.
             body = BodyState::Gone;
@@ -104,11 +103,11 @@ impl<B: Body> Spare<B> {
     }
 
     /// The request anew, as far as its body can be had.
-    fn with_body(self, untouched: Option<B>) -> (BodyState, Request<Upload<B>>) {
+    fn with_body(self, untouched: Option<B>, framing: Framing) -> (BodyState, Request<Upload<B>>) {
         let (state, upload) = match (untouched, self.body) {
-            (Some(body), _) => (BodyState::Untouched, Upload::new(body, self.declared)),
+            (Some(body), _) => (BodyState::Untouched, Upload::new(body, framing)),
             (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
-            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, self.declared)),
+            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, framing)),
             (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
         };
         let mut request = Request::new(upload);
@@ -118,4 +117,9 @@ impl<B: Body> Spare<B> {
         *request.extensions_mut() = self.extensions;
         (state, request)
     }
+}
+
+/// How the request was framed that is on `wire`.
+fn framing<B>(wire: &Wire<B>) -> Framing {
+    wire.upload.as_ref().map_or(Framing::Empty, |upload| upload.framing().clone())
 }

@@ -28,6 +28,8 @@ pub(super) struct Wire<B> {
     halves: Option<Halves<B>>,
     /// hyper has finished with the connection.
     is_over: bool,
+    /// What hyper finished with, if nobody else was told.
+    error: Option<hyper::Error>,
     relay: Arc<Relay>,
     /// The relay as a waker, for everything but the socket.
     waker: Waker,
@@ -40,6 +42,8 @@ pub(super) struct Wire<B> {
     pub(super) host: HeaderValue,
     pub(super) created: Instant,
     pub(super) reused: bool,
+    /// The last response was one of HTTP/1.0. hyper writes the next request as HTTP/1.0 too.
+    pub(super) is_http10: bool,
     /// The upload of the current request, if it has a body.
     pub(super) upload: Option<Arc<Progress<B>>>,
     /// The connection is not to be used again, whatever hyper says.
@@ -80,6 +84,7 @@ impl<B> Wire<B> {
         Self {
             halves: Some(Halves { sender, connection }),
             is_over: false,
+            error: None,
             waker,
             relay,
             control,
@@ -89,6 +94,7 @@ impl<B> Wire<B> {
             host,
             created,
             reused: false,
+            is_http10: false,
             upload: None,
             spent: false,
             resets: false,
@@ -113,6 +119,11 @@ impl<B> Wire<B> {
     /// The sending half, while the connection lives.
     pub(super) fn sender(&mut self) -> Option<&mut SendRequest<Upload<B>>> {
         self.halves.as_mut().map(|halves| &mut halves.sender)
+    }
+
+    /// Why hyper has finished with the connection, if nobody else was told.
+    pub(super) fn take_error(&mut self) -> Option<hyper::Error> {
+        self.error.take()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -151,7 +162,8 @@ impl<B> Wire<B> {
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
-                if let Some(error) = result.err().filter(|_| !self.spent) {
+                self.error = result.err();
+                if let Some(error) = self.error.as_ref().filter(|_| !self.spent) {
                     tracing::debug!(%error, "a connection failed with nobody waiting for it");
                 }
                 self.is_over = true;

@@ -36,13 +36,17 @@ impl Target {
         let Some(authority) = uri.authority() else {
             return Err(invalid("it has no host".into()));
         };
-        let (host, rest) = split_authority(authority.as_str());
+        let (host, rest, is_plain) = split_authority(authority.as_str());
         if host.is_empty() || host == "[]" {
             return Err(invalid("it has no host".into()));
         }
         let port = port(rest, scheme).map_err(invalid)?;
         let (host, literal) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             Some(text) => (text, Some(v6_literal(text, port.number())?)),
+            // `http` lets a bracket be in the userinfo, or within a name.
+            None if !is_plain && host.contains(['[', ']', ':']) => {
+                return Err(invalid(format!("{host:?} is not a host")));
+            }
             None => (host, v4_literal(host, port.number())),
         };
         // An enforced scheme has been looked at already.
@@ -51,8 +55,9 @@ impl Target {
     }
 }
 
-/// The host, brackets included, and what follows it: nothing, or a colon and the port.
-fn split_authority(authority: &str) -> (&str, &str) {
+/// The host, brackets included; what follows it: nothing, or a colon and the port; and whether there is nothing that could
+/// be wrong with it.
+fn split_authority(authority: &str) -> (&str, &str, bool) {
     let bytes = authority.as_bytes();
     let last_mark = bytes.iter().rposition(|byte| matches!(byte, b'@' | b':' | b']'));
     let (may_have_userinfo, rest) = match last_mark.map(|place| (bytes[place], place)) {
@@ -61,9 +66,9 @@ fn split_authority(authority: &str) -> (&str, &str) {
         _ => (authority, ""),
     };
     // Without an early end, this is a handful of instructions for any host.
-    let has_userinfo = may_have_userinfo.bytes().fold(false, |found, byte| found | (byte == b'@'));
-    let host = if has_userinfo { may_have_userinfo.rsplit('@').next().unwrap_or_default() } else { may_have_userinfo };
-    (host, rest)
+    let is_plain = may_have_userinfo.bytes().fold(true, |plain, byte| plain & !matches!(byte, b'@' | b'[' | b':'));
+    let host = if is_plain { may_have_userinfo } else { may_have_userinfo.rsplit('@').next().unwrap_or_default() };
+    (host, rest, is_plain)
 }
 
 /// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
@@ -187,6 +192,10 @@ mod tests {
         assert_invalid("http://example.com:abc/", false, "\"abc\" is not a port");
         assert_invalid("http://example.com:+80/", false, "\"+80\" is not a port");
         assert_invalid("http://[::1]x/", false, "\"x\" follows the host");
+        assert_invalid("http://[@]/", false, "\"]\" is not a host");
+        assert_invalid("http://[1@]:80/", false, "\"]\" is not a host");
+        assert_invalid("http://[@a]b/", false, "\"b\" follows the host");
+        assert_invalid("http://a[::1]:80/", false, "\"a[::1]\" is not a host");
         assert_invalid("http://[v1.a]/", false, "[v1.a] is not an IPv6 address");
         assert_invalid("http://[fe80::1%25]/", false, "the zone of [fe80::1%25] is empty");
         assert_invalid("http://[fe80::1%25no-such-if]/", false, "no interface has the name \"no-such-if\"");

@@ -79,14 +79,12 @@ async fn a_body_of_a_request_that_is_longer_than_it_says_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_body_is_not_asked_for_more_than_its_length() {
+async fn a_body_that_has_given_its_length_may_stay_open() {
     let (peer, client) = (Peer::listen().await, client());
     let (feed, body) = fed();
     let mut request = post(peer.uri("/"), body);
     request.headers_mut().insert(CONTENT_LENGTH, "3".parse().unwrap());
-    // It has all that it said; whether there is more is never known.
     feed.send(data("hel")).unwrap();
-    feed.send(data("lo")).unwrap();
     let server = async {
         let mut conn = peer.accept().await;
         conn.head().await;
@@ -96,10 +94,29 @@ async fn a_body_is_not_asked_for_more_than_its_length() {
     };
     let (rest, ()) = both(server, async {
         assert_eq!(read(client.request(request).await.unwrap()).await.0, "ok");
+        // The end of the body was not waited for.
+        drop(feed);
         client.close_idle();
     })
     .await;
     assert_eq!(rest, "");
+}
+
+#[tokio::test]
+async fn a_body_that_goes_on_after_its_length_is_an_error_and_its_last_frame_is_kept_back() {
+    let (peer, client) = (Peer::listen().await, client());
+    let (feed, body) = fed();
+    let mut request = post(peer.uri("/"), body);
+    request.headers_mut().insert(CONTENT_LENGTH, "5".parse().unwrap());
+    for piece in ["hel", "lo", " world"] {
+        feed.send(data(piece)).unwrap();
+    }
+    let server = async { peer.accept().await.rest().await };
+    let (rest, result) = both(server, client.request(request)).await;
+    let error = result.unwrap_err();
+    assert!(error.is_request_body(), "{error:?}");
+    // Nothing that a server could take for the whole request.
+    assert!(!rest.contains("lo"), "{rest:?}");
 }
 
 #[tokio::test]

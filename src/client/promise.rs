@@ -1,0 +1,256 @@
+//! What a body said of itself before it was sent, held against what it gives.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::{HeaderMap, HeaderName};
+use http_body::{Body, Frame};
+
+use super::framing::Framing;
+use crate::error::BoxError;
+
+/// What a body gave, and may be sent.
+pub(super) struct Checked<D> {
+    /// None at the end.
+    pub(super) frame: Option<Frame<D>>,
+    /// How many bytes the body has given so far.
+    pub(super) taken: u64,
+    /// The body has said that there is no more.
+    pub(super) is_last: bool,
+}
+
+/// The next frame of a body that has given `taken` bytes, if it keeps its promises.
+pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
+    mut body: Pin<&mut B>,
+    framing: &Framing,
+    taken: u64,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Checked<B::Data>, BoxError>> {
+    let promised = match framing {
+        Framing::Empty => Some(0),
+        Framing::Length(length) => Some(*length),
+        Framing::Chunked(chunks) => chunks.promised,
+    };
+    let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
+    let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
+        if promised.is_some_and(|promised| taken < promised) {
+            return Poll::Ready(Err("the body is shorter than it says".into()));
+        }
+        // No trailers are no frame.
+        let trailers = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
+        let frame = trailers.map(|frame| check_trailers(frame, framing)).transpose()?;
+        return Poll::Ready(Ok(Checked { frame, taken, is_last: true }));
+    };
+    let length = data.remaining() as u64;
+    let taken = taken.saturating_add(length);
+    let is_last = match promised {
+        // hyper would cut it off, and nobody would know.
+        Some(promised) if taken > promised => return Poll::Ready(Err(TOO_LONG.into())),
+        // With the last byte that was promised hyper is done with the body.
+        Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
+            poll_end(body, cx)?
+        }
+        _ => false,
+    };
+    Poll::Ready(Ok(Checked { frame, taken, is_last }))
+}
+
+const TOO_LONG: &str = "the body is longer than it says";
+
+/// Asks a body that has given all it promised for its end. False if it is not known yet, which may be so until the response
+/// is there: nobody waits for it.
+pub(super) fn poll_end<B: Body<Error: Into<BoxError>>>(
+    mut body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+) -> Result<bool, BoxError> {
+    for _ in 0..MAX_EMPTY_FRAMES {
+        let frame = match body.as_mut().poll_frame(cx) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(None) => return Ok(true),
+            Poll::Ready(Some(frame)) => frame.map_err(Into::into)?,
+        };
+        match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) if data.has_remaining() => return Err(TOO_LONG.into()),
+            (_, Some(trailers)) if trailers.is_empty() => return Ok(true),
+            (_, Some(_)) => return Err(NO_TRAILERS.into()),
+            _nothing => {}
+        }
+    }
+    Err("the body has nothing but empty frames".into())
+}
+
+/// How many frames without anything in them a body may have at its end.
+const MAX_EMPTY_FRAMES: usize = 64;
+
+/// Lets trailers pass that hyper will send: it drops the others, and nobody would know.
+fn check_trailers<D>(frame: Frame<D>, framing: &Framing) -> Result<Frame<D>, BoxError> {
+    let Framing::Chunked(chunks) = framing else {
+        return Err(NO_TRAILERS.into());
+    };
+    for name in frame.trailers_ref().into_iter().flat_map(HeaderMap::keys) {
+        if !chunks.trailers.contains(name) {
+            return Err(format!("the trailer {name} is not announced in Trailer").into());
+        }
+        if !may_be_trailer(name) {
+            return Err(format!("{name} cannot be a trailer").into());
+        }
+    }
+    Ok(frame)
+}
+
+const NO_TRAILERS: &str = "trailers need chunks, and a Trailer field that names them";
+
+/// Whether a field may come after the body: not one that is needed before (RFC 9110 §6.5.1). The list is hyper's.
+fn may_be_trailer(name: &HeaderName) -> bool {
+    use http::header::{
+        AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST,
+        MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+    };
+    let early = [AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST];
+    let rest = [MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING];
+    !early.contains(name) && !rest.contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use bytes::Bytes;
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::client::framing::Chunks;
+    use crate::client::upload::Upload;
+
+    /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
+    fn sent(body: Scripted, framing: Framing) -> (String, Option<String>) {
+        let mut upload = Upload::new(body, framing);
+        let progress = Arc::clone(upload.progress().unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut sent = String::new();
+        loop {
+            let frame = match Pin::new(&mut upload).poll_frame(&mut cx) {
+                Poll::Pending => return (sent + "...", None),
+                Poll::Ready(None) => return (sent + ".", None),
+                Poll::Ready(Some(frame)) => frame,
+            };
+            match frame {
+                Err(error) => {
+                    assert!(progress.has_failed());
+                    return (sent, Some(error.to_string()));
+                }
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) => sent.push_str(str::from_utf8(&data).unwrap()),
+                    Err(frame) => sent.push_str(&format!("{:?}", frame.into_trailers().unwrap())),
+                },
+            }
+            if upload.is_end_stream() {
+                return (sent + ".", None);
+            }
+        }
+    }
+
+    /// The frames of a body, one a poll. A `*` is an empty frame, a `-` is no frame yet, and `name:` is a trailer.
+    struct Scripted(&'static [&'static str]);
+
+    impl Body for Scripted {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let Some((frame, rest)) = self.0.split_first() else {
+                return Poll::Ready(None);
+            };
+            self.0 = rest;
+            match *frame {
+                "-" => Poll::Pending,
+                "*" => Poll::Ready(Some(Ok(Frame::data(Bytes::new())))),
+                "!" => Poll::Ready(Some(Err("broken".into()))),
+                ":" => Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::new())))),
+                text => Poll::Ready(Some(Ok(match text.strip_suffix(':') {
+                    None => Frame::data(Bytes::from(text)),
+                    Some(name) => {
+                        let value = HeaderValue::from_static("1");
+                        Frame::trailers(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
+                    }
+                }))),
+            }
+        }
+
+        /// A lie.
+        fn is_end_stream(&self) -> bool {
+            true
+        }
+    }
+
+    const LONG: &str = "the body is longer than it says";
+    const SHORT: &str = "the body is shorter than it says";
+
+    #[track_caller]
+    fn check(frames: &'static [&'static str], framing: &Framing, expected: &str, error: Option<&str>) {
+        let expected = (expected.to_owned(), error.map(str::to_owned));
+        assert_eq!(sent(Scripted(frames), framing.clone()), expected, "{frames:?} {framing:?}");
+    }
+
+    #[test]
+    fn a_length_is_kept_or_the_last_frame_is_not_sent() {
+        let five = &Framing::Length(5);
+        check(&["hello"], five, "hello.", None);
+        check(&["he", "llo"], five, "hello.", None);
+        check(&["he", "*", "llo", "*", "*"], five, "hello.", None);
+        check(&["hello", ":"], five, "hello.", None);
+        // It may stay open until the response is there.
+        check(&["hello", "-", "-"], five, "hello...", None);
+        check(&["hello world"], five, "", Some(LONG));
+        check(&["hello", " world"], five, "", Some(LONG));
+        check(&["hello", "*", " world"], five, "", Some(LONG));
+        check(&["he", "llo", "w"], five, "he", Some(LONG));
+        check(&["he", "-", "llo"], five, "he...", None);
+        check(&["he"], five, "he", Some(SHORT));
+        check(&[], five, "", Some(SHORT));
+        check(&["hello", "!"], five, "", Some("broken"));
+        check(&["hello", "age:"], five, "", Some(NO_TRAILERS));
+        check(&["he", "age:"], five, "he", Some(SHORT));
+        const ENDLESS: &[&str] = &{
+            let mut frames = ["*"; MAX_EMPTY_FRAMES + 1];
+            frames[0] = "hello";
+            frames
+        };
+        check(ENDLESS, five, "", Some("the body has nothing but empty frames"));
+    }
+
+    #[test]
+    fn chunks_go_out_to_the_real_end_of_the_body() {
+        let chunked = |promised, names: &[&'static str]| {
+            let trailers = names.iter().map(|name| HeaderName::from_static(name)).collect();
+            Framing::Chunked(Box::new(Chunks { promised, trailers }))
+        };
+        check(&["hello", " world"], &chunked(None, &[]), "hello world.", None);
+        check(&["hello", "-", " world"], &chunked(None, &[]), "hello...", None);
+        check(&["hello", ":"], &chunked(None, &[]), "hello.", None);
+        check(&["hello"], &chunked(Some(5), &[]), "hello.", None);
+        check(&["hello", " world"], &chunked(Some(5), &[]), "hello", Some(LONG));
+        check(&["he"], &chunked(Some(5), &[]), "he", Some(SHORT));
+        check(&["hello", "age:"], &chunked(Some(5), &["age"]), "hello{\"age\": \"1\"}.", None);
+        let unknown = Some("the trailer age is not announced in Trailer");
+        check(&["hello", "age:"], &chunked(None, &["digest"]), "hello", unknown);
+        check(&["hello", "host:"], &chunked(None, &["host"]), "hello", Some("host cannot be a trailer"));
+    }
+
+    #[test]
+    fn a_body_that_is_not_sent_is_asked_whether_it_is_empty() {
+        let checked = |frames| {
+            let mut upload = Upload::new(Scripted(frames), Framing::Empty);
+            upload.check_empty(&mut Context::from_waker(Waker::noop())).map_err(|error| error.to_string())
+        };
+        for frames in [&[][..], &["*", "*"], &["-", "more"], &[":"]] {
+            assert_eq!(checked(frames), Ok(()), "{frames:?}");
+        }
+        assert_eq!(checked(&["hello"]), Err(LONG.to_owned()));
+        assert_eq!(checked(&["*", "hello"]), Err(LONG.to_owned()));
+        assert_eq!(checked(&["!"]), Err("broken".to_owned()));
+        assert_eq!(checked(&["age:"]), Err(NO_TRAILERS.to_owned()));
+    }
+}
