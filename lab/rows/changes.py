@@ -48,7 +48,7 @@ def links() -> list[Row]:
             changes=(Change(3, "gained", Restore()),), peers=PEERS),
         Row("e7", "dual stack loses its IPv6 addresses for 3 s", every_tenth(90), (Recovers("lost"), Recovers("back")),
             changes=(Change(3, "lost", Client(LOSE6[0])), Change(6, "back", Restore())), peers=PEERS),
-        Row("e8", "the IPv6 path is silent for 3 s", every_tenth(60), Connects(2000), changes=(Change(3, "silent", Router(f"{TO6} drop")), Change(6, "back", Router())),
+        Row("e8", "the IPv6 path is silent for 3 s", every_tenth(80), Connects(2000), changes=(Change(3, "silent", Router(f"{TO6} drop")), Change(6, "back", Router())),
             peers=PEERS),
         Row("e9", "dual stack loses its IPv4 address for 3 s, name server by IPv6", every_tenth(90), (Recovers("lost"), Recovers("back")),
             before=(NameServers(DNSMASQ6),), changes=(Change(3, "lost", Client(LOSE4)), Change(6, "back", Restore())), peers=PEERS),
@@ -80,16 +80,16 @@ def just_after_a_look() -> list[Row]:
 
 
 def local_addresses() -> list[Row]:
-    def away(i: str, what: str, line: str, expect, more) -> Row:
-        return Row(i, f"{what} is away for 3 s", every_tenth(90, more=more), expect, changes=(Change(3, "gone", Client(line)), Change(6, "back", Restore())),
-                   peers=UTIL, short=True)
+    def away(i: str, what: str, line: str, expect, more, before=()) -> Row:
+        return Row(i, f"{what} is away for 3 s", every_tenth(90, more=more), expect, before=before,
+                   changes=(Change(3, "gone", Client(line)), Change(6, "back", Restore())), peers=UTIL, short=True)
 
     both = (Recovers("gone"), Recovers("back"))
     return [
         away("j10", "the local address of IPv6, of both that are set,", GLOBAL6, both, LOCALS),
-        away("j11", "the local address of IPv4, of both that are set,", "addr del 192.0.2.2/24 dev c0", both, LOCALS),
+        away("j11", "the local address of IPv4, of both that are set,", "addr del 192.0.2.2/24 dev c0", both, LOCALS, (NameServers(DNSMASQ6),)),
         away("j12", "the only local address, of IPv6,", GLOBAL6, Recovers("back"), LOCALS[1:]),
-        Row("j13", "interface c0 is down for 3 s", every_tenth(60, more=(("interface", "c0"),)), Recovers("up"),
+        Row("j13", "interface c0 is down for 3 s", every_tenth(90, more=(("interface", "c0"),)), Recovers("up"),
             changes=(Change(3, "down", Client("link set c0 down")), Change(6, "up", Restore())), peers=UTIL, short=True),
     ]
 

@@ -47,8 +47,9 @@ def servers() -> list[Row]:
     dead, fallback = Router(f"ip daddr {DEAD} drop"), NameServers(DEAD, SCRIPTED)
     refuses = Router(f"ip daddr {DEAD} reject with icmp type port-unreachable")
     return [
-        # getaddrinfo gives up after two attempts of 5 s.
-        Row(next(ids), "every name server is silent", Command("connect", both_dropped, **once), Fails(15_000, SILENT), before=(NameServers(SCRIPTED),), short=True),
+        # getaddrinfo gives up after two attempts of 5 s, hickory after three.
+        Row(next(ids), "every name server is silent", Command("connect", both_dropped, **once), Fails(14_000, SILENT), hickory=Fails(19_000, SILENT),
+            before=(NameServers(SCRIPTED),), short=True),
         Row(next(ids), "the first name server is silent, a connector each", Command("connect", PLAIN, n=3, timeout=20_000, more=FRESH), Connects(9000),
             before=(fallback, dead)),
         Row(next(ids), "the first name server is silent, one connector", Command("connect", PLAIN, n=4, timeout=20_000), Connects(9000), before=(fallback, dead)),
