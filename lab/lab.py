@@ -27,14 +27,21 @@ import time
 from dataclasses import asdict
 
 import rows
-from clients import Programs
+from clients import NAMES, Programs
 from network import HERE, LabError
 from rows.row import Row
 from table import line, markdown
 
 ROOT = os.path.dirname(HERE)
 # Its own mount and process namespaces: whatever the worker makes is gone when it ends. It ends with the process that starts it.
-ISOLATED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+ISOLATED = [
+    "setpriv", "--pdeathsig", "KILL",
+    "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+]
+# The programs that the laboratory runs, and their packages in Debian.
+PROGRAMS = {
+    "ip": "iproute2", "ss": "iproute2", "nft": "nftables", "dnsmasq": "dnsmasq-base", "unshare": "util-linux", "setpriv": "util-linux",
+}
 # What the rows need of the kernel, tried in a network namespace that is gone afterwards.
 PROBE = """
 ip link add veth0 type veth peer name veth1
@@ -58,7 +65,7 @@ def impossible() -> str | None:
         return "this is not Linux"
     if os.geteuid() != 0:
         return "this is not root"
-    for program, package in (("ip", "iproute2"), ("ss", "iproute2"), ("nft", "nftables"), ("dnsmasq", "dnsmasq-base"), ("unshare", "util-linux"), ("setpriv", "util-linux")):
+    for program, package in PROGRAMS.items():
         if not shutil.which(program):
             return f"there is no {program} (package {package})"
     if not os.path.exists("/dev/net/tun"):
@@ -198,7 +205,9 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.rows == ["list"]:
         for row in rows.ALL.values():
-            print(f"{row.id:14} {row.fault}\n" + "".join(f"{'':17}{who}: {e.text()}\n" for who in row.crate for e in row.expectations(who)), end="")
+            print(f"{row.id:14} {row.fault}")
+            for who in row.crate:
+                print(f"{'':17}{NAMES[who]}: " + "; ".join(expectation.text() for expectation in row.expectations(who)))
         return 0
     wanted = choose(asked.rows)
     os.environ["PATH"] += ":/usr/sbin:/sbin"

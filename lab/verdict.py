@@ -140,7 +140,8 @@ class Begins:
         other = [r for r in good if not r.get("attempts") or family(r["attempts"][0]["to"]) != self.by]
         early = [r for r in other if not r.get("attempts") or r["attempts"][0]["after_ms"] < RESOLUTION_DELAY_MS]
         slow = sum(r["ms"] > LOST_TIME_MS for r in good)
-        text = f"{len(other)} of {len(run.results)} begin with the other family, {len(early)} of them within {RESOLUTION_DELAY_MS} ms; {slow} over {LOST_TIME_MS} ms"
+        text = f"{len(other)} of {len(run.results)} begin with the other family, {len(early)} within {RESOLUTION_DELAY_MS} ms"
+        text += f"; {slow} over {LOST_TIME_MS} ms"
         text += f"; {len(bad)} failed: {common_error(bad)}" if bad else ""
         return Finding(bool(good) and not bad and not early and len(other) <= self.late, text)
 

@@ -45,22 +45,27 @@ def servers() -> list[Row]:
     once = {"n": 1, "timeout": 25_000, "more": FRESH}
     both_dropped, quick = "http://both-dropped.d.test/", "timeout:1 attempts:1"
     dead, fallback = Router(f"ip daddr {DEAD} drop"), NameServers(DEAD, SCRIPTED)
+    prohibited = Router(f"ip daddr {SCRIPTED} meta l4proto {{tcp,udp}} reject with icmp type admin-prohibited")
     refuses = Router(f"ip daddr {DEAD} reject with icmp type port-unreachable")
     return [
         # getaddrinfo gives up after two attempts of 5 s, hickory after three.
         Row(next(ids), "every name server is silent", Command("connect", both_dropped, **once), Fails(14_000, SILENT), hickory=Fails(19_000, SILENT),
             before=(NameServers(SCRIPTED),), short=True),
-        Row(next(ids), "the first name server is silent, a connector each", Command("connect", PLAIN, n=3, timeout=20_000, more=FRESH), Connects(9000),
+        Row(next(ids), "the first name server is silent, a connector each", Command("connect", PLAIN, n=3, timeout=20_000, more=FRESH),
+            Connects(9000),
             before=(fallback, dead)),
-        Row(next(ids), "the first name server is silent, one connector", Command("connect", PLAIN, n=4, timeout=20_000), Connects(9000), before=(fallback, dead)),
-        Row(next(ids), "the first name server is no name server (port unreachable)", Command("connect", PLAIN, n=3, timeout=20_000, more=FRESH), Connects(2000),
+        Row(next(ids), "the first name server is silent, one connector", Command("connect", PLAIN, n=4, timeout=20_000), Connects(9000),
+            before=(fallback, dead)),
+        Row(next(ids), "the first name server is no name server (port unreachable)", Command("connect", PLAIN, n=3, timeout=20_000, more=FRESH),
+            Connects(2000),
             before=(fallback, refuses)),
-        Row(next(ids), "the answer is truncated, TCP is dropped", Command("connect", "http://big.d.test/", **once), Fails(25_500, SILENT),
+        Row(next(ids), "the answer is truncated, TCP is dropped", Command("connect", "http://big.d.test/", **once), Fails(27_000, SILENT),
             before=(NameServers(SCRIPTED), Router(f"ip daddr {SCRIPTED} tcp dport 53 drop"))),
-        Row(next(ids), "UDP is dropped, TCP works", Command("connect", PLAIN, **once), Fails(15_000, SILENT),
+        Row(next(ids), "UDP is dropped, TCP works", Command("connect", PLAIN, **once), Fails(14_000, SILENT), hickory=Fails(19_000, SILENT),
             before=(NameServers(SCRIPTED), Router(f"ip daddr {SCRIPTED} udp dport 53 drop"))),
-        Row(next(ids), "the name server is rejected: prohibited", Command("connect", PLAIN, **once), Fails(15_000, SILENT + ("unreachable", "No route to host")),
-            before=(NameServers(SCRIPTED), Router(f"ip daddr {SCRIPTED} meta l4proto {{tcp,udp}} reject with icmp type admin-prohibited"))),
+        Row(next(ids), "the name server is rejected: prohibited", Command("connect", PLAIN, **once),
+            Fails(14_000, SILENT + ("unreachable", "No route to host")),
+            hickory=Fails(19_000, SILENT + ("unreachable", "No route to host")), before=(NameServers(SCRIPTED), prohibited)),
         Row(next(ids), f"every name server is silent, {quick}", Command("connect", both_dropped, **once), Fails(4000, SILENT),
             before=(NameServers(SCRIPTED, options=quick),)),
         Row(next(ids), f"every name server is silent, {quick}, two search domains", Command("connect", both_dropped, **once), Fails(8000, SILENT),
@@ -79,7 +84,7 @@ def lost_packets() -> list[Row]:
                         Slow(5, 500), before=(NameServers(server),), changes=lost, peers=("hyper", "go"), short=True))
     for i, what, uri, more in (("l1", "dual-stack name", DUAL, ()), ("l2", "A-only name", A_ONLY, ()), ("l3", "a connector each", DUAL, FRESH)):
         rows.append(Row(i, f"DNS is lost for 0.3 s, connects limited to 1 s: {what}", Command("connect", uri, n=60, gap=100, timeout=1000, more=more),
-                        Recovers("back"), changes=lost, peers=("hyper", "go")))
+                        Recovers("back"), changes=lost, peers=("hyper", "go"), short=i == "l1"))
     rows.append(Row("l4", "all addresses are lost for 3 s, name server by IPv6, connects limited to 4 s", Command("connect", n=70, gap=100, timeout=4000),
                     Recovers("back"), before=(NameServers(DNSMASQ6),), changes=(Change(3, "lost", Client("addr flush dev c0")), Change(6, "back", Restore())),
                     peers=("hyper", "go")))

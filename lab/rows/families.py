@@ -31,7 +31,8 @@ def without_ipv6() -> list[Row]:
         Row(next(ids), "IPv6 link-local only, no default route", connect, Connects(1000, "IPv4"), before=(Client(NO_GLOBAL6, NO_DEFAULT6),)),
         Row(next(ids), "IPv6 link-local only, default route", connect, Connects(2000, "IPv4"), before=(Client(NO_GLOBAL6, BY_LINK_LOCAL),)),
         Row(next(ids), "IPv6 ULA only, routed", connect, Connects(1000), before=(Client(*ULA),)),
-        Row(next(ids), "IPv6 ULA only, the name has a ULA and an A record", Command("connect", "http://ula.lab.test/"), Connects(1000), before=(Client(*ULA),)),
+        Row(next(ids), "IPv6 ULA only, the name has a ULA and an A record", Command("connect", "http://ula.lab.test/"), Connects(1000),
+            before=(Client(*ULA),)),
         Row(next(ids), "IPv6 ULA only, not forwarded to global addresses", connect, Connects(1000, "IPv4"), before=(Client(*ULA), ULA_NOT_FORWARDED)),
         Row(next(ids), "IPv6 ULA only, no default route", connect, Connects(1000, "IPv4"), before=(Client(*ULA, NO_DEFAULT6),)),
     ]
@@ -39,10 +40,12 @@ def without_ipv6() -> list[Row]:
         rows.append(Row(next(ids), f"{kind} route to the IPv6 address", connect, Connects(1000, "IPv4"),
                         before=(Client(f"-6 route replace {kind} 2001:db8:5::/64"),)))
     gone = Client("-6 route replace 2001:db8:5::/64 via 2001:db8:c::77 dev c0")
-    long = Command("connect", AAAA_ONLY, n=2, timeout=8000)
+    # The second connect would find that the kernel has given the next hop up and takes the default route.
+    once = Command("connect", AAAA_ONLY, n=1)
     return rows + [
-        Row(next(ids), "the IPv6 next hop does not answer", connect, Connects(2000, "IPv4"), before=(gone,)),
-        Row(next(ids), "the IPv6 next hop does not answer, AAAA-only name", long, Fails(9000, ("No route to host", "unreachable", "timed out")), before=(gone,)),
+        Row(next(ids), "the IPv6 next hop does not answer", connect, Connects(2000), before=(gone,)),
+        Row(next(ids), "the IPv6 next hop does not answer, AAAA-only name", once, Fails(9000, ("No route to host", "unreachable", "timed out")),
+            before=(gone,)),
     ]
 
 
@@ -59,7 +62,7 @@ def without_ipv4() -> list[Row]:
         Row("b-six4", "IPv4 has a link-local address and a default route, A-only name", Command("connect", A_ONLY), Connects(1000, "IPv4"),
             before=(NameServers(DNSMASQ6), eks), short=True),
         Row("b-six5", "IPv4 has a link-local address and a default route, IPv6 is dropped", Command("connect"), Connects(2000, "IPv4"),
-            before=(NameServers(DNSMASQ6), eks, Router(f"{TO6} drop"))),
+            before=(NameServers(DNSMASQ6), eks, Router(f"{TO6} drop")), short=True),
     ]
 
 
@@ -73,7 +76,8 @@ def order() -> list[Row]:
                             before=(NameServers(server), Client(*ULA), ULA_NOT_FORWARDED), peers=("hyper", "go"), short=True))
     prefer4 = "precedence ::ffff:0:0/96  100\n"
     return rows + [
-        Row("gai1", "gai.conf prefers IPv4", Command("connect"), Connects(1000, "IPv4"), hickory=Connects(1000), before=(GaiConf(prefer4),), needs=("/etc/gai.conf",)),
+        Row("gai1", "gai.conf prefers IPv4", Command("connect"), Connects(1000, "IPv4"), hickory=Connects(1000), before=(GaiConf(prefer4),),
+            needs=("/etc/gai.conf",), short=True),
         Row("gai2", "gai.conf prefers IPv4, IPv6 is dropped", Command("connect"), Begins("IPv4"), hickory=Connects(2000, "IPv4"),
             before=(GaiConf(prefer4), Router(f"{TO6} drop")), needs=("/etc/gai.conf",)),
     ]
@@ -83,13 +87,15 @@ def this_machine() -> list[Row]:
     here = (NameServers(SCRIPTED), Client(*NO_IPV6, "-6 addr flush dev slow"), Listen("::1"))
     loop, more = "http://loop.d.test/", (("local6", "::1"),)
     return [
-        Row("loop1", "IPv4 only, a name that is ::1", Command("connect", loop, n=3, timeout=3000), Connects(1000, "::1"), before=here),
-        Row("loop2", "IPv4 only, a name that is ::1, local address ::1", Command("connect", loop, n=3, timeout=3000, more=more), Connects(1000, "::1"),
-            before=here, peers=SAME_MACHINE),
+        Row("loop1", "IPv4 only, a name that is ::1", Command("connect", loop, n=3, timeout=3000), Connects(1000, "::1"), before=here, short=True),
+        Row("loop2", "IPv4 only, a name that is ::1, local address ::1", Command("connect", loop, n=3, timeout=3000, more=more),
+            Connects(1000, "::1"),
+            before=here, peers=SAME_MACHINE, short=True),
         Row("loop3", "IPv4 only, a name that is ::1 and has an A record, local address ::1",
             Command("connect", "http://loop-and-a.d.test/", n=3, timeout=3000, more=more), Connects(1000, "::1"), before=here, peers=SAME_MACHINE),
-        Row("loop4", "IPv6 only, a name that is 127.0.0.1", Command("connect", "http://loop4.d.test/", n=3, timeout=3000), Connects(1000, "127.0.0.1"),
-            before=(NameServers("2001:db8:5::55"), Client(*ONLY6), Listen("127.0.0.1"))),
+        Row("loop4", "IPv6 only, a name that is 127.0.0.1", Command("connect", "http://loop4.d.test/", n=3, timeout=3000),
+            Connects(1000, "127.0.0.1"),
+            before=(NameServers("2001:db8:5::55"), Client(*ONLY6), Listen("127.0.0.1")), short=True),
     ]
 
 
@@ -105,7 +111,8 @@ def local_addresses() -> list[Row]:
         row("local addresses of both families, IPv6 is dropped", Connects(2000, "IPv4"), *LOCALS, before=(Router(f"{TO6} drop"),)),
         row("local address of IPv4", Connects(1000, "IPv4"), LOCALS[0]),
         row("local address of IPv4 that the machine does not have", Fails(5000, wrong), ("local4", "192.0.2.77"), n=2),
-        row("local address of IPv6 that the machine does not have, of IPv4 that it has", Connects(2000, "IPv4"), LOCALS[0], ("local6", "2001:db8:c::77"), n=2),
+        row("local address of IPv6 that the machine does not have, of IPv4 that it has",
+            Connects(2000, "IPv4"), LOCALS[0], ("local6", "2001:db8:c::77"), n=2),
         row("interface c0", Connects(1000, "IPv6"), ("interface", "c0")),
         row("interface lo", Fails(5000, UNUSABLE + ("timed out",)), ("interface", "lo"), n=2),
         row("interface that does not exist", Fails(5000, ("No such device",)), ("interface", "nosuch"), n=2),

@@ -70,7 +70,8 @@ def several_addresses() -> list[Row]:
             ("the second of IPv6 is dropped", ("ip6 daddr 2001:db8:5::2 tcp dport 80 drop",), None),
             ("all but the second of IPv4 are dropped", (f"{TO6} drop", "ip daddr 198.51.100.1 tcp dport 80 drop"), "198.51.100.2"),
             ("all but the first of IPv4 are dropped", (f"{TO6} drop", "ip daddr 198.51.100.2 tcp dport 80 drop"), "198.51.100.1"),
-            ("all but the second of IPv4 are reset", (f"{TO6} reject with tcp reset", "ip daddr 198.51.100.1 tcp dport 80 reject with tcp reset"), "198.51.100.2"),
+            ("all but the second of IPv4 are reset",
+             (f"{TO6} reject with tcp reset", "ip daddr 198.51.100.1 tcp dport 80 reject with tcp reset"), "198.51.100.2"),
         )),
     ]
 
@@ -84,11 +85,14 @@ def icmp_after_a_round_trip() -> list[Row]:
     admin = (f"{SLOW_TO6} reject with icmpv6 type admin-prohibited", f"{SLOW_TO4} reject with icmp type admin-prohibited")
     reset = (f"{SLOW_TO6} reject with tcp reset", f"{SLOW_TO4} reject with tcp reset")
     return rows + [
-        Row(next(ids), "IPv6 is reset 5 ms away", Command("connect", SLOW), Connects(1000, "IPv4"), before=(away, Router(f"{SLOW_TO6} reject with tcp reset"))),
-        Row(next(ids), "both families are rejected 5 ms away: prohibited", Command("connect", SLOW), Fails(3000, UNREACHABLE), before=(away, Router(*admin))),
+        Row(next(ids), "IPv6 is reset 5 ms away", Command("connect", SLOW), Connects(1000, "IPv4"),
+            before=(away, Router(f"{SLOW_TO6} reject with tcp reset"))),
+        Row(next(ids), "both families are rejected 5 ms away: prohibited", Command("connect", SLOW), Fails(3000, UNREACHABLE),
+            before=(away, Router(*admin))),
         Row(next(ids), "IPv6 is dropped, IPv4 rejected 5 ms away: net unreachable", Command("connect", SLOW, n=1, timeout=6000),
             Fails(7000, ("timed out", *UNREACHABLE)), before=(away, Router(f"{SLOW_TO4} reject with icmp type net-unreachable", f"{SLOW_TO6} drop"))),
-        Row(next(ids), "both families are reset 5 ms away", Command("connect", SLOW, timeout=6000), Fails(2000, ("refused",)), before=(away, Router(*reset))),
+        Row(next(ids), "both families are reset 5 ms away", Command("connect", SLOW, timeout=6000), Fails(2000, ("refused",)),
+            before=(away, Router(*reset))),
     ]
 
 
@@ -99,7 +103,8 @@ def slow() -> list[Row]:
         Row(next(ids), "both families take 400 ms", command, Connects(2000), before=(Delay(400, 400),)),
         Row(next(ids), "IPv6 takes 260 ms, IPv4 200 ms", command, Connects(1500), before=(Delay(260, 200),)),
         Row(next(ids), "20 ms, a fifth of the packets is lost", command, Connects(3000, slow=3), before=(Delay(20, 20, 0.2),)),
-        Row(next(ids), "20 ms, a fifth of the packets is lost, two addresses a family", Command("connect", slow4, n=50, gap=5), Connects(3000, slow=3),
+        Row(next(ids), "20 ms, a fifth of the packets is lost, two addresses a family", Command("connect", slow4, n=50, gap=5),
+            Connects(3000, slow=3),
             before=(Delay(20, 20, 0.2),)),
         Row(next(ids), "IPv6 takes 300 ms, IPv4 5 ms, a fifth of the packets is lost", command, Connects(3000, slow=3), before=(Delay(300, 5, 0.2),)),
     ]
@@ -108,7 +113,8 @@ def slow() -> list[Row]:
 def sums() -> list[Row]:
     reject = "ip6 daddr 2001:db8:5::/64 tcp dport 80 reject with icmpv6 type admin-prohibited"
     return [
-        Row("h1", "IPv6 is dropped, 100 connects to one host", Command("connect", n=100, gap=0), Connects(2000, "IPv4"), before=(Router(f"{TO6} drop"),)),
+        Row("h1", "IPv6 is dropped, 100 connects to one host", Command("connect", n=100, gap=0), Connects(2000, "IPv4"),
+            before=(Router(f"{TO6} drop"),)),
         Row("h2", "IPv6 is dropped, 100 connects to 20 hosts", Command("connect", "http://h{i}.many.test/", n=100, gap=0, more=(("hosts", 20),)),
             Connects(2000, "IPv4"), before=(Router(f"{TO6} drop"),), peers=("hyper",)),
         Row("h3", "IPv6 is rejected, 100 connects", Command("connect", n=100, gap=0), Connects(2000, "IPv4"), before=(Router(reject),)),
@@ -118,6 +124,7 @@ def sums() -> list[Row]:
 ROWS = [
     Row("none1", "no fault", Command("connect", n=20), Connects(1000, "IPv6"), short=True),
     Row("none2", "no fault, 500 connects", Command("connect", n=500, gap=1), NoQueryErrors(), peers=(), short=True),
-    Row("none3", "no fault, 500 connects, scripted name server", Command("connect", n=500, gap=1), NoQueryErrors(), before=(NameServers(SCRIPTED),), peers=()),
+    Row("none3", "no fault, 500 connects, scripted name server", Command("connect", n=500, gap=1), NoQueryErrors(), before=(NameServers(SCRIPTED),),
+        peers=()),
     *one_family(), *both_families(), *several_addresses(), *icmp_after_a_round_trip(), *slow(), *sums(),
 ]
