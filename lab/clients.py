@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from network import LabError
 
 NAMES = {
-    "ours": "this crate", "hickory": "with hickory", "hyper-over-ours": "hyper-util's client over this crate",
+    "ours": "this crate", "hickory": "with hickory", "hyper-over-ours": "under hyper-util",
     "hyper": "hyper-util", "go": "Go", "curl": "curl",
 }
 

@@ -30,7 +30,7 @@ import rows
 from clients import NAMES, Programs
 from network import HERE, LabError
 from rows.row import Row
-from table import line, markdown
+from table import counted, line, markdown
 
 ROOT = os.path.dirname(HERE)
 # Its own mount and process namespaces: whatever the worker makes is gone when it ends. It ends with the process that starts it.
@@ -232,8 +232,7 @@ def main() -> int:
             for worker in workers:
                 worker.end()
     verdicts = [found[row.id]["verdict"] for row in wanted]
-    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in ("holds", "FAILS", "skipped"))
-    print(f"{len(wanted)} rows in {time.monotonic() - began:.0f} s: {counts}")
+    print(f"{len(wanted)} rows in {time.monotonic() - began:.0f} s: {counted(verdicts)}")
     if asked.table:
         with open(asked.table, "w") as file:
             file.write(markdown(wanted, found))

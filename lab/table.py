@@ -9,8 +9,14 @@ Each row is a fault, or a change, of a small network in network namespaces; [lab
 under the same fault at the same time. What is expected is expected of this crate, with the system's resolver and with hickory's;
 the peers are measured with their defaults, for comparison. A time is from the call to the connection, a look-up included.
 
-`.ci/long lab` writes this page.
+*This crate* is the connector with the system's resolver (or the client with it, where requests are sent), *with hickory* the same with hickory's resolver,
+*under hyper-util* the connector under hyper-util's client. `.ci/long lab` writes this page.
 """
+
+
+def counted(verdicts: list[str]) -> str:
+    """How many rows hold, fail, and were skipped."""
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "FAILS", "skipped"))
 
 
 def line(row: Row, found: dict) -> str:
@@ -27,7 +33,8 @@ def line(row: Row, found: dict) -> str:
 
 def markdown(rows: list[Row], found: dict[str, dict]) -> str:
     """The page: a line for each row."""
-    text = [INTRODUCTION, "| row | fault | expected | measured | verdict |", "|---|---|---|---|---|"]
+    verdicts = [found[row.id]["verdict"] for row in rows]
+    text = [INTRODUCTION, f"{len(rows)} rows: {counted(verdicts)}.", "", "| row | fault | expected | measured | verdict |", "|---|---|---|---|---|"]
     for row in rows:
         what = found[row.id]
         clients = what["clients"]
