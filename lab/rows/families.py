@@ -77,7 +77,7 @@ def order() -> list[Row]:
     prefer4 = "precedence ::ffff:0:0/96  100\n"
     return rows + [
         Row("gai1", "gai.conf prefers IPv4", Command("connect"), Connects(1000, "IPv4"), hickory=Connects(1000), before=(GaiConf(prefer4),),
-            needs=("/etc/gai.conf",), short=True),
+            needs=("/etc/gai.conf",)),
         Row("gai2", "gai.conf prefers IPv4, IPv6 is dropped", Command("connect"), Begins("IPv4"), hickory=Connects(2000, "IPv4"),
             before=(GaiConf(prefer4), Router(f"{TO6} drop")), needs=("/etc/gai.conf",)),
     ]
