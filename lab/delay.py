@@ -16,6 +16,7 @@ import os
 import random
 import select
 import struct
+import subprocess
 import sys
 import time
 
@@ -35,7 +36,7 @@ def tun(namespace: str) -> int:
             raise OSError(ctypes.get_errno(), "setns")
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", b"slow", IFF_TUN | IFF_NO_PI))
-    os.system(f"ip -n {namespace} link set slow txqueuelen 5000 up")
+    subprocess.run(["ip", "-n", namespace, "link", "set", "slow", "txqueuelen", "5000", "up"], check=True)
     return device
 
 
