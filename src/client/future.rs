@@ -18,7 +18,7 @@ use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::Error;
 use super::exchange::{Exchange, Failure, Sent, exchange};
-use super::pool::Lease;
+use super::pool::{Lease, current_runtime};
 use super::request;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
@@ -174,6 +174,10 @@ where
     /// The error, unless the request is sent again.
     fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), Error> {
         let this = self.as_mut().project();
+        let wire = &failure.wire;
+        if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
+            this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
+        }
         let replay = this.shared.settings.replay;
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
             let Failure { error, wire } = failure;
@@ -189,7 +193,7 @@ where
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.repeats += 1;
-        let connecting = Box::pin(connect(this.shared, this.destination, lease));
+        let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::error::Error;
 use super::future::ResponseFuture;
 use super::pool::Pool;
 use super::replay::Replay;
+use super::stock::Stock;
 use crate::connect::HappyEyeballsConnector;
 use crate::error::BoxError;
 
@@ -66,8 +67,8 @@ pub struct Client<C, B> {
 
 /// What all clones of a client share.
 pub(super) struct Shared<C, B> {
-    /// Locked only to be cloned, so that a connector need not be `Sync`.
-    connector: Mutex<C>,
+    /// Apart, so that a connect may go on without the client.
+    pub(super) connectors: Arc<Stock<C>>,
     pub(super) pool: Arc<Pool<B>>,
     pub(super) settings: Settings<B>,
 }
@@ -153,18 +154,13 @@ impl<C: Connector, B: RequestBody> Client<C, B> {
 
 impl<C, B> Client<C, B> {
     pub(super) fn from_parts(connector: C, pool: Pool<B>, settings: Settings<B>) -> Self {
-        Self { shared: Arc::new(Shared { connector: Mutex::new(connector), pool: Arc::new(pool), settings }) }
+        let connectors = Arc::new(Stock::new(connector));
+        Self { shared: Arc::new(Shared { connectors, pool: Arc::new(pool), settings }) }
     }
 
     /// Closes every connection that is idle now.
     pub fn close_idle(&self) {
         self.shared.pool.close_idle();
-    }
-}
-
-impl<C: Clone, B> Shared<C, B> {
-    pub(super) fn connector(&self) -> C {
-        self.connector.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -212,7 +208,7 @@ impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C, B> {
 impl<C: fmt::Debug, B> fmt::Debug for Client<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("connector", &*self.shared.connector.lock().unwrap_or_else(PoisonError::into_inner))
+            .field("connector", &self.shared.connectors)
             .field("settings", &self.shared.settings)
             .field("pool", &self.shared.pool)
             .finish()

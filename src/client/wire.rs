@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderValue};
 use hyper::client::conn::http1::SendRequest;
@@ -40,6 +40,8 @@ pub(super) struct Wire<B> {
     pub(super) host: HeaderValue,
     pub(super) created: Instant,
     pub(super) reused: bool,
+    /// How long it had been idle before the current request.
+    pub(super) idle_for: Duration,
     /// The upload of the current request, if it has a body.
     pub(super) upload: Option<Arc<Progress<B>>>,
     /// The connection is not to be used again, whatever hyper says.
@@ -89,6 +91,7 @@ impl<B> Wire<B> {
             host,
             created,
             reused: false,
+            idle_for: Duration::ZERO,
             upload: None,
             spent: false,
             resets: false,

@@ -1,0 +1,109 @@
+//! What is to be closed at a certain time unless it has ended by then, whichever runtime is driven.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::{Pool, wake};
+
+/// A connection that goes on by itself, for a limited time.
+pub(in crate::client) trait Finish: Send + Sync {
+    /// Its time is over. Called without a lock, by any task.
+    fn close(&self);
+}
+
+/// What has a deadline.
+pub(super) struct Finishing {
+    list: Vec<(Instant, Weak<dyn Finish>)>,
+}
+
+impl Finishing {
+    pub(super) fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn add(&mut self, deadline: Instant, finish: Weak<dyn Finish>) {
+        if self.list.len() == self.list.capacity() {
+            self.list.retain(|(_, finish)| finish.strong_count() > 0);
+        }
+        self.list.push((deadline, finish));
+    }
+
+    /// What is overdue, and when something else will be.
+    fn take_overdue(&mut self, now: Instant) -> (Vec<Arc<dyn Finish>>, Option<Instant>) {
+        let mut overdue = Vec::new();
+        self.list.retain(|(deadline, finish)| {
+            if *deadline <= now {
+                overdue.extend(finish.upgrade());
+            }
+            *deadline > now && finish.strong_count() > 0
+        });
+        (overdue, self.list.iter().map(|(deadline, _)| *deadline).min())
+    }
+}
+
+impl<B> Pool<B> {
+    /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no connection goes on by itself yet"))]
+    pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
+        let mut state = self.lock();
+        state.finishing.add(deadline, finish);
+        let watches = state.watches.clone();
+        drop(state);
+        // Their timers may be set to a later time.
+        wake(&watches);
+    }
+
+    /// Closes what is overdue, and says when something else will be.
+    pub(super) fn close_overdue(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        if state.finishing.is_empty() {
+            return None;
+        }
+        let (overdue, next) = state.finishing.take_overdue(now);
+        drop(state);
+        overdue.iter().for_each(|finish| finish.close());
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::test_support::some_instant;
+
+    struct Count(AtomicUsize);
+
+    impl Finish for Count {
+        fn close(&self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_is_overdue_is_taken_once_and_what_was_dropped_never() {
+        let start = some_instant();
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        let counts: Vec<_> = (0..3).map(|_| Arc::new(Count(AtomicUsize::new(0)))).collect();
+        let mut finishing = Finishing::new();
+        for (count, deadline) in counts.iter().zip([20, 10, 30]) {
+            finishing.add(after(deadline), Arc::downgrade(count) as Weak<dyn Finish>);
+        }
+        let dropped: Arc<dyn Finish> = Arc::new(Count(AtomicUsize::new(0)));
+        finishing.add(after(5), Arc::downgrade(&dropped));
+        drop(dropped);
+        for (now, overdue, next) in [(0, 0, Some(10)), (10, 1, Some(20)), (25, 1, Some(30)), (30, 1, None)] {
+            let (taken, deadline) = finishing.take_overdue(after(now));
+            taken.iter().for_each(|finish| finish.close());
+            assert_eq!((taken.len(), deadline), (overdue, next.map(after)), "{now} ms");
+        }
+        assert!(finishing.is_empty());
+        assert!(counts.iter().all(|count| count.0.load(SeqCst) == 1));
+    }
+}
