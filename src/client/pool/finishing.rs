@@ -75,8 +75,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::time::Duration;
 
+    use super::super::Settings;
     use super::*;
     use crate::test_support::some_instant;
+    use crate::timer::read_clock;
 
     struct Count(AtomicUsize);
 
@@ -105,5 +107,33 @@ mod tests {
         }
         assert!(finishing.is_empty());
         assert!(counts.iter().all(|count| count.0.load(SeqCst) == 1));
+    }
+
+    #[test]
+    fn what_is_overdue_is_closed_although_its_runtime_is_not_driven() {
+        let settings = Settings {
+            idle_timeout: Some(Duration::from_secs(90)),
+            max_age: None,
+            max_idle_per_host: usize::MAX,
+            max_connections_per_host: usize::MAX,
+        };
+        let pool = Arc::new(Pool::<()>::new(settings));
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        second.block_on(async { drop(pool.watch()) });
+        first.block_on(async {
+            drop(pool.watch());
+            let deadline = read_clock() + Duration::from_millis(20);
+            pool.close_at(deadline, Arc::downgrade(&count) as Weak<dyn Finish>);
+        });
+        // That the client is gone changes nothing.
+        pool.close();
+        second.block_on(async {
+            while count.0.load(SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        assert_eq!(count.0.load(SeqCst), 1);
     }
 }
