@@ -139,6 +139,7 @@ enum Fitness<B> {
 }
 
 /// Whether a connection that has been idle for so long can have a request.
+#[inline]
 fn assess<B>(
     pool: &Pool<B>,
     destination: &Destination,

@@ -35,6 +35,18 @@ use crate::error::BoxError;
 /// It is cheap to clone; clones share their connections. Dropping the last of them, and the last response that is waited
 /// for, closes those that are idle.
 ///
+/// # Runtimes
+///
+/// A client may be used in several runtimes. Each request has a connection of the runtime that it is first polled in; a response is to be
+/// read while that runtime is driven. When a runtime ends, its idle connections are closed.
+///
+/// # Servers that close without notice
+///
+/// A request that cannot be sent again, a POST, is an error if it meets the end of its connection. So for a host that has closed an idle
+/// connection without notice, the next such requests have fresh connections: 8 after the first close, 8 times as many after each further one
+/// of a connection that was made later. After a close that looks like the server's time-out (1 s of idleness, or more), only connections
+/// that have been idle for at least half of that time are not used. Hosts are remembered for ten minutes.
+///
 /// # Defaults
 ///
 /// Those of [`Builder`].

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::{Pool, wake};
+use super::Pool;
 
 /// A connection that goes on by itself, for a limited time.
 pub(in crate::client) trait Finish: Send + Sync {
@@ -49,12 +49,9 @@ impl<B> Pool<B> {
     /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
     #[cfg_attr(not(test), expect(dead_code, reason = "no connection goes on by itself yet"))]
     pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
-        let mut state = self.lock();
-        state.finishing.add(deadline, finish);
-        let watches = state.watches.clone();
-        drop(state);
+        self.lock().finishing.add(deadline, finish);
         // Their timers may be set to a later time.
-        wake(&watches);
+        self.wake_sweepers();
     }
 
     /// Closes what is overdue, and says when something else will be.

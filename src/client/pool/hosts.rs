@@ -35,8 +35,19 @@ pub(super) struct Host<B> {
 pub(super) struct Idle<B> {
     pub(super) wire: Box<Wire<B>>,
     pub(super) since: Instant,
-    pub(super) slot: usize,
-    pub(super) runtime: RuntimeId,
+}
+
+impl<B> Idle<B> {
+    /// Its host's.
+    #[inline]
+    pub(super) fn slot(&self) -> usize {
+        self.wire.relay().place().slot
+    }
+
+    #[inline]
+    pub(super) fn runtime(&self) -> RuntimeId {
+        self.wire.relay().watch().runtime()
+    }
 }
 
 /// A request that waits for a connection.
@@ -122,25 +133,33 @@ impl<B> Host<B> {
         Self { destination: None, rows: Vec::new(), idle: 0, open: 0, waiting: VecDeque::new() }
     }
 
-    /// Puts a connection to those that are idle, as the one that was used last.
+    /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
     #[inline]
-    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<B>>, idle: Idle<B>) {
+    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId, idle: Idle<B>) {
         self.idle += 1;
-        let found = self.rows.iter().position(|(runtime, _)| *runtime == idle.runtime);
-        let at = found.or_else(|| self.rows.iter().position(|(_, row)| row.is_empty())).unwrap_or(self.rows.len());
-        if at == self.rows.len() {
-            self.rows.push((idle.runtime, Row::new()));
-        }
-        let (runtime, row) = &mut self.rows[at];
-        *runtime = idle.runtime;
-        shelf.put(row, idle);
+        shelf.put(self.row(runtime), idle);
+    }
+
+    #[inline]
+    fn row(&mut self, runtime: RuntimeId) -> &mut Row {
+        let found = self.rows.iter().position(|(of, _)| *of == runtime);
+        let at = found.unwrap_or_else(|| {
+            let vacant = self.rows.iter().position(|(_, row)| row.is_empty());
+            let at = vacant.unwrap_or(self.rows.len());
+            if vacant.is_none() {
+                self.rows.push((runtime, Row::new()));
+            }
+            self.rows[at].0 = runtime;
+            at
+        });
+        &mut self.rows[at].1
     }
 
     /// The idle connection of `runtime` that was used last.
     #[inline]
     pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId) -> Option<Idle<B>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
-        let idle = shelf.take(row, row.newest()?)?;
+        let idle = shelf.take_newest(row)?;
         self.idle -= 1;
         Some(idle)
     }

@@ -87,8 +87,10 @@ pub(super) enum Acquired<B> {
 
 /// What became of a connection that came back.
 enum Kept<B> {
-    /// It is idle, and these sweepers have to be woken.
-    Idle(Vec<Arc<Watch>>),
+    Idle {
+        /// It is the first, and the sweepers have to be woken.
+        is_news: bool,
+    },
     /// It may not be idle.
     Closed(Box<Wire<B>>),
     HandOver(Granting<B>, Box<Wire<B>>),
@@ -155,9 +157,10 @@ impl<B> Pool<B> {
             None => state.hosts.add(destination),
         };
         let host = state.hosts.at(slot);
-        while let Some(Idle { wire, since, .. }) = host.take_newest(&mut state.idle, runtime) {
-            if !self.settings.has_expired(since, wire.created, now) {
-                return Acquired::Idle { wire, idle_for: now.saturating_duration_since(since) };
+        while let Some(Idle { wire, since }) = host.take_newest(&mut state.idle, runtime) {
+            let idle_for = now.saturating_duration_since(since);
+            if !self.settings.has_expired(idle_for, wire.created, now) {
+                return Acquired::Idle { wire, idle_for };
             }
             closed.push(wire);
         }
@@ -189,18 +192,22 @@ impl<B> Pool<B> {
         wire.reused = true;
         wire.upload = None;
         let now = read_clock();
-        self.keep(wire, now, now);
+        if !self.settings.is_too_old(wire.created, now) {
+            self.keep(wire, now);
+        }
     }
 
     /// Hands on a connection that has been idle since `since`, or keeps it.
-    fn keep(self: &Arc<Self>, mut wire: Box<Wire<B>>, since: Instant, now: Instant) {
-        if self.settings.has_expired(since, wire.created, now) {
+    fn keep(self: &Arc<Self>, mut wire: Box<Wire<B>>, since: Instant) {
+        if self.settings.max_idle_per_host == 0 {
+            // Whoever waits gets the right to make another.
             return;
         }
         let mut tries = 0;
         loop {
             wire = match self.try_keep(wire, since) {
-                Kept::Idle(watches) => return wake(&watches),
+                Kept::Idle { is_news: false } => return,
+                Kept::Idle { is_news: true } => return self.wake_sweepers(),
                 Kept::Closed(wire) => return drop(wire),
                 Kept::HandOver(waiting, wire) => match waiting.send(Grant::Wire(wire)) {
                     // It no longer waits: the next one, please.
@@ -237,7 +244,7 @@ impl<B> Pool<B> {
         if let Some((waiting, is_own)) = host.next_for(watch.runtime(), &mut gone) {
             return if is_own { Kept::HandOver(waiting, wire) } else { Kept::GiveWay(waiting, wire) };
         }
-        if state.is_closed || self.settings.max_idle_per_host == 0 || watch.has_ended() {
+        if state.is_closed || watch.has_ended() {
             return Kept::Closed(wire);
         }
         let runtime = watch.runtime();
@@ -247,9 +254,8 @@ impl<B> Pool<B> {
         if !wire.relay().rest(state.idle.next_key()) {
             return Kept::Touched(wire);
         }
-        host.put(&mut state.idle, Idle { wire, since, slot, runtime });
-        let has_told = mem::replace(&mut state.has_told, true);
-        Kept::Idle(if has_told { Vec::new() } else { state.watches.clone() })
+        host.put(&mut state.idle, runtime, Idle { wire, since });
+        Kept::Idle { is_news: !mem::replace(&mut state.has_told, true) }
     }
 
     /// Closes every idle connection.
@@ -263,12 +269,9 @@ impl<B> Pool<B> {
 
     /// Closes every idle connection, and each other one when it comes back.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
-        state.is_closed = true;
-        let watches = state.watches.clone();
-        drop(state);
+        self.lock().is_closed = true;
         self.close_idle();
-        wake(&watches);
+        self.wake_sweepers();
     }
 
     /// A connection was closed by the server without notice, after having been idle for so long.
@@ -299,14 +302,15 @@ impl<B> Pool<B> {
         }
     }
 
+    fn wake_sweepers(&self) {
+        let watches = self.lock().watches.clone();
+        watches.iter().for_each(|watch| watch.sweeper().wake());
+    }
+
     #[inline]
     fn lock(&self) -> MutexGuard<'_, State<B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn wake(watches: &[Arc<Watch>]) {
-    watches.iter().for_each(|watch| watch.sweeper().wake());
 }
 
 /// Check-in retries while socket events keep arriving; after so many times the connection is closed.

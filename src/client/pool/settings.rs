@@ -16,10 +16,13 @@ pub(in crate::client) struct Settings {
 impl Settings {
     /// Whether a connection has been idle for too long, or is too old.
     #[inline]
-    pub(super) fn has_expired(&self, since: Instant, created: Instant, now: Instant) -> bool {
-        let idle_for = now.saturating_duration_since(since);
-        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout)
-            || self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
+    pub(super) fn has_expired(&self, idle_for: Duration, created: Instant, now: Instant) -> bool {
+        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(created, now)
+    }
+
+    #[inline]
+    pub(super) fn is_too_old(&self, created: Instant, now: Instant) -> bool {
+        self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
     }
 
     /// When an idle connection is of no more use. A time that is too long for the clock never comes.

@@ -70,8 +70,22 @@ impl<T> Shelf<T> {
         self.cells.get(key)?.item.as_ref()
     }
 
-    /// Takes an item out of `row`, which must be its row.
+    /// Takes the item out of `row` that was put last.
     #[inline]
+    pub(super) fn take_newest(&mut self, row: &mut Row) -> Option<T> {
+        let cell = self.cells.get_mut(row.newest)?;
+        let item = cell.item.take()?;
+        let older = std::mem::replace(&mut cell.older, self.vacant);
+        self.vacant = std::mem::replace(&mut row.newest, older);
+        match self.cells.get_mut(older) {
+            Some(older) => older.newer = NONE,
+            None => row.oldest = NONE,
+        }
+        self.on_taken();
+        Some(item)
+    }
+
+    /// Takes an item out of `row`, which must be its row.
     pub(super) fn take(&mut self, row: &mut Row, key: usize) -> Option<T> {
         let cell = self.cells.get_mut(key)?;
         let item = cell.item.take()?;
@@ -86,11 +100,16 @@ impl<T> Shelf<T> {
             Some(older) => older.newer = newer,
             None => row.oldest = newer,
         }
+        self.on_taken();
+        Some(item)
+    }
+
+    #[inline]
+    fn on_taken(&mut self) {
         self.len -= 1;
         if self.len == 0 && self.cells.len() > LARGE {
             *self = Self::new();
         }
-        Some(item)
     }
 
     /// The items with their keys, in no order.
@@ -107,12 +126,6 @@ impl Row {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.newest == NONE
-    }
-
-    /// The key of the item that was put last.
-    #[inline]
-    pub(super) fn newest(&self) -> Option<usize> {
-        (!self.is_empty()).then_some(self.newest)
     }
 
     /// The key of the item that was put first.
@@ -135,7 +148,7 @@ mod tests {
                 .map(|key| *shelf.get(key).unwrap())
                 .collect::<Vec<_>>()
         };
-        let (down, mut up) = (walk(row.newest(), |cell| cell.older), walk(row.oldest(), |cell| cell.newer));
+        let (down, mut up) = (walk(step(row.newest), |cell| cell.older), walk(row.oldest(), |cell| cell.newer));
         up.reverse();
         assert_eq!(down, up);
         down
@@ -155,10 +168,12 @@ mod tests {
                 assert_eq!(shelf.put(row, number), key);
                 queue.push_front((key, number));
             } else if !queue.is_empty() {
-                assert_eq!(row.newest(), queue.front().map(|(key, _)| *key));
+                assert_eq!(Some(row.newest), queue.front().map(|(key, _)| *key));
                 assert_eq!(row.oldest(), queue.back().map(|(key, _)| *key));
-                let (key, item) = queue.remove(random.usize(..queue.len())).unwrap();
-                assert_eq!(shelf.take(row, key), Some(item));
+                let at = random.usize(..queue.len());
+                let (key, item) = queue.remove(at).unwrap();
+                let taken = if at == 0 && random.bool() { shelf.take_newest(row) } else { shelf.take(row, key) };
+                assert_eq!(taken, Some(item));
                 assert_eq!(shelf.take(row, key), None, "it is gone");
             }
             if number % 100 == 0 {
@@ -177,9 +192,7 @@ mod tests {
         for number in 0..10 * LARGE {
             shelf.put(&mut row, number);
         }
-        while let Some(key) = row.newest() {
-            shelf.take(&mut row, key).unwrap();
-        }
+        while shelf.take_newest(&mut row).is_some() {}
         assert!(row.is_empty() && shelf.cells.capacity() == 0);
         shelf.put(&mut row, 1);
         assert_eq!(shelf.get(row.oldest().unwrap()), Some(&1));

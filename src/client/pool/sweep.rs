@@ -32,9 +32,9 @@ impl<B> Pool<B> {
         let mut closed = Vec::new();
         for mut idle in self.take_out(&touched) {
             // What was not heard of may have happened all the same, in a runtime that is not driven.
-            let is_told = idle.runtime == watch.runtime();
+            let is_told = idle.runtime() == watch.runtime();
             if idle.wire.is_usable() && (is_told || idle.wire.look()) {
-                self.keep(idle.wire, idle.since, now);
+                self.keep(idle.wire, idle.since);
             } else {
                 closed.push(idle);
             }
@@ -62,7 +62,7 @@ impl<B> Pool<B> {
     fn remember(&self, closed: &[Idle<B>], now: Instant) {
         // They have their leases still, and so their hosts are known.
         let state = self.lock();
-        let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot).cloned()).collect();
+        let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot()).cloned()).collect();
         drop(state);
         for (idle, host) in closed.iter().zip(hosts) {
             if let Some(host) = host {
@@ -75,8 +75,9 @@ impl<B> Pool<B> {
     /// when there is.
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
-        let has_expired = |idle: &Idle<B>| self.settings.has_expired(idle.since, idle.wire.created, now);
-        let expired = state.take_all(has_expired);
+        let expired = state.take_all(|idle| {
+            self.settings.has_expired(now.saturating_duration_since(idle.since), idle.wire.created, now)
+        });
         let earliest = state.idle.iter().filter_map(|(_, idle)| self.settings.expiry(idle)).min();
         state.has_told = state.idle.len() > 0;
         drop(state);
@@ -110,7 +111,7 @@ impl<B> Pool<B> {
         let state = self.lock();
         let silent: Vec<_> =
             state.watches.iter().filter(|other| other.is_silent()).map(|other| other.runtime()).collect();
-        let of_silent = state.idle.iter().filter(|(_, idle)| silent.contains(&idle.runtime));
+        let of_silent = state.idle.iter().filter(|(_, idle)| silent.contains(&idle.runtime()));
         let touched: Vec<_> = of_silent.map(|(key, idle)| Touched { key, id: id_of(&idle.wire) }).collect();
         drop(state);
         let some = !touched.is_empty();
@@ -123,7 +124,7 @@ impl<B> Pool<B> {
         let mut state = self.lock();
         watch.end();
         state.watches.retain(|other| other.runtime() != watch.runtime());
-        let idle = state.take_all(|idle| idle.runtime == watch.runtime());
+        let idle = state.take_all(|idle| idle.runtime() == watch.runtime());
         drop(state);
         drop(idle);
     }
@@ -132,7 +133,8 @@ impl<B> Pool<B> {
 impl<B> State<B> {
     /// Takes an idle connection out.
     fn take(&mut self, key: usize) -> Option<Idle<B>> {
-        let Idle { slot, runtime, .. } = *self.idle.get(key)?;
+        let idle = self.idle.get(key)?;
+        let (slot, runtime) = (idle.slot(), idle.runtime());
         self.hosts.at(slot).take(&mut self.idle, key, runtime)
     }
 
