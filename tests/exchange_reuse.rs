@@ -187,6 +187,23 @@ fn no_more_connections_are_kept_than_may_be_idle() {
 }
 
 #[test]
+fn a_connection_that_may_not_be_idle_is_closed_though_another_request_waits_for_it() {
+    on_both_runtimes(async || {
+        let server = Server::start_one_for_each(keep_alive);
+        let client = build(builder().max_idle_per_host(0).max_connections_per_host(1));
+        for number in 0..times(10) {
+            let first = in_time(client.get(server.uri("late"))).await.unwrap();
+            let mut second = client.get(server.uri("5"));
+            assert!(poll_once(&mut second).await.is_none(), "there is one connection");
+            read(first).await.unwrap();
+            read(in_time(second).await.unwrap()).await.unwrap();
+            assert_eq!(server.accepted(), 2 * (number + 1));
+        }
+        drop(client);
+    });
+}
+
+#[test]
 fn no_more_connections_are_made_than_there_may_be() {
     on_both_runtimes(async || {
         const MAX: usize = 3;

@@ -65,7 +65,7 @@ impl<B> Builder<B> {
     }
 
     /// How many connections to a host, that is to a scheme and an authority, may be idle. The one that was used longest ago
-    /// makes room. Zero closes each connection after its response.
+    /// makes room. Connections of all runtimes count. Zero closes each connection after its response.
     ///
     /// Defaults to no limit.
     #[must_use]
@@ -75,7 +75,8 @@ impl<B> Builder<B> {
     }
 
     /// How many connections to a host there may be, idle or not. Requests beyond it wait; the one that has waited longest goes
-    /// first. `None` is no limit; zero is an error. A stream that was upgraded no longer counts.
+    /// first. `None` is no limit; zero is an error. A stream that was upgraded no longer counts. Connections of all runtimes count;
+    /// where an idle one of another runtime is in the way, it is closed.
     ///
     /// Defaults to `None`.
     #[must_use]

@@ -3,14 +3,16 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 use super::body::settle;
 use super::destination::Destination;
 use super::dial::dial;
 use super::error::Error;
-use super::pool::{Acquired, Grant, Lease, Ticket};
+use super::pool::{Acquired, Grant, Lease, Pool, RuntimeId, Ticket, current_runtime};
 use super::service::{Connector, RequestBody, Shared};
 use super::wire::Wire;
 
@@ -29,33 +31,37 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
     destination: &Destination,
     repeatable: bool,
 ) -> Checkout<B> {
+    let runtime = current_runtime();
     loop {
-        return match shared.pool.acquire(destination) {
-            Acquired::Idle { mut wire, idle_for } => {
-                if is_alive(&mut wire, repeatable, idle_for) {
-                    return Checkout::Idle(wire);
-                }
-                tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
-                continue;
-            }
-            Acquired::Dial(lease) if shared.settings.late_binding => {
-                Checkout::Wait(Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, repeatable)))
-            }
-            Acquired::Dial(lease) => Checkout::Wait(Box::pin(connect(shared, destination, lease))),
+        let lease = match shared.pool.acquire(destination, runtime) {
+            Acquired::Idle { wire, idle_for } => match assess(&shared.pool, destination, wire, repeatable, idle_for) {
+                Fitness::Fit(wire) => return Checkout::Idle(wire),
+                Fitness::Distrusted(Some(lease)) => lease,
+                Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
+            },
+            Acquired::Dial(lease) => lease,
             Acquired::Wait(ticket) => {
-                Checkout::Wait(Box::pin(wait(Arc::clone(shared), destination.clone(), ticket, repeatable)))
+                let (shared, destination) = (Arc::clone(shared), destination.clone());
+                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, repeatable, runtime)));
             }
         };
+        return Checkout::Wait(if shared.settings.late_binding {
+            Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, repeatable, runtime))
+        } else {
+            Box::pin(connect(shared, destination, lease, runtime))
+        });
     }
 }
 
-/// A connection of one's own.
+/// A connection of one's own, made in `runtime`, which is the current one.
 pub(super) fn connect<C: Connector, B: RequestBody>(
     shared: &Shared<C, B>,
     destination: &Destination,
     lease: Lease<B>,
+    runtime: RuntimeId,
 ) -> impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + use<C, B> {
-    dial(shared.connector(), shared.settings.http1.clone(), Arc::clone(&shared.pool), destination.clone(), lease)
+    let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
+    dial(connectors, shared.settings.http1.clone(), pool, destination.clone(), lease, runtime)
 }
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
@@ -64,34 +70,39 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
     destination: Destination,
     lease: Lease<B>,
     repeatable: bool,
+    runtime: RuntimeId,
 ) -> Result<Box<Wire<B>>, Error> {
-    let ticket = shared.pool.queue(&lease);
-    let mut connecting = Box::pin(connect(&shared, &destination, lease));
-    let mut ticket = Some(ticket);
-    let (connected, freed) = poll_fn(|cx| {
+    enum First<B> {
+        Connected(Result<Box<Wire<B>>, Error>),
+        Freed(Box<Wire<B>>),
+    }
+    let mut ticket = Some(shared.pool.queue(&lease, runtime));
+    let mut connecting = Box::pin(connect(&shared, &destination, lease, runtime));
+    let first = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
-            return Poll::Ready((Some(connected), None));
+            return Poll::Ready(First::Connected(connected));
         }
-        let granted = match &mut ticket {
-            Some(ticket) => ready!(ticket.poll_granted(cx)),
-            None => return Poll::Pending,
+        let Some(Poll::Ready(granted)) = ticket.as_mut().map(|ticket| ticket.poll_granted(cx)) else {
+            return Poll::Pending;
         };
         ticket = None;
         // A connect is under way; the right to another goes to the next.
-        let Some(Grant::Wire(mut wire)) = granted else {
+        let Some(Grant::Wire(wire)) = granted else {
             return Poll::Pending;
         };
-        if is_alive(&mut wire, repeatable, Duration::ZERO) { Poll::Ready((None, Some(wire))) } else { Poll::Pending }
+        match assess(&shared.pool, &destination, wire, repeatable, Duration::ZERO) {
+            Fitness::Fit(wire) => Poll::Ready(First::Freed(wire)),
+            Fitness::Dead(_) | Fitness::Distrusted(_) => Poll::Pending,
+        }
     })
     .await;
-    match (connected, freed) {
-        (_, Some(wire)) => {
+    match first {
+        First::Connected(connected) => connected,
+        First::Freed(wire) => {
             tracing::trace!(host = destination.host_and_port(), "a connection was free before it was connected");
             keep_when_connected(connecting);
             Ok(wire)
         }
-        (Some(connected), None) => connected,
-        (None, None) => unreachable!("one of them is ready"),
     }
 }
 
@@ -101,29 +112,58 @@ async fn wait<C: Connector, B: RequestBody>(
     destination: Destination,
     mut ticket: Ticket<B>,
     repeatable: bool,
+    runtime: RuntimeId,
 ) -> Result<Box<Wire<B>>, Error> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
-        Some(Grant::Wire(mut wire)) => {
-            if is_alive(&mut wire, repeatable, Duration::ZERO) {
-                return Ok(wire);
-            }
+        Some(Grant::Wire(wire)) => match assess(&shared.pool, &destination, wire, repeatable, Duration::ZERO) {
+            Fitness::Fit(wire) => return Ok(wire),
             // It keeps its turn.
-            wire.lease.take().expect("a connection has a lease")
-        }
-        Some(Grant::Dial(lease)) => lease,
-        None => unreachable!("the pool lives as long as the client, which is here"),
+            Fitness::Dead(lease) | Fitness::Distrusted(lease) => lease,
+        },
+        Some(Grant::Dial(lease)) => Some(lease),
+        None => None,
     };
-    connect(&shared, &destination, lease).await
+    match lease {
+        Some(lease) => connect(&shared, &destination, lease, runtime).await,
+        None => Err(Error::connect("the right to a connection was lost")),
+    }
 }
 
-/// Whether a connection can have a request.
-fn is_alive<B>(wire: &mut Wire<B>, repeatable: bool, idle_for: Duration) -> bool {
-    wire.is_usable() && (!worth_a_look(repeatable, idle_for) || wire.look())
+/// What a connection is good for.
+enum Fitness<B> {
+    Fit(Box<Wire<B>>),
+    /// The server has closed it.
+    Dead(Option<Lease<B>>),
+    /// It is closed, since the server may be about to, and the request cannot be sent again.
+    Distrusted(Option<Lease<B>>),
 }
 
-#[expect(clippy::disallowed_methods, reason = "nobody waits for this connect any more, and late binding keeps it")]
+/// Whether a connection that has been idle for so long can have a request.
+#[inline]
+fn assess<B>(
+    pool: &Pool<B>,
+    destination: &Destination,
+    mut wire: Box<Wire<B>>,
+    repeatable: bool,
+    idle_for: Duration,
+) -> Fitness<B> {
+    wire.idle_for = idle_for;
+    if !wire.is_usable() || (worth_a_look(repeatable, idle_for) && !wire.look()) {
+        tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
+        pool.on_closed(destination, wire.created, idle_for);
+        return Fitness::Dead(wire.lease.take());
+    }
+    if !repeatable && pool.prefers_fresh(destination, idle_for) {
+        tracing::debug!(host = destination.host_and_port(), "an idle connection is not trusted");
+        return Fitness::Distrusted(wire.lease.take());
+    }
+    Fitness::Fit(wire)
+}
+
 fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + 'static) {
-    drop(tokio::spawn(async move {
+    // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
+    let Ok(runtime) = Handle::try_current() else { return };
+    drop(runtime.spawn(async move {
         match connecting.await {
             Ok(wire) => settle(wire),
             Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),

@@ -12,10 +12,11 @@ use tokio::net::TcpStream;
 
 use super::destination::Destination;
 use super::error::Error;
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Pool, RuntimeId};
 use super::relay::Relay;
 use super::request;
 use super::service::{Connector, RequestBody};
+use super::stock::Stock;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Wire};
 use crate::connect::HappyEyeballsStream;
@@ -24,16 +25,21 @@ use crate::response_first::{Control, ResponseFirst};
 use crate::tcp::TcpConnection;
 use crate::timer::read_clock;
 
-/// Connects to `destination`, and shakes hands.
+/// Connects to `destination`, in `runtime`, and shakes hands.
 pub(super) async fn dial<C: Connector, B: RequestBody>(
-    connector: C,
+    connectors: Arc<Stock<C>>,
     http1: http1::Builder,
     pool: Arc<Pool<B>>,
     destination: Destination,
     lease: Lease<B>,
+    runtime: RuntimeId,
 ) -> Result<Box<Wire<B>>, Error> {
+    let connector = connectors.copy().await;
     let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(Error::connect)?;
-    handshake(io, &http1, pool, &destination, lease).await
+    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
+    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
+    wire.spent |= wire.relay().watch().runtime() != runtime;
+    Ok(wire)
 }
 
 async fn handshake<T, B>(
@@ -51,7 +57,7 @@ where
     if connected.is_negotiated_h2() {
         return Err(Error::connect("HTTP/2 was negotiated, and is not supported"));
     }
-    let relay = Relay::new(pool.place(&lease), Arc::clone(pool.watch()));
+    let relay = Relay::new(pool.place(&lease), pool.watch());
     let (socket_waker, waker) = relay.wakers();
     let control = Control::new();
     let (sender, connection) = match into_tcp(io) {

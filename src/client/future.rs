@@ -19,7 +19,7 @@ use super::destination::Destination;
 use super::error::{Error, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::framing::Framing;
-use super::pool::Lease;
+use super::pool::{Lease, current_runtime};
 use super::request;
 use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
@@ -149,7 +149,7 @@ where
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
             let lease = wire.lease.take().expect("a connection has a lease");
             drop(wire);
-            *connecting = Some(Box::pin(connect(this.shared, this.destination, lease)));
+            *connecting = Some(Box::pin(connect(this.shared, this.destination, lease, current_runtime())));
             return;
         }
         let settings = &this.shared.settings;
@@ -185,6 +185,10 @@ where
     /// The error, unless the request is sent again.
     fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), Error> {
         let this = self.as_mut().project();
+        let wire = &failure.wire;
+        if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
+            this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
+        }
         let replay = this.shared.settings.replay;
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
             let Failure { error, wire } = failure;
@@ -200,7 +204,7 @@ where
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.repeats += 1;
-        let connecting = Box::pin(connect(this.shared, this.destination, lease));
+        let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }

@@ -49,6 +49,7 @@ mod replay;
 mod request;
 mod sending;
 mod service;
+mod stock;
 mod upload;
 mod wire;
 

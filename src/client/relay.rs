@@ -9,7 +9,7 @@
 //! only while somebody uses it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
@@ -20,7 +20,7 @@ use super::pool::{Place, Watch};
 const HELD: u8 = 0;
 /// A task waits for the connection: it is woken.
 const AWAITED: u8 = 1;
-/// Nobody uses the connection: the sweeper is told where it is.
+/// Nobody uses the connection: its sweeper is told where it is.
 const IDLE: u8 = 2;
 
 pub(super) struct Relay {
@@ -31,6 +31,8 @@ pub(super) struct Relay {
     other: AtomicBool,
     task: AtomicWaker,
     place: Place,
+    /// Where an idle connection is found.
+    key: AtomicUsize,
     watch: Arc<Watch>,
 }
 
@@ -43,9 +45,9 @@ struct Other(Arc<Relay>);
 impl Relay {
     #[inline]
     pub(super) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
-        let (state, task) = (AtomicU8::new(HELD), AtomicWaker::new());
+        let (state, task, key) = (AtomicU8::new(HELD), AtomicWaker::new(), AtomicUsize::new(0));
         // It has not been polled at all.
-        Arc::new(Self { state, socket: AtomicBool::new(true), other: AtomicBool::new(false), task, place, watch })
+        Arc::new(Self { state, socket: AtomicBool::new(true), other: AtomicBool::new(false), task, place, key, watch })
     }
 
     /// The waker for the socket, and the one for everything else.
@@ -57,6 +59,12 @@ impl Relay {
     #[inline]
     pub(super) fn place(&self) -> Place {
         self.place
+    }
+
+    /// What the connection shares with its sweeper.
+    #[inline]
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// The connection is in somebody's hands.
@@ -90,10 +98,11 @@ impl Relay {
         }
     }
 
-    /// Leaves the connection to the sweeper. `false` if an event has been missed already.
+    /// Leaves the connection to its sweeper, which will find it by `key`. `false` if an event has been missed already.
     #[inline]
     #[must_use]
-    pub(super) fn rest(&self) -> bool {
+    pub(super) fn rest(&self, key: usize) -> bool {
+        self.key.store(key, SeqCst);
         self.state.store(IDLE, SeqCst);
         !self.socket.load(SeqCst)
     }
@@ -106,11 +115,13 @@ impl Wake for Socket {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let relay = &self.0;
-        relay.socket.store(true, SeqCst);
+        let was_touched = relay.socket.swap(true, SeqCst);
         match relay.state.load(SeqCst) {
             HELD => {}
             AWAITED => relay.task.wake(),
-            _idle => relay.watch.touched(relay.place),
+            // The sweeper has been told, or `rest` says that an event was missed.
+            _idle if was_touched => {}
+            _idle => relay.watch.touched(relay.key.load(SeqCst), relay.place.id),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::error::Error;
 use super::future::ResponseFuture;
 use super::pool::Pool;
 use super::replay::Replay;
+use super::stock::Stock;
 use crate::connect::HappyEyeballsConnector;
 use crate::error::BoxError;
 
@@ -33,6 +34,18 @@ use crate::error::BoxError;
 ///
 /// It is cheap to clone; clones share their connections. Dropping the last of them, and the last response that is waited
 /// for, closes those that are idle.
+///
+/// # Runtimes
+///
+/// A client may be used in several runtimes. Each request has a connection of the runtime that it is first polled in; a response is to be
+/// read while that runtime is driven. When a runtime ends, its idle connections are closed.
+///
+/// # Servers that close without notice
+///
+/// A request that cannot be sent again, a POST, is an error if it meets the end of its connection. So for a host that has closed an idle
+/// connection without notice, the next such requests have fresh connections: 8 after the first close, 8 times as many after each further one
+/// of a connection that was made later. After a close that looks like the server's time-out (1 s of idleness, or more), only connections
+/// that have been idle for at least half of that time are not used. Hosts are remembered for ten minutes.
 ///
 /// # Defaults
 ///
@@ -66,8 +79,8 @@ pub struct Client<C, B> {
 
 /// What all clones of a client share.
 pub(super) struct Shared<C, B> {
-    /// Locked only to be cloned, so that a connector need not be `Sync`.
-    connector: Mutex<C>,
+    /// Apart, so that a connect may go on without the client.
+    pub(super) connectors: Arc<Stock<C>>,
     pub(super) pool: Arc<Pool<B>>,
     pub(super) settings: Settings<B>,
 }
@@ -153,18 +166,13 @@ impl<C: Connector, B: RequestBody> Client<C, B> {
 
 impl<C, B> Client<C, B> {
     pub(super) fn from_parts(connector: C, pool: Pool<B>, settings: Settings<B>) -> Self {
-        Self { shared: Arc::new(Shared { connector: Mutex::new(connector), pool: Arc::new(pool), settings }) }
+        let connectors = Arc::new(Stock::new(connector));
+        Self { shared: Arc::new(Shared { connectors, pool: Arc::new(pool), settings }) }
     }
 
     /// Closes every connection that is idle now.
     pub fn close_idle(&self) {
         self.shared.pool.close_idle();
-    }
-}
-
-impl<C: Clone, B> Shared<C, B> {
-    pub(super) fn connector(&self) -> C {
-        self.connector.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -212,7 +220,7 @@ impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C, B> {
 impl<C: fmt::Debug, B> fmt::Debug for Client<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("connector", &*self.shared.connector.lock().unwrap_or_else(PoisonError::into_inner))
+            .field("connector", &self.shared.connectors)
             .field("settings", &self.shared.settings)
             .field("pool", &self.shared.pool)
             .finish()

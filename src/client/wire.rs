@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderValue};
 use hyper::client::conn::http1::SendRequest;
@@ -44,6 +44,8 @@ pub(super) struct Wire<B> {
     pub(super) reused: bool,
     /// The last response was one of HTTP/1.0. hyper writes the next request as HTTP/1.0 too.
     pub(super) is_http10: bool,
+    /// How long it had been idle before the current request.
+    pub(super) idle_for: Duration,
     /// The upload of the current request, if it has a body.
     pub(super) upload: Option<Arc<Progress<B>>>,
     /// The connection is not to be used again, whatever hyper says.
@@ -95,6 +97,7 @@ impl<B> Wire<B> {
             created,
             reused: false,
             is_http10: false,
+            idle_for: Duration::ZERO,
             upload: None,
             spent: false,
             resets: false,

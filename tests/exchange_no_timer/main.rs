@@ -111,7 +111,7 @@ fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
 
     let together = Together::default();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(together.clone()));
-    for _ in 0..1000 {
+    let close_with_the_response = || {
         without_timers(async {
             let (client, servers) = client(1, |builder| builder);
             let mut request = spawn(client.request(get()));
@@ -121,6 +121,13 @@ fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
             servers.hang_up(0);
             assert!(assert_ready!(request.poll()).unwrap().status().is_success());
         });
+    };
+    // The event is registered by the first thread that gets there. If that is another test's, it finds nobody who listens.
+    close_with_the_response();
+    tracing::callsite::rebuild_interest_cache();
+    together.0.store(0, Ordering::Relaxed);
+    for _ in 0..1000 {
+        close_with_the_response();
     }
     assert_eq!(together.0.load(Ordering::Relaxed), 1000);
 }

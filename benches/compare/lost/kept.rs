@@ -127,6 +127,8 @@ pub(super) fn hang_up(run: &mut Run, runtime: &tokio::runtime::Runtime) {
         let mut random = Rng::with_seed(0);
         let mut order: Vec<usize> = (0..clients.len()).collect();
         for _ in 0..rounds {
+            // This crate's client would remember that the server hangs up, and send the next POST on a fresh connection.
+            let clients = HttpClient::all();
             random.shuffle(&mut order);
             for &index in &order {
                 let ((_, _, client), times) = (&clients[index], &mut times[index]);

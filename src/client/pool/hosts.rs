@@ -1,13 +1,14 @@
 //! What the pool knows of each host: its idle connections, how many there are, and who waits.
 
 use std::collections::{HashMap, VecDeque};
-use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
 use super::lease::Grant;
+use super::runtimes::RuntimeId;
+use super::shelf::{Row, Shelf};
 use crate::client::destination::Destination;
 use crate::client::wire::Wire;
 
@@ -21,17 +22,47 @@ pub(super) struct Hosts<B> {
 pub(super) struct Host<B> {
     /// None if the slot is vacant.
     destination: Option<Destination>,
-    /// The last is the one used last.
-    pub(super) idle: VecDeque<Idle<B>>,
+    /// The idle connections of each runtime. A row that is empty may become another runtime's.
+    rows: Vec<(RuntimeId, Row)>,
+    /// How many connections are idle.
+    pub(super) idle: usize,
     /// Connections, idle or not, and dials.
     pub(super) open: usize,
-    waiting: VecDeque<oneshot::Sender<Grant<B>>>,
+    waiting: VecDeque<Waiting<B>>,
 }
 
+/// An idle connection.
 pub(super) struct Idle<B> {
     pub(super) wire: Box<Wire<B>>,
     pub(super) since: Instant,
 }
+
+impl<B> Idle<B> {
+    /// Its host's.
+    #[inline]
+    pub(super) fn slot(&self) -> usize {
+        self.wire.relay().place().slot
+    }
+
+    #[inline]
+    pub(super) fn runtime(&self) -> RuntimeId {
+        self.wire.relay().watch().runtime()
+    }
+}
+
+/// A request that waits for a connection.
+struct Waiting<B> {
+    sender: Granting<B>,
+    runtime: RuntimeId,
+    /// It has a dial of its own under way: it waits for a connection, not for the right to make one.
+    dials: bool,
+}
+
+/// How a request that waits is told.
+pub(super) type Granting<B> = oneshot::Sender<Grant<B>>;
+
+/// Requests that do not wait any more. To be dropped when the pool is not locked, since that drops their wakers.
+pub(super) type Gone<B> = Vec<Granting<B>>;
 
 impl<B> Hosts<B> {
     pub(super) fn new() -> Self {
@@ -65,21 +96,27 @@ impl<B> Hosts<B> {
         &mut self.slots[slot]
     }
 
-    pub(super) fn get(&mut self, slot: usize) -> Option<&mut Host<B>> {
-        self.slots.get_mut(slot)
+    pub(super) fn destination(&self, slot: usize) -> Option<&Destination> {
+        self.slots.get(slot)?.destination.as_ref()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Host<B>> {
-        self.slots.iter_mut()
+    /// No connection is idle any more.
+    pub(super) fn forget_idle(&mut self) {
+        for host in &mut self.slots {
+            host.rows.clear();
+            host.idle = 0;
+        }
     }
 
     /// One connection less; a host without any is forgotten.
-    pub(super) fn close(&mut self, slot: usize) {
+    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone<B>) {
         let host = &mut self.slots[slot];
         host.open -= 1;
         if host.open > 0 {
             return;
         }
+        // Whoever is left had a dial of its own, which has failed. The slot may be another host's next.
+        gone.extend(host.waiting.drain(..).map(|waiting| waiting.sender));
         if let Some(destination) = host.destination.take() {
             self.by_destination.remove(&destination);
             self.vacant.push(slot);
@@ -93,69 +130,102 @@ impl<B> Hosts<B> {
 
 impl<B> Host<B> {
     fn new() -> Self {
-        Self { destination: None, idle: VecDeque::new(), open: 0, waiting: VecDeque::new() }
+        Self { destination: None, rows: Vec::new(), idle: 0, open: 0, waiting: VecDeque::new() }
     }
 
-    /// A place in the queue.
-    pub(super) fn wait(&mut self) -> oneshot::Receiver<Grant<B>> {
+    /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
+    #[inline]
+    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId, idle: Idle<B>) {
+        self.idle += 1;
+        shelf.put(self.row(runtime), idle);
+    }
+
+    #[inline]
+    fn row(&mut self, runtime: RuntimeId) -> &mut Row {
+        let found = self.rows.iter().position(|(of, _)| *of == runtime);
+        let at = found.unwrap_or_else(|| {
+            let vacant = self.rows.iter().position(|(_, row)| row.is_empty());
+            let at = vacant.unwrap_or(self.rows.len());
+            if vacant.is_none() {
+                self.rows.push((runtime, Row::new()));
+            }
+            self.rows[at].0 = runtime;
+            at
+        });
+        &mut self.rows[at].1
+    }
+
+    /// The idle connection of `runtime` that was used last.
+    #[inline]
+    pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId) -> Option<Idle<B>> {
+        let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
+        let idle = shelf.take_newest(row)?;
+        self.idle -= 1;
+        Some(idle)
+    }
+
+    /// The idle connection that was used longest ago, of whatever runtime.
+    pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle<B>>) -> Option<Idle<B>> {
+        let oldest = self.rows.iter().filter_map(|(runtime, row)| Some((row.oldest()?, *runtime)));
+        let (key, runtime) = oldest.min_by_key(|(key, _)| shelf.get(*key).map(|idle| idle.since))?;
+        self.take(shelf, key, runtime)
+    }
+
+    /// The idle connection of `runtime` with this key.
+    pub(super) fn take(&mut self, shelf: &mut Shelf<Idle<B>>, key: usize, runtime: RuntimeId) -> Option<Idle<B>> {
+        let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
+        let idle = shelf.take(row, key)?;
+        self.idle -= 1;
+        Some(idle)
+    }
+
+    /// A place in the queue, for a request in `runtime`.
+    pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<B>) -> oneshot::Receiver<Grant<B>> {
         if self.waiting.len() == self.waiting.capacity() {
-            self.waiting.retain(|waiting| !waiting.is_closed());
+            for waiting in std::mem::take(&mut self.waiting) {
+                if waiting.sender.is_closed() {
+                    gone.push(waiting.sender);
+                } else {
+                    self.waiting.push_back(waiting);
+                }
+            }
         }
         let (sender, receiver) = oneshot::channel();
-        self.waiting.push_back(sender);
+        self.waiting.push_back(Waiting { sender, runtime, dials });
         receiver
     }
 
-    /// Who has waited longest.
+    /// The request that has waited longest of those that have a use for a connection of `runtime`, and whether that is its own
+    /// runtime. Any other runtime's connection is closed for the right to make another.
     #[inline]
-    pub(super) fn next_waiting(&mut self) -> Option<oneshot::Sender<Grant<B>>> {
-        while let Some(waiting) = self.waiting.pop_front() {
-            if !waiting.is_closed() {
-                return Some(waiting);
+    pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone<B>) -> Option<(Granting<B>, bool)> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let waiting = self.next(|waiting| waiting.runtime == runtime || !waiting.dials, gone)?;
+        Some((waiting.sender, waiting.runtime == runtime))
+    }
+
+    /// The request that has waited longest of those that have a use for the right to make a connection.
+    #[inline]
+    pub(super) fn next_dial(&mut self, gone: &mut Gone<B>) -> Option<Granting<B>> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        Some(self.next(|waiting| !waiting.dials, gone)?.sender)
+    }
+
+    fn next(&mut self, fits: impl Fn(&Waiting<B>) -> bool, gone: &mut Gone<B>) -> Option<Waiting<B>> {
+        let mut at = 0;
+        loop {
+            let waiting = self.waiting.get(at)?;
+            if waiting.sender.is_closed() {
+                gone.extend(self.waiting.remove(at).map(|waiting| waiting.sender));
+            } else if fits(waiting) {
+                return self.waiting.remove(at);
+            } else {
+                at += 1;
             }
         }
-        None
-    }
-
-    /// Takes out what has expired.
-    pub(super) fn take_expired(&mut self, settings: &Settings, now: Instant) -> VecDeque<Idle<B>> {
-        let has_expired =
-            |idle: &Idle<B>| settings.has_expired(now.saturating_duration_since(idle.since), idle.wire.created, now);
-        let (expired, kept) = mem::take(&mut self.idle).into_iter().partition(has_expired);
-        self.idle = kept;
-        expired
-    }
-}
-
-/// How long connections are kept, and how many.
-#[derive(Clone, Debug)]
-pub(in crate::client) struct Settings {
-    pub(in crate::client) idle_timeout: Option<Duration>,
-    pub(in crate::client) max_age: Option<Duration>,
-    pub(in crate::client) max_idle_per_host: usize,
-    pub(in crate::client) max_connections_per_host: usize,
-}
-
-impl Settings {
-    #[inline]
-    pub(super) fn has_expired(&self, idle_for: Duration, created: Instant, now: Instant) -> bool {
-        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(created, now)
-    }
-
-    #[inline]
-    pub(super) fn is_too_old(&self, created: Instant, now: Instant) -> bool {
-        self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
-    }
-
-    /// When an idle connection is of no more use. A time too long to be reckoned with never comes.
-    pub(super) fn expiry<B>(&self, idle: &Idle<B>) -> Option<Instant> {
-        let timeout = self.idle_timeout.and_then(|timeout| idle.since.checked_add(timeout));
-        let age = self.max_age.and_then(|age| idle.wire.created.checked_add(age));
-        timeout.into_iter().chain(age).min()
-    }
-
-    /// The shortest time after which a connection that becomes idle now is of no more use.
-    pub(super) fn shortest_life(&self) -> Option<Duration> {
-        self.idle_timeout.into_iter().chain(self.max_age).min()
     }
 }

@@ -1,31 +1,44 @@
 //! The connections that nobody uses, and the requests that wait for one.
 //!
-//! 1. A request takes the connection that was used last, of its scheme and authority; if there is none, it makes its own.
+//! 1. A request takes the connection that was used last, of its scheme and authority and of the [runtime](runtimes) that it is in; if
+//!    there is none, it makes its own.
 //! 2. Where the number of connections is limited, requests beyond it wait their turn: a connection that becomes free, or the
-//!    right to make one, goes to the one that has waited longest.
-//! 3. A connection that comes back is handed on at once, or becomes idle. The [sweeper](sweeper) closes what the server
+//!    right to make one, goes to the one that has waited longest. An idle connection of another runtime is closed to make room.
+//! 3. A connection that comes back is handed on at once, or becomes idle. The [sweepers](sweeper) close what the server
 //!    touches, and what has been idle for too long.
+//! 4. Hosts that close idle connections without notice are [remembered](closes).
 //!
-//! Connections are dropped, and those who wait are told, only when the pool is not locked.
+//! # Locks
+//!
+//! `Pool::state` guards the lists of hosts, of idle connections and of those who wait; `Watch::touched` and `Closes::known` guard a list
+//! each. No two are held together. No connection is polled or dropped, and nobody is woken, while one of them is held: a connection's
+//! I/O is foreign code, and may call this client.
 
+mod closes;
+mod finishing;
 mod hosts;
 mod lease;
+mod runtimes;
+mod settings;
+mod shelf;
+mod sweep;
 mod sweeper;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use atomic_waker::AtomicWaker;
-use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
-pub(super) use self::hosts::Settings;
-use self::hosts::{Hosts, Idle};
+use self::closes::Closes;
+use self::finishing::Finishing;
+use self::hosts::{Gone, Granting, Hosts, Idle};
 pub(super) use self::lease::{Grant, Lease, Ticket};
+pub(super) use self::runtimes::{RuntimeId, Watch, current_runtime};
+pub(super) use self::settings::Settings;
+use self::shelf::Shelf;
 use self::sweeper::Sweeper;
 use super::destination::Destination;
 use super::wire::Wire;
@@ -33,44 +46,31 @@ use crate::timer::read_clock;
 
 pub(super) struct Pool<B> {
     settings: Settings,
+    /// Guards what it holds. Nothing foreign runs while it is locked.
     state: Mutex<State<B>>,
-    watch: Arc<Watch>,
+    closes: Closes,
     ids: AtomicU64,
-    /// Known where the type of bodies is known to be fit for a task; what is dropped is not asked.
-    start_sweeper: fn(&runtime::Handle, Sweeper<B>),
+    /// A fn pointer, so that only `new` needs `B: Send + 'static`.
+    start_sweeper: fn(&Handle, Sweeper<B>),
 }
 
 struct State<B> {
     hosts: Hosts<B>,
-    /// How many connections are idle.
-    idle: usize,
-    sweeper: Watching,
+    idle: Shelf<Idle<B>>,
+    /// Of each runtime that has a sweeper.
+    watches: Vec<Arc<Watch>>,
+    finishing: Finishing,
+    /// The sweepers know that something is idle, or have been woken to see.
+    has_told: bool,
     is_closed: bool,
 }
 
-/// What the sweeper does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watching {
-    /// There is none.
-    Nothing,
-    /// It waits to be told of something idle.
-    Touches,
-    /// It will look for what has expired.
-    Expiries,
-}
-
-/// Where an idle connection is found.
+/// Which connection it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    slot: usize,
-    id: u64,
-}
-
-/// Where relays say which idle connection was touched.
-#[derive(Default)]
-pub(super) struct Watch {
-    places: Mutex<Vec<Place>>,
-    sweeper: AtomicWaker,
+    /// Its host's.
+    pub(super) slot: usize,
+    pub(super) id: u64,
 }
 
 /// What a request gets.
@@ -86,22 +86,34 @@ pub(super) enum Acquired<B> {
 }
 
 /// What became of a connection that came back.
-enum CheckIn<B> {
-    Done,
-    HandOver(oneshot::Sender<Grant<B>>, Box<Wire<B>>),
+enum Kept<B> {
+    Idle {
+        /// It is the first, and the sweepers have to be woken.
+        is_news: bool,
+    },
+    /// It may not be idle.
+    Closed(Box<Wire<B>>),
+    HandOver(Granting<B>, Box<Wire<B>>),
+    /// It is closed for the right to make another.
+    GiveWay(Granting<B>, Box<Wire<B>>),
     /// Something happened on it meanwhile.
     Touched(Box<Wire<B>>),
-    /// There is no sweeper to look after it.
-    Unwatched(Box<Wire<B>>),
 }
 
 impl<B: Send + 'static> Pool<B> {
     pub(super) fn new(settings: Settings) -> Self {
-        let state = State { hosts: Hosts::new(), idle: 0, sweeper: Watching::Nothing, is_closed: false };
+        let state = State {
+            hosts: Hosts::new(),
+            idle: Shelf::new(),
+            watches: Vec::new(),
+            finishing: Finishing::new(),
+            has_told: false,
+            is_closed: false,
+        };
         Self {
             settings,
             state: Mutex::new(state),
-            watch: Arc::default(),
+            closes: Closes::new(),
             ids: AtomicU64::new(0),
             // A task of its own, so that no caller has to drive what nobody uses.
             start_sweeper: |runtime, sweeper| drop(runtime.spawn(sweeper)),
@@ -110,20 +122,34 @@ impl<B: Send + 'static> Pool<B> {
 }
 
 impl<B> Pool<B> {
-    pub(super) fn watch(&self) -> &Arc<Watch> {
-        &self.watch
+    /// What a new connection has in common with its sweeper, that of the runtime that this is called in.
+    pub(super) fn watch(self: &Arc<Self>) -> Arc<Watch> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Watch::nobody();
+        };
+        let id = runtime.id();
+        let mut state = self.lock();
+        if let Some(watch) = state.watches.iter().find(|watch| watch.runtime() == Some(id)) {
+            return Arc::clone(watch);
+        }
+        let watch = Watch::of(id);
+        state.watches.push(Arc::clone(&watch));
+        drop(state);
+        // A runtime that ends drops it at once, and the connection will not be kept.
+        (self.start_sweeper)(&runtime, Sweeper::new(self, &watch));
+        watch
     }
 
-    /// Where a new connection will be found.
+    /// What a new connection is known by.
     pub(super) fn place(&self, lease: &Lease<B>) -> Place {
         Place { slot: lease.slot, id: self.ids.fetch_add(1, Relaxed) }
     }
 
-    /// A connection to `destination`, or what to do for one.
-    pub(super) fn acquire(self: &Arc<Self>, destination: &Destination) -> Acquired<B> {
+    /// A connection to `destination` for a request in `runtime`, or what to do for one.
+    pub(super) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<B> {
         let now = read_clock();
         // Dropped after the lock.
-        let mut expired = Vec::new();
+        let (mut closed, mut gone) = (Vec::new(), Gone::new());
         let mut guard = self.lock();
         let state = &mut *guard;
         let slot = match state.hosts.find(destination) {
@@ -131,28 +157,33 @@ impl<B> Pool<B> {
             None => state.hosts.add(destination),
         };
         let host = state.hosts.at(slot);
-        while let Some(Idle { wire, since }) = host.idle.pop_back() {
-            state.idle -= 1;
+        while let Some(Idle { wire, since }) = host.take_newest(&mut state.idle, runtime) {
             let idle_for = now.saturating_duration_since(since);
             if !self.settings.has_expired(idle_for, wire.created, now) {
                 return Acquired::Idle { wire, idle_for };
             }
-            expired.push(wire);
+            closed.push(wire);
         }
-        // What has expired makes room.
-        if let Some(lease) = expired.last_mut().and_then(|wire| wire.lease.take()) {
+        if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
+            closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.wire));
+        }
+        // What is closed makes room.
+        if let Some(lease) = closed.last_mut().and_then(|wire| wire.lease.take()) {
             return Acquired::Dial(lease);
         }
         if host.open < self.settings.max_connections_per_host {
             host.open += 1;
             return Acquired::Dial(Lease::new(self, slot));
         }
-        Acquired::Wait(Ticket::new(host.wait(), self))
+        Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), self))
     }
 
-    /// A place among those that wait for a connection to the host of `lease`.
-    pub(super) fn queue(self: &Arc<Self>, lease: &Lease<B>) -> Ticket<B> {
-        Ticket::new(self.lock().hosts.at(lease.slot).wait(), self)
+    /// A place among those that wait for a connection to the host of `lease`, for a request in `runtime` that dials meanwhile.
+    pub(super) fn queue(self: &Arc<Self>, lease: &Lease<B>, runtime: RuntimeId) -> Ticket<B> {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
+        let mut state = self.lock();
+        Ticket::new(state.hosts.at(lease.slot).wait(runtime, true, &mut gone), self)
     }
 
     /// Takes a connection back that may be used again, and hands it on.
@@ -161,25 +192,40 @@ impl<B> Pool<B> {
         wire.reused = true;
         wire.upload = None;
         let now = read_clock();
-        if self.settings.is_too_old(wire.created, now) {
+        if !self.settings.is_too_old(wire.created, now) {
+            self.keep(wire, now);
+        }
+    }
+
+    /// Hands on a connection that has been idle since `since`, or keeps it.
+    fn keep(self: &Arc<Self>, mut wire: Box<Wire<B>>, since: Instant) {
+        if self.settings.max_idle_per_host == 0 {
+            // Whoever waits gets the right to make another.
             return;
         }
-        for _ in 0..TRIES {
-            wire = match self.try_check_in(wire, now) {
-                CheckIn::Done => return,
-                CheckIn::HandOver(waiting, kept) => match waiting.send(Grant::Wire(kept)) {
+        let mut tries = 0;
+        loop {
+            wire = match self.try_keep(wire, since) {
+                Kept::Idle { is_news: false } => return,
+                Kept::Idle { is_news: true } => return self.wake_sweepers(),
+                Kept::Closed(wire) => return drop(wire),
+                Kept::HandOver(waiting, wire) => match waiting.send(Grant::Wire(wire)) {
                     // It no longer waits: the next one, please.
-                    Err(Grant::Wire(back)) => return self.check_in(back),
+                    Err(Grant::Wire(wire)) => wire,
                     Ok(()) | Err(Grant::Dial(_)) => return,
                 },
-                CheckIn::Touched(mut touched) => {
-                    if !touched.is_usable() {
-                        return;
+                Kept::GiveWay(waiting, mut wire) => {
+                    let lease = wire.lease.take();
+                    drop(wire);
+                    if let Some(lease) = lease {
+                        // If nobody waits any more, dropping the lease tells the next.
+                        drop(waiting.send(Grant::Dial(lease)));
                     }
-                    touched
+                    return;
                 }
-                CheckIn::Unwatched(wire) => {
-                    if !self.ask_for_sweeper() {
+                Kept::Touched(mut wire) => {
+                    tries += 1;
+                    if tries == TRIES || !wire.is_usable() {
                         return;
                     }
                     wire
@@ -188,55 +234,35 @@ impl<B> Pool<B> {
         }
     }
 
-    fn try_check_in(&self, wire: Box<Wire<B>>, now: Instant) -> CheckIn<B> {
+    fn try_keep(&self, wire: Box<Wire<B>>, since: Instant) -> Kept<B> {
+        // Dropped after the lock.
+        let (mut gone, mut evicted) = (Gone::new(), Vec::new());
         let mut guard = self.lock();
         let state = &mut *guard;
-        let host = state.hosts.at(wire.relay().place().slot);
-        if let Some(waiting) = host.next_waiting() {
-            return CheckIn::HandOver(waiting, wire);
+        let (slot, watch) = (wire.relay().place().slot, wire.relay().watch());
+        let host = state.hosts.at(slot);
+        if let Some((waiting, is_own)) = host.next_for(watch.runtime(), &mut gone) {
+            return if is_own { Kept::HandOver(waiting, wire) } else { Kept::GiveWay(waiting, wire) };
         }
-        if state.is_closed || self.settings.max_idle_per_host == 0 {
-            drop(guard);
-            drop(wire);
-            return CheckIn::Done;
+        if state.is_closed || watch.has_ended() {
+            return Kept::Closed(wire);
         }
-        if state.sweeper == Watching::Nothing {
-            return CheckIn::Unwatched(wire);
+        let runtime = watch.runtime();
+        if host.idle >= self.settings.max_idle_per_host {
+            evicted.extend(host.take_oldest(&mut state.idle));
         }
-        if !wire.relay().rest() {
-            return CheckIn::Touched(wire);
+        if !wire.relay().rest(state.idle.next_key()) {
+            return Kept::Touched(wire);
         }
-        let evicted = if host.idle.len() < self.settings.max_idle_per_host { None } else { host.idle.pop_front() };
-        host.idle.push_back(Idle { wire, since: now });
-        state.idle += usize::from(evicted.is_none());
-        let watched = mem::replace(&mut state.sweeper, Watching::Expiries);
-        drop(guard);
-        drop(evicted);
-        if watched == Watching::Touches {
-            self.watch.sweeper.wake();
-        }
-        CheckIn::Done
-    }
-
-    /// Starts the sweeper. Outside a runtime there can be none, and nobody would notice that the server closes.
-    fn ask_for_sweeper(self: &Arc<Self>) -> bool {
-        let Ok(runtime) = runtime::Handle::try_current() else {
-            return false;
-        };
-        let mut state = self.lock();
-        if state.sweeper == Watching::Nothing {
-            state.sweeper = Watching::Expiries;
-            drop(state);
-            (self.start_sweeper)(&runtime, Sweeper::new(self));
-        }
-        true
+        host.put(&mut state.idle, runtime, Idle { wire, since });
+        Kept::Idle { is_news: !mem::replace(&mut state.has_told, true) }
     }
 
     /// Closes every idle connection.
     pub(super) fn close_idle(&self) {
         let mut state = self.lock();
-        state.idle = 0;
-        let idle: Vec<VecDeque<_>> = state.hosts.iter_mut().map(|host| mem::take(&mut host.idle)).collect();
+        let idle = mem::replace(&mut state.idle, Shelf::new());
+        state.hosts.forget_idle();
         drop(state);
         drop(idle);
     }
@@ -245,70 +271,27 @@ impl<B> Pool<B> {
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.close_idle();
-        self.watch.sweeper.wake();
+        self.wake_sweepers();
     }
 
-    /// Closes the idle connections that the server has touched and that are not usable any more.
-    fn close_touched(&self) {
-        // Dropped after the lock.
-        let mut closed = Vec::new();
-        // What is touched from here on is told again.
-        let touched = mem::take(&mut *self.watch.lock());
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        for Place { slot, id } in touched {
-            // Its slot may be another's by now, but not its number.
-            let Some(host) = state.hosts.get(slot) else { continue };
-            let is_it = |idle: &Idle<B>| idle.wire.relay().place().id == id;
-            let Some(at) = host.idle.iter().position(is_it) else { continue };
-            let wire = &mut host.idle[at].wire;
-            // Something may happen while it is looked after, but not for ever.
-            if !(0..TRIES).any(|_| wire.is_usable() && wire.relay().rest()) {
-                closed.extend(host.idle.remove(at).map(|idle| idle.wire));
-                state.idle -= 1;
-            }
-        }
-        drop(guard);
-        if !closed.is_empty() {
-            tracing::debug!(connections = closed.len(), "idle connections were closed by the server");
-        }
+    /// A connection was closed by the server without notice, after having been idle for so long.
+    pub(super) fn on_closed(&self, destination: &Destination, created: Instant, idle_for: Duration) {
+        self.closes.add(destination, created, idle_for, read_clock());
     }
 
-    /// Closes the idle connections that have expired, and says when the next one will. If there is none, the sweeper is told
-    /// when there is.
-    fn close_expired(&self, now: Instant) -> Option<Instant> {
-        let mut state = self.lock();
-        let expired: Vec<_> = state.hosts.iter_mut().flat_map(|host| host.take_expired(&self.settings, now)).collect();
-        let rest = state.hosts.iter_mut().flat_map(|host| host.idle.iter());
-        let earliest = rest.filter_map(|idle| self.settings.expiry(idle)).min();
-        state.idle -= expired.len();
-        state.sweeper = if state.idle > 0 { Watching::Expiries } else { Watching::Touches };
-        drop(state);
-        if !expired.is_empty() {
-            tracing::debug!(connections = expired.len(), "idle connections have expired");
-        }
-        earliest
-    }
-
-    /// Whether something has become idle since nothing was.
-    fn has_told(&self) -> bool {
-        self.lock().sweeper == Watching::Expiries
-    }
-
-    fn is_closed(&self) -> bool {
-        self.lock().is_closed
-    }
-
-    fn lost_sweeper(&self) {
-        self.lock().sweeper = Watching::Nothing;
+    /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
+    pub(super) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration) -> bool {
+        !self.closes.is_empty() && self.closes.prefers_fresh(destination, idle_for, read_clock())
     }
 
     /// The right to a connection is free again.
     fn release(self: &Arc<Self>, slot: usize) {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
         loop {
             let mut state = self.lock();
-            let Some(waiting) = state.hosts.at(slot).next_waiting() else {
-                return state.hosts.close(slot);
+            let Some(waiting) = state.hosts.at(slot).next_dial(&mut gone) else {
+                return state.hosts.close(slot, &mut gone);
             };
             drop(state);
             match waiting.send(Grant::Dial(Lease::new(self, slot))) {
@@ -319,31 +302,25 @@ impl<B> Pool<B> {
         }
     }
 
+    fn wake_sweepers(&self) {
+        let watches = self.lock().watches.clone();
+        watches.iter().for_each(|watch| watch.sweeper().wake());
+    }
+
     #[inline]
     fn lock(&self) -> MutexGuard<'_, State<B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Watch {
-    /// Something happened on an idle connection.
-    pub(super) fn touched(&self, place: Place) {
-        self.lock().push(place);
-        self.sweeper.wake();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// So often a connection may have something happen on it while it comes home, before that is not believed any more. A runtime
-/// that ends takes no sweeper however often it is asked.
+/// Check-in retries while socket events keep arriving; after so many times the connection is closed.
 const TRIES: usize = 3;
 
 impl<B> fmt::Debug for Pool<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
-        f.debug_struct("Pool").field("hosts", &state.hosts.len()).field("idle", &state.idle).finish()
+        let (hosts, idle) = (state.hosts.len(), state.idle.len());
+        drop(state);
+        f.debug_struct("Pool").field("hosts", &hosts).field("idle", &idle).finish()
     }
 }

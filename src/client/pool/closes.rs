@@ -1,0 +1,258 @@
+//! Which hosts close idle connections without notice, and which requests are to be spared from that.
+//!
+//! A request that is written while the server's end is under way is lost. If it cannot be sent again, its caller gets an error. So a
+//! request of that kind has a fresh connection where this has to be feared:
+//!
+//! 1. A close after less than a [second](TIME_OUT) of idleness is not a time-out. After one, the next [few](FIRST) such requests have
+//!    fresh connections. Each close that follows multiplies their number, so that a restart of the server costs a few connections, and a
+//!    server that goes on closing gets hardly anything but fresh ones.
+//! 2. A close after more than that is taken for a time-out: in the same way, but only a connection that has been idle for at least half
+//!    of the time is not used.
+//! 3. Only connections that were made after the last close can show that the server goes on closing: when a server restarts, all of its
+//!    connections are closed, however long it takes to see it.
+//! 4. What is known is forgotten after ten [minutes](MEMORY) without a close.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use foldhash::fast::RandomState;
+
+use crate::client::destination::Destination;
+
+/// The hosts that have closed idle connections.
+pub(super) struct Closes {
+    /// Guards the map alone.
+    known: Mutex<HashMap<Destination, History, RandomState>>,
+    /// There is something in the map.
+    is_used: AtomicBool,
+}
+
+/// How a host has closed idle connections.
+#[derive(Clone, Copy, Debug, Default)]
+struct History {
+    early: Strikes,
+    late: Strikes,
+    /// The shortest idleness of the late ones.
+    time_out: Duration,
+}
+
+/// The closes of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strikes {
+    last: Option<Instant>,
+    /// How many came after the first.
+    more: u32,
+    /// So many requests are still to have a fresh connection.
+    fresh: u32,
+}
+
+/// No server has a shorter time-out for idle connections.
+const TIME_OUT: Duration = Duration::from_secs(1);
+
+/// How many requests have a fresh connection after the first close.
+const FIRST: u32 = 8;
+
+/// How many times as many have one after each further close.
+const FACTOR: u32 = 8;
+
+/// How many times their number is multiplied at most.
+const MOST: u32 = 5;
+
+/// How long a close is remembered.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// How many hosts are remembered.
+const CAPACITY: usize = 1024;
+
+impl Closes {
+    pub(super) fn new() -> Self {
+        Self { known: Mutex::default(), is_used: AtomicBool::new(false) }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_used.load(Relaxed)
+    }
+
+    /// A connection that was made at `created` was closed after it had been idle for so long.
+    pub(super) fn add(&self, destination: &Destination, created: Instant, idle_for: Duration, now: Instant) {
+        let mut known = self.lock();
+        if let Some(history) = known.get_mut(destination) {
+            return history.add(created, idle_for, now);
+        }
+        make_room(&mut known, now);
+        let mut history = History::default();
+        history.add(created, idle_for, now);
+        known.insert(destination.without_path(), history);
+        self.is_used.store(true, Relaxed);
+    }
+
+    /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
+    pub(super) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration, now: Instant) -> bool {
+        self.lock().get_mut(destination).is_some_and(|history| history.prefers_fresh(idle_for, now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Destination, History, RandomState>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// If the map is full, forgets what is too old, or else the older half.
+fn make_room(known: &mut HashMap<Destination, History, RandomState>, now: Instant) {
+    if known.len() < CAPACITY {
+        return;
+    }
+    known.retain(|_, history| history.last().is_some_and(|last| is_recent(last, now)));
+    if known.len() < CAPACITY {
+        return;
+    }
+    let mut times: Vec<_> = known.values().map(History::last).collect();
+    let (_, &mut median, _) = times.select_nth_unstable(CAPACITY / 2);
+    let mut as_old = CAPACITY / 2 - times.iter().filter(|last| **last < median).count();
+    known.retain(|_, history| {
+        let last = history.last();
+        let is_one_more = last == median && as_old > 0;
+        as_old -= usize::from(is_one_more);
+        last >= median && !is_one_more
+    });
+}
+
+fn is_recent(last: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(last) < MEMORY
+}
+
+impl History {
+    fn add(&mut self, created: Instant, idle_for: Duration, now: Instant) {
+        if idle_for < TIME_OUT {
+            self.early.add(created, now);
+            return;
+        }
+        let is_known = self.late.last.is_some_and(|last| is_recent(last, now));
+        if self.late.add(created, now) {
+            self.time_out = if is_known { self.time_out.min(idle_for) } else { idle_for };
+        }
+    }
+
+    fn prefers_fresh(&mut self, idle_for: Duration, now: Instant) -> bool {
+        self.early.take_fresh(now) || (idle_for >= self.time_out / 2 && self.late.take_fresh(now))
+    }
+
+    fn last(&self) -> Option<Instant> {
+        self.early.last.max(self.late.last)
+    }
+}
+
+impl Strikes {
+    /// `false` if it tells nothing new.
+    fn add(&mut self, created: Instant, now: Instant) -> bool {
+        match self.last {
+            Some(last) if created <= last => return false,
+            Some(last) if is_recent(last, now) => self.more = (self.more + 1).min(MOST),
+            _ => self.more = 0,
+        }
+        self.last = Some(now);
+        self.fresh = FIRST * FACTOR.pow(self.more);
+        true
+    }
+
+    fn take_fresh(&mut self, now: Instant) -> bool {
+        let is_due = self.fresh > 0 && self.last.is_some_and(|last| is_recent(last, now));
+        self.fresh -= u32::from(is_due);
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::test_support::some_instant;
+
+    const EARLY: Duration = Duration::from_micros(20);
+
+    /// How many requests in a row have a fresh connection.
+    fn fresh(history: &mut History, idle_for: Duration, now: Instant) -> u32 {
+        (0..1_000_000).find(|_| !history.prefers_fresh(idle_for, now)).unwrap()
+    }
+
+    #[test]
+    fn a_host_that_never_closes_has_no_fresh_connections() {
+        assert_eq!(fresh(&mut History::default(), Duration::from_secs(3600), some_instant()), 0);
+    }
+
+    #[test]
+    fn a_restart_costs_a_few_fresh_connections_however_many_it_closes() {
+        let (start, mut history) = (some_instant(), History::default());
+        let restart = start + Duration::from_secs(10);
+        for number in 0..1000 {
+            // They are found one after the other, while others are made.
+            history.add(start, Duration::from_millis(number), restart + Duration::from_millis(number));
+        }
+        let after = restart + Duration::from_secs(1);
+        assert_eq!(fresh(&mut history, EARLY, after), FIRST);
+        assert_eq!(fresh(&mut history, Duration::from_secs(60), after), 0);
+    }
+
+    #[test]
+    fn a_host_that_goes_on_closing_gets_hardly_anything_but_fresh_connections() {
+        let (mut now, mut history) = (some_instant(), History::default());
+        let (mut reused, mut requests) = (0, 0);
+        while requests < 100_000 {
+            // Each connection that is used again is closed.
+            history.add(now, EARLY, now + Duration::from_millis(1));
+            now += Duration::from_millis(2);
+            requests += fresh(&mut history, EARLY, now) + 1;
+            reused += 1;
+        }
+        assert!(reused <= 8, "{reused} of {requests}");
+    }
+
+    #[test]
+    fn a_connection_that_is_far_from_its_time_out_is_used() {
+        let (start, mut history) = (some_instant(), History::default());
+        let now = start + Duration::from_secs(100);
+        history.add(start, Duration::from_secs(75), now);
+        assert_eq!(fresh(&mut history, Duration::from_secs(37), now), 0);
+        assert_eq!(fresh(&mut history, Duration::from_secs(38), now), FIRST);
+        // A shorter one was seen.
+        history.add(now + Duration::from_secs(1), Duration::from_secs(5), now + Duration::from_secs(6));
+        assert_eq!(fresh(&mut history, Duration::from_secs(2), now + Duration::from_secs(7)), 0);
+        assert_eq!(fresh(&mut history, Duration::from_secs(3), now + Duration::from_secs(7)), FIRST * FACTOR);
+    }
+
+    #[test]
+    fn ten_minutes_without_a_close_are_forgiven() {
+        let (start, mut history) = (some_instant(), History::default());
+        for minutes in 0..5 {
+            let now = start + Duration::from_secs(60 * minutes);
+            history.add(now - Duration::from_secs(1), EARLY, now);
+        }
+        let later = start + Duration::from_secs(4 * 60) + MEMORY;
+        assert_eq!(fresh(&mut history, EARLY, later), 0);
+        history.add(later, EARLY, later + Duration::from_secs(1));
+        assert_eq!(fresh(&mut history, EARLY, later + Duration::from_secs(1)), FIRST);
+    }
+
+    #[test]
+    fn no_more_hosts_are_remembered_than_there_is_room_for_and_the_latest_are() {
+        let (start, closes) = (some_instant(), Closes::new());
+        let destination = |number: usize| {
+            let uri = format!("http://{number}.test/path");
+            Destination::take_from(&mut Request::get(uri).body(()).unwrap()).unwrap()
+        };
+        assert!(closes.is_empty());
+        for number in 0..5 * CAPACITY {
+            // Several at a time.
+            let now = start + Duration::from_millis(number as u64 / 700);
+            closes.add(&destination(number), start, EARLY, now);
+            assert!(closes.lock().len() <= CAPACITY);
+            assert!(closes.prefers_fresh(&destination(number), EARLY, now), "{number}");
+        }
+        assert!(closes.lock().len() >= CAPACITY / 2);
+        assert!(!closes.prefers_fresh(&destination(0), EARLY, start));
+        assert!(!closes.is_empty());
+    }
+}

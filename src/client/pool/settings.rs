@@ -1,0 +1,39 @@
+//! How long connections are kept, and how many.
+
+use std::time::{Duration, Instant};
+
+use super::hosts::Idle;
+
+/// How long connections are kept, and how many.
+#[derive(Clone, Debug)]
+pub(in crate::client) struct Settings {
+    pub(in crate::client) idle_timeout: Option<Duration>,
+    pub(in crate::client) max_age: Option<Duration>,
+    pub(in crate::client) max_idle_per_host: usize,
+    pub(in crate::client) max_connections_per_host: usize,
+}
+
+impl Settings {
+    /// Whether a connection has been idle for too long, or is too old.
+    #[inline]
+    pub(super) fn has_expired(&self, idle_for: Duration, created: Instant, now: Instant) -> bool {
+        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(created, now)
+    }
+
+    #[inline]
+    pub(super) fn is_too_old(&self, created: Instant, now: Instant) -> bool {
+        self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
+    }
+
+    /// When an idle connection is of no more use. A time that is too long for the clock never comes.
+    pub(super) fn expiry<B>(&self, idle: &Idle<B>) -> Option<Instant> {
+        let timeout = self.idle_timeout.and_then(|timeout| idle.since.checked_add(timeout));
+        let age = self.max_age.and_then(|age| idle.wire.created.checked_add(age));
+        timeout.into_iter().chain(age).min()
+    }
+
+    /// The shortest time after which a connection that becomes idle now is of no more use.
+    pub(super) fn shortest_life(&self) -> Option<Duration> {
+        self.idle_timeout.into_iter().chain(self.max_age).min()
+    }
+}

@@ -1,0 +1,153 @@
+//! What a sweeper does.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::hosts::Idle;
+use super::runtimes::{Touched, Watch};
+use super::{Pool, State};
+use crate::client::wire::Wire;
+use crate::timer::read_clock;
+
+/// What was found out about the connections that were touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Swept {
+    /// The server has closed some of them.
+    pub(super) closed: bool,
+    /// There are others to look after.
+    pub(super) more: bool,
+}
+
+impl<B> Pool<B> {
+    /// Closes the idle connections that the server has touched and that are not usable any more, as many as are looked after at once.
+    ///
+    /// They are taken out while they are polled, which is foreign code.
+    pub(super) fn sweep_touched(self: &Arc<Self>, watch: &Watch) -> Swept {
+        // What is touched from here on is told again.
+        let (touched, more) = watch.take_touched(AT_ONCE);
+        if touched.is_empty() {
+            return Swept::default();
+        }
+        let now = read_clock();
+        let mut closed = Vec::new();
+        for mut idle in self.take_out(&touched) {
+            // What was not heard of may have happened all the same, in a runtime that is not driven.
+            let is_told = idle.runtime() == watch.runtime();
+            if idle.wire.is_usable() && (is_told || idle.wire.look()) {
+                self.keep(idle.wire, idle.since);
+            } else {
+                closed.push(idle);
+            }
+        }
+        if !closed.is_empty() {
+            self.remember(&closed, now);
+            tracing::debug!(connections = closed.len(), "idle connections were closed by the server");
+        }
+        Swept { closed: !closed.is_empty(), more }
+    }
+
+    fn take_out(&self, touched: &[Touched]) -> Vec<Idle<B>> {
+        let mut idle = Vec::with_capacity(touched.len());
+        let mut state = self.lock();
+        for &Touched { key, id } in touched {
+            if state.idle.get(key).is_some_and(|idle| idle.wire.relay().place().id == id) {
+                idle.extend(state.take(key));
+            }
+        }
+        drop(state);
+        idle
+    }
+
+    /// Adds connections to what is known of their hosts.
+    fn remember(&self, closed: &[Idle<B>], now: Instant) {
+        // They have their leases still, and so their hosts are known.
+        let state = self.lock();
+        let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot()).cloned()).collect();
+        drop(state);
+        for (idle, host) in closed.iter().zip(hosts) {
+            if let Some(host) = host {
+                self.closes.add(&host, idle.wire.created, now.saturating_duration_since(idle.since), now);
+            }
+        }
+    }
+
+    /// Closes the idle connections that have expired, and says when the next one will. If there is none, the sweepers are told
+    /// when there is.
+    pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        let expired = state.take_all(|idle| {
+            self.settings.has_expired(now.saturating_duration_since(idle.since), idle.wire.created, now)
+        });
+        let earliest = state.idle.iter().filter_map(|(_, idle)| self.settings.expiry(idle)).min();
+        state.has_told = state.idle.len() > 0;
+        drop(state);
+        if !expired.is_empty() {
+            tracing::debug!(connections = expired.len(), "idle connections have expired");
+        }
+        earliest
+    }
+
+    /// Whether something has become idle since nothing was.
+    pub(super) fn has_told(&self) -> bool {
+        self.lock().has_told
+    }
+
+    /// Whether there is nothing to look after any more.
+    pub(super) fn is_over(&self) -> bool {
+        let state = self.lock();
+        state.is_closed && state.finishing.is_empty()
+    }
+
+    /// Asks the other runtimes' sweepers to show that they are driven. `false` if there are none.
+    pub(super) fn ask_others(&self, watch: &Watch) -> bool {
+        let mut others = self.lock().watches.clone();
+        others.retain(|other| other.runtime() != watch.runtime());
+        others.iter().for_each(|other| other.ask());
+        !others.is_empty()
+    }
+
+    /// Has the sweeper of `watch` look after the connections of runtimes that are not driven. `false` if there are none.
+    pub(super) fn take_over(&self, watch: &Watch) -> bool {
+        let state = self.lock();
+        let silent: Vec<_> =
+            state.watches.iter().filter(|other| other.is_silent()).map(|other| other.runtime()).collect();
+        let of_silent = state.idle.iter().filter(|(_, idle)| silent.contains(&idle.runtime()));
+        let touched: Vec<_> = of_silent.map(|(key, idle)| Touched { key, id: id_of(&idle.wire) }).collect();
+        drop(state);
+        let some = !touched.is_empty();
+        watch.add_touched(touched);
+        some
+    }
+
+    /// The sweeper of a runtime is gone, and so is the runtime, or will be.
+    pub(super) fn on_end(&self, watch: &Watch) {
+        let mut state = self.lock();
+        watch.end();
+        state.watches.retain(|other| other.runtime() != watch.runtime());
+        let idle = state.take_all(|idle| idle.runtime() == watch.runtime());
+        drop(state);
+        drop(idle);
+    }
+}
+
+impl<B> State<B> {
+    /// Takes an idle connection out.
+    fn take(&mut self, key: usize) -> Option<Idle<B>> {
+        let idle = self.idle.get(key)?;
+        let (slot, runtime) = (idle.slot(), idle.runtime());
+        self.hosts.at(slot).take(&mut self.idle, key, runtime)
+    }
+
+    /// Takes out the idle connections of which `is_taken` says so.
+    fn take_all(&mut self, is_taken: impl Fn(&Idle<B>) -> bool) -> Vec<Idle<B>> {
+        let keys: Vec<_> = self.idle.iter().filter(|(_, idle)| is_taken(idle)).map(|(key, _)| key).collect();
+        keys.into_iter().filter_map(|key| self.take(key)).collect()
+    }
+}
+
+fn id_of<B>(wire: &Wire<B>) -> u64 {
+    wire.relay().place().id
+}
+
+/// So many connections are looked after at once: a runtime has other tasks.
+const AT_ONCE: usize = 64;
