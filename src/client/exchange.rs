@@ -21,7 +21,8 @@ use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
 pub(super) struct Failure<B> {
-    pub(super) error: hyper::Error,
+    /// None if hyper let go of the request without a word.
+    pub(super) error: Option<hyper::Error>,
     pub(super) wire: Box<Wire<B>>,
 }
 
@@ -69,7 +70,11 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             ready_to_go(release.as_mut(), wire, cx);
         }
         wire.relay().hold();
-        let polled = wire.poll();
+        let mut polled = wire.poll();
+        if polled.is_pending() && wire.control.was_held_back() {
+            // The request has been written: now it is time to read.
+            polled = wire.poll();
+        }
         if polled.is_pending() && !wire.control.has_heard() {
             // Nothing has come that could have decided it; or nothing but what is TLS's own.
             wire.go_on();
@@ -90,21 +95,16 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             wire.hang_up();
             looked = look(this.sent.as_mut());
         }
-        match looked {
-            Poll::Pending => unreachable!("nobody is left who could decide it"),
-            Poll::Ready(result) => {
-                let wire = this.wire.take().expect("it is there");
-                Poll::Ready(match result {
-                    Ok(response) => {
-                        if polled.is_ready() {
-                            tracing::trace!("a connection was over together with its response");
-                        }
-                        Ok((response, wire))
-                    }
-                    Err(error) => Err(Failure { error, wire }),
-                })
-            }
+        if polled.is_ready() && matches!(looked, Poll::Ready(Ok(_))) {
+            tracing::trace!("a connection was over together with its response");
         }
+        let wire = this.wire.take().expect("not polled after completion");
+        Poll::Ready(match looked {
+            Poll::Ready(Ok(response)) => Ok((response, wire)),
+            Poll::Ready(Err(error)) => Err(Failure { error: Some(error), wire }),
+            // Nobody is left who could decide it.
+            Poll::Pending => Err(Failure { error: None, wire }),
+        })
     }
 }
 
