@@ -18,6 +18,7 @@ type Wrapped = ResponseFirst<TcpStream>;
 
 const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a.example\r\n\r\n";
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: a.example\r\nupgrade: echo\r\n\r\n";
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 413 Content Too Large\r\n\r\nno";
 
 /// A connection on which `request` has arrived, which has answered `response` and closed by a reset.
@@ -90,8 +91,10 @@ async fn without_a_response_the_error_of_the_write_is_the_readers() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_an_upgrade_gets_the_errors_as_they_come() {
-    let mut client = reset(UPGRADE, b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await;
+async fn an_upgraded_stream_gives_the_errors_as_they_come() {
+    let mut client = reset(UPGRADE, SWITCHING).await;
+    // It is an upgrade once the server has said so.
+    client.read_exact(&mut vec![0; SWITCHING.len()]).await.unwrap();
     assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(!client.control().is_broken());
 }

@@ -98,6 +98,24 @@ impl ResponseBody {
         Poll::Ready(())
     }
 
+    /// Whether all of the body has arrived, as far as hyper has seen that. Takes what hyper has ready.
+    fn is_complete(&mut self) -> bool {
+        let Some(incoming) = &mut self.incoming else {
+            return true;
+        };
+        let mut noop = Context::from_waker(Waker::noop());
+        // hyper has one frame ready at the most, and perhaps trailers and the end.
+        for _ in 0..3 {
+            match Pin::new(&mut *incoming).poll_frame(&mut noop) {
+                Poll::Ready(None) => return true,
+                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || incoming.is_end_stream() => return true,
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_))) | Poll::Pending => return false,
+            }
+        }
+        false
+    }
+
     fn about(&mut self) -> Option<About> {
         match &mut self.carrier {
             Carrier::Reader(wire) => Some(wire.get_mut().unwrap_or_else(PoisonError::into_inner).about()),
@@ -183,12 +201,13 @@ impl Drop for ResponseBody {
             }
             return;
         }
+        let is_complete = matches!(self.carrier, Carrier::Task(_)) && self.is_complete();
         // hyper learns that nobody reads, and drains what one read gives.
         self.incoming = None;
         match mem::replace(&mut self.carrier, Carrier::None) {
             Carrier::None => {}
             Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
-            Carrier::Task(duplex) => duplex.leave(),
+            Carrier::Task(duplex) => duplex.leave(is_complete),
         }
     }
 }

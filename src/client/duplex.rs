@@ -6,6 +6,7 @@
 //!    its place, it is settled at once. If it is polled at that moment, the task settles it after that; the end of the response is
 //!    reported when that has happened, and a drop does not wait.
 //! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
+//!    If the response is dropped before it is complete, the connection is closed, and the request with it.
 
 use std::future::Future;
 use std::mem;
@@ -36,8 +37,8 @@ pub(super) struct Duplex {
 
 /// [`Between`], whatever the type of the requests.
 trait Leave: Send + Sync {
-    /// The body of the response is done with the connection.
-    fn leave(&self) -> Left;
+    /// The body of the response is done with the connection; the response is complete or not.
+    fn leave(&self, is_complete: bool) -> Left;
     fn has_left(&self) -> bool;
     fn register(&self, cx: &Context<'_>);
 }
@@ -47,7 +48,7 @@ trait Leave: Send + Sync {
 enum Left {
     /// It is idle, or closed.
     Settled,
-    /// The task finishes the upload, or closes the connection.
+    /// The task finishes the upload.
     Uploading,
     /// It is polled at this moment, and settled by the task after that.
     Polled,
@@ -62,7 +63,7 @@ impl AfterResponse {
 impl Duplex {
     /// Starts the task.
     pub(super) fn start<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) -> Self {
-        let between = Between::new(wire, after, false);
+        let between = Between::new(wire, after, Reader::Reads);
         Self { task: spawn(Drive::new(&between)), between }
     }
 
@@ -71,7 +72,7 @@ impl Duplex {
         if self.between.has_left() {
             return Poll::Ready(());
         }
-        match self.between.leave() {
+        match self.between.leave(true) {
             Left::Settled => self.task.abort(),
             Left::Uploading => {}
             Left::Polled => {
@@ -84,9 +85,9 @@ impl Duplex {
         Poll::Ready(())
     }
 
-    /// Nobody reads the response any more.
-    pub(super) fn leave(&self) {
-        if self.between.leave() == Left::Settled {
+    /// Nobody reads the response any more, which is complete or not.
+    pub(super) fn leave(&self, is_complete: bool) {
+        if self.between.leave(is_complete) == Left::Settled {
             self.task.abort();
         }
     }
@@ -100,12 +101,12 @@ impl Duplex {
 /// Drives a connection to its end, which is not the end of its stream.
 pub(super) fn drive_to_end<B: Send + 'static>(wire: Box<Wire<B>>) {
     let after = AfterResponse { bytes: 0, time: Duration::ZERO };
-    drop(spawn(Drive::new(&Between::new(wire, after, false))));
+    drop(spawn(Drive::new(&Between::new(wire, after, Reader::Reads))));
 }
 
 /// Sends the rest of a request whose response is complete.
 pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) {
-    drop(spawn(Drive::new(&Between::new(wire, after, true))));
+    drop(spawn(Drive::new(&Between::new(wire, after, Reader::Done { is_complete: true }))));
 }
 
 #[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
@@ -124,10 +125,17 @@ struct Between<B> {
 
 struct State<B> {
     place: Place<B>,
-    /// The body is done with the connection: the response is complete, or not wanted.
-    is_done: bool,
-    /// And the connection is idle, closed, or finishing its upload.
+    reader: Reader,
+    /// The body is done with the connection, which is idle, closed, or finishing its upload.
     has_left: bool,
+}
+
+/// What the body of the response is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Reads,
+    /// The response has ended, or was dropped.
+    Done { is_complete: bool },
 }
 
 enum Place<B> {
@@ -139,8 +147,8 @@ enum Place<B> {
 }
 
 impl<B> Between<B> {
-    fn new(wire: Box<Wire<B>>, after: AfterResponse, is_done: bool) -> Arc<Self> {
-        let state = State { place: Place::Here(wire), is_done, has_left: is_done };
+    fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
+        let state = State { place: Place::Here(wire), reader, has_left: reader != Reader::Reads };
         Arc::new(Self { after, state: Mutex::new(state), waits: AtomicWaker::new() })
     }
 
@@ -160,11 +168,12 @@ impl<B> Between<B> {
         }
     }
 
-    /// Puts the connection back, if the body is not done with it. Its next event wakes the task already.
-    fn put_back(&self, wire: Box<Wire<B>>) -> Result<(), Box<Wire<B>>> {
+    /// Puts the connection back, if the body still reads. Its next event wakes the task already. Otherwise the connection is the
+    /// task's, and the response is complete or not.
+    fn put_back(&self, wire: Box<Wire<B>>) -> Result<(), (Box<Wire<B>>, bool)> {
         let mut state = self.lock();
-        if state.is_done {
-            return Err(wire);
+        if let Reader::Done { is_complete } = state.reader {
+            return Err((wire, is_complete));
         }
         state.place = Place::Here(wire);
         Ok(())
@@ -183,16 +192,16 @@ impl<B> Between<B> {
 }
 
 impl<B: Send + 'static> Leave for Between<B> {
-    fn leave(&self) -> Left {
+    fn leave(&self, is_complete: bool) -> Left {
         let mut state = self.lock();
-        state.is_done = true;
+        state.reader = Reader::Done { is_complete };
         match mem::replace(&mut state.place, Place::Polled) {
-            Place::Here(wire) if wire.is_uploading() && !self.after.stops_at_once() => {
+            Place::Here(wire) if is_complete && wire.is_uploading() && !self.after.stops_at_once() => {
                 state.has_left = true;
                 let waker = wire.waker();
                 state.place = Place::Here(wire);
                 drop(state);
-                // The task reads what is left of the response, and begins to count bytes and time.
+                // The task begins to count bytes and time.
                 waker.wake();
                 Left::Uploading
             }
@@ -268,11 +277,12 @@ impl<B> Future for Drive<B> {
         wire.go_on();
         if polled.is_pending() {
             wire.relay().wait(cx);
-            wire = match this.between.put_back(wire) {
+            let is_complete;
+            (wire, is_complete) = match this.between.put_back(wire) {
                 Ok(()) => return Poll::Pending,
-                Err(wire) => wire,
+                Err(done) => done,
             };
-            if this.may_finish(&mut wire, cx) {
+            if is_complete && this.may_finish(&mut wire, cx) {
                 this.between.set_left(Place::Here(wire));
                 return Poll::Pending;
             }

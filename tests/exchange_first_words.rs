@@ -1,0 +1,176 @@
+//! A server that speaks first: what it says before it has the request is the answer to the request, or no HTTP.
+#![cfg(all(feature = "client", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/exchange_runs.rs"]
+mod runs;
+#[path = "support/exchange_server.rs"]
+mod server;
+#[path = "support/exchange_tls.rs"]
+mod tls;
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use hyper::{Method, StatusCode, Uri};
+use hyper_happy_eyeballs::client::Connector;
+use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use rustls::{ServerConnection, StreamOwned};
+use runs::{AnyBody, client, empty, exchange, full, on_both_runtimes, request, times, until};
+use server::{Peer, Server};
+
+const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+
+/// How a server ends a connection on which it has said what it has to say.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Close,
+    HalfCloseAndDrain,
+    /// Once the other system has all of it.
+    Reset,
+}
+
+const ENDS: [End; 3] = [End::Close, End::HalfCloseAndDrain, End::Reset];
+
+impl End {
+    fn end(self, mut peer: Peer) {
+        match self {
+            Self::Close => {}
+            Self::HalfCloseAndDrain => {
+                peer.stream.shutdown(Shutdown::Write).unwrap();
+                peer.drain();
+            }
+            Self::Reset => {
+                until_acknowledged(&peer.stream);
+                peer.reset();
+            }
+        }
+    }
+}
+
+/// Waits until the other system has everything that was written.
+fn until_acknowledged(stream: &TcpStream) {
+    // Loopback acknowledges within the write itself: what is unsent would stay in the queue only for a full receiver.
+    let buffer = socket2::SockRef::from(stream).send_buffer_size().unwrap();
+    assert!(buffer > BUSY.len());
+    std::thread::yield_now();
+}
+
+async fn assert_busy<C: Connector>(client: &Client<C, AnyBody>, uri: &Uri, end: End, count: usize) {
+    for number in 0..times(count) {
+        let (method, body) = match number % 3 {
+            0 => (Method::GET, empty()),
+            1 => (Method::POST, full("hello".into())),
+            _ => (Method::POST, full(vec![0; 1024 * 1024].into())),
+        };
+        let (status, text) = exchange(client, request(method, uri.clone(), body)).await.unwrap_or_else(|error| {
+            panic!("{end:?}, request {number}: {error:?}");
+        });
+        assert_eq!((status, &*text), (StatusCode::SERVICE_UNAVAILABLE, &b"busy"[..]), "{end:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_its_answer() {
+    on_both_runtimes(async || {
+        for end in ENDS {
+            let server = Server::with_threads(1, move |mut peer| {
+                peer.send(BUSY);
+                end.end(peer);
+            });
+            assert_busy(&client(), &server.uri(""), end, 150).await;
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
+    on_both_runtimes(async || {
+        for end in ENDS {
+            let (config, roots) = tls::configs();
+            let server = Server::start_one_for_each(move |mut peer| {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let stream = peer.stream.try_clone().unwrap();
+                let mut stream = StreamOwned::new(connection, stream);
+                while stream.conn.is_handshaking() {
+                    stream.conn.complete_io(&mut stream.sock).unwrap();
+                }
+                stream.write_all(BUSY.as_bytes()).unwrap();
+                stream.conn.send_close_notify();
+                stream.flush().unwrap();
+                if let End::Close = end {
+                    // What follows the handshake may be unread: that would make it a reset.
+                    peer.stream.shutdown(Shutdown::Write).ok();
+                }
+                drop(stream);
+                end.end(peer);
+            });
+            let uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
+            for client in [Client::new(tls::https(roots.clone())), Client::new(tls::https(roots.clone()))] {
+                assert_busy(&client, &uri, end, 15).await;
+            }
+            let bare: Client<_, AnyBody> = Client::new(tls::https_without_wrapper(roots));
+            assert_busy(&bare, &uri, end, 15).await;
+        }
+    });
+}
+
+/// It has been read before the request was written, and not by hyper.
+#[test]
+fn a_banner_is_an_invalid_response() {
+    on_both_runtimes(async || {
+        let server = Server::start_one_for_each(|mut peer| {
+            peer.send("SSH-2.0-OpenSSH_9.9\r\n\r\n");
+            peer.drain();
+        });
+        let client = client();
+        for _ in 0..times(50) {
+            for body in [empty(), full("hello".into())] {
+                let error = exchange(&client, request(Method::POST, server.uri(""), body)).await.unwrap_err();
+                assert!(error.is_invalid_response() && error.bytes_written() > 0, "{error:?}");
+            }
+        }
+    });
+}
+
+/// A connection that was made ahead of a request waits like any other: what the server says then ends it.
+#[test]
+fn what_is_said_on_a_connection_that_waits_for_its_first_request_is_nobodys_answer() {
+    const GOOD_BYE: &str = "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    on_both_runtimes(async || {
+        let (asked, spoken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let server = Server::start_one_for_each({
+            let (asked, spoken) = (Arc::clone(&asked), Arc::clone(&spoken));
+            move |mut peer| {
+                // The second is late-bound to nothing: it waits until all that the first was for is answered.
+                if peer.number == 1 {
+                    while asked.load(SeqCst) < 2 {
+                        std::thread::yield_now();
+                    }
+                    peer.send(GOOD_BYE);
+                    peer.stream.shutdown(Shutdown::Write).unwrap();
+                    spoken.fetch_add(1, SeqCst);
+                    peer.drain();
+                    return;
+                }
+                while peer.head().is_some() {
+                    asked.fetch_add(1, SeqCst);
+                    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+                }
+            }
+        });
+        let builder = Client::<HappyEyeballsConnector, AnyBody>::builder().late_binding(true);
+        let client = builder.build(HappyEyeballsConnector::new()).unwrap();
+        let get = || exchange(&client, request(Method::GET, server.uri(""), empty()));
+        let (first, second) = tokio::join!(get(), get());
+        assert!(first.is_ok() && second.is_ok());
+        for _ in 0..20 {
+            let (status, _) = get().await.unwrap();
+            assert_eq!(status, StatusCode::OK);
+        }
+        drop(client);
+        until(|| server.accepted() < 2 || spoken.load(SeqCst) == 1).await;
+    });
+}
