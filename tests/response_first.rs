@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::response_first::ResponseFirst;
@@ -13,6 +14,7 @@ use socket2::SockRef;
 use support::origin::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_test::task::spawn;
 
 type Wrapped = ResponseFirst<TcpStream>;
 
@@ -116,4 +118,44 @@ async fn bytes_are_counted_from_the_head_of_the_request() {
         let (written, read) = (client.control().bytes_written(), client.control().bytes_read());
         assert_eq!((written, read), (REQUEST.len() as u64, RESPONSE.len() as u64));
     }
+}
+
+/// An answer that follows an informational response is read before more is written, as any other.
+#[tokio::test]
+async fn an_answer_is_asked_for_after_an_informational_response_as_well() {
+    const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let piece = vec![0; 64 * 1024];
+    let (mut client, mut server) = connected().await;
+    client.write_all(REQUEST).await.unwrap();
+    server.write_all(CONTINUE).await.unwrap();
+    client.read_exact(&mut vec![0; CONTINUE.len()]).await.unwrap();
+    server.write_all(RESPONSE).await.unwrap();
+    arrives(&client, RESPONSE.len()).await;
+    let mut written = 0;
+    while let Poll::Ready(bytes) = spawn(client.write(&piece)).poll() {
+        written += bytes.unwrap();
+        // Never for want of room.
+        server.read_exact(&mut vec![0; piece.len()]).await.unwrap();
+        assert!(written <= 512 * 1024, "the answer waits behind {written} bytes");
+    }
+    client.read_exact(&mut vec![0; RESPONSE.len()]).await.unwrap();
+    client.write_all(&piece).await.unwrap();
+}
+
+/// Where it cannot be asked, the reader gets its turn now and then.
+#[tokio::test]
+async fn a_writer_that_never_waits_lets_the_reader_read() {
+    let mut client = ResponseFirst::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+    let piece = vec![0; 64 * 1024];
+    let mut written = 0;
+    loop {
+        let mut write = spawn(client.write(&piece));
+        let Poll::Ready(bytes) = write.poll() else {
+            assert!(write.is_woken());
+            break;
+        };
+        written += bytes.unwrap();
+        assert!(written <= 512 * 1024, "no turn for the reader in {written} bytes");
+    }
+    client.write_all(&piece).await.unwrap();
 }

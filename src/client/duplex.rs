@@ -135,7 +135,9 @@ struct State<B> {
 enum Reader {
     Reads,
     /// The response has ended, or was dropped.
-    Done { is_complete: bool },
+    Done {
+        is_complete: bool,
+    },
 }
 
 enum Place<B> {

@@ -115,7 +115,8 @@ impl Error {
     }
 
     pub(super) fn response_body(error: hyper::Error, about: Option<About>) -> Self {
-        let (about, write) = about.map_or((None, None), |About { host, transfer, write }| (Some((host, transfer)), write));
+        let (about, write) =
+            about.map_or((None, None), |About { host, transfer, write }| (Some((host, transfer)), write));
         let mut this = Self::new(Kind::ResponseBody, after_write(Some(error), write));
         if let Some((host, transfer)) = about {
             (this.inner.host, this.inner.transfer) = (Some(host), transfer);

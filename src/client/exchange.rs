@@ -144,3 +144,43 @@ fn ready_to_go<B>(release: Pin<&mut Release>, wire: &Wire<B>, cx: &mut Context<'
         upload.release();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Pending, pending};
+
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use hyper::Uri;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::client::checkout::connect;
+    use crate::client::destination::Destination;
+    use crate::client::error::Error;
+    use crate::client::pool::Acquired;
+    use crate::client::service::Client;
+
+    #[tokio::test]
+    async fn a_request_that_is_never_decided_is_an_error_when_its_connection_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector =
+            tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(TokioIo::new) });
+        let client: Client<_, Empty<Bytes>> = Client::new(connector);
+        let mut request = Request::new(());
+        *request.uri_mut() = format!("http://{address}/").parse().unwrap();
+        let destination = Destination::take_from(&mut request).unwrap();
+        let Acquired::Dial(lease) = client.shared.pool.acquire(&destination) else { panic!("there is no connection") };
+        let wire = connect(&client.shared, &destination, lease).await.ok().unwrap();
+        // The server has gone.
+        drop(listener.accept().await.unwrap());
+        let undecided: Pending<Sent> = pending();
+        let exchange = Exchange { wire: Some(wire), sent: undecided, release: None };
+        let Err(Failure { error, wire }) = exchange.await else { panic!("there is no response") };
+        assert!(error.is_none());
+        let error = Error::exchange(error, None, false, wire.transfer());
+        assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");
+    }
+}

@@ -236,7 +236,8 @@ impl<B> fmt::Debug for Settings<B> {
 
 impl<B> Clone for Settings<B> {
     fn clone(&self) -> Self {
-        let Self { replay, repeats_on_request_timeout, late_binding, continue_timeout, upload_after_response, .. } = *self;
+        let Self { replay, repeats_on_request_timeout, late_binding, continue_timeout, upload_after_response, .. } =
+            *self;
         let (replay_body, http1) = (self.replay_body.clone(), self.http1.clone());
         Self {
             replay,

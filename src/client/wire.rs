@@ -201,6 +201,10 @@ impl<B> Wire<B> {
         if self.spent || is_broken || self.is_uploading() {
             return false;
         }
+        if !self.control.has_written() {
+            // What the server says before the first request is written is taken for the answer. Here it is none.
+            return self.look();
+        }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
             return false;
         }

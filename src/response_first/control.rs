@@ -116,6 +116,12 @@ impl Control {
         }
     }
 
+    /// Whether anything was given to be written, ever.
+    #[inline]
+    pub(crate) fn has_written(&self) -> bool {
+        self.has(WRITTEN)
+    }
+
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
     #[inline]
     pub(crate) fn was_held_back(&self) -> bool {

@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn an_upgrade_is_what_is_answered_with_101() {
         assert_eq!(answer(false, "HTTP/1.1 101 Switching Protocols\r\n\r\n"), Some(Answer::Switched));
-        for declined in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 404 No\r\n\r\n", "HTTP/1.1 426 Upgrade Required\r\n\r\n"] {
+        for declined in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.0 404 No\r\n\r\n", "HTTP/1.1 426 Upgrade Required\r\n\r\n"]
+        {
             assert_eq!(answer(false, declined), Some(Answer::Http), "{declined:?}");
         }
     }
