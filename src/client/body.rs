@@ -87,10 +87,10 @@ impl ResponseBody {
         Self::detached(incoming)
     }
 
-    /// The response has ended. Ready once its connection is idle, closed, or finishing its upload.
-    fn poll_end(&mut self, cx: &Context<'_>) -> Poll<()> {
+    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    fn poll_end(&mut self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         if let Carrier::Task(duplex) = &self.carrier {
-            ready!(duplex.poll_end(cx));
+            ready!(duplex.poll_end(is_complete, cx));
         }
         if let Carrier::Reader(wire) = mem::replace(&mut self.carrier, Carrier::None) {
             wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle();
@@ -153,8 +153,9 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
-        if this.end.is_some() {
-            ready!(this.poll_end(cx));
+        if let Some(end) = &this.end {
+            let is_complete = !matches!(end, Some(Err(_)));
+            ready!(this.poll_end(is_complete, cx));
             return Poll::Ready(this.end.take().flatten());
         }
         let polled = this.poll_incoming(cx);
@@ -169,7 +170,7 @@ impl Body for ResponseBody {
         if is_end {
             // First the connection, then the end.
             this.incoming = None;
-            if this.poll_end(cx).is_pending() {
+            if this.poll_end(!failed, cx).is_pending() {
                 this.end = Some(ready!(polled));
                 return Poll::Pending;
             }

@@ -67,12 +67,12 @@ impl Duplex {
         Self { task: spawn(Drive::new(&between)), between }
     }
 
-    /// The response has ended. Ready once its connection is idle, closed, or finishing its upload.
-    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    pub(super) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         if self.between.has_left() {
             return Poll::Ready(());
         }
-        match self.between.leave(true) {
+        match self.between.leave(is_complete) {
             Left::Settled => self.task.abort(),
             Left::Uploading => {}
             Left::Polled => {
