@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use hyper::{Method, StatusCode, Uri};
 use hyper_happy_eyeballs::client::Connector;
-use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
 use hyper_util::rt::TokioIo;
 use runs::{AnyBody, client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
 use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
 
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
 
@@ -84,28 +85,46 @@ fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
     on_both_runtimes(async || {
         for end in ENDS {
             let (config, roots) = tls::configs();
-            let server = Server::start_one_for_each(move |peer| {
-                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = StreamOwned::new(connection, peer.stream.try_clone().unwrap());
-                while stream.conn.is_handshaking() {
-                    stream.conn.complete_io(&mut stream.sock).unwrap();
+            let spoken = Arc::new(Semaphore::new(0));
+            let server = Server::start_one_for_each({
+                let spoken = Arc::clone(&spoken);
+                move |peer| {
+                    let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                    let mut stream = StreamOwned::new(connection, peer.stream.try_clone().unwrap());
+                    while stream.conn.is_handshaking() {
+                        stream.conn.complete_io(&mut stream.sock).unwrap();
+                    }
+                    stream.write_all(BUSY.as_bytes()).unwrap();
+                    stream.conn.send_close_notify();
+                    stream.flush().unwrap();
+                    drop(stream);
+                    spoken.add_permits(1);
+                    end.end(peer);
                 }
-                stream.write_all(BUSY.as_bytes()).unwrap();
-                stream.conn.send_close_notify();
-                stream.flush().unwrap();
-                if let End::Close = end {
-                    // What follows the handshake may be unread: that would make it a reset.
-                    peer.stream.shutdown(Shutdown::Write).ok();
-                }
-                drop(stream);
-                end.end(peer);
             });
             let uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
-            assert_busy(&Client::new(tls::https(roots.clone())), &uri, end, 15).await;
-            let bare: Client<_, AnyBody> = Client::new(tls::https_without_wrapper(roots));
-            assert_busy(&bare, &uri, end, 15).await;
+            let below = Client::new(late(tls::https(roots.clone()), &spoken));
+            assert_busy(&below, &uri, end, 30).await;
+            let bare = Client::new(late(tls::https_without_wrapper(roots), &spoken));
+            assert_busy(&bare, &uri, end, 30).await;
         }
     });
+}
+
+/// The same connector, whose connections are there only once the server has spoken.
+fn late<C: Connector>(connector: C, spoken: &Arc<Semaphore>) -> impl Connector + use<C>
+where
+    C::Response: Send,
+{
+    let spoken = Arc::clone(spoken);
+    tower::service_fn(move |uri: Uri| {
+        let (connecting, spoken) = (connector.clone().oneshot(uri), Arc::clone(&spoken));
+        async move {
+            let connection = connecting.await.map_err(Into::into)?;
+            spoken.acquire().await.unwrap().forget();
+            Ok::<_, BoxError>(connection)
+        }
+    })
 }
 
 /// It has been read before the request was written, and not by hyper.
