@@ -7,6 +7,8 @@
 mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
+#[path = "support/exchange_tls.rs"]
+mod tls;
 
 use std::fmt::Debug;
 use std::net::{Shutdown, TcpStream};
@@ -20,9 +22,8 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Method, StatusCode, Uri};
 use hyper_happy_eyeballs::client::Connector;
-use hyper_happy_eyeballs::response_first::{ResponseFirstConnector, ResponseFirstLayer};
+use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
@@ -30,9 +31,7 @@ use runs::{
     AnyBody, client, descriptors, empty, exchange, full, in_time, median, now, on_both_runtimes, read, request, say,
     streamed, times, until,
 };
-use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
 use tower::Layer;
 
@@ -252,7 +251,10 @@ fn an_early_response_to_an_upload_that_has_come_to_rest_leaves_the_next_request_
                     peer.send(format!("HTTP/1.1 {status}\r\ncontent-length: 5\r\n\r\nearly"));
                 }
             });
-            let client = client::<AnyBody>();
+            // The body that never ends is not waited for long.
+            let builder = Client::<HappyEyeballsConnector, AnyBody>::builder();
+            let builder = builder.upload_after_response(1024, Duration::from_millis(100));
+            let client = builder.build(HappyEyeballsConnector::new()).unwrap();
             for _ in 0..times(20) {
                 let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from("some")))]);
                 let never = futures_util::StreamExt::chain(first, futures_util::stream::pending());
@@ -264,6 +266,8 @@ fn an_early_response_to_an_upload_that_has_come_to_rest_leaves_the_next_request_
                 client.close_idle();
             }
             assert_eq!(server.accepted(), 2 * times(20), "{status}");
+            // A task closes the last of them.
+            until(|| server.open() == 0).await;
             drop((client, server));
             until(|| descriptors() == before).await;
         }
@@ -378,13 +382,13 @@ fn a_refusal_is_always_returned_over_tls() {
     on_both_runtimes(async || {
         let before = descriptors();
         for reset in [false, true] {
-            let (tls, roots) = tls_configs();
+            let (tls, roots) = tls::configs();
             let server = Server::with_threads(1, move |peer| {
                 let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
                 let mut stream = StreamOwned::new(connection, peer.stream);
                 refuse_over_tls(&mut stream, reset);
             });
-            let client = Client::<_, AnyBody>::new(https(roots));
+            let client = Client::<_, AnyBody>::new(tls::https(roots));
             upload_over_tls(&client, &server).await;
             drop((client, server));
         }
@@ -416,25 +420,4 @@ fn refuse_over_tls(stream: &mut StreamOwned<ServerConnection, TcpStream>, reset:
             socket2::SockRef::from(&stream.sock).set_linger(Some(Duration::ZERO)).unwrap();
         }
     }
-}
-
-/// What a server on the loopback address needs, and what a client needs to trust it alone.
-fn tls_configs() -> (Arc<ServerConfig>, RootCertStore) {
-    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-    let versions = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = versions.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    (Arc::new(config.with_single_cert(vec![certificate], key).unwrap()), roots)
-}
-
-fn https(roots: RootCertStore) -> HttpsConnector<ResponseFirstConnector<HappyEyeballsConnector>> {
-    let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
-    let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = versions.with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
-    https.wrap_connector(ResponseFirstLayer::new().layer(tcp))
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::response_first::ResponseFirst;
@@ -13,11 +14,13 @@ use socket2::SockRef;
 use support::origin::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_test::task::spawn;
 
 type Wrapped = ResponseFirst<TcpStream>;
 
 const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a.example\r\n\r\n";
 const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nhost: a.example\r\nupgrade: echo\r\n\r\n";
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 413 Content Too Large\r\n\r\nno";
 
 /// A connection on which `request` has arrived, which has answered `response` and closed by a reset.
@@ -90,8 +93,10 @@ async fn without_a_response_the_error_of_the_write_is_the_readers() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_an_upgrade_gets_the_errors_as_they_come() {
-    let mut client = reset(UPGRADE, b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await;
+async fn an_upgraded_stream_gives_the_errors_as_they_come() {
+    let mut client = reset(UPGRADE, SWITCHING).await;
+    // It is an upgrade once the server has said so.
+    client.read_exact(&mut vec![0; SWITCHING.len()]).await.unwrap();
     assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(!client.control().is_broken());
 }
@@ -113,4 +118,44 @@ async fn bytes_are_counted_from_the_head_of_the_request() {
         let (written, read) = (client.control().bytes_written(), client.control().bytes_read());
         assert_eq!((written, read), (REQUEST.len() as u64, RESPONSE.len() as u64));
     }
+}
+
+/// An answer that follows an informational response is read before more is written, as any other.
+#[tokio::test]
+async fn an_answer_is_asked_for_after_an_informational_response_as_well() {
+    const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let piece = vec![0; 64 * 1024];
+    let (mut client, mut server) = connected().await;
+    client.write_all(REQUEST).await.unwrap();
+    server.write_all(CONTINUE).await.unwrap();
+    client.read_exact(&mut vec![0; CONTINUE.len()]).await.unwrap();
+    server.write_all(RESPONSE).await.unwrap();
+    arrives(&client, RESPONSE.len()).await;
+    let mut written = 0;
+    while let Poll::Ready(bytes) = spawn(client.write(&piece)).poll() {
+        written += bytes.unwrap();
+        // Never for want of room.
+        server.read_exact(&mut vec![0; piece.len()]).await.unwrap();
+        assert!(written <= 512 * 1024, "the answer waits behind {written} bytes");
+    }
+    client.read_exact(&mut vec![0; RESPONSE.len()]).await.unwrap();
+    client.write_all(&piece).await.unwrap();
+}
+
+/// Where it cannot be asked, the reader gets its turn now and then.
+#[tokio::test]
+async fn a_writer_that_never_waits_lets_the_reader_read() {
+    let mut client = ResponseFirst::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+    let piece = vec![0; 64 * 1024];
+    let mut written = 0;
+    loop {
+        let mut write = spawn(client.write(&piece));
+        let Poll::Ready(bytes) = write.poll() else {
+            assert!(write.is_woken());
+            break;
+        };
+        written += bytes.unwrap();
+        assert!(written <= 512 * 1024, "no turn for the reader in {written} bytes");
+    }
+    client.write_all(&piece).await.unwrap();
 }

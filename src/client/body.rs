@@ -1,32 +1,40 @@
 //! The body of a response, which brings its connection home.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::duplex::{Duplex, drive_to_end};
+use super::duplex::{AfterResponse, Duplex, drive_to_end};
 use super::error::{About, Error};
 use super::wire::Wire;
 
 /// The body of a response of a [`Client`](super::Client).
 ///
-/// By the time that its end is reported the connection is idle again, or closed.
+/// By the time that its end is reported the connection is idle again, or closed, or still sends a request body that was not
+/// complete when the response was: see [`Builder::upload_after_response`](super::Builder::upload_after_response).
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point closes the connection or, if the rest of the body has arrived, keeps it for the next request.
+/// Dropping it at any point closes the connection or, if the rest of the body has arrived, keeps it for the next request. What has
+/// arrived is what one read gives; nothing is waited for.
 pub struct ResponseBody {
     /// None once it is over.
     incoming: Option<Incoming>,
     /// What an error will say, where nobody can be asked then.
     about: Option<Box<About>>,
     carrier: Carrier,
+    /// The end, as it will be reported once a task has settled the connection.
+    end: Option<End>,
 }
+
+/// The last that is reported of a body.
+type End = Option<Result<Frame<Bytes>, Error>>;
 
 /// Who drives the connection while the body is read.
 enum Carrier {
@@ -41,8 +49,8 @@ enum Carrier {
 /// A connection, whatever the type of the requests.
 trait Carried: Send {
     fn poll(&mut self);
-    /// Leaves the connection to wait for its next event.
-    fn wait(&self, cx: &Context<'_>);
+    /// The poll gave the reader something, or the connection waits for its next event.
+    fn polled(&mut self, gave: bool, cx: &Context<'_>);
     fn settle(self: Box<Self>);
     fn about(&self) -> About;
 }
@@ -50,27 +58,27 @@ trait Carried: Send {
 impl ResponseBody {
     /// All of the body is in `incoming`.
     pub(super) fn detached(incoming: Incoming) -> Self {
-        Self { incoming: Some(incoming), about: None, carrier: Carrier::None }
+        Self { incoming: Some(incoming), about: None, carrier: Carrier::None, end: None }
     }
 
     /// All there will ever be of the body is in `incoming`: the connection is over.
     pub(super) fn of_over<B>(incoming: Incoming, wire: &Wire<B>) -> Self {
         let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
-        Self { incoming: Some(incoming), about, carrier: Carrier::None }
+        Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None }
     }
 
     /// Reading the body drives the connection.
     pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        Self { incoming: Some(incoming), about: None, carrier: Carrier::Reader(Mutex::new(wire)) }
+        Self { incoming: Some(incoming), about: None, carrier: Carrier::Reader(Mutex::new(wire)), end: None }
     }
 
     /// A task drives the connection, since there is something left to send.
-    pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+    pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>, after: AfterResponse) -> Self {
         let about = Some(Box::new(wire.about()));
-        Self { incoming: Some(incoming), about, carrier: Carrier::Task(Duplex::start(wire)) }
+        Self { incoming: Some(incoming), about, carrier: Carrier::Task(Duplex::start(wire, after)), end: None }
     }
 
-    /// The stream is no longer HTTP, and nobody's who reads this body.
+    /// After an upgrade the stream belongs to `hyper::upgrade`, not to this body.
     pub(super) fn upgraded<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
         if !wire.is_over() {
             // hyper has yet to hand it over.
@@ -79,13 +87,33 @@ impl ResponseBody {
         Self::detached(incoming)
     }
 
-    /// The connection goes home, or is closed.
-    fn settle(&mut self) {
-        match std::mem::replace(&mut self.carrier, Carrier::None) {
-            Carrier::None => {}
-            Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
-            Carrier::Task(duplex) => duplex.settle(),
+    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    fn poll_end(&mut self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
+        if let Carrier::Task(duplex) = &self.carrier {
+            ready!(duplex.poll_end(is_complete, cx));
         }
+        if let Carrier::Reader(wire) = mem::replace(&mut self.carrier, Carrier::None) {
+            wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle();
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether all of the body has arrived, as far as hyper has seen that. Takes what hyper has ready.
+    fn is_complete(&mut self) -> bool {
+        let Some(incoming) = &mut self.incoming else {
+            return true;
+        };
+        let mut noop = Context::from_waker(Waker::noop());
+        // hyper has one frame ready at the most, and perhaps trailers and the end.
+        for _ in 0..3 {
+            match Pin::new(&mut *incoming).poll_frame(&mut noop) {
+                Poll::Ready(None) => return true,
+                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() || incoming.is_end_stream() => return true,
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_))) | Poll::Pending => return false,
+            }
+        }
+        false
     }
 
     fn about(&mut self) -> Option<About> {
@@ -110,11 +138,9 @@ impl ResponseBody {
             return Poll::Ready(frame);
         }
         wire.poll();
-        if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
-            return Poll::Ready(frame);
-        }
-        wire.wait(cx);
-        Poll::Pending
+        let polled = incoming.as_mut().poll_frame(&mut noop);
+        wire.polled(polled.is_ready(), cx);
+        polled
     }
 }
 
@@ -127,6 +153,11 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
+        if let Some(end) = &this.end {
+            let is_complete = !matches!(end, Some(Err(_)));
+            ready!(this.poll_end(is_complete, cx));
+            return Poll::Ready(this.end.take().flatten());
+        }
         let polled = this.poll_incoming(cx);
         let is_end = match &polled {
             Poll::Pending => return Poll::Pending,
@@ -135,19 +166,26 @@ impl Body for ResponseBody {
         };
         let failed = matches!(&polled, Poll::Ready(Some(Err(_))));
         let about = if failed { this.about() } else { None };
+        let polled = polled.map_err(|error| Error::response_body(error, about));
         if is_end {
             // First the connection, then the end.
             this.incoming = None;
-            this.settle();
+            if this.poll_end(!failed, cx).is_pending() {
+                this.end = Some(ready!(polled));
+                return Poll::Pending;
+            }
         }
-        polled.map_err(|error| Error::response_body(error, about))
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.end.is_none() && self.incoming.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(Some(Ok(last))) = &self.end {
+            return SizeHint::with_exact(last.data_ref().map_or(0, |data| data.len() as u64));
+        }
         self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
@@ -164,9 +202,14 @@ impl Drop for ResponseBody {
             }
             return;
         }
-        // hyper learns that nobody reads, and drains what has arrived.
+        let is_complete = matches!(self.carrier, Carrier::Task(_)) && self.is_complete();
+        // hyper learns that nobody reads, and drains what one read gives.
         self.incoming = None;
-        self.settle();
+        match mem::replace(&mut self.carrier, Carrier::None) {
+            Carrier::None => {}
+            Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
+            Carrier::Task(duplex) => duplex.leave(is_complete),
+        }
     }
 }
 
@@ -188,8 +231,11 @@ impl<B: Send + 'static> Carried for Wire<B> {
         self.go_on();
     }
 
-    fn wait(&self, cx: &Context<'_>) {
-        self.relay().wait(cx);
+    fn polled(&mut self, gave: bool, cx: &Context<'_>) {
+        self.flows(gave);
+        if !gave {
+            self.relay().wait(cx);
+        }
     }
 
     fn settle(self: Box<Self>) {

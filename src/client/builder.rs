@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::client::conn::http1;
 
+use super::duplex::AfterResponse;
 use super::layer::ClientLayer;
 use super::pool::{self, Pool};
 use super::replay::Replay;
@@ -27,6 +28,7 @@ use crate::race::ConfigError;
 /// | replay of bodies | none but empty ones, and those not asked for anything yet |
 /// | repeat on 408 | off |
 /// | continue timeout | 1 s |
+/// | upload after the response | 1 MiB and 5 s |
 /// | HTTP/1 | the defaults of hyper |
 pub struct Builder<B> {
     pool: pool::Settings,
@@ -49,6 +51,7 @@ impl<B> Builder<B> {
                 repeats_on_request_timeout: false,
                 late_binding: false,
                 continue_timeout: Duration::from_secs(1),
+                upload_after_response: AfterResponse { bytes: 1024 * 1024, time: Duration::from_secs(5) },
                 http1: http1::Builder::new(),
             },
         }
@@ -152,6 +155,20 @@ impl<B> Builder<B> {
     #[must_use]
     pub fn continue_timeout(mut self, timeout: Duration) -> Self {
         self.settings.continue_timeout = timeout;
+        self
+    }
+
+    /// How much of a request's body is still sent after the end of a response with a status below 300 that came first: at most
+    /// `bytes`, and for at most `time`. A server may answer before it has read the body, and read on; the caller has the response
+    /// meanwhile. The connection is not used for another request until the body is sent, and counts among the
+    /// [maximum](Self::max_connections_per_host); beyond either limit it is reset. More of both serves slow readers, less of both
+    /// frees connections sooner. Zero of either stops the body when the response ends, as a status of 300 or more does when its
+    /// head arrives (RFC 9112 §9.5).
+    ///
+    /// Defaults to 1 MiB and 5 s.
+    #[must_use]
+    pub fn upload_after_response(mut self, bytes: u64, time: Duration) -> Self {
+        self.settings.upload_after_response = AfterResponse { bytes, time };
         self
     }
 

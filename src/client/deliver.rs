@@ -5,6 +5,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::{ResponseBody, settle};
+use super::duplex::{AfterResponse, finish_upload};
 use super::service::RequestBody;
 use super::wire::Wire;
 
@@ -14,6 +15,7 @@ pub(super) fn deliver<B: RequestBody>(
     mut response: Response<Incoming>,
     mut wire: Box<Wire<B>>,
     is_connect: bool,
+    after: AfterResponse,
 ) -> Response<ResponseBody> {
     wire.add_extras(response.extensions_mut());
     let status = response.status();
@@ -25,18 +27,28 @@ pub(super) fn deliver<B: RequestBody>(
     if leaves_debris(status, wire.control.bytes_written()) {
         (wire.spent, wire.resets) = (true, true);
     }
-    response.map(|incoming| body(incoming, wire, status))
+    response.map(|incoming| body(incoming, wire, status, after))
 }
 
 #[inline]
-fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: StatusCode) -> ResponseBody {
+fn body<B: RequestBody>(
+    incoming: Incoming,
+    mut wire: Box<Wire<B>>,
+    status: StatusCode,
+    after: AfterResponse,
+) -> ResponseBody {
     if wire.is_over() {
         wire.hang_up();
         return ResponseBody::of_over(incoming, &wire);
     }
     let is_complete = wire.is_ready() || incoming.is_end_stream();
     match next(status, is_complete, wire.is_uploading()) {
-        Next::Settle => {
+        // A body that is still kept back is not wanted any more.
+        Next::FinishUpload if !after.stops_at_once() && !wire.is_upload_held() => {
+            finish_upload(wire, after);
+            ResponseBody::detached(incoming)
+        }
+        Next::Settle | Next::FinishUpload => {
             settle(wire);
             ResponseBody::detached(incoming)
         }
@@ -51,7 +63,7 @@ fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: Stat
         }
         Next::Duplex => {
             wire.release_upload();
-            ResponseBody::duplex(incoming, wire)
+            ResponseBody::duplex(incoming, wire, after)
         }
     }
 }
@@ -61,6 +73,8 @@ fn body<B: RequestBody>(incoming: Incoming, mut wire: Box<Wire<B>>, status: Stat
 enum Next {
     /// The response is complete: the connection goes home, or is closed.
     Settle,
+    /// The response is complete. What is left of the request is sent by a task, for a while.
+    FinishUpload,
     /// The body of the response takes the connection along.
     Carry,
     /// So it does, and nothing more of the request is sent: the server does not want it (RFC 9112 §9.5).
@@ -72,10 +86,11 @@ enum Next {
 /// Decides it.
 fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
     match (is_complete, is_uploading) {
+        (true, true) if status.as_u16() < 300 => Next::FinishUpload,
         (true, _) => Next::Settle,
         (false, false) => Next::Carry,
-        (false, true) if status.as_u16() >= 300 => Next::StopUpload,
-        (false, true) => Next::Duplex,
+        (false, true) if status.as_u16() < 300 => Next::Duplex,
+        (false, true) => Next::StopUpload,
     }
 }
 
@@ -94,17 +109,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complete_response_ends_the_exchange_whatever_is_left_of_the_upload() {
+    fn a_complete_response_ends_the_exchange() {
         for status in [StatusCode::OK, StatusCode::PAYLOAD_TOO_LARGE] {
             assert_eq!(next(status, true, false), Next::Settle);
-            assert_eq!(next(status, true, true), Next::Settle);
             assert_eq!(next(status, false, false), Next::Carry);
         }
+        assert_eq!(next(StatusCode::PAYLOAD_TOO_LARGE, true, true), Next::Settle);
     }
 
     #[test]
     fn an_upload_goes_on_only_for_a_server_that_wants_it() {
         assert_eq!(next(StatusCode::OK, false, true), Next::Duplex);
+        assert_eq!(next(StatusCode::OK, true, true), Next::FinishUpload);
         for status in [StatusCode::TEMPORARY_REDIRECT, StatusCode::UNAUTHORIZED, StatusCode::SERVICE_UNAVAILABLE] {
             assert_eq!(next(status, false, true), Next::StopUpload);
         }

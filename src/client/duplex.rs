@@ -1,39 +1,95 @@
-//! Request and response at the same time: a task drives the connection, until the body of the response is done with it.
+//! Request and response at the same time: a task drives the connection, until both are complete.
+//!
+//! 1. The task takes the connection out of its place while it polls it: hyper then polls the caller's request body, which may take
+//!    locks, and read or drop the very response. Nothing is locked meanwhile.
+//! 2. The body of the response is done with the connection when the response ends, or when it is dropped. If the connection is in
+//!    its place, it is settled at once. If it is polled at that moment, the task settles it after that; the end of the response is
+//!    reported when that has happened, and a drop does not wait.
+//! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
+//!    If the response is dropped before it is complete, the connection is closed, and the request with it.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
+use atomic_waker::AtomicWaker;
 use tokio::task::AbortHandle;
 
 use super::body::settle;
 use super::wire::Wire;
+use crate::timer::{Timer, read_clock};
 
-/// The body's side. Dropping it leaves the connection to the task.
+/// How much of a request is still sent after the end of its response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AfterResponse {
+    pub(super) bytes: u64,
+    pub(super) time: Duration,
+}
+
+/// The side of the response's body.
 pub(super) struct Duplex {
-    between: Arc<dyn Settle>,
+    between: Arc<dyn Leave>,
     task: AbortHandle,
 }
 
 /// [`Between`], whatever the type of the requests.
-trait Settle: Send + Sync {
-    fn settle(&self);
+trait Leave: Send + Sync {
+    /// The body of the response is done with the connection; the response is complete or not.
+    fn leave(&self, is_complete: bool) -> Left;
+    fn has_left(&self) -> bool;
+    fn register(&self, cx: &Context<'_>);
+}
+
+/// What became of a connection when the body of the response was done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// It is idle, or closed.
+    Settled,
+    /// The task finishes the upload.
+    Uploading,
+    /// It is polled at this moment, and settled by the task after that.
+    Polled,
+}
+
+impl AfterResponse {
+    pub(super) fn stops_at_once(self) -> bool {
+        self.bytes == 0 || self.time.is_zero()
+    }
 }
 
 impl Duplex {
     /// Starts the task.
-    pub(super) fn start<B: Send + 'static>(wire: Box<Wire<B>>) -> Self {
-        let between = Between::new(wire);
-        Self { task: spawn(Drive { between: Arc::clone(&between) }), between }
+    pub(super) fn start<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) -> Self {
+        let between = Between::new(wire, after, Reader::Reads);
+        Self { task: spawn(Drive::new(&between)), between }
     }
 
-    /// The body is done with the connection.
-    pub(super) fn settle(self) {
-        self.between.settle();
-        self.task.abort();
+    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    pub(super) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
+        if self.between.has_left() {
+            return Poll::Ready(());
+        }
+        match self.between.leave(is_complete) {
+            Left::Settled => self.task.abort(),
+            Left::Uploading => {}
+            Left::Polled => {
+                self.between.register(cx);
+                if !self.between.has_left() {
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Nobody reads the response any more, which is complete or not.
+    pub(super) fn leave(&self, is_complete: bool) {
+        if self.between.leave(is_complete) == Left::Settled {
+            self.task.abort();
+        }
     }
 
     /// Closes the connection.
@@ -44,7 +100,13 @@ impl Duplex {
 
 /// Drives a connection to its end, which is not the end of its stream.
 pub(super) fn drive_to_end<B: Send + 'static>(wire: Box<Wire<B>>) {
-    drop(spawn(Drive { between: Between::new(wire) }));
+    let after = AfterResponse { bytes: 0, time: Duration::ZERO };
+    drop(spawn(Drive::new(&Between::new(wire, after, Reader::Reads))));
+}
+
+/// Sends the rest of a request whose response is complete.
+pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) {
+    drop(spawn(Drive::new(&Between::new(wire, after, Reader::Done { is_complete: true }))));
 }
 
 #[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
@@ -54,74 +116,183 @@ fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
 
 /// A connection between the task that drives it and the body that will be done with it.
 struct Between<B> {
-    wire: Mutex<Option<Box<Wire<B>>>>,
-    /// The thread on which it is polled now. The body of the request is polled there as well, and may be made of that of the
-    /// response: then it is in no position to wait for the lock.
-    polled_on: Mutex<Option<ThreadId>>,
-    /// The body is done with it.
-    is_done: AtomicBool,
+    after: AfterResponse,
+    /// Guards where the connection is, and who is done with it. Nothing is polled, dropped or woken while it is locked.
+    state: Mutex<State<B>>,
+    /// The body, when it waits for the task to settle the connection.
+    waits: AtomicWaker,
+}
+
+struct State<B> {
+    place: Place<B>,
+    reader: Reader,
+    /// The body is done with the connection, which is idle, closed, or finishing its upload.
+    has_left: bool,
+}
+
+/// What the body of the response is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Reads,
+    /// The response has ended, or was dropped.
+    Done {
+        is_complete: bool,
+    },
+}
+
+enum Place<B> {
+    Here(Box<Wire<B>>),
+    /// The task polls it.
+    Polled,
+    /// It is idle, or closed.
+    Gone,
 }
 
 impl<B> Between<B> {
-    fn new(wire: Box<Wire<B>>) -> Arc<Self> {
-        Arc::new(Self { wire: Mutex::new(Some(wire)), polled_on: Mutex::new(None), is_done: AtomicBool::new(false) })
+    fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
+        let state = State { place: Place::Here(wire), reader, has_left: reader != Reader::Reads };
+        Arc::new(Self { after, state: Mutex::new(state), waits: AtomicWaker::new() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Wire<B>>>> {
-        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State<B>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_polled_on(&self, thread: Option<ThreadId>) {
-        *self.polled_on.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+    /// The task begins a poll, unless the connection has been settled.
+    fn take(&self) -> Option<Box<Wire<B>>> {
+        let mut state = self.lock();
+        match mem::replace(&mut state.place, Place::Polled) {
+            Place::Here(wire) => Some(wire),
+            other => {
+                state.place = other;
+                None
+            }
+        }
     }
 
-    fn is_polled_here(&self) -> bool {
-        *self.polled_on.lock().unwrap_or_else(PoisonError::into_inner) == Some(thread::current().id())
+    /// Puts the connection back, if the body still reads. Its next event wakes the task already. Otherwise the connection is the
+    /// task's, and the response is complete or not.
+    fn put_back(&self, wire: Box<Wire<B>>) -> Result<(), (Box<Wire<B>>, bool)> {
+        let mut state = self.lock();
+        if let Reader::Done { is_complete } = state.reader {
+            return Err((wire, is_complete));
+        }
+        state.place = Place::Here(wire);
+        Ok(())
+    }
+
+    /// What the body waits for has happened: the connection is at this place from now on.
+    fn set_left(&self, place: Place<B>) {
+        let mut state = self.lock();
+        state.has_left = true;
+        let before = mem::replace(&mut state.place, place);
+        drop(state);
+        // Closes a connection whose task has ended.
+        drop(before);
+        self.waits.wake();
     }
 }
 
-impl<B: Send + 'static> Settle for Between<B> {
-    fn settle(&self) {
-        self.is_done.store(true, SeqCst);
-        if self.is_polled_here() {
-            // It is settled after that.
-            return;
+impl<B: Send + 'static> Leave for Between<B> {
+    fn leave(&self, is_complete: bool) -> Left {
+        let mut state = self.lock();
+        state.reader = Reader::Done { is_complete };
+        match mem::replace(&mut state.place, Place::Polled) {
+            Place::Here(wire) if is_complete && wire.is_uploading() && !self.after.stops_at_once() => {
+                state.has_left = true;
+                let waker = wire.waker();
+                state.place = Place::Here(wire);
+                drop(state);
+                // The task begins to count bytes and time.
+                waker.wake();
+                Left::Uploading
+            }
+            Place::Here(wire) => {
+                state.place = Place::Gone;
+                state.has_left = true;
+                drop(state);
+                settle(wire);
+                Left::Settled
+            }
+            Place::Polled => Left::Polled,
+            Place::Gone => {
+                state.place = Place::Gone;
+                Left::Settled
+            }
         }
-        let wire = self.lock().take();
-        if let Some(wire) = wire {
-            settle(wire);
-        }
+    }
+
+    fn has_left(&self) -> bool {
+        self.lock().has_left
+    }
+
+    fn register(&self, cx: &Context<'_>) {
+        self.waits.register(cx.waker());
     }
 }
 
-/// Drives a connection until it is taken away, or over.
+/// Drives a connection until it is taken away, over, or done with.
 struct Drive<B> {
     between: Arc<Between<B>>,
+    /// Once the response is complete, and the request is not.
+    finish: Option<Finish>,
+}
+
+struct Finish {
+    until: Option<Instant>,
+    /// How much of the request may have been written by then.
+    written: u64,
+    timer: Pin<Box<Timer>>,
+}
+
+impl<B> Drive<B> {
+    fn new(between: &Arc<Between<B>>) -> Self {
+        Self { between: Arc::clone(between), finish: None }
+    }
+
+    /// Whether the rest of the request may still be sent.
+    fn may_finish(&mut self, wire: &mut Wire<B>, cx: &mut Context<'_>) -> bool {
+        let after = self.between.after;
+        if !wire.is_uploading() || after.stops_at_once() {
+            return false;
+        }
+        let finish = self.finish.get_or_insert_with(|| Finish {
+            until: read_clock().checked_add(after.time),
+            written: wire.bytes_written().saturating_add(after.bytes),
+            timer: Box::pin(Timer::new()),
+        });
+        wire.writable = finish.written.saturating_sub(wire.bytes_written());
+        wire.writable > 0 && finish.timer.as_mut().poll(finish.until, cx).is_pending()
+    }
 }
 
 impl<B> Future for Drive<B> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let between = &self.between;
-        let mut guard = between.lock();
-        let Some(wire) = guard.as_mut() else {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let Some(mut wire) = this.between.take() else {
             return Poll::Ready(());
         };
         wire.relay().hold();
-        between.set_polled_on(Some(thread::current().id()));
         let polled = wire.poll();
-        between.set_polled_on(None);
         wire.go_on();
-        if polled.is_pending() && !between.is_done.load(SeqCst) {
-            wire.relay().wait(cx);
-            return Poll::Pending;
-        }
-        let wire = guard.take();
-        drop(guard);
         if polled.is_pending() {
-            wire.into_iter().for_each(settle);
+            wire.relay().wait(cx);
+            let is_complete;
+            (wire, is_complete) = match this.between.put_back(wire) {
+                Ok(()) => return Poll::Pending,
+                Err(done) => done,
+            };
+            if is_complete && this.may_finish(&mut wire, cx) {
+                this.between.set_left(Place::Here(wire));
+                return Poll::Pending;
+            }
+            settle(wire);
+        } else {
+            drop(wire);
         }
+        this.between.set_left(Place::Gone);
         Poll::Ready(())
     }
 }
@@ -129,7 +300,6 @@ impl<B> Future for Drive<B> {
 impl<B> Drop for Drive<B> {
     fn drop(&mut self) {
         // If the runtime ends, the reader must not wait for ever.
-        let wire = self.between.lock().take();
-        drop(wire);
+        self.between.set_left(Place::Gone);
     }
 }

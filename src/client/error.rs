@@ -41,6 +41,36 @@ pub(super) enum Kind {
 pub(super) struct About {
     pub(super) host: String,
     pub(super) transfer: Transfer,
+    /// How writing the request has failed, if it has.
+    pub(super) write: Option<io::Error>,
+}
+
+/// What hyper says of a response, and how writing the request had failed before.
+#[derive(Debug)]
+struct AfterWrite {
+    error: hyper::Error,
+    write: io::Error,
+}
+
+/// The two as one cause. An error of hyper that has a cause of its own says more than that the server has gone.
+fn after_write(error: Option<hyper::Error>, write: Option<io::Error>) -> Option<BoxError> {
+    match (error, write) {
+        (Some(error), Some(write)) if error.source().is_none() => Some(AfterWrite { error, write }.into()),
+        (Some(error), _) => Some(error.into()),
+        (None, write) => write.map(Into::into),
+    }
+}
+
+impl fmt::Display for AfterWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for AfterWrite {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.write)
+    }
 }
 
 /// What happened on the connection.
@@ -61,18 +91,25 @@ impl Error {
         Self::new(Kind::Connect, Some(error.into()))
     }
 
-    /// What hyper says of an exchange that failed.
-    pub(super) fn exchange(error: hyper::Error, body_has_failed: bool, transfer: Transfer) -> Self {
-        let kind = if error.is_canceled() {
+    /// What hyper says of an exchange that failed, if it says anything; and how writing the request had failed before, if that is not
+    /// what hyper says.
+    pub(super) fn exchange(
+        error: Option<hyper::Error>,
+        write: Option<io::Error>,
+        body_has_failed: bool,
+        transfer: Transfer,
+    ) -> Self {
+        let says = |what: fn(&hyper::Error) -> bool| error.as_ref().is_some_and(what);
+        let kind = if says(hyper::Error::is_canceled) {
             Kind::Canceled
-        } else if body_has_failed || error.is_body_write_aborted() {
+        } else if body_has_failed || says(hyper::Error::is_body_write_aborted) {
             Kind::RequestBody
-        } else if error.is_parse() {
+        } else if says(hyper::Error::is_parse) {
             Kind::InvalidResponse
         } else {
             Kind::Closed
         };
-        let mut this = Self::new(kind, Some(error.into()));
+        let mut this = Self::new(kind, after_write(error, write));
         this.inner.transfer = transfer;
         this
     }
@@ -85,8 +122,10 @@ impl Error {
     }
 
     pub(super) fn response_body(error: hyper::Error, about: Option<About>) -> Self {
-        let mut this = Self::new(Kind::ResponseBody, Some(error.into()));
-        if let Some(About { host, transfer }) = about {
+        let (about, write) =
+            about.map_or((None, None), |About { host, transfer, write }| (Some((host, transfer)), write));
+        let mut this = Self::new(Kind::ResponseBody, after_write(Some(error), write));
+        if let Some((host, transfer)) = about {
             (this.inner.host, this.inner.transfer) = (Some(host), transfer);
         }
         this
@@ -154,7 +193,8 @@ impl Error {
         self.inner.kind == Kind::RequestBody
     }
 
-    /// What the server sent is not HTTP/1.
+    /// What the server sent is not HTTP/1. If a write of the request had failed before that, the error of the write is among the
+    /// causes.
     pub fn is_invalid_response(&self) -> bool {
         self.inner.kind == Kind::InvalidResponse
     }

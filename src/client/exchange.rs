@@ -21,7 +21,8 @@ use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
 pub(super) struct Failure<B> {
-    pub(super) error: hyper::Error,
+    /// None if hyper let go of the request without a word.
+    pub(super) error: Option<hyper::Error>,
     pub(super) wire: Box<Wire<B>>,
 }
 
@@ -69,7 +70,11 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             ready_to_go(release.as_mut(), wire, cx);
         }
         wire.relay().hold();
-        let polled = wire.poll();
+        let mut polled = wire.poll();
+        if polled.is_pending() && wire.control.was_held_back() {
+            // The request has been written: now it is time to read.
+            polled = wire.poll();
+        }
         if polled.is_pending() && !wire.control.has_heard() {
             // Nothing has come that could have decided it; or nothing but what is TLS's own.
             wire.go_on();
@@ -90,21 +95,16 @@ impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
             wire.hang_up();
             looked = look(this.sent.as_mut());
         }
-        match looked {
-            Poll::Pending => unreachable!("nobody is left who could decide it"),
-            Poll::Ready(result) => {
-                let wire = this.wire.take().expect("it is there");
-                Poll::Ready(match result {
-                    Ok(response) => {
-                        if polled.is_ready() {
-                            tracing::trace!("a connection was over together with its response");
-                        }
-                        Ok((response, wire))
-                    }
-                    Err(error) => Err(Failure { error, wire }),
-                })
-            }
+        if polled.is_ready() && matches!(looked, Poll::Ready(Ok(_))) {
+            tracing::trace!("a connection was over together with its response");
         }
+        let wire = this.wire.take().expect("not polled after completion");
+        Poll::Ready(match looked {
+            Poll::Ready(Ok(response)) => Ok((response, wire)),
+            Poll::Ready(Err(error)) => Err(Failure { error: Some(error), wire }),
+            // Nobody is left who could decide it.
+            Poll::Pending => Err(Failure { error: None, wire }),
+        })
     }
 }
 
@@ -142,5 +142,47 @@ fn ready_to_go<B>(release: Pin<&mut Release>, wire: &Wire<B>, cx: &mut Context<'
     }
     if release.timer.poll(*release.at, cx).is_ready() {
         upload.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Pending, pending};
+
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use hyper::Uri;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::client::checkout::connect;
+    use crate::client::destination::Destination;
+    use crate::client::error::Error;
+    use crate::client::pool::{Acquired, current_runtime};
+    use crate::client::service::Client;
+
+    #[tokio::test]
+    async fn a_request_that_is_never_decided_is_an_error_when_its_connection_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector =
+            tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(TokioIo::new) });
+        let client: Client<_, Empty<Bytes>> = Client::new(connector);
+        let mut request = Request::new(());
+        *request.uri_mut() = format!("http://{address}/").parse().unwrap();
+        let destination = Destination::take_from(&mut request).unwrap();
+        let Acquired::Dial(lease) = client.shared.pool.acquire(&destination, current_runtime()) else {
+            panic!("there is no connection")
+        };
+        let wire = connect(&client.shared, &destination, lease, current_runtime()).await.ok().unwrap();
+        // The server has gone.
+        drop(listener.accept().await.unwrap());
+        let undecided: Pending<Sent> = pending();
+        let exchange = Exchange { wire: Some(wire), sent: undecided, release: None };
+        let Err(Failure { error, wire }) = exchange.await else { panic!("there is no response") };
+        assert!(error.is_none());
+        let error = Error::exchange(error, None, false, wire.transfer());
+        assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");
     }
 }

@@ -175,7 +175,8 @@ where
         let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
         let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
         let Some(again) = again else {
-            return Ok(Some(deliver(response, wire, *this.is_connect)));
+            let after_response = this.shared.settings.upload_after_response;
+            return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
         };
         let lease = wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
@@ -192,7 +193,7 @@ where
         let replay = this.shared.settings.replay;
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
             let Failure { error, wire } = failure;
-            return Err(Error::exchange(error, wire.has_body_failed(), wire.transfer()));
+            return Err(Error::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
         *this.has_sent |= failure.wire.bytes_written() > 0;
         let lease = failure.wire.lease.take().expect("a connection has a lease");

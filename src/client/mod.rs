@@ -6,12 +6,13 @@
 //!    makes one.
 //! 2. Whoever waits for the response drives the connection. A response whose head has arrived is returned, whatever then
 //!    happens to the connection, or to a body that is still being sent; the rest of a body that the server does not want is
-//!    not sent.
+//!    not sent. After a complete response below 300 the rest is still sent, for a while, to a server that
+//!    [reads on](Builder::upload_after_response).
 //! 3. If the connection is gone without a byte of a response, and it had been used before, the request is sent again on a
 //!    fresh one, if that is [safe](Replay). If not, the error says [so](Error::is_closed_before_response), as soon as the
 //!    system does: no timer is involved.
-//! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again, or
-//!    closed. So requests in sequence use one connection, and requests at the same time one each.
+//! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again,
+//!    closed, or still sending the request. So requests in sequence use one connection, and requests at the same time one each.
 //!
 //! # Upgrades
 //!

@@ -93,7 +93,7 @@ impl<B: Body> Spare<B> {
         }
         let failed = Failed {
             reused: wire.reused,
-            unsent: failure.error.is_canceled(),
+            unsent: failure.error.as_ref().is_some_and(hyper::Error::is_canceled),
             written: wire.bytes_written() > 0,
             read: wire.control.bytes_read() > 0,
             covered,

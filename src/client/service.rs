@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::body::ResponseBody;
 use super::builder::Builder;
+use super::duplex::AfterResponse;
 use super::error::Error;
 use super::future::ResponseFuture;
 use super::pool::Pool;
@@ -91,6 +92,7 @@ pub(super) struct Settings<B> {
     pub(super) repeats_on_request_timeout: bool,
     pub(super) late_binding: bool,
     pub(super) continue_timeout: Duration,
+    pub(super) upload_after_response: AfterResponse,
     pub(super) http1: http1::Builder,
 }
 
@@ -235,15 +237,24 @@ impl<B> fmt::Debug for Settings<B> {
             .field("repeats_on_request_timeout", &self.repeats_on_request_timeout)
             .field("late_binding", &self.late_binding)
             .field("continue_timeout", &self.continue_timeout)
+            .field("upload_after_response", &self.upload_after_response)
             .finish_non_exhaustive()
     }
 }
 
 impl<B> Clone for Settings<B> {
     fn clone(&self) -> Self {
-        let Self { replay, ref replay_body, repeats_on_request_timeout, late_binding, continue_timeout, ref http1 } =
+        let Self { replay, repeats_on_request_timeout, late_binding, continue_timeout, upload_after_response, .. } =
             *self;
-        let (replay_body, http1) = (replay_body.clone(), http1.clone());
-        Self { replay, replay_body, repeats_on_request_timeout, late_binding, continue_timeout, http1 }
+        let (replay_body, http1) = (self.replay_body.clone(), self.http1.clone());
+        Self {
+            replay,
+            replay_body,
+            repeats_on_request_timeout,
+            late_binding,
+            continue_timeout,
+            upload_after_response,
+            http1,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use http::{Extensions, HeaderValue};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::connect::Connected;
-use tokio::task::unconstrained;
+use tokio::task::coop::{has_budget_remaining, unconstrained};
 
 use super::error::{About, Transfer};
 use super::pool::{Lease, Pool};
@@ -52,6 +53,10 @@ pub(super) struct Wire<B> {
     pub(super) spent: bool,
     /// What is left of the upload is not worth waiting for.
     pub(super) resets: bool,
+    /// How much one poll may read.
+    readable: u64,
+    /// How much of the request may still be written.
+    pub(super) writable: u64,
     pub(super) pool: Arc<Pool<B>>,
     /// Some until it is passed on.
     pub(super) lease: Option<Lease<B>>,
@@ -101,6 +106,8 @@ impl<B> Wire<B> {
             upload: None,
             spent: false,
             resets: false,
+            readable: A_READ,
+            writable: u64::MAX,
             pool,
             lease: Some(lease),
         }
@@ -108,6 +115,11 @@ impl<B> Wire<B> {
 
     pub(super) fn relay(&self) -> &Relay {
         &self.relay
+    }
+
+    /// The waker for everything but the socket.
+    pub(super) fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Adds what the connector says of the connection.
@@ -140,7 +152,9 @@ impl<B> Wire<B> {
 
     pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
         self.upload = upload;
+        (self.readable, self.writable) = (A_READ, u64::MAX);
         self.control.begin_request();
+        self.control.hold_reads_until_written();
         if let Some(below) = &self.below_tls {
             below.begin_request();
         }
@@ -154,14 +168,24 @@ impl<B> Wire<B> {
         }
     }
 
-    /// Runs hyper's state machine as far as it goes. Ready when the connection is over.
+    /// Whether the last poll gave the reader of a response something. While that is so, a poll may read as much as hyper has room
+    /// for; otherwise less, since hyper may have to look at each byte of what the server sends.
+    #[inline]
+    pub(super) fn flows(&mut self, flows: bool) {
+        self.readable = if flows { MOST } else { A_READ };
+    }
+
+    /// Runs hyper's state machine as far as it goes, or as far as one poll may read and write. Ready when the connection is over.
     #[inline]
     pub(super) fn poll(&mut self) -> Poll<()> {
-        if self.is_over {
+        let Some(halves) = self.halves.as_mut().filter(|_| !self.is_over) else {
             return Poll::Ready(());
-        }
-        let halves = self.halves.as_mut().expect("both halves are there until it is over");
+        };
         self.relay.on_poll();
+        self.control.begin_poll(self.readable, self.writable.min(MOST));
+        if let Some(below) = &self.below_tls {
+            below.begin_poll(self.readable, MOST);
+        }
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
@@ -175,8 +199,12 @@ impl<B> Wire<B> {
         }
     }
 
-    /// [`poll`](Self::poll), whatever the task has left of its budget: what it says decides what becomes of the connection.
+    /// [`poll`](Self::poll), also for a task that has used up its budget: what it says decides what becomes of the connection.
     pub(super) fn poll_once(&mut self) -> Poll<()> {
+        // The budget bounds what is read by a transport that this crate does not see.
+        if has_budget_remaining() {
+            return self.poll();
+        }
         let poll = pin!(unconstrained(poll_fn(|_| self.poll())));
         poll.poll(&mut Context::from_waker(Waker::noop()))
     }
@@ -187,6 +215,10 @@ impl<B> Wire<B> {
         let is_broken = self.control.is_broken() || self.below_tls.as_ref().is_some_and(Control::is_broken);
         if self.spent || is_broken || self.is_uploading() {
             return false;
+        }
+        if !self.control.has_written() {
+            // What the server says before the first request is written is taken for the answer. Here it is none.
+            return self.look();
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
             return false;
@@ -211,12 +243,21 @@ impl<B> Wire<B> {
     }
 
     pub(super) fn about(&self) -> About {
-        About { host: self.host.to_str().unwrap_or_default().to_owned(), transfer: self.transfer() }
+        About {
+            host: self.host.to_str().unwrap_or_default().to_owned(),
+            transfer: self.transfer(),
+            write: self.take_write_error(),
+        }
     }
 
     /// Bytes of the current request that the system has taken. What TLS could not finish writing, it may have sent in part.
     pub(super) fn bytes_written(&self) -> u64 {
         self.below_tls.as_ref().map_or(0, Control::bytes_written).max(self.control.bytes_written())
+    }
+
+    /// The error of a write of the current request, if the server's side of the connection did not say what it means.
+    pub(super) fn take_write_error(&self) -> Option<io::Error> {
+        self.control.take_write_error().or_else(|| self.below_tls.as_ref().and_then(Control::take_write_error))
     }
 
     pub(super) fn has_body_failed(&self) -> bool {
@@ -230,6 +271,11 @@ impl<B> Wire<B> {
         }
         self.spent = true;
         self.control.stop_writing();
+    }
+
+    /// The body of the request is kept back.
+    pub(super) fn is_upload_held(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.is_held())
     }
 
     /// A body that was kept back may go.
@@ -268,6 +314,14 @@ impl<B> Wire<B> {
         self.halves = None;
     }
 }
+
+/// How much a poll may read whose reader got nothing of it before: what hyper looks at byte by byte in a few milliseconds, without
+/// any optimisation.
+const A_READ: u64 = 32 * 1024;
+
+/// How much a poll may read for a reader that gets what is read, and how much any poll may write: as much as hyper's largest buffer
+/// by default.
+const MOST: u64 = 512 * 1024;
 
 impl<B> Drop for Wire<B> {
     fn drop(&mut self) {

@@ -1,10 +1,9 @@
 //! What a wrapped connection tells, and may be told, while somebody else owns it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
-
-use super::request_head::RequestHead;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response
 /// over it.
@@ -16,11 +15,16 @@ pub struct Control {
 }
 
 /// The task that drives the connection sets and reads nearly all of this, so that no order between the fields matters.
-#[derive(Default)]
 struct Shared {
     flags: AtomicU16,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
+    /// How many bytes the current poll of the connection may still read, and write.
+    readable: AtomicU64,
+    writable: AtomicU64,
+    /// Guards the error of the write that ended writing, until a reader or the client takes the error. Locked only to put or
+    /// to take it.
+    write_error: Mutex<Option<io::Error>>,
 }
 
 /// Write errors are reported as they come.
@@ -41,16 +45,30 @@ const RESETS: u16 = 1 << 6;
 const BLOCKED: u16 = 1 << 7;
 /// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
 const HEARD: u16 = 1 << 8;
+/// Something was given to be written, ever.
+const WRITTEN: u16 = 1 << 9;
+/// Reads wait for the first write.
+const HOLDS_READS: u16 = 1 << 10;
+/// A read was held back so.
+const HELD_BACK: u16 = 1 << 11;
 
 impl Control {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self { shared: Arc::default() }
+        let shared = Shared {
+            flags: AtomicU16::new(0),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+            readable: AtomicU64::new(u64::MAX),
+            writable: AtomicU64::new(u64::MAX),
+            write_error: Mutex::new(None),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Write errors are reported from now on as they come. For a connection that is no longer HTTP/1.1.
     ///
-    /// A connection without TLS that was asked for an upgrade is disarmed already.
+    /// A connection without TLS that was upgraded is disarmed already.
     #[inline]
     pub fn disarm(&self) {
         self.set(DISARMED, true);
@@ -89,6 +107,72 @@ impl Control {
         self.reset_counts();
     }
 
+    /// Holds reads back until something is written, unless that has happened before. What the server says before it has the first
+    /// request is the answer to that request, and nothing that hyper has to see before.
+    #[inline]
+    pub(crate) fn hold_reads_until_written(&self) {
+        if !self.has(WRITTEN) {
+            self.set(HOLDS_READS, true);
+        }
+    }
+
+    /// Whether anything was given to be written, ever.
+    #[inline]
+    pub(crate) fn has_written(&self) -> bool {
+        self.has(WRITTEN)
+    }
+
+    /// Whether a read was held back that need not wait any more. Only the first call after that says so.
+    #[inline]
+    pub(crate) fn was_held_back(&self) -> bool {
+        if self.flags() & (HELD_BACK | HOLDS_READS) != HELD_BACK {
+            return false;
+        }
+        self.set(HELD_BACK, false);
+        true
+    }
+
+    /// A poll of the connection begins, which may read and write so many bytes: about as many, since a read counts for at least
+    /// [`LEAST`]. What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
+    #[inline]
+    pub(crate) fn begin_poll(&self, readable: u64, writable: u64) {
+        self.shared.readable.store(readable, Relaxed);
+        self.shared.writable.store(writable, Relaxed);
+    }
+
+    /// How many bytes the current poll may still read.
+    #[inline]
+    pub(super) fn readable(&self) -> u64 {
+        self.shared.readable.load(Relaxed)
+    }
+
+    /// How many bytes the current poll may still write.
+    #[inline]
+    pub(super) fn writable(&self) -> u64 {
+        self.shared.writable.load(Relaxed)
+    }
+
+    /// Whether a read has to wait for the first write.
+    #[inline]
+    pub(super) fn holds_read(&self) -> bool {
+        let holds = self.has(HOLDS_READS);
+        if holds {
+            self.set(HELD_BACK, true);
+        }
+        holds
+    }
+
+    /// Something is to be written. `true` if reads have waited for that.
+    #[inline]
+    pub(super) fn begin_write(&self) -> bool {
+        if self.flags() & (WRITTEN | HOLDS_READS) == WRITTEN {
+            return false;
+        }
+        self.set(WRITTEN, true);
+        self.set(HOLDS_READS, false);
+        self.has(HELD_BACK)
+    }
+
     /// What was read has been seen: the request may go on.
     #[inline]
     pub(crate) fn go_on(&self) {
@@ -105,6 +189,27 @@ impl Control {
     #[inline]
     pub(crate) fn stop_writing(&self) {
         self.set(BROKEN, true);
+    }
+
+    /// Writing has failed, and is over.
+    pub(super) fn fail_writing(&self, error: io::Error) {
+        self.stop_writing();
+        // An error of somebody else's making is dropped after the lock.
+        let _before = self.write_error().replace(error);
+    }
+
+    /// The error of the write that ended writing, if nobody has been told.
+    pub(crate) fn take_write_error(&self) -> Option<io::Error> {
+        if self.is_broken() { self.write_error().take() } else { None }
+    }
+
+    /// The same, if `wanted` says so.
+    pub(super) fn take_write_error_if(&self, wanted: impl FnOnce(io::ErrorKind) -> bool) -> Option<io::Error> {
+        if self.is_broken() { self.write_error().take_if(|error| wanted(error.kind())) } else { None }
+    }
+
+    fn write_error(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.shared.write_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next read that has nothing to give looks at the socket.
@@ -165,31 +270,30 @@ impl Control {
             self.set(HEARD, true);
         }
         add(&self.shared.bytes_read, bytes);
+        take(&self.shared.readable, (bytes as u64).max(LEAST));
     }
 
     #[inline]
     pub(super) fn on_write(&self, written: usize, of: usize) {
         add(&self.shared.bytes_written, written);
+        take(&self.shared.writable, written as u64);
         self.set(BLOCKED, written < of);
     }
 
-    /// The first write since something was read may be the head of a request.
+    /// Whether requests have to be recognised in what is written.
     #[inline]
-    pub(super) fn on_first_write(&self, head: impl FnOnce() -> Option<RequestHead>) {
-        if self.has(TOLD) || !self.is_armed() {
-            return;
-        }
-        if let Some(head) = head() {
-            self.reset_counts();
-            if head.wants_upgrade {
-                self.disarm();
-            }
-        }
+    pub(super) fn recognises_requests(&self) -> bool {
+        self.flags() & (TOLD | DISARMED) == 0
+    }
+
+    #[inline]
+    fn flags(&self) -> u16 {
+        self.shared.flags.load(Relaxed)
     }
 
     #[inline]
     fn has(&self, flag: u16) -> bool {
-        self.shared.flags.load(Relaxed) & flag != 0
+        self.flags() & flag != 0
     }
 
     /// Most often nothing changes, and then nothing is written. Not the owner's task alone may do it: somebody may disarm.
@@ -211,7 +315,7 @@ impl Control {
         self.has(BROKEN | LOOKS)
     }
 
-    fn reset_counts(&self) {
+    pub(super) fn reset_counts(&self) {
         self.shared.bytes_read.store(0, Relaxed);
         self.shared.bytes_written.store(0, Relaxed);
     }
@@ -219,6 +323,14 @@ impl Control {
 
 /// What is shorter has been written by the time that there is anything to see.
 const LONG_REQUEST: u64 = 64 * 1024;
+
+/// What a read counts for at the least: it costs a system call, however little it gives.
+const LEAST: u64 = 1024;
+
+/// Only the task that drives the connection takes.
+fn take(allowance: &AtomicU64, bytes: u64) {
+    allowance.store(allowance.load(Relaxed).saturating_sub(bytes), Relaxed);
+}
 
 /// Only the task that drives the connection adds.
 fn add(counter: &AtomicU64, bytes: usize) {

@@ -11,9 +11,12 @@
 //! 2. Reading goes on, to the response or to the end.
 //! 3. If the end comes and nothing was answered, or if there is no proper end but a reset, the error of the write is what
 //!    the reader gets.
-//! 4. While a request is long, it is asked now and then whether there is an answer, and that is read before more is written.
+//! 4. While a request is long, the wrapper asks now and then whether there is an answer, and has that read before more is
+//!    written.
 //! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime
-//!    to notice that the peer has gone.
+//!    to notice that the peer has gone. That takes a socket of a type that the wrapper knows: tokio's, and those of this
+//!    crate and of hyper-util. Any other transport is polled for a while, without a timer; if it still has neither bytes nor
+//!    an end, the reader gets the error of the write.
 //!
 //! # Where it belongs
 //!
@@ -34,32 +37,32 @@
 //!
 //! # Upgrades
 //!
-//! A stream that was upgraded (`101`, `CONNECT`) must not swallow anything. The wrapper sees a request for an upgrade go by
-//! and disarms itself. Under TLS it sees nothing but noise: there, call [`Control::disarm`] when the upgrade has happened.
-//! `Control` is an extension of the response.
+//! A stream that was upgraded must not swallow anything. The wrapper sees the upgrade happen (`101`, or success of `CONNECT`)
+//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise: there,
+//! call [`Control::disarm`] when the upgrade has happened. `Control` is an extension of the response.
 
 mod control;
 mod layer;
 mod request_head;
+mod response_head;
+mod socket;
 
 use std::any::Any;
 use std::fmt;
-use std::io::{self, IoSlice, Read as _};
-use std::mem;
-use std::pin::Pin;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 pub use self::control::Control;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
-use crate::connect::HappyEyeballsStream;
-use crate::tcp::TcpConnection;
+use self::response_head::{Answer, ResponseHead};
 
 /// The connection of a [`ResponseFirstConnector`]: hyper's I/O, wrapped where tokio's traits are.
 pub type ResponseFirstStream<T> = TokioIo<ResponseFirst<TokioIo<T>>>;
@@ -73,17 +76,19 @@ pin_project! {
         #[pin]
         inner: T,
         control: Control,
-        // Why writing is over, until somebody is told.
-        write_error: Option<io::Error>,
-        // The next write is the first since something was read: it may begin a request.
+        // The next write may begin a request.
         between_messages: bool,
-        // Who is told of the socket, whoever polls.
+        // The responses to the request under way, where requests are recognised, until the status of the final one is read.
+        response: Option<ResponseHead>,
+        // Waker for socket events; overrides the caller's.
         waker: Option<Waker>,
-        // Bytes written since it was last asked whether there is an answer.
+        // Bytes written since the last read, or since the wrapper last asked whether there is an answer.
         unasked: usize,
-        // There is one, and it is to be read before more is written; so often that has been said.
-        answered: Option<u8>,
-        // What is swallowed next is swallowed at once.
+        // So many more writes are put off, so that reads go first.
+        put_off: u8,
+        // A write has failed, on a transport that is no known socket: so many more polls wait for the read side.
+        chances: u16,
+        // Every other discarded write yields, so that reads still run under a writer that never blocks.
         has_yielded: bool,
     }
 
@@ -91,11 +96,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // A stream that is no longer HTTP ends as its user ends it.
             if this.control.resets_on_close() && this.control.is_armed() {
-                let this = this.project();
-                if let Some(stream) = tcp_stream(&*this.inner) {
-                    // The worst that a failure does is a graceful close.
-                    let _ignored = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
-                }
+                socket::reset_on_close(&*this.project().inner);
             }
         }
     }
@@ -111,16 +112,17 @@ impl<T: 'static> ResponseFirst<T> {
         Self {
             inner,
             control,
-            write_error: None,
             between_messages: true,
+            response: None,
             waker: None,
             unasked: 0,
-            answered: None,
+            put_off: 0,
+            chances: 0,
             has_yielded: false,
         }
     }
 
-    /// Whoever polls it, `waker` is told of what happens on the socket, as long as the stream is HTTP.
+    /// Wakes `waker` for what happens on the socket, whoever polls, as long as the stream is HTTP.
     pub(crate) fn waking(mut self, waker: Waker) -> Self {
         self.waker = Some(waker);
         self
@@ -145,24 +147,57 @@ impl<T: 'static> ResponseFirst<T> {
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
+        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
+        if this.control.holds_read() {
+            // The first write wakes the reader.
+            return Poll::Pending;
+        }
+        let most = usize::try_from(this.control.readable()).unwrap_or(usize::MAX);
+        if most == 0 {
+            wake_later(cx.waker());
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        let answered = this.answered.take().is_some();
-        let mut read = this.inner.as_mut().poll_read(&mut told(this.waker.as_ref(), this.control, cx.waker()), buf);
+        let goes_first = std::mem::take(this.put_off) > 0;
+        let mut read = if buf.remaining() <= most {
+            this.inner.as_mut().poll_read(&mut cx, buf)
+        } else {
+            read_part(this.inner.as_mut(), &mut cx, buf, most)
+        };
         if read.is_pending() {
-            if !answered && !this.control.is_broken_or_looks() {
+            if !goes_first && !this.control.is_broken_or_looks() {
                 return Poll::Pending;
             }
-            if answered || this.control.is_broken() {
-                // Whatever there is, is there.
-                read = read_at_once(&*this.inner, buf);
+            if goes_first || this.control.is_broken() {
+                // Whatever there is, the system has.
+                match socket::read_at_once(&*this.inner, buf, most) {
+                    Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Some(result) => read = Poll::Ready(result),
+                    None => read = wait_for_reads(this.control, this.chances, &cx),
+                }
             } else {
-                this.control.looked(peek(&*this.inner).unwrap_or(true));
+                this.control.looked(socket::peek(&*this.inner).is_some_and(|peeked| peeked.unwrap_or(true)));
             }
         }
         match ready!(read) {
             Ok(()) if buf.filled().len() > before => {
-                *this.between_messages = true;
-                this.control.on_read(buf.filled().len() - before);
+                let bytes = &buf.filled()[before..];
+                *this.unasked = 0;
+                if *this.chances > 0 {
+                    *this.chances = CHANCES;
+                }
+                this.control.on_read(bytes.len());
+                *this.between_messages = match this.response.as_mut().map(|response| response.read(bytes)) {
+                    Some(None) => false,
+                    Some(Some(answer)) => {
+                        *this.response = None;
+                        if answer == Answer::Switched {
+                            this.control.disarm();
+                        }
+                        true
+                    }
+                    None => true,
+                };
                 Poll::Ready(Ok(()))
             }
             // Nothing was asked for.
@@ -170,16 +205,54 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             end => {
                 this.control.on_read_end();
                 let nothing_read = this.control.bytes_read() == 0;
-                let write_error = this.write_error.take_if(|error| nothing_read || !follows_an_end(error));
+                let write_error = this.control.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
                 Poll::Ready(write_error.map_or(end, Err))
             }
         }
     }
 }
 
+/// Reads at most `most` bytes.
+#[cold]
+fn read_part<T: AsyncRead>(
+    inner: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+    most: usize,
+) -> Poll<io::Result<()>> {
+    let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+    ready!(inner.poll_read(cx, &mut part))?;
+    let bytes = part.filled().len();
+    buf.advance(bytes);
+    Poll::Ready(Ok(()))
+}
+
+/// The read side of a transport that is no known socket has nothing to give. After an error of a write it has some more chances,
+/// each after the runtime has looked at its sockets; then the reader gets that error.
+#[cold]
+fn wait_for_reads(control: &Control, chances: &mut u16, cx: &Context<'_>) -> Poll<io::Result<()>> {
+    if *chances == 0 {
+        return Poll::Pending;
+    }
+    *chances -= 1;
+    if *chances == 0 {
+        if let Some(error) = control.take_write_error() {
+            return Poll::Ready(Err(error));
+        }
+    }
+    wake_later(cx.waker());
+    Poll::Pending
+}
+
+/// Wakes `waker` once the runtime has looked at its timers and sockets.
+#[cold]
+fn wake_later(waker: &Waker) {
+    let _pending = pin!(yield_now()).poll(&mut Context::from_waker(waker));
+}
+
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let buf = at_most(buf);
+        let buf = &buf[..buf.len().min(self.most_at_once())];
         self.write(cx, buf.len(), buf, |inner, cx| inner.poll_write(cx, buf))
     }
 
@@ -202,8 +275,9 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     ) -> Poll<io::Result<usize>> {
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         let len = bufs.iter().map(|buf| buf.len()).sum();
-        if len > ASK_AFTER {
-            let first = at_most(first);
+        let most = self.most_at_once();
+        if len > most {
+            let first = &first[..first.len().min(most)];
             return self.write(cx, first.len(), first, |inner, cx| inner.poll_write(cx, first));
         }
         self.write(cx, len, first, |inner, cx| inner.poll_write_vectored(cx, bufs))
@@ -211,6 +285,12 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
 }
 
 impl<T: AsyncWrite> ResponseFirst<T> {
+    /// How much is written at once: a system may take megabytes, and the peer's answer would come after them.
+    #[inline]
+    fn most_at_once(&self) -> usize {
+        usize::try_from(self.control.writable()).map_or(ASK_AFTER, |most| most.clamp(1, ASK_AFTER))
+    }
+
     /// Writes `len` bytes, of which `first` are the first, unless writing is over.
     #[inline]
     fn write(
@@ -221,34 +301,46 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
+        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
         if this.control.is_broken() {
             if this.control.read_ended() && len > 0 {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
-            // A writer that never has to wait would never get to read.
             *this.has_yielded = !*this.has_yielded;
             if *this.has_yielded {
-                told(this.waker.as_ref(), this.control, cx.waker()).waker().wake_by_ref();
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             return Poll::Ready(Ok(len));
         }
+        if this.control.writable() == 0 {
+            this.control.on_write(0, len);
+            wake_later(cx.waker());
+            return Poll::Pending;
+        }
+        if this.control.begin_write() {
+            cx.waker().wake_by_ref();
+        }
         if *this.between_messages {
             *this.between_messages = false;
-            this.control.on_first_write(|| RequestHead::of(first));
+            if this.control.recognises_requests() {
+                *this.response = RequestHead::of(first).map(|head| {
+                    this.control.reset_counts();
+                    ResponseHead::of(&head)
+                });
+            }
         }
-        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
         let mut asked = Ok(());
-        if *this.unasked >= ASK_AFTER && this.control.is_armed() && this.control.bytes_read() == 0 {
+        if *this.unasked >= ASK_AFTER && this.control.is_armed() {
             *this.unasked = 0;
-            asked = peek(&*this.inner).map(|is_there| *this.answered = is_there.then_some(0));
+            asked = ask(&*this.inner).map(|put_off| *this.put_off = put_off);
         }
-        // Whoever does not read for so long, does not want to.
-        let to_be_read = this.answered.as_mut().filter(|said| **said < PUT_OFF).map(|said| *said += 1).is_some();
         let written = match asked {
             // To ask for an error is to take it: the write would not meet it any more.
             Err(error) => Poll::Ready(Err(error)),
-            Ok(()) if to_be_read || this.control.is_put_off() => {
+            Ok(()) if *this.put_off > 0 || this.control.is_put_off() => {
+                // Whoever has not read after so many of these does not want to.
+                *this.put_off = this.put_off.saturating_sub(1);
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -261,8 +353,8 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
-                this.control.stop_writing();
-                *this.write_error = Some(error);
+                this.control.fail_writing(error);
+                *this.chances = CHANCES;
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -285,8 +377,8 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         }
         match finish(this.inner, &mut told(this.waker.as_ref(), this.control, cx.waker())) {
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
-                this.control.stop_writing();
-                *this.write_error = Some(error);
+                this.control.fail_writing(error);
+                *this.chances = CHANCES;
                 Poll::Ready(Ok(()))
             }
             result => result,
@@ -306,23 +398,32 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     }
 }
 
-/// As much of `buf` as is written at once: a system may take megabytes, and the peer's answer would come after them.
-fn at_most(buf: &[u8]) -> &[u8] {
-    &buf[..buf.len().min(ASK_AFTER)]
-}
-
 /// Who is told of what happens on the socket.
 #[inline]
 fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> Context<'a> {
     Context::from_waker(waker.filter(|_| control.is_armed()).unwrap_or(caller))
 }
 
+/// How many writes to put off because there may be an answer that has to be read first.
+fn ask(io: &dyn Any) -> io::Result<u8> {
+    match socket::peek(io) {
+        Some(peeked) => Ok(if peeked? { PUT_OFF } else { 0 }),
+        // One is enough for the reader to get its turn.
+        None => Ok(1),
+    }
+}
+
 /// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So
-/// after as many bytes it is asked whether there is an answer already (RFC 9112 §9.5): about what a socket takes at once.
+/// after as many bytes without a read the wrapper asks whether there is an answer already (RFC 9112 §9.5): about what a
+/// socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
 
-/// So often a write is put off for an answer that is to be read first.
+/// How many writes are put off at most for an answer that waits to be read.
 const PUT_OFF: u8 = 8;
+
+/// How many polls the read side of a transport that is no known socket has after a write has failed. If there is a socket below
+/// after all, its end is in the system by then, and each of these polls comes after the runtime has looked at its sockets.
+const CHANCES: u16 = 256;
 
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
 fn peer_has_gone(error: &io::Error) -> bool {
@@ -332,46 +433,6 @@ fn peer_has_gone(error: &io::Error) -> bool {
 
 /// A broken pipe is what is left after the peer has ended its side and reset the connection then. Any other error of a write
 /// took the place of the error that a read would have met: without it, a response that was cut off would seem to have ended.
-fn follows_an_end(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
-}
-
-/// The socket under the connections of this crate and of hyper-util. Of any other it is not known.
-fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
-    fn of<T: 'static>(io: &dyn Any) -> Option<&T> {
-        io.downcast_ref::<T>().or_else(|| io.downcast_ref::<TokioIo<T>>().map(TokioIo::inner))
-    }
-    type Raced = HappyEyeballsStream<TcpConnection>;
-    of::<TcpStream>(io)
-        .or_else(|| of::<TokioIo<TcpStream>>(io).map(TokioIo::inner))
-        .or_else(|| of::<TcpConnection>(io).map(TcpConnection::get_ref))
-        .or_else(|| of::<Raced>(io).map(|raced| raced.get_ref().get_ref()))
-}
-
-/// Reads what the kernel has, whether or not the runtime has heard of it.
-fn read_at_once(io: &dyn Any, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-    let Some(stream) = tcp_stream(io) else {
-        return Poll::Pending;
-    };
-    match (&*socket2::SockRef::from(stream)).read(buf.initialize_unfilled()) {
-        Ok(bytes) => {
-            buf.advance(bytes);
-            Poll::Ready(Ok(()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-        Err(error) => Poll::Ready(Err(error)),
-    }
-}
-
-/// Whether there is anything to read, or the end, as the kernel has it.
-fn peek(io: &dyn Any) -> io::Result<bool> {
-    let Some(stream) = tcp_stream(io) else {
-        return Ok(false);
-    };
-    let mut byte = [mem::MaybeUninit::uninit()];
-    match socket2::SockRef::from(stream).peek(&mut byte) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
-    }
+fn follows_an_end(error: io::ErrorKind) -> bool {
+    error == io::ErrorKind::BrokenPipe
 }

@@ -3,8 +3,8 @@
 /// What matters of a request's head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RequestHead {
-    /// The stream may become another protocol's.
-    pub(super) wants_upgrade: bool,
+    /// A response of success makes the stream a tunnel (RFC 9110 §9.3.6).
+    pub(super) is_connect: bool,
 }
 
 impl RequestHead {
@@ -12,36 +12,23 @@ impl RequestHead {
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         let line = bytes.split(|&byte| byte == b'\n').next()?;
         let version = line.strip_suffix(b"\r").unwrap_or(line).rsplit(|&byte| byte == b' ').next()?;
-        if !version.starts_with(b"HTTP/1.") {
-            return None;
-        }
-        let wants_upgrade = bytes.starts_with(b"CONNECT ") || fields(bytes).any(is_upgrade);
-        Some(Self { wants_upgrade })
+        version.starts_with(b"HTTP/1.").then(|| Self { is_connect: bytes.starts_with(b"CONNECT ") })
     }
-}
-
-/// The field lines of a head, up to the empty line.
-fn fields(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    head.split(|&byte| byte == b'\n').skip(1).take_while(|line| !matches!(*line, b"" | b"\r"))
-}
-
-fn is_upgrade(line: &[u8]) -> bool {
-    const NAME: &[u8] = b"upgrade:";
-    line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wants_upgrade(bytes: &[u8]) -> Option<bool> {
-        RequestHead::of(bytes).map(|head| head.wants_upgrade)
+    fn is_connect(bytes: &[u8]) -> Option<bool> {
+        RequestHead::of(bytes).map(|head| head.is_connect)
     }
 
     #[test]
     fn a_request_line_begins_a_request() {
-        assert_eq!(wants_upgrade(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"), Some(false));
-        assert_eq!(wants_upgrade(b"POST /upgrade: HTTP/1.0\r\n\r\nupgrade: no"), Some(false));
+        assert_eq!(is_connect(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"), Some(false));
+        assert_eq!(is_connect(b"POST /CONNECT HTTP/1.0\r\n\r\n"), Some(false));
+        assert_eq!(is_connect(b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n"), Some(true));
     }
 
     #[test]
@@ -49,12 +36,5 @@ mod tests {
         for bytes in [&b""[..], b"\x16\x03\x01\x02", b"hello HTTP/1.1x y\r\n", b"HTTP", b"a\nGET / HTTP/1.1\r\n"] {
             assert_eq!(RequestHead::of(bytes), None, "{bytes:?}");
         }
-    }
-
-    #[test]
-    fn an_upgrade_is_asked_for_by_method_or_by_field() {
-        assert_eq!(wants_upgrade(b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n"), Some(true));
-        assert_eq!(wants_upgrade(b"GET / HTTP/1.1\r\nhost: a\r\nUpGrade: websocket\r\n\r\n"), Some(true));
-        assert_eq!(wants_upgrade(b"GET / HTTP/1.1\r\nx-upgrade: 1\r\n\r\n"), Some(false));
     }
 }

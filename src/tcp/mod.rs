@@ -115,7 +115,8 @@ impl Future for TcpConnecting {
         if let Some(Ok(stream)) = &self.begun {
             // A socket is writable when its handshake is over, one way or the other.
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
-            if let Some(error) = stream.take_error().map_err(AttemptError::new)? {
+            let error = stream.take_error().map_err(AttemptError::new)?;
+            if let Some(error) = error.filter(|error| !socket::was_answered(stream, error)) {
                 return Poll::Ready(Err(AttemptError::new(error)));
             }
             if let Some(suspect) = self.suspect {

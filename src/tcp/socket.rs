@@ -1,6 +1,7 @@
 //! A socket as the options have it, ready to connect.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
@@ -93,6 +94,14 @@ impl TcpOptions {
 /// For a connection that is made: attempts that lose are spared the system call.
 pub(super) fn set_nodelay(stream: &TcpStream) {
     warn_of("nodelay", stream.set_nodelay(true));
+}
+
+/// Whether the peer has said something and reset the connection before the runtime heard that there is a connection. Then the
+/// handshake had succeeded, and what the peer said can be read.
+#[cold]
+pub(super) fn was_answered(stream: &TcpStream, error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+        && SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
 }
 
 /// What may fail without harm.

@@ -90,8 +90,17 @@ impl Servers {
 
     /// Of what is written from now on so many bytes go out, then writing fails, and the server has gone.
     pub(crate) fn fail_after(&self, connection: usize, bytes: usize) {
+        self.set(connection, |faults| faults.writable = Some(bytes));
+    }
+
+    /// The same with this error; but the read side never hears of it.
+    pub(crate) fn fail_silently_after(&self, connection: usize, bytes: usize, error: io::ErrorKind) {
+        self.set(connection, |faults| (faults.writable, faults.silent) = (Some(bytes), Some(error)));
+    }
+
+    fn set(&self, connection: usize, set: impl FnOnce(&mut Faults)) {
         let ends = self.ends.lock().unwrap();
-        ends[connection].as_ref().unwrap().faults.lock().unwrap().writable = Some(bytes);
+        set(&mut ends[connection].as_ref().unwrap().faults.lock().unwrap());
     }
 
     pub(crate) fn hang_up(&self, connection: usize) {
@@ -123,6 +132,8 @@ struct Faults {
     writable: Option<usize>,
     /// A write has failed: what is there can be read, and then the end.
     broken: bool,
+    /// The error of a write that the read side does not hear of.
+    silent: Option<io::ErrorKind>,
     reader: Option<Waker>,
 }
 
@@ -148,6 +159,9 @@ impl AsyncWrite for Fake {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let writable = {
             let mut faults = self.faults.lock().unwrap();
+            if let (Some(0), Some(error)) = (faults.writable, faults.silent) {
+                return Poll::Ready(Err(error.into()));
+            }
             if faults.writable == Some(0) {
                 faults.broken = true;
                 if let Some(reader) = faults.reader.take() {

@@ -62,6 +62,68 @@ fn a_server_that_hangs_up_at_once_is_an_error_in_the_first_poll() {
     });
 }
 
+/// Of a transport that is no socket, nobody knows that its read side will hear of it.
+#[test]
+fn a_write_that_fails_while_the_read_side_stays_silent_is_an_error() {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    for kind in [BrokenPipe, ConnectionReset, ConnectionAborted, NotConnected] {
+        for (written, part) in [(0, ""), (10, ""), (1_000, ""), (1_000, "HTTP/1.1 200 OK\r\ncontent-")] {
+            without_timers(async {
+                let (client, servers) = client(1, |builder| builder);
+                servers.fail_silently_after(0, written, kind);
+                servers.send(0, part).await;
+                let request = get().map(|_| full("hello".repeat(1_000)));
+                let error = client.request(request).await.unwrap_err();
+                assert!(error.is_closed_before_response(), "{kind:?} {written}: {error:?}");
+                assert_eq!(io_error(&error), Some(kind), "{kind:?} {written}: {error:?}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_response_that_has_arrived_is_returned_although_a_write_fails_and_the_read_side_stays_silent() {
+    without_timers(async {
+        for response in [OK, CLOSE] {
+            let (client, servers) = client(1, |builder| builder);
+            servers.fail_silently_after(0, 1_000, io::ErrorKind::BrokenPipe);
+            servers.send(0, response).await;
+            let request = get().map(|_| full("hello".repeat(1_000)));
+            let body = client.request(request).await.unwrap().into_body();
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "ok");
+        }
+    });
+}
+
+#[test]
+fn garbage_after_a_write_that_failed_is_an_invalid_response_with_both_causes() {
+    for silent in [false, true] {
+        without_timers(async {
+            let (client, servers) = client(1, |builder| builder);
+            servers.send(0, "SSH-2.0-OpenSSH_9.9\r\n\r\n").await;
+            if silent {
+                servers.fail_silently_after(0, 1_000, io::ErrorKind::ConnectionReset);
+            } else {
+                servers.fail_after(0, 1_000);
+            }
+            let request = get().map(|_| full("hello".repeat(1_000)));
+            let error = client.request(request).await.unwrap_err();
+            assert!(error.is_invalid_response() && !error.is_closed_before_response(), "{error:?}");
+            let expected = if silent { io::ErrorKind::ConnectionReset } else { io::ErrorKind::BrokenPipe };
+            assert_eq!(io_error(&error), Some(expected), "{error:?}");
+            // First what the server said, then why the request was not sent.
+            let parse = error.source().unwrap();
+            assert!(parse.to_string().contains("invalid HTTP version"), "{error:?}");
+            assert!(parse.source().is_some_and(|write| write.is::<io::Error>()), "{error:?}");
+        });
+    }
+}
+
+fn io_error(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    let of_cause = || error.source().and_then(io_error);
+    error.downcast_ref().map(io::Error::kind).or_else(of_cause)
+}
+
 #[test]
 fn t09_a_response_that_comes_together_with_the_end_is_the_response() {
     for (response, expected) in [

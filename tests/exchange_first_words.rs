@@ -1,0 +1,206 @@
+//! A server that speaks first: what it says before it has the request is the answer to the request, or no HTTP.
+#![cfg(all(feature = "client", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/exchange_runs.rs"]
+mod runs;
+#[path = "support/exchange_server.rs"]
+mod server;
+#[path = "support/exchange_tls.rs"]
+mod tls;
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use hyper::{Method, StatusCode, Uri};
+use hyper_happy_eyeballs::client::Connector;
+use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
+use hyper_util::rt::TokioIo;
+use runs::{AnyBody, client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
+use rustls::{ServerConnection, StreamOwned};
+use server::{Peer, Server};
+use tokio::sync::{Notify, Semaphore};
+use tower::ServiceExt;
+
+const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
+
+/// How a server ends a connection on which it has said what it has to say.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Close,
+    HalfCloseAndDrain,
+    /// Once the other system has all of it.
+    Reset,
+}
+
+const ENDS: [End; 3] = [End::Close, End::HalfCloseAndDrain, End::Reset];
+
+impl End {
+    fn end(self, mut peer: Peer) {
+        match self {
+            Self::Close => {}
+            Self::HalfCloseAndDrain => {
+                // The client may have gone already.
+                peer.stream.shutdown(Shutdown::Write).ok();
+                peer.drain();
+            }
+            // On loopback the other system has it when the write returns.
+            Self::Reset => peer.reset(),
+        }
+    }
+}
+
+async fn assert_busy<C: Connector>(client: &Client<C, AnyBody>, uri: &Uri, end: End, count: usize) {
+    for number in 0..times(count) {
+        let (method, body) = match number % 3 {
+            0 => (Method::GET, empty()),
+            1 => (Method::POST, full("hello".into())),
+            _ => (Method::POST, full(vec![0; 1024 * 1024].into())),
+        };
+        let (status, text) = exchange(client, request(method, uri.clone(), body)).await.unwrap_or_else(|error| {
+            panic!("{end:?}, request {number}: {error:?}");
+        });
+        assert_eq!((status, &*text), (StatusCode::SERVICE_UNAVAILABLE, &b"busy"[..]), "{end:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_its_answer() {
+    on_both_runtimes(async || {
+        for end in ENDS {
+            let server = Server::with_threads(1, move |mut peer| {
+                peer.send(BUSY);
+                end.end(peer);
+            });
+            assert_busy(&client(), &server.uri(""), end, 150).await;
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
+    on_both_runtimes(async || {
+        for end in ENDS {
+            let (config, roots) = tls::configs();
+            let spoken = Arc::new(Semaphore::new(0));
+            let server = Server::start_one_for_each({
+                let spoken = Arc::clone(&spoken);
+                move |peer| {
+                    let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                    let mut stream = StreamOwned::new(connection, peer.stream.try_clone().unwrap());
+                    while stream.conn.is_handshaking() {
+                        stream.conn.complete_io(&mut stream.sock).unwrap();
+                    }
+                    stream.write_all(BUSY.as_bytes()).unwrap();
+                    stream.conn.send_close_notify();
+                    stream.flush().unwrap();
+                    drop(stream);
+                    spoken.add_permits(1);
+                    end.end(peer);
+                }
+            });
+            let uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
+            let below = Client::new(late(tls::https(roots.clone()), &spoken));
+            assert_busy(&below, &uri, end, 30).await;
+            let bare = Client::new(late(tls::https_without_wrapper(roots), &spoken));
+            assert_busy(&bare, &uri, end, 30).await;
+        }
+    });
+}
+
+/// The same connector, whose connections are there only once the server has spoken.
+fn late<C: Connector>(connector: C, spoken: &Arc<Semaphore>) -> impl Connector + use<C>
+where
+    C::Response: Send,
+{
+    let spoken = Arc::clone(spoken);
+    tower::service_fn(move |uri: Uri| {
+        let (connecting, spoken) = (connector.clone().oneshot(uri), Arc::clone(&spoken));
+        async move {
+            let connection = connecting.await.map_err(Into::into)?;
+            spoken.acquire().await.unwrap().forget();
+            Ok::<_, BoxError>(connection)
+        }
+    })
+}
+
+/// It has been read before the request was written, and not by hyper.
+#[test]
+fn a_banner_is_an_invalid_response() {
+    on_both_runtimes(async || {
+        let server = Server::start_one_for_each(|mut peer| {
+            peer.send("SSH-2.0-OpenSSH_9.9\r\n\r\n");
+            peer.drain();
+        });
+        let client = client();
+        for _ in 0..times(50) {
+            for body in [empty(), full("hello".into())] {
+                let error = exchange(&client, request(Method::POST, server.uri(""), body)).await.unwrap_err();
+                assert!(error.is_invalid_response() && error.bytes_written() > 0, "{error:?}");
+            }
+        }
+    });
+}
+
+/// A connection that was made ahead of a request waits like any other: what the server says then ends it.
+#[test]
+fn what_is_said_on_a_connection_that_waits_for_its_first_request_is_nobodys_answer() {
+    const GOOD_BYE: &str = "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    on_both_runtimes(async || {
+        for _ in 0..times(20) {
+            let (answer, spoken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+            let server = Server::start_one_for_each({
+                let (answer, spoken) = (Arc::clone(&answer), Arc::clone(&spoken));
+                move |mut peer| {
+                    if peer.number == 1 {
+                        peer.send(GOOD_BYE);
+                        peer.stream.shutdown(Shutdown::Write).unwrap();
+                        spoken.store(true, SeqCst);
+                        peer.drain();
+                        return;
+                    }
+                    while peer.head().is_some() {
+                        while !answer.load(SeqCst) {
+                            std::thread::yield_now();
+                        }
+                        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+                    }
+                }
+            });
+            // The second connect takes until the second request has the first connection.
+            let (connects, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+            let address = server.address();
+            let connector = tower::service_fn({
+                let gate = Arc::clone(&gate);
+                move |_: Uri| {
+                    let (number, gate) = (connects.fetch_add(1, SeqCst), Arc::clone(&gate));
+                    async move {
+                        if number == 1 {
+                            gate.notified().await;
+                        }
+                        tokio::net::TcpStream::connect(address).await.map(TokioIo::new)
+                    }
+                }
+            });
+            let builder = Client::<HappyEyeballsConnector, AnyBody>::builder().late_binding(true);
+            let client = builder.build(connector).unwrap();
+            let get = || exchange(&client, request(Method::GET, server.uri(""), empty()));
+            let (first, second) = tokio::join!(get(), async {
+                let second = pin!(get());
+                let mut second = second;
+                assert!(poll_once(&mut second).await.is_none());
+                answer.store(true, SeqCst);
+                second.await
+            });
+            assert_eq!((first.unwrap().0, second.unwrap().0), (StatusCode::OK, StatusCode::OK));
+            gate.notify_one();
+            until(|| spoken.load(SeqCst)).await;
+            for _ in 0..3 {
+                assert_eq!(get().await.unwrap().0, StatusCode::OK);
+            }
+        }
+    });
+}
