@@ -70,7 +70,7 @@ impl LookUps {
     }
 
     fn start_one(&self, wanted: Wanted, task: &mut Vec<Flying>) -> LookUp {
-        let (landing, flight) = self.flights.join(wanted.clone());
+        let (landing, flight) = self.flights.join(wanted.clone(), None);
         let Some(flight) = flight else { return LookUp(Stage::UnderWay(landing)) };
         let mut pending: Pending = Box::pin(look_up(Arc::clone(&self.resolver), wanted));
         // Whatever it waits for, the task will poll it again.

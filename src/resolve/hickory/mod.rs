@@ -257,7 +257,7 @@ impl HickoryResolver {
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
         let asker = Asker {
             look_ups: self.look_ups.clone(),
-            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock())),
+            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name.as_str(), read_clock())),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server: self.server,
