@@ -7,18 +7,19 @@ mod hosts;
 mod look_up;
 mod names;
 mod search;
+mod servers;
 mod service_record;
 
 use std::fmt;
+use std::fs;
 use std::future::{Ready, ready};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
@@ -27,6 +28,7 @@ pub use self::answers::HickoryAnswers;
 use self::look_up::{LookUp, LookUps};
 use self::names::{DnsName, Search};
 use self::search::{Asker, Searching};
+use self::servers::Servers;
 use super::connectivity::Connectivity;
 use super::{Answer, Answers, Name, Queries, Query};
 use crate::race::{Families, Family};
@@ -162,7 +164,12 @@ impl HickoryResolver {
     ///
     /// If they cannot be read.
     pub fn from_system_conf() -> Result<Self, NetError> {
-        let (config, options) = hickory_resolver::system_conf::read_system_conf()?;
+        let (config, mut options) = hickory_resolver::system_conf::read_system_conf()?;
+        // There this is how often a server is asked; here, how often it is asked again.
+        options.attempts = options.attempts.saturating_sub(1);
+        if servers::take_turns(&fs::read("/etc/resolv.conf").unwrap_or_default()) {
+            options.server_ordering_strategy = ServerOrderingStrategy::RoundRobin;
+        }
         Self::with_config(config, options)
     }
 
@@ -189,8 +196,7 @@ impl HickoryResolver {
         }
         let search = Search::new(domains, options.ndots);
         let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
-        Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
+        Ok(Self { server, ..Self::from_parts(Servers::new(config, options)?, search, hosts) })
     }
 
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
@@ -202,12 +208,12 @@ impl HickoryResolver {
     /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
         let hosts = hosts::of_system(resolver.options().use_hosts_file);
-        Self::from_parts(resolver, Search::of_hickory(), hosts)
+        Self::from_parts(Servers::of_hickory(resolver), Search::of_hickory(), hosts)
     }
 
-    fn from_parts(resolver: TokioResolver, search: Search, hosts: Hosts) -> Self {
+    fn from_parts(servers: Servers, search: Search, hosts: Hosts) -> Self {
         Self {
-            look_ups: LookUps::new(resolver),
+            look_ups: LookUps::new(servers),
             search: Arc::new(search),
             hosts: Arc::new(hosts),
             connectivity: Connectivity::default(),
@@ -258,6 +264,7 @@ impl HickoryResolver {
         let asker = Asker {
             look_ups: self.look_ups.clone(),
             families: self.families.unwrap_or_else(|| self.connectivity.families_for(name.as_str(), read_clock())),
+            no_other_family: self.families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server: self.server,
@@ -315,3 +322,6 @@ fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordTyp
         .filter(move |(family, ..)| families.contains(*family))
         .map(|(_, query, record_type)| (query, record_type))
 }
+
+#[cfg(test)]
+mod tests;
