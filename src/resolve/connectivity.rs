@@ -43,7 +43,7 @@ struct System;
 
 impl Connectivity {
     /// Whatever the system says.
-    #[cfg(all(test, feature = "hickory"))]
+    #[cfg(test)]
     pub(super) fn always(families: Families) -> Self {
         Self { always: Some(families), ..Self::default() }
     }
@@ -61,7 +61,10 @@ impl Connectivity {
     fn families(&self, now: Instant, network: &impl Network) -> Families {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh = |at: Option<Instant>| at.is_some_and(|at| is_fresh(at, now));
-        let known = Families::of(is_fresh(seen.v6), is_fresh(seen.v4));
+        let known = Families::of(|family| match family {
+            Family::V6 => is_fresh(seen.v6),
+            Family::V4 => is_fresh(seen.v4),
+        });
         if known == Some(Families::Both) {
             return Families::Both;
         }
@@ -101,19 +104,8 @@ fn ask(known: Option<Families>, network: &impl Network) -> Families {
             Err(_) => return Families::Both,
         }
     }
-    Families::of(v6, v4).unwrap_or(Families::Both)
-}
-
-impl Families {
-    /// `None` is neither.
-    fn of(v6: bool, v4: bool) -> Option<Self> {
-        match (v6, v4) {
-            (true, true) => Some(Self::Both),
-            (true, false) => Some(Self::V6Only),
-            (false, true) => Some(Self::V4Only),
-            (false, false) => None,
-        }
-    }
+    let is_connected = |family| if family == Family::V6 { v6 } else { v4 };
+    Families::of(is_connected).unwrap_or(Families::Both)
 }
 
 /// `localhost` and the names below it are this machine (RFC 6761 §6.3).

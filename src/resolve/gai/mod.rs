@@ -287,7 +287,7 @@ impl Future for GaiFuture {
         let Self { plan, resolver, name } = &mut *self;
         // Without a plan there is no thread: the look-up will say so.
         let (plan, families) = ready!(Pin::new(plan).poll(cx)).unwrap_or((Plan::Together, Families::Both));
-        let host = name.host();
+        let (host, families) = (name.host(), name.families().among(families));
         let saves_threads =
             families == Families::Both && matches!(plan, Plan::Apart(_)) && resolver.saves_threads(host);
         let plan = if saves_threads { Plan::Together } else { plan };

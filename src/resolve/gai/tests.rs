@@ -270,6 +270,24 @@ async fn what_was_not_asked_is_asked_before_the_name_is_lost() {
 }
 
 #[tokio::test]
+async fn a_family_that_the_caller_can_use_is_asked_for_though_the_machine_is_not_connected_with_it() {
+    for (connected, usable, asked) in [
+        (Families::V4Only, Families::V6Only, Query::Aaaa),
+        (Families::V6Only, Families::V4Only, Query::A),
+        (Families::Both, Families::V4Only, Query::A),
+    ] {
+        let mut resolver = resolver(move |_, query| {
+            assert_eq!(query, asked);
+            answer(query)
+        });
+        resolver.connectivity = Connectivity::always(connected);
+        let Ok(answers) = resolver.call(Name::from("www.example").with_families(usable)).await;
+        assert_eq!(answers.queries(), asked.into());
+        assert_eq!(answers.into_parts().2.unwrap().count().await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_lost_was_asked_for_in_both_families() {
     for families in [Families::V4Only, Families::V6Only, Families::Both] {
         let resolver = resolver(|_, query| nothing(query));

@@ -253,6 +253,11 @@ impl HickoryResolver {
         self
     }
 
+    /// Those that the caller can use, as far as the machine is connected with them.
+    fn connected_families(&self, name: &Name) -> Families {
+        name.families().among(self.connectivity.families_for(name.as_str(), read_clock()))
+    }
+
     /// What the table of hosts says of a name, if it is there.
     fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
         let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
@@ -263,7 +268,7 @@ impl HickoryResolver {
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
         let asker = Asker {
             look_ups: self.look_ups.clone(),
-            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name.as_str(), read_clock())),
+            families: self.families.unwrap_or_else(|| self.connected_families(name)),
             no_other_family: self.families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),

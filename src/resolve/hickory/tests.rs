@@ -158,3 +158,14 @@ async fn the_last_name_of_a_search_is_asked_for_in_both_families() {
     let (_, said) = resolve(&dns.resolver(Families::V4Only, &["a.example"]), "www").await;
     assert_eq!(said, ["A NXDOMAIN", "::1"]);
 }
+
+#[tokio::test]
+async fn a_family_that_the_caller_can_use_is_asked_for_though_the_machine_is_not_connected_with_it() {
+    let dns = Dns::start(|asked| Ok(if asked.ends_with("AAAA") { "::1" } else { "192.0.2.1" }));
+    let resolver = dns.resolver(Families::V4Only, &[]);
+    let name = Name::from("www.example").with_families(Families::V6Only);
+    let answers = resolver.clone().call(name).await.unwrap();
+    assert_eq!(answers.queries(), Query::Aaaa.into());
+    assert_eq!(answers.into_parts().2.unwrap().count().await, 1);
+    assert_eq!(dns.asked(), ["www.example. AAAA"]);
+}
