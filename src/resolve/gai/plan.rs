@@ -111,7 +111,8 @@ fn search_domains(files: Files<'_>) -> Vec<String> {
             _ => None,
         }
     });
-    let listed = lines.filter(|domains| !domains.is_empty()).last();
+    let mut lines = lines.filter(|domains: &Vec<&str>| !domains.is_empty());
+    let listed = lines.next_back();
     let of_machine = || files.hostname.trim().split_once('.').map(|(_, domain)| domain).into_iter().collect();
     let domains = listed.unwrap_or_else(of_machine).into_iter().map(|domain| domain.trim_end_matches('.'));
     // The root is the name as it stands.

@@ -38,7 +38,8 @@ use crate::timer::read_clock;
 /// this order, each answer delivered as it comes.
 ///
 /// HTTPS records are asked for where the URI is one of `https` or `wss` (RFC 9460 §9.1: for a port other than 443,
-/// those of `_8443._https.example.com`). A family that this machine is not connected with is not asked for (v3 §4.1).
+/// those of `_8443._https.example.com`). A family that this machine is not connected with, or that the caller cannot
+/// use ([`Name::families`]), is not asked for at first (v3 §4.1); it is asked for before the name is given up.
 ///
 /// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when
 ///    the resolver is made, and counts with servers of one's own too, unless it is replaced: `.hosts(Hosts::default())`
@@ -54,6 +55,24 @@ use crate::timer::read_clock;
 ///    first poll, without a timer or a task.
 /// 5. Equal look-ups at one time are one: a thousand connects to a name ask for each type once. A look-up goes on in a
 ///    task of its own for up to 1 s after nobody waits for it any more, to fill the cache (v3 §6).
+///
+/// # Servers
+///
+/// Servers are asked in the order of the configuration, as the system does: the first one is believed while it answers,
+/// however slowly. The next one is asked where a server does not answer in time, is not reached, or says that it cannot
+/// answer (SERVFAIL, REFUSED, NOTIMP and other such codes). That a name does not exist, or has no such records, is an
+/// answer, unless [`NameServerConfig::trust_negative_responses`](hickory_resolver::config::NameServerConfig) is off. Each
+/// server has a cache of its own. The time-outs of the second and third server are those of glibc. `rotate` in
+/// `/etc/resolv.conf`, or [`ServerOrderingStrategy::RoundRobin`] in the options, makes look-ups begin with each server in turn.
+/// Any other ordering strategy, and [`ResolverOpts::num_concurrent_reqs`], means nothing here.
+///
+/// A server is put behind the others once a query has had no answer in time, and neither has any other query since, the
+/// one for the root included that is sent beside it. After 30 s it is asked for the root again, and has its place
+/// back as soon as it answers.
+///
+/// hickory sends a UDP query three times, 333 ms apart or more. Where the server has answered within the last minute,
+/// the query is also sent again beside the one that waits: after 400 ms, 800 ms later, 1.6 s later, and so on. That is
+/// up to 12 packets in 5 s.
 ///
 /// The system's configuration is read once, by [`from_system_conf`](Self::from_system_conf). When the network changes,
 /// make a new resolver.
@@ -75,10 +94,11 @@ use crate::timer::read_clock;
 /// | setting | default |
 /// |---|---|
 /// | [`https_records`](Self::https_records) | on |
-/// | [`families`](Self::families) | those that the machine is connected with |
+/// | [`families`](Self::families) | those that the machine is connected with, and the other one if they have no address |
 /// | [`hosts`](Self::hosts) | those of the system, unless the options say otherwise |
-/// | a query is given up after | 5 s, and made again twice ([`ResolverOpts::timeout`], [`ResolverOpts::attempts`]) |
-/// | cached answers | 8,192 ([`ResolverOpts::cache_size`]) |
+/// | a query is given up after | 5 s ([`ResolverOpts::timeout`]) |
+/// | all servers are asked | three times ([`ResolverOpts::attempts`] is how often *again*); with [`from_system_conf`](Self::from_system_conf), as often as `attempts` in `/etc/resolv.conf` says, twice by default |
+/// | cached answers | 8,192 for each server ([`ResolverOpts::cache_size`]) |
 /// | any other setting of a look-up | that of [`ResolverOpts`], or of `/etc/resolv.conf` |
 ///
 /// # Cancel safety
@@ -202,6 +222,8 @@ impl HickoryResolver {
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
     /// one's own.
     ///
+    /// Which of its servers is asked, and when, is for hickory to say: it prefers those that answer fastest, and asks two at a time.
+    ///
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next
     /// domain, though another query may have found something, so that answers may be those of different hosts. With
     /// [`with_config`](Self::with_config) they never are. If a table of hosts was put into it by hand, hand it to
@@ -242,7 +264,7 @@ impl HickoryResolver {
         self
     }
 
-    /// The address families to ask for, whatever the machine is connected with. `None` is to find out.
+    /// The address families to ask for, and no other, whatever the machine is connected with. `None` is to find out.
     ///
     /// To ask for one that is not connected is a query in vain, and an address that no connection can be made to.
     ///
