@@ -78,6 +78,27 @@ async fn a_server_that_is_silent_is_left_and_not_waited_for_again() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_server_that_is_not_there_is_left_at_once() {
+    let [_, second] = knowing(silence());
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let servers = [closed, second.address()].map(|address| config(address).name_servers.remove(0));
+    // A time-out longer than the test.
+    let config = ResolverConfig::from_name_servers(servers.into());
+    let resolver = HickoryResolver::with_config(config, short(3_600_000)).unwrap().families(Families::V4Only);
+    assert_eq!(said(&resolve(&resolver, "race.example").await), ["A 192.0.2.2"]);
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_single_server_that_is_not_there_is_an_error_before_its_time_is_over() {
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let resolver = HickoryResolver::with_config(config(closed), short(3_600_000)).unwrap();
+    let answers = resolve(&resolver, "race.example").await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|error| !error.is_negative())), "{answers:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_silent_for_one_name_stays_the_first_for_others() {
     let [first, second] = knowing(silence());
     let resolver = of_servers(&[&first, &second], short(1_000));

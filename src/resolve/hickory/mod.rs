@@ -4,6 +4,7 @@ mod alias;
 mod answers;
 mod failure;
 mod hosts;
+mod liveness;
 mod look_up;
 mod names;
 mod search;
@@ -66,9 +67,11 @@ use crate::timer::read_clock;
 /// `/etc/resolv.conf`, or [`ServerOrderingStrategy::RoundRobin`] in the options, makes look-ups begin with each server in turn.
 /// Any other ordering strategy, and [`ResolverOpts::num_concurrent_reqs`], means nothing here.
 ///
-/// A server is put behind the others once a query has had no answer in time, and neither has any other query since, the
-/// one for the root included that is sent beside it. After 30 s it is asked for the root again, and has its place
-/// back as soon as it answers.
+/// A server is put behind the others once a query has had no answer in time, and neither has any other query since. A query
+/// for the name servers of the root, which every server has something to say to, is sent beside it to find out: at once to a UDP
+/// server of several that has not answered within the last minute, and after 400 ms to any other UDP server. Where the system
+/// says that nobody is there, the next server is asked at once. After 5 s the server is asked for the root again, and has
+/// its place back as soon as it answers.
 ///
 /// hickory sends a UDP query three times, 333 ms apart or more. Where the server has answered within the last minute,
 /// the query is also sent again beside the one that waits: after 400 ms, 800 ms later, 1.6 s later, and so on. That is
@@ -112,8 +115,7 @@ use crate::timer::read_clock;
 /// # Errors
 ///
 /// A [`QueryError`](super::QueryError) has the kind that the server's answer has, and what hickory said as its source.
-/// The server is named if only one is configured: hickory does not say which one answered. A server that refuses to be
-/// connected to is reported as timed out, which is hickory's word for it.
+/// The server is named if only one is configured.
 ///
 /// # Panics
 ///

@@ -5,8 +5,10 @@
 //! differ in what they know: a VPN, a split DNS.
 
 use std::future::{Future, pending, poll_fn};
+use std::io;
 use std::mem;
-use std::pin::pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -23,6 +25,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::failure;
+use super::liveness::Address;
 use super::look_up::{Pending, Said, Wanted};
 use super::names::DnsName;
 use crate::timer::read_clock;
@@ -35,7 +38,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const IS_THERE: Duration = Duration::from_secs(60);
 
 /// How long a server that does not answer is put behind the others, before it is asked again whether it does.
-const SET_BACK: Duration = Duration::from_secs(30);
+const SET_BACK: Duration = Duration::from_secs(5);
 
 /// The DNS servers of a configuration, in their order.
 pub(super) struct Servers {
@@ -50,8 +53,10 @@ struct Server {
     /// With a cache of its own, so that no server answers for another.
     resolver: Arc<TokioResolver>,
     /// The same without a cache, for queries beside one that `resolver` is waiting for: it would join them. Not there where
-    /// no packet can be lost without notice, or hickory decides alone.
+    /// hickory decides alone.
     beside: Option<Arc<TokioResolver>>,
+    /// Where it is asked over UDP, so that a packet may be lost, or refused without notice.
+    udp: Option<Address>,
     trusts_nxdomain: bool,
     /// Guards the two instants, and nothing runs under the lock.
     health: Mutex<Health>,
@@ -68,8 +73,13 @@ struct Health {
 impl Servers {
     /// One of hickory's, with servers and rules of its own.
     pub(super) fn of_hickory(resolver: TokioResolver) -> Self {
-        let server =
-            Server { resolver: Arc::new(resolver), beside: None, trusts_nxdomain: true, health: Mutex::default() };
+        let server = Server {
+            resolver: Arc::new(resolver),
+            beside: None,
+            udp: None,
+            trusts_nxdomain: true,
+            health: Mutex::default(),
+        };
         Self { each: vec![server], rounds: 1, turn: None }
     }
 
@@ -145,7 +155,9 @@ impl Servers {
             let servers = Arc::clone(self);
             drop(tokio::spawn(async move {
                 if let Some(server) = servers.each.get(place) {
-                    server.note(&server.ask_for_the_root().await);
+                    if server.is_back().await {
+                        server.note_answer();
+                    }
                 }
             }));
         }
@@ -154,17 +166,17 @@ impl Servers {
 
 impl Server {
     fn new(config: NameServerConfig, options: ResolverOpts) -> Result<Self, NetError> {
-        let is_udp = matches!(config.connections.first(), Some(first) if matches!(first.protocol, ProtocolConfig::Udp));
-        let beside = if is_udp {
-            let mut options = options.clone();
-            options.cache_size = 0;
-            Some(Arc::new(build(vec![config.clone()], options)?))
-        } else {
-            None
-        };
+        let udp =
+            config.connections.first().filter(|first| matches!(first.protocol, ProtocolConfig::Udp)).map(|first| {
+                let server = SocketAddr::new(config.ip, first.port);
+                Address { server, local: first.bind_addr.map(|local| local.ip()) }
+            });
         let trusts_nxdomain = config.trust_negative_responses;
+        let mut without_cache = options.clone();
+        without_cache.cache_size = 0;
+        let beside = Some(Arc::new(build(vec![config.clone()], without_cache)?));
         let resolver = Arc::new(build(vec![config], options)?);
-        Ok(Self { resolver, beside, trusts_nxdomain, health: Mutex::default() })
+        Ok(Self { resolver, beside, udp, trusts_nxdomain, health: Mutex::default() })
     }
 
     /// Asks this server. What is cached is there at the first poll, without a timer.
@@ -176,9 +188,10 @@ impl Server {
         }
         let began = read_clock();
         let mut other_query: Pending = Box::pin(pending());
-        let mut is_alive: Pending = Box::pin(pending());
+        // Where another server can be asked, that nobody is at this one is worth knowing at once.
+        let mut answers = if has_others && !self.is_there(began) { self.answers() } else { Box::pin(pending()) };
+        let mut asks_whether_it_answers = true;
         let mut patience = PATIENCE.min(self.resolver.options().timeout / 4);
-        let mut asks_whether_alive = has_others;
         let mut timer = pin!(sleep(patience));
         let said = poll_fn(|cx| {
             loop {
@@ -191,39 +204,52 @@ impl Server {
                     }
                     other_query = Box::pin(pending());
                 }
-                if let Poll::Ready(said) = is_alive.as_mut().poll(cx) {
-                    self.note(&said);
-                    is_alive = Box::pin(pending());
+                if let Poll::Ready(result) = answers.as_mut().poll(cx) {
+                    answers = Box::pin(pending());
+                    match result {
+                        Ok(()) => self.note_answer(),
+                        Err(error) => return Poll::Ready(Err(error.into())),
+                    }
                 }
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                let now = read_clock();
-                if self.is_there(now) {
-                    if let Some(beside) = &self.beside {
-                        // One that is running is given up: its packets may be lost too. The first query goes on.
-                        other_query = Box::pin(look_up(Arc::clone(beside), wanted.clone()));
-                    }
+                if let (Some(beside), true) = (&self.beside, self.udp.is_some() && self.is_there(read_clock())) {
+                    // One that is running is given up: its packets may be lost too. The first query goes on.
+                    other_query = Box::pin(look_up(Arc::clone(beside), wanted.clone()));
                 }
-                if mem::take(&mut asks_whether_alive) {
-                    is_alive = Box::pin(self.ask_for_the_root());
+                if mem::take(&mut asks_whether_it_answers) {
+                    answers = self.answers();
                 }
                 patience *= 2;
                 timer.set(sleep(patience));
             }
         })
         .await;
-        self.note(&said);
-        if has_others && matches!(said, Err(NetError::Timeout)) {
+        if is_answer(&said) {
+            self.note_answer();
+        } else if has_others && matches!(said, Err(NetError::Timeout | NetError::Io(_))) {
             self.note_silence(began, read_clock());
         }
         said
     }
 
-    /// A query that every server answers, if only by refusing it.
-    fn ask_for_the_root(&self) -> impl Future<Output = Said> + use<> {
+    /// Whether anybody is there who answers UDP queries; without an answer, this does not end.
+    fn answers(&self) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+        match self.udp {
+            Some(address) => Box::pin(address.answers()),
+            None => Box::pin(pending()),
+        }
+    }
+
+    /// Whether the server answers by now, whatever it says.
+    async fn is_back(&self) -> bool {
+        if self.udp.is_some() {
+            let limit = self.resolver.options().timeout;
+            return matches!(tokio::time::timeout(limit, self.answers()).await, Ok(Ok(())));
+        }
         let resolver = self.beside.as_ref().unwrap_or(&self.resolver);
-        look_up(Arc::clone(resolver), Wanted::new(DnsName::root(), RecordType::NS))
+        is_answer(&look_up(Arc::clone(resolver), Wanted::new(DnsName::root(), RecordType::NS)).await)
     }
 
     fn is_final(&self, error: &NetError) -> bool {
@@ -235,10 +261,8 @@ impl Server {
         self.health().answered.is_some_and(|at| now.saturating_duration_since(at) < IS_THERE)
     }
 
-    fn note(&self, said: &Said) {
-        if is_answer(said) {
-            *self.lock() = Health { answered: Some(read_clock()), silent: None };
-        }
+    fn note_answer(&self) {
+        *self.lock() = Health { answered: Some(read_clock()), silent: None };
     }
 
     /// Sets the server back, if it has answered nothing since `began`.
@@ -324,7 +348,7 @@ mod tests {
             server.note_silence(now, now);
         }
         assert_eq!(order(), [0, 1, 2]);
-        servers.each[2].note(&Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused))));
+        servers.each[2].note_answer();
         assert_eq!(order(), [2, 0, 1]);
         // Another query that was answered meanwhile shows that this server lives.
         servers.each[2].note_silence(now, now);
@@ -337,10 +361,10 @@ mod tests {
         servers.each[0].note_silence(now, now);
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
         let order = |seconds| servers.order(now + Duration::from_secs(seconds)).collect::<Vec<_>>();
-        assert_eq!((order(29), tasks()), (vec![1, 0], 0));
+        assert_eq!((order(4), tasks()), (vec![1, 0], 0));
         // It is asked once, and no look-up begins with it before it has answered.
-        assert_eq!((order(30), tasks()), (vec![1, 0], 1));
-        assert_eq!((order(31), tasks()), (vec![1, 0], 1));
+        assert_eq!((order(5), tasks()), (vec![1, 0], 1));
+        assert_eq!((order(6), tasks()), (vec![1, 0], 1));
     }
 
     #[test]
