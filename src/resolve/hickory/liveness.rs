@@ -82,18 +82,21 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_says_anything_answers() {
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let answers = tokio::spawn(at(server.local_addr().unwrap()).answers());
-        let mut query = [0; 100];
-        let (length, peer) = server.recv_from(&mut query).await.unwrap();
-        assert_eq!(length, 17);
-        // Neither the query itself nor an answer to another one is a word of the server.
-        server.send_to(&query[..length], peer).await.unwrap();
-        let refused = [query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let other = [!query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0];
-        server.send_to(&other, peer).await.unwrap();
-        server.send_to(&[], peer).await.unwrap();
-        server.send_to(&refused, peer).await.unwrap();
-        answers.await.unwrap().unwrap();
+        let answers = at(server.local_addr().unwrap()).answers();
+        let says_something = async {
+            let mut query = [0; 100];
+            let (length, peer) = server.recv_from(&mut query).await.unwrap();
+            assert_eq!(length, 17);
+            // Neither the query itself nor an answer to another one is a word of the server.
+            server.send_to(&query[..length], peer).await.unwrap();
+            let other = [!query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+            server.send_to(&other, peer).await.unwrap();
+            server.send_to(&[], peer).await.unwrap();
+            let refused = [query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            server.send_to(&refused, peer).await.unwrap();
+        };
+        let (answered, ()) = tokio::join!(answers, says_something);
+        answered.unwrap();
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ mod liveness;
 mod look_up;
 mod names;
 mod search;
+mod server;
 mod servers;
 mod service_record;
 
