@@ -52,7 +52,9 @@ use crate::race::{Families, Family};
 /// for all clones of a resolver; beyond that, look-ups wait in line. Equal look-ups at one time are one, even if those that asked
 /// first are gone: a name whose server never answers keeps two threads (one more while its search domains are asked),
 /// however often it is asked for. Where more than half of the threads would be busy, both families are looked up in one call, which takes
-/// one thread; an eighth of the threads is kept for names that have answered lately.
+/// one thread; an eighth of the threads is kept for names that have answered lately. A burst
+/// of look-ups begins bit by bit, lest it overflow the buffers of a DNS server: no call begins while 64 are running that began within
+/// the last 10 ms.
 ///
 /// A packet that is lost keeps getaddrinfo waiting for seconds. So whoever asks for a name that has answered in the last minutes,
 /// and finds that its look-up has been running for 100 ms, makes another call, and the first answer is that of all who wait.
