@@ -26,7 +26,7 @@ use tower::ServiceExt;
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What the documentation of [`GaiResolver`] says.
-const MAX_THREADS: usize = 34;
+const MAX_THREADS: usize = 512;
 
 #[test]
 fn a_thousand_connects_to_localhost_at_one_time_all_succeed() {
@@ -40,7 +40,8 @@ fn a_thousand_connects_to_localhost_at_one_time_all_succeed() {
         for connected in connected {
             assert_eq!(connected.unwrap().info().winner().endpoint().address(), origin.address());
         }
-        assert!(threads() <= leftover + MAX_THREADS, "{} threads, {leftover} before", threads());
+        // One name: a plan, and as many calls as may run for one family of it.
+        assert!(threads() <= leftover + 1 + 6, "{} threads, {leftover} before", threads());
     });
 }
 

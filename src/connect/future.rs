@@ -128,14 +128,17 @@ where
     fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
         let Target { host, port, https_port, literal } = target;
         Box::pin(Self {
-            settings,
             port,
             record: Record::new(Arc::clone(&host), port.number()),
             attempt: Some(attempt),
             stage: match literal {
                 Some(address) => Stage::Literal { address },
-                None => Stage::Resolving { lookup: Oneshot::new(resolver, Name::new(host, https_port)) },
+                None => {
+                    let name = Name::new(host, https_port).with_families(settings.race.usable_families());
+                    Stage::Resolving { lookup: Oneshot::new(resolver, name) }
+                }
             },
+            settings,
             answers: None,
             first: None,
             opening: None,

@@ -45,7 +45,7 @@ pub enum Order {
 }
 
 /// Which address families may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "IP has these two versions")]
 pub enum Families {
     /// IPv6 and IPv4.
@@ -64,6 +64,21 @@ impl Families {
             Self::V6Only => family == Family::V6,
             Self::V4Only => family == Family::V4,
         }
+    }
+
+    /// The families for which this is so; `None` if there are none.
+    pub(crate) fn of(mut is_one: impl FnMut(Family) -> bool) -> Option<Self> {
+        match (is_one(Family::V6), is_one(Family::V4)) {
+            (true, true) => Some(Self::Both),
+            (true, false) => Some(Self::V6Only),
+            (false, true) => Some(Self::V4Only),
+            (false, false) => None,
+        }
+    }
+
+    /// The families of these that are among `others` too, or these if there are none.
+    pub(crate) fn among(self, others: Self) -> Self {
+        Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
     }
 }
 
@@ -115,6 +130,11 @@ impl Config {
     pub(super) fn speaks_with(&self, service: &ServiceRecord) -> bool {
         let Some(protocols) = &self.protocols else { return true };
         service.alpn.is_empty() || service.alpn.iter().any(|id| protocols.contains(id))
+    }
+
+    /// The families whose addresses may be tried. The builder sees to it that there is one.
+    pub(crate) fn usable_families(&self) -> Families {
+        self.families.among(self.local_families)
     }
 
     /// Why an address of this family would never be tried, or `None` if it may be.

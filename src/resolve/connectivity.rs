@@ -1,42 +1,111 @@
-//! Which address families this machine is connected with, so that no look-up is made for the others (v3 §4.1).
+//! Which address families this machine is connected with, so that no query is sent for the others (v3 §4.1).
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::Name;
-use crate::fresh::is_fresh;
-use crate::race::Families;
+use socket2::{Domain, Socket, Type};
 
-/// Knows which families are connected, and asks the system only now and then. Clones share what they know.
+use crate::fresh::is_fresh;
+use crate::race::{Families, Family};
+
+/// Knows which families are connected. Clones share what they know.
+///
+/// That a family is connected is believed for some seconds: where the belief is wrong, a query is sent in vain. That a family
+/// is *not* connected is never remembered: where that belief is wrong, a name is lost. So the system is asked again by each
+/// look-up that would leave a family out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
-    known: Arc<Mutex<Option<(Instant, Families)>>>,
+    /// Guards the two instants, and nothing runs under the lock: the system is asked outside it.
+    seen: Arc<Mutex<Seen>>,
+    #[cfg(test)]
+    always: Option<Families>,
 }
 
+/// When each family was last seen to be connected.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    v6: Option<Instant>,
+    v4: Option<Instant>,
+}
+
+/// What the system says of its network.
+trait Network {
+    /// Whether a route leads out of this machine, from an address that others can answer.
+    fn has_route(&self, family: Family) -> bool;
+
+    /// The addresses of all interfaces.
+    fn addresses(&self) -> io::Result<Vec<IpAddr>>;
+}
+
+struct System;
+
 impl Connectivity {
-    /// The families to look `name` up for.
-    pub(super) fn families_for(&self, name: &Name, now: Instant) -> Families {
-        // Both loopback addresses are always there.
-        if is_localhost(name.as_str()) { Families::Both } else { self.families(now, interface_addresses) }
+    /// Whatever the system says.
+    #[cfg(test)]
+    pub(super) fn always(families: Families) -> Self {
+        Self { always: Some(families), ..Self::default() }
     }
 
-    fn families<I>(&self, now: Instant, addresses: impl FnOnce() -> io::Result<I>) -> Families
-    where
-        I: IntoIterator<Item = IpAddr>,
-    {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match *known {
-            Some((since, families)) if is_fresh(since, now) => families,
-            _ => {
-                // To ask for too much is better than for nothing.
-                let families = addresses().map_or(Families::Both, connected_families);
-                *known = Some((now, families));
-                families
+    /// The families to look `host` up for. Makes some system calls, unless both families are known to be connected.
+    pub(super) fn families_for(&self, host: &str, now: Instant) -> Families {
+        #[cfg(test)]
+        if let Some(families) = self.always {
+            return families;
+        }
+        // Both loopback addresses are always there.
+        if is_localhost(host) { Families::Both } else { self.families(now, &System) }
+    }
+
+    fn families(&self, now: Instant, network: &impl Network) -> Families {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = |at: Option<Instant>| at.is_some_and(|at| is_fresh(at, now));
+        let known = Families::of(|family| match family {
+            Family::V6 => is_fresh(seen.v6),
+            Family::V4 => is_fresh(seen.v4),
+        });
+        if known == Some(Families::Both) {
+            return Families::Both;
+        }
+        let families = ask(known, network);
+        let is_news = |family| families.contains(family) && !known.is_some_and(|known| known.contains(family));
+        let (v6, v4) = (is_news(Family::V6), is_news(Family::V4));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if v6 {
+            seen.v6 = Some(now);
+        }
+        if v4 {
+            seen.v4 = Some(now);
+        }
+        drop(seen);
+        families
+    }
+}
+
+/// The connected families, of which `known` are known.
+///
+/// A machine that is connected with neither can only mean itself, by either family.
+fn ask(known: Option<Families>, network: &impl Network) -> Families {
+    let [mut v6, mut v4] = [Family::V6, Family::V4]
+        .map(|family| known.is_some_and(|known| known.contains(family)) || network.has_route(family));
+    if !(v6 && v4) {
+        // A network without a way out has its own names.
+        match network.addresses() {
+            Ok(addresses) => {
+                for address in addresses {
+                    match address {
+                        IpAddr::V6(address) => v6 |= !address.is_loopback() && !address.is_unicast_link_local(),
+                        IpAddr::V4(address) => v4 |= !address.is_loopback() && !address.is_link_local(),
+                    }
+                }
             }
+            // To ask for too much is better than for too little.
+            Err(_) => return Families::Both,
         }
     }
+    let is_connected = |family| if family == Family::V6 { v6 } else { v4 };
+    Families::of(is_connected).unwrap_or(Families::Both)
 }
 
 /// `localhost` and the names below it are this machine (RFC 6761 §6.3).
@@ -46,50 +115,94 @@ fn is_localhost(name: &str) -> bool {
     top.eq_ignore_ascii_case("localhost")
 }
 
-/// The families of which there is an address that is neither loopback nor link-local. A machine that has none can only mean
-/// itself, by either.
-fn connected_families(addresses: impl IntoIterator<Item = IpAddr>) -> Families {
-    let (mut v6, mut v4) = (false, false);
-    for address in addresses {
-        match address {
-            IpAddr::V6(address) => v6 |= !address.is_loopback() && !address.is_unicast_link_local(),
-            IpAddr::V4(address) => v4 |= !address.is_loopback() && !address.is_link_local(),
+/// Addresses of the benchmarking networks (RFC 2544, RFC 5180), which are global, and which nobody has a route of their own
+/// for. No packet is sent there.
+const OUTSIDE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1));
+const OUTSIDE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
+
+impl Network for System {
+    fn has_route(&self, family: Family) -> bool {
+        let (domain, outside) = match family {
+            Family::V6 => (Domain::IPV6, OUTSIDE_V6),
+            Family::V4 => (Domain::IPV4, OUTSIDE_V4),
+        };
+        // To connect a UDP socket is to ask for the route.
+        let source = || -> io::Result<Option<SocketAddr>> {
+            let socket = Socket::new(domain, Type::DGRAM, None)?;
+            socket.connect(&SocketAddr::new(outside, 9).into())?;
+            Ok(socket.local_addr()?.as_socket())
+        };
+        match source() {
+            Ok(Some(SocketAddr::V6(source))) => !source.ip().is_unicast_link_local(),
+            // Where a link-local IPv4 address has a route, somebody translates it: some clouds give containers nothing else.
+            Ok(_) => true,
+            Err(_) => false,
         }
     }
-    match (v6, v4) {
-        (true, false) => Families::V6Only,
-        (false, true) => Families::V4Only,
-        (true, true) | (false, false) => Families::Both,
-    }
-}
 
-fn interface_addresses() -> io::Result<impl Iterator<Item = IpAddr>> {
-    Ok(if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip()))
+    fn addresses(&self) -> io::Result<Vec<IpAddr>> {
+        Ok(if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip()).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::time::Duration;
 
     use super::*;
     use crate::test_support::some_instant;
 
-    fn connected(addresses: &str) -> Families {
-        connected_families(addresses.split_whitespace().map(|address| address.parse().unwrap()))
+    /// A machine with these addresses, and with routes out for these families.
+    struct Machine {
+        addresses: &'static str,
+        routes: Option<Families>,
+        asked: Cell<usize>,
+    }
+
+    impl Machine {
+        fn new(addresses: &'static str, routes: Option<Families>) -> Self {
+            Self { addresses, routes, asked: Cell::new(0) }
+        }
+    }
+
+    impl Network for Machine {
+        fn has_route(&self, family: Family) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            self.routes.is_some_and(|routes| routes.contains(family))
+        }
+
+        fn addresses(&self) -> io::Result<Vec<IpAddr>> {
+            self.asked.set(self.asked.get() + 1);
+            Ok(self.addresses.split_whitespace().map(|address| address.parse().unwrap()).collect())
+        }
+    }
+
+    fn connected(addresses: &'static str, routes: Option<Families>) -> Families {
+        Connectivity::default().families(some_instant(), &Machine::new(addresses, routes))
     }
 
     #[test]
     fn a_family_is_connected_by_an_address_that_others_can_reach() {
-        assert_eq!(connected("127.0.0.1 ::1 10.0.0.2"), Families::V4Only);
-        assert_eq!(connected("127.0.0.1 ::1 fe80::1 10.0.0.2"), Families::V4Only);
-        assert_eq!(connected("127.0.0.1 ::1 169.254.0.2 2001:db8::2"), Families::V6Only);
-        assert_eq!(connected("10.0.0.2 fd00::2"), Families::Both);
+        assert_eq!(connected("127.0.0.1 ::1 10.0.0.2", None), Families::V4Only);
+        assert_eq!(connected("127.0.0.1 ::1 fe80::1 10.0.0.2", None), Families::V4Only);
+        assert_eq!(connected("127.0.0.1 ::1 169.254.0.2 2001:db8::2", None), Families::V6Only);
+        assert_eq!(connected("10.0.0.2 fd00::2", None), Families::Both);
+    }
+
+    #[test]
+    fn a_family_is_connected_by_a_route_whatever_its_addresses_are() {
+        let addresses = "127.0.0.1 ::1 169.254.172.2 2001:db8::2";
+        assert_eq!(connected(addresses, Some(Families::Both)), Families::Both);
+        assert_eq!(connected(addresses, Some(Families::V4Only)), Families::Both);
+        assert_eq!(connected("127.0.0.1 ::1 169.254.172.2", Some(Families::V4Only)), Families::V4Only);
+        assert_eq!(connected("", Some(Families::V6Only)), Families::V6Only);
     }
 
     #[test]
     fn a_machine_by_itself_is_asked_for_both() {
-        assert_eq!(connected("127.0.0.1 ::1"), Families::Both);
-        assert_eq!(connected(""), Families::Both);
+        assert_eq!(connected("127.0.0.1 ::1", None), Families::Both);
+        assert_eq!(connected("", None), Families::Both);
     }
 
     #[test]
@@ -103,20 +216,48 @@ mod tests {
     }
 
     #[test]
-    fn the_system_is_asked_once_and_again_after_a_while() {
+    fn a_family_that_is_not_connected_is_asked_about_by_every_look_up() {
         let connectivity = Connectivity::default();
+        let now = some_instant();
+        let (v4, both) = (Machine::new("10.0.0.2", None), Machine::new("10.0.0.2 2001:db8::2", None));
+        assert_eq!(connectivity.families(now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(now, &both), Families::Both, "IPv6 has come");
+        // One family has gone, and the other has come.
+        let connectivity = Connectivity::default();
+        assert_eq!(connectivity.families(now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(now, &Machine::new("2001:db8::2", None)), Families::Both);
+    }
+
+    #[test]
+    fn connected_families_are_believed_for_a_while() {
+        let connectivity = Connectivity::default();
+        let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("", Some(Families::V4Only)));
         let began = some_instant();
-        let at = |after, address: &str| {
-            connectivity.families(began + Duration::from_millis(after), || Ok(address.parse().ok()))
-        };
-        assert_eq!(at(0, "10.0.0.2"), Families::V4Only);
-        assert_eq!(at(4_999, "2001:db8::2"), Families::V4Only);
-        assert_eq!(at(5_000, "2001:db8::2"), Families::V6Only);
+        let at = |after, machine| connectivity.families(began + Duration::from_millis(after), machine);
+        assert_eq!(at(0, &both), Families::Both);
+        assert_eq!((at(4_999, &v4), v4.asked.get()), (Families::Both, 0));
+        assert_eq!(at(5_000, &v4), Families::V4Only);
+        assert_eq!(at(5_001, &v4), Families::V4Only);
     }
 
     #[test]
     fn a_system_that_does_not_say_is_asked_for_both() {
-        let unknown = || Err::<[IpAddr; 0], _>(io::ErrorKind::PermissionDenied.into());
-        assert_eq!(Connectivity::default().families(some_instant(), unknown), Families::Both);
+        struct Silent;
+        impl Network for Silent {
+            fn has_route(&self, _: Family) -> bool {
+                false
+            }
+            fn addresses(&self) -> io::Result<Vec<IpAddr>> {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        }
+        assert_eq!(Connectivity::default().families(some_instant(), &Silent), Families::Both);
+    }
+
+    #[test]
+    fn this_machine_can_be_asked() {
+        // Whatever it says: no family is left out without a reason, so that there is always one.
+        let families = Connectivity::default().families_for("www.example", some_instant());
+        assert!(families.contains(Family::V6) || families.contains(Family::V4));
     }
 }

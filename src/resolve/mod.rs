@@ -62,6 +62,7 @@ pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
 use crate::error::BoxError;
 pub use crate::query_error::{QueryError, QueryErrorKind};
+use crate::race::Families;
 pub use crate::race::{Answer, Queries, Query};
 /// What [`HickoryResolver`] is made of, in the version that it takes.
 #[cfg(feature = "hickory")]
@@ -72,12 +73,13 @@ pub use hickory_resolver;
 pub struct Name {
     host: Arc<str>,
     https_port: Option<NonZeroU16>,
+    families: Families,
 }
 
 impl Name {
     #[inline]
     pub(crate) fn new(host: Arc<str>, https_port: Option<NonZeroU16>) -> Self {
-        Self { host, https_port }
+        Self { host, https_port, families: Families::Both }
     }
 
     fn host(&self) -> &Arc<str> {
@@ -101,11 +103,26 @@ impl Name {
         self.https_port = NonZeroU16::new(port);
         self
     }
+
+    /// The address families that can be used: those of the connector's configuration for which it has a local address, if it has any
+    /// at all. A resolver need not look for addresses of the other family, unless these have none.
+    ///
+    /// Defaults to both.
+    pub fn families(&self) -> Families {
+        self.families
+    }
+
+    /// The same name, for a caller who can use these address families.
+    #[must_use]
+    pub fn with_families(mut self, families: Families) -> Self {
+        self.families = families;
+        self
+    }
 }
 
 impl From<&str> for Name {
     fn from(host: &str) -> Self {
-        Self { host: host.into(), https_port: None }
+        Self::new(host.into(), None)
     }
 }
 

@@ -1,25 +1,46 @@
 //! Threads for calls that block, a bounded number of them, that nobody waits for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::timer::read_clock;
 
 /// As systems show it, of which some cut names after 15 bytes.
 const THREAD_NAME: &str = "he-resolve";
 /// How long a thread without work waits for some.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// One thread of so many is kept for favoured jobs.
+const KEPT_SHARE: usize = 8;
 
-/// Runs jobs on threads of its own, in the order in which they come. Clones share the threads.
+/// How many jobs may be running that began a moment ago. A burst that goes out at once overflows the buffers of a DNS server, and
+/// each packet that is lost there costs seconds.
+const MAX_YOUNG: usize = 64;
+/// A job that takes longer is stuck, for all that is known, and no reason to keep others waiting.
+const YOUNG: Duration = Duration::from_millis(10);
+
+/// Runs jobs on threads of its own, those of a kind in the order in which they come. Clones share the threads.
 ///
 /// They are not those of the runtime, which waits for its threads when it is shut down: a job that never returns keeps
-/// its thread, and nothing else.
+/// its thread, and nothing else. Their stacks have the usual size, since modules of the system run on them that nobody here
+/// knows; what a stack does not use takes no memory.
 #[derive(Clone, Debug)]
 pub(super) struct Threads {
     last: Arc<Last>,
+}
+
+/// Whom a job may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Any other job. Jobs of this kind leave an eighth of the threads alone.
+    Ordinary,
+    /// Other favoured jobs alone: this one is not expected to take long.
+    Favoured,
 }
 
 /// When the last clone is gone, no more work comes.
@@ -30,16 +51,33 @@ type Job = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 struct Shared {
     most: usize,
+    /// Guards the queues and the counts. No job runs, and none is dropped, under the lock.
     state: Mutex<State>,
     work: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    favoured: VecDeque<Job>,
+    ordinary: VecDeque<Job>,
     threads: usize,
+    /// Those that wait for work, or have not begun yet.
     idle: usize,
+    /// When each running job began, by its number: the latest last.
+    running: BTreeMap<u64, Instant>,
+    /// How many of them are ordinary.
+    running_ordinary: usize,
+    /// The number of the next job.
+    number: u64,
     no_more: bool,
+}
+
+/// What a thread does next.
+enum Next {
+    Run(Job, Turn, u64),
+    /// There is a job, but it is too early to begin it.
+    Later(Duration),
+    Nothing,
 }
 
 impl Threads {
@@ -49,24 +87,31 @@ impl Threads {
     }
 
     /// Runs `job` as soon as a thread is free. If there is none and the system gives none, it is called here, with the error.
-    pub(super) fn run(&self, job: impl FnOnce(io::Result<()>) + Send + 'static) {
+    pub(super) fn run(&self, turn: Turn, job: impl FnOnce(io::Result<()>) + Send + 'static) {
         let shared = &self.last.0;
+        let job: Job = Box::new(job);
         let mut state = shared.lock();
-        if state.idle < state.queue.len() + 1 && state.threads < shared.most {
-            let worker = Arc::clone(shared);
-            match thread::Builder::new().name(THREAD_NAME.into()).spawn(move || worker.work()) {
-                Ok(_) => state.threads += 1,
-                Err(error) if state.threads == 0 => {
-                    drop(state);
-                    return job(Err(error));
-                }
-                // One of the others gets round to it.
-                Err(_) => {}
+        let queue = match turn {
+            Turn::Favoured => &mut state.favoured,
+            Turn::Ordinary => &mut state.ordinary,
+        };
+        queue.push_back(job);
+        if let Err(error) = shared.grow(&mut state, read_clock()) {
+            // Where there are threads, one of them gets round to it.
+            if state.threads == 0 {
+                let jobs = mem::take(&mut state.favoured).into_iter().chain(mem::take(&mut state.ordinary));
+                drop(state);
+                let kind = error.kind();
+                return jobs.for_each(|job| job(Err(kind.into())));
             }
         }
-        state.queue.push_back(Box::new(job));
         drop(state);
         shared.work.notify_one();
+    }
+
+    /// How many there may be.
+    pub(super) fn most(&self) -> usize {
+        self.last.0.most
     }
 }
 
@@ -82,29 +127,89 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a thread does.
-    fn work(&self) {
-        let mut state = self.lock();
-        loop {
-            if let Some(job) = state.queue.pop_front() {
-                drop(state);
-                // A job that panics is its own affair: whoever waits for its result learns that there is none.
-                drop(panic::catch_unwind(AssertUnwindSafe(|| job(Ok(())))));
-                state = self.lock();
-                continue;
-            }
-            if state.no_more {
-                break;
-            }
+    /// How many ordinary jobs may begin.
+    fn room_for_ordinary(&self, state: &State) -> usize {
+        (self.most - self.most / KEPT_SHARE).saturating_sub(state.running_ordinary)
+    }
+
+    /// Makes another thread, if there is a job for it.
+    fn grow(self: &Arc<Self>, state: &mut State, now: Instant) -> io::Result<()> {
+        let jobs = state.favoured.len() + state.ordinary.len().min(self.room_for_ordinary(state));
+        // One waits until the next job may begin.
+        let may_begin = MAX_YOUNG.saturating_sub(state.young(now).count()) + 1;
+        if state.idle < jobs.min(may_begin) && state.threads < self.most {
+            let worker = Arc::clone(self);
+            thread::Builder::new().name(THREAD_NAME.into()).spawn(move || worker.work())?;
+            state.threads += 1;
             state.idle += 1;
-            let (woken, wait) = self.work.wait_timeout(state, KEEP_ALIVE).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// The next job that may begin.
+    fn next(&self, state: &mut State, now: Instant) -> Next {
+        let may_be_ordinary = self.room_for_ordinary(state) > 0 && !state.ordinary.is_empty();
+        if state.favoured.is_empty() && !may_be_ordinary {
+            return Next::Nothing;
+        }
+        if let Some(oldest) = state.young(now).nth(MAX_YOUNG - 1) {
+            return Next::Later(YOUNG.saturating_sub(now.saturating_duration_since(oldest)));
+        }
+        let (job, turn) = match state.favoured.pop_front() {
+            Some(job) => (job, Turn::Favoured),
+            None => match state.ordinary.pop_front() {
+                Some(job) => (job, Turn::Ordinary),
+                None => return Next::Nothing,
+            },
+        };
+        state.running_ordinary += usize::from(turn == Turn::Ordinary);
+        let number = state.number;
+        state.number += 1;
+        state.running.insert(number, now);
+        Next::Run(job, turn, number)
+    }
+
+    /// What a thread does.
+    fn work(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.idle -= 1;
+        loop {
+            let now = read_clock();
+            let wait = match self.next(&mut state, now) {
+                Next::Run(job, turn, number) => {
+                    // If there is no other thread to be had, this one goes on with the next job.
+                    let _grown = self.grow(&mut state, now);
+                    drop(state);
+                    // A job that panics is its own affair: whoever waits for its result learns that there is none.
+                    drop(panic::catch_unwind(AssertUnwindSafe(|| job(Ok(())))));
+                    state = self.lock();
+                    state.running.remove(&number);
+                    state.running_ordinary -= usize::from(turn == Turn::Ordinary);
+                    continue;
+                }
+                Next::Later(wait) => Some(wait),
+                // A job that may not begin yet is for the threads that are busy.
+                Next::Nothing if state.no_more => break,
+                Next::Nothing => None,
+            };
+            state.idle += 1;
+            let time = wait.unwrap_or(KEEP_ALIVE);
+            let (woken, waited) = self.work.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
-            if wait.timed_out() && state.queue.is_empty() {
+            if wait.is_none() && waited.timed_out() && matches!(state.favoured.len() + state.ordinary.len(), 0) {
                 break;
             }
         }
         state.threads -= 1;
+    }
+}
+
+impl State {
+    /// When the jobs began that have been running for a moment, the latest first.
+    fn young(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        let began = self.running.values().rev().copied();
+        began.take_while(move |began| now.saturating_duration_since(*began) < YOUNG)
     }
 }
 
@@ -121,15 +226,98 @@ mod tests {
     use super::*;
     use crate::test_support::some_instant;
 
+    fn run(threads: &Threads, job: impl FnOnce(io::Result<()>) + Send + 'static) {
+        threads.run(Turn::Ordinary, job);
+    }
+
+    #[test]
+    fn a_share_of_the_threads_is_kept_for_favoured_jobs() {
+        let threads = Threads::new(8);
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let (done, results) = mpsc::channel();
+        for _ in 0..20 {
+            let released = Arc::clone(&released);
+            run(&threads, move |_| assert!(released.lock().unwrap().recv().is_err()));
+        }
+        // One of the threads may still be on its way.
+        while threads.last.0.lock().running.len() < 7 {
+            thread::yield_now();
+        }
+        for job in 0..20 {
+            let done = done.clone();
+            threads.run(Turn::Favoured, move |_| done.send(job).unwrap());
+        }
+        assert_eq!((0..20).map(|_| results.recv().unwrap()).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+        drop(release);
+    }
+
+    #[test]
+    fn a_burst_begins_bit_by_bit_unless_its_jobs_are_stuck() {
+        let (shared, began) = (Arc::clone(&Threads::new(512).last.0), some_instant());
+        let mut state = State::default();
+        state.ordinary.extend((0..200).map(|_| -> Job { Box::new(|_| {}) }));
+        let mut numbers = Vec::new();
+        let mut begin = |state: &mut State, after| {
+            let now = began + Duration::from_millis(after);
+            let before = numbers.len();
+            let wait = loop {
+                match shared.next(state, now) {
+                    Next::Run(_, _, number) => numbers.push(number),
+                    Next::Later(wait) => break Some(wait.as_millis()),
+                    Next::Nothing => break None,
+                }
+            };
+            (numbers.len() - before, wait)
+        };
+        assert_eq!(begin(&mut state, 0), (64, Some(10)));
+        assert_eq!(begin(&mut state, 4), (0, Some(6)));
+        // Some end, and others begin in their place.
+        state.running.retain(|number, _| *number >= 10);
+        assert_eq!(begin(&mut state, 4), (10, Some(6)));
+        // The others are stuck.
+        assert_eq!(begin(&mut state, 10), (54, Some(4)));
+        assert_eq!(begin(&mut state, 20), (64, Some(10)));
+        assert_eq!(begin(&mut state, 30), (8, None));
+    }
+
+    #[test]
+    fn any_number_of_stuck_jobs_keeps_no_other_waiting_while_there_are_threads() {
+        let threads = Threads::new(512);
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        for _ in 0..300 {
+            let released = Arc::clone(&released);
+            run(&threads, move |_| assert!(released.lock().unwrap().recv().is_err()));
+        }
+        let (done, results) = mpsc::channel();
+        run(&threads, move |_| done.send(()).unwrap());
+        results.recv().unwrap();
+        drop(release);
+    }
+
+    #[test]
+    fn an_ordinary_job_that_had_to_wait_runs_when_another_ends() {
+        let threads = Threads::new(8);
+        let (done, results) = mpsc::channel();
+        for job in 0..100 {
+            let done = done.clone();
+            run(&threads, move |_| done.send(job).unwrap());
+        }
+        let mut all: Vec<i32> = (0..100).map(|_| results.recv().unwrap()).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+    }
+
     #[test]
     fn jobs_beyond_the_bound_wait_and_then_run_in_order() {
         let threads = Threads::new(1);
         let (release, released) = mpsc::channel::<()>();
         let (done, results) = mpsc::channel();
-        threads.run(move |_| released.recv().unwrap());
+        run(&threads, move |_| released.recv().unwrap());
         for job in 0..3 {
             let done = done.clone();
-            threads.run(move |_| done.send(job).unwrap());
+            run(&threads, move |_| done.send(job).unwrap());
         }
         assert_eq!(threads.last.0.lock().threads, 1);
         assert!(results.try_recv().is_err(), "the only thread is busy");
@@ -142,10 +330,10 @@ mod tests {
         let threads = Threads::new(2);
         let (release, released) = mpsc::channel::<()>();
         let (done, results) = mpsc::channel();
-        threads.run(move |_| released.recv().unwrap());
+        run(&threads, move |_| released.recv().unwrap());
         for job in 0..100 {
             let done = done.clone();
-            threads.run(move |_| done.send(job).unwrap());
+            run(&threads, move |_| done.send(job).unwrap());
         }
         assert_eq!((0..100).map(|_| results.recv().unwrap()).collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
         release.send(()).unwrap();
@@ -155,8 +343,8 @@ mod tests {
     fn a_job_that_panics_harms_no_other() {
         let threads = Threads::new(1);
         let (done, results) = mpsc::channel();
-        threads.run(|_| panic::resume_unwind(Box::new("a job's own affair")));
-        threads.run(move |_| done.send(()).unwrap());
+        run(&threads, |_| panic::resume_unwind(Box::new("a job's own affair")));
+        run(&threads, move |_| done.send(()).unwrap());
         results.recv().unwrap();
     }
 
@@ -165,7 +353,7 @@ mod tests {
         let threads = Threads::new(2);
         let shared = Arc::downgrade(&threads.last.0);
         let (done, results) = mpsc::channel();
-        threads.clone().run(move |_| done.send(()).unwrap());
+        threads.clone().run(Turn::Ordinary, move |_| done.send(()).unwrap());
         results.recv().unwrap();
         drop(threads);
         // Well before the time that a thread waits for work.

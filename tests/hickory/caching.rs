@@ -5,14 +5,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use hyper_happy_eyeballs::resolve::Name;
+use hyper_happy_eyeballs::race::Families;
+use hyper_happy_eyeballs::resolve::hickory_resolver::TokioResolver;
+use hyper_happy_eyeballs::resolve::hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hyper_happy_eyeballs::resolve::{HickoryResolver, Name};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_test::task;
 use tower::Service;
 
 use crate::server::{A, AAAA, Dns, SERVICES, a, aaaa, https, silence};
-use crate::{ask, connect, connecting, options, resolve, resolver, resolver_over_tcp, resolver_with, said, until};
+use crate::{ask, config, connect, connecting, options, resolve, resolver, resolver_over_tcp, said, until};
 
 const URI: &str = "http://race.example/";
 
@@ -61,7 +64,9 @@ async fn a_look_up_that_nobody_waits_for_ends() {
     let mut options = options();
     // It does not end by itself.
     options.timeout = Duration::from_secs(3600);
-    let resolver = resolver_with(&dns, options);
+    // One of hickory's own, which sends nothing beside it.
+    let builder = TokioResolver::builder_with_config(config(dns.address()), TokioRuntimeProvider::default());
+    let resolver = HickoryResolver::from(builder.with_options(options).build().unwrap()).families(Families::Both);
     let tasks = || Handle::current().metrics().num_alive_tasks();
     connect(connecting(resolver.clone()), URI).await.unwrap();
     let with_the_look_up = tasks();

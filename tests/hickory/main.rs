@@ -9,6 +9,7 @@ mod foreign;
 mod hostile;
 mod search;
 mod server;
+mod servers;
 mod services;
 mod timing;
 

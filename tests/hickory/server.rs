@@ -18,7 +18,7 @@ use hickory_server::zone_handler::MessageResponseBuilder;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::oneshot;
 
-pub(crate) use hickory_server::proto::rr::RecordType::{A, AAAA, CNAME as CNAMES, HTTPS as SERVICES};
+pub(crate) use hickory_server::proto::rr::RecordType::{A, AAAA, CNAME as CNAMES, HTTPS as SERVICES, NS as SERVERS};
 
 /// A server, until it is dropped.
 pub(crate) struct Dns {
@@ -46,6 +46,8 @@ pub(crate) struct Reply {
     ttl: u32,
     after: Duration,
     is_silent: bool,
+    /// How many queries are lost before one is answered.
+    lost: usize,
     is_truncated_over_udp: bool,
 }
 
@@ -121,6 +123,7 @@ impl Reply {
             ttl: 300,
             after: Duration::ZERO,
             is_silent: false,
+            lost: 0,
             is_truncated_over_udp: false,
         }
     }
@@ -128,6 +131,12 @@ impl Reply {
     /// So many milliseconds later.
     pub(crate) fn after(mut self, milliseconds: u64) -> Self {
         self.after = Duration::from_millis(milliseconds);
+        self
+    }
+
+    /// So many queries are not answered, as if their packets were lost.
+    pub(crate) fn after_losses(mut self, queries: usize) -> Self {
+        self.lost = queries;
         self
     }
 
@@ -185,6 +194,10 @@ pub(crate) fn nxdomain() -> Reply {
 
 pub(crate) fn servfail() -> Reply {
     Reply::new(ResponseCode::ServFail)
+}
+
+pub(crate) fn notimp() -> Reply {
+    Reply::new(ResponseCode::NotImp)
 }
 
 pub(crate) fn refused() -> Reply {
@@ -245,9 +258,16 @@ impl RequestHandler for Handler {
         let query = request.request_info().unwrap().query;
         let (asked, kind) = (Name::from(query.name()), query.query_type());
         let text = format!("{} {kind}", asked.to_string().trim_end_matches('.'));
-        self.log.lock().unwrap().asked.push(text.clone());
+        let asked_before = {
+            let mut log = self.log.lock().unwrap();
+            // Whether it is there at all, which is asked for now and then, is no query of a test.
+            let is_probe = asked.is_root();
+            let asked_before = log.asked.iter().filter(|query| **query == text).count();
+            log.asked.extend((!is_probe).then(|| text.clone()));
+            asked_before
+        };
         let reply = self.script.get(&(asked.clone(), kind)).cloned().unwrap_or_else(nodata);
-        if reply.is_silent {
+        if reply.is_silent || asked_before < reply.lost {
             // There is no way not to answer but never to return.
             return std::future::pending().await;
         }

@@ -7,8 +7,15 @@ use super::Flight;
 impl<K: Ord, T> Flight<K, T> {
     /// Waits until nobody waits for the result any more. Somebody may again, by the time that this is known.
     pub(in crate::resolve) fn deserted(&self) -> impl Future<Output = ()> + use<K, T> {
-        let result = self.result.clone();
-        async move { result.closed().await }
+        let under_way = self.flights.lock();
+        let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());
+        let result = flight.map(|flight| flight.result.clone());
+        drop(under_way);
+        async move {
+            if let Some(result) = result {
+                result.closed().await;
+            }
+        }
     }
 }
 
@@ -21,8 +28,8 @@ mod tests {
     #[test]
     fn a_look_up_is_deserted_when_the_last_that_waited_is_gone() {
         let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        let (second, _) = flights.join("a");
+        let (first, flight) = flights.join("a", None);
+        let (second, _) = flights.join("a", None);
         let flight = flight.unwrap();
         let mut deserted = task::spawn(flight.deserted());
         drop(first);
@@ -35,11 +42,11 @@ mod tests {
     #[test]
     fn a_look_up_that_is_wanted_again_goes_on() {
         let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
+        let (first, flight) = flights.join("a", None);
         let flight = flight.unwrap();
         drop(first);
         assert_ready!(task::spawn(flight.deserted()).poll());
-        let (late, none) = flights.join("a");
+        let (late, none) = flights.join("a", None);
         assert!(none.is_none());
         let flight = flight.if_wanted().expect("somebody waits");
         assert_pending!(task::spawn(flight.deserted()).poll());

@@ -1,4 +1,8 @@
-//! Equal look-ups at one time are one look-up.
+//! Single flight: equal look-ups at one time share one result.
+//!
+//! A *flight* is a result that is waited for, by whoever asks while it is under way. *Calls* are made to fill it: one, as a
+//! rule. Where a call is stuck because a packet was lost, somebody who asks later may make another one, and the first call
+//! that comes to an answer fills the flight for all.
 
 #[cfg(feature = "hickory")]
 mod desertion;
@@ -9,77 +13,157 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+/// How many calls for one key may be running at one time.
+const MAX_CALLS: usize = 6;
+
+/// How long the only call of a flight may take before another one is made. Each further call doubles the time.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The look-ups that are under way, by what they look for. Clones share them.
 pub(super) struct Flights<K, T> {
-    under_way: Arc<Mutex<BTreeMap<K, watch::Sender<Option<T>>>>>,
+    /// Guards the map. Keys are compared under the lock; results are dropped, and wakers called, outside it.
+    under_way: Arc<Mutex<BTreeMap<K, UnderWay<T>>>>,
 }
 
-type UnderWay<'a, K, T> = MutexGuard<'a, BTreeMap<K, watch::Sender<Option<T>>>>;
+struct UnderWay<T> {
+    /// `None` if nobody waits for the calls that are still running: another one has answered.
+    flight: Option<Waiting<T>>,
+    /// How many calls are running.
+    running: usize,
+}
 
-/// A look-up to be made, for all that wait for it. If it is dropped, they learn that there is no result.
+struct Waiting<T> {
+    result: watch::Sender<Option<T>>,
+    /// How many calls were made for this flight.
+    calls: u32,
+    /// When the last of them was made, as far as it is known.
+    latest: Option<Instant>,
+}
+
+/// A call to be made, for all that wait for the result. If it is dropped, and no other call is running, they learn that
+/// there is no result.
 pub(super) struct Flight<K: Ord, T> {
     key: K,
-    result: watch::Sender<Option<T>>,
     flights: Flights<K, T>,
+    is_over: bool,
 }
 
 /// The result of a look-up; `None` if it was given up.
 pub(super) struct Landing<T>(Pin<Box<dyn Future<Output = Option<T>> + Send>>);
 
 impl<K: Ord + Clone, T: Clone + Send + Sync + 'static> Flights<K, T> {
-    /// The result to come of the look-up for `key`. Whoever is given a [`Flight`] with it has to make the look-up.
-    pub(super) fn join(&self, key: K) -> (Landing<T>, Option<Flight<K, T>>) {
+    /// The result to come of the look-up for `key`. Whoever is given a [`Flight`] with it has to make the call.
+    ///
+    /// `again`, with the present time, allows for another call where those that are running have taken too long.
+    pub(super) fn join(&self, key: K, again: Option<Instant>) -> (Landing<T>, Option<Flight<K, T>>) {
         let mut under_way = self.lock();
-        if let Some(result) = under_way.get(&key) {
-            return (Landing::new(result.subscribe()), None);
+        let entry = under_way.entry(key.clone()).or_insert_with(|| UnderWay { flight: None, running: 0 });
+        let has_room = entry.running < MAX_CALLS;
+        let (flight, is_due) = match &mut entry.flight {
+            Some(flight) => {
+                let is_due = flight.is_due(again);
+                (flight, is_due)
+            }
+            none => (none.insert(Waiting::new()), true),
+        };
+        let landing = flight.result.subscribe();
+        let makes_call = is_due && has_room;
+        if makes_call {
+            flight.calls += 1;
+            flight.latest = again;
+            entry.running += 1;
         }
-        let (result, landing) = watch::channel(None);
-        under_way.insert(key.clone(), result.clone());
-        (Landing::new(landing), Some(Flight { key, result, flights: self.clone() }))
+        drop(under_way);
+        let flight = makes_call.then(|| Flight { key, flights: self.clone(), is_over: false });
+        (Landing::new(landing), flight)
+    }
+
+    /// Whether somebody waits for the look-up for `key`.
+    pub(super) fn is_under_way(&self, key: &K) -> bool {
+        self.lock().get(key).is_some_and(|entry| entry.flight.is_some())
     }
 }
 
 impl<K, T> Flights<K, T> {
-    fn lock(&self) -> UnderWay<'_, K, T> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, UnderWay<T>>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl<T> Waiting<T> {
+    fn new() -> Self {
+        Self { result: watch::Sender::new(None), calls: 0, latest: None }
+    }
+
+    /// Whether the calls so far have taken too long.
+    fn is_due(&mut self, again: Option<Instant>) -> bool {
+        let Some(now) = again else { return false };
+        // A call whose time is not known counts as made now.
+        let latest = *self.latest.get_or_insert(now);
+        let patience = PATIENCE.saturating_mul(1 << (self.calls.clamp(1, 16) - 1));
+        now.saturating_duration_since(latest) >= patience
+    }
+}
+
 impl<K: Ord, T> Flight<K, T> {
-    /// The look-up again, if somebody still waits for it. If nobody does it is given up, and whoever asks next makes one of its own.
-    pub(super) fn if_wanted(self) -> Option<Self> {
-        let is_wanted = {
-            // Nobody joins between the question and what follows from it.
-            let under_way = self.flights.lock();
-            let is_wanted = self.result.receiver_count() > 0;
-            if !is_wanted {
-                self.forget(under_way);
-            }
-            is_wanted
-        };
-        is_wanted.then_some(self)
-    }
-
-    /// Hands the result to all that wait. Whoever asks from now on makes a look-up of its own.
-    pub(super) fn land(self, result: T) {
-        self.forget(self.flights.lock());
-        self.result.send_replace(Some(result));
-    }
-
-    fn forget(&self, mut under_way: UnderWay<'_, K, T>) {
-        // The key may be that of another look-up by now.
-        if under_way.get(&self.key).is_some_and(|result| result.same_channel(&self.result)) {
-            under_way.remove(&self.key);
+    /// The call again, if somebody still waits for the result. If nobody does the call is given up, and whoever asks next
+    /// makes one of their own.
+    pub(super) fn if_wanted(mut self) -> Option<Self> {
+        // Nobody joins between the question and what follows from it.
+        let mut under_way = self.flights.lock();
+        let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());
+        if flight.is_some_and(|flight| flight.result.receiver_count() > 0) {
+            drop(under_way);
+            return Some(self);
         }
+        let left = Self::end_call(&mut under_way, &self.key);
+        drop(under_way);
+        drop(left);
+        self.is_over = true;
+        None
+    }
+
+    /// Hands an answer to all that wait, whichever call they wait for. Whoever asks from now on makes a call of their own.
+    pub(super) fn land(mut self, result: T) {
+        self.is_over = true;
+        let mut under_way = self.flights.lock();
+        let flight = under_way.get_mut(&self.key).and_then(|entry| entry.flight.take());
+        let left = Self::end_call(&mut under_way, &self.key);
+        drop(under_way);
+        drop(left);
+        if let Some(flight) = flight {
+            flight.result.send_replace(Some(result));
+        }
+    }
+
+    /// Hands a failure to all that wait, unless another call is running that may do better.
+    pub(super) fn fail(self, result: T) {
+        let is_last = self.flights.lock().get(&self.key).is_none_or(|entry| entry.running == 1);
+        if is_last {
+            self.land(result);
+        }
+    }
+
+    /// Takes this call out of those that are running. What is returned is to be dropped without the lock.
+    fn end_call(under_way: &mut BTreeMap<K, UnderWay<T>>, key: &K) -> Option<UnderWay<T>> {
+        let entry = under_way.get_mut(key)?;
+        entry.running = entry.running.saturating_sub(1);
+        if entry.running == 0 { under_way.remove(key) } else { None }
     }
 }
 
 impl<K: Ord, T> Drop for Flight<K, T> {
     fn drop(&mut self) {
-        self.forget(self.flights.lock());
+        if !self.is_over {
+            let mut under_way = self.flights.lock();
+            let left = Self::end_call(&mut under_way, &self.key);
+            drop(under_way);
+            drop(left);
+        }
     }
 }
 
@@ -111,7 +195,8 @@ impl<K, T> Default for Flights<K, T> {
 
 impl<K, T> fmt::Debug for Flights<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flights").field("under_way", &self.lock().len()).finish()
+        let under_way = self.lock().len();
+        f.debug_struct("Flights").field("under_way", &under_way).finish()
     }
 }
 
@@ -122,62 +207,4 @@ impl<T> fmt::Debug for Landing<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio_test::{assert_pending, assert_ready_eq, task};
-
-    use super::*;
-
-    #[test]
-    fn all_that_ask_while_it_is_under_way_share_the_result() {
-        let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        let (second, none) = flights.join("a");
-        assert!(none.is_none());
-        assert!(flights.join("b").1.is_some());
-        let (mut first, mut second) = (task::spawn(first), task::spawn(second));
-        assert_pending!(first.poll());
-        assert_pending!(second.poll());
-        flight.unwrap().land(7);
-        assert!(first.is_woken() && second.is_woken());
-        assert_ready_eq!(first.poll(), Some(7));
-        assert_ready_eq!(second.poll(), Some(7));
-        // The next one is made anew.
-        assert!(flights.join("a").1.is_some());
-    }
-
-    #[test]
-    fn it_goes_on_for_the_others_when_one_that_waits_is_gone() {
-        let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        drop(first);
-        let (second, none) = flights.join("a");
-        assert!(none.is_none(), "it is under way");
-        flight.unwrap().land(7);
-        assert_ready_eq!(task::spawn(second).poll(), Some(7));
-    }
-
-    #[test]
-    fn what_nobody_waits_for_need_not_be_looked_up() {
-        let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        let flight = flight.unwrap().if_wanted().unwrap();
-        drop(first);
-        let (second, none) = flights.join("a");
-        assert!(none.is_none());
-        let flight = flight.if_wanted().expect("the second waits");
-        drop(second);
-        assert!(flight.if_wanted().is_none());
-        assert!(flights.join("a").1.is_some(), "whoever asks next makes a look-up");
-    }
-
-    #[test]
-    fn a_look_up_that_is_given_up_has_no_result_and_can_be_made_again() {
-        let flights = Flights::<&str, u8>::default();
-        let (first, flight) = flights.join("a");
-        drop(flight);
-        assert_ready_eq!(task::spawn(first).poll(), None);
-        let (again, flight) = flights.join("a");
-        flight.unwrap().land(7);
-        assert_ready_eq!(task::spawn(again).poll(), Some(7));
-    }
-}
+mod tests;

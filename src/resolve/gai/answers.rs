@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::GaiResolver;
+use super::plan::Second;
 use super::system::Said;
 use crate::resolve::flights::Landing;
 use crate::resolve::{Answer, Query, QueryError};
@@ -25,13 +26,21 @@ pub struct GaiAnswers {
 }
 
 enum Course {
-    /// Each family by itself, of the name as it stands. Whatever is without an address is held back: the name may be another one.
-    Apart { resolver: GaiResolver, host: Arc<str>, held: Vec<Said> },
-    /// No family has an address. The name is looked up once more, as getaddrinfo understands it when it is asked for both: with search
-    /// domains, and from sources other than the DNS, which may know no final dot.
-    LastResort { held: Vec<Said> },
+    /// Each family by itself, of the name as it stands. Answers without an address are held back: the name may be another one.
+    Apart(Apart),
+    /// The name as it stands has no address. Answers from elsewhere are awaited.
+    Second { held: Vec<Said> },
     /// Whatever comes is said.
     Decided,
+}
+
+struct Apart {
+    resolver: GaiResolver,
+    host: Arc<str>,
+    /// The family that was left out at first.
+    unasked: Option<Query>,
+    second: Second,
+    held: Vec<Said>,
 }
 
 impl GaiAnswers {
@@ -40,28 +49,27 @@ impl GaiAnswers {
         Self { pending: vec![(Query::List, list)], course: Course::Decided, said: VecDeque::new() }
     }
 
-    /// A look-up for each family. If none finds anything, `resolver` looks `host` up for both.
-    pub(super) fn apart(families: Vec<(Query, Landing<Said>)>, resolver: GaiResolver, host: Arc<str>) -> Self {
-        let course = Course::Apart { resolver, host, held: Vec::new() };
+    /// A look-up for each family. If none finds anything, the family that is `unasked` is looked up, and then what `second` says.
+    pub(super) fn apart(
+        families: Vec<(Query, Landing<Said>)>,
+        resolver: GaiResolver,
+        host: Arc<str>,
+        unasked: Option<Query>,
+        second: Second,
+    ) -> Self {
+        let course = Course::Apart(Apart { resolver, host, unasked, second, held: Vec::new() });
         Self { pending: families, course, said: VecDeque::new() }
     }
 
     fn on_said(&mut self, said: Said) {
         let found = said.as_ref().is_ok_and(|answer| answer.addresses().len() > 0);
         match mem::replace(&mut self.course, Course::Decided) {
-            Course::Apart { held, .. } if found => self.said.extend(held.into_iter().chain([said])),
-            Course::Apart { resolver, host, mut held } => {
-                held.push(said);
-                if !self.pending.is_empty() {
-                    self.course = Course::Apart { resolver, host, held };
-                } else if host.ends_with('.') {
-                    self.said.extend(held);
-                } else {
-                    self.pending.push((Query::List, resolver.start(&host, Query::List)));
-                    self.course = Course::LastResort { held };
-                }
+            Course::Apart(apart) if found => self.said.extend(apart.held.into_iter().chain([said])),
+            Course::Apart(mut apart) => {
+                apart.held.push(said);
+                self.go_on(apart);
             }
-            Course::LastResort { held } => match said {
+            Course::Second { held } => match said {
                 Ok(list) if found => {
                     let of = |is_v6| list.addresses().filter(move |address| address.is_ipv6() == is_v6);
                     self.said.extend([Ok(Answer::aaaa(of(true))), Ok(Answer::a(of(false)))]);
@@ -70,6 +78,27 @@ impl GaiAnswers {
             },
             Course::Decided => self.said.push_back(said),
         }
+    }
+
+    /// Nothing has been found so far.
+    fn go_on(&mut self, mut apart: Apart) {
+        if !self.pending.is_empty() {
+            self.course = Course::Apart(apart);
+            return;
+        }
+        if let Some(query) = apart.unasked.take() {
+            self.pending.push((query, apart.resolver.start(&apart.host, query)));
+            self.course = Course::Apart(apart);
+            return;
+        }
+        let Apart { resolver, host, second, held, .. } = apart;
+        let look_up = match second {
+            Second::Nothing => return self.said.extend(held),
+            Second::Domains(domains) => resolver.start_in(&host, domains),
+            Second::Again => resolver.start(&host, Query::List),
+        };
+        self.pending.push((Query::List, look_up));
+        self.course = Course::Second { held };
     }
 
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<Said> {

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
 use super::plan::{Files, Plan, plan};
 use crate::resolve::{Answer, Query, QueryError, QueryErrorKind};
+use crate::timer::read_clock;
 
 /// What a look-up came to.
 pub(super) type Said = Result<Answer, QueryError>;
@@ -16,6 +18,7 @@ pub(super) type Said = Result<Answer, QueryError>;
 pub(super) trait System: Send + Sync {
     fn plan(&self, host: &str) -> Plan;
     fn look_up(&self, host: &str, query: Query) -> Said;
+    fn now(&self) -> Instant;
 }
 
 pub(super) struct Getaddrinfo;
@@ -25,14 +28,18 @@ impl System for Getaddrinfo {
         // A system without these files has no such tables.
         let hosts = fs::read("/etc/hosts").unwrap_or_default();
         let mut resolv_conf = fs::read("/etc/resolv.conf").unwrap_or_default();
-        if let Some(options) = env::var_os("RES_OPTIONS") {
-            resolv_conf.extend_from_slice(b"\noptions ");
-            resolv_conf.extend_from_slice(options.as_encoded_bytes());
+        for (variable, line) in [("RES_OPTIONS", "\noptions "), ("LOCALDOMAIN", "\nsearch ")] {
+            if let Some(value) = env::var_os(variable) {
+                resolv_conf.extend_from_slice(line.as_bytes());
+                resolv_conf.extend_from_slice(value.as_encoded_bytes());
+            }
         }
         let nsswitch = fs::read("/etc/nsswitch.conf").unwrap_or_default();
-        let [hosts, nsswitch, resolv_conf] =
-            [&hosts, &nsswitch, &resolv_conf].map(|file| String::from_utf8_lossy(file));
-        plan(host, Files { hosts: &hosts, nsswitch: &nsswitch, resolv_conf: &resolv_conf })
+        // What gethostname(2) says on Linux. Elsewhere there is no such rule.
+        let hostname = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let [hosts, nsswitch, resolv_conf, hostname] =
+            [&hosts, &nsswitch, &resolv_conf, &hostname].map(|file| String::from_utf8_lossy(file));
+        plan(host, Files { hosts: &hosts, nsswitch: &nsswitch, resolv_conf: &resolv_conf, hostname: &hostname })
     }
 
     /// [`Query::List`] is for the name as getaddrinfo understands it; a family by itself is for the complete name.
@@ -57,6 +64,31 @@ impl System for Getaddrinfo {
             _ => Answer::list(addresses),
         })
     }
+
+    fn now(&self) -> Instant {
+        read_clock()
+    }
+}
+
+/// A failure that took so long was silence: no server says that it cannot answer as slowly as the shortest time-out of resolv.conf(5).
+const SILENCE: Duration = Duration::from_millis(900);
+
+/// Looks `host` up in `domains`, for both families, until one has an address. Where no server answers, the search is over, as that
+/// of the system is.
+pub(super) fn search(system: &dyn System, host: &str, domains: &[String]) -> Said {
+    let mut said = Err(QueryError::new(Query::List, "there are no search domains"));
+    for domain in domains {
+        let began = system.now();
+        said = system.look_up(&format!("{host}.{domain}."), Query::List);
+        let goes_on = match &said {
+            Ok(answer) => answer.addresses().len() == 0,
+            Err(error) => error.is_negative() || system.now().saturating_duration_since(began) < SILENCE,
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    said
 }
 
 /// The host has no address of the family, as glibc has it. Other systems have no error with this number.

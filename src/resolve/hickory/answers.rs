@@ -1,5 +1,6 @@
 //! The stream of answers to one look-up of a name.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use hickory_resolver::proto::rr::RecordType;
 use super::alias::{Follower, Following, Services};
 use super::failure;
 use super::look_up::{LookUp, LookUps, Said, Wanted};
+use super::names::DnsName;
 use super::search::{Asker, Host, Searching};
 use crate::resolve::{Answer, Query, QueryError};
 
@@ -42,6 +44,10 @@ struct Addresses {
     look_ups: LookUps,
     pending: Vec<(Query, Pursuit)>,
     server: Option<SocketAddr>,
+    /// The name, and its family that has been left out: it is asked for if the other one has no address.
+    rest: Option<(DnsName, Query, RecordType)>,
+    /// That there is no address, until the rest has been asked for.
+    held: VecDeque<Item>,
     /// Every answer so far was that there is nothing, and may mean that a chain of CNAME records has no end.
     may_be_unfollowed: bool,
 }
@@ -61,7 +67,7 @@ impl HickoryAnswers {
 
     /// Addresses that no server has to be asked for.
     pub(super) fn known(look_ups: LookUps, addresses: Vec<(Query, LookUp)>) -> Self {
-        Self(Stage::Found(Found { https: Https::Over, addresses: Addresses::new(look_ups, addresses, None) }))
+        Self(Stage::Found(Found { https: Https::Over, addresses: Addresses::new(look_ups, addresses, None, None) }))
     }
 }
 
@@ -85,7 +91,8 @@ impl Found {
     fn new(asker: Asker, host: Host) -> Self {
         let (https, addresses): (Vec<_>, Vec<_>) =
             host.look_ups.into_iter().partition(|(query, _)| *query == Query::Https);
-        let addresses = Addresses::new(asker.look_ups.clone(), addresses, asker.server);
+        let rest = host.unasked.map(|(query, record_type)| (host.name.clone(), query, record_type));
+        let addresses = Addresses::new(asker.look_ups.clone(), addresses, asker.server, rest);
         let follower = Follower { asker, origin: host.name };
         let https = https.into_iter().next().map(|(_, records)| follower.follow(records));
         Self { https: https.map_or(Https::Over, Https::Following), addresses }
@@ -99,7 +106,7 @@ impl Found {
         if let Poll::Ready(answer) = addresses.poll(cx) {
             return Poll::Ready(Some(answer));
         }
-        let is_over = matches!(https, Https::Over) && addresses.pending.is_empty();
+        let is_over = matches!(https, Https::Over) && addresses.are_over();
         if is_over { Poll::Ready(None) } else { Poll::Pending }
     }
 }
@@ -125,9 +132,18 @@ impl Https {
 }
 
 impl Addresses {
-    fn new(look_ups: LookUps, asked: Vec<(Query, LookUp)>, server: Option<SocketAddr>) -> Self {
+    fn new(
+        look_ups: LookUps,
+        asked: Vec<(Query, LookUp)>,
+        server: Option<SocketAddr>,
+        rest: Option<(DnsName, Query, RecordType)>,
+    ) -> Self {
         let pending = asked.into_iter().map(|(query, look_up)| (query, Pursuit::Records(look_up))).collect();
-        Self { look_ups, pending, server, may_be_unfollowed: true }
+        Self { look_ups, pending, server, rest, held: VecDeque::new(), may_be_unfollowed: true }
+    }
+
+    fn are_over(&self) -> bool {
+        self.pending.is_empty() && self.held.is_empty()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
@@ -152,9 +168,32 @@ impl Addresses {
                 },
                 (Pursuit::EndOfChain(_, error), said) => Err(end_of_chain(said, error)),
             };
-            return Poll::Ready(result.map_err(|error| failure::query_error(query, error, self.server)));
+            let item = result.map_err(|error| failure::query_error(query, error, self.server));
+            if item.as_ref().is_ok_and(|answer| answer.addresses().len() > 0) {
+                self.rest = None;
+            } else if self.ask_for_the_rest() {
+                self.held.push_back(item);
+                place = 0;
+                continue;
+            }
+            return Poll::Ready(item);
         }
-        Poll::Pending
+        match self.held.pop_front() {
+            Some(item) if self.pending.is_empty() => Poll::Ready(item),
+            Some(item) => {
+                self.held.push_front(item);
+                Poll::Pending
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Asks for the family that has been left out, if there is one: the others have no address.
+    fn ask_for_the_rest(&mut self) -> bool {
+        let Some((name, query, record_type)) = self.rest.take_if(|_| self.pending.is_empty()) else { return false };
+        let look_ups = self.look_ups.start([Wanted::new(name, record_type)]);
+        self.pending.extend(look_ups.into_iter().map(|look_up| (query, Pursuit::Records(look_up))));
+        true
     }
 
     /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no
@@ -163,7 +202,8 @@ impl Addresses {
         let stopped_at = failure::may_be_unfollowed(error);
         self.may_be_unfollowed &= stopped_at.is_some();
         let wanted = Wanted::new(stopped_at?.clone(), RecordType::CNAME);
-        if self.may_be_unfollowed && self.pending.is_empty() { self.look_ups.start([wanted]).pop() } else { None }
+        let is_last = self.pending.is_empty() && self.rest.is_none();
+        if self.may_be_unfollowed && is_last { self.look_ups.start([wanted]).pop() } else { None }
     }
 }
 

@@ -79,6 +79,11 @@ pub(super) fn is_negative(error: &NetError) -> bool {
     matches!(kind(error), QueryErrorKind::NxDomain | QueryErrorKind::NoData)
 }
 
+/// Whether there is no such name.
+pub(super) fn is_nxdomain(error: &NetError) -> bool {
+    kind(error) == QueryErrorKind::NxDomain
+}
+
 /// The name that a chain of CNAME records may not have ended with.
 ///
 /// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
@@ -15,6 +14,7 @@ use tokio::runtime::Handle;
 use tracing::trace;
 
 use super::names::DnsName;
+use super::servers::Servers;
 use crate::resolve::flights::{Flight, Flights, Landing};
 
 /// How long a look-up goes on for the cache alone, once nobody waits for it (v3 §6).
@@ -23,15 +23,15 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Makes look-ups. Clones share the cache, and what is under way.
 #[derive(Clone)]
 pub(super) struct LookUps {
-    resolver: Arc<TokioResolver>,
+    servers: Arc<Servers>,
     flights: Flights<Wanted, Said>,
 }
 
 /// The records of this type of this name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wanted {
-    name: DnsName,
-    record_type: RecordType,
+    pub(super) name: DnsName,
+    pub(super) record_type: RecordType,
 }
 
 /// What hickory said.
@@ -45,11 +45,12 @@ enum Stage {
     UnderWay(Landing<Said>),
 }
 
-type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
+/// What hickory is going to say.
+pub(super) type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
 
 impl LookUps {
-    pub(super) fn new(resolver: TokioResolver) -> Self {
-        Self { resolver: Arc::new(resolver), flights: Flights::default() }
+    pub(super) fn new(servers: Servers) -> Self {
+        Self { servers: Arc::new(servers), flights: Flights::default() }
     }
 
     /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one
@@ -70,9 +71,9 @@ impl LookUps {
     }
 
     fn start_one(&self, wanted: Wanted, task: &mut Vec<Flying>) -> LookUp {
-        let (landing, flight) = self.flights.join(wanted.clone());
+        let (landing, flight) = self.flights.join(wanted.clone(), None);
         let Some(flight) = flight else { return LookUp(Stage::UnderWay(landing)) };
-        let mut pending: Pending = Box::pin(look_up(Arc::clone(&self.resolver), wanted));
+        let mut pending: Pending = Box::pin(Arc::clone(&self.servers).look_up(wanted));
         // Whatever it waits for, the task will poll it again.
         match pending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(said) => {
@@ -117,10 +118,6 @@ impl fmt::Debug for LookUps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.flights, f)
     }
-}
-
-async fn look_up(resolver: Arc<TokioResolver>, wanted: Wanted) -> Said {
-    resolver.lookup(wanted.name, wanted.record_type).await.map(Arc::new)
 }
 
 type Flying = Pin<Box<dyn Future<Output = ()> + Send>>;

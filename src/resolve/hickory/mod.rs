@@ -4,21 +4,24 @@ mod alias;
 mod answers;
 mod failure;
 mod hosts;
+mod liveness;
 mod look_up;
 mod names;
 mod search;
+mod server;
+mod servers;
 mod service_record;
 
 use std::fmt;
+use std::fs;
 use std::future::{Ready, ready};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
@@ -27,6 +30,7 @@ pub use self::answers::HickoryAnswers;
 use self::look_up::{LookUp, LookUps};
 use self::names::{DnsName, Search};
 use self::search::{Asker, Searching};
+use self::servers::Servers;
 use super::connectivity::Connectivity;
 use super::{Answer, Answers, Name, Queries, Query};
 use crate::race::{Families, Family};
@@ -36,7 +40,8 @@ use crate::timer::read_clock;
 /// this order, each answer delivered as it comes.
 ///
 /// HTTPS records are asked for where the URI is one of `https` or `wss` (RFC 9460 §9.1: for a port other than 443,
-/// those of `_8443._https.example.com`). A family that this machine is not connected with is not asked for (v3 §4.1).
+/// those of `_8443._https.example.com`). A family that this machine is not connected with, or that the caller cannot
+/// use ([`Name::families`]), is not asked for at first (v3 §4.1); it is asked for before the name is given up.
 ///
 /// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when
 ///    the resolver is made, and counts with servers of one's own too, unless it is replaced: `.hosts(Hosts::default())`
@@ -52,6 +57,26 @@ use crate::timer::read_clock;
 ///    first poll, without a timer or a task.
 /// 5. Equal look-ups at one time are one: a thousand connects to a name ask for each type once. A look-up goes on in a
 ///    task of its own for up to 1 s after nobody waits for it any more, to fill the cache (v3 §6).
+///
+/// # Servers
+///
+/// Servers are asked in the order of the configuration, as the system does: the first one is believed while it answers,
+/// however slowly. The next one is asked where a server does not answer in time, is not reached, or says that it cannot
+/// answer (SERVFAIL, REFUSED, NOTIMP and other such codes). That a name does not exist, or has no such records, is an
+/// answer, unless [`NameServerConfig::trust_negative_responses`](hickory_resolver::config::NameServerConfig) is off. Each
+/// server has a cache of its own. The time-outs of the second and third server are those of glibc. `rotate` in
+/// `/etc/resolv.conf`, or [`ServerOrderingStrategy::RoundRobin`] in the options, makes look-ups begin with each server in turn.
+/// Any other ordering strategy, and [`ResolverOpts::num_concurrent_reqs`], means nothing here.
+///
+/// A server is put behind the others once a query has had no answer in time, and neither has any other query since. A query
+/// for the name servers of the root, which every server has something to say to, is sent beside it to find out: at once to a UDP
+/// server of several that has not answered within the last minute, and after 400 ms to any other UDP server. Where the system
+/// says that nobody is there, the next server is asked at once. After 5 s the server is asked for the root again, and has
+/// its place back as soon as it answers.
+///
+/// hickory sends a UDP query three times, 333 ms apart or more. Where the server has answered within the last minute,
+/// the query is also sent again beside the one that waits: after 400 ms, 800 ms later, 1.6 s later, and so on. That is
+/// up to 12 packets in 5 s.
 ///
 /// The system's configuration is read once, by [`from_system_conf`](Self::from_system_conf). When the network changes,
 /// make a new resolver.
@@ -73,10 +98,11 @@ use crate::timer::read_clock;
 /// | setting | default |
 /// |---|---|
 /// | [`https_records`](Self::https_records) | on |
-/// | [`families`](Self::families) | those that the machine is connected with |
+/// | [`families`](Self::families) | those that the machine is connected with, and the other one if they have no address |
 /// | [`hosts`](Self::hosts) | those of the system, unless the options say otherwise |
-/// | a query is given up after | 5 s, and made again twice ([`ResolverOpts::timeout`], [`ResolverOpts::attempts`]) |
-/// | cached answers | 8,192 ([`ResolverOpts::cache_size`]) |
+/// | a query is given up after | 5 s ([`ResolverOpts::timeout`]) |
+/// | all servers are asked | three times ([`ResolverOpts::attempts`] is how often *again*); with [`from_system_conf`](Self::from_system_conf), as often as `attempts` in `/etc/resolv.conf` says, twice by default |
+/// | cached answers | 8,192 for each server ([`ResolverOpts::cache_size`]) |
 /// | any other setting of a look-up | that of [`ResolverOpts`], or of `/etc/resolv.conf` |
 ///
 /// # Cancel safety
@@ -90,8 +116,7 @@ use crate::timer::read_clock;
 /// # Errors
 ///
 /// A [`QueryError`](super::QueryError) has the kind that the server's answer has, and what hickory said as its source.
-/// The server is named if only one is configured: hickory does not say which one answered. A server that refuses to be
-/// connected to is reported as timed out, which is hickory's word for it.
+/// The server is named if only one is configured.
 ///
 /// # Panics
 ///
@@ -162,7 +187,12 @@ impl HickoryResolver {
     ///
     /// If they cannot be read.
     pub fn from_system_conf() -> Result<Self, NetError> {
-        let (config, options) = hickory_resolver::system_conf::read_system_conf()?;
+        let (config, mut options) = hickory_resolver::system_conf::read_system_conf()?;
+        // There this is how often a server is asked; here, how often it is asked again.
+        options.attempts = options.attempts.saturating_sub(1);
+        if servers::take_turns(&fs::read("/etc/resolv.conf").unwrap_or_default()) {
+            options.server_ordering_strategy = ServerOrderingStrategy::RoundRobin;
+        }
         Self::with_config(config, options)
     }
 
@@ -189,12 +219,13 @@ impl HickoryResolver {
         }
         let search = Search::new(domains, options.ndots);
         let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
-        Ok(Self { server, ..Self::from_parts(builder.build()?, search, hosts) })
+        Ok(Self { server, ..Self::from_parts(Servers::new(config, options)?, search, hosts) })
     }
 
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
     /// one's own.
+    ///
+    /// Which of its servers is asked, and when, is for hickory to say: it prefers those that answer fastest, and asks two at a time.
     ///
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next
     /// domain, though another query may have found something, so that answers may be those of different hosts. With
@@ -202,12 +233,12 @@ impl HickoryResolver {
     /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
         let hosts = hosts::of_system(resolver.options().use_hosts_file);
-        Self::from_parts(resolver, Search::of_hickory(), hosts)
+        Self::from_parts(Servers::of_hickory(resolver), Search::of_hickory(), hosts)
     }
 
-    fn from_parts(resolver: TokioResolver, search: Search, hosts: Hosts) -> Self {
+    fn from_parts(servers: Servers, search: Search, hosts: Hosts) -> Self {
         Self {
-            look_ups: LookUps::new(resolver),
+            look_ups: LookUps::new(servers),
             search: Arc::new(search),
             hosts: Arc::new(hosts),
             connectivity: Connectivity::default(),
@@ -236,7 +267,7 @@ impl HickoryResolver {
         self
     }
 
-    /// The address families to ask for, whatever the machine is connected with. `None` is to find out.
+    /// The address families to ask for, and no other, whatever the machine is connected with. `None` is to find out.
     ///
     /// To ask for one that is not connected is a query in vain, and an address that no connection can be made to.
     ///
@@ -245,6 +276,11 @@ impl HickoryResolver {
     pub fn families(mut self, families: impl Into<Option<Families>>) -> Self {
         self.families = families.into();
         self
+    }
+
+    /// Those that the caller can use, as far as the machine is connected with them.
+    fn connected_families(&self, name: &Name) -> Families {
+        name.families().among(self.connectivity.families_for(name.as_str(), read_clock()))
     }
 
     /// What the table of hosts says of a name, if it is there.
@@ -257,7 +293,8 @@ impl HickoryResolver {
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
         let asker = Asker {
             look_ups: self.look_ups.clone(),
-            families: self.families.unwrap_or_else(|| self.connectivity.families_for(name, read_clock())),
+            families: self.families.unwrap_or_else(|| self.connected_families(name)),
+            no_other_family: self.families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server: self.server,
@@ -315,3 +352,6 @@ fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordTyp
         .filter(move |(family, ..)| families.contains(*family))
         .map(|(_, query, record_type)| (query, record_type))
 }
+
+#[cfg(test)]
+mod tests;

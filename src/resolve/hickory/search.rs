@@ -20,6 +20,8 @@ use crate::race::{Families, Queries, Query};
 pub(super) struct Asker {
     pub(super) look_ups: LookUps,
     pub(super) families: Families,
+    /// Whether no other family is to be asked for, whatever becomes of these.
+    pub(super) no_other_family: bool,
     /// Whose HTTPS records are asked for, if any are.
     pub(super) https_port: Option<u16>,
     /// The only server that there is to ask.
@@ -30,6 +32,8 @@ pub(super) struct Asker {
 pub(super) struct Host {
     pub(super) name: DnsName,
     pub(super) look_ups: Vec<(Query, LookUp)>,
+    /// The family that has been left out so far.
+    pub(super) unasked: Option<(Query, RecordType)>,
 }
 
 /// Goes from one candidate to the next until one of them is a host.
@@ -64,7 +68,15 @@ impl Asker {
             let said = Err(failure::no_data(name.clone(), RecordType::HTTPS));
             look_ups.push((Query::Https, LookUp::over(said)));
         }
-        Host { name, look_ups }
+        Host { name, look_ups, unasked: self.unasked() }
+    }
+
+    /// The family that is not asked for at first.
+    fn unasked(&self) -> Option<(Query, RecordType)> {
+        if self.no_other_family {
+            return None;
+        }
+        address_queries(Families::Both).find(|(query, _)| !self.queries().contains(*query))
     }
 }
 
@@ -91,6 +103,23 @@ impl Host {
         }
         if addresses_are_open || https_is_open && exists { Poll::Pending } else { Poll::Ready(false) }
     }
+
+    /// Asks for the family that has been left out, before the name is given up. Returns whether there is one.
+    ///
+    /// A name that does not exist has no family (RFC 8020), unless its server is wrong, which is not worth a query for each
+    /// candidate.
+    fn ask_for_the_rest(&mut self, asker: &Asker, is_last: bool, cx: &mut Context<'_>) -> bool {
+        let exists = self.look_ups.iter_mut().filter(|(query, _)| *query != Query::Https).any(|(_, look_up)| {
+            matches!(Pin::new(look_up).poll(cx), Poll::Ready(Err(error)) if !failure::is_nxdomain(&error))
+        });
+        if !(is_last || exists) {
+            return false;
+        }
+        let Some((query, record_type)) = self.unasked.take() else { return false };
+        let look_ups = asker.look_ups.start([Wanted::new(self.name.clone(), record_type)]);
+        self.look_ups.extend(look_ups.into_iter().map(|look_up| (query, look_up)));
+        true
+    }
 }
 
 impl Searching {
@@ -113,6 +142,9 @@ impl Searching {
     /// said of all candidates.
     pub(super) fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<Host> {
         while !self.is_only_one && !ready!(self.present.poll_is_found(cx)) {
+            if self.present.ask_for_the_rest(&self.asker, self.others.as_slice().is_empty(), cx) {
+                continue;
+            }
             self.note_reasons(cx);
             let Some(next) = self.others.next() else {
                 self.put_reasons();
@@ -122,7 +154,7 @@ impl Searching {
             self.present = self.asker.ask(next);
         }
         let look_ups = mem::take(&mut self.present.look_ups);
-        Poll::Ready(Host { name: self.present.name.clone(), look_ups })
+        Poll::Ready(Host { name: self.present.name.clone(), look_ups, unasked: self.present.unasked.take() })
     }
 
     fn note_reasons(&mut self, cx: &mut Context<'_>) {

@@ -69,7 +69,7 @@ pub(super) fn pick<T>(choices: &[T]) -> Option<&T> {
     usize::try_from(random() % count).ok().and_then(|place| choices.get(place))
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 

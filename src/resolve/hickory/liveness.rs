@@ -1,0 +1,118 @@
+//! Whether anybody is at the address of a DNS server.
+//!
+//! hickory does not connect its UDP sockets, so that the system cannot tell it that a packet was refused: it waits for its whole
+//! time-out. A socket that is connected is told at once.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::UdpSocket;
+
+use super::service_record::random;
+
+/// Where a server is asked over UDP.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    pub(super) server: SocketAddr,
+    /// The address that queries are to be sent from.
+    pub(super) local: Option<IpAddr>,
+}
+
+impl Address {
+    /// Asks the server for the name servers of the root, and waits until it has said something, be it that it refuses. Without an
+    /// answer, this does not end.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached, or nobody listens there. Whatever else fails (there may be no free descriptor) says nothing
+    /// about the server.
+    pub(super) async fn answers(self) -> io::Result<()> {
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+
+        match self.ask().await {
+            Err(error) if !matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) => {
+                pending().await
+            }
+            result => result,
+        }
+    }
+
+    async fn ask(self) -> io::Result<()> {
+        let any = match self.server {
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        let socket = UdpSocket::bind((self.local.unwrap_or(any), 0)).await?;
+        socket.connect(self.server).await?;
+        let query = query();
+        socket.send(&query).await?;
+        let mut header = [0; 12];
+        loop {
+            // What does not fit is cut off.
+            let length = socket.recv(&mut header).await?;
+            if is_response(&header[..length], &query) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A query for the NS records of the root (RFC 1035 §4.1), with recursion desired.
+fn query() -> [u8; 17] {
+    let [high, low, ..] = random().to_be_bytes();
+    [high, low, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1]
+}
+
+/// Whether a message begins as a response to this query does.
+fn is_response(message: &[u8], query: &[u8; 17]) -> bool {
+    matches!(message, [high, low, flags, ..] if [*high, *low] == query[..2] && flags & 0x80 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket as StdUdpSocket;
+
+    use super::*;
+
+    fn at(server: SocketAddr) -> Address {
+        Address { server, local: None }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_anything_answers() {
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let answers = at(server.local_addr().unwrap()).answers();
+        let says_something = async {
+            let mut query = [0; 100];
+            let (length, peer) = server.recv_from(&mut query).await.unwrap();
+            assert_eq!(length, 17);
+            // Neither the query itself nor an answer to another one is a word of the server.
+            server.send_to(&query[..length], peer).await.unwrap();
+            let other = [!query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+            server.send_to(&other, peer).await.unwrap();
+            server.send_to(&[], peer).await.unwrap();
+            let refused = [query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            server.send_to(&refused, peer).await.unwrap();
+        };
+        let (answered, ()) = tokio::join!(answers, says_something);
+        answered.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_fails_on_this_side_says_nothing_of_the_server() {
+        let server = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // An address that this machine does not have (RFC 5737).
+        let address =
+            Address { local: Some(Ipv4Addr::new(203, 0, 113, 77).into()), ..at(server.local_addr().unwrap()) };
+        assert!(address.ask().await.is_err());
+        tokio_test::assert_pending!(tokio_test::task::spawn(address.answers()).poll());
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn where_nobody_listens_that_is_known_at_once() {
+        let closed = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        assert_eq!(at(closed).answers().await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
