@@ -237,7 +237,15 @@ proptest! {
         for log in [&with, &without] {
             prop_assert!(log.conclusion().is_some_and(|(_, conclusion)| is_lost(conclusion)), "{log:?}");
         }
-        prop_assert_eq!(untried(&with), untried(&without));
+        // The answer for a family that may not be used is not waited for: whether it comes before the end is a matter of the order.
+        let of_usable_families = |log: &Log| {
+            let mut untried = untried(log);
+            untried.retain(|_, reason| {
+                !matches!(reason, UntriedReason::FamilyDisabled | UntriedReason::NoLocalAddress)
+            });
+            untried
+        };
+        prop_assert_eq!(of_usable_families(&with), of_usable_families(&without));
         let tried = |log: Log| log.started.into_iter().collect::<BTreeSet<_>>();
         prop_assert_eq!(tried(with), tried(without));
     }
