@@ -52,6 +52,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
+use std::thread;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -240,6 +241,9 @@ fn wait_for_reads(control: &Control, chances: &mut u16, cx: &Context<'_>) -> Pol
             return Poll::Ready(Err(error));
         }
     }
+    if *chances < CHANCES - QUICK {
+        thread::yield_now();
+    }
     wake_later(cx.waker());
     Poll::Pending
 }
@@ -421,9 +425,13 @@ const ASK_AFTER: usize = 256 * 1024;
 /// How many writes are put off at most for an answer that waits to be read.
 const PUT_OFF: u8 = 8;
 
-/// How many polls the read side of a transport that is no known socket has after a write has failed. If there is a socket below
-/// after all, its end is in the system by then, and each of these polls comes after the runtime has looked at its sockets.
-const CHANCES: u16 = 256;
+/// How many polls the read side of a transport that is no known socket has after a write has failed: some milliseconds. If there is a
+/// socket below after all, its end is in the system by then. But another thread may be the one that has to hear of it and tell
+/// this one, and may wait for a processor.
+const CHANCES: u16 = 4096;
+
+/// How many of these polls come before the thread offers its processor to others each time.
+const QUICK: u16 = 16;
 
 /// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
 fn peer_has_gone(error: &io::Error) -> bool {
