@@ -195,3 +195,26 @@ fn an_upload_whose_runtime_ends_is_closed() {
 async fn exchange_of(client: &Client<HappyEyeballsConnector, AnyBody>, server: &Server, body: AnyBody) -> StatusCode {
     exchange(client, request(Method::POST, server.uri(""), body)).await.unwrap().0
 }
+
+#[test]
+fn an_upload_ends_in_time_although_its_runtime_is_not_driven() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (server, whole) = answer_at_the_head(OK);
+    let other = Server::start_one_for_each(|mut peer| {
+        while peer.request().is_some() {
+            peer.send(OK);
+        }
+    });
+    let client = client(|builder| builder.upload_after_response(1024 * 1024, Duration::from_millis(200)));
+    // The other runtime has connections of its own to look after.
+    second.block_on(exchange(&client, request(Method::GET, other.uri(""), empty()))).unwrap();
+
+    let (feed, body) = fed();
+    feed.send("first").unwrap();
+    let (status, _) = first.block_on(exchange(&client, request(Method::POST, server.uri(""), body))).unwrap();
+    assert_eq!((status, server.open()), (StatusCode::OK, 1));
+
+    second.block_on(until(|| server.open() == 0));
+    assert_eq!(whole.load(SeqCst), 0);
+}

@@ -7,6 +7,8 @@
 //!    reported when that has happened, and a drop does not wait.
 //! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
 //!    If the response is dropped before it is complete, the connection is closed, and the request with it.
+//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](super::pool) closes the
+//!    connection from any runtime.
 
 use std::future::Future;
 use std::mem;
@@ -19,6 +21,7 @@ use atomic_waker::AtomicWaker;
 use tokio::task::AbortHandle;
 
 use super::body::settle;
+use super::pool::{Finish, Pool};
 use super::wire::Wire;
 use crate::timer::{Timer, read_clock};
 
@@ -38,7 +41,7 @@ pub(super) struct Duplex {
 /// [`Between`], whatever the type of the requests.
 trait Leave: Send + Sync {
     /// The body of the response is done with the connection; the response is complete or not.
-    fn leave(&self, is_complete: bool) -> Left;
+    fn leave(self: Arc<Self>, is_complete: bool) -> Left;
     fn has_left(&self) -> bool;
     fn register(&self, cx: &Context<'_>);
 }
@@ -72,7 +75,7 @@ impl Duplex {
         if self.between.has_left() {
             return Poll::Ready(());
         }
-        match self.between.leave(is_complete) {
+        match Arc::clone(&self.between).leave(is_complete) {
             Left::Settled => self.task.abort(),
             Left::Uploading => {}
             Left::Polled => {
@@ -87,7 +90,7 @@ impl Duplex {
 
     /// Nobody reads the response any more, which is complete or not.
     pub(super) fn leave(&self, is_complete: bool) {
-        if self.between.leave(is_complete) == Left::Settled {
+        if Arc::clone(&self.between).leave(is_complete) == Left::Settled {
             self.task.abort();
         }
     }
@@ -106,7 +109,9 @@ pub(super) fn drive_to_end<B: Send + 'static>(wire: Box<Wire<B>>) {
 
 /// Sends the rest of a request whose response is complete.
 pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) {
-    drop(spawn(Drive::new(&Between::new(wire, after, Reader::Done { is_complete: true }))));
+    let between = Between::new(wire, after, Reader::Done { is_complete: true });
+    between.limit();
+    drop(spawn(Drive::new(&between)));
 }
 
 #[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
@@ -117,6 +122,7 @@ fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
 /// A connection between the task that drives it and the body that will be done with it.
 struct Between<B> {
     after: AfterResponse,
+    pool: Arc<Pool<B>>,
     /// Guards where the connection is, and who is done with it. Nothing is polled, dropped or woken while it is locked.
     state: Mutex<State<B>>,
     /// The body, when it waits for the task to settle the connection.
@@ -150,8 +156,9 @@ enum Place<B> {
 
 impl<B> Between<B> {
     fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
+        let pool = Arc::clone(&wire.pool);
         let state = State { place: Place::Here(wire), reader, has_left: reader != Reader::Reads };
-        Arc::new(Self { after, state: Mutex::new(state), waits: AtomicWaker::new() })
+        Arc::new(Self { after, pool, state: Mutex::new(state), waits: AtomicWaker::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<B>> {
@@ -193,8 +200,24 @@ impl<B> Between<B> {
     }
 }
 
+impl<B: Send + 'static> Between<B> {
+    /// The rest of the request has `after` from now on, whether or not this runtime is driven.
+    fn limit(self: &Arc<Self>) {
+        if let Some(until) = read_clock().checked_add(self.after.time) {
+            let this: Arc<dyn Finish> = Arc::<Self>::clone(self);
+            self.pool.close_at(until, Arc::downgrade(&this));
+        }
+    }
+}
+
+impl<B: Send + 'static> Finish for Between<B> {
+    fn close(&self) {
+        self.set_left(Place::Gone);
+    }
+}
+
 impl<B: Send + 'static> Leave for Between<B> {
-    fn leave(&self, is_complete: bool) -> Left {
+    fn leave(self: Arc<Self>, is_complete: bool) -> Left {
         let mut state = self.lock();
         state.reader = Reader::Done { is_complete };
         match mem::replace(&mut state.place, Place::Polled) {
@@ -203,6 +226,7 @@ impl<B: Send + 'static> Leave for Between<B> {
                 let waker = wire.waker();
                 state.place = Place::Here(wire);
                 drop(state);
+                self.limit();
                 // The task begins to count bytes and time.
                 waker.wake();
                 Left::Uploading
@@ -214,7 +238,12 @@ impl<B: Send + 'static> Leave for Between<B> {
                 settle(wire);
                 Left::Settled
             }
-            Place::Polled => Left::Polled,
+            Place::Polled => {
+                drop(state);
+                // The task may find that the request goes on.
+                self.limit();
+                Left::Polled
+            }
             Place::Gone => {
                 state.place = Place::Gone;
                 Left::Settled
@@ -235,10 +264,10 @@ impl<B: Send + 'static> Leave for Between<B> {
 struct Drive<B> {
     between: Arc<Between<B>>,
     /// Once the response is complete, and the request is not.
-    finish: Option<Finish>,
+    finish: Option<Finishing>,
 }
 
-struct Finish {
+struct Finishing {
     until: Option<Instant>,
     /// How much of the request may have been written by then.
     written: u64,
@@ -256,7 +285,7 @@ impl<B> Drive<B> {
         if !wire.is_uploading() || after.stops_at_once() {
             return false;
         }
-        let finish = self.finish.get_or_insert_with(|| Finish {
+        let finish = self.finish.get_or_insert_with(|| Finishing {
             until: read_clock().checked_add(after.time),
             written: wire.bytes_written().saturating_add(after.bytes),
             timer: Box::pin(Timer::new()),
@@ -266,7 +295,7 @@ impl<B> Drive<B> {
     }
 }
 
-impl<B> Future for Drive<B> {
+impl<B: Send + 'static> Future for Drive<B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

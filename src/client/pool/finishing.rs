@@ -47,7 +47,6 @@ impl Finishing {
 
 impl<B> Pool<B> {
     /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no connection goes on by itself yet"))]
     pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
         self.lock().finishing.add(deadline, finish);
         // Their timers may be set to a later time.

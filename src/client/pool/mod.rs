@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use self::closes::Closes;
+pub(super) use self::finishing::Finish;
 use self::finishing::Finishing;
 use self::hosts::{Gone, Granting, Hosts, Idle};
 pub(super) use self::lease::{Grant, Lease, Ticket};
