@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -18,7 +19,7 @@ pub fn race(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let Ok(setting) = Setting::arbitrary(&mut input) else { return };
     let Some(config) = setting.config() else { return };
-    let mut run = Run::new(&setting, config);
+    let mut run = Run::new(setting, config);
     run.settle();
     // The race says itself how long it is worth going on: a bound for inputs that are all the same.
     for _ in 0..STEPS {
@@ -189,7 +190,7 @@ enum Id {
 /// A race, and what is known of it from what it has said.
 struct Run {
     race: Race,
-    setting: String,
+    setting: Setting,
     policy: Policy,
     cap: Option<usize>,
     deadline: Option<Instant>,
@@ -202,7 +203,20 @@ struct Run {
     conclusion: Option<Conclusion>,
     /// How many addresses all answers together had.
     offered: usize,
-    log: Vec<String>,
+    /// How many addresses the answers in force have, by their queries; and how many services there are.
+    in_force: BTreeMap<Query, usize>,
+    services: usize,
+    floods: usize,
+    log: Vec<Logged>,
+}
+
+/// What happened, to be told if something is wrong.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is shown by its Debug")]
+enum Logged {
+    Step(Step),
+    Action(Action),
+    WindUp,
 }
 
 struct Started {
@@ -213,15 +227,15 @@ struct Started {
 }
 
 impl Run {
-    fn new(setting: &Setting, config: Config) -> Self {
+    fn new(setting: Setting, config: Config) -> Self {
         // Far from the beginning of the clock, so that it can go back too.
         let now = Instant::now() + Duration::from_secs(1 << 20);
         let deadline = setting.deadline_ms.map(|ms| now + Duration::from_millis(ms.into()));
         Self {
             race: Race::new(config, setting.queries(), deadline),
-            setting: format!("{setting:?}"),
             policy: setting.policy(),
             cap: setting.cap.map(usize::from),
+            setting,
             deadline,
             now,
             starts: Vec::new(),
@@ -231,26 +245,35 @@ impl Run {
             failed: BTreeSet::new(),
             conclusion: None,
             offered: 0,
+            in_force: BTreeMap::new(),
+            services: 0,
+            floods: 0,
             log: Vec::new(),
         }
     }
 
     fn take(&mut self, step: Step) {
-        self.log.push(format!("{step:?}"));
-        match step {
-            Step::Answer { query, addresses, is_provisional } => {
-                let addresses: Vec<_> = addresses.into_iter().map(Address::socket).collect();
-                self.offered += addresses.len();
-                self.answer(answer(query, addresses), is_provisional);
+        self.handle(&step);
+        self.log.push(Logged::Step(step));
+        self.settle();
+    }
+
+    fn handle(&mut self, step: &Step) {
+        match *step {
+            Step::Answer { query, ref addresses, is_provisional } => {
+                let addresses: Vec<_> = addresses.iter().copied().map(Address::socket).collect();
+                self.answer(query, addresses, is_provisional);
             }
-            Step::Services { records, port, is_provisional } => {
+            Step::Services { ref records, port, is_provisional } => {
                 let records: Vec<_> = records.iter().map(Record::service).collect();
-                self.offered += records.len() * 4096;
-                self.answer(Answer::https(records, port), is_provisional);
+                let hints = records.iter().map(|record| record.ipv4_hints.len() + record.ipv6_hints.len()).sum();
+                self.services = records.len();
+                self.count(Query::Https, hints);
+                self.tell(Answer::https(records, port), is_provisional);
             }
-            Step::Fails { query } => self.answer(Answer::failed(self::query(query)), false),
-            Step::Source { destination, source } => {
-                let source = match source {
+            Step::Fails { query } => self.tell(Answer::failed(self::query(query)), false),
+            Step::Source { destination, ref source } => {
+                let source = match *source {
                     SourceOf::Unknown => Source::Unknown,
                     SourceOf::Unreachable => Source::Unreachable,
                     SourceOf::Address(address) => Source::Address(address.socket().ip()),
@@ -281,20 +304,31 @@ impl Run {
             Step::WaitUntilTimeout => self.now = self.race.poll_timeout().unwrap_or(self.now),
             Step::Back { ms } => self.now -= Duration::from_millis(ms.into()),
             Step::Flood { query, answers } => {
-                for round in 0..u32::from(answers) {
+                self.floods += 1;
+                // One is enough to pass every bound, and takes its time.
+                let answers = if self.floods > 1 { 0 } else { u32::from(answers) % 32 };
+                for round in 0..answers {
                     let address = |host: u32| {
                         let ip = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(round) << 32 | u128::from(host));
                         SocketAddr::new(ip.into(), 443)
                     };
-                    self.answer(answer(query, (0..64).map(address).collect()), true);
-                    self.offered += 64;
+                    self.answer(query, (0..64).map(address).collect(), true);
                 }
             }
         }
-        self.settle();
     }
 
-    fn answer(&mut self, answer: Answer, is_provisional: bool) {
+    fn answer(&mut self, choice: u8, addresses: Vec<SocketAddr>, is_provisional: bool) {
+        self.count(query(choice), addresses.len());
+        self.tell(answer(choice, addresses), is_provisional);
+    }
+
+    fn count(&mut self, query: Query, addresses: usize) {
+        self.in_force.insert(query, addresses);
+        self.offered += addresses * (1 + self.services);
+    }
+
+    fn tell(&mut self, answer: Answer, is_provisional: bool) {
         let answer = if is_provisional { answer.provisional() } else { answer };
         self.race.handle_answer(answer, self.now);
     }
@@ -321,12 +355,12 @@ impl Run {
 
     /// Does what the race says until it says nothing more, and checks it.
     fn settle(&mut self) {
-        let most = 8 + 2 * (self.offered + self.starts.len());
+        let most = 8 + 4 * (self.offered * (1 + self.services) + self.starts.len());
         let mut count = 0;
         while let Some(action) = self.race.poll_action(self.now) {
             count += 1;
             assert!(count <= most, "no end of actions: {}", self.story());
-            self.log.push(format!("-> {action:?}"));
+            self.log.push(Logged::Action(action.clone()));
             self.carry_out(action);
         }
         assert!(self.race.poll_action(self.now).is_none(), "an extra call is not free: {}", self.story());
@@ -405,18 +439,20 @@ impl Run {
             let has_hope = !self.in_flight.is_empty() || !self.race.waiting_for().is_empty();
             assert!(has_hope, "it waits for nothing: {}", self.story());
         }
-        // What is kept of addresses that were never tried has a bound, however many answers there are.
-        assert!(self.race.untried().count() <= MAX_UNTRIED, "{} untried addresses", self.race.untried().count());
+        // However many answers there were, what is kept is what those in force have, and so many that have left their answer.
+        let in_force = self.in_force.values().sum::<usize>() * (1 + self.services);
+        let untried = self.race.untried().count();
+        assert!(untried <= in_force + MAX_WITHDRAWN, "{untried} untried addresses: {}", self.story());
     }
 
     /// Ends the race as a driver would: every query fails, and so does every attempt. It must come to an end.
     fn wind_up(&mut self) {
-        self.log.push("-- wind up".into());
+        self.log.push(Logged::WindUp);
         for query in self.race.waiting_for().iter().collect::<Vec<_>>() {
             self.race.handle_answer(Answer::failed(query), self.now);
         }
         self.settle();
-        let most = 8 + 2 * (self.offered + self.starts.len());
+        let most = 8 + 4 * (self.offered * (1 + self.services) + self.starts.len());
         for _ in 0..most {
             if self.conclusion.is_some() {
                 return;
@@ -436,12 +472,13 @@ impl Run {
 
     fn story(&self) -> String {
         let start = self.log.len().saturating_sub(60);
-        format!("{}\n{}", self.setting, self.log[start..].join("\n"))
+        let lines: Vec<_> = self.log[start..].iter().map(|logged| format!("{logged:?}")).collect();
+        format!("{:?}\n{}", self.setting, lines.join("\n"))
     }
 }
 
-/// More than the answers in force can have: four queries, and sixteen services of each address.
-const MAX_UNTRIED: usize = 32 * 1024;
+/// How many addresses of earlier answers a race remembers.
+const MAX_WITHDRAWN: usize = 1024;
 
 fn query(choice: u8) -> Query {
     [Query::A, Query::Aaaa, Query::List, Query::Https][usize::from(choice % 4)]
@@ -456,17 +493,22 @@ fn answer(choice: u8, addresses: Vec<SocketAddr>) -> Answer {
     }
 }
 
-/// The id with this number, as another race gives it.
+/// The id with this number, up to 63, as another race gives it.
 fn foreign(number: usize) -> AttemptId {
+    static IDS: OnceLock<Vec<AttemptId>> = OnceLock::new();
+    IDS.get_or_init(ids)[number % 64]
+}
+
+fn ids() -> Vec<AttemptId> {
     let now = Instant::now();
     let mut race = Race::new(Config::default(), Queries::LIST, None);
-    let address = |host: usize| SocketAddr::from((Ipv4Addr::from_bits(0x7f00_0000 | host as u32), 80));
-    race.handle_answer(Answer::list((1..=number + 1).map(address)), now);
-    loop {
-        match race.poll_action(now) {
-            Some(Action::Start { id, .. }) if id.index() == number => return id,
-            Some(Action::Start { id, .. }) => race.handle_outcome(id, Outcome::Failed { sent: false }, now),
-            other => panic!("the race gives no more ids: {other:?}"),
+    race.handle_answer(Answer::list((1..=64).map(|host| SocketAddr::from(([127, 0, 0, host], 80)))), now);
+    let mut ids = Vec::new();
+    while let Some(action) = race.poll_action(now) {
+        if let Action::Start { id, .. } = action {
+            ids.push(id);
+            race.handle_outcome(id, Outcome::Failed { sent: false }, now);
         }
     }
+    ids
 }

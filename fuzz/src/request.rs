@@ -127,8 +127,10 @@ impl Made {
     fn is_sound(&self) -> bool {
         const DELICATE: [&str; 7] = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding"];
         let is_plain = self.fields.iter().all(|(name, _)| !DELICATE.contains(&name.as_str()) && name != "upgrade");
-        let has_framing = self.version == Version::HTTP_11 || matches!(self.body.hint, Hint::Honest);
-        is_plain && has_framing && self.body.is_honest()
+        // Chunks need HTTP/1.1, and a method that has content as a rule: what else does not know its length may be refused.
+        let has_content = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        let is_framed = self.body.size_hint().exact().is_some() || (has_content && self.version == Version::HTTP_11);
+        is_plain && is_framed && self.body.is_honest()
     }
 
     /// The server has read what was made.
@@ -136,12 +138,16 @@ impl Made {
         assert_eq!(message.method, self.method.as_str(), "{self:?}");
         assert_eq!(message.target, b"/first?q", "{self:?}");
         assert_eq!(message.minor, if self.version == Version::HTTP_10 { 0 } else { 1 }, "{self:?}");
-        assert_eq!(
-            message.body.escape_ascii().to_string(),
-            self.body.content().escape_ascii().to_string(),
-            "the body of {self:?} in {message:?}"
-        );
-        assert!(!matches!(self.body.end, BodyEnd::Error), "the body of {self:?} failed, and nobody was told");
+        // A body is not waited for once all that was declared is sent: what it does then matters only if it does it at once.
+        let declared = message.values("content-length").next().is_some() || message.body.is_empty();
+        let content = self.body.content();
+        if declared && self.body.is_slow {
+            assert!(content.starts_with(&message.body), "the body of {self:?} in {message:?}");
+        } else {
+            let [came, made] = [&message.body, &content].map(|body| body.escape_ascii().to_string());
+            assert_eq!(came, made, "the body of {self:?} in {message:?}");
+            assert!(!matches!(self.body.end, BodyEnd::Error), "the body of {self:?} failed, and nobody was told");
+        }
         // What the client is in charge of it may add, or leave out.
         let is_callers = |name: &str| !["connection", "content-length", "expect", "host", "transfer-encoding"].contains(&name);
         let of_message = |name: &str| message.values(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
