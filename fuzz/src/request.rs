@@ -148,6 +148,12 @@ impl Made {
             assert_eq!(came, made, "the body of {self:?} in {message:?}");
             assert!(!matches!(self.body.end, BodyEnd::Error), "the body of {self:?} failed, and nobody was told");
         }
+        // Trailers go where they can, and were announced.
+        let is_chunked = message.values("transfer-encoding").next().is_some();
+        let is_announced = message.values("trailer").any(|names| names == b"x-trailer");
+        let has_trailers = matches!(self.body.end, BodyEnd::Trailers) && is_chunked && is_announced;
+        let expected: &[_] = if has_trailers { &[("x-trailer".to_owned(), b"yes".to_vec())] } else { &[] };
+        assert_eq!(message.trailers, expected, "the trailers of {self:?} in {message:?}");
         // What the client is in charge of it may add, or leave out.
         let is_callers = |name: &str| !["connection", "content-length", "expect", "host", "transfer-encoding"].contains(&name);
         let of_message = |name: &str| message.values(name).map(<[u8]>::to_vec).collect::<Vec<_>>();

@@ -14,13 +14,11 @@ use hyper_happy_eyeballs::race::{
 /// Runs the target.
 pub fn sorting(data: &[u8]) {
     let Ok(made) = Made::arbitrary(&mut Unstructured::new(data)) else { return };
-    let lines: Vec<_> = made.table.iter().flatten().map(Line::entry).collect();
-    let table = match &made.table {
-        None => PolicyTable::default(),
-        Some(_) => PolicyTable::new(lines.iter().copied()).expect("no prefix is too long"),
+    let Made { table, pairs } = made;
+    let (table, lines) = match table {
+        None => (PolicyTable::default(), rfc_table()),
+        Some(lines) => (PolicyTable::new(lines.iter().copied()).expect("no prefix is too long"), lines),
     };
-    let lines = if made.table.is_some() { lines } else { rfc_table() };
-    let pairs: Vec<_> = made.pairs.iter().map(Pair::resolved).collect();
 
     let mut sorted: Vec<_> = pairs.iter().copied().enumerate().collect();
     table.sort(&mut sorted, |(_, pair)| *pair);
@@ -217,82 +215,81 @@ fn rfc_table() -> Vec<PolicyEntry> {
     lines.map(entry).into()
 }
 
-#[derive(Debug, Arbitrary)]
+/// A policy table, if it is not that of the RFC, and destinations with their sources.
+#[derive(Debug)]
 struct Made {
-    table: Option<Vec<Line>>,
-    pairs: Vec<Pair>,
+    table: Option<Vec<PolicyEntry>>,
+    pairs: Vec<(IpAddr, Source)>,
 }
 
-#[derive(Debug, Arbitrary)]
-struct Line {
-    prefix: Address,
-    prefix_length: u8,
-    precedence: u8,
-    label: u8,
-}
+/// So many of each are enough for every rule to meet every other.
+const MOST: usize = 24;
 
-impl Line {
-    fn entry(&self) -> PolicyEntry {
-        let prefix = match self.prefix.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
+impl<'a> Arbitrary<'a> for Made {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let count = usize::from(u8::arbitrary(input)?);
+        let table = match count % 2 {
+            0 => None,
+            _ => Some((0..count % MOST).map(|_| line(input)).collect::<Result<_, _>>()?),
         };
-        PolicyEntry { prefix, prefix_length: self.prefix_length % 129, precedence: self.precedence % 4, label: self.label % 4 }
+        let mut pairs = Vec::new();
+        while !input.is_empty() && pairs.len() < MOST {
+            pairs.push(pair(input)?);
+        }
+        Ok(Self { table, pairs })
     }
 }
 
-#[derive(Debug, Arbitrary)]
-struct Pair {
-    destination: Address,
-    source: From,
+fn line(input: &mut Unstructured<'_>) -> arbitrary::Result<PolicyEntry> {
+    let prefix = match address(input)? {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    // Few of each, so that they meet.
+    let both = u8::arbitrary(input)?;
+    let prefix_length = u8::arbitrary(input)? % 129;
+    Ok(PolicyEntry { prefix, prefix_length, precedence: both % 4, label: both / 4 % 4 })
 }
 
-#[derive(Debug, Arbitrary)]
-enum From {
-    Unknown,
-    Unreachable,
-    Address(Address),
-    /// The destination with one bit changed.
-    Near(u8),
-}
-
-impl Pair {
-    fn resolved(&self) -> (IpAddr, Source) {
-        let destination = self.destination.ip();
-        let source = match &self.source {
-            From::Unknown => Source::Unknown,
-            From::Unreachable => Source::Unreachable,
-            From::Address(address) => Source::Address(address.ip()),
-            From::Near(bit) => Source::Address(match destination {
+fn pair(input: &mut Unstructured<'_>) -> arbitrary::Result<(IpAddr, Source)> {
+    let destination = address(input)?;
+    let source = match u8::arbitrary(input)? {
+        0..16 => Source::Unknown,
+        16..32 => Source::Unreachable,
+        32..96 => Source::Address(address(input)?),
+        // The destination with one bit changed: one before, at or behind the end of a prefix of 64 bits, or any.
+        near => {
+            let bit = match near % 8 {
+                choice @ 0..4 => 65 - u32::from(choice),
+                _ => u32::from(u8::arbitrary(input)?),
+            };
+            Source::Address(match destination {
                 IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() ^ 1 << (bit % 32)).into(),
                 IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() ^ 1 << (bit % 128)).into(),
-            }),
-        };
-        (destination, source)
-    }
-}
-
-/// An address, often of a kind that has rules of its own.
-#[derive(Debug, Arbitrary)]
-enum Address {
-    Any(u128),
-    V4(u32),
-    Mapped(u32),
-    Special { prefix: u8, rest: u32 },
-}
-
-impl Address {
-    fn ip(&self) -> IpAddr {
-        const PREFIXES: [u16; 12] =
-            [0x2001, 0x2002, 0xfc00, 0xfd00, 0xfe80, 0xfec0, 0xff02, 0xff05, 0xff0e, 0x3ffe, 0, 0x2600];
-        match *self {
-            Self::Any(bits) => Ipv6Addr::from_bits(bits).into(),
-            Self::V4(bits) => Ipv4Addr::from_bits(bits).into(),
-            Self::Mapped(bits) => Ipv4Addr::from_bits(bits).to_ipv6_mapped().into(),
-            Self::Special { prefix, rest } => {
-                let prefix = PREFIXES[usize::from(prefix) % PREFIXES.len()];
-                Ipv6Addr::from_bits(u128::from(prefix) << 112 | u128::from(rest >> 16) << 80 | u128::from(rest & 0xffff)).into()
-            }
+            })
         }
-    }
+    };
+    Ok((destination, source))
+}
+
+/// An address, most often of a kind that has rules of its own.
+fn address(input: &mut Unstructured<'_>) -> arbitrary::Result<IpAddr> {
+    const PREFIXES: [u16; 12] =
+        [0x2001, 0x2002, 0xfc00, 0xfd00, 0xfe80, 0xfec0, 0xff02, 0xff05, 0xff0e, 0x3ffe, 0, 0x2600];
+    const NETWORKS: [u32; 4] = [0x7f00_0000, 0xa9fe_0000, 0x0a00_0000, 0xc000_0200];
+    let choice = usize::from(u8::arbitrary(input)?);
+    let v4 = |input: &mut Unstructured<'_>| {
+        let host = u32::from(u8::arbitrary(input)?);
+        Ok(Ipv4Addr::from_bits(NETWORKS[choice / 16 % NETWORKS.len()] | host))
+    };
+    Ok(match choice % 16 {
+        place @ 0..12 => {
+            let (high, low) = (u128::from(u8::arbitrary(input)?), u128::from(u8::arbitrary(input)?));
+            Ipv6Addr::from_bits(u128::from(PREFIXES[place]) << 112 | high << 64 | low).into()
+        }
+        12 => v4(input)?.into(),
+        13 => v4(input)?.to_ipv6_mapped().into(),
+        14 => Ipv4Addr::from_bits(u32::arbitrary(input)?).into(),
+        _ => Ipv6Addr::from_bits(u128::arbitrary(input)?).into(),
+    })
 }
