@@ -12,10 +12,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{Answer, Families};
+use hyper_happy_eyeballs::resolve::hickory_resolver::Hosts;
 use hyper_happy_eyeballs::resolve::hickory_resolver::config::{
     NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hyper_happy_eyeballs::resolve::hickory_resolver::Hosts;
 use hyper_happy_eyeballs::resolve::{HickoryResolver, Name, Query, Resolve};
 use tokio::net::UdpSocket;
 use tokio::runtime::Runtime;
@@ -158,7 +158,8 @@ async fn serve(server: &UdpSocket, plan: Plan, mut replies: VecDeque<Vec<u8>>) {
         let Ok((len, client)) = server.recv_from(&mut query).await else { return };
         let Some((header, question)) = question(&query[..len]) else { continue };
         if let Some(reply) = replies.pop_front() {
-            let reply = if plan.has_whole_messages() { whole(header, &reply) } else { put_together(header, question, &reply) };
+            let reply =
+                if plan.has_whole_messages() { whole(header, &reply) } else { put_together(header, question, &reply) };
             // What does not fit into a datagram is not sent. A client that is gone is no fault.
             let _ignored = server.send_to(&reply, client).await;
         }

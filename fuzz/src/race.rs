@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use hyper_happy_eyeballs::race::{
-    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Families, Order, Outcome, Policy, Queries, Query, Race,
-    ServiceRecord, Source,
+    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Families, Order, Outcome, Policy, Queries,
+    Query, Race, ServiceRecord, Source,
 };
 
 /// Runs the target.
@@ -84,19 +84,49 @@ impl Setting {
 /// Something happens.
 #[derive(Debug, Arbitrary)]
 enum Step {
-    Answer { query: u8, addresses: Vec<Address>, is_provisional: bool },
-    Services { records: Vec<Record>, port: u16, is_provisional: bool },
-    Fails { query: u8 },
-    Source { destination: Address, source: SourceOf },
-    Connected { id: Id },
-    Failed { id: Id, sent: bool },
-    Progress { id: Id, remaining_ms: u16 },
-    Wait { ms: u16 },
-    WaitLong { days: u16 },
+    Answer {
+        query: u8,
+        addresses: Vec<Address>,
+        is_provisional: bool,
+    },
+    Services {
+        records: Vec<Record>,
+        port: u16,
+        is_provisional: bool,
+    },
+    Fails {
+        query: u8,
+    },
+    Source {
+        destination: Address,
+        source: SourceOf,
+    },
+    Connected {
+        id: Id,
+    },
+    Failed {
+        id: Id,
+        sent: bool,
+    },
+    Progress {
+        id: Id,
+        remaining_ms: u16,
+    },
+    Wait {
+        ms: u16,
+    },
+    WaitLong {
+        days: u16,
+    },
     WaitUntilTimeout,
-    Back { ms: u8 },
+    Back {
+        ms: u8,
+    },
     /// One answer after the other, each with other addresses.
-    Flood { query: u8, answers: u8 },
+    Flood {
+        query: u8,
+        answers: u8,
+    },
 }
 
 /// An address out of few, so that they meet again.

@@ -63,7 +63,8 @@ struct Made {
 
 impl<'a> Arbitrary<'a> for Made {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let methods = [Method::GET, Method::POST, Method::PUT, Method::HEAD, Method::DELETE, Method::OPTIONS, Method::PATCH];
+        let methods =
+            [Method::GET, Method::POST, Method::PUT, Method::HEAD, Method::DELETE, Method::OPTIONS, Method::PATCH];
         let version = if input.ratio(1, 8)? { Version::HTTP_10 } else { Version::HTTP_11 };
         let method = input.choose(&methods)?.clone();
         let body = MadeBody::arbitrary(input)?;
@@ -125,7 +126,8 @@ impl Made {
 
     /// Nothing about it is doubtful: it must be sent.
     fn is_sound(&self) -> bool {
-        const DELICATE: [&str; 7] = ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding"];
+        const DELICATE: [&str; 7] =
+            ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding"];
         let is_plain = self.fields.iter().all(|(name, _)| !DELICATE.contains(&name.as_str()) && name != "upgrade");
         // Chunks need HTTP/1.1, and a method that has content as a rule: what else does not know its length may be refused.
         let has_content = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
@@ -155,7 +157,8 @@ impl Made {
         let expected: &[_] = if has_trailers { &[("x-trailer".to_owned(), b"yes".to_vec())] } else { &[] };
         assert_eq!(message.trailers, expected, "the trailers of {self:?} in {message:?}");
         // What the client is in charge of it may add, or leave out.
-        let is_callers = |name: &str| !["connection", "content-length", "expect", "host", "transfer-encoding"].contains(&name);
+        let is_callers =
+            |name: &str| !["connection", "content-length", "expect", "host", "transfer-encoding"].contains(&name);
         let of_message = |name: &str| message.values(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
         let names = self.fields.iter().map(|(name, _)| name.as_str()).filter(|name| is_callers(name));
         for name in names {
@@ -209,9 +212,14 @@ impl<'a> Arbitrary<'a> for MadeBody {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let mut frames = Vec::new();
         for _ in 0..input.int_in_range(0..=4)? {
-            frames.push(if input.ratio(1, 16)? { input.int_in_range(0..=20_000)? } else { input.int_in_range(0..=12)? });
+            frames.push(if input.ratio(1, 16)? {
+                input.int_in_range(0..=20_000)?
+            } else {
+                input.int_in_range(0..=12)?
+            });
         }
-        let (hint, end) = (Hint::arbitrary(input)?, if input.ratio(3, 4)? { BodyEnd::Clean } else { BodyEnd::arbitrary(input)? });
+        let (hint, end) =
+            (Hint::arbitrary(input)?, if input.ratio(3, 4)? { BodyEnd::Clean } else { BodyEnd::arbitrary(input)? });
         let (is_slow, says_end) = (bool::arbitrary(input)?, bool::arbitrary(input)?);
         Ok(Self { frames, next: 0, hint, end, is_slow, has_waited: false, says_end })
     }
@@ -288,7 +296,8 @@ impl Body for MadeBody {
     fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
         match self.hint {
-            Hint::Honest => hint.set_exact(self.frames.get(self.next..).map_or(0, |left| left.iter().map(|len| u64::from(*len)).sum())),
+            Hint::Honest => hint
+                .set_exact(self.frames.get(self.next..).map_or(0, |left| left.iter().map(|len| u64::from(*len)).sum())),
             Hint::Unknown => {}
             Hint::Exact(exact) => hint.set_exact(exact.into()),
             Hint::Lower(lower) => hint.set_lower(lower.into()),
@@ -339,7 +348,11 @@ impl fmt::Debug for Log {
         self.with(|connections| {
             for connection in connections {
                 write!(f, "[{:?}; {:?}", connection.messages, connection.wrong)?;
-                write!(f, "; then {:?}]", connection.bytes[..connection.bytes.len().min(300)].escape_ascii().to_string())?;
+                write!(
+                    f,
+                    "; then {:?}]",
+                    connection.bytes[..connection.bytes.len().min(300)].escape_ascii().to_string()
+                )?;
             }
             Ok(())
         })

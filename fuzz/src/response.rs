@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -44,7 +44,8 @@ fn check(plan: &Plan, oracle: &Came, client: &Came, write_has_failed: bool) {
     match (oracle, client) {
         (Came::Response(expected), Came::Response(came)) => {
             // A write that met a reset leaves it open whether a body that ends with the connection is whole.
-            let is_reset = write_has_failed && plan.write_fails.is_some_and(|(_, kind)| kind != io::ErrorKind::BrokenPipe);
+            let is_reset =
+                write_has_failed && plan.write_fails.is_some_and(|(_, kind)| kind != io::ErrorKind::BrokenPipe);
             let framing = ["content-length", "transfer-encoding"];
             let is_open = is_reset && framing.iter().all(|name| !expected.fields.contains_key(*name));
             let is_cut_off = came.end == BodyEnd::Error
@@ -131,7 +132,9 @@ impl Plan {
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
     Response(Whole),
-    Error { is_parse: bool },
+    Error {
+        is_parse: bool,
+    },
     /// The server says nothing, and does not close.
     Nothing,
 }

@@ -32,7 +32,8 @@ pub fn sorting(data: &[u8]) {
 /// A race that tries one destination after the other does it in this order.
 fn check_race(table: PolicyTable, pairs: &[(IpAddr, Source)], lines: &[PolicyEntry]) {
     let now = Instant::now();
-    let config = Config::builder().policy(Policy::Sequential).policy_table(table).build().expect("a valid configuration");
+    let config =
+        Config::builder().policy(Policy::Sequential).policy_table(table).build().expect("a valid configuration");
     let mut race = Race::new(config, Queries::ADDRESSES, None);
     // A destination has one source: the first one named.
     let mut known: Vec<(IpAddr, Source)> = Vec::new();
