@@ -1,13 +1,13 @@
 //! hosts, nsswitch.conf and resolv.conf: how a name is to be looked up, against a second reading of the same files.
 //!
-//! The input is one byte that chooses a name, then the three files with a zero byte between them.
+//! The input is one byte that chooses a name and that of the machine, then the three files with a zero byte between them.
 //!
 //! The plan of the system's resolver is private to the crate, and depends on nothing: its file is compiled here once more.
 
 use hyper_happy_eyeballs::resolve::HickoryResolver;
 use hyper_happy_eyeballs::resolve::hickory_resolver::{Hosts, system_conf};
 
-use plan::{Files, Plan, plan};
+use plan::{Files, Plan, Second, plan};
 
 #[path = "../../src/resolve/gai/plan.rs"]
 mod plan;
@@ -16,12 +16,14 @@ mod plan;
 pub fn files(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else { return };
     let host = HOSTS[usize::from(*choice) % HOSTS.len()];
+    let machine = MACHINES[usize::from(*choice) / HOSTS.len() % MACHINES.len()];
     let mut parts = rest.splitn(3, |byte| *byte == 0).map(String::from_utf8_lossy);
     let [hosts, nsswitch, resolv_conf] = std::array::from_fn(|_| parts.next().unwrap_or_default());
-    let texts = Texts { hosts: hosts.into(), nsswitch: nsswitch.into(), resolv_conf: resolv_conf.into() };
+    let texts = Texts { hosts: hosts.into(), nsswitch: nsswitch.into(), resolv_conf: resolv_conf.into(), machine };
 
     let planned = texts.plan(host);
-    assert_eq!(planned == Plan::Apart, texts.is_apart(host), "{host}: {texts:?}");
+    let expected = if texts.is_apart(host) { Plan::Apart(texts.second(host)) } else { Plan::Together };
+    assert_eq!(planned, expected, "{host}: {texts:?}");
     unaffected(host, &texts, &planned);
     through_hickory(rest);
 }
@@ -41,8 +43,11 @@ const HOSTS: [&str; 12] = [
     ".",
 ];
 
+const MACHINES: [&str; 4] = ["", "box\n", "box.corp.example", "www.example.com"];
+
 #[derive(Clone, Debug)]
 struct Texts {
+    machine: &'static str,
     hosts: String,
     nsswitch: String,
     resolv_conf: String,
@@ -50,13 +55,15 @@ struct Texts {
 
 impl Texts {
     fn plan(&self, host: &str) -> Plan {
-        plan(host, Files { hosts: &self.hosts, nsswitch: &self.nsswitch, resolv_conf: &self.resolv_conf })
+        let (hosts, nsswitch, resolv_conf) = (&self.hosts, &self.nsswitch, &self.resolv_conf);
+        plan(host, Files { hosts, nsswitch, resolv_conf, hostname: self.machine })
     }
 
     /// The same files, each with a line at its end.
     fn with_lines(&self, hosts: &str, nsswitch: &str, resolv_conf: &str) -> Self {
         let with = |text: &str, line: &str| format!("{text}\n{line}\n");
         Self {
+            machine: self.machine,
             hosts: with(&self.hosts, hosts),
             nsswitch: with(&self.nsswitch, nsswitch),
             resolv_conf: with(&self.resolv_conf, resolv_conf),
@@ -82,7 +89,42 @@ impl Texts {
         if is_in_table || (!is_complete && labels.len() - 1 < self.ndots()) {
             return false;
         }
-        self.first_source().is_none_or(|source| source == "dns" || source == "resolve")
+        let first = self.sources().into_iter().find(|source| !HARMLESS.contains(&source.as_str()));
+        first.is_some_and(|source| source == "dns" || source == "resolve")
+    }
+
+    /// What is left to be looked up when no family of the name as it stands has an address.
+    fn second(&self, host: &str) -> Second {
+        if host.ends_with('.') {
+            return Second::Nothing;
+        }
+        let is_own = host.to_ascii_lowercase() == self.machine.trim().to_ascii_lowercase();
+        let mut has_dns_come = false;
+        for source in self.sources() {
+            match source.as_str() {
+                "dns" | "resolve" => has_dns_come = true,
+                "myhostname" if has_dns_come && is_own => return Second::Again,
+                source if has_dns_come && !HARMLESS.contains(&source) => return Second::Again,
+                _ => {}
+            }
+        }
+        let mut domains: Vec<String> = Vec::new();
+        if let Some((_, domain)) = self.machine.trim().split_once('.') {
+            domains.push(domain.to_owned());
+        }
+        for line in words(&self.resolv_conf, "") {
+            let listed = match line.split_first() {
+                Some((&"search", listed)) => listed,
+                Some((&"domain", listed)) => &listed[..listed.len().min(1)],
+                _ => continue,
+            };
+            if !listed.is_empty() {
+                domains = listed.iter().map(|&domain| domain.to_owned()).collect();
+            }
+        }
+        let domains = domains.iter().map(|domain| domain.trim_end_matches('.').to_owned());
+        let domains: Vec<_> = domains.filter(|domain| !domain.is_empty()).collect();
+        if domains.is_empty() { Second::Nothing } else { Second::Domains(domains.into()) }
     }
 
     fn ndots(&self) -> usize {
@@ -99,18 +141,22 @@ impl Texts {
         ndots
     }
 
-    /// The first source that may know a name of the DNS. `None` if there is no line for hosts, which means `files dns`.
-    fn first_source(&self) -> Option<String> {
+    /// Who is asked for a host, in order. Without a line for hosts that is `files dns`.
+    fn sources(&self) -> Vec<String> {
         let is_for_hosts = |line: &Vec<&str>| line.first().is_some_and(|word| word.starts_with("hosts:"));
         let lines = words(&self.nsswitch, "#");
-        let line = lines.iter().rfind(|line| is_for_hosts(line))?;
+        let Some(line) = lines.iter().rfind(|line| is_for_hosts(line)) else {
+            return vec!["files".into(), "dns".into()];
+        };
         let first = line[0].strip_prefix("hosts:");
         let sources = first.into_iter().chain(line.iter().skip(1).copied()).filter(|word| !word.is_empty());
         let named = sources.filter(|word| !word.starts_with('[') && !word.ends_with(']') && !word.contains('='));
-        let harmless = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
-        Some(named.into_iter().find(|word| !harmless.contains(word)).unwrap_or("nobody").to_owned())
+        named.map(str::to_owned).collect()
     }
 }
+
+/// Sources that know no name of the DNS.
+const HARMLESS: [&str; 6] = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
 
 /// The words of each line, up to a character that begins a comment.
 fn words<'a>(text: &'a str, comment: &str) -> Vec<Vec<&'a str>> {

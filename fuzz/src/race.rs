@@ -354,7 +354,11 @@ impl Run {
     }
 
     fn count(&mut self, query: Query, addresses: usize) {
-        self.in_force.insert(query, addresses);
+        // A race that is over takes no more answers; with these policies, nor does one that has begun.
+        let is_frozen = self.policy != Policy::Staggered && !self.starts.is_empty();
+        if !is_frozen && self.conclusion.is_none() {
+            self.in_force.insert(query, addresses);
+        }
         self.offered += addresses * (1 + self.services);
     }
 

@@ -28,7 +28,9 @@ use crate::message::{Message, Parsed, parse};
 pub fn uri(data: &[u8]) {
     let Some((plan, text)) = data.split_first() else { return };
     let plan = Plan::new(*plan);
-    if let Some(uri) = plan.uri(text) {
+    // `*` is a target of OPTIONS alone, and has no absolute-form (RFC 9112 §3.2.4).
+    let is_fit = |uri: &Uri| uri.path() != "*" || (plan.method == Method::OPTIONS && !plan.is_proxied);
+    if let Some(uri) = plan.uri(text).filter(is_fit) {
         clock::run(exchange(&plan, &uri));
     }
 }
@@ -141,7 +143,8 @@ fn check(plan: &Plan, uri: &Uri, message: &Message) {
     }
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let expected = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
-    if plan.is_proxied && !is_secure {
+    // What an https proxy gets is in a tunnel; of wss, either form is understood.
+    if plan.is_proxied && uri.scheme() != Some(&Scheme::HTTPS) && !(is_secure && target.starts_with('/')) {
         let told: Uri = target.parse().unwrap_or_else(|error| panic!("the target is no URI, {error}: {}", about()));
         assert_eq!(told.scheme(), uri.scheme(), "{}", about());
         let told_authority = told.authority().unwrap_or_else(|| panic!("no absolute-form: {}", about()));
