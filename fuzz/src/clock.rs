@@ -1,7 +1,7 @@
 //! A runtime whose time is invented: nothing here waits for the real clock.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs `future` to its end, or says `None` if it would wait for ever.
 ///
@@ -10,6 +10,15 @@ use std::time::Duration;
 pub(crate) async fn ends<F: Future>(future: F) -> Option<F::Output> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     tokio::time::timeout(DAY, future).await.ok()
+}
+
+/// Some instant, to begin invented time with.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "there is no other way to have an instant, and which one does not matter"
+)]
+pub(crate) fn some_instant() -> Instant {
+    Instant::now()
 }
 
 /// Runs `future` in a runtime of its own.

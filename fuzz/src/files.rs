@@ -84,7 +84,7 @@ impl Texts {
         }
         let is_in_table = words(&self.hosts, "#").iter().any(|line| {
             let mut names = line.iter().skip(1);
-            names.any(|name| name.to_ascii_lowercase() == host.to_ascii_lowercase())
+            names.any(|name| name.eq_ignore_ascii_case(host))
         });
         if is_in_table || (!is_complete && labels.len() - 1 < self.ndots()) {
             return false;
@@ -98,7 +98,7 @@ impl Texts {
         if host.ends_with('.') {
             return Second::Nothing;
         }
-        let is_own = host.to_ascii_lowercase() == self.machine.trim().to_ascii_lowercase();
+        let is_own = host.eq_ignore_ascii_case(self.machine.trim());
         let mut has_dns_come = false;
         for source in self.sources() {
             match source.as_str() {
@@ -187,9 +187,8 @@ fn through_hickory(rest: &[u8]) {
     let mut parts = rest.splitn(3, |byte| *byte == 0);
     let mut hosts = Hosts::default();
     let read = hosts.read_hosts_conf(parts.next().unwrap_or_default());
-    if let Ok((config, options)) = system_conf::parse_resolv_conf(parts.nth(1).unwrap_or_default()) {
-        if let Ok(resolver) = HickoryResolver::with_config(config, options) {
-            drop(if read.is_ok() { resolver.hosts(hosts) } else { resolver });
-        }
+    let Ok((config, options)) = system_conf::parse_resolv_conf(parts.nth(1).unwrap_or_default()) else { return };
+    if let Ok(resolver) = HickoryResolver::with_config(config, options) {
+        drop(if read.is_ok() { resolver.hosts(hosts) } else { resolver });
     }
 }

@@ -14,6 +14,8 @@ use hyper_happy_eyeballs::race::{
     Query, Race, ServiceRecord, Source,
 };
 
+use crate::clock::some_instant;
+
 /// Runs the target.
 pub fn race(data: &[u8]) {
     let mut input = Unstructured::new(data);
@@ -259,7 +261,7 @@ struct Started {
 impl Run {
     fn new(setting: Setting, config: Config) -> Self {
         // Far from the beginning of the clock, so that it can go back too.
-        let now = Instant::now() + Duration::from_secs(1 << 20);
+        let now = some_instant() + Duration::from_secs(1 << 20);
         let deadline = setting.deadline_ms.map(|ms| now + Duration::from_millis(ms.into()));
         Self {
             race: Race::new(config, setting.queries(), deadline),
@@ -534,7 +536,7 @@ fn foreign(number: usize) -> AttemptId {
 }
 
 fn ids() -> Vec<AttemptId> {
-    let now = Instant::now();
+    let now = some_instant();
     let mut race = Race::new(Config::default(), Queries::LIST, None);
     race.handle_answer(Answer::list((1..=64).map(|host| SocketAddr::from(([127, 0, 0, host], 80)))), now);
     let mut ids = Vec::new();

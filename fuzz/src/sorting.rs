@@ -4,12 +4,13 @@
 //! Two entries are tried: the policy table itself, and a race that is told the sources and starts one attempt after the other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Instant;
 
 use arbitrary::{Arbitrary, Unstructured};
 use hyper_happy_eyeballs::race::{
     Action, Answer, Config, Outcome, Policy, PolicyEntry, PolicyTable, Queries, Race, Source,
 };
+
+use crate::clock::some_instant;
 
 /// Runs the target.
 pub fn sorting(data: &[u8]) {
@@ -22,8 +23,7 @@ pub fn sorting(data: &[u8]) {
 
     let mut sorted: Vec<_> = pairs.iter().copied().enumerate().collect();
     table.sort(&mut sorted, |(_, pair)| *pair);
-    let mut naive: Vec<_> = pairs.iter().copied().enumerate().collect();
-    insertion_sort(&mut naive, |(_, a), (_, b)| is_better(*a, *b, &lines));
+    let naive: Vec<_> = naive_order(&pairs, &lines).into_iter().map(|place| (place, pairs[place])).collect();
     assert_eq!(sorted, naive, "by {lines:?}");
 
     check_race(table, &pairs, &lines);
@@ -31,7 +31,7 @@ pub fn sorting(data: &[u8]) {
 
 /// A race that tries one destination after the other does it in this order.
 fn check_race(table: PolicyTable, pairs: &[(IpAddr, Source)], lines: &[PolicyEntry]) {
-    let now = Instant::now();
+    let now = some_instant();
     let config =
         Config::builder().policy(Policy::Sequential).policy_table(table).build().expect("a valid configuration");
     let mut race = Race::new(config, Queries::ADDRESSES, None);
@@ -56,9 +56,7 @@ fn check_race(table: PolicyTable, pairs: &[(IpAddr, Source)], lines: &[PolicyEnt
             race.handle_outcome(id, Outcome::Failed { sent: true }, now);
         }
     }
-    let mut naive = known;
-    insertion_sort(&mut naive, |a, b| is_better(*a, *b, lines));
-    let naive: Vec<_> = naive.into_iter().map(|(destination, _)| destination).collect();
+    let naive: Vec<_> = naive_order(&known, lines).into_iter().map(|place| known[place].0).collect();
     assert_eq!(started, naive, "in a race, by {lines:?}, of {pairs:?}");
 }
 
@@ -74,8 +72,7 @@ fn is_usable(ip: IpAddr) -> bool {
 }
 
 /// RFC 6724 §6: whether `a` is better than `b`, by the first rule that tells them apart.
-fn is_better(a: (IpAddr, Source), b: (IpAddr, Source), lines: &[PolicyEntry]) -> bool {
-    let (a, b) = (Facts::of(a, lines), Facts::of(b, lines));
+fn is_better(a: &Facts, b: &Facts) -> bool {
     // Rule 1: avoid unusable destinations.
     if a.is_usable != b.is_usable {
         return a.is_usable;
@@ -183,15 +180,18 @@ fn bits(address: IpAddr) -> [bool; 128] {
     std::array::from_fn(|place| octets[place / 8] >> (7 - place % 8) & 1 == 1)
 }
 
-/// Stable: an element goes before those that it is better than, and before no other.
-fn insertion_sort<T: Copy>(list: &mut [T], is_better: impl Fn(&T, &T) -> bool) {
-    for end in 1..list.len() {
+/// The places of `pairs` from the best to the worst. Stable: one goes before those that it is better than, and before no other.
+fn naive_order(pairs: &[(IpAddr, Source)], lines: &[PolicyEntry]) -> Vec<usize> {
+    let facts: Vec<_> = pairs.iter().map(|pair| Facts::of(*pair, lines)).collect();
+    let mut order: Vec<_> = (0..pairs.len()).collect();
+    for end in 1..order.len() {
         let mut place = end;
-        while place > 0 && is_better(&list[place], &list[place - 1]) {
-            list.swap(place, place - 1);
+        while place > 0 && is_better(&facts[order[place]], &facts[order[place - 1]]) {
+            order.swap(place, place - 1);
             place -= 1;
         }
     }
+    order
 }
 
 /// The table of §2.1, once more.

@@ -113,10 +113,7 @@ fn check(plan: &Plan, uri: &Uri, message: &Message) {
     let (host, port) = split(authority.as_str());
     let host = without_zone(host).to_ascii_lowercase();
     let is_secure = uri.scheme().is_some_and(|scheme| matches!(scheme.as_str(), "https" | "wss"));
-    let default = match uri.scheme() {
-        Some(_) => Some(if is_secure { 443 } else { 80 }),
-        None => None,
-    };
+    let default = uri.scheme().map(|_| if is_secure { 443 } else { 80 });
     let about = || format!("{} {uri}: {message:?}", plan.method);
     assert_eq!(message.method, plan.method.as_str(), "{}", about());
 
