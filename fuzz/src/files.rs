@@ -129,10 +129,10 @@ impl Texts {
 
     fn ndots(&self) -> usize {
         let mut ndots = 1;
-        for line in words(&self.resolv_conf, "") {
-            // `optionsndots:2`, too, is taken as glibc takes it.
-            let Some(first) = line.first().and_then(|word| word.strip_prefix("options")) else { continue };
-            for word in std::iter::once(first).chain(line.into_iter().skip(1)) {
+        for line in self.resolv_conf.split('\n') {
+            // White space of any kind may go before, and `optionsndots:2` is understood too.
+            let Some(rest) = line.trim_start().strip_prefix("options") else { continue };
+            for word in words(rest, "").concat() {
                 let Some(text) = word.strip_prefix("ndots:") else { continue };
                 let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
                 ndots = digits.parse().unwrap_or(ndots);
@@ -143,13 +143,10 @@ impl Texts {
 
     /// Who is asked for a host, in order. Without a line for hosts that is `files dns`.
     fn sources(&self) -> Vec<String> {
-        let is_for_hosts = |line: &Vec<&str>| line.first().is_some_and(|word| word.starts_with("hosts:"));
-        let lines = words(&self.nsswitch, "#");
-        let Some(line) = lines.iter().rfind(|line| is_for_hosts(line)) else {
-            return vec!["files".into(), "dns".into()];
-        };
-        let first = line[0].strip_prefix("hosts:");
-        let sources = first.into_iter().chain(line.iter().skip(1).copied()).filter(|word| !word.is_empty());
+        let lines = self.nsswitch.split('\n').map(|line| line.split('#').next().unwrap_or_default());
+        let rest = lines.filter_map(|line| line.trim_start().strip_prefix("hosts:")).next_back();
+        let Some(rest) = rest else { return vec!["files".into(), "dns".into()] };
+        let sources = words(rest, "").concat().into_iter();
         let named = sources.filter(|word| !word.starts_with('[') && !word.ends_with(']') && !word.contains('='));
         named.map(str::to_owned).collect()
     }
