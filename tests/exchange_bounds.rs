@@ -7,10 +7,14 @@ mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Duration;
 
+use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::Method;
 use runs::{AnyBody, client, empty, in_time, now, on_both_runtimes, request, say, streamed, until};
@@ -105,6 +109,36 @@ fn a_time_out_around_a_body_fires_whatever_the_server_sends() {
                 until(|| server.open() == 0).await;
             }
         }
+    });
+}
+
+/// One read has thousands of small frames. A task that takes whatever is ready must still come to its timers.
+#[test]
+fn a_reader_of_small_frames_without_end_gives_others_their_turn() {
+    const FRAMES: usize = 20_000;
+    /// tokio gives a task 128 units of work at a time.
+    const AT_ONCE: usize = 256;
+    on_both_runtimes(async || {
+        let (server, _) = flood(CHUNKED, "1\r\nx\r\n");
+        let client = client::<AnyBody>();
+        let response = in_time(client.request(request(Method::GET, server.uri(""), empty()))).await.unwrap();
+        let mut body = response.into_body();
+        let (mut frames, mut most) = (0, 0);
+        while frames < FRAMES {
+            let mut at_once = 0;
+            poll_fn(|cx| {
+                while let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(cx) {
+                    frame.unwrap().unwrap();
+                    at_once += 1;
+                }
+                Poll::Ready(())
+            })
+            .await;
+            frames += at_once;
+            most = most.max(at_once);
+            tokio::task::yield_now().await;
+        }
+        assert!(most <= AT_ONCE, "{most} of {frames}");
     });
 }
 

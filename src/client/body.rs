@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::task::coop::poll_proceed;
 
 use super::duplex::{AfterResponse, Duplex, drive_to_end};
 use super::error::{About, Error};
@@ -132,13 +133,19 @@ impl ResponseBody {
             return incoming.poll_frame(cx);
         };
         let wire = wire.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // One read can have thousands of frames. A task that takes them all at once would keep its timers from running.
+        let budget = ready!(poll_proceed(cx));
         // Only the connection can put anything in, which is polled here: no need to be woken for it.
         let mut noop = Context::from_waker(Waker::noop());
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
+            budget.made_progress();
             return Poll::Ready(frame);
         }
         wire.poll();
         let polled = incoming.as_mut().poll_frame(&mut noop);
+        if polled.is_ready() {
+            budget.made_progress();
+        }
         wire.polled(polled.is_ready(), cx);
         polled
     }
