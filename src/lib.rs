@@ -88,6 +88,8 @@ pub mod response_first;
 pub mod tcp;
 #[cfg(feature = "connect")]
 mod timer;
+#[cfg(feature = "client")]
+mod wake_later;
 
 pub use attempt::{Attempt, AttemptError, AttemptOutcome, Untried};
 #[cfg(feature = "client")]

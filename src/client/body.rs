@@ -9,11 +9,11 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::task::coop::poll_proceed;
 
 use super::duplex::{AfterResponse, Duplex, drive_to_end};
 use super::error::{About, Error};
 use super::wire::Wire;
+use crate::wake_later::wake_later;
 
 /// The body of a response of a [`Client`](super::Client).
 ///
@@ -30,9 +30,14 @@ pub struct ResponseBody {
     /// What an error will say, where nobody can be asked then.
     about: Option<Box<About>>,
     carrier: Carrier,
-    /// The end, as it will be reported once a task has settled the connection.
-    end: Option<End>,
+    /// The end, as it will be reported once a task has settled the connection. In a box, since that is rare.
+    end: Option<Box<End>>,
+    /// How many frames were given since the body was last pending.
+    at_once: u8,
 }
+
+/// One read can have thousands of small frames. A task that takes them all at once would keep its timers from running.
+const MOST_AT_ONCE: u8 = 128;
 
 /// The last that is reported of a body.
 type End = Option<Result<Frame<Bytes>, Error>>;
@@ -59,24 +64,36 @@ trait Carried: Send {
 impl ResponseBody {
     /// All of the body is in `incoming`.
     pub(super) fn detached(incoming: Incoming) -> Self {
-        Self { incoming: Some(incoming), about: None, carrier: Carrier::None, end: None }
+        Self { incoming: Some(incoming), about: None, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
     /// All there will ever be of the body is in `incoming`: the connection is over.
     pub(super) fn of_over<B>(incoming: Incoming, wire: &Wire<B>) -> Self {
         let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
-        Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None }
+        Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
     /// Reading the body drives the connection.
     pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
-        Self { incoming: Some(incoming), about: None, carrier: Carrier::Reader(Mutex::new(wire)), end: None }
+        Self {
+            incoming: Some(incoming),
+            about: None,
+            carrier: Carrier::Reader(Mutex::new(wire)),
+            end: None,
+            at_once: 0,
+        }
     }
 
     /// A task drives the connection, since there is something left to send.
     pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>, after: AfterResponse) -> Self {
         let about = Some(Box::new(wire.about()));
-        Self { incoming: Some(incoming), about, carrier: Carrier::Task(Duplex::start(wire, after)), end: None }
+        Self {
+            incoming: Some(incoming),
+            about,
+            carrier: Carrier::Task(Duplex::start(wire, after)),
+            end: None,
+            at_once: 0,
+        }
     }
 
     /// After an upgrade the stream belongs to `hyper::upgrade`, not to this body.
@@ -89,12 +106,17 @@ impl ResponseBody {
     }
 
     /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    #[inline(always)]
     fn poll_end(&mut self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
-        if let Carrier::Task(duplex) = &self.carrier {
-            ready!(duplex.poll_end(is_complete, cx));
-        }
-        if let Carrier::Reader(wire) = mem::replace(&mut self.carrier, Carrier::None) {
-            wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle();
+        match mem::replace(&mut self.carrier, Carrier::None) {
+            Carrier::None => {}
+            Carrier::Reader(wire) => wire.into_inner().unwrap_or_else(PoisonError::into_inner).settle(),
+            Carrier::Task(duplex) => {
+                if duplex.poll_end(is_complete, cx).is_pending() {
+                    self.carrier = Carrier::Task(duplex);
+                    return Poll::Pending;
+                }
+            }
         }
         Poll::Ready(())
     }
@@ -133,18 +155,21 @@ impl ResponseBody {
             return incoming.poll_frame(cx);
         };
         let wire = wire.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // One read can have thousands of frames. A task that takes them all at once would keep its timers from running.
-        let budget = ready!(poll_proceed(cx));
+        if self.at_once == MOST_AT_ONCE {
+            self.at_once = 0;
+            wake_later(cx.waker());
+            return Poll::Pending;
+        }
+        self.at_once += 1;
         // Only the connection can put anything in, which is polled here: no need to be woken for it.
         let mut noop = Context::from_waker(Waker::noop());
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
-            budget.made_progress();
             return Poll::Ready(frame);
         }
         wire.poll();
         let polled = incoming.as_mut().poll_frame(&mut noop);
-        if polled.is_ready() {
-            budget.made_progress();
+        if polled.is_pending() {
+            self.at_once = 0;
         }
         wire.polled(polled.is_ready(), cx);
         polled
@@ -161,28 +186,27 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
         if let Some(end) = &this.end {
-            let is_complete = !matches!(end, Some(Err(_)));
+            let is_complete = !matches!(**end, Some(Err(_)));
             ready!(this.poll_end(is_complete, cx));
-            return Poll::Ready(this.end.take().flatten());
+            return Poll::Ready(this.end.take().and_then(|end| *end));
         }
-        let polled = this.poll_incoming(cx);
-        let is_end = match &polled {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.is_end_stream(),
-            Poll::Ready(Some(Err(_)) | None) => true,
-        };
-        let failed = matches!(&polled, Poll::Ready(Some(Err(_))));
-        let about = if failed { this.about() } else { None };
-        let polled = polled.map_err(|error| Error::response_body(error, about));
-        if is_end {
-            // First the connection, then the end.
-            this.incoming = None;
-            if this.poll_end(!failed, cx).is_pending() {
-                this.end = Some(ready!(polled));
-                return Poll::Pending;
+        let last = match ready!(this.poll_incoming(cx)) {
+            Some(Ok(frame)) if !frame.is_trailers() && !this.is_end_stream() => return Poll::Ready(Some(Ok(frame))),
+            Some(Ok(frame)) => Some(Ok(frame)),
+            None => None,
+            Some(Err(error)) => {
+                let about = this.about();
+                Some(Err(Error::response_body(error, about)))
             }
+        };
+        // First the connection, then the end.
+        this.incoming = None;
+        let is_complete = !matches!(last, Some(Err(_)));
+        if this.poll_end(is_complete, cx).is_pending() {
+            this.end = Some(Box::new(last));
+            return Poll::Pending;
         }
-        polled
+        Poll::Ready(last)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -190,7 +214,7 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if let Some(Some(Ok(last))) = &self.end {
+        if let Some(Some(Ok(last))) = self.end.as_deref() {
             return SizeHint::with_exact(last.data_ref().map_or(0, |data| data.len() as u64));
         }
         self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)

@@ -139,7 +139,7 @@ enum Fitness<B> {
 }
 
 /// Whether a connection that has been idle for so long can have a request.
-#[inline]
+#[inline(always)]
 fn assess<B>(
     pool: &Pool<B>,
     destination: &Destination,

@@ -290,8 +290,9 @@ impl<B> Drive<B> {
             written: wire.bytes_written().saturating_add(after.bytes),
             timer: Box::pin(Timer::new()),
         });
-        wire.writable = finish.written.saturating_sub(wire.bytes_written());
-        wire.writable > 0 && finish.timer.as_mut().poll(finish.until, cx).is_pending()
+        let left = finish.written.saturating_sub(wire.bytes_written());
+        wire.limit_upload(left);
+        left > 0 && finish.timer.as_mut().poll(finish.until, cx).is_pending()
     }
 }
 

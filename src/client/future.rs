@@ -113,7 +113,7 @@ where
     B: RequestBody,
     E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
 {
-    #[inline]
+    #[inline(always)]
     fn new(
         shared: Arc<Shared<C, B>>,
         destination: Destination,
@@ -178,6 +178,7 @@ where
             let after_response = this.shared.settings.upload_after_response;
             return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
         };
+        *this.has_sent |= wire.bytes_written() > 0;
         let lease = wire.lease.take().expect("a connection has a lease");
         self.send_again(again, lease);
         Ok(None)

@@ -113,6 +113,7 @@ impl Wake for Socket {
         self.wake_by_ref();
     }
 
+    #[inline]
     fn wake_by_ref(self: &Arc<Self>) {
         let relay = &self.0;
         let was_touched = relay.socket.swap(true, SeqCst);
@@ -131,6 +132,7 @@ impl Wake for Other {
         self.wake_by_ref();
     }
 
+    #[inline]
     fn wake_by_ref(self: &Arc<Self>) {
         let relay = &self.0;
         relay.other.store(true, SeqCst);

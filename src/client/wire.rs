@@ -18,7 +18,7 @@ use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
-use crate::response_first::Control;
+use crate::response_first::{Allowance, Control};
 
 /// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
 ///
@@ -53,10 +53,8 @@ pub(super) struct Wire<B> {
     pub(super) spent: bool,
     /// What is left of the upload is not worth waiting for.
     pub(super) resets: bool,
-    /// How much one poll may read.
-    readable: u64,
-    /// How much of the request may still be written.
-    pub(super) writable: u64,
+    /// How much one poll may read and write.
+    allowance: Allowance,
     pub(super) pool: Arc<Pool<B>>,
     /// Some until it is passed on.
     pub(super) lease: Option<Lease<B>>,
@@ -106,8 +104,7 @@ impl<B> Wire<B> {
             upload: None,
             spent: false,
             resets: false,
-            readable: A_READ,
-            writable: u64::MAX,
+            allowance: BY_DEFAULT,
             pool,
             lease: Some(lease),
         }
@@ -152,7 +149,7 @@ impl<B> Wire<B> {
 
     pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
         self.upload = upload;
-        (self.readable, self.writable) = (A_READ, u64::MAX);
+        self.allowance = BY_DEFAULT;
         self.control.begin_request();
         self.control.hold_reads_until_written();
         if let Some(below) = &self.below_tls {
@@ -172,19 +169,24 @@ impl<B> Wire<B> {
     /// for; otherwise less, since hyper may have to look at each byte of what the server sends.
     #[inline]
     pub(super) fn flows(&mut self, flows: bool) {
-        self.readable = if flows { MOST } else { A_READ };
+        self.allowance = if flows { Allowance::new(MOST, MOST) } else { BY_DEFAULT };
+    }
+
+    /// So much of the request may still be written.
+    pub(super) fn limit_upload(&mut self, bytes: u64) {
+        self.allowance = Allowance::new(A_READ, u32::try_from(bytes).map_or(MOST, |bytes| bytes.min(MOST)));
     }
 
     /// Runs hyper's state machine as far as it goes, or as far as one poll may read and write. Ready when the connection is over.
-    #[inline]
+    #[inline(always)]
     pub(super) fn poll(&mut self) -> Poll<()> {
-        let Some(halves) = self.halves.as_mut().filter(|_| !self.is_over) else {
+        let (Some(halves), false) = (&mut self.halves, self.is_over) else {
             return Poll::Ready(());
         };
         self.relay.on_poll();
-        self.control.begin_poll(self.readable, self.writable.min(MOST));
+        self.control.begin_poll(self.allowance);
         if let Some(below) = &self.below_tls {
-            below.begin_poll(self.readable, MOST);
+            below.begin_poll(self.allowance);
         }
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
@@ -237,9 +239,10 @@ impl<B> Wire<B> {
         self.below_tls.as_ref().unwrap_or(&self.control)
     }
 
-    /// Whether some of the request's body has not been given to the system.
+    /// Whether some of the request has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
-        self.upload.as_ref().is_some_and(|upload| !upload.is_finished() || self.control.is_blocked())
+        // The head of a request without a body may be blocked as well.
+        self.control.is_blocked() || self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
     pub(super) fn about(&self) -> About {
@@ -250,9 +253,17 @@ impl<B> Wire<B> {
         }
     }
 
-    /// Bytes of the current request that the system has taken. What TLS could not finish writing, it may have sent in part.
+    /// Bytes of the current request that the system has taken.
+    ///
+    /// Under TLS the wrapper below knows whether there were any: the other one counts what the one below has swallowed after a write
+    /// error, and not what TLS has sent of a write that it could not finish.
     pub(super) fn bytes_written(&self) -> u64 {
-        self.below_tls.as_ref().map_or(0, Control::bytes_written).max(self.control.bytes_written())
+        let written = self.control.bytes_written();
+        match self.below_tls.as_ref().map(Control::bytes_written) {
+            None => written,
+            Some(0) => 0,
+            Some(sent) => written.clamp(1, sent),
+        }
     }
 
     /// The error of a write of the current request, if the server's side of the connection did not say what it means.
@@ -317,11 +328,14 @@ impl<B> Wire<B> {
 
 /// How much a poll may read whose reader got nothing of it before: what hyper looks at byte by byte in a few milliseconds, without
 /// any optimisation.
-const A_READ: u64 = 32 * 1024;
+const A_READ: u32 = 32 * 1024;
 
 /// How much a poll may read for a reader that gets what is read, and how much any poll may write: as much as hyper's largest buffer
 /// by default.
-const MOST: u64 = 512 * 1024;
+const MOST: u32 = 512 * 1024;
+
+/// Of a poll that gives the reader of a response nothing.
+const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
 
 impl<B> Drop for Wire<B> {
     fn drop(&mut self) {

@@ -216,8 +216,10 @@ impl<R, A> Builder<R, A> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new("the timeout must not be zero"));
         }
+        let race = self.race.clone().build()?;
         Ok(Settings {
-            race: Arc::new(self.race.clone().build()?),
+            families: race.usable_families(),
+            race: Arc::new(race),
             timeout: self.timeout,
             enforce_http: self.enforce_http,
             sources: self.sources.clone(),

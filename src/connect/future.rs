@@ -134,7 +134,7 @@ where
             stage: match literal {
                 Some(address) => Stage::Literal { address },
                 None => {
-                    let name = Name::new(host, https_port).with_families(settings.race.usable_families());
+                    let name = Name::new(host, https_port).with_families(settings.families);
                     Stage::Resolving { lookup: Oneshot::new(resolver, name) }
                 }
             },
@@ -162,7 +162,6 @@ where
                     let kind = match lookup.poll(cx) {
                         Poll::Ready(Ok(answers)) => {
                             let (queries, first, stream) = answers.into_parts();
-                            this.record.asked(queries);
                             this.answers.set(stream);
                             match first {
                                 Some(answer) => {
@@ -296,6 +295,7 @@ where
                 return self.open(first, opening, now);
             }
         }
+        this.record.asked(queries);
         let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
         let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
         if let Poll::Ready(answer) = first {

@@ -13,7 +13,7 @@ use super::future::Connecting;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::error::{BoxError, Error};
-use crate::race::{Config, Endpoint};
+use crate::race::{Config, Endpoint, Families};
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::{SourceAddresses, TcpConnector};
 
@@ -57,6 +57,8 @@ pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) race: Arc<Config>,
+    /// Those that the race can use.
+    pub(super) families: Families,
     pub(super) timeout: Option<Duration>,
     pub(super) enforce_http: bool,
     pub(super) sources: SourceAddresses,

@@ -55,6 +55,15 @@ impl Target {
     }
 }
 
+/// The bytes that a host may have anywhere.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    plain[b'@' as usize] = false;
+    plain[b'[' as usize] = false;
+    plain[b':' as usize] = false;
+    plain
+};
+
 /// The host, brackets included; what follows it: nothing, or a colon and the port; and whether there is nothing that could
 /// be wrong with it.
 fn split_authority(authority: &str) -> (&str, &str, bool) {
@@ -66,7 +75,7 @@ fn split_authority(authority: &str) -> (&str, &str, bool) {
         _ => (authority, ""),
     };
     // Without an early end, this is a handful of instructions for any host.
-    let is_plain = may_have_userinfo.bytes().fold(true, |plain, byte| plain & !matches!(byte, b'@' | b'[' | b':'));
+    let is_plain = may_have_userinfo.bytes().fold(true, |plain, byte| plain & PLAIN[usize::from(byte)]);
     let host = if is_plain { may_have_userinfo } else { may_have_userinfo.rsplit('@').next().unwrap_or_default() };
     (host, rest, is_plain)
 }

@@ -19,13 +19,89 @@ struct Shared {
     flags: AtomicU16,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
-    /// How many bytes the current poll of the connection may still read, and write.
-    readable: AtomicU64,
-    writable: AtomicU64,
+    /// What the current poll of the connection may still read and write: an [`Allowance`].
+    allowance: AtomicU64,
     /// Guards the error of the write that ended writing, until a reader or the client takes the error. Locked only to put or
     /// to take it.
     write_error: Mutex<Option<io::Error>>,
 }
+
+/// Some of the flags above, as they were at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Flags(u16);
+
+impl Flags {
+    #[inline]
+    fn has(self, flag: u16) -> bool {
+        self.0 & flag != 0
+    }
+
+    #[inline]
+    pub(super) fn is_armed(self) -> bool {
+        !self.has(DISARMED)
+    }
+
+    #[inline]
+    pub(super) fn is_broken(self) -> bool {
+        self.has(BROKEN)
+    }
+
+    /// Whether a read has to wait for the first write.
+    #[inline]
+    pub(super) fn holds_reads(self) -> bool {
+        self.has(HOLDS_READS)
+    }
+
+    /// Whether a read that has nothing to give is more than that.
+    #[inline]
+    pub(super) fn is_broken_or_looks(self) -> bool {
+        self.has(BROKEN | LOOKS)
+    }
+}
+
+/// How many bytes a poll may read, and write: 32 bits each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance(u64);
+
+impl Allowance {
+    /// Where nobody says when a poll begins.
+    const UNLIMITED: Self = Self(u64::MAX);
+
+    pub(crate) const fn new(readable: u32, writable: u32) -> Self {
+        Self((writable as u64) << 32 | readable as u64)
+    }
+
+    #[inline]
+    pub(super) const fn readable(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    #[inline]
+    pub(super) const fn writable(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    #[inline]
+    fn after_read(self, bytes: usize) -> Self {
+        if self == Self::UNLIMITED {
+            return self;
+        }
+        let left = self.readable().saturating_sub(bytes.max(LEAST));
+        Self(self.0 & !u64::from(u32::MAX) | left as u64)
+    }
+
+    #[inline]
+    fn after_write(self, bytes: usize) -> Self {
+        if self == Self::UNLIMITED {
+            return self;
+        }
+        let left = self.writable().saturating_sub(bytes);
+        Self(self.0 & u64::from(u32::MAX) | (left as u64) << 32)
+    }
+}
+
+/// What a read counts for at the least: it costs a system call, however little it gives.
+const LEAST: usize = 1024;
 
 /// Write errors are reported as they come.
 const DISARMED: u16 = 1;
@@ -59,8 +135,7 @@ impl Control {
             flags: AtomicU16::new(0),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
-            readable: AtomicU64::new(u64::MAX),
-            writable: AtomicU64::new(u64::MAX),
+            allowance: AtomicU64::new(Allowance::UNLIMITED.0),
             write_error: Mutex::new(None),
         };
         Self { shared: Arc::new(shared) }
@@ -125,47 +200,36 @@ impl Control {
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
     #[inline]
     pub(crate) fn was_held_back(&self) -> bool {
-        if self.flags() & (HELD_BACK | HOLDS_READS) != HELD_BACK {
+        if self.flags().0 & (HELD_BACK | HOLDS_READS) != HELD_BACK {
             return false;
         }
         self.set(HELD_BACK, false);
         true
     }
 
-    /// A poll of the connection begins, which may read and write so many bytes: about as many, since a read counts for at least
-    /// [`LEAST`]. What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
+    /// A poll of the connection begins, which may read and write so much: about as much, since a read counts for at least [`LEAST`].
+    /// What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
     #[inline]
-    pub(crate) fn begin_poll(&self, readable: u64, writable: u64) {
-        self.shared.readable.store(readable, Relaxed);
-        self.shared.writable.store(writable, Relaxed);
+    pub(crate) fn begin_poll(&self, allowance: Allowance) {
+        self.shared.allowance.store(allowance.0, Relaxed);
     }
 
-    /// How many bytes the current poll may still read.
+    /// What the current poll may still read and write.
     #[inline]
-    pub(super) fn readable(&self) -> u64 {
-        self.shared.readable.load(Relaxed)
+    pub(super) fn allowance(&self) -> Allowance {
+        Allowance(self.shared.allowance.load(Relaxed))
     }
 
-    /// How many bytes the current poll may still write.
-    #[inline]
-    pub(super) fn writable(&self) -> u64 {
-        self.shared.writable.load(Relaxed)
-    }
-
-    /// Whether a read has to wait for the first write.
-    #[inline]
-    pub(super) fn holds_read(&self) -> bool {
-        let holds = self.has(HOLDS_READS);
-        if holds {
-            self.set(HELD_BACK, true);
-        }
-        holds
+    /// A read waits for the first write.
+    #[cold]
+    pub(super) fn hold_back(&self) {
+        self.set(HELD_BACK, true);
     }
 
     /// Something is to be written. `true` if reads have waited for that.
     #[inline]
     pub(super) fn begin_write(&self) -> bool {
-        if self.flags() & (WRITTEN | HOLDS_READS) == WRITTEN {
+        if self.flags().0 & (WRITTEN | HOLDS_READS) == WRITTEN {
             return false;
         }
         self.set(WRITTEN, true);
@@ -245,7 +309,7 @@ impl Control {
 
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
-        !self.has(DISARMED)
+        self.flags().is_armed()
     }
 
     #[inline]
@@ -270,30 +334,32 @@ impl Control {
             self.set(HEARD, true);
         }
         add(&self.shared.bytes_read, bytes);
-        take(&self.shared.readable, (bytes as u64).max(LEAST));
+        // Only the task that drives the connection takes.
+        self.begin_poll(self.allowance().after_read(bytes));
     }
 
     #[inline]
     pub(super) fn on_write(&self, written: usize, of: usize) {
         add(&self.shared.bytes_written, written);
-        take(&self.shared.writable, written as u64);
+        self.begin_poll(self.allowance().after_write(written));
         self.set(BLOCKED, written < of);
     }
 
     /// Whether requests have to be recognised in what is written.
     #[inline]
     pub(super) fn recognises_requests(&self) -> bool {
-        self.flags() & (TOLD | DISARMED) == 0
+        self.flags().0 & (TOLD | DISARMED) == 0
     }
 
+    /// The flags as they are now, for a poll that looks at several.
     #[inline]
-    fn flags(&self) -> u16 {
-        self.shared.flags.load(Relaxed)
+    pub(super) fn flags(&self) -> Flags {
+        Flags(self.shared.flags.load(Relaxed))
     }
 
     #[inline]
     fn has(&self, flag: u16) -> bool {
-        self.flags() & flag != 0
+        self.flags().has(flag)
     }
 
     /// Most often nothing changes, and then nothing is written. Not the owner's task alone may do it: somebody may disarm.
@@ -309,12 +375,6 @@ impl Control {
         }
     }
 
-    /// Whether a read that has nothing to give is more than that.
-    #[inline]
-    pub(super) fn is_broken_or_looks(&self) -> bool {
-        self.has(BROKEN | LOOKS)
-    }
-
     pub(super) fn reset_counts(&self) {
         self.shared.bytes_read.store(0, Relaxed);
         self.shared.bytes_written.store(0, Relaxed);
@@ -323,14 +383,6 @@ impl Control {
 
 /// What is shorter has been written by the time that there is anything to see.
 const LONG_REQUEST: u64 = 64 * 1024;
-
-/// What a read counts for at the least: it costs a system call, however little it gives.
-const LEAST: u64 = 1024;
-
-/// Only the task that drives the connection takes.
-fn take(allowance: &AtomicU64, bytes: u64) {
-    allowance.store(allowance.load(Relaxed).saturating_sub(bytes), Relaxed);
-}
 
 /// Only the task that drives the connection adds.
 fn add(counter: &AtomicU64, bytes: usize) {
@@ -345,5 +397,25 @@ impl fmt::Debug for Control {
             .field("bytes_written", &self.bytes_written())
             .field("bytes_read", &self.bytes_read())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowance_is_used_up_by_reads_and_writes_each_by_itself() {
+        let allowance = Allowance::new(4096, 100).after_read(3000).after_write(40);
+        assert_eq!((allowance.readable(), allowance.writable()), (1096, 60));
+        // A small read counts for more than it gives.
+        assert_eq!(allowance.after_read(1), Allowance::new(72, 60));
+        assert_eq!(allowance.after_read(usize::MAX).after_write(usize::MAX), Allowance::new(0, 0));
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_used_up() {
+        let unlimited = Allowance::UNLIMITED;
+        assert_eq!(unlimited.after_read(usize::MAX).after_write(usize::MAX), unlimited);
     }
 }

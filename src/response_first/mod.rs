@@ -50,7 +50,7 @@ mod socket;
 use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::thread;
 
@@ -58,12 +58,14 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::yield_now;
 
+pub(crate) use self::control::Allowance;
 pub use self::control::Control;
+use self::control::Flags;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
 use self::response_head::{Answer, ResponseHead};
+use crate::wake_later::wake_later;
 
 /// The connection of a [`ResponseFirstConnector`]: hyper's I/O, wrapped where tokio's traits are.
 pub type ResponseFirstStream<T> = TokioIo<ResponseFirst<TokioIo<T>>>;
@@ -148,28 +150,33 @@ impl<T: 'static> ResponseFirst<T> {
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
-        if this.control.holds_read() {
+        let flags = this.control.flags();
+        let mut cx = told(this.waker.as_ref(), flags, cx.waker());
+        if flags.holds_reads() {
             // The first write wakes the reader.
+            this.control.hold_back();
             return Poll::Pending;
         }
-        let most = usize::try_from(this.control.readable()).unwrap_or(usize::MAX);
+        let most = this.control.allowance().readable();
         if most == 0 {
             wake_later(cx.waker());
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        let goes_first = std::mem::take(this.put_off) > 0;
+        let goes_first = *this.put_off > 0;
+        if goes_first {
+            *this.put_off = 0;
+        }
         let mut read = if buf.remaining() <= most {
             this.inner.as_mut().poll_read(&mut cx, buf)
         } else {
             read_part(this.inner.as_mut(), &mut cx, buf, most)
         };
         if read.is_pending() {
-            if !goes_first && !this.control.is_broken_or_looks() {
+            if !goes_first && !flags.is_broken_or_looks() {
                 return Poll::Pending;
             }
-            if goes_first || this.control.is_broken() {
+            if goes_first || flags.is_broken() {
                 // Whatever there is, the system has.
                 match socket::read_at_once(&*this.inner, buf, most) {
                     Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -182,22 +189,14 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         }
         match ready!(read) {
             Ok(()) if buf.filled().len() > before => {
-                let bytes = &buf.filled()[before..];
                 *this.unasked = 0;
                 if *this.chances > 0 {
                     *this.chances = CHANCES;
                 }
-                this.control.on_read(bytes.len());
-                *this.between_messages = match this.response.as_mut().map(|response| response.read(bytes)) {
-                    Some(None) => false,
-                    Some(Some(answer)) => {
-                        *this.response = None;
-                        if answer == Answer::Switched {
-                            this.control.disarm();
-                        }
-                        true
-                    }
+                this.control.on_read(buf.filled().len() - before);
+                *this.between_messages = match this.response {
                     None => true,
+                    Some(_) => is_answered(this.response, &buf.filled()[before..], this.control),
                 };
                 Poll::Ready(Ok(()))
             }
@@ -211,6 +210,19 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             }
         }
     }
+}
+
+/// Whether these bytes have the status of the final response, after which the next write may begin a request.
+#[cold]
+fn is_answered(response: &mut Option<ResponseHead>, bytes: &[u8], control: &Control) -> bool {
+    let Some(answer) = response.as_mut().and_then(|response| response.read(bytes)) else {
+        return false;
+    };
+    *response = None;
+    if answer == Answer::Switched {
+        control.disarm();
+    }
+    true
 }
 
 /// Reads at most `most` bytes.
@@ -248,15 +260,13 @@ fn wait_for_reads(control: &Control, chances: &mut u16, cx: &Context<'_>) -> Pol
     Poll::Pending
 }
 
-/// Wakes `waker` once the runtime has looked at its timers and sockets.
-#[cold]
-fn wake_later(waker: &Waker) {
-    let _pending = pin!(yield_now()).poll(&mut Context::from_waker(waker));
-}
-
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let buf = &buf[..buf.len().min(self.most_at_once())];
+        let most = self.most_at_once();
+        if most == 0 {
+            return self.write_later(cx, buf.len());
+        }
+        let buf = &buf[..buf.len().min(most)];
         self.write(cx, buf.len(), buf, |inner, cx| inner.poll_write(cx, buf))
     }
 
@@ -280,6 +290,9 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         let len = bufs.iter().map(|buf| buf.len()).sum();
         let most = self.most_at_once();
+        if most == 0 {
+            return self.write_later(cx, len);
+        }
         if len > most {
             let first = &first[..first.len().min(most)];
             return self.write(cx, first.len(), first, |inner, cx| inner.poll_write(cx, first));
@@ -292,7 +305,16 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     /// How much is written at once: a system may take megabytes, and the peer's answer would come after them.
     #[inline]
     fn most_at_once(&self) -> usize {
-        usize::try_from(self.control.writable()).map_or(ASK_AFTER, |most| most.clamp(1, ASK_AFTER))
+        self.control.allowance().writable().min(ASK_AFTER)
+    }
+
+    /// This poll has written as much as it may.
+    #[cold]
+    fn write_later(self: Pin<&mut Self>, cx: &Context<'_>, len: usize) -> Poll<io::Result<usize>> {
+        let this = self.project();
+        this.control.on_write(0, len);
+        wake_later(told(this.waker.as_ref(), this.control.flags(), cx.waker()).waker());
+        Poll::Pending
     }
 
     /// Writes `len` bytes, of which `first` are the first, unless writing is over.
@@ -305,8 +327,9 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
-        let mut cx = told(this.waker.as_ref(), this.control, cx.waker());
-        if this.control.is_broken() {
+        let flags = this.control.flags();
+        let mut cx = told(this.waker.as_ref(), flags, cx.waker());
+        if flags.is_broken() {
             if this.control.read_ended() && len > 0 {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
@@ -316,11 +339,6 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 return Poll::Pending;
             }
             return Poll::Ready(Ok(len));
-        }
-        if this.control.writable() == 0 {
-            this.control.on_write(0, len);
-            wake_later(cx.waker());
-            return Poll::Pending;
         }
         if this.control.begin_write() {
             cx.waker().wake_by_ref();
@@ -359,6 +377,8 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
                 this.control.fail_writing(error);
                 *this.chances = CHANCES;
+                // The reader may wait for an event that a transport that is no known socket never has.
+                cx.waker().wake_by_ref();
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -379,10 +399,12 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         if this.control.is_broken() {
             return Poll::Ready(Ok(()));
         }
-        match finish(this.inner, &mut told(this.waker.as_ref(), this.control, cx.waker())) {
+        let mut cx = told(this.waker.as_ref(), this.control.flags(), cx.waker());
+        match finish(this.inner, &mut cx) {
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
                 this.control.fail_writing(error);
                 *this.chances = CHANCES;
+                cx.waker().wake_by_ref();
                 Poll::Ready(Ok(()))
             }
             result => result,
@@ -404,8 +426,8 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
 
 /// Who is told of what happens on the socket.
 #[inline]
-fn told<'a>(waker: Option<&'a Waker>, control: &Control, caller: &'a Waker) -> Context<'a> {
-    Context::from_waker(waker.filter(|_| control.is_armed()).unwrap_or(caller))
+fn told<'a>(waker: Option<&'a Waker>, flags: Flags, caller: &'a Waker) -> Context<'a> {
+    Context::from_waker(waker.filter(|_| flags.is_armed()).unwrap_or(caller))
 }
 
 /// How many writes to put off because there may be an answer that has to be read first.

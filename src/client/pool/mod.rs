@@ -149,27 +149,44 @@ impl<B> Pool<B> {
     /// A connection to `destination` for a request in `runtime`, or what to do for one.
     pub(super) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<B> {
         let now = read_clock();
-        // Dropped after the lock.
-        let (mut closed, mut gone) = (Vec::new(), Gone::new());
         let mut guard = self.lock();
         let state = &mut *guard;
         let slot = match state.hosts.find(destination) {
             Some(slot) => slot,
             None => state.hosts.add(destination),
         };
-        let host = state.hosts.at(slot);
-        while let Some(Idle { wire, since }) = host.take_newest(&mut state.idle, runtime) {
-            let idle_for = now.saturating_duration_since(since);
-            if !self.settings.has_expired(idle_for, wire.created, now) {
-                return Acquired::Idle { wire, idle_for };
+        match state.hosts.at(slot).take_newest(&mut state.idle, runtime) {
+            Some(Idle { wire, since }) => {
+                let idle_for = now.saturating_duration_since(since);
+                if self.settings.has_expired(idle_for, wire.created, now) {
+                    // The others have been idle for longer.
+                    return self.acquire_without_idle(guard, slot, runtime, Some(wire));
+                }
+                Acquired::Idle { wire, idle_for }
             }
-            closed.push(wire);
+            None => self.acquire_without_idle(guard, slot, runtime, None),
         }
-        if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
-            closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.wire));
+    }
+
+    /// What to do for a connection where none is idle but one that has expired.
+    #[cold]
+    fn acquire_without_idle(
+        self: &Arc<Self>,
+        guard: MutexGuard<'_, State<B>>,
+        slot: usize,
+        runtime: RuntimeId,
+        mut closed: Option<Box<Wire<B>>>,
+    ) -> Acquired<B> {
+        let mut gone = Gone::new();
+        // What is closed is dropped after the lock.
+        let mut guard = guard;
+        let state = &mut *guard;
+        let host = state.hosts.at(slot);
+        if closed.is_none() && host.open >= self.settings.max_connections_per_host {
+            closed = host.take_oldest(&mut state.idle).map(|idle| idle.wire);
         }
-        // What is closed makes room.
-        if let Some(lease) = closed.last_mut().and_then(|wire| wire.lease.take()) {
+        // It makes room.
+        if let Some(lease) = closed.as_mut().and_then(|wire| wire.lease.take()) {
             return Acquired::Dial(lease);
         }
         if host.open < self.settings.max_connections_per_host {
@@ -199,6 +216,7 @@ impl<B> Pool<B> {
     }
 
     /// Hands on a connection that has been idle since `since`, or keeps it.
+    #[inline(always)]
     fn keep(self: &Arc<Self>, mut wire: Box<Wire<B>>, since: Instant) {
         if self.settings.max_idle_per_host == 0 {
             // Whoever waits gets the right to make another.
