@@ -7,7 +7,7 @@ use crate::caller::BodyEnd;
 use crate::http1::content;
 use crate::ledger::{Answered, Attempt, Ledger, Rule, Stamp};
 use crate::net::{Connection, State};
-use crate::plan::{Ask, Method, Reading, Retry};
+use crate::plan::{Ask, Method, Reading, Retry, Standstill};
 
 /// A connection is dialled.
 pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
@@ -135,7 +135,7 @@ fn last_attempt(state: &State, id: u32) -> Option<&Attempt> {
 }
 
 fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
-    let answer = &state.ledger.answers[expected(state, id)?];
+    let answer = &state.ledger.answers[expected(state, id).or_else(|| first_word(state, id))?];
     let request = &state.ledger.requests[id as usize];
     let arrived = answer.head_arrived?;
     if answer.status == 408 && state.plan.client.retry_408 && error.repeats() > 0 {
@@ -146,6 +146,14 @@ fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
 }
 
+/// What the server said on the fresh connection that a request was to go out on, and did not: the request goes out, and this
+/// is its response.
+fn first_word(state: &State, id: u32) -> Option<usize> {
+    let connection = state.connections.last().filter(|_| state.is_sequential)?;
+    let is_its = connection.host == state.ledger.requests[id as usize].ask.host as usize;
+    if is_its && connection.attempts.is_empty() { connection.answers.first().copied() } else { None }
+}
+
 fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
     let request = &state.ledger.requests[id as usize];
     let host = request.ask.host as usize;
@@ -154,7 +162,7 @@ fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
     } else if error.is_connect() {
         state.connections.iter().any(|connection| connection.host == host && connection.script.refused)
     } else {
-        let is_hurt = |connection: &Connection| connection.hurt.is_some() || state.is_gone(connection.runtime);
+        let is_hurt = |connection: &Connection| connection.hurt.is_some();
         match last_attempt(state, id) {
             Some(attempt) if error.bytes_written() > 0 => is_hurt(&state.connections[attempt.connection]),
             _ => state.connections.iter().any(|connection| connection.host == host && is_hurt(connection)),
@@ -208,7 +216,7 @@ fn claims_falsely(state: &State, id: u32, error: &Error) -> Problem {
 
 /// The error comes when its cause does.
 fn is_late(state: &State, id: u32, error: &Error) -> Problem {
-    if error.is_request_body() || error.is_connect() || error.bytes_written() == 0 || state.plan.client.runtimes > 1 {
+    if error.is_request_body() || error.is_connect() || error.bytes_written() == 0 {
         return None;
     }
     let attempt = last_attempt(state, id)?;
@@ -219,8 +227,27 @@ fn is_late(state: &State, id: u32, error: &Error) -> Problem {
         (None, Some(refused)) => refused.max(attempt.began).ms + 10_000,
         (None, None) => return None,
     };
-    (state.ms() > allowed).then(|| (Rule::Late, format!("{} ms late", state.ms() - allowed)))
+    delay(state, id, allowed).map(|late| (Rule::Late, format!("{late} ms late")))
 }
+
+/// By how many milliseconds it is later than `due`, if the runtime of the caller was driven. With several runtimes each has a
+/// turn only once in a slice of time.
+fn delay(state: &State, id: u32, due: u64) -> Option<u64> {
+    let late = state.ms().checked_sub(due)?;
+    if state.plan.client.runtimes == 1 {
+        return Some(late).filter(|late| *late > 0);
+    }
+    let runtime = state.runtime_of(id as usize)? as u32;
+    let stands = |still: &Standstill| {
+        let (from, until) = (u64::from(still.from), still.until.map_or(u64::MAX, u64::from));
+        still.runtime == runtime && from <= state.ms() && until + SLICES >= due
+    };
+    let was_driven = !state.plan.client.standstills.iter().any(stands);
+    Some(late).filter(|late| was_driven && *late > SLICES)
+}
+
+/// Milliseconds in which every runtime that is driven has had its turns.
+const SLICES: u64 = 300;
 
 /// The head of a response is here. Says which response it is.
 pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
@@ -239,8 +266,8 @@ pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> O
     }
     let began = last_attempt(state, id).map_or(Stamp::default(), |attempt| attempt.began);
     let arrived = answer.head_arrived.unwrap_or_default().max(began).ms;
-    if state.ms() > arrived && state.plan.client.runtimes == 1 {
-        let what = format!("the head for request {id} was returned {} ms late", state.ms() - arrived);
+    if let Some(late) = delay(state, id, arrived) {
+        let what = format!("the head for request {id} was returned {late} ms late");
         state.ledger.violate(Rule::Late, what);
     }
     Some(number)
@@ -263,7 +290,7 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
                 Some((Rule::WrongBody, format!("ends properly after {} bytes of {}", read.len(), answer.content)));
         }
         BodyEnd::Properly => {
-            problem = problem.or_else(|| is_late_body(state, answer, reading));
+            problem = problem.or_else(|| is_late_body(state, id, answer, reading));
             if is_kept(state, id, answer) {
                 if state.connections[answer.connection].is_dropped {
                     problem = Some((Rule::SpuriousDial, "is complete, and its connection was closed".to_owned()));
@@ -271,14 +298,13 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
                 state.connections[state.ledger.answers[number].connection].is_released = true;
             }
         }
+        // A caller whose own body fails may lose the rest of the response.
+        BodyEnd::Failed(_) if state.ledger.requests[id as usize].body_failed.is_some() => {}
         BodyEnd::Failed(error) if answer.all_arrived.is_some() => {
             problem = Some((Rule::LostBody, format!("had arrived, and failed: {error}")));
         }
-        BodyEnd::Failed(error) if connection.hurt.is_none() && !state.is_gone(connection.runtime) => {
-            let body_failed = state.ledger.requests[id as usize].body_failed.is_some();
-            if !body_failed {
-                problem = Some((Rule::Unjustified, format!("failed, and nothing had happened: {error}")));
-            }
+        BodyEnd::Failed(error) if connection.hurt.is_none() => {
+            problem = Some((Rule::Unjustified, format!("failed, and nothing had happened: {error}")));
         }
         BodyEnd::Failed(_) | BodyEnd::Dropped => {}
     }
@@ -288,12 +314,11 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
     state.ledger.note(0xa0_0000 + u64::from(id) + read.len() as u64);
 }
 
-fn is_late_body(state: &State, answer: &Answered, reading: Reading) -> Problem {
-    let arrived = answer.all_arrived?.ms;
+fn is_late_body(state: &State, id: u32, answer: &Answered, reading: Reading) -> Problem {
     let attempt = answer.attempt.map(|attempt| &state.ledger.attempts[attempt])?;
-    let is_late =
-        reading == Reading::All && state.plan.client.runtimes == 1 && state.ms() > arrived.max(attempt.began.ms);
-    is_late.then(|| (Rule::Late, format!("ends {} ms late", state.ms() - arrived)))
+    let due = answer.all_arrived?.max(attempt.began).ms;
+    let late = delay(state, id, due).filter(|_| reading == Reading::All)?;
+    Some((Rule::Late, format!("ends {late} ms late")))
 }
 
 /// The exchange leaves a connection that can have another.
@@ -309,21 +334,30 @@ fn is_kept(state: &State, id: u32, answer: &Answered) -> bool {
 }
 
 /// A connection that its server has ended must not be kept.
-pub(crate) fn on_rest(state: &mut State) {
+pub(crate) fn on_rest(state: &mut State, driven: &[usize]) {
     for id in 0..state.connections.len() {
         let connection = &state.connections[id];
-        if !connection.is_dropped && connection.ended.is_some() {
+        // A runtime that is not driven does not hear of the end.
+        if !connection.is_dropped && connection.ended.is_some() && driven.contains(&connection.runtime) {
             state.ledger.violate(Rule::Leak, format!("connection {id} was ended by its server, and is kept"));
         }
     }
 }
 
-/// No connection may be left.
+/// No connection may be left, but for those that a caller has who is never driven again.
 pub(crate) fn on_end(state: &mut State) {
-    for id in 0..state.connections.len() {
-        if !state.connections[id].is_dropped {
-            state.ledger.violate(Rule::Leak, format!("connection {id} is left"));
-            state.connections[id].is_dropped = true;
-        }
+    let pending: Vec<usize> = state.pending().collect();
+    let is_held = |connection: &Connection| {
+        let last = connection.attempts.last().map(|&attempt| state.ledger.attempts[attempt].request as usize);
+        // A connection without a request is one that is being made.
+        !pending.is_empty() && last.is_none_or(|last| pending.contains(&last))
+    };
+    let left: Vec<usize> = (0..state.connections.len())
+        .filter(|&id| !state.connections[id].is_dropped && !is_held(&state.connections[id]))
+        .collect();
+    if !left.is_empty() {
+        state.ledger.violate(Rule::Leak, format!("connections {left:?} are left"));
     }
+    // What is dropped from here on, is dropped with the simulation.
+    state.connections.iter_mut().for_each(|connection| connection.is_dropped = true);
 }

@@ -11,10 +11,11 @@ use hyper_happy_eyeballs_sim::plan::{Plan, Wishes, generate, shrink};
 use hyper_happy_eyeballs_sim::{Report, run};
 
 const USAGE: &str = "\
-usage: sim [--exchanges N] [--seed S] [--threads T] [--keep-going] [--without first-words|deaf|layered|runtimes]...
+usage: sim [--exchanges N] [--seed S] [--threads T] [--keep-going | --brief] [--without first-words|deaf|layered|runtimes]...
        sim --replay FILE
 
-Runs simulations with the seeds S, S + 1, … until N requests were asked for. A plan that fails is shrunk and printed.
+Runs simulations with the seeds S, S + 1, … until N requests were asked for, or one fails. Its plan is shrunk and printed, unless
+it is to be brief; with --keep-going, all that fail are named.
 Defaults: 1000000 exchanges, seed 0, as many threads as the machine has.";
 
 fn main() -> ExitCode {
@@ -33,14 +34,22 @@ struct Options {
     seed: u64,
     threads: usize,
     keep_going: bool,
+    brief: bool,
     wishes: Wishes,
     replay: Option<String>,
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options =
-        Options { exchanges: 1_000_000, seed: 0, threads, keep_going: false, wishes: Wishes::default(), replay: None };
+    let mut options = Options {
+        exchanges: 1_000_000,
+        seed: 0,
+        threads,
+        keep_going: false,
+        brief: false,
+        wishes: Wishes::default(),
+        replay: None,
+    };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         let number = |text: String| text.replace('_', "").parse::<u64>().map_err(|_| format!("{text} is no number"));
@@ -49,6 +58,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--seed" => options.seed = number(value()?)?,
             "--threads" => options.threads = number(value()?)?.max(1) as usize,
             "--keep-going" => options.keep_going = true,
+            "--brief" => options.brief = true,
             "--replay" => options.replay = Some(value()?),
             "--without" => match value()?.as_str() {
                 "first-words" => options.wishes.first_words = false,
@@ -102,7 +112,7 @@ fn many(options: &Options) -> ExitCode {
                         return;
                     }
                     let _guard = printing.lock().unwrap_or_else(PoisonError::into_inner);
-                    tell(&plan, &report, options.keep_going);
+                    tell(&plan, &report, options.keep_going || options.brief);
                 }
             });
         }

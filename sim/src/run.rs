@@ -58,10 +58,22 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
         stage.spawn(caller.runtime as usize, call(Arc::clone(&world), client.clone(), asks));
     }
     stage.run_callers(HORIZON);
+    if plan.client.runtimes > 1 {
+        // Each runtime that is driven looks after what others have left.
+        let driven = stage.driven();
+        let asks = driven.iter().map(|&runtime| (runtime, VISITED)).collect();
+        ask(&mut stage, &client, asks, VISITS);
+    }
     // What goes on without a caller comes to its end.
     stage.pass(SETTLES);
-    world.with(judge::on_rest);
-    match plan.client.end {
+    let driven = stage.driven();
+    world.with(|state| judge::on_rest(state, &driven));
+    let end = match plan.client.end {
+        // Whoever still has a client, keeps the pool.
+        End::Drop | End::Probe if stage.holds_caller() => End::CloseIdle,
+        end => end,
+    };
+    match end {
         End::CloseIdle => client.close_idle(),
         End::Drop => {}
         End::Expire => stage.pass(u64::from(plan.client.idle_timeout) + 1_000),
@@ -72,7 +84,7 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
             client.close_idle();
         }
     }
-    let client = Some(client).filter(|_| plan.client.end != End::Drop);
+    let client = Some(client).filter(|_| end != End::Drop);
     stage.pass(1);
     world.with(judge::on_end);
     drop(client);
@@ -115,12 +127,32 @@ fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C, Conte
 /// Whether all connections that there may be are to be had: so many requests at once, and none is answered before all of them
 /// are there.
 fn probe<C: AnyConnector + Sync>(plan: &Plan, stage: &mut Stage, client: &Client<C, Content>) {
-    let world = Arc::clone(stage.world());
-    let most = plan.client.max_connections.unwrap_or(2);
+    let most = plan.client.max_connections.unwrap_or(2) as usize;
     let mut hosts: Vec<u32> = plan.callers.iter().flat_map(|caller| caller.asks.iter().map(|ask| ask.host)).collect();
     hosts.sort_unstable();
     hosts.dedup();
+    let Some(&runtime) = stage.driven().first() else { return };
     for host in hosts {
+        stage.world().with(|state| {
+            state.scripts.clear();
+            state.fallback = Script::gathering();
+            state.gathering = (most, Vec::new());
+        });
+        ask(stage, client, vec![(runtime, host); most], PROBES);
+    }
+}
+
+/// Virtual milliseconds after which a probe has failed.
+const PROBES: u64 = 30_000;
+
+/// Virtual milliseconds after which the last request of a runtime has failed, and the host that it goes to.
+const VISITS: u64 = 30_000;
+const VISITED: u32 = 99;
+
+/// Sends requests beyond those of the plan, all at once, from a runtime each to a host.
+fn ask<C: AnyConnector + Sync>(stage: &mut Stage, client: &Client<C, Content>, asks: Vec<(usize, u32)>, horizon: u64) {
+    let world = Arc::clone(stage.world());
+    for (runtime, host) in asks {
         let ask = Ask {
             pause: Pause::default(),
             host,
@@ -131,21 +163,12 @@ fn probe<C: AnyConnector + Sync>(plan: &Plan, stage: &mut Stage, client: &Client
             cancel: None,
             reading: Reading::All,
         };
-        let first = world.with(|state| {
-            state.scripts.clear();
-            state.fallback = Script::gathering();
-            state.gathering = (most as usize, Vec::new());
+        let id = world.with(|state| {
             state.is_sequential = false;
-            let first = state.ledger.requests.len() as u32;
-            state.ledger.requests.extend((0..most).map(|_| Request::new(ask.clone())));
-            first
+            state.ledger.requests.push(Request::new(ask.clone()));
+            state.ledger.requests.len() as u32 - 1
         });
-        for id in first..first + most {
-            stage.spawn(stage.any_alive(), call(Arc::clone(&world), client.clone(), vec![(id, ask.clone())]));
-        }
-        stage.run_callers(PROBES);
+        stage.spawn(runtime, call(Arc::clone(&world), client.clone(), vec![(id, ask)]));
     }
+    stage.run_callers(horizon);
 }
-
-/// Virtual milliseconds after which a probe has failed.
-const PROBES: u64 = 30_000;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, advance, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::ledger::Rule;
 use crate::net::{Drive, World, enter};
@@ -22,8 +22,10 @@ pub(crate) struct Stage {
     world: Arc<World>,
     /// The last is that of the network, if there are several.
     runtimes: Vec<Timed>,
-    callers: Vec<JoinHandle<()>>,
+    callers: Vec<(usize, JoinHandle<()>)>,
     standstills: Vec<Standstill>,
+    /// A caller is in a runtime that lives on and is never driven again.
+    holds_caller: bool,
     /// The time, in a simulation with several runtimes.
     now: u64,
 }
@@ -38,13 +40,7 @@ struct Timed {
 impl Stage {
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
         let count = plan.client.runtimes.max(1) as usize;
-        let mut runtimes: Vec<Timed> = (0..if count > 1 { count + 1 } else { 1 }).map(|_| Timed::new()).collect();
-        // The clocks differ by less than a millisecond, in the order of the runtimes: so no comparison of two of them depends on
-        // when the runtimes were made.
-        let last = runtimes[runtimes.len() - 1].start;
-        for timed in &mut runtimes {
-            timed.catch_up(last);
-        }
+        let runtimes = Timed::together(if count > 1 { count + 1 } else { 1 });
         let network = runtimes.len() - 1;
         let world = Arc::new(World::new(Arc::clone(plan), runtimes.iter().map(|timed| timed.start).collect()));
         if let Some(runtime) = &runtimes[network].runtime {
@@ -53,22 +49,37 @@ impl Stage {
             drop(runtime.spawn(Drive::new(Arc::clone(&world))));
         }
         let standstills = plan.client.standstills.clone();
-        Self { world, runtimes, callers: Vec::new(), standstills, now: 0 }
+        Self { world, runtimes, callers: Vec::new(), standstills, holds_caller: false, now: 0 }
     }
 
     pub(crate) fn world(&self) -> &Arc<World> {
         &self.world
     }
 
-    /// A runtime that can be given tasks.
-    pub(crate) fn any_alive(&self) -> usize {
-        self.runtimes.iter().position(|timed| timed.runtime.is_some()).unwrap_or(0)
+    /// The runtimes of callers that are driven.
+    pub(crate) fn driven(&self) -> Vec<usize> {
+        let callers = if self.runtimes.len() > 1 { self.runtimes.len() - 1 } else { 1 };
+        (0..callers).filter(|&runtime| !self.is_over(runtime)).collect()
+    }
+
+    /// Whether a caller that is never driven again has a client.
+    pub(crate) fn holds_caller(&self) -> bool {
+        self.holds_caller
+    }
+
+    /// Whether a runtime is gone, or is never driven again.
+    fn is_over(&self, runtime: usize) -> bool {
+        let timed = &self.runtimes[runtime];
+        let is_still = |standstill: &Standstill| {
+            standstill.runtime as usize == runtime && standstill.until == Some(Standstill::FOR_EVER)
+        };
+        timed.runtime.is_none() || (timed.is_still && self.standstills.iter().any(is_still))
     }
 
     /// Spawns a caller in a runtime.
     pub(crate) fn spawn(&mut self, runtime: usize, caller: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.runtimes[runtime].runtime {
-            self.callers.push(runtime.spawn(caller));
+        if let Some(driven) = &self.runtimes[runtime].runtime {
+            self.callers.push((runtime, driven.spawn(caller)));
         }
     }
 
@@ -80,7 +91,7 @@ impl Stage {
             enter(0);
             runtime.block_on(async {
                 let mut timeout = pin!(sleep(Duration::from_millis(horizon)));
-                for caller in &mut callers {
+                for (_, caller) in &mut callers {
                     let mut caller = pin!(caller);
                     let joined = poll_fn(|cx| match caller.as_mut().poll(cx) {
                         Poll::Ready(joined) => Poll::Ready(Some(joined)),
@@ -93,22 +104,29 @@ impl Stage {
             });
         } else {
             let end = self.now + horizon;
-            while callers.iter().any(|caller| !caller.is_finished()) && self.now < end {
+            let is_awaited = |stage: &Self| {
+                callers.iter().any(|(runtime, caller)| !caller.is_finished() && !stage.is_over(*runtime))
+            };
+            while self.now < end && is_awaited(self) {
                 self.slice();
             }
         }
-        // Whoever was in a runtime that has gone is no more.
-        let is_several = self.runtimes.len() > 1;
+        let over: Vec<usize> = (0..self.runtimes.len()).filter(|&runtime| self.is_over(runtime)).collect();
         self.world.with(|state| {
-            let pending = |request: &crate::ledger::Request| request.asked.is_some() && !request.is_done;
-            let pending: Vec<usize> = (0..state.ledger.requests.len())
-                .filter(|&id| pending(&state.ledger.requests[id]) && !(is_several && state.is_caller_gone(id)))
+            let pending: Vec<usize> = state
+                .pending()
+                .filter(|&id| state.runtime_of(id).is_none_or(|runtime| !over.contains(&runtime)))
                 .collect();
             if !pending.is_empty() {
                 state.ledger.violate(Rule::Pending, format!("requests {pending:?} are pending for ever"));
             }
         });
-        callers.iter().for_each(JoinHandle::abort);
+        let is_held = |(runtime, caller): &(usize, JoinHandle<()>)| {
+            !caller.is_finished() && over.contains(runtime) && self.runtimes[*runtime].runtime.is_some()
+        };
+        self.holds_caller |= callers.iter().any(is_held);
+        // What is pending ends here; what is not driven keeps what it has.
+        callers.iter().filter(|(runtime, _)| !over.contains(runtime)).for_each(|(_, caller)| caller.abort());
         self.pass(0);
     }
 
@@ -156,7 +174,8 @@ impl Stage {
             };
             enter(runtime);
             self.world.with(|state| state.set_still(runtime, false));
-            driven.block_on(sleep_until(timed.start + Duration::from_millis(self.now)));
+            let until = timed.start + Duration::from_millis(self.now);
+            driven.block_on(async { sleep_until(until).await });
         }
     }
 }
@@ -176,12 +195,15 @@ impl Timed {
         Self { runtime: Some(runtime), start, is_still: false }
     }
 
-    /// Lets whole milliseconds pass until the clock is less than one behind.
-    fn catch_up(&mut self, with: Instant) {
-        let behind = Duration::from_millis(with.saturating_duration_since(self.start).as_millis() as u64);
-        if let Some(runtime) = self.runtime.as_ref().filter(|_| !behind.is_zero()) {
-            runtime.block_on(advance(behind));
-            self.start += behind;
+    /// Runtimes whose clocks differ by less than a millisecond, in their order: so no comparison of two clocks, which go on by
+    /// milliseconds, depends on when exactly the runtimes were made.
+    fn together(count: usize) -> Vec<Self> {
+        loop {
+            let runtimes: Vec<Self> = (0..count).map(|_| Self::new()).collect();
+            let spread = runtimes[count - 1].start.saturating_duration_since(runtimes[0].start);
+            if spread < Duration::from_millis(1) {
+                return runtimes;
+            }
         }
     }
 }

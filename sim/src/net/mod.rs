@@ -170,14 +170,20 @@ impl State {
         self.runtimes.get(runtime).is_some_and(|reactor| reactor.is_gone)
     }
 
-    /// Whether the caller of a request was in a runtime that has gone.
-    pub(crate) fn is_caller_gone(&self, id: usize) -> bool {
+    /// The requests whose callers wait.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = usize> + '_ {
+        let requests = self.ledger.requests.iter().enumerate();
+        requests.filter(|(_, request)| request.asked.is_some() && !request.is_done).map(|(id, _)| id)
+    }
+
+    /// The runtime of a caller of the plan.
+    pub(crate) fn runtime_of(&self, id: usize) -> Option<usize> {
         let mut first = 0;
         let caller = self.plan.callers.iter().find(|caller| {
             first += caller.asks.len();
             id < first
         });
-        caller.is_some_and(|caller| self.is_gone(caller.runtime as usize))
+        caller.map(|caller| caller.runtime as usize)
     }
 
     /// A runtime is driven from now on, or is not.

@@ -51,7 +51,11 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
     let mut standstills = Vec::new();
     if runtimes > 1 && rng.percent(70) {
         let from = rng.within(1, 60) as u32;
-        let until = rng.percent(60).then(|| from + rng.pick(&[5, 50, 2_000]));
+        let until = match rng.below(4) {
+            0 => None,
+            1 => Some(Standstill::FOR_EVER),
+            _ => Some(from + rng.pick(&[5, 50, 2_000])),
+        };
         standstills.push(Standstill { runtime: rng.below(runtimes.into()) as u32, from, until });
     }
     Settings {
@@ -141,7 +145,7 @@ fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
-        window: rng.pick(&[40, 300, 4_000, 65_536, 65_536, 300_000]),
+        window: rng.pick(&[1, 20, 100, 300, 4_000, 65_536, 65_536, 300_000]),
         patience: rng.pick(&[30, 300, 5_000, 100_000]),
         latency: (!rng.percent(15)).then(|| pause(rng)),
         again: rng.percent(20),
@@ -170,8 +174,11 @@ fn answer(rng: &mut Rng) -> Answer {
 
 /// One request, and what the server makes of it.
 fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
-    steps.push(Step::Read(Until::Begun));
     let kind = if is_quiet { rng.pick(&[0, 0, 0, 0, 0, 0, 90]) } else { rng.below(100) };
+    // Nothing more can be written from the middle of a request on, or from before it.
+    if !(97..=99).contains(&kind) || rng.percent(50) {
+        steps.push(Step::Read(Until::Begun));
+    }
     match kind {
         // The server goes away without an answer.
         90..=96 => {
@@ -180,8 +187,8 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
             steps.extend([Step::Read(until), Step::Wait(pause(rng)), ending(rng)]);
         }
         // It does not take the request, and may answer all the same.
-        97..=99 if wishes.deaf || rng.percent(50) => {
-            steps.push(Step::RefuseWrites);
+        97..=99 => {
+            steps.extend([Step::Wait(pause(rng)), Step::RefuseWrites]);
             if rng.percent(50) || !wishes.deaf {
                 steps.extend([Step::Wait(pause(rng)), Step::Answer(answer(rng)), Step::SendRest, ending(rng)]);
             } else {

@@ -63,6 +63,11 @@ pub struct Standstill {
     pub until: Option<u32>,
 }
 
+impl Standstill {
+    /// The end of a standstill that has none: the runtime lives on, and is never driven again.
+    pub const FOR_EVER: u32 = u32::MAX;
+}
+
 /// Which requests may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
