@@ -135,7 +135,9 @@ fn last_attempt(state: &State, id: u32) -> Option<&Attempt> {
 }
 
 fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
-    let answer = &state.ledger.answers[expected(state, id).or_else(|| first_word(state, id))?];
+    let is_silent = state.is_sequential && error.bytes_written() == 0 && !error.is_connect();
+    let word = || unasked(state, id).filter(|&answer| is_silent && is_on_last(state, answer));
+    let answer = &state.ledger.answers[expected(state, id).or_else(word)?];
     let request = &state.ledger.requests[id as usize];
     let arrived = answer.head_arrived?;
     if answer.status == 408 && state.plan.client.retry_408 && error.repeats() > 0 {
@@ -146,12 +148,23 @@ fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
 }
 
-/// What the server said on the fresh connection that a request was to go out on, and did not: the request goes out, and this
-/// is its response.
-fn first_word(state: &State, id: u32) -> Option<usize> {
-    let connection = state.connections.last().filter(|_| state.is_sequential)?;
-    let is_its = connection.host == state.ledger.requests[id as usize].ask.host as usize;
-    if is_its && connection.attempts.is_empty() { connection.answers.first().copied() } else { None }
+/// What the server said on a connection that has taken nothing of a request: on a fresh one, or because it refuses to take
+/// anything. If the request was to go out there, this is its response.
+fn unasked(state: &State, id: u32) -> Option<usize> {
+    let host = state.ledger.requests[id as usize].ask.host as usize;
+    let connections = state.connections.iter().rev().filter(|connection| connection.host == host);
+    let mut silent =
+        connections.filter(|connection| connection.attempts.is_empty() || connection.writes_refused.is_some());
+    let is_there = |answer: &usize| {
+        let answer = &state.ledger.answers[*answer];
+        answer.attempt.is_none() && answer.head_arrived.is_some()
+    };
+    silent.find_map(|connection| connection.answers.iter().copied().find(is_there))
+}
+
+/// Whether a response came on the connection that was dialled last.
+fn is_on_last(state: &State, answer: usize) -> bool {
+    state.ledger.answers[answer].connection + 1 == state.connections.len()
 }
 
 fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
@@ -252,7 +265,8 @@ const SLICES: u64 = 300;
 /// The head of a response is here. Says which response it is.
 pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
     state.ledger.note(0x90_0000 + u64::from(id) + u64::from(status));
-    let Some(number) = expected(state, id) else {
+    let unasked = || if whose == "nobody" { unasked(state, id) } else { None };
+    let Some(number) = expected(state, id).or_else(unasked) else {
         state.ledger.violate(Rule::Crossed, format!("request {id} got a {status} of {whose}, and none was sent to it"));
         return None;
     };
@@ -279,15 +293,17 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
     let whose = answer.attempt.map_or(u32::MAX, |attempt| state.ledger.attempts[attempt].request);
     let is_other = read.iter().enumerate().any(|(at, &byte)| byte != content(whose, at as u64));
     let connection = &state.connections[answer.connection];
-    let read_all = read.len() as u64 == answer.content;
+    // A server that does not know what it answers sends content with the response to a HEAD.
+    let is_head = state.ledger.requests[id as usize].ask.method == Method::Head;
+    let content_length = if is_head { 0 } else { answer.content };
+    let read_all = read.len() as u64 == content_length;
     let mut problem = None;
-    if is_other || read.len() as u64 > answer.content {
+    if is_other || read.len() as u64 > content_length {
         problem = Some((Rule::WrongBody, "has other bytes".to_owned()));
     }
     match end {
-        BodyEnd::Properly if !read_all || answer.all_arrived.is_none() => {
-            problem =
-                Some((Rule::WrongBody, format!("ends properly after {} bytes of {}", read.len(), answer.content)));
+        BodyEnd::Properly if !read_all || (answer.all_arrived.is_none() && !is_head) => {
+            problem = Some((Rule::WrongBody, format!("ends properly after {} bytes of {content_length}", read.len())));
         }
         BodyEnd::Properly => {
             problem = problem.or_else(|| is_late_body(state, id, answer, reading));

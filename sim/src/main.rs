@@ -11,12 +11,14 @@ use hyper_happy_eyeballs_sim::plan::{Plan, Wishes, generate, shrink};
 use hyper_happy_eyeballs_sim::{Report, run};
 
 const USAGE: &str = "\
-usage: sim [--exchanges N] [--seed S] [--threads T] [--keep-going | --brief] [--without first-words|deaf|layered|runtimes]...
+usage: sim [--exchanges N] [--seed S] [--threads T] [--keep-going | --brief]
+           [--all] [--with NAME]... [--without NAME]...
        sim --replay FILE
 
 Runs simulations with the seeds S, S + 1, … until N requests were asked for, or one fails. Its plan is shrunk and printed, unless
 it is to be brief; with --keep-going, all that fail are named.
-Defaults: 1000000 exchanges, seed 0, as many threads as the machine has.";
+Defaults: 1000000 exchanges, seed 0, as many threads as the machine has.
+NAME is something that plans may contain: first-words, deaf, layered, narrow, runtimes.";
 
 fn main() -> ExitCode {
     match options(std::env::args().skip(1)) {
@@ -60,13 +62,12 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--keep-going" => options.keep_going = true,
             "--brief" => options.brief = true,
             "--replay" => options.replay = Some(value()?),
-            "--without" => match value()?.as_str() {
-                "first-words" => options.wishes.first_words = false,
-                "deaf" => options.wishes.deaf = false,
-                "layered" => options.wishes.layered = false,
-                "runtimes" => options.wishes.runtimes = false,
-                other => return Err(format!("{other} cannot be left out")),
-            },
+            "--with" | "--without" => {
+                let name = value()?;
+                let wishes = options.wishes.with(&name, word == "--with");
+                options.wishes = wishes.ok_or_else(|| format!("{name} is none of {}", Wishes::NAMES.join(", ")))?;
+            }
+            "--all" => options.wishes = Wishes::ALL,
             other => return Err(format!("{other} is unknown")),
         }
     }

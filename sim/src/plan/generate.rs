@@ -6,7 +6,7 @@ use super::{
 };
 use crate::rng::Rng;
 
-/// What plans may contain. All of it by default.
+/// What plans may contain: by default all that the client copes with.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Wishes {
@@ -14,15 +14,41 @@ pub struct Wishes {
     pub first_words: bool,
     /// Connections whose writes fail while nothing can be read, not even an end.
     pub deaf: bool,
-    /// Several runtimes.
-    pub runtimes: bool,
     /// A `ResponseFirstLayer` below the client.
     pub layered: bool,
+    /// Connections that take less than the head of a request at once.
+    pub narrow: bool,
+    /// Several runtimes.
+    pub runtimes: bool,
+}
+
+impl Wishes {
+    /// Everything.
+    pub const ALL: Self = Self { first_words: true, deaf: true, layered: true, narrow: true, runtimes: true };
+
+    /// What can be left out.
+    pub const NAMES: [&str; 5] = ["first-words", "deaf", "layered", "narrow", "runtimes"];
+
+    /// Sets what has this name. `None` if nothing has.
+    #[must_use]
+    pub fn with(mut self, name: &str, wished: bool) -> Option<Self> {
+        let wish = match name {
+            "first-words" => &mut self.first_words,
+            "deaf" => &mut self.deaf,
+            "layered" => &mut self.layered,
+            "narrow" => &mut self.narrow,
+            "runtimes" => &mut self.runtimes,
+            _ => return None,
+        };
+        *wish = wished;
+        Some(self)
+    }
 }
 
 impl Default for Wishes {
+    /// Without what `scenarios/open` has an example of.
     fn default() -> Self {
-        Self { first_words: true, deaf: true, runtimes: true, layered: true }
+        Self { first_words: false, deaf: false, layered: false, narrow: false, runtimes: false }
     }
 }
 
@@ -145,7 +171,11 @@ fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
-        window: rng.pick(&[1, 20, 100, 300, 4_000, 65_536, 65_536, 300_000]),
+        window: if wishes.narrow && rng.percent(15) {
+            rng.pick(&[1, 20])
+        } else {
+            rng.pick(&[100, 300, 4_000, 65_536, 300_000])
+        },
         patience: rng.pick(&[30, 300, 5_000, 100_000]),
         latency: (!rng.percent(15)).then(|| pause(rng)),
         again: rng.percent(20),
