@@ -171,9 +171,14 @@ pub(crate) struct Written {
     pub(crate) until_close: bool,
 }
 
-/// Writes the response to request `id`, or a response for nobody.
-pub(crate) fn respond(answer: Answer, id: Option<u32>, is_head: bool) -> Written {
-    let for_whom = id.map_or("nobody".to_owned(), |id| id.to_string());
+/// What a response says of the request that it is for: its number, or that of the response itself if it is for none.
+pub(crate) fn for_whom(id: Option<u32>, number: usize) -> String {
+    id.map_or_else(|| format!("nobody-{number}"), |id| id.to_string())
+}
+
+/// Writes response `number`, to request `id` or to none.
+pub(crate) fn respond(answer: Answer, number: usize, id: Option<u32>, is_head: bool) -> Written {
+    let for_whom = for_whom(id, number);
     let mut bytes = format!("HTTP/1.1 {} Said\r\nx-id: {for_whom}\r\n", answer.status).into_bytes();
     let has_content = !is_head && answer.status != 204 && answer.status != 304;
     let length = match answer.framing {

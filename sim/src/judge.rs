@@ -4,7 +4,7 @@
 use hyper_happy_eyeballs::client::Error;
 
 use crate::caller::BodyEnd;
-use crate::http1::content;
+use crate::http1::{self, content};
 use crate::ledger::{Answered, Attempt, Ledger, Rule, Stamp};
 use crate::net::{Connection, State};
 use crate::plan::{Ask, Method, Reading, Retry, Standstill};
@@ -135,8 +135,8 @@ fn last_attempt(state: &State, id: u32) -> Option<&Attempt> {
 }
 
 fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
-    let is_silent = state.is_sequential && error.bytes_written() == 0 && !error.is_connect();
-    let word = || unasked(state, id).filter(|&answer| is_silent && is_on_last(state, answer));
+    let is_silent = error.bytes_written() == 0 && !error.is_connect();
+    let word = || first_word(state, id).filter(|_| is_silent);
     let answer = &state.ledger.answers[expected(state, id).or_else(word)?];
     let request = &state.ledger.requests[id as usize];
     let arrived = answer.head_arrived?;
@@ -148,23 +148,20 @@ fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
 }
 
-/// What the server said on a connection that has taken nothing of a request: on a fresh one, or because it refuses to take
-/// anything. If the request was to go out there, this is its response.
-fn unasked(state: &State, id: u32) -> Option<usize> {
+/// Whether a response that is for none may be that of a request of which its connection has taken nothing: the connection is
+/// fresh, or refuses to take anything.
+fn may_be_unasked(state: &State, id: u32, answer: usize) -> bool {
+    let answer = &state.ledger.answers[answer];
+    let connection = &state.connections[answer.connection];
     let host = state.ledger.requests[id as usize].ask.host as usize;
-    let connections = state.connections.iter().rev().filter(|connection| connection.host == host);
-    let mut silent =
-        connections.filter(|connection| connection.attempts.is_empty() || connection.writes_refused.is_some());
-    let is_there = |answer: &usize| {
-        let answer = &state.ledger.answers[*answer];
-        answer.attempt.is_none() && answer.head_arrived.is_some()
-    };
-    silent.find_map(|connection| connection.answers.iter().copied().find(is_there))
+    let takes_nothing = connection.attempts.is_empty() || connection.writes_refused.is_some();
+    connection.host == host && answer.attempt.is_none() && answer.head_arrived.is_some() && takes_nothing
 }
 
-/// Whether a response came on the connection that was dialled last.
-fn is_on_last(state: &State, answer: usize) -> bool {
-    state.ledger.answers[answer].connection + 1 == state.connections.len()
+/// The response that came before the only request that waits could be sent, on the connection that was dialled last.
+fn first_word(state: &State, id: u32) -> Option<usize> {
+    let connection = state.connections.last().filter(|_| state.is_sequential)?;
+    connection.answers.iter().copied().find(|&answer| may_be_unasked(state, id, answer))
 }
 
 fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
@@ -265,14 +262,15 @@ const SLICES: u64 = 300;
 /// The head of a response is here. Says which response it is.
 pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
     state.ledger.note(0x90_0000 + u64::from(id) + u64::from(status));
-    let unasked = || if whose == "nobody" { unasked(state, id) } else { None };
-    let Some(number) = expected(state, id).or_else(unasked) else {
+    let unasked = whose.strip_prefix("nobody-").and_then(|number| number.parse().ok());
+    let unasked = unasked.filter(|&number| may_be_unasked(state, id, number));
+    let Some(number) = unasked.or_else(|| expected(state, id)) else {
         state.ledger.violate(Rule::Crossed, format!("request {id} got a {status} of {whose}, and none was sent to it"));
         return None;
     };
     let answer = &state.ledger.answers[number];
     let for_whom = answer.attempt.map(|attempt| state.ledger.attempts[attempt].request);
-    let expected = for_whom.map_or("nobody".to_owned(), |id| id.to_string());
+    let expected = http1::for_whom(for_whom, number);
     if whose != expected || status != answer.status || for_whom.is_some_and(|whose| whose != id) {
         let what = format!("request {id} got a {status} of {whose}, not the {} of {expected}", answer.status);
         state.ledger.violate(Rule::Crossed, what);

@@ -255,8 +255,8 @@ fn make(state: &mut State, id: usize, answer: Answer) {
     let attempt = unanswered(state, id);
     let request = attempt.map(|attempt| state.ledger.attempts[attempt].request);
     let is_head = request.is_some_and(|id| state.ledger.requests[id as usize].ask.method == Method::Head);
-    let written = http1::respond(answer, request, is_head);
     let number = state.ledger.answers.len();
+    let written = http1::respond(answer, number, request, is_head);
     let now = state.stamp();
     let connection = &mut state.connections[id];
     let start = connection.delivered + connection.outbox.len() as u64;

@@ -61,6 +61,7 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
     if plan.client.runtimes > 1 {
         // Each runtime that is driven looks after what others have left.
         let driven = stage.driven();
+        world.with(|state| state.scripts.clear());
         let asks = driven.iter().map(|&runtime| (runtime, VISITED)).collect();
         ask(&mut stage, &client, asks, VISITS);
     }

@@ -176,6 +176,12 @@ impl State {
         requests.filter(|(_, request)| request.asked.is_some() && !request.is_done).map(|(id, _)| id)
     }
 
+    /// Whether the server of a request that it has seen is silent, and may be: nothing has happened to the connection.
+    pub(crate) fn is_silent(&self, id: usize) -> bool {
+        let last = self.ledger.requests[id].attempts.last().map(|&attempt| &self.ledger.attempts[attempt]);
+        last.is_some_and(|last| self.connections[last.connection].hurt.is_none() && last.answer.is_none())
+    }
+
     /// The runtime of a caller of the plan.
     pub(crate) fn runtime_of(&self, id: usize) -> Option<usize> {
         let mut first = 0;

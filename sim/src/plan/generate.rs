@@ -73,7 +73,7 @@ pub fn generate(seed: u64, wishes: Wishes) -> Plan {
 }
 
 fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
-    let runtimes = if wishes.runtimes && rng.percent(4) { rng.within(2, 3) as u32 } else { 1 };
+    let runtimes = if wishes.runtimes && rng.percent(8) { rng.within(2, 3) as u32 } else { 1 };
     let mut standstills = Vec::new();
     if runtimes > 1 && rng.percent(70) {
         let from = rng.within(1, 60) as u32;
@@ -171,8 +171,8 @@ fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
-        window: if wishes.narrow && rng.percent(15) {
-            rng.pick(&[1, 20])
+        window: if wishes.narrow && rng.percent(8) {
+            rng.pick(&[3, 20])
         } else {
             rng.pick(&[100, 300, 4_000, 65_536, 300_000])
         },
