@@ -276,7 +276,7 @@ pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> O
         state.ledger.violate(Rule::Crossed, what);
         return None;
     }
-    let began = last_attempt(state, id).map_or(Stamp::default(), |attempt| attempt.began);
+    let began = last_attempt(state, id).map_or_else(Stamp::default, |attempt| attempt.began);
     let arrived = answer.head_arrived.unwrap_or_default().max(began).ms;
     if let Some(late) = delay(state, id, arrived) {
         let what = format!("the head for request {id} was returned {late} ms late");

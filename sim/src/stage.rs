@@ -152,7 +152,9 @@ impl Stage {
     /// Lets some time pass in each of several runtimes.
     fn slice(&mut self) {
         let next = self.world.with(|state| state.next_event()).map_or(u64::MAX, |(ms, _)| ms);
-        let step = next.saturating_sub(self.now).clamp(1, LONGEST_SLICE);
+        let until_next = next.saturating_sub(self.now);
+        let longest = if until_next > LONG_SILENCE { LONGEST_SLICE * 20 } else { LONGEST_SLICE };
+        let step = until_next.clamp(1, longest);
         self.now += step;
         for at in 0..self.standstills.len() {
             let Standstill { runtime, from, until } = self.standstills[at];
@@ -186,6 +188,9 @@ const ROUNDS: usize = 8;
 
 /// As long is a slice if nothing is to happen on the network.
 const LONGEST_SLICE: u64 = 50;
+
+/// If nothing is to happen for so long, slices are longer.
+const LONG_SILENCE: u64 = 10_000;
 
 impl Timed {
     #[expect(clippy::disallowed_methods, reason = "virtual time")]

@@ -1,5 +1,7 @@
 //! A short run of the simulation, its determinism, and the scenarios that were kept.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 

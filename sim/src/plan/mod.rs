@@ -3,8 +3,9 @@
 //! A plan is made from a seed, printed and parsed as a scenario file, and shrunk. The same plan gives the same run.
 
 mod generate;
+mod parse;
+mod print;
 mod shrink;
-mod text;
 
 pub use self::generate::{Wishes, generate};
 pub use self::shrink::shrink;
@@ -246,6 +247,25 @@ pub enum Framing {
     Chunked(u32),
     /// The end of the connection, after so many bytes.
     UntilClose(u32),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_idle: None,
+            max_connections: None,
+            max_age: None,
+            idle_timeout: 90_000,
+            late_binding: false,
+            retry: Retry::Idempotent,
+            retry_bodies: false,
+            retry_408: false,
+            layered: false,
+            runtimes: 1,
+            standstills: Vec::new(),
+            end: End::CloseIdle,
+        }
+    }
 }
 
 impl Plan {
