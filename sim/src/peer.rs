@@ -339,7 +339,9 @@ fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
 
 fn refuse_writes(state: &mut State, id: usize, kind: io::ErrorKind) {
     let connection = &mut state.connections[id];
-    connection.write_error = Some(kind);
+    // A reset after a proper end is a broken pipe to the writer, and nothing to the reader.
+    let had_ended = connection.read_end == Some(Ended::Properly);
+    connection.write_error = Some(if had_ended { io::ErrorKind::BrokenPipe } else { kind });
     let (runtime, waker) = (connection.runtime, connection.writer.take());
     state.wake(runtime, waker);
 }
