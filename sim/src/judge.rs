@@ -154,7 +154,7 @@ fn may_be_unasked(state: &State, id: u32, answer: usize) -> bool {
     let answer = &state.ledger.answers[answer];
     let connection = &state.connections[answer.connection];
     let host = state.ledger.requests[id as usize].ask.host as usize;
-    let takes_nothing = connection.attempts.is_empty() || connection.writes_refused.is_some();
+    let takes_nothing = connection.attempts.is_empty() || connection.refuses_writes;
     connection.host == host && answer.attempt.is_none() && answer.head_arrived.is_some() && takes_nothing
 }
 
@@ -231,10 +231,10 @@ fn is_late(state: &State, id: u32, error: &Error) -> Problem {
     }
     let attempt = last_attempt(state, id)?;
     let connection = &state.connections[attempt.connection];
-    let allowed = match (connection.ended, connection.writes_refused) {
+    let allowed = match (connection.ended, connection.write_failed) {
         (Some(ended), _) => ended.max(attempt.began).ms,
         // Reading goes on for a time, since there may be an answer.
-        (None, Some(refused)) => refused.max(attempt.began).ms + 10_000,
+        (None, Some(failed)) => failed.max(attempt.began).ms + 10_000,
         (None, None) => return None,
     };
     delay(state, id, allowed).map(|late| (Rule::Late, format!("{late} ms late")))

@@ -205,7 +205,7 @@ fn advance(state: &mut State, id: usize) {
             Step::RefuseWrites => {
                 let now = state.stamp();
                 let connection = &mut state.connections[id];
-                connection.writes_refused = Some(now);
+                connection.refuses_writes = true;
                 connection.hurt.get_or_insert(now);
                 refuse_writes(state, id, io::ErrorKind::BrokenPipe);
             }

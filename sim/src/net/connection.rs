@@ -45,7 +45,9 @@ pub(crate) struct Connection {
     /// When something happened to it that a request may fail of, and when its end could be read.
     pub(crate) hurt: Option<Stamp>,
     pub(crate) ended: Option<Stamp>,
-    pub(crate) writes_refused: Option<Stamp>,
+    /// It takes nothing more, and a write has met that.
+    pub(crate) refuses_writes: bool,
+    pub(crate) write_failed: Option<Stamp>,
     /// The caller of the last request has seen the end of its response.
     pub(crate) is_released: bool,
 
@@ -93,7 +95,8 @@ impl Connection {
             answers: Vec::new(),
             hurt: None,
             ended: None,
-            writes_refused: None,
+            refuses_writes: false,
+            write_failed: None,
             is_released: false,
             at: 0,
             round_began: None,

@@ -56,8 +56,10 @@ impl Write for Transport {
             if state.is_gone(state.connections[self.id].runtime) {
                 return Poll::Ready(Err(io::Error::other("the runtime of the socket is gone")));
             }
+            let now = state.stamp();
             let connection = &mut state.connections[self.id];
             if let Some(kind) = connection.write_error {
+                connection.write_failed.get_or_insert(now);
                 return Poll::Ready(Err(kind.into()));
             }
             let room = if connection.is_deserted { buf.len() } else { connection.room() };

@@ -176,10 +176,21 @@ impl State {
         requests.filter(|(_, request)| request.asked.is_some() && !request.is_done).map(|(id, _)| id)
     }
 
-    /// Whether the server of a request that it has seen is silent, and may be: nothing has happened to the connection.
-    pub(crate) fn is_silent(&self, id: usize) -> bool {
+    /// Whether a request may be pending for ever: its server is silent, and nothing that the client has met on its connection
+    /// says that it will be; or the request waits for the connection of one that may.
+    pub(crate) fn may_be_pending(&self, id: usize) -> bool {
+        let host = self.ledger.requests[id].ask.host;
+        let mut others = self.pending().filter(|&other| self.ledger.requests[other].ask.host == host);
+        let waits = self.plan.client.max_connections.is_some() && self.ledger.requests[id].attempts.is_empty();
+        self.has_silent_server(id) || (waits && others.any(|other| self.has_silent_server(other)))
+    }
+
+    fn has_silent_server(&self, id: usize) -> bool {
         let last = self.ledger.requests[id].attempts.last().map(|&attempt| &self.ledger.attempts[attempt]);
-        last.is_some_and(|last| self.connections[last.connection].hurt.is_none() && last.answer.is_none())
+        last.is_some_and(|last| {
+            let connection = &self.connections[last.connection];
+            last.answer.is_none() && connection.ended.is_none() && connection.write_failed.is_none()
+        })
     }
 
     /// The runtime of a caller of the plan.
