@@ -153,7 +153,7 @@ impl Stage {
     fn slice(&mut self) {
         let next = self.world.with(|state| state.next_event()).map_or(u64::MAX, |(ms, _)| ms);
         let until_next = next.saturating_sub(self.now);
-        let longest = if until_next > LONG_SILENCE { LONGEST_SLICE * 20 } else { LONGEST_SLICE };
+        let longest = if self.now > BUSY { LONGEST_SLICE * 20 } else { LONGEST_SLICE };
         let step = until_next.clamp(1, longest);
         self.now += step;
         for at in 0..self.standstills.len() {
@@ -189,8 +189,8 @@ const ROUNDS: usize = 8;
 /// As long is a slice if nothing is to happen on the network.
 const LONGEST_SLICE: u64 = 50;
 
-/// If nothing is to happen for so long, slices are longer.
-const LONG_SILENCE: u64 = 10_000;
+/// After so long a time callers only wait, and slices are longer.
+const BUSY: u64 = 60_000;
 
 impl Timed {
     #[expect(clippy::disallowed_methods, reason = "virtual time")]
