@@ -116,7 +116,7 @@ impl Stage {
             let pending: Vec<usize> = state
                 .pending()
                 .filter(|&id| state.runtime_of(id).is_none_or(|runtime| !over.contains(&runtime)))
-                .filter(|&id| !state.may_be_pending(id))
+                .filter(|&id| !state.may_be_pending(id, &over))
                 .collect();
             if !pending.is_empty() {
                 state.ledger.violate(Rule::Pending, format!("requests {pending:?} are pending for ever"));

@@ -177,12 +177,14 @@ impl State {
     }
 
     /// Whether a request may be pending for ever: its server is silent, and nothing that the client has met on its connection
-    /// says that it will be; or the request waits for the connection of one that may.
-    pub(crate) fn may_be_pending(&self, id: usize) -> bool {
+    /// says that it will be; or the request waits for the connection of one that may, or whose caller is in a runtime that is
+    /// `over`.
+    pub(crate) fn may_be_pending(&self, id: usize, over: &[usize]) -> bool {
         let host = self.ledger.requests[id].ask.host;
         let mut others = self.pending().filter(|&other| self.ledger.requests[other].ask.host == host);
         let waits = self.plan.client.max_connections.is_some() && self.ledger.requests[id].attempts.is_empty();
-        self.has_silent_server(id) || (waits && others.any(|other| self.has_silent_server(other)))
+        let is_over = |id| self.runtime_of(id).is_some_and(|runtime| over.contains(&runtime));
+        self.has_silent_server(id) || (waits && others.any(|other| self.has_silent_server(other) || is_over(other)))
     }
 
     fn has_silent_server(&self, id: usize) -> bool {
