@@ -1,0 +1,104 @@
+//! A task that asks for what the plan says, and tells what came of it.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::Request;
+use http_body::Body as _;
+use hyper_happy_eyeballs::client::{Client, Connector, ResponseBody};
+
+use crate::body::{Content, Wait};
+use crate::judge;
+use crate::net::World;
+use crate::plan::{Ask, Reading};
+
+/// Asks for everything, one after the other. Each request has a number.
+pub(crate) async fn call<C: Connector>(world: Arc<World>, client: Client<C, Content>, asks: Vec<(u32, Ask)>) {
+    for (id, ask) in asks {
+        Wait::new(ask.pause).await;
+        exchange(&world, &client, id, &ask).await;
+        world.with(|state| state.ledger.requests[id as usize].is_done = true);
+    }
+}
+
+async fn exchange<C: Connector>(world: &Arc<World>, client: &Client<C, Content>, id: u32, ask: &Ask) {
+    world.with(|state| {
+        let now = state.stamp();
+        state.ledger.requests[id as usize].asked = Some(now);
+    });
+    let mut response = pin!(client.request(request(world, id, ask)));
+    let mut cancel = ask.cancel.map(Wait::new);
+    let result = poll_fn(|cx| {
+        if let Poll::Ready(result) = response.as_mut().poll(cx) {
+            return Poll::Ready(Some(result));
+        }
+        match &mut cancel {
+            Some(cancel) => Pin::new(cancel).poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await;
+    let Some(result) = result else {
+        world.with(|state| state.ledger.note(0x60_0000 + u64::from(id)));
+        return;
+    };
+    let response = match result {
+        Ok(response) => response,
+        Err(error) => return world.with(|state| judge::on_error(state, id, &error)),
+    };
+    let whose = response.headers().get("x-id").and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
+    let status = response.status().as_u16();
+    let Some(answer) = world.with(|state| judge::on_head(state, id, status, &whose)) else { return };
+    let (read, end) = read(response.into_body(), ask.reading).await;
+    world.with(|state| judge::on_body(state, id, answer, &read, &end, ask.reading));
+}
+
+fn request(world: &Arc<World>, id: u32, ask: &Ask) -> Request<Content> {
+    let uri = format!("http://h{}.test/{id}", ask.host);
+    let mut request = Request::builder().method(ask.method.as_str()).uri(uri);
+    if ask.key {
+        request = request.header("idempotency-key", "1");
+    }
+    if ask.expect {
+        request = request.header("expect", "100-continue");
+    }
+    let body = Content::new(Arc::clone(world), id, ask.body.clone());
+    request.body(body).expect("a number makes a path")
+}
+
+/// How a body ended.
+#[derive(Debug)]
+pub(crate) enum BodyEnd {
+    Properly,
+    Failed(String),
+    /// It was not read to its end.
+    Dropped,
+}
+
+/// Reads a body as it is to be read.
+async fn read(body: ResponseBody, reading: Reading) -> (Vec<u8>, BodyEnd) {
+    let mut body = pin!(body);
+    let mut read = Vec::new();
+    if let Reading::Hold(pause) = reading {
+        Wait::new(pause).await;
+        return (read, BodyEnd::Dropped);
+    }
+    for frames in 0.. {
+        match reading {
+            Reading::Stop(most) if frames == most => return (read, BodyEnd::Dropped),
+            Reading::Slow(pause) => Wait::new(pause).await,
+            _ => {}
+        }
+        match poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            None => break,
+            Some(Ok(frame)) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Some(Err(error)) => return (read, BodyEnd::Failed(format!("{error:?}"))),
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    (read, BodyEnd::Properly)
+}

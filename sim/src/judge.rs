@@ -1,0 +1,377 @@
+//! What must be, whatever happens: the guarantees of the client, as `docs/design.md` gives them, checked where something
+//! happens that they speak of.
+
+use hyper_happy_eyeballs::client::Error;
+
+use crate::caller::BodyEnd;
+use crate::http1::{self, content};
+use crate::ledger::{Answered, Attempt, Ledger, Rule, Stamp};
+use crate::net::{Connection, State};
+use crate::plan::{Ask, Method, Reading, Retry, Standstill};
+
+/// A connection is dialled.
+pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
+    let same = |connection: &&Connection| connection.host == dialled.host && !connection.is_dropped;
+    let open = state.connections.iter().filter(same).count();
+    if state.plan.client.max_connections.is_some_and(|max| open >= max as usize) {
+        let what = format!("a connection to host {} is dialled while there are {open}", dialled.host);
+        state.ledger.violate(Rule::TooMany, what);
+    }
+    // Requests in sequence use one connection.
+    let Some(id) = asked_now(state) else { return };
+    let request = &state.ledger.requests[id];
+    if !is_plain(&request.ask) || !request.attempts.is_empty() || !keeps_all(state) {
+        return;
+    }
+    let idle = state.connections.iter().filter(same).position(|connection| {
+        connection.is_released && connection.runtime == dialled.runtime && connection.hurt.is_none()
+    });
+    if idle.is_some() {
+        state.ledger.violate(Rule::SpuriousDial, format!("request {id} dials, and a connection to its host is idle"));
+    }
+}
+
+/// The request that the only caller waits for.
+fn asked_now(state: &State) -> Option<usize> {
+    let is_open = |request: &crate::ledger::Request| request.asked.is_some() && !request.is_done;
+    if state.is_sequential { state.ledger.requests.iter().position(is_open) } else { None }
+}
+
+/// A request that any connection is good enough for.
+fn is_plain(ask: &Ask) -> bool {
+    ask.method == Method::Get && ask.body.is_empty()
+}
+
+/// The settings close no connection that could be used again.
+fn keeps_all(state: &State) -> bool {
+    let client = &state.plan.client;
+    client.max_idle != Some(0)
+        && client.max_age.is_none()
+        && client.idle_timeout >= 60_000
+        && client.retry != Retry::Never
+        && client.runtimes == 1
+}
+
+/// Content of a request has come.
+pub(crate) fn on_content(ledger: &mut Ledger, attempt: usize, data: &[u8]) {
+    let Attempt { request, content: before, .. } = ledger.attempts[attempt];
+    ledger.attempts[attempt].content += data.len() as u64;
+    if data.iter().enumerate().any(|(at, &byte)| byte != content(request, before + at as u64)) {
+        ledger.violate(Rule::WrongRequest, format!("the body of request {request} has other bytes"));
+    }
+}
+
+/// The end of a request has come.
+pub(crate) fn on_whole_request(ledger: &mut Ledger, attempt: usize) {
+    let Attempt { request, content, .. } = ledger.attempts[attempt];
+    let body = &ledger.requests[request as usize].ask.body;
+    if content != body.len() || body.fails {
+        let what = format!("request {request} ended after {content} bytes of {}", body.len());
+        ledger.violate(Rule::WrongRequest, what);
+    }
+}
+
+/// A request goes out on a connection.
+pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
+    let request = &state.ledger.requests[id as usize];
+    let mut problem = None;
+    if let Some(&first) = request.attempts.last() {
+        let first = &state.ledger.attempts[first];
+        let connection = &state.connections[first.connection];
+        let is_good_bye = first.answer.is_some_and(|answer| {
+            let answer = &state.ledger.answers[answer];
+            state.plan.client.retry_408 && answer.status == 408 && answer.head_arrived.is_some()
+        });
+        problem = if request.attempts.len() > 1 {
+            Some("for the third time")
+        } else if !request.ask.is_covered(state.plan.client.retry) {
+            Some("although it is not idempotent")
+        } else if !first.reused && !state.plan.client.late_binding {
+            Some("although its connection was fresh")
+        } else if connection.delivered > first.delivered_before && !is_good_bye {
+            Some("although a part of a response had arrived")
+        } else if state.ledger.attempts[attempt].reused {
+            Some("on a connection that is not fresh")
+        } else {
+            None
+        };
+    }
+    if let Some(problem) = problem {
+        state.ledger.violate(Rule::SentTwice, format!("request {id} is sent again {problem}"));
+    }
+    state.ledger.requests[id as usize].attempts.push(attempt);
+    state.ledger.note(0x70_0000 + u64::from(id));
+}
+
+/// The response that the last attempt of a request has to be given: the first whose bytes come after it began. On a fresh
+/// connection the server may have spoken first.
+fn expected(state: &State, id: u32) -> Option<usize> {
+    let attempt = &state.ledger.attempts[*state.ledger.requests[id as usize].attempts.last()?];
+    let answers = &state.connections[attempt.connection].answers;
+    let from = if attempt.reused { attempt.delivered_before } else { 0 };
+    answers.iter().copied().find(|&answer| state.ledger.answers[answer].start >= from)
+}
+
+/// A request has failed.
+pub(crate) fn on_error(state: &mut State, id: u32, error: &Error) {
+    let text = format!("{error:?}");
+    let problems = [
+        is_lost(state, id, error),
+        is_unjustified(state, id, error),
+        is_not_retried(state, id, error),
+        claims_falsely(state, id, error),
+        is_late(state, id, error),
+    ];
+    for (rule, what) in problems.into_iter().flatten() {
+        state.ledger.violate(rule, format!("request {id}: {what}: {text}"));
+    }
+    state.ledger.note(0x80_0000 + u64::from(id) + error.bytes_written() + error.bytes_read());
+}
+
+type Problem = Option<(Rule, String)>;
+
+fn last_attempt(state: &State, id: u32) -> Option<&Attempt> {
+    state.ledger.requests[id as usize].attempts.last().map(|&attempt| &state.ledger.attempts[attempt])
+}
+
+fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
+    let is_silent = error.bytes_written() == 0 && !error.is_connect();
+    let word = || first_word(state, id).filter(|_| is_silent);
+    let answer = &state.ledger.answers[expected(state, id).or_else(word)?];
+    let request = &state.ledger.requests[id as usize];
+    let arrived = answer.head_arrived?;
+    if answer.status == 408 && state.plan.client.retry_408 && error.repeats() > 0 {
+        // It was taken for a good-bye, as the caller wants it, and given up.
+        return None;
+    }
+    let came_first = request.body_failed.is_none_or(|failed| arrived < failed);
+    came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
+}
+
+/// Whether a response that is for none may be that of a request of which its connection has taken nothing: the connection is
+/// fresh, or refuses to take anything.
+fn may_be_unasked(state: &State, id: u32, answer: usize) -> bool {
+    let answer = &state.ledger.answers[answer];
+    let connection = &state.connections[answer.connection];
+    let host = state.ledger.requests[id as usize].ask.host as usize;
+    let takes_nothing = connection.attempts.is_empty() || connection.refuses_writes;
+    connection.host == host && answer.attempt.is_none() && answer.head_arrived.is_some() && takes_nothing
+}
+
+/// The response that came before the only request that waits could be sent, on the connection that was dialled last.
+fn first_word(state: &State, id: u32) -> Option<usize> {
+    let connection = state.connections.last().filter(|_| state.is_sequential)?;
+    connection.answers.iter().copied().find(|&answer| may_be_unasked(state, id, answer))
+}
+
+fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
+    let request = &state.ledger.requests[id as usize];
+    let host = request.ask.host as usize;
+    let is_justified = if error.is_request_body() {
+        request.body_failed.is_some()
+    } else if error.is_connect() {
+        state.connections.iter().any(|connection| connection.host == host && connection.script.refused)
+    } else {
+        let is_hurt = |connection: &Connection| connection.hurt.is_some();
+        match last_attempt(state, id) {
+            Some(attempt) if error.bytes_written() > 0 => is_hurt(&state.connections[attempt.connection]),
+            _ => state.connections.iter().any(|connection| connection.host == host && is_hurt(connection)),
+        }
+    };
+    (!is_justified).then(|| (Rule::Unjustified, "nothing had happened to its connection".to_owned()))
+}
+
+fn is_not_retried(state: &State, id: u32, error: &Error) -> Problem {
+    let client = &state.plan.client;
+    let ask = &state.ledger.requests[id as usize].ask;
+    let can_be_had = ask.body.is_empty() || (client.retry_bodies && !ask.body.fails);
+    if !error.is_closed_before_response() || error.repeats() > 0 || client.retry == Retry::Never || !can_be_had {
+        return None;
+    }
+    let must_be = match last_attempt(state, id) {
+        Some(attempt) => {
+            let connection = &state.connections[attempt.connection];
+            attempt.reused && ask.is_covered(client.retry) && connection.read == attempt.read_before
+        }
+        // Nothing was sent.
+        None => error.was_reused() && error.bytes_read() == 0,
+    };
+    must_be.then(|| (Rule::NotRetried, "it could be sent again".to_owned()))
+}
+
+fn claims_falsely(state: &State, id: u32, error: &Error) -> Problem {
+    let attempts = state.ledger.requests[id as usize].attempts.len();
+    let sent = last_attempt(state, id).map_or(0, |attempt| attempt.accepted);
+    let problem = if error.repeats() > 1 {
+        format!("it was sent again {} times", error.repeats())
+    } else if error.is_canceled() && attempts > 0 {
+        format!("it was sent, {sent} bytes of it")
+    } else if error.bytes_written() == 0 && attempts > error.repeats() as usize {
+        format!("{sent} bytes were written, not none")
+    } else if error.bytes_written() > 0 && (error.bytes_written() != sent || attempts > 1 + error.repeats() as usize) {
+        format!("{sent} bytes were written on the last of {attempts} connections, not {}", error.bytes_written())
+    } else {
+        let attempt = last_attempt(state, id).filter(|_| error.bytes_written() > 0)?;
+        let read = state.connections[attempt.connection].read - attempt.read_before;
+        if error.bytes_read() != read {
+            format!("{read} bytes were read, not {}", error.bytes_read())
+        } else if error.was_reused() != attempt.reused && !state.plan.client.late_binding {
+            format!("reused: {}", attempt.reused)
+        } else {
+            return None;
+        }
+    };
+    Some((Rule::FalseClaim, problem))
+}
+
+/// The error comes when its cause does.
+fn is_late(state: &State, id: u32, error: &Error) -> Problem {
+    if error.is_request_body() || error.is_connect() || error.bytes_written() == 0 {
+        return None;
+    }
+    let attempt = last_attempt(state, id)?;
+    let connection = &state.connections[attempt.connection];
+    let allowed = match (connection.ended, connection.write_failed) {
+        (Some(ended), _) => ended.max(attempt.began).ms,
+        // Reading goes on for a time, since there may be an answer.
+        (None, Some(failed)) => failed.max(attempt.began).ms + 10_000,
+        (None, None) => return None,
+    };
+    delay(state, id, allowed).map(|late| (Rule::Late, format!("{late} ms late")))
+}
+
+/// By how many milliseconds it is later than `due`, if the runtime of the caller was driven. With several runtimes each has a
+/// turn only once in a slice of time.
+fn delay(state: &State, id: u32, due: u64) -> Option<u64> {
+    let late = state.ms().checked_sub(due)?;
+    if state.plan.client.runtimes == 1 {
+        return Some(late).filter(|late| *late > 0);
+    }
+    let runtime = state.runtime_of(id as usize)? as u32;
+    let stands = |still: &Standstill| {
+        let (from, until) = (u64::from(still.from), still.until.map_or(u64::MAX, u64::from));
+        still.runtime == runtime && from <= state.ms() && until + SLICES >= due
+    };
+    let was_driven = !state.plan.client.standstills.iter().any(stands);
+    Some(late).filter(|late| was_driven && *late > SLICES)
+}
+
+/// Milliseconds in which every runtime that is driven has had its turns.
+const SLICES: u64 = 300;
+
+/// The head of a response is here. Says which response it is.
+pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
+    state.ledger.note(0x90_0000 + u64::from(id) + u64::from(status));
+    let unasked = whose.strip_prefix("nobody-").and_then(|number| number.parse().ok());
+    let unasked = unasked.filter(|&number| may_be_unasked(state, id, number));
+    let Some(number) = unasked.or_else(|| expected(state, id)) else {
+        state.ledger.violate(Rule::Crossed, format!("request {id} got a {status} of {whose}, and none was sent to it"));
+        return None;
+    };
+    let answer = &state.ledger.answers[number];
+    let for_whom = answer.attempt.map(|attempt| state.ledger.attempts[attempt].request);
+    let expected = http1::for_whom(for_whom, number);
+    if whose != expected || status != answer.status || for_whom.is_some_and(|whose| whose != id) {
+        let what = format!("request {id} got a {status} of {whose}, not the {} of {expected}", answer.status);
+        state.ledger.violate(Rule::Crossed, what);
+        return None;
+    }
+    let began = last_attempt(state, id).map_or_else(Stamp::default, |attempt| attempt.began);
+    let arrived = answer.head_arrived.unwrap_or_default().max(began).ms;
+    if let Some(late) = delay(state, id, arrived) {
+        let what = format!("the head for request {id} was returned {late} ms late");
+        state.ledger.violate(Rule::Late, what);
+    }
+    Some(number)
+}
+
+/// The caller is done with the body of a response.
+pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], end: &BodyEnd, reading: Reading) {
+    let answer = &state.ledger.answers[number];
+    let whose = answer.attempt.map_or(u32::MAX, |attempt| state.ledger.attempts[attempt].request);
+    let is_other = read.iter().enumerate().any(|(at, &byte)| byte != content(whose, at as u64));
+    let connection = &state.connections[answer.connection];
+    // A server that does not know what it answers sends content with the response to a HEAD.
+    let is_head = state.ledger.requests[id as usize].ask.method == Method::Head;
+    let content_length = if is_head { 0 } else { answer.content };
+    let read_all = read.len() as u64 == content_length;
+    let mut problem = None;
+    if is_other || read.len() as u64 > content_length {
+        problem = Some((Rule::WrongBody, "has other bytes".to_owned()));
+    }
+    match end {
+        BodyEnd::Properly if !read_all || (answer.all_arrived.is_none() && !is_head) => {
+            problem = Some((Rule::WrongBody, format!("ends properly after {} bytes of {content_length}", read.len())));
+        }
+        BodyEnd::Properly => {
+            problem = problem.or_else(|| is_late_body(state, id, answer, reading));
+            if is_kept(state, id, answer) {
+                if state.connections[answer.connection].is_dropped {
+                    problem = Some((Rule::SpuriousDial, "is complete, and its connection was closed".to_owned()));
+                }
+                state.connections[state.ledger.answers[number].connection].is_released = true;
+            }
+        }
+        // A caller whose own body fails may lose the rest of the response.
+        BodyEnd::Failed(_) if state.ledger.requests[id as usize].body_failed.is_some() => {}
+        BodyEnd::Failed(error) if answer.all_arrived.is_some() => {
+            problem = Some((Rule::LostBody, format!("had arrived, and failed: {error}")));
+        }
+        BodyEnd::Failed(error) if connection.hurt.is_none() => {
+            problem = Some((Rule::Unjustified, format!("failed, and nothing had happened: {error}")));
+        }
+        BodyEnd::Failed(_) | BodyEnd::Dropped => {}
+    }
+    if let Some((rule, what)) = problem {
+        state.ledger.violate(rule, format!("the body of the response to request {id} {what}"));
+    }
+    state.ledger.note(0xa0_0000 + u64::from(id) + read.len() as u64);
+}
+
+fn is_late_body(state: &State, id: u32, answer: &Answered, reading: Reading) -> Problem {
+    let attempt = answer.attempt.map(|attempt| &state.ledger.attempts[attempt])?;
+    let due = answer.all_arrived?.max(attempt.began).ms;
+    let late = delay(state, id, due).filter(|_| reading == Reading::All)?;
+    Some((Rule::Late, format!("ends {late} ms late")))
+}
+
+/// The exchange leaves a connection that can have another.
+fn is_kept(state: &State, id: u32, answer: &Answered) -> bool {
+    let connection = &state.connections[answer.connection];
+    state.is_sequential
+        && is_plain(&state.ledger.requests[id as usize].ask)
+        && keeps_all(state)
+        && matches!(answer.status, 200 | 204)
+        && !(answer.close || answer.until_close)
+        && connection.hurt.is_none()
+        && connection.answers.last().is_some_and(|&last| state.ledger.answers[last].end == answer.end)
+}
+
+/// A connection that its server has ended must not be kept.
+pub(crate) fn on_rest(state: &mut State, driven: &[usize]) {
+    for id in 0..state.connections.len() {
+        let connection = &state.connections[id];
+        // A runtime that is not driven does not hear of the end.
+        if !connection.is_dropped && connection.ended.is_some() && driven.contains(&connection.runtime) {
+            state.ledger.violate(Rule::Leak, format!("connection {id} was ended by its server, and is kept"));
+        }
+    }
+}
+
+/// No connection may be left, but for those that a caller has who is never driven again.
+pub(crate) fn on_end(state: &mut State) {
+    let pending: Vec<usize> = state.pending().collect();
+    let is_held = |connection: &Connection| {
+        let last = connection.attempts.last().map(|&attempt| state.ledger.attempts[attempt].request as usize);
+        // A connection without a request is one that is being made.
+        !pending.is_empty() && last.is_none_or(|last| pending.contains(&last))
+    };
+    let left: Vec<usize> = (0..state.connections.len())
+        .filter(|&id| !state.connections[id].is_dropped && !is_held(&state.connections[id]))
+        .collect();
+    if !left.is_empty() {
+        state.ledger.violate(Rule::Leak, format!("connections {left:?} are left"));
+    }
+    // What is dropped from here on, is dropped with the simulation.
+    state.connections.iter_mut().for_each(|connection| connection.is_dropped = true);
+}
