@@ -167,8 +167,9 @@ where
         mut wire: Box<Wire<B>>,
     ) -> Result<Option<Response<ResponseBody>>, Error> {
         let this = self.as_mut().project();
-        if wire.has_body_failed() && response.status().as_u16() < 300 {
-            // A success is one of the whole request.
+        if wire.has_broken_promise() && response.status().as_u16() < 300 {
+            // The server has taken less, or more, for the body than the caller meant. An error of the body itself leaves the request
+            // incomplete, which the server can tell; its response is returned.
             let error = wire.take_error().map(BoxError::from);
             return Err(Error::request_body(error, wire.transfer()));
         }

@@ -1,5 +1,8 @@
 //! What a body said of itself before it was sent, held against what it gives.
 
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +12,24 @@ use http_body::{Body, Frame};
 
 use super::framing::Framing;
 use crate::error::BoxError;
+
+/// A body is not what it, or the request, said of it. An error of the body itself is none.
+#[derive(Debug)]
+pub(super) struct BrokenPromise(Cow<'static, str>);
+
+impl BrokenPromise {
+    fn of(what: impl Into<Cow<'static, str>>) -> BoxError {
+        Box::new(Self(what.into()))
+    }
+}
+
+impl fmt::Display for BrokenPromise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for BrokenPromise {}
 
 /// What a body gave, and may be sent.
 pub(super) struct Checked<D> {
@@ -35,7 +56,7 @@ pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
     let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
     let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
         if promised.is_some_and(|promised| taken < promised) {
-            return Poll::Ready(Err("the body is shorter than it says".into()));
+            return Poll::Ready(Err(BrokenPromise::of("the body is shorter than it says")));
         }
         // No trailers are no frame.
         let trailers = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
@@ -46,7 +67,7 @@ pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
     let taken = taken.saturating_add(length);
     let is_last = match promised {
         // hyper would cut it off, and nobody would know.
-        Some(promised) if taken > promised => return Poll::Ready(Err(TOO_LONG.into())),
+        Some(promised) if taken > promised => return Poll::Ready(Err(BrokenPromise::of(TOO_LONG))),
         // With the last byte that was promised hyper is done with the body.
         Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
             poll_end(body, cx)?
@@ -71,13 +92,13 @@ pub(super) fn poll_end<B: Body<Error: Into<BoxError>>>(
             Poll::Ready(Some(frame)) => frame.map_err(Into::into)?,
         };
         match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) if data.has_remaining() => return Err(TOO_LONG.into()),
+            (Some(data), _) if data.has_remaining() => return Err(BrokenPromise::of(TOO_LONG)),
             (_, Some(trailers)) if trailers.is_empty() => return Ok(true),
-            (_, Some(_)) => return Err(NO_TRAILERS.into()),
+            (_, Some(_)) => return Err(BrokenPromise::of(NO_TRAILERS)),
             _nothing => {}
         }
     }
-    Err("the body has nothing but empty frames".into())
+    Err(BrokenPromise::of("the body has nothing but empty frames"))
 }
 
 /// How many frames without anything in them a body may have at its end.
@@ -86,14 +107,14 @@ const MAX_EMPTY_FRAMES: usize = 64;
 /// Lets trailers pass that hyper will send: it drops the others, and nobody would know.
 fn check_trailers<D>(frame: Frame<D>, framing: &Framing) -> Result<Frame<D>, BoxError> {
     let Framing::Chunked(chunks) = framing else {
-        return Err(NO_TRAILERS.into());
+        return Err(BrokenPromise::of(NO_TRAILERS));
     };
     for name in frame.trailers_ref().into_iter().flat_map(HeaderMap::keys) {
         if !chunks.trailers.contains(name) {
-            return Err(format!("the trailer {name} is not announced in Trailer").into());
+            return Err(BrokenPromise::of(format!("the trailer {name} is not announced in Trailer")));
         }
         if !may_be_trailer(name) {
-            return Err(format!("{name} cannot be a trailer").into());
+            return Err(BrokenPromise::of(format!("{name} cannot be a trailer")));
         }
     }
     Ok(frame)

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::framing::Framing;
-use super::promise::{Checked, poll_checked, poll_end};
+use super::promise::{BrokenPromise, Checked, poll_checked, poll_end};
 use crate::error::BoxError;
 
 const UNTOUCHED: u8 = 0;
@@ -43,6 +43,7 @@ pub(super) struct Progress<B> {
     held: AtomicBool,
     stopped: AtomicBool,
     failed: AtomicBool,
+    broke_promise: AtomicBool,
     wanted: AtomicWaker,
     framing: Framing,
     /// How many bytes the body has given.
@@ -65,6 +66,7 @@ impl<B: Body> Upload<B> {
             held: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            broke_promise: AtomicBool::new(false),
             wanted: AtomicWaker::new(),
             framing,
             taken: AtomicU64::new(0),
@@ -124,8 +126,15 @@ impl<B> Progress<B> {
     }
 
     fn fail(&self, error: impl Into<BoxError>) -> BoxError {
+        let error = error.into();
+        self.broke_promise.store(error.is::<BrokenPromise>(), SeqCst);
         self.failed.store(true, SeqCst);
-        error.into()
+        error
+    }
+
+    /// The body is longer or shorter than it, or the request, said, or has trailers that cannot be sent.
+    pub(super) fn has_broken_promise(&self) -> bool {
+        self.broke_promise.load(SeqCst)
     }
 
     /// The body is why the request failed.

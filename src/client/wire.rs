@@ -271,6 +271,10 @@ impl<B> Wire<B> {
         self.control.take_write_error().or_else(|| self.below_tls.as_ref().and_then(Control::take_write_error))
     }
 
+    pub(super) fn has_broken_promise(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.has_broken_promise())
+    }
+
     pub(super) fn has_body_failed(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.has_failed())
     }
