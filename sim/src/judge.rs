@@ -24,7 +24,10 @@ pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
         return;
     }
     let idle = state.connections.iter().filter(same).position(|connection| {
-        connection.is_released && connection.runtime == dialled.runtime && connection.hurt.is_none()
+        connection.is_released
+            && has_all_of_request(state, connection)
+            && connection.runtime == dialled.runtime
+            && connection.hurt.is_none()
     });
     if idle.is_some() {
         state.ledger.violate(Rule::SpuriousDial, format!("request {id} dials, and a connection to its host is idle"));
@@ -262,6 +265,7 @@ const SLICES: u64 = 300;
 /// The head of a response is here. Says which response it is.
 pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
     state.ledger.note(0x90_0000 + u64::from(id) + u64::from(status));
+    state.ledger.requests[id as usize].has_head = true;
     let unasked = whose.strip_prefix("nobody-").and_then(|number| number.parse().ok());
     let unasked = unasked.filter(|&number| may_be_unasked(state, id, number));
     let Some(number) = unasked.or_else(|| expected(state, id)) else {
@@ -306,7 +310,7 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
         BodyEnd::Properly => {
             problem = problem.or_else(|| is_late_body(state, id, answer, reading));
             if is_kept(state, id, answer) {
-                if state.connections[answer.connection].is_dropped {
+                if connection.is_dropped && has_all_of_request(state, connection) {
                     problem = Some((Rule::SpuriousDial, "is complete, and its connection was closed".to_owned()));
                 }
                 state.connections[state.ledger.answers[number].connection].is_released = true;
@@ -333,6 +337,12 @@ fn is_late_body(state: &State, id: u32, answer: &Answered, reading: Reading) -> 
     let due = answer.all_arrived?.max(attempt.began).ms;
     let late = delay(state, id, due).filter(|_| reading == Reading::All)?;
     Some((Rule::Late, format!("ends {late} ms late")))
+}
+
+/// Whether the last request on a connection is written to its end. Until then the connection is not idle, although the caller has
+/// all of the response.
+fn has_all_of_request(state: &State, connection: &Connection) -> bool {
+    connection.attempts.last().is_none_or(|&last| state.ledger.attempts[last].end.is_some())
 }
 
 /// The exchange leaves a connection that can have another.

@@ -33,7 +33,9 @@ pub(crate) struct Request {
     pub(crate) body_failed: Option<Stamp>,
     /// It was asked for.
     pub(crate) asked: Option<Stamp>,
-    /// Its caller is done with it.
+    /// Its caller has the head of the response.
+    pub(crate) has_head: bool,
+    /// Its caller is done with it, or has ended.
     pub(crate) is_done: bool,
 }
 
@@ -147,6 +149,6 @@ impl Ledger {
 
 impl Request {
     pub(crate) fn new(ask: Ask) -> Self {
-        Self { ask, attempts: Vec::new(), body_failed: None, asked: None, is_done: false }
+        Self { ask, attempts: Vec::new(), body_failed: None, asked: None, has_head: false, is_done: false }
     }
 }

@@ -315,7 +315,8 @@ fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
     if connection.is_dropped || connection.read_end == Some(Ended::ByReset) {
         return;
     }
-    if how == Ended::ByReset && discards {
+    // After a proper end a reset takes nothing away.
+    if how == Ended::ByReset && discards && connection.read_end.is_none() {
         connection.delivered -= connection.readable.len() as u64;
         connection.readable.clear();
         connection.answers.iter().for_each(|&answer| state.ledger.answers[answer].forget(connection.delivered));

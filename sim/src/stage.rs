@@ -113,14 +113,15 @@ impl Stage {
         }
         let over: Vec<usize> = (0..self.runtimes.len()).filter(|&runtime| self.is_over(runtime)).collect();
         self.world.with(|state| {
-            let pending: Vec<usize> = state
-                .pending()
-                .filter(|&id| state.runtime_of(id).is_none_or(|runtime| !over.contains(&runtime)))
-                .filter(|&id| !state.may_be_pending(id, &over))
-                .collect();
+            let is_driven = |id: &usize| state.runtime_of(*id).is_none_or(|runtime| !over.contains(&runtime));
+            let unfinished: Vec<usize> = state.pending().filter(is_driven).collect();
+            let mut pending = unfinished.clone();
+            pending.retain(|&id| !state.may_be_pending(id, &over));
             if !pending.is_empty() {
                 state.ledger.violate(Rule::Pending, format!("requests {pending:?} are pending for ever"));
             }
+            // Their callers are aborted below.
+            unfinished.into_iter().for_each(|id| state.ledger.requests[id].is_done = true);
         });
         let is_held = |(runtime, caller): &(usize, JoinHandle<()>)| {
             !caller.is_finished() && over.contains(runtime) && self.runtimes[*runtime].runtime.is_some()

@@ -21,9 +21,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 pub(crate) use self::connection::{Connection, Ended};
 pub(crate) use self::connector::Connector;
-use crate::ledger::{Ledger, Stamp};
+use crate::ledger::{Attempt, Ledger, Stamp};
 use crate::peer;
-use crate::plan::{Pause, Plan, Script};
+use crate::plan::{Pause, Plan, Script, Step};
 
 thread_local! {
     /// The runtime that runs on this thread now.
@@ -178,20 +178,40 @@ impl State {
 
     /// Whether a request may be pending for ever: its server is silent, and nothing that the client has met on its connection
     /// says that it will be; or the request waits for the connection of one that may, or whose caller is in a runtime that is
-    /// `over`.
+    /// `over`; or its server waits for a request that waits for such a connection.
     pub(crate) fn may_be_pending(&self, id: usize, over: &[usize]) -> bool {
         let host = self.ledger.requests[id].ask.host;
         let mut others = self.pending().filter(|&other| self.ledger.requests[other].ask.host == host);
         let waits = self.plan.client.max_connections.is_some() && self.ledger.requests[id].attempts.is_empty();
         let is_over = |id| self.runtime_of(id).is_some_and(|runtime| over.contains(&runtime));
+        if self.is_gathered(id) {
+            return others.any(is_over);
+        }
         self.has_silent_server(id) || (waits && others.any(|other| self.has_silent_server(other) || is_over(other)))
     }
 
+    /// The last attempt of a request, and its connection.
+    fn last_attempt(&self, id: usize) -> Option<(&Attempt, &Connection)> {
+        let attempt = &self.ledger.attempts[*self.ledger.requests[id].attempts.last()?];
+        Some((attempt, &self.connections[attempt.connection]))
+    }
+
+    /// Whether the server of a request waits for other requests, which the client has to send.
+    fn is_gathered(&self, id: usize) -> bool {
+        self.last_attempt(id).is_some_and(|(_, connection)| {
+            matches!(connection.script.steps.get(connection.at), Some(Step::Gather)) && !connection.is_served
+        })
+    }
+
+    /// Whether the server of a request has not sent what the caller waits for, and nothing says that it will not.
     fn has_silent_server(&self, id: usize) -> bool {
-        let last = self.ledger.requests[id].attempts.last().map(|&attempt| &self.ledger.attempts[attempt]);
-        last.is_some_and(|last| {
-            let connection = &self.connections[last.connection];
-            last.answer.is_none() && connection.ended.is_none() && connection.write_failed.is_none()
+        self.last_attempt(id).is_some_and(|(attempt, connection)| {
+            let is_owed = attempt.answer.is_none_or(|answer| {
+                let answer = &self.ledger.answers[answer];
+                let awaited = if self.ledger.requests[id].has_head { answer.all_arrived } else { answer.head_arrived };
+                awaited.is_none()
+            });
+            is_owed && connection.ended.is_none() && connection.write_failed.is_none() && !self.is_gathered(id)
         })
     }
 

@@ -48,7 +48,7 @@ impl Wishes {
 impl Default for Wishes {
     /// Without what `scenarios/open` has an example of.
     fn default() -> Self {
-        Self { first_words: false, deaf: false, layered: true, narrow: false, runtimes: true }
+        Self { first_words: false, deaf: true, layered: true, narrow: true, runtimes: true }
     }
 }
 
