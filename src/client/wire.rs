@@ -18,6 +18,7 @@ use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
+use crate::lock::assert_unlocked;
 use crate::response_first::{Allowance, Control};
 
 /// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
@@ -183,6 +184,8 @@ impl<B> Wire<B> {
         let (Some(halves), false) = (&mut self.halves, self.is_over) else {
             return Poll::Ready(());
         };
+        // hyper polls the caller's I/O and body.
+        assert_unlocked();
         self.relay.on_poll();
         self.control.begin_poll(self.allowance);
         if let Some(below) = &self.below_tls {
