@@ -217,13 +217,12 @@ impl<B> Wire<B> {
     /// Whether the connection can have another request, as far as is known without asking the system.
     pub(super) fn is_usable(&mut self) -> bool {
         self.relay.hold();
-        let is_broken = self.control.is_broken() || self.below_tls.as_ref().is_some_and(Control::is_broken);
-        if self.spent || is_broken || self.is_uploading() {
+        if self.spent || self.below_tls.as_ref().is_some_and(Control::is_broken) || self.is_sending_body() {
             return false;
         }
-        if !self.control.has_written() {
+        if !self.control.is_at_rest() {
             // What the server says before the first request is written is taken for the answer. Here it is none.
-            return self.look();
+            return !self.control.is_broken() && !self.control.is_blocked() && self.look();
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
             return false;
@@ -245,7 +244,11 @@ impl<B> Wire<B> {
     /// Whether some of the request has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
         // The head of a request without a body may be blocked as well.
-        self.control.is_blocked() || self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
+        self.is_sending_body() || self.control.is_blocked()
+    }
+
+    fn is_sending_body(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
     pub(super) fn about(&self) -> About {

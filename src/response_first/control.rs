@@ -178,8 +178,10 @@ impl Control {
     /// A request begins here, on a connection that may have had others.
     #[inline]
     pub(crate) fn begin_request(&self) {
-        self.set(TOLD, true);
-        self.set(HEARD, false);
+        if self.flags().0 & (TOLD | HEARD) != TOLD {
+            self.set(TOLD, true);
+            self.set(HEARD, false);
+        }
         self.reset_counts();
     }
 
@@ -192,10 +194,10 @@ impl Control {
         }
     }
 
-    /// Whether anything was given to be written, ever.
+    /// Whether requests have been written, all that was given, and writing is not over.
     #[inline]
-    pub(crate) fn has_written(&self) -> bool {
-        self.has(WRITTEN)
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.flags().0 & (WRITTEN | BLOCKED | BROKEN) == WRITTEN
     }
 
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
