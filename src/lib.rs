@@ -76,6 +76,8 @@ mod error;
 #[cfg(feature = "connect")]
 mod fresh;
 #[cfg(feature = "connect")]
+mod lock;
+#[cfg(feature = "connect")]
 mod oneshot;
 mod query_error;
 pub mod race;

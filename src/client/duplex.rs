@@ -13,7 +13,7 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 use super::body::settle;
 use super::pool::{Finish, Pool};
 use super::wire::Wire;
+use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
 
 /// How much of a request is still sent after the end of its response.
@@ -124,7 +125,7 @@ struct Between<B> {
     after: AfterResponse,
     pool: Arc<Pool<B>>,
     /// Guards where the connection is, and who is done with it. Nothing is polled, dropped or woken while it is locked.
-    state: Mutex<State<B>>,
+    state: Lock<State<B>>,
     /// The body, when it waits for the task to settle the connection.
     waits: AtomicWaker,
 }
@@ -158,11 +159,11 @@ impl<B> Between<B> {
     fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
         let pool = Arc::clone(&wire.pool);
         let state = State { place: Place::Here(wire), reader, has_left: reader != Reader::Reads };
-        Arc::new(Self { after, pool, state: Mutex::new(state), waits: AtomicWaker::new() })
+        Arc::new(Self { after, pool, state: Lock::new(state), waits: AtomicWaker::new() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State<B>> {
+        self.state.lock()
     }
 
     /// The task begins a poll, unless the connection has been settled.

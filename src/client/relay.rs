@@ -15,6 +15,7 @@ use std::task::{Context, Wake, Waker};
 use atomic_waker::AtomicWaker;
 
 use super::pool::{Place, Watch};
+use crate::lock::assert_unlocked;
 
 /// Somebody polls the connection, or is about to: a wake-up is only noted.
 const HELD: u8 = 0;
@@ -115,6 +116,8 @@ impl Wake for Socket {
 
     #[inline]
     fn wake_by_ref(self: &Arc<Self>) {
+        // Another task's waker may be called.
+        assert_unlocked();
         let relay = &self.0;
         let was_touched = relay.socket.swap(true, SeqCst);
         match relay.state.load(SeqCst) {

@@ -1,10 +1,10 @@
 //! The connector that all clones of a client share.
 
+use crate::lock::{Guard, Lock};
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::ops::Deref;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// A connector to copy from. It need not be `Sync`.
@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 /// wants one meanwhile waits as a task does, and no thread waits.
 pub(super) struct Stock<C> {
     /// Guards what it holds.
-    place: Mutex<Place<C>>,
+    place: Lock<Place<C>>,
 }
 
 struct Place<C> {
@@ -25,7 +25,7 @@ struct Place<C> {
 
 impl<C> Stock<C> {
     pub(super) fn new(connector: C) -> Self {
-        Self { place: Mutex::new(Place { connector: Some(connector), waiting: Vec::new() }) }
+        Self { place: Lock::new(Place { connector: Some(connector), waiting: Vec::new() }) }
     }
 
     /// A clone of the connector.
@@ -61,8 +61,8 @@ impl<C> Stock<C> {
         Some(Taken { stock: self, connector: Some(connector) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Place<C>> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Place<C>> {
+        self.place.lock()
     }
 }
 

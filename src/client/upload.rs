@@ -1,8 +1,8 @@
 //! The body of a request on its way out: where it is, and whether it may go on.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use atomic_waker::AtomicWaker;
@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::framing::Framing;
 use super::promise::{BrokenPromise, Checked, poll_checked, poll_end};
 use crate::error::BoxError;
+use crate::lock::{Lock, assert_unlocked};
 
 const UNTOUCHED: u8 = 0;
 const BEGUN: u8 = 1;
@@ -51,7 +52,7 @@ pub(super) struct Progress<B> {
     /// The body has said that there is no more.
     has_ended: AtomicBool,
     /// Guards the body from the moment that it is handed in to the moment that hyper asks for its first frame.
-    untouched: Mutex<Option<B>>,
+    untouched: Lock<Option<B>>,
 }
 
 impl<B: Body> Upload<B> {
@@ -71,7 +72,7 @@ impl<B: Body> Upload<B> {
             framing,
             taken: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
-            untouched: Mutex::new(Some(body)),
+            untouched: Lock::new(Some(body)),
         };
         Self { progress: Some(Arc::new(progress)), body: None }
     }
@@ -154,15 +155,16 @@ impl<B> Progress<B> {
     pub(super) fn copy(&self, copy: &dyn Fn(&B) -> Option<B>) -> Option<B> {
         // Foreign code must not run under the lock.
         let body = self.take_untouched()?;
+        assert_unlocked();
         let copied = copy(&body);
-        *self.untouched.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        *self.untouched.lock() = Some(body);
         copied
     }
 
     /// The body, if nothing has been taken from it.
     #[inline]
     pub(super) fn take_untouched(&self) -> Option<B> {
-        self.untouched.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.untouched.lock().take()
     }
 }
 

@@ -18,6 +18,7 @@ use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
+use crate::lock::assert_unlocked;
 use crate::response_first::{Allowance, Control};
 
 /// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
@@ -183,6 +184,8 @@ impl<B> Wire<B> {
         let (Some(halves), false) = (&mut self.halves, self.is_over) else {
             return Poll::Ready(());
         };
+        // hyper polls the caller's I/O and body.
+        assert_unlocked();
         self.relay.on_poll();
         self.control.begin_poll(self.allowance);
         if let Some(below) = &self.below_tls {
@@ -214,13 +217,12 @@ impl<B> Wire<B> {
     /// Whether the connection can have another request, as far as is known without asking the system.
     pub(super) fn is_usable(&mut self) -> bool {
         self.relay.hold();
-        let is_broken = self.control.is_broken() || self.below_tls.as_ref().is_some_and(Control::is_broken);
-        if self.spent || is_broken || self.is_uploading() {
+        if self.spent || self.below_tls.as_ref().is_some_and(Control::is_broken) || self.is_sending_body() {
             return false;
         }
-        if !self.control.has_written() {
+        if !self.control.is_at_rest() {
             // What the server says before the first request is written is taken for the answer. Here it is none.
-            return self.look();
+            return !self.control.is_broken() && !self.control.is_blocked() && self.look();
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
             return false;
@@ -242,7 +244,11 @@ impl<B> Wire<B> {
     /// Whether some of the request has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
         // The head of a request without a body may be blocked as well.
-        self.control.is_blocked() || self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
+        self.is_sending_body() || self.control.is_blocked()
+    }
+
+    fn is_sending_body(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
     pub(super) fn about(&self) -> About {

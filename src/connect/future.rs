@@ -17,6 +17,7 @@ use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::error::{BoxError, Error, Kind};
+use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
 use crate::query_error::QueryError;
 use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
@@ -147,6 +148,8 @@ where
     }
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
+        // Resolver and attempts are the user's.
+        assert_unlocked();
         let mut now = read_clock();
         // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
         let began = self.as_mut().project().record.begin(now);

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::fresh::is_fresh;
+use crate::lock::Lock;
 use crate::race::{Families, Family};
 
 /// Knows which families are connected. Clones share what they know.
@@ -18,7 +19,7 @@ use crate::race::{Families, Family};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
     /// Guards the two instants, and nothing runs under the lock: the system is asked outside it.
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Lock<Seen>>,
     #[cfg(test)]
     always: Option<Families>,
 }
@@ -59,7 +60,7 @@ impl Connectivity {
     }
 
     fn families(&self, now: Instant, network: &impl Network) -> Families {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *self.seen.lock();
         let is_fresh = |at: Option<Instant>| at.is_some_and(|at| is_fresh(at, now));
         let known = Families::of(|family| match family {
             Family::V6 => is_fresh(seen.v6),
@@ -71,7 +72,7 @@ impl Connectivity {
         let families = ask(known, network);
         let is_news = |family| families.contains(family) && !known.is_some_and(|known| known.contains(family));
         let (v6, v4) = (is_news(Family::V6), is_news(Family::V4));
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if v6 {
             seen.v6 = Some(now);
         }

@@ -1,9 +1,10 @@
 //! What a wrapped connection tells, and may be told, while somebody else owns it.
 
+use crate::lock::{Guard, Lock};
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response
 /// over it.
@@ -23,7 +24,7 @@ struct Shared {
     allowance: AtomicU64,
     /// Guards the error of the write that ended writing, until a reader or the client takes the error. Locked only to put or
     /// to take it.
-    write_error: Mutex<Option<io::Error>>,
+    write_error: Lock<Option<io::Error>>,
 }
 
 /// Some of the flags above, as they were at one moment.
@@ -136,7 +137,7 @@ impl Control {
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             allowance: AtomicU64::new(Allowance::UNLIMITED.0),
-            write_error: Mutex::new(None),
+            write_error: Lock::new(None),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -177,8 +178,10 @@ impl Control {
     /// A request begins here, on a connection that may have had others.
     #[inline]
     pub(crate) fn begin_request(&self) {
-        self.set(TOLD, true);
-        self.set(HEARD, false);
+        if self.flags().0 & (TOLD | HEARD) != TOLD {
+            self.set(TOLD, true);
+            self.set(HEARD, false);
+        }
         self.reset_counts();
     }
 
@@ -191,10 +194,10 @@ impl Control {
         }
     }
 
-    /// Whether anything was given to be written, ever.
+    /// Whether requests have been written, all that was given, and writing is not over.
     #[inline]
-    pub(crate) fn has_written(&self) -> bool {
-        self.has(WRITTEN)
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.flags().0 & (WRITTEN | BLOCKED | BROKEN) == WRITTEN
     }
 
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
@@ -272,8 +275,8 @@ impl Control {
         if self.is_broken() { self.write_error().take_if(|error| wanted(error.kind())) } else { None }
     }
 
-    fn write_error(&self) -> MutexGuard<'_, Option<io::Error>> {
-        self.shared.write_error.lock().unwrap_or_else(PoisonError::into_inner)
+    fn write_error(&self) -> Guard<'_, Option<io::Error>> {
+        self.shared.write_error.lock()
     }
 
     /// The next read that has nothing to give looks at the socket.

@@ -43,6 +43,7 @@
 
 mod control;
 mod layer;
+mod read;
 mod request_head;
 mod response_head;
 mod socket;
@@ -51,20 +52,19 @@ use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
-use std::thread;
+use std::task::{Context, Poll, Waker};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
 pub(crate) use self::control::Allowance;
 pub use self::control::Control;
 use self::control::Flags;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
-use self::response_head::{Answer, ResponseHead};
+use self::response_head::ResponseHead;
 use crate::wake_later::wake_later;
 
 /// The connection of a [`ResponseFirstConnector`]: hyper's I/O, wrapped where tokio's traits are.
@@ -145,119 +145,6 @@ impl<T: 'static> ResponseFirst<T> {
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }
-}
-
-impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut this = self.project();
-        let flags = this.control.flags();
-        let mut cx = told(this.waker.as_ref(), flags, cx.waker());
-        if flags.holds_reads() {
-            // The first write wakes the reader.
-            this.control.hold_back();
-            return Poll::Pending;
-        }
-        let most = this.control.allowance().readable();
-        if most == 0 {
-            wake_later(cx.waker());
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        let goes_first = *this.put_off > 0;
-        if goes_first {
-            *this.put_off = 0;
-        }
-        let mut read = if buf.remaining() <= most {
-            this.inner.as_mut().poll_read(&mut cx, buf)
-        } else {
-            read_part(this.inner.as_mut(), &mut cx, buf, most)
-        };
-        if read.is_pending() {
-            if !goes_first && !flags.is_broken_or_looks() {
-                return Poll::Pending;
-            }
-            if goes_first || flags.is_broken() {
-                // Whatever there is, the system has.
-                match socket::read_at_once(&*this.inner, buf, most) {
-                    Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Some(result) => read = Poll::Ready(result),
-                    None => read = wait_for_reads(this.control, this.chances, &cx),
-                }
-            } else {
-                this.control.looked(socket::peek(&*this.inner).is_some_and(|peeked| peeked.unwrap_or(true)));
-            }
-        }
-        match ready!(read) {
-            Ok(()) if buf.filled().len() > before => {
-                *this.unasked = 0;
-                if *this.chances > 0 {
-                    *this.chances = CHANCES;
-                }
-                this.control.on_read(buf.filled().len() - before);
-                *this.between_messages = match this.response {
-                    None => true,
-                    Some(_) => is_answered(this.response, &buf.filled()[before..], this.control),
-                };
-                Poll::Ready(Ok(()))
-            }
-            // Nothing was asked for.
-            Ok(()) if buf.remaining() == 0 => Poll::Ready(Ok(())),
-            end => {
-                this.control.on_read_end();
-                let nothing_read = this.control.bytes_read() == 0;
-                let write_error = this.control.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
-                Poll::Ready(write_error.map_or(end, Err))
-            }
-        }
-    }
-}
-
-/// Whether these bytes have the status of the final response, after which the next write may begin a request.
-#[cold]
-fn is_answered(response: &mut Option<ResponseHead>, bytes: &[u8], control: &Control) -> bool {
-    let Some(answer) = response.as_mut().and_then(|response| response.read(bytes)) else {
-        return false;
-    };
-    *response = None;
-    if answer == Answer::Switched {
-        control.disarm();
-    }
-    true
-}
-
-/// Reads at most `most` bytes.
-#[cold]
-fn read_part<T: AsyncRead>(
-    inner: Pin<&mut T>,
-    cx: &mut Context<'_>,
-    buf: &mut ReadBuf<'_>,
-    most: usize,
-) -> Poll<io::Result<()>> {
-    let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
-    ready!(inner.poll_read(cx, &mut part))?;
-    let bytes = part.filled().len();
-    buf.advance(bytes);
-    Poll::Ready(Ok(()))
-}
-
-/// The read side of a transport that is no known socket has nothing to give. After an error of a write it has some more chances,
-/// each after the runtime has looked at its sockets; then the reader gets that error.
-#[cold]
-fn wait_for_reads(control: &Control, chances: &mut u16, cx: &Context<'_>) -> Poll<io::Result<()>> {
-    if *chances == 0 {
-        return Poll::Pending;
-    }
-    *chances -= 1;
-    if *chances == 0 {
-        if let Some(error) = control.take_write_error() {
-            return Poll::Ready(Err(error));
-        }
-    }
-    if *chances < CHANCES - QUICK {
-        thread::yield_now();
-    }
-    wake_later(cx.waker());
-    Poll::Pending
 }
 
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::TcpOptions;
 use crate::fresh::is_fresh;
+use crate::lock::{Guard, Lock, assert_unlocked};
 use crate::race::Source;
 
 /// How many destinations are remembered. It takes a crawler to fill it in that time.
@@ -32,7 +33,7 @@ enum Knowledge {
     System {
         options: TcpOptions,
         /// Guards the map of sources, and nothing else: it is held for a look into it.
-        remembered: Mutex<Remembered>,
+        remembered: Lock<Remembered>,
     },
     Given(Box<dyn Fn(SocketAddr) -> Source + Send + Sync>),
 }
@@ -50,7 +51,7 @@ struct Remembered {
 impl SourceAddresses {
     /// What the system says of sockets with these options.
     pub(crate) fn of_system(options: TcpOptions) -> Self {
-        Self(Arc::new(Knowledge::System { options, remembered: Mutex::default() }))
+        Self(Arc::new(Knowledge::System { options, remembered: Lock::default() }))
     }
 
     /// What `find` says, whenever it is asked.
@@ -77,7 +78,10 @@ impl SourceAddresses {
             Knowledge::System { options, remembered } => {
                 find_remembered(remembered, destination, now, |destination| options.source_address(destination))
             }
-            Knowledge::Given(find) => find(destination),
+            Knowledge::Given(find) => {
+                assert_unlocked();
+                find(destination)
+            }
         }
     }
 
@@ -101,7 +105,7 @@ impl SourceAddresses {
 
 /// What is remembered of `destination`, or else what `ask` says, which is called without the lock.
 fn find_remembered(
-    remembered: &Mutex<Remembered>,
+    remembered: &Lock<Remembered>,
     mut destination: SocketAddr,
     now: Instant,
     ask: impl FnOnce(SocketAddr) -> Source,
@@ -116,8 +120,8 @@ fn find_remembered(
     source
 }
 
-fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {
-    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(remembered: &Lock<Remembered>) -> Guard<'_, Remembered> {
+    remembered.lock()
 }
 
 impl Remembered {
@@ -202,7 +206,7 @@ mod tests {
     /// A destination that has one source after another.
     #[derive(Default)]
     struct Asked {
-        remembered: Mutex<Remembered>,
+        remembered: Lock<Remembered>,
         times: u32,
     }
 
@@ -236,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_before_a_doubt_is_not_believed_after_it() {
-        let remembered = Mutex::default();
+        let remembered = Lock::default();
         let to = "192.0.2.1:80".parse().unwrap();
         let doubtful = find_remembered(&remembered, to, some_instant(), |_| {
             lock(&remembered).doubt();
@@ -249,17 +253,17 @@ mod tests {
 
     #[test]
     fn the_system_is_asked_without_the_lock() {
-        let remembered = Mutex::default();
+        let remembered = Lock::default();
         let to = "192.0.2.1:80".parse().unwrap();
         find_remembered(&remembered, to, some_instant(), |_| {
-            assert!(remembered.try_lock().is_ok());
+            assert_unlocked();
             Source::Unreachable
         });
     }
 
     #[test]
     fn what_is_remembered_has_a_bound() {
-        let remembered = Mutex::default();
+        let remembered = Lock::default();
         for i in 0..3 * MAX_REMEMBERED {
             let ip = Ipv4Addr::from_bits(u32::try_from(i).unwrap());
             find_remembered(&remembered, SocketAddr::new(ip.into(), 80), some_instant(), |_| Source::Unreachable);

@@ -14,17 +14,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 
 use crate::client::destination::Destination;
+use crate::lock::{Guard, Lock};
 
 /// The hosts that have closed idle connections.
 pub(super) struct Closes {
     /// Guards the map alone.
-    known: Mutex<HashMap<Destination, History, RandomState>>,
+    known: Lock<HashMap<Destination, History, RandomState>>,
     /// There is something in the map.
     is_used: AtomicBool,
 }
@@ -68,7 +68,7 @@ const CAPACITY: usize = 1024;
 
 impl Closes {
     pub(super) fn new() -> Self {
-        Self { known: Mutex::default(), is_used: AtomicBool::new(false) }
+        Self { known: Lock::default(), is_used: AtomicBool::new(false) }
     }
 
     #[inline]
@@ -94,8 +94,8 @@ impl Closes {
         self.lock().get_mut(destination).is_some_and(|history| history.prefers_fresh(idle_for, now))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Destination, History, RandomState>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, HashMap<Destination, History, RandomState>> {
+        self.known.lock()
     }
 }
 

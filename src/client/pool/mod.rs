@@ -26,8 +26,8 @@ mod sweeper;
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -43,12 +43,13 @@ use self::shelf::Shelf;
 use self::sweeper::Sweeper;
 use super::destination::Destination;
 use super::wire::Wire;
+use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
 pub(super) struct Pool<B> {
     settings: Settings,
     /// Guards what it holds. Nothing foreign runs while it is locked.
-    state: Mutex<State<B>>,
+    state: Lock<State<B>>,
     closes: Closes,
     ids: AtomicU64,
     /// A fn pointer, so that only `new` needs `B: Send + 'static`.
@@ -113,7 +114,7 @@ impl<B: Send + 'static> Pool<B> {
         };
         Self {
             settings,
-            state: Mutex::new(state),
+            state: Lock::new(state),
             closes: Closes::new(),
             ids: AtomicU64::new(0),
             // A task of its own, so that no caller has to drive what nobody uses.
@@ -172,7 +173,7 @@ impl<B> Pool<B> {
     #[cold]
     fn acquire_without_idle(
         self: &Arc<Self>,
-        guard: MutexGuard<'_, State<B>>,
+        guard: Guard<'_, State<B>>,
         slot: usize,
         runtime: RuntimeId,
         mut closed: Option<Box<Wire<B>>>,
@@ -327,8 +328,8 @@ impl<B> Pool<B> {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State<B>> {
+        self.state.lock()
     }
 }
 

@@ -4,9 +4,10 @@
 //! and it dies with it. So a connection is given only to requests of its own runtime.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::lock::{Guard, Lock};
 use atomic_waker::AtomicWaker;
 use tokio::runtime::{self, Handle};
 
@@ -23,7 +24,7 @@ pub(in crate::client) fn current_runtime() -> RuntimeId {
 pub(in crate::client) struct Watch {
     runtime: RuntimeId,
     /// Guards the list alone. Each idle connection is in it at most once for each time that it becomes idle.
-    touched: Mutex<Vec<Touched>>,
+    touched: Lock<Vec<Touched>>,
     sweeper: AtomicWaker,
     /// The sweeper has gone, with its runtime. Set when the pool is locked.
     ended: AtomicBool,
@@ -51,7 +52,7 @@ impl Watch {
     }
 
     fn new(runtime: RuntimeId, ended: bool) -> Arc<Self> {
-        let (touched, sweeper, asked) = (Mutex::default(), AtomicWaker::new(), AtomicBool::new(false));
+        let (touched, sweeper, asked) = (Lock::default(), AtomicWaker::new(), AtomicBool::new(false));
         Arc::new(Self { runtime, touched, sweeper, ended: AtomicBool::new(ended), asked })
     }
 
@@ -110,7 +111,7 @@ impl Watch {
         self.asked.load(SeqCst)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Touched>> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Vec<Touched>> {
+        self.touched.lock()
     }
 }

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::lock::{Guard, Lock};
 use tokio::sync::watch;
 
 /// How many calls for one key may be running at one time.
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The look-ups that are under way, by what they look for. Clones share them.
 pub(super) struct Flights<K, T> {
     /// Guards the map. Keys are compared under the lock; results are dropped, and wakers called, outside it.
-    under_way: Arc<Mutex<BTreeMap<K, UnderWay<T>>>>,
+    under_way: Arc<Lock<BTreeMap<K, UnderWay<T>>>>,
 }
 
 struct UnderWay<T> {
@@ -89,8 +90,8 @@ impl<K: Ord + Clone, T: Clone + Send + Sync + 'static> Flights<K, T> {
 }
 
 impl<K, T> Flights<K, T> {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, UnderWay<T>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, BTreeMap<K, UnderWay<T>>> {
+        self.under_way.lock()
     }
 }
 

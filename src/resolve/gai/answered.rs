@@ -1,8 +1,9 @@
 //! The names that have answered lately.
 
+use crate::lock::Lock;
 use std::collections::HashSet;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many names a generation has at the most. There are two of them.
@@ -15,7 +16,7 @@ const AGE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answered {
     /// Guards the two sets. Names are compared under the lock, and nothing else runs.
-    names: Arc<Mutex<Names>>,
+    names: Arc<Lock<Names>>,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ struct Names {
 impl Answered {
     /// Whether the name has answered lately.
     pub(super) fn has(&self, host: &str, now: Instant) -> bool {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock();
         let forgotten = names.age(now);
         let has = names.young.contains(host) || names.old.contains(host);
         drop(names);
@@ -39,7 +40,7 @@ impl Answered {
 
     /// Notes that the name has answered.
     pub(super) fn note(&self, host: &Arc<str>, now: Instant) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock();
         let forgotten = names.age(now);
         names.young.insert(Arc::clone(host));
         drop(names);
@@ -91,7 +92,7 @@ mod tests {
         for n in 0..100_000 {
             answered.note(&format!("{n}.example").into(), now);
         }
-        let names = answered.names.lock().unwrap();
+        let names = answered.names.lock();
         assert!(names.young.len() + names.old.len() <= 2 * GENERATION);
         drop(names);
         assert!(answered.has("99999.example", now));

@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::failure;
 use super::liveness::Address;
 use super::look_up::{Pending, Said, Wanted};
 use super::names::DnsName;
+use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
 /// How long a query is waited for before it is sent again by other means than hickory's own, unless a quarter of its time-out is
@@ -44,7 +45,7 @@ pub(super) struct Server {
     udp: Option<Address>,
     trusts_nxdomain: bool,
     /// Guards the two instants, and nothing runs under the lock.
-    health: Mutex<Health>,
+    health: Lock<Health>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -59,7 +60,7 @@ impl Server {
     /// One of hickory's, with servers and rules of its own.
     pub(super) fn of_hickory(resolver: TokioResolver) -> Self {
         let resolver = Arc::new(resolver);
-        Self { resolver, beside: None, udp: None, trusts_nxdomain: true, health: Mutex::default() }
+        Self { resolver, beside: None, udp: None, trusts_nxdomain: true, health: Lock::default() }
     }
 
     /// What stands for the servers of a configuration that has none.
@@ -78,7 +79,7 @@ impl Server {
         without_cache.cache_size = 0;
         let beside = Some(Arc::new(build(vec![config.clone()], without_cache)?));
         let resolver = Arc::new(build(vec![config], options)?);
-        Ok(Self { resolver, beside, udp, trusts_nxdomain, health: Mutex::default() })
+        Ok(Self { resolver, beside, udp, trusts_nxdomain, health: Lock::default() })
     }
 
     /// Asks this server. What is cached is there at the first poll, without a timer.
@@ -196,8 +197,8 @@ impl Server {
         *self.lock()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Health> {
+        self.health.lock()
     }
 }
 

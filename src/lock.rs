@@ -1,0 +1,143 @@
+//! The mutex of this crate, which knows whether its thread holds one.
+//!
+//! No foreign code runs while a lock of this crate is held: no I/O or body of the caller's, no connector, resolver or attempt, no
+//! waker, no `Debug`, no subscriber of `tracing`. Such code may call this crate again, or wait for a lock of its own whose holder waits
+//! for ours. [`assert_unlocked`] stands where foreign code is called, and a second lock is never taken: builds with debug assertions
+//! panic where that is not so, others do not check.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+thread_local! {
+    /// Whether this thread holds a lock.
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A mutex. A panic of its holder does not poison it: what it guards is changed in whole steps.
+#[derive(Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+/// Access to what a [`Lock`] guards.
+#[must_use = "it is unlocked at once otherwise"]
+pub(crate) struct Guard<'a, T> {
+    // Unlocked before it is noted.
+    inner: MutexGuard<'a, T>,
+    _held: Held,
+}
+
+impl<T> Lock<T> {
+    pub(crate) const fn new(guarded: T) -> Self {
+        Self(Mutex::new(guarded))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        let held = Held::note();
+        Guard { inner: self.0.lock().unwrap_or_else(PoisonError::into_inner), _held: held }
+    }
+}
+
+impl<T> fmt::Debug for Lock<T> {
+    /// What is guarded may be foreign, and so its `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").finish_non_exhaustive()
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+/// The note that this thread holds a lock.
+struct Held;
+
+impl Held {
+    #[inline]
+    fn note() -> Self {
+        assert_unlocked();
+        if cfg!(debug_assertions) {
+            HOLDS.set(true);
+        }
+        Self
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            HOLDS.set(false);
+        }
+    }
+}
+
+/// Stands before a call of foreign code.
+///
+/// # Panics
+///
+/// With debug assertions, if this thread holds a lock.
+#[inline]
+#[track_caller]
+pub(crate) fn assert_unlocked() {
+    if cfg!(debug_assertions) {
+        assert!(!HOLDS.get(), "a lock is held where foreign code is called, or another lock is taken");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_code_may_run_before_and_after_a_lock_is_held() {
+        let lock = Lock::new(1);
+        assert_unlocked();
+        *lock.lock() += 1;
+        assert_unlocked();
+        assert_eq!(*lock.lock(), 2);
+    }
+
+    #[test]
+    #[cfg_attr(not(debug_assertions), ignore = "nothing is checked")]
+    #[should_panic(expected = "a lock is held")]
+    fn foreign_code_may_not_run_under_a_lock() {
+        let lock = Lock::new(());
+        let _guard = lock.lock();
+        assert_unlocked();
+    }
+
+    #[test]
+    #[cfg_attr(not(debug_assertions), ignore = "nothing is checked")]
+    #[should_panic(expected = "a lock is held")]
+    fn a_second_lock_may_not_be_taken() {
+        let (one, other) = (Lock::new(()), Lock::new(()));
+        let _guard = one.lock();
+        let _second = other.lock();
+    }
+
+    #[test]
+    fn a_panic_under_a_lock_leaves_what_it_guards() {
+        let lock = Lock::new(1);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut guard = lock.lock();
+            *guard = 2;
+            std::panic::resume_unwind(Box::new("of a test"));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(*lock.lock(), 2);
+    }
+}
