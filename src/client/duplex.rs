@@ -135,6 +135,8 @@ struct State<B> {
     reader: Reader,
     /// The body is done with the connection, which is idle, closed, or finishing its upload.
     has_left: bool,
+    /// The time of the upload has an end, and this is after it.
+    is_overdue: bool,
 }
 
 /// What the body of the response is at.
@@ -158,7 +160,8 @@ enum Place<B> {
 impl<B> Between<B> {
     fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
         let pool = Arc::clone(&wire.pool);
-        let state = State { place: Place::Here(wire), reader, has_left: reader != Reader::Reads };
+        let has_left = reader != Reader::Reads;
+        let state = State { place: Place::Here(wire), reader, has_left, is_overdue: false };
         Arc::new(Self { after, pool, state: Lock::new(state), waits: AtomicWaker::new() })
     }
 
@@ -183,7 +186,7 @@ impl<B> Between<B> {
     fn put_back(&self, wire: Box<Wire<B>>) -> Result<(), (Box<Wire<B>>, bool)> {
         let mut state = self.lock();
         if let Reader::Done { is_complete } = state.reader {
-            return Err((wire, is_complete));
+            return Err((wire, is_complete && !state.is_overdue));
         }
         state.place = Place::Here(wire);
         Ok(())
@@ -213,6 +216,13 @@ impl<B: Send + 'static> Between<B> {
 
 impl<B: Send + 'static> Finish for Between<B> {
     fn close(&self) {
+        let mut state = self.lock();
+        state.is_overdue = true;
+        if matches!(state.place, Place::Polled) {
+            // The task closes it after that.
+            return;
+        }
+        drop(state);
         self.set_left(Place::Gone);
     }
 }
@@ -220,7 +230,7 @@ impl<B: Send + 'static> Finish for Between<B> {
 impl<B: Send + 'static> Leave for Between<B> {
     fn leave(self: Arc<Self>, is_complete: bool) -> Left {
         let mut state = self.lock();
-        state.reader = Reader::Done { is_complete };
+        let is_first = mem::replace(&mut state.reader, Reader::Done { is_complete }) == Reader::Reads;
         match mem::replace(&mut state.place, Place::Polled) {
             Place::Here(wire) if is_complete && wire.is_uploading() && !self.after.stops_at_once() => {
                 state.has_left = true;
@@ -242,7 +252,9 @@ impl<B: Send + 'static> Leave for Between<B> {
             Place::Polled => {
                 drop(state);
                 // The task may find that the request goes on.
-                self.limit();
+                if is_first && is_complete && !self.after.stops_at_once() {
+                    self.limit();
+                }
                 Left::Polled
             }
             Place::Gone => {

@@ -217,7 +217,8 @@ impl<B> Wire<B> {
     /// Whether the connection can have another request, as far as is known without asking the system.
     pub(super) fn is_usable(&mut self) -> bool {
         self.relay.hold();
-        if self.spent || self.below_tls.as_ref().is_some_and(Control::is_broken) || self.is_sending_body() {
+        let is_unfit = |below: &Control| below.is_broken() || below.is_blocked();
+        if self.spent || self.below_tls.as_ref().is_some_and(is_unfit) || self.is_sending_body() {
             return false;
         }
         if !self.control.is_at_rest() {
@@ -243,8 +244,8 @@ impl<B> Wire<B> {
 
     /// Whether some of the request has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
-        // The head of a request without a body may be blocked as well.
-        self.is_sending_body() || self.control.is_blocked()
+        // The head of a request without a body may be blocked as well, and TLS may have what its socket has not taken.
+        self.is_sending_body() || self.control.is_blocked() || self.below_tls.as_ref().is_some_and(Control::is_blocked)
     }
 
     fn is_sending_body(&self) -> bool {
@@ -307,7 +308,9 @@ impl<B> Wire<B> {
     }
 
     /// The stream is no longer HTTP: its write errors are its user's.
-    pub(super) fn disarm(&self) {
+    pub(super) fn disarm(&mut self) {
+        // Its user polls it without the client, which would have to say when a poll begins.
+        self.allowance = Allowance::UNLIMITED;
         self.control.disarm();
         if let Some(below) = &self.below_tls {
             below.disarm();

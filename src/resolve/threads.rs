@@ -179,7 +179,12 @@ impl Shared {
                 Next::Run(job, turn, number) => {
                     // If there is no other thread to be had, this one goes on with the next job.
                     let _grown = self.grow(&mut state, now);
+                    let has_more = !state.favoured.is_empty() || !state.ordinary.is_empty();
                     drop(state);
+                    if has_more {
+                        // The thread that was told of the next job may be the one that has taken this one.
+                        self.work.notify_one();
+                    }
                     // A job that panics is its own affair: whoever waits for its result learns that there is none.
                     drop(panic::catch_unwind(AssertUnwindSafe(|| job(Ok(())))));
                     state = self.lock();

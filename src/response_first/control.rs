@@ -47,6 +47,11 @@ impl Flags {
         self.has(BROKEN)
     }
 
+    #[inline]
+    pub(super) fn is_unflushed(self) -> bool {
+        self.has(UNFLUSHED)
+    }
+
     /// Whether a read has to wait for the first write.
     #[inline]
     pub(super) fn holds_reads(self) -> bool {
@@ -66,7 +71,7 @@ pub(crate) struct Allowance(u64);
 
 impl Allowance {
     /// Where nobody says when a poll begins.
-    const UNLIMITED: Self = Self(u64::MAX);
+    pub(crate) const UNLIMITED: Self = Self(u64::MAX);
 
     pub(crate) const fn new(readable: u32, writable: u32) -> Self {
         Self((writable as u64) << 32 | readable as u64)
@@ -128,6 +133,8 @@ const WRITTEN: u16 = 1 << 9;
 const HOLDS_READS: u16 = 1 << 10;
 /// A read was held back so.
 const HELD_BACK: u16 = 1 << 11;
+/// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
+const UNFLUSHED: u16 = 1 << 12;
 
 impl Control {
     #[inline]
@@ -148,6 +155,7 @@ impl Control {
     #[inline]
     pub fn disarm(&self) {
         self.set(DISARMED, true);
+        self.begin_poll(Allowance::UNLIMITED);
     }
 
     /// Whether a write has failed and writing is over.
@@ -197,7 +205,7 @@ impl Control {
     /// Whether requests have been written, all that was given, and writing is not over.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.flags().0 & (WRITTEN | BLOCKED | BROKEN) == WRITTEN
+        self.flags().0 & (WRITTEN | BLOCKED | UNFLUSHED | BROKEN) == WRITTEN
     }
 
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
@@ -302,7 +310,12 @@ impl Control {
     /// Whether something that was given to be written is not written yet, as far as that is known.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
-        self.has(BLOCKED)
+        self.has(BLOCKED | UNFLUSHED)
+    }
+
+    #[inline]
+    pub(super) fn on_flush(&self, is_flushed: bool) {
+        self.set(UNFLUSHED, !is_flushed);
     }
 
     #[inline]

@@ -283,10 +283,11 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         finish: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
         let this = self.project();
-        if this.control.is_broken() {
+        let flags = this.control.flags();
+        if flags.is_broken() {
             return Poll::Ready(Ok(()));
         }
-        let mut cx = told(this.waker.as_ref(), this.control.flags(), cx.waker());
+        let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         match finish(this.inner, &mut cx) {
             Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
                 this.control.fail_writing(error);
@@ -294,7 +295,12 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 cx.waker().wake_by_ref();
                 Poll::Ready(Ok(()))
             }
-            result => result,
+            result => {
+                if result.is_pending() || flags.is_unflushed() {
+                    this.control.on_flush(result.is_ready());
+                }
+                result
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ impl Peer {
 
 /// A connection as the server has it.
 pub(crate) struct Conn {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     unread: Vec<u8>,
 }
 

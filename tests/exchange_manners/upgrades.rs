@@ -37,6 +37,38 @@ async fn an_upgraded_stream_goes_both_ways_and_outlives_the_client() {
     assert_eq!(conn.rest().await, "");
 }
 
+/// What bounds a poll of the client's does not bound a stream that is no longer its own.
+#[tokio::test]
+async fn an_upgraded_stream_carries_any_number_of_bytes() {
+    const MESSAGES: usize = 4096;
+    const MESSAGE: [u8; 512] = [b'x'; 512];
+    for is_tunnel in [false, true] {
+        let peer = Peer::listen().await;
+        let client = Client::new(peer.connector());
+        let server = async {
+            let mut conn = peer.accept().await;
+            conn.answer(if is_tunnel { "HTTP/1.1 200 OK\r\n\r\n" } else { SWITCHING }).await;
+            for _ in 0..MESSAGES {
+                let mut message = MESSAGE;
+                conn.stream.read_exact(&mut message).await.unwrap();
+                conn.stream.write_all(&message).await.unwrap();
+            }
+        };
+        let tunnel = || Request::connect("origin.example:443").body(empty()).unwrap();
+        let request = if is_tunnel { tunnel() } else { upgrade(peer.uri("/chat")) };
+        let ((), ()) = both(server, async {
+            let response = client.request(request).await.unwrap();
+            let mut stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+            for _ in 0..MESSAGES {
+                let mut message = MESSAGE;
+                stream.write_all(&message).await.unwrap();
+                stream.read_exact(&mut message).await.unwrap();
+            }
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn an_upgraded_connection_is_nobody_elses() {
     let peer = Peer::listen().await;

@@ -160,34 +160,42 @@ impl<B> Pool<B> {
             Some(Idle { wire, since }) => {
                 let idle_for = now.saturating_duration_since(since);
                 if self.settings.has_expired(idle_for, wire.created, now) {
-                    // The others have been idle for longer.
-                    return self.acquire_without_idle(guard, slot, runtime, Some(wire));
+                    return self.acquire_without_newest(guard, slot, runtime, Some(wire), now);
                 }
                 Acquired::Idle { wire, idle_for }
             }
-            None => self.acquire_without_idle(guard, slot, runtime, None),
+            None => self.acquire_without_newest(guard, slot, runtime, None, now),
         }
     }
 
-    /// What to do for a connection where none is idle but one that has expired.
+    /// What to do for a connection where none is idle, or the one that was used last has expired.
     #[cold]
-    fn acquire_without_idle(
+    fn acquire_without_newest(
         self: &Arc<Self>,
         guard: Guard<'_, State<B>>,
         slot: usize,
         runtime: RuntimeId,
-        mut closed: Option<Box<Wire<B>>>,
+        expired: Option<Box<Wire<B>>>,
+        now: Instant,
     ) -> Acquired<B> {
-        let mut gone = Gone::new();
-        // What is closed is dropped after the lock.
+        // Dropped after the lock.
+        let (mut closed, mut gone): (Vec<_>, _) = (expired.into_iter().collect(), Gone::new());
         let mut guard = guard;
         let state = &mut *guard;
         let host = state.hosts.at(slot);
-        if closed.is_none() && host.open >= self.settings.max_connections_per_host {
-            closed = host.take_oldest(&mut state.idle).map(|idle| idle.wire);
+        // One that was looked at while it was idle is before the others of the row, though it was used earlier.
+        while let Some(Idle { wire, since }) = host.take_newest(&mut state.idle, runtime) {
+            let idle_for = now.saturating_duration_since(since);
+            if !self.settings.has_expired(idle_for, wire.created, now) {
+                return Acquired::Idle { wire, idle_for };
+            }
+            closed.push(wire);
         }
-        // It makes room.
-        if let Some(lease) = closed.as_mut().and_then(|wire| wire.lease.take()) {
+        if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
+            closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.wire));
+        }
+        // What is closed makes room.
+        if let Some(lease) = closed.last_mut().and_then(|wire| wire.lease.take()) {
             return Acquired::Dial(lease);
         }
         if host.open < self.settings.max_connections_per_host {

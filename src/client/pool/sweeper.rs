@@ -97,6 +97,10 @@ impl<B> Future for Sweeper<B> {
                 Next::Later | Next::Never | Next::WhenTold => None,
             };
             let at = at.into_iter().chain(*this.answers).chain(pool.close_overdue(now)).min();
+            // The last that had a deadline may have gone just now, after the client.
+            if pool.is_over() {
+                return Poll::Ready(());
+            }
             if again {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

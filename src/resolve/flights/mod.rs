@@ -129,23 +129,25 @@ impl<K: Ord, T> Flight<K, T> {
     }
 
     /// Hands an answer to all that wait, whichever call they wait for. Whoever asks from now on makes a call of their own.
-    pub(super) fn land(mut self, result: T) {
+    pub(super) fn land(self, result: T) {
+        self.end(result, |_| true);
+    }
+
+    /// Hands a failure to all that wait, unless another call is running that may do better.
+    pub(super) fn fail(self, result: T) {
+        self.end(result, |entry| entry.running <= 1);
+    }
+
+    fn end(mut self, result: T, is_for_all: impl FnOnce(&UnderWay<T>) -> bool) {
         self.is_over = true;
         let mut under_way = self.flights.lock();
-        let flight = under_way.get_mut(&self.key).and_then(|entry| entry.flight.take());
+        let entry = under_way.get_mut(&self.key).filter(|entry| is_for_all(entry));
+        let flight = entry.and_then(|entry| entry.flight.take());
         let left = Self::end_call(&mut under_way, &self.key);
         drop(under_way);
         drop(left);
         if let Some(flight) = flight {
             flight.result.send_replace(Some(result));
-        }
-    }
-
-    /// Hands a failure to all that wait, unless another call is running that may do better.
-    pub(super) fn fail(self, result: T) {
-        let is_last = self.flights.lock().get(&self.key).is_none_or(|entry| entry.running == 1);
-        if is_last {
-            self.land(result);
         }
     }
 

@@ -148,7 +148,8 @@ impl Server {
     /// Whether the server answers by now, whatever it says.
     pub(super) async fn is_back(&self) -> bool {
         if self.udp.is_some() {
-            let limit = self.resolver.options().timeout;
+            // By then it is asked again.
+            let limit = self.resolver.options().timeout.min(SET_BACK);
             return matches!(tokio::time::timeout(limit, self.answers()).await, Ok(Ok(())));
         }
         let resolver = self.beside.as_ref().unwrap_or(&self.resolver);
