@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1;
@@ -46,8 +47,7 @@ fn check(plan: &Plan, oracle: &Came, client: &Came, write_has_failed: bool) {
             // A write that met a reset leaves it open whether a body that ends with the connection is whole.
             let is_reset =
                 write_has_failed && plan.write_fails.is_some_and(|(_, kind)| kind != io::ErrorKind::BrokenPipe);
-            let framing = ["content-length", "transfer-encoding"];
-            let is_open = is_reset && framing.iter().all(|name| !expected.fields.contains_key(*name));
+            let is_open = is_reset && ends_with_connection(&expected.fields);
             let is_cut_off = came.end == BodyEnd::Error
                 && match expected.end {
                     BodyEnd::Complete => is_open,
@@ -67,6 +67,19 @@ fn check(plan: &Plan, oracle: &Came, client: &Came, write_has_failed: bool) {
         (Came::Nothing, Came::Error { is_parse: false }) if write_has_failed => {}
         (Came::Nothing, Came::Nothing) if !write_has_failed => {}
         _ => panic!("{plan:?}: hyper says {oracle:?}, the client {client:?}"),
+    }
+}
+
+/// Whether the body of a response ends where the connection does (RFC 9112, section 6.3): a transfer coding other than `chunked` comes last,
+/// or nothing tells the length.
+fn ends_with_connection(fields: &HeaderMap) -> bool {
+    let codings = fields.get_all(TRANSFER_ENCODING).iter().next_back();
+    match codings {
+        Some(codings) => {
+            let last = codings.to_str().ok().and_then(|codings| codings.rsplit(',').next());
+            !last.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
+        }
+        None => !fields.contains_key(CONTENT_LENGTH),
     }
 }
 
