@@ -299,7 +299,9 @@ impl Run {
             Step::Services { ref records, port, is_provisional } => {
                 let records: Vec<_> = records.iter().map(Record::service).collect();
                 let hints = records.iter().map(|record| record.ipv4_hints.len() + record.ipv6_hints.len()).sum();
-                self.services = records.len();
+                if self.takes_answers() {
+                    self.services = records.len();
+                }
                 self.count(Query::Https, hints);
                 self.tell(Answer::https(records, port), is_provisional);
             }
@@ -356,12 +358,16 @@ impl Run {
     }
 
     fn count(&mut self, query: Query, addresses: usize) {
-        // A race that is over takes no more answers; with these policies, nor does one that has begun.
-        let is_frozen = self.policy != Policy::Staggered && !self.starts.is_empty();
-        if !is_frozen && self.conclusion.is_none() {
+        if self.takes_answers() {
             self.in_force.insert(query, addresses);
         }
         self.offered += addresses * (1 + self.services);
+    }
+
+    /// A race that is over takes no more answers; where it is not staggered, nor does one that has begun.
+    fn takes_answers(&self) -> bool {
+        let has_begun = self.policy != Policy::Staggered && !self.starts.is_empty();
+        !has_begun && self.conclusion.is_none()
     }
 
     fn tell(&mut self, answer: Answer, is_provisional: bool) {
