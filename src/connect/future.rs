@@ -196,21 +196,25 @@ where
                 }
                 StageProj::Opening => {
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
-                    let result = first.poll(cx);
+                    let failed = match first.poll(cx) {
+                        Poll::Ready(Ok(connection)) => {
+                            this.answers.set(None);
+                            let (opening, begun) = this.opening.take().expect("opened once");
+                            let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
+                            let info = this.record.won_alone(begun, untried, now);
+                            return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
+                        }
+                        Poll::Ready(Err(error)) => Poll::Ready(error),
+                        Poll::Pending => Poll::Pending,
+                    };
                     let answer = poll_answer(this.answers.as_mut(), cx);
-                    if result.is_pending() && answer.is_pending() {
+                    if failed.is_pending() && answer.is_pending() {
                         let until = this.opening.as_ref().and_then(|(opening, _)| opening.poll_timeout(deadline));
                         ready!(this.timer.poll(until, cx));
                         now = read_clock();
                     }
                     let (opening, begun) = this.opening.take().expect("opened once");
-                    if let Poll::Ready(Ok(connection)) = result {
-                        this.answers.set(None);
-                        let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
-                        let info = this.record.won_alone(begun, untried, now);
-                        return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
-                    }
-                    self.as_mut().go_on(opening, begun, result, answer, deadline, now);
+                    self.as_mut().go_on(opening, begun, failed, answer, deadline, now);
                 }
                 StageProj::Over => panic!("polled after completion"),
                 StageProj::Racing { .. } => return self.poll_racing(now, cx),
@@ -224,7 +228,7 @@ where
         self: Pin<&mut Self>,
         opening: Opening,
         begun: Begun,
-        result: Poll<Result<A::Response, A::Error>>,
+        failed: Poll<A::Error>,
         answer: Poll<Result<Answer, QueryError>>,
         deadline: Option<Instant>,
         now: Instant,
@@ -232,10 +236,10 @@ where
         let mut this = self.project();
         let race = opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
         let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
-        match result {
-            Poll::Ready(result) => {
+        match failed {
+            Poll::Ready(error) => {
                 this.first.set(None);
-                racing.on_result(begun, result, this.record, now);
+                racing.on_result(begun, Err(error), this.record, now);
             }
             Poll::Pending => racing.adopt_first(begun),
         }

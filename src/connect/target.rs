@@ -37,21 +37,27 @@ impl Target {
             return Err(invalid("it has no host".into()));
         };
         let (host, rest, is_plain) = split_authority(authority.as_str());
-        if host.is_empty() || host == "[]" {
+        if host.is_empty() {
             return Err(invalid("it has no host".into()));
         }
         let port = port(rest, scheme).map_err(invalid)?;
-        let (host, literal) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(text) => (text, Some(v6_literal(text, port.number())?)),
-            // `http` lets a bracket be in the userinfo, or within a name.
-            None if !is_plain && host.contains(['[', ']', ':']) => {
-                return Err(invalid(format!("{host:?} is not a host")));
-            }
-            None => (host, v4_literal(host, port.number())),
-        };
+        let (host, literal) =
+            if is_plain { (host, v4_literal(host, port.number())) } else { host_with_marks(host, port.number())? };
         // An enforced scheme has been looked at already.
         let https_port = if !enforce_http && is_secure(scheme) { NonZeroU16::new(port.number()) } else { None };
         Ok(Self { host: host.into(), port, https_port, literal })
+    }
+}
+
+/// The host of an authority that has brackets or userinfo, and the address if it is one.
+#[cold]
+fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), Error> {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some("") => Err(Error::invalid_uri("it has no host", None)),
+        Some(text) => Ok((text, Some(v6_literal(text, port)?))),
+        // `http` lets a bracket be in the userinfo, or within a name.
+        None if host.contains(['[', ']', ':']) => Err(Error::invalid_uri(format!("{host:?} is not a host"), None)),
+        None => Ok((host, v4_literal(host, port))),
     }
 }
 

@@ -61,9 +61,9 @@ impl Opening {
         let first = preferred.or_else(|| usable().next())?;
         let first = first.clone().map_port(|supplied| port.or_supplied(supplied));
         let is_another = |endpoint: &Endpoint| {
-            let mut address = endpoint.address();
-            address.set_port(port.or_supplied(address.port()));
-            address != first.address()
+            // Most lists have both families, and those are cheaper to compare.
+            endpoint.family() != first.family()
+                || endpoint.clone().map_port(|supplied| port.or_supplied(supplied)).address() != first.address()
         };
         let has_another = endpoints.len() > 1 && usable().any(is_another);
         let next_start = has_another.then(|| now + config.connection_attempt_delay);
