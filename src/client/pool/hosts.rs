@@ -156,7 +156,7 @@ impl<B> Host<B> {
     }
 
     /// The idle connection of `runtime` that was used last.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId) -> Option<Idle<B>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take_newest(row)?;
