@@ -126,5 +126,6 @@ ROWS = [
     Row("none2", "no fault, 500 connects", Command("connect", n=500, gap=1), NoQueryErrors(), peers=(), short=True),
     Row("none3", "no fault, 500 connects, scripted name server", Command("connect", n=500, gap=1), NoQueryErrors(), before=(NameServers(SCRIPTED),),
         peers=()),
+    Row("none4", "no fault, 10,000 connects", Command("connect", n=10_000, gap=0), NoQueryErrors(), peers=()),
     *one_family(), *both_families(), *several_addresses(), *icmp_after_a_round_trip(), *slow(), *sums(),
 ]
