@@ -341,7 +341,7 @@ impl<B> Wire<B> {
 
 /// How much a poll may read whose reader got nothing of it before: what hyper looks at byte by byte in a few milliseconds, without
 /// any optimisation.
-const A_READ: u32 = 32 * 1024;
+const A_READ: u32 = 16 * 1024;
 
 /// How much a poll may read for a reader that gets what is read, and how much any poll may write: as much as hyper's largest buffer
 /// by default.
