@@ -335,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shared_with_the_source_is_not_compared_between_families() {
+        // Nothing else is left to tell them apart.
+        let table = PolicyTable::new([]).unwrap();
+        for v6 in ["2001:db8::1<2001:db8::2", "2001:db8::1<3ffe::2"] {
+            for list in [format!("{v6} 192.0.2.1<192.0.2.0"), format!("192.0.2.1<192.0.2.0 {v6}")] {
+                assert_eq!(sorted_by(&table, &list), "2001:db8::1 192.0.2.1", "{list}");
+            }
+        }
+    }
+
+    #[test]
     fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
         assert_better("2001:db8::1<2001:db8::2", "::ffff:198.51.100.121<::ffff:169.254.13.78");
         assert_better("192.0.2.1<192.0.2.2", "::ffff:198.51.100.121<::ffff:169.254.13.78");

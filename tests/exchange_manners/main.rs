@@ -5,6 +5,7 @@
 mod composition;
 mod errors;
 mod expectation;
+mod framing;
 mod informational;
 mod lengths;
 mod peer;
