@@ -17,11 +17,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use atomic_waker::AtomicWaker;
-use tokio::task::AbortHandle;
-
 use super::body::settle;
 use super::pool::{Finish, Pool};
+use super::sync::{AbortHandle, AtomicWaker, spawn};
 use super::wire::Wire;
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
@@ -113,11 +111,6 @@ pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterR
     let between = Between::new(wire, after, Reader::Done { is_complete: true });
     between.limit();
     drop(spawn(Drive::new(&between)));
-}
-
-#[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
-fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
-    tokio::spawn(drive).abort_handle()
 }
 
 /// A connection between the task that drives it and the body that will be done with it.
