@@ -185,11 +185,24 @@ impl<B> Between<B> {
         Ok(())
     }
 
-    /// What the body waits for has happened: the connection is at this place from now on.
-    fn set_left(&self, place: Place<B>) {
+    /// Puts the connection back to send the rest of the request, unless the time for that ended while the task had the connection.
+    fn put_back_uploading(&self, wire: Box<Wire<B>>) -> Result<(), Box<Wire<B>>> {
+        let mut state = self.lock();
+        if state.is_overdue {
+            return Err(wire);
+        }
+        state.has_left = true;
+        state.place = Place::Here(wire);
+        drop(state);
+        self.waits.wake();
+        Ok(())
+    }
+
+    /// What the body waits for has happened: the connection is idle, or closed.
+    fn set_gone(&self) {
         let mut state = self.lock();
         state.has_left = true;
-        let before = mem::replace(&mut state.place, place);
+        let before = mem::replace(&mut state.place, Place::Gone);
         drop(state);
         // Closes a connection whose task has ended.
         drop(before);
@@ -216,7 +229,7 @@ impl<B: Send + 'static> Finish for Between<B> {
             return;
         }
         drop(state);
-        self.set_left(Place::Gone);
+        self.set_gone();
     }
 }
 
@@ -321,14 +334,16 @@ impl<B: Send + 'static> Future for Drive<B> {
                 Err(done) => done,
             };
             if is_complete && this.may_finish(&mut wire, cx) {
-                this.between.set_left(Place::Here(wire));
-                return Poll::Pending;
+                wire = match this.between.put_back_uploading(wire) {
+                    Ok(()) => return Poll::Pending,
+                    Err(overdue) => overdue,
+                };
             }
             settle(wire);
         } else {
             drop(wire);
         }
-        this.between.set_left(Place::Gone);
+        this.between.set_gone();
         Poll::Ready(())
     }
 }
@@ -336,6 +351,6 @@ impl<B: Send + 'static> Future for Drive<B> {
 impl<B> Drop for Drive<B> {
     fn drop(&mut self) {
         // If the runtime ends, the reader must not wait for ever.
-        self.between.set_left(Place::Gone);
+        self.between.set_gone();
     }
 }
