@@ -10,21 +10,40 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
 use shuttle::future::JoinHandle;
 use shuttle::sync::Mutex;
 
-use super::network::Network;
+use super::network::{Near, Network};
 use crate::HappyEyeballsConnector;
+use crate::client::destination::Destination;
+use crate::client::dial::handshake;
 use crate::client::error::Error;
-use crate::client::pool::Pool;
+use crate::client::pool::{Acquired, Pool, Settings, current_runtime};
 use crate::client::service::Connector;
+use crate::client::wire::Wire;
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
 
 /// A client with at most so many connections.
 pub(super) fn client<C: Connector>(connector: C, most: usize) -> Client<C, Fed> {
     Client::<HappyEyeballsConnector, Fed>::builder().max_connections_per_host(most).build(connector).unwrap()
+}
+
+/// A connection that was never used, of a pool of its own.
+pub(super) async fn wire(near: Near) -> Box<Wire<Fed>> {
+    let settings = Settings {
+        idle_timeout: None,
+        max_age: None,
+        max_idle_per_host: usize::MAX,
+        max_connections_per_host: usize::MAX,
+    };
+    let pool = Arc::new(Pool::new(settings));
+    let destination = Destination::take_from(&mut request(Method::GET, 1, Fed::default())).unwrap();
+    let Acquired::Dial(lease) = pool.acquire(&destination, current_runtime()) else { panic!("there is no connection") };
+    handshake(TokioIo::new(near), &http1::Builder::new(), pool, &destination, lease).await.unwrap()
 }
 
 /// Drops the client: its connections are closed, and then, when time has passed, its sweeper ends. Until then it is kept by the deadline

@@ -1,13 +1,18 @@
 //! Request and response at the same time: the connection between the task that drives it, the reader of the response, whoever feeds
 //! the request, and the end of its time.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
 use hyper::Method;
 use shuttle::future::yield_now;
 
-use super::caller::{Fed, client, get, leave, let_time_pass, read, request, spawn_get};
-use super::in_random_orders;
-use super::network::{Far, Network};
+use super::caller::{Fed, client, get, leave, let_time_pass, read, request, spawn_get, wire};
+use super::network::{Far, Near, Network};
 use super::primitives::spawn;
+use super::{in_many_random_orders, in_random_orders};
+use crate::client::duplex::{AfterResponse, Duplex};
 
 /// Of two digits, so that the body of a response can come in two pieces.
 const POST: usize = 10;
@@ -38,6 +43,22 @@ fn feed(fed: &Fed, ends: bool) {
         if ends {
             fed.end();
         }
+    });
+}
+
+/// The task polls the connection while the response ends: the reader sees the end when the connection is closed, and it does see it.
+pub fn the_reader_is_told_of_the_end_whatever_the_task_is_at() {
+    // Two switches at the right steps are rare, and a run is short.
+    in_many_random_orders(20, || async {
+        let (near, far) = Near::to_nobody();
+        let mut wire = wire(near).await;
+        // It is closed when it is settled, and not idle, which could not be seen from here.
+        wire.spent = true;
+        let pool = Arc::clone(&wire.pool);
+        let duplex = Duplex::start(wire, AfterResponse { bytes: 0, time: Duration::ZERO });
+        poll_fn(|cx| duplex.poll_end(true, cx)).await;
+        assert!(far.is_alone(), "the connection is still open");
+        pool.close();
     });
 }
 

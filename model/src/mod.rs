@@ -34,14 +34,22 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use self::primitives::Tasks;
 
-/// Runs `scenario` in every order, and says how many there are.
+/// Runs `scenario` in every order, outside a runtime, so that nothing has a sweeper; and says how many orders there are.
 fn in_every_order(scenario: impl Fn() + Send + Sync + 'static) -> usize {
     run(DfsScheduler::new(None, false), scenario)
 }
 
 /// Runs `scenario` in random orders, to the end of every task that it starts.
 fn in_random_orders<F: Future<Output = ()> + 'static>(scenario: impl Fn() -> F + Send + Sync + 'static) {
-    let runs = env::var("MODEL_RUNS").map_or(1000, |runs| runs.parse::<usize>().expect("a whole number"));
+    in_many_random_orders(1, scenario);
+}
+
+/// So many times as many.
+fn in_many_random_orders<F: Future<Output = ()> + 'static>(
+    times: usize,
+    scenario: impl Fn() -> F + Send + Sync + 'static,
+) {
+    let runs = env::var("MODEL_RUNS").map_or(1000, |runs| runs.parse::<usize>().expect("a whole number")) * times;
     let scenario = Arc::new(scenario);
     let whole = move || {
         Tasks::begin();
@@ -50,19 +58,27 @@ fn in_random_orders<F: Future<Output = ()> + 'static>(scenario: impl Fn() -> F +
             Tasks::all_ended().await;
         });
     };
-    run(RandomScheduler::new(runs.div_ceil(2)), whole.clone());
-    run(PctScheduler::new(SWITCHES, runs / 2), whole);
+    in_a_runtime(|| {
+        run(RandomScheduler::new(runs.div_ceil(2)), whole.clone());
+        run(PctScheduler::new(SWITCHES, runs / 2), whole);
+    });
 }
 
 /// At so many places the order of a PCT run is changed on purpose.
-const SWITCHES: usize = 4;
+const SWITCHES: usize = 3;
 
-fn run(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 'static) -> usize {
-    // Connections belong to a runtime. This one is never driven, and its clock stands still: tasks are the model's.
+/// Runs with a runtime, since connections belong to one. It is never driven, and its clock stands still: tasks are the model's.
+fn in_a_runtime(run: impl FnOnce()) {
     // If a run fails, its timers are in nobody's hands, and must not be touched any more.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let runtime = ManuallyDrop::new(runtime);
     let inside = runtime.enter();
+    run();
+    drop(inside);
+    drop(ManuallyDrop::into_inner(runtime));
+}
+
+fn run(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 'static) -> usize {
     let mut config = Config::new();
     // hyper's frames are large without optimisation.
     config.stack_size = 1024 * 1024;
@@ -71,8 +87,5 @@ fn run(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 
     config.failure_persistence = FailurePersistence::Print;
     // Without an end a run goes in circles.
     config.max_steps = MaxSteps::FailAfter(100_000);
-    let orders = Runner::new(scheduler, config).run(scenario);
-    drop(inside);
-    drop(ManuallyDrop::into_inner(runtime));
-    orders
+    Runner::new(scheduler, config).run(scenario)
 }

@@ -82,9 +82,19 @@ where
         counts.open += 1;
         counts.most = counts.most.max(counts.open);
         drop(counts);
-        let link = Arc::new(Mutex::new(Link::default()));
-        spawn((self.serve)(Far { link: Arc::clone(&link), unread: String::new() }));
-        ready(Ok(TokioIo::new(Near { link, counts: Arc::clone(&self.counts) })))
+        let (mut near, far) = Near::to_nobody();
+        near.counts = Arc::clone(&self.counts);
+        spawn((self.serve)(far));
+        ready(Ok(TokioIo::new(near)))
+    }
+}
+
+impl Near {
+    /// A connection to a server that says nothing and does not listen.
+    pub(super) fn to_nobody() -> (Self, Far) {
+        let link = Arc::<Mutex<Link>>::default();
+        let far = Far { link: Arc::clone(&link), unread: String::new() };
+        (Self { link, counts: Arc::default() }, far)
     }
 }
 
@@ -146,7 +156,7 @@ impl Drop for Near {
         wake(reader);
         let waiting = {
             let mut counts = self.counts.lock().unwrap();
-            counts.open -= 1;
+            counts.open = counts.open.saturating_sub(1);
             if counts.open == 0 { counts.waiting.take() } else { None }
         };
         wake(waiting);
@@ -233,6 +243,11 @@ impl Far {
             }
             self.unread.push_str(std::str::from_utf8(&read).unwrap());
         }
+    }
+
+    /// Whether the client has closed.
+    pub(super) fn is_alone(&self) -> bool {
+        self.link.lock().unwrap().to_far.is_closed
     }
 
     /// Waits until the client has closed.

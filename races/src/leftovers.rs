@@ -49,7 +49,7 @@ impl Census {
             if left == Leftovers::default() || start.elapsed() > Duration::from_secs(10) {
                 return left;
             }
-            runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         }
     }
 }
@@ -66,8 +66,12 @@ mod tests {
             (std::net::UdpSocket::bind("127.0.0.1:0").unwrap(), runtime.spawn(std::future::pending::<()>()));
         let present = Census::take(&runtime);
         assert_eq!((present.descriptors, present.tasks), (before.descriptors + 1, before.tasks + 1));
-        drop(socket);
-        task.abort();
+        // It ends while the comparison waits for it.
+        drop(runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(socket);
+            task.abort();
+        }));
         assert_eq!(before.compare(&runtime).count(), 0);
     }
 }
