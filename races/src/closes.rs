@@ -31,7 +31,7 @@ const PORTFUL: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// After so many requests without an end the case is over.
-const MOST_PENDING: usize = 16;
+const MOST_PENDING: usize = 4;
 
 /// Violations that are described, of each case.
 const MOST_DESCRIBED: usize = 5;

@@ -1,5 +1,6 @@
 //! What is left when everything has been dropped.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -22,6 +23,13 @@ impl Leftovers {
 
     pub(crate) fn count(self) -> usize {
         self.counts().iter().sum()
+    }
+}
+
+impl AddAssign for Leftovers {
+    fn add_assign(&mut self, more: Self) {
+        self.descriptors += more.descriptors;
+        self.tasks += more.tasks;
     }
 }
 
