@@ -8,7 +8,18 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+#[cfg(hhe_model)]
+use shuttle::{
+    sync::{Mutex, MutexGuard},
+    thread_local,
+};
+#[cfg(not(hhe_model))]
+use std::{
+    sync::{Mutex, MutexGuard},
+    thread_local,
+};
 
 thread_local! {
     /// Whether this thread holds a lock.
@@ -70,7 +81,7 @@ impl Held {
     fn note() -> Self {
         assert_unlocked();
         if cfg!(debug_assertions) {
-            HOLDS.set(true);
+            HOLDS.with(|holds| holds.set(true));
         }
         Self
     }
@@ -80,7 +91,7 @@ impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
         if cfg!(debug_assertions) {
-            HOLDS.set(false);
+            HOLDS.with(|holds| holds.set(false));
         }
     }
 }
@@ -94,7 +105,7 @@ impl Drop for Held {
 #[track_caller]
 pub(crate) fn assert_unlocked() {
     if cfg!(debug_assertions) {
-        assert!(!HOLDS.get(), "a lock is held where foreign code is called, or another lock is taken");
+        assert!(!HOLDS.with(Cell::get), "a lock is held where foreign code is called, or another lock is taken");
     }
 }
 

@@ -14,6 +14,7 @@ use super::dial::dial;
 use super::error::Error;
 use super::pool::{Acquired, Grant, Lease, Pool, RuntimeId, Ticket, current_runtime};
 use super::service::{Connector, RequestBody, Shared};
+use super::sync::spawn_in;
 use super::wire::Wire;
 
 /// A connection for a request.
@@ -163,12 +164,12 @@ fn assess<B>(
 fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + 'static) {
     // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
     let Ok(runtime) = Handle::try_current() else { return };
-    drop(runtime.spawn(async move {
+    spawn_in(&runtime, async move {
         match connecting.await {
             Ok(wire) => settle(wire),
             Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),
         }
-    }));
+    });
 }
 
 /// Whether to ask the system about an idle connection before it is used, which takes a system call.

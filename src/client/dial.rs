@@ -42,7 +42,7 @@ pub(super) async fn dial<C: Connector, B: RequestBody>(
     Ok(wire)
 }
 
-async fn handshake<T, B>(
+pub(super) async fn handshake<T, B>(
     io: T,
     http1: &http1::Builder,
     pool: Arc<Pool<B>>,

@@ -17,11 +17,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use atomic_waker::AtomicWaker;
-use tokio::task::AbortHandle;
-
 use super::body::settle;
 use super::pool::{Finish, Pool};
+use super::sync::{AbortHandle, AtomicWaker, spawn};
 use super::wire::Wire;
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
@@ -115,11 +113,6 @@ pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterR
     drop(spawn(Drive::new(&between)));
 }
 
-#[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
-fn spawn<B: Send + 'static>(drive: Drive<B>) -> AbortHandle {
-    tokio::spawn(drive).abort_handle()
-}
-
 /// A connection between the task that drives it and the body that will be done with it.
 struct Between<B> {
     after: AfterResponse,
@@ -192,11 +185,24 @@ impl<B> Between<B> {
         Ok(())
     }
 
-    /// What the body waits for has happened: the connection is at this place from now on.
-    fn set_left(&self, place: Place<B>) {
+    /// Puts the connection back to send the rest of the request, unless the time for that ended while the task had the connection.
+    fn put_back_uploading(&self, wire: Box<Wire<B>>) -> Result<(), Box<Wire<B>>> {
+        let mut state = self.lock();
+        if state.is_overdue {
+            return Err(wire);
+        }
+        state.has_left = true;
+        state.place = Place::Here(wire);
+        drop(state);
+        self.waits.wake();
+        Ok(())
+    }
+
+    /// What the body waits for has happened: the connection is idle, or closed.
+    fn set_gone(&self) {
         let mut state = self.lock();
         state.has_left = true;
-        let before = mem::replace(&mut state.place, place);
+        let before = mem::replace(&mut state.place, Place::Gone);
         drop(state);
         // Closes a connection whose task has ended.
         drop(before);
@@ -223,7 +229,7 @@ impl<B: Send + 'static> Finish for Between<B> {
             return;
         }
         drop(state);
-        self.set_left(Place::Gone);
+        self.set_gone();
     }
 }
 
@@ -328,14 +334,16 @@ impl<B: Send + 'static> Future for Drive<B> {
                 Err(done) => done,
             };
             if is_complete && this.may_finish(&mut wire, cx) {
-                this.between.set_left(Place::Here(wire));
-                return Poll::Pending;
+                wire = match this.between.put_back_uploading(wire) {
+                    Ok(()) => return Poll::Pending,
+                    Err(overdue) => overdue,
+                };
             }
             settle(wire);
         } else {
             drop(wire);
         }
-        this.between.set_left(Place::Gone);
+        this.between.set_gone();
         Poll::Ready(())
     }
 }
@@ -343,6 +351,6 @@ impl<B: Send + 'static> Future for Drive<B> {
 impl<B> Drop for Drive<B> {
     fn drop(&mut self) {
         // If the runtime ends, the reader must not wait for ever.
-        self.between.set_left(Place::Gone);
+        self.between.set_gone();
     }
 }

@@ -43,6 +43,9 @@ mod framing;
 mod future;
 mod informational;
 mod layer;
+#[cfg(hhe_model)]
+#[path = "../../model/src/mod.rs"]
+pub mod model;
 mod pool;
 mod promise;
 mod relay;
@@ -51,6 +54,7 @@ mod request;
 mod sending;
 mod service;
 mod stock;
+mod sync;
 mod upload;
 mod wire;
 

@@ -9,12 +9,11 @@
 //! only while somebody uses it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
 
-use atomic_waker::AtomicWaker;
-
 use super::pool::{Place, Watch};
+use super::sync::AtomicWaker;
+use super::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use crate::lock::assert_unlocked;
 
 /// Somebody polls the connection, or is about to: a wake-up is only noted.

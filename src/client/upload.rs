@@ -2,15 +2,15 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll, ready};
 
-use atomic_waker::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::framing::Framing;
 use super::promise::{BrokenPromise, Checked, poll_checked, poll_end};
+use super::sync::AtomicWaker;
+use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use crate::error::BoxError;
 use crate::lock::{Lock, assert_unlocked};
 

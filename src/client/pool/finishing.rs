@@ -54,7 +54,7 @@ impl<B> Pool<B> {
     }
 
     /// Closes what is overdue, and says when something else will be.
-    pub(super) fn close_overdue(&self, now: Instant) -> Option<Instant> {
+    pub(in crate::client) fn close_overdue(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         if state.finishing.is_empty() {
             return None;

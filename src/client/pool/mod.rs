@@ -27,7 +27,6 @@ mod sweeper;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -42,6 +41,8 @@ pub(super) use self::settings::Settings;
 use self::shelf::Shelf;
 use self::sweeper::Sweeper;
 use super::destination::Destination;
+use super::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::sync::spawn_in;
 use super::wire::Wire;
 use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
@@ -118,7 +119,7 @@ impl<B: Send + 'static> Pool<B> {
             closes: Closes::new(),
             ids: AtomicU64::new(0),
             // A task of its own, so that no caller has to drive what nobody uses.
-            start_sweeper: |runtime, sweeper| drop(runtime.spawn(sweeper)),
+            start_sweeper: |runtime, sweeper| spawn_in(runtime, sweeper),
         }
     }
 }

@@ -5,11 +5,12 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use crate::lock::{Guard, Lock};
-use atomic_waker::AtomicWaker;
 use tokio::runtime::{self, Handle};
+
+use crate::client::sync::AtomicWaker;
+use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::lock::{Guard, Lock};
 
 /// A runtime; `None` is outside any.
 pub(in crate::client) type RuntimeId = Option<runtime::Id>;
@@ -34,16 +35,16 @@ pub(in crate::client) struct Watch {
 
 /// An idle connection on which something has happened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Touched {
+pub(in crate::client) struct Touched {
     /// Its key on the shelf, which may be another's by now.
-    pub(super) key: usize,
+    pub(in crate::client) key: usize,
     /// Its number, which is never another's.
-    pub(super) id: u64,
+    pub(in crate::client) id: u64,
 }
 
 impl Watch {
     /// Of connections that nobody looks after: they are never idle.
-    pub(super) fn nobody() -> Arc<Self> {
+    pub(in crate::client) fn nobody() -> Arc<Self> {
         Self::new(None, true)
     }
 
@@ -73,7 +74,7 @@ impl Watch {
     }
 
     /// Takes `most` of the touched connections, and says whether there are more.
-    pub(super) fn take_touched(&self, most: usize) -> (Vec<Touched>, bool) {
+    pub(in crate::client) fn take_touched(&self, most: usize) -> (Vec<Touched>, bool) {
         let mut touched = self.lock();
         if touched.len() <= most {
             return (mem::take(&mut *touched), false);

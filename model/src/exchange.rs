@@ -1,0 +1,62 @@
+//! Requests in sequence and at the same time: from the exchange to the pool, to whoever waits, and to the sweeper.
+
+use shuttle::future::yield_now;
+use shuttle::rand::{Rng, thread_rng};
+
+use super::caller::{client, get, leave, spawn_get};
+use super::in_random_orders;
+use super::network::{Far, Network};
+
+/// Answers every request, and closes after some answers.
+async fn answer_all(mut far: Far) {
+    while let Some(path) = far.request().await {
+        if thread_rng().gen_bool(0.5) {
+            far.answer(&path);
+        } else {
+            // The head comes first, so that the body of the response is read by itself.
+            far.write(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", path.len()));
+            yield_now().await;
+            far.write(&path);
+        }
+        if thread_rng().gen_bool(0.25) {
+            return;
+        }
+    }
+}
+
+/// One connection for all: it is handed from one to the next, also when the one whose turn it is has given up.
+pub fn a_connection_goes_from_request_to_request_although_some_are_cancelled() {
+    in_random_orders(|| async {
+        let network = Network::new(answer_all);
+        let client = client(network.clone(), 1);
+        let [first, given_up, last] = [1, 2, 3].map(|path| spawn_get(&client, path));
+        given_up.abort();
+        first.await.unwrap().unwrap();
+        last.await.unwrap().unwrap();
+        // Whatever the cancelled one had is free again.
+        get(&client, 4).await.unwrap();
+        assert_eq!(network.most(), 1);
+        leave(client, &network).await;
+        drop(given_up);
+    });
+}
+
+/// The server closes a connection while it becomes idle, while it is idle, or while it is taken again.
+pub fn an_idle_connection_that_the_server_closes_is_closed_by_the_client() {
+    in_random_orders(|| async {
+        let network = Network::new(|mut far: Far| async move {
+            if let Some(path) = far.request().await {
+                far.answer(&path);
+                yield_now().await;
+                far.end();
+                // That is the sweeper's part, or that of the next request.
+                far.sees_the_client_go().await;
+            }
+        });
+        let client = client(network.clone(), usize::MAX);
+        get(&client, 1).await.unwrap();
+        get(&client, 2).await.unwrap();
+        network.all_closed().await;
+        leave(client, &network).await;
+    });
+}

@@ -1,0 +1,233 @@
+//! The cases: what the server does to a connection, and what it is asked.
+
+use std::convert::Infallible;
+use std::net::Shutdown;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use hyper::{Method, Request, StatusCode, Uri};
+
+use crate::ledger::Ledger;
+use crate::runs::{AnyBody, Random, empty, full, now, request};
+use crate::server::{Head, Peer};
+use crate::system::{has_unread, is_acknowledged};
+
+/// How the server ends its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// It answers and closes at once, with or without a word of it.
+    Close,
+    /// It closes a connection that is kept alive, without a word, about when the next request comes.
+    Idle,
+    /// It answers, and resets the connection.
+    Reset,
+    /// It refuses an upload that is under way, and closes or resets the connection.
+    Refusal,
+}
+
+impl Case {
+    pub(crate) const ALL: [Self; 4] = [Self::Close, Self::Idle, Self::Reset, Self::Refusal];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Close => "answer and close",
+            Self::Idle => "close while idle",
+            Self::Reset => "answer and reset",
+            Self::Refusal => "early 413",
+        }
+    }
+
+    pub(crate) fn method(self, number: usize) -> Method {
+        match self {
+            Self::Refusal => Method::POST,
+            // Few enough that most requests have connections that were kept alive.
+            Self::Close | Self::Idle | Self::Reset if number % 8 == 7 => Method::POST,
+            Self::Close | Self::Idle | Self::Reset => Method::GET,
+        }
+    }
+
+    pub(crate) fn request(self, number: usize, uri: Uri) -> Request<AnyBody> {
+        let body = match self {
+            Self::Refusal if number % 2 == 0 => full(Bytes::from_static(&UPLOAD)),
+            Self::Refusal => in_pieces(Bytes::from_static(&UPLOAD)),
+            Self::Close | Self::Idle | Self::Reset => empty(),
+        };
+        request(self.method(number), uri, body)
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Refusal => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Close | Self::Idle | Self::Reset => StatusCode::OK,
+        }
+    }
+
+    /// The server's side of a connection.
+    pub(crate) fn serve(self, mut peer: Peer, ledger: &Ledger, random: &mut Random) {
+        match self {
+            Self::Close => {
+                if let Some(number) = next(&mut peer, ledger) {
+                    let (framing, says_close) = match random.below(4) {
+                        0 => (Framing::Length, false),
+                        1 => (Framing::Length, true),
+                        2 => (Framing::Chunks, random.below(2) == 0),
+                        _ => (Framing::Close, true),
+                    };
+                    if self.answer(&mut peer, number, framing, says_close, random) {
+                        // All of the request was read: the end goes out in order, behind the response.
+                        ledger.answered(number, true);
+                    }
+                }
+            }
+            Self::Idle => {
+                while let Some(number) = next(&mut peer, ledger) {
+                    if !self.answer(&mut peer, number, Framing::Length, false, random) {
+                        return;
+                    }
+                    // The next request is sent when the response has been read: no end can overtake it.
+                    ledger.answered(number, true);
+                    if random.below(2) == 0 {
+                        return end_unannounced(peer, ledger, random);
+                    }
+                }
+            }
+            Self::Reset => {
+                while let Some(number) = next(&mut peer, ledger) {
+                    let framing = if random.below(2) == 0 { Framing::Length } else { Framing::Chunks };
+                    let says_close = random.below(4) == 0;
+                    if !self.answer(&mut peer, number, framing, says_close, random) {
+                        return;
+                    }
+                    if says_close || random.below(2) == 0 {
+                        ledger.answered(number, may_be_acknowledged(&peer, random));
+                        return peer.reset();
+                    }
+                    ledger.answered(number, true);
+                }
+            }
+            Self::Refusal => {
+                let Some(head) = peer.head() else { return };
+                let number = number_of(&head);
+                ledger.read(number);
+                if !self.answer(&mut peer, number, Framing::Length, random.below(2) == 0, random) {
+                    return;
+                }
+                match random.below(3) {
+                    0 => {
+                        peer.stream.shutdown(Shutdown::Write).ok();
+                        ledger.answered(number, true);
+                        peer.drain();
+                    }
+                    // With what was not read of the upload, this is a reset as well.
+                    1 => ledger.answered(number, may_be_acknowledged(&peer, random)),
+                    _ => {
+                        ledger.answered(number, may_be_acknowledged(&peer, random));
+                        peer.reset();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the system took all of the response.
+    fn answer(self, peer: &mut Peer, number: usize, framing: Framing, says_close: bool, random: &mut Random) -> bool {
+        let (head, body) = answer(self.status(), number, framing, says_close);
+        if random.below(2) == 0 { peer.send(head) && peer.send(body) } else { peer.send(head + &body) }
+    }
+}
+
+/// The number of the next request, all of which was read.
+fn next(peer: &mut Peer, ledger: &Ledger) -> Option<usize> {
+    let number = number_of(&peer.request()?);
+    ledger.read(number);
+    Some(number)
+}
+
+fn number_of(head: &Head) -> usize {
+    head.path().parse().expect("the path of a request is its number")
+}
+
+/// Ends a connection that is idle, or has just got the next request.
+fn end_unannounced(mut peer: Peer, ledger: &Ledger, random: &mut Random) {
+    pass(some_time(random, 10));
+    if random.below(2) == 0 {
+        if has_unread(&peer.stream) {
+            ledger.came_late();
+        }
+        return;
+    }
+    peer.stream.shutdown(Shutdown::Write).ok();
+    // What comes now is read, and cannot be answered.
+    while next(&mut peer, ledger).is_some() {
+        ledger.came_late();
+    }
+}
+
+/// Whether the client's system has acknowledged the response, which is waited for every other time.
+fn may_be_acknowledged(peer: &Peer, random: &mut Random) -> bool {
+    let is_acknowledged = random.below(2) == 0 && is_acknowledged(&peer.stream, Duration::from_millis(200));
+    if is_acknowledged {
+        pass(some_time(random, 6));
+    }
+    is_acknowledged
+}
+
+/// Some microseconds: about as likely one as two, or two to the power of `most`.
+pub(crate) fn some_time(random: &mut Random, most: u64) -> Duration {
+    let least = 1 << random.below(most);
+    Duration::from_micros(least + random.below(least))
+}
+
+/// Lets time pass to the microsecond, and others run.
+pub(crate) fn pass(time: Duration) {
+    let start = now();
+    while start.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+/// Where the body of a response ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length,
+    Chunks,
+    /// With the connection.
+    Close,
+}
+
+/// The body of every response to this request.
+pub(crate) fn body_of(number: usize) -> String {
+    format!("{number}\n{}", "-".repeat(number % 3 * 700))
+}
+
+/// The head of a response, and its body as it is sent.
+fn answer(status: StatusCode, number: usize, framing: Framing, says_close: bool) -> (String, String) {
+    let body = body_of(number);
+    let close = if says_close { "connection: close\r\n" } else { "" };
+    let (field, body) = match framing {
+        Framing::Length => (format!("content-length: {}\r\n", body.len()), body),
+        Framing::Chunks => {
+            ("transfer-encoding: chunked\r\n".to_owned(), format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()))
+        }
+        Framing::Close => (String::new(), body),
+    };
+    (format!("HTTP/1.1 {status}\r\n{field}{close}\r\n"), body)
+}
+
+static UPLOAD: [u8; 64 * 1024] = [b'u'; 64 * 1024];
+
+/// A body of unknown length that lets others run between its pieces.
+fn in_pieces(bytes: Bytes) -> AnyBody {
+    let pieces = stream::unfold(bytes, |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::task::yield_now().await;
+        let piece = rest.split_to(rest.len().min(4096));
+        Some((Ok::<_, Infallible>(Frame::data(piece)), rest))
+    });
+    BodyExt::boxed(StreamBody::new(pieces))
+}

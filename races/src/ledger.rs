@@ -1,0 +1,230 @@
+//! What the server did with each request, what the caller was told of it, and the judgement over the two.
+//!
+//! A response has *arrived* when the client's system has all of it: the server has written it in full, and then either ended the
+//! connection in order with nothing unread (the systems deliver it then, whatever the processes do), or seen every byte acknowledged
+//! before its reset. A response that was written in full and not acknowledged when the reset went out may have been lost between the two
+//! systems; it is counted apart.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+
+/// What the server knows of the requests, each by its number.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    records: Vec<Record>,
+    late: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    read: AtomicU8,
+    arrived: AtomicU8,
+    unacknowledged: AtomicU8,
+}
+
+/// What the server knows of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// How often its head was read.
+    pub(crate) read: u8,
+    /// How many responses to it have arrived.
+    pub(crate) arrived: u8,
+    /// How many more were written in full.
+    pub(crate) unacknowledged: u8,
+}
+
+impl Ledger {
+    pub(crate) fn new(requests: usize) -> Self {
+        Self { records: (0..requests).map(|_| Record::default()).collect(), late: AtomicUsize::new(0) }
+    }
+
+    /// The head of a request was read.
+    pub(crate) fn read(&self, number: usize) {
+        self.records[number].read.fetch_add(1, SeqCst);
+    }
+
+    /// A response was written in full, and has arrived or not.
+    pub(crate) fn answered(&self, number: usize, has_arrived: bool) {
+        let record = &self.records[number];
+        let count = if has_arrived { &record.arrived } else { &record.unacknowledged };
+        count.fetch_add(1, SeqCst);
+    }
+
+    /// A request came to a connection that the server had decided to end.
+    pub(crate) fn came_late(&self) {
+        self.late.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn late(&self) -> usize {
+        self.late.load(SeqCst)
+    }
+
+    /// What is known once the server is done.
+    pub(crate) fn seen(&self, number: usize) -> Seen {
+        let Record { read, arrived, unacknowledged } = &self.records[number];
+        Seen { read: read.load(SeqCst), arrived: arrived.load(SeqCst), unacknowledged: unacknowledged.load(SeqCst) }
+    }
+}
+
+/// What the caller of a request was told.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The response to this very request, to its end.
+    Delivered,
+    /// Something else, which was called a response to it.
+    Wrong(String),
+    Failed(Claims, String),
+    /// Nothing.
+    Pending,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered => f.write_str("delivered"),
+            Self::Wrong(found) => write!(f, "got {found}"),
+            Self::Failed(claims, error) => write!(f, "{error}, which says {claims:?}"),
+            Self::Pending => f.write_str("pending"),
+        }
+    }
+}
+
+/// What an error says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) is_closed_before_response: bool,
+    pub(crate) was_reused: bool,
+    pub(crate) is_unsent: bool,
+    pub(crate) repeats: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Delivered,
+    /// A true error of a request that must not be sent again, and met the end of a connection that was kept alive.
+    Excused,
+    /// A response was written, not acknowledged before the reset, and not delivered.
+    Unacknowledged,
+    /// A response that has arrived was not delivered. So was one that was answered twice: the first answer was overlooked.
+    Lost,
+    Pending,
+    /// Of another request, or of none.
+    Wrong,
+    /// Read twice by the server, though it must not be sent again.
+    SentTwice,
+    /// An error that no rule allows, or that does not say what has happened.
+    Untrue,
+}
+
+impl Verdict {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Delivered,
+        Self::Excused,
+        Self::Unacknowledged,
+        Self::Lost,
+        Self::Pending,
+        Self::Wrong,
+        Self::SentTwice,
+        Self::Untrue,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Excused => "true errors",
+            Self::Unacknowledged => "unacknowledged",
+            Self::Lost => "lost",
+            Self::Pending => "pending",
+            Self::Wrong => "wrong",
+            Self::SentTwice => "sent twice",
+            Self::Untrue => "untrue errors",
+        }
+    }
+
+    pub(crate) fn is_violation(self) -> bool {
+        !matches!(self, Self::Delivered | Self::Excused | Self::Unacknowledged)
+    }
+}
+
+/// Judges one request, which may be sent again or not.
+pub(crate) fn judge(is_repeatable: bool, seen: Seen, outcome: &Outcome) -> Verdict {
+    if let Outcome::Pending = outcome {
+        return Verdict::Pending;
+    }
+    if !is_repeatable && seen.read > 1 {
+        return Verdict::SentTwice;
+    }
+    if seen.arrived > 1 {
+        return Verdict::Lost;
+    }
+    match outcome {
+        Outcome::Pending | Outcome::Wrong(_) => Verdict::Wrong,
+        Outcome::Delivered => match seen.arrived + seen.unacknowledged {
+            0 => Verdict::Wrong,
+            1 => Verdict::Delivered,
+            _ => Verdict::Unacknowledged,
+        },
+        Outcome::Failed(..) if seen.arrived > 0 => Verdict::Lost,
+        Outcome::Failed(..) if seen.unacknowledged > 0 => Verdict::Unacknowledged,
+        Outcome::Failed(claims, _) => {
+            let is_allowed = !is_repeatable && claims.is_closed_before_response && claims.was_reused;
+            let is_true = claims.repeats == 0 && (!claims.is_unsent || seen.read == 0);
+            if is_allowed && is_true { Verdict::Excused } else { Verdict::Untrue }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Seen = Seen { read: 1, arrived: 0, unacknowledged: 0 };
+    const ANSWERED: Seen = Seen { arrived: 1, ..READ };
+    const WRITTEN: Seen = Seen { unacknowledged: 1, ..READ };
+    const CLOSED: Claims = Claims { is_closed_before_response: true, was_reused: true, is_unsent: false, repeats: 0 };
+
+    fn failed(claims: Claims) -> Outcome {
+        Outcome::Failed(claims, String::new())
+    }
+
+    #[test]
+    fn what_was_answered_must_be_delivered_once() {
+        for is_repeatable in [false, true] {
+            let judged = |seen, outcome| judge(is_repeatable, seen, &outcome);
+            assert_eq!(judged(ANSWERED, Outcome::Delivered), Verdict::Delivered);
+            assert_eq!(judged(WRITTEN, Outcome::Delivered), Verdict::Delivered);
+            assert_eq!(judged(ANSWERED, failed(CLOSED)), Verdict::Lost);
+            assert_eq!(judged(WRITTEN, failed(CLOSED)), Verdict::Unacknowledged);
+            assert_eq!(judged(ANSWERED, Outcome::Pending), Verdict::Pending);
+            assert_eq!(judged(ANSWERED, Outcome::Wrong(String::new())), Verdict::Wrong);
+            assert_eq!(judged(READ, Outcome::Delivered), Verdict::Wrong);
+        }
+        let twice = Seen { read: 2, arrived: 2, unacknowledged: 0 };
+        assert_eq!(judge(true, twice, &Outcome::Delivered), Verdict::Lost, "the repeat hides the loss");
+        let once_more = Seen { read: 2, arrived: 1, unacknowledged: 1 };
+        assert_eq!(judge(true, once_more, &Outcome::Delivered), Verdict::Unacknowledged);
+    }
+
+    #[test]
+    fn an_error_must_be_allowed_and_true() {
+        assert_eq!(judge(false, READ, &failed(CLOSED)), Verdict::Excused);
+        assert_eq!(judge(true, READ, &failed(CLOSED)), Verdict::Untrue, "it can be sent again");
+        let unsent = Claims { is_unsent: true, ..CLOSED };
+        assert_eq!(judge(false, Seen::default(), &failed(unsent)), Verdict::Excused);
+        assert_eq!(judge(false, READ, &failed(unsent)), Verdict::Untrue, "the server has read it");
+        for claims in [
+            Claims { was_reused: false, ..CLOSED },
+            Claims { is_closed_before_response: false, ..CLOSED },
+            Claims { repeats: 1, ..CLOSED },
+        ] {
+            assert_eq!(judge(false, READ, &failed(claims)), Verdict::Untrue, "{claims:?}");
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_sent_again_is_read_once() {
+        let twice = Seen { read: 2, ..ANSWERED };
+        assert_eq!(judge(false, twice, &Outcome::Delivered), Verdict::SentTwice);
+        assert_eq!(judge(true, twice, &Outcome::Delivered), Verdict::Delivered);
+    }
+}

@@ -1,0 +1,104 @@
+//! A million closes and a hundred thousand cancelled races over real sockets, each of them counted. See the README.
+
+#![allow(clippy::print_stdout, reason = "it is what the program is for")]
+
+mod cancelled;
+mod cases;
+mod closes;
+mod figures;
+mod ledger;
+mod leftovers;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(clippy::unwrap_used, reason = "it is for tests, which fail by panicking")]
+#[path = "../../tests/support/loopback.rs"]
+mod loopback;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(clippy::unwrap_used, reason = "it is for tests, which fail by panicking")]
+#[path = "../../tests/support/origin.rs"]
+mod origin;
+mod places;
+#[path = "../../tests/support/exchange_runs.rs"]
+mod runs;
+#[path = "../../tests/support/exchange_server.rs"]
+mod server;
+mod system;
+
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cancelled::Races;
+use crate::cases::Case;
+use crate::figures::{Figures, table};
+
+const USAGE: &str = "\
+usage: races [--requests N] [--cancelled N] [--seed S]
+
+Sends N requests in each of four cases of a close, and cancels N races to connect. The status is 1 if anything happens that must not.
+Defaults: 250000 requests, 100000 cancelled races, seed 0.";
+
+fn main() -> ExitCode {
+    let Some(options) = Options::read(std::env::args().skip(1)) else {
+        println!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let mut violations = 0;
+
+    let mut rows = Vec::new();
+    for case in Case::ALL {
+        let figures = closes::run(&runtime(threads), case, options.requests, options.seed);
+        violations += figures.violations();
+        rows.push(figures.row());
+    }
+    println!("{}", table(&Figures::headings(), &rows));
+
+    let races = cancelled::run(&runtime(threads), options.cancelled, options.seed);
+    violations += races.violations();
+    println!("{}", table(&Races::headings(), &[races.row()]));
+
+    println!("seed {}, {threads} threads of the client, {violations} violations", options.seed);
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn runtime(threads: usize) -> Runtime {
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    runtime.expect("the system has room for a runtime")
+}
+
+struct Options {
+    requests: usize,
+    cancelled: usize,
+    seed: u64,
+}
+
+impl Options {
+    fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let mut options = Self { requests: 250_000, cancelled: 100_000, seed: 0 };
+        while let Some(word) = words.next() {
+            let value = words.next()?.replace('_', "");
+            match word.as_str() {
+                "--requests" => options.requests = value.parse().ok()?,
+                "--cancelled" => options.cancelled = value.parse().ok()?,
+                "--seed" => options.seed = value.parse().ok()?,
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read() {
+        let read = |words: &str| Options::read(words.split_whitespace().map(str::to_owned));
+        let options = read("--requests 1_000 --seed 7").unwrap();
+        assert_eq!((options.requests, options.cancelled, options.seed), (1000, 100_000, 7));
+        for wrong in ["--requests", "--requests many", "--other 1"] {
+            assert!(read(wrong).is_none(), "{wrong}");
+        }
+    }
+}
