@@ -68,6 +68,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_counted() {
+        let _alone = crate::DESCRIPTORS.lock();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let before = Census::take(&runtime);
         let (socket, task) =

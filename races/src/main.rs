@@ -88,6 +88,10 @@ impl Options {
     }
 }
 
+/// Held by a test that opens descriptors, or counts those of the process.
+#[cfg(test)]
+static DESCRIPTORS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,6 +43,7 @@ mod tests {
 
     #[test]
     fn what_fills_the_buffers_of_both_ends_is_unread_and_not_acknowledged() {
+        let _alone = crate::DESCRIPTORS.lock();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut far, _) = listener.accept().unwrap();
