@@ -79,20 +79,20 @@ fn a_test_that_does_not_exist_is_a_fault() {
 
 #[test]
 fn a_requirement_with_neither_test_nor_reason_is_a_fault() {
-    assert_fault("not done: there is no time", "", "list.md:9: 1-4-a: there is neither a test nor a reason");
-    assert_fault(
-        "not done: there is no time",
-        "not done: ",
-        "list.md:9: 1-4-a: `not done:` is neither tests nor a reason",
-    );
-    assert_fault("not done: there is no time", "not done", "list.md:9: 1-4-a: `not done` has no reason");
-    assert_fault("not done: ", "later: ", "list.md:9: 1-4-a: `later: there is no time` is neither tests nor a reason");
-    assert_fault(
-        "`race/M8`, ",
-        "`race/M8` and ",
-        "list.md:7: 1-2.3-a: `race/M8` and `exchange/t30_again` is no reference in backticks",
-    );
-    assert_fault("`race/M8`, ", "`race/M8`, `race/M8`, ", "list.md:7: 1-2.3-a: `race/M8` is there twice");
+    for (from, to, fault) in [
+        ("not done: there is no time", "", "list.md:9: 1-4-a: there is neither a test nor a reason"),
+        ("not done: there is no time", "not done: ", "list.md:9: 1-4-a: `not done:` is neither tests nor a reason"),
+        ("not done: there is no time", "not done", "list.md:9: 1-4-a: `not done` has no reason"),
+        ("not done: ", "later: ", "list.md:9: 1-4-a: `later: there is no time` is neither tests nor a reason"),
+        (
+            "`race/M8`, ",
+            "`race/M8` and ",
+            "list.md:7: 1-2.3-a: `race/M8` and `exchange/t30_again` is no reference in backticks",
+        ),
+        ("`race/M8`, ", "`race/M8`, `race/M8`, ", "list.md:7: 1-2.3-a: `race/M8` is there twice"),
+    ] {
+        assert_fault(from, to, fault);
+    }
 }
 
 #[test]

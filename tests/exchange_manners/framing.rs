@@ -5,7 +5,7 @@ use hyper_happy_eyeballs::Client;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::peer::{OK, Peer, both, client, data, empty, fed, full, get, in_time, post, read};
+use crate::peer::{OK, Peer, both, client, empty, full, get, in_time, post, read};
 
 /// The body of a response with status 200 to GET. The server closes after it.
 async fn body_of(response: &str) -> String {
@@ -114,43 +114,6 @@ async fn lengths_in_the_answer_that_opens_a_tunnel_are_not_looked_at() {
             assert_eq!(&buffer, b"hellopong", "{length:?}");
         })
         .await;
-    }
-}
-
-/// RFC 9110 §15: the first digit is what has a meaning.
-#[tokio::test]
-async fn a_status_that_nobody_knows_is_one_of_its_class() {
-    for (status, is_wanted) in [(299, true), (399, false), (499, false), (599, false)] {
-        let (peer, client) = (Peer::listen().await, client());
-        let (feed, body) = fed();
-        feed.send(data("first")).unwrap();
-        let (delivered, is_delivered) = tokio::sync::oneshot::channel();
-        let server = async {
-            let mut conn = peer.accept().await;
-            conn.head().await;
-            conn.body("first").await;
-            conn.send(format!("HTTP/1.1 {status} Odd\r\ncontent-length: 3\r\n\r\n")).await;
-            is_delivered.await.unwrap();
-            feed.send(data("second")).unwrap();
-            if is_wanted {
-                conn.body("second").await;
-            }
-            conn.send("odd").await;
-            drop(feed);
-            conn
-        };
-        let (conn, ()) = both(server, async {
-            let response = client.request(post(peer.uri("/"), body)).await.unwrap();
-            assert_eq!(response.status(), StatusCode::from_u16(status).unwrap());
-            delivered.send(()).unwrap();
-            assert_eq!(read(response).await.0, "odd");
-        })
-        .await;
-        drop(client);
-        let rest = conn.rest().await;
-        // An upload that was stopped has no end.
-        assert_eq!(rest.contains("0\r\n\r\n"), is_wanted, "{status}: {rest:?}");
-        assert!(!rest.contains("second"), "{status}: {rest:?}");
     }
 }
 

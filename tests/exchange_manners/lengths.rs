@@ -1,6 +1,7 @@
 //! Bodies and their ends: trailers, lengths that are not kept, ends that come too early.
 
 use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::body::{Body as _, Frame};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRAILER};
 use hyper_happy_eyeballs::client::Error;
@@ -155,30 +156,64 @@ async fn a_body_of_a_request_that_fails_ends_the_connection_with_its_error() {
     assert!(!rest.contains("0\r\n\r\n"), "a complete request: {rest:?}");
 }
 
+/// The status of a response that begins in the middle of its request, and what the server reads of that request when the response has
+/// ended. A server that wants the rest has the next piece before it ends the response.
+async fn answered_in_the_middle(status: &str, wants_the_rest: bool) -> (StatusCode, String) {
+    let (peer, client) = (Peer::listen().await, client());
+    let (feed, body) = fed();
+    feed.send(data("first")).unwrap();
+    let (delivered, is_delivered) = tokio::sync::oneshot::channel();
+    let server = async {
+        let mut conn = peer.accept().await;
+        conn.head().await;
+        conn.body("first").await;
+        conn.send(format!("HTTP/1.1 {status}\r\ncontent-length: 3\r\n\r\n")).await;
+        is_delivered.await.unwrap();
+        feed.send(data("second")).unwrap();
+        if wants_the_rest {
+            conn.body("second").await;
+        }
+        conn.send("why").await;
+        if !wants_the_rest {
+            // The client closes the connection by itself, though there is more to send.
+            return Err(conn.rest().await);
+        }
+        drop(feed);
+        Ok(conn)
+    };
+    let (left, status) = both(server, async {
+        let response = client.request(post(peer.uri("/"), body)).await.unwrap();
+        let status = response.status();
+        delivered.send(()).unwrap();
+        assert_eq!(read(response).await.0, "why");
+        status
+    })
+    .await;
+    drop(client);
+    let rest = match left {
+        Ok(conn) => conn.rest().await,
+        Err(rest) => rest,
+    };
+    (status, rest)
+}
+
 #[tokio::test]
 async fn the_rest_of_a_body_that_the_server_does_not_want_is_not_sent() {
     for status in ["413 Content Too Large", "401 Unauthorized", "307 Temporary Redirect", "503 Service Unavailable"] {
-        let (peer, client) = (Peer::listen().await, client());
-        let (feed, body) = fed();
-        feed.send(data("first")).unwrap();
-        let (delivered, is_delivered) = tokio::sync::oneshot::channel();
-        let server = async {
-            let mut conn = peer.accept().await;
-            conn.head().await;
-            conn.body("first").await;
-            conn.send(format!("HTTP/1.1 {status}\r\ncontent-length: 3\r\n\r\n")).await;
-            is_delivered.await.unwrap();
-            feed.send(data("second")).unwrap();
-            conn.send("why").await;
-            conn.rest().await
-        };
-        let (rest, ()) = both(server, async {
-            let response = client.request(post(peer.uri("/"), body)).await.unwrap();
-            delivered.send(()).unwrap();
-            assert_eq!(read(response).await.0, "why");
-        })
-        .await;
+        let (_, rest) = answered_in_the_middle(status, false).await;
         assert!(!rest.contains("second") && !rest.contains("0\r\n\r\n"), "{status}: {rest:?}");
+    }
+}
+
+/// RFC 9110 §15: the first digit is what has a meaning.
+#[tokio::test]
+async fn a_status_that_nobody_knows_is_one_of_its_class() {
+    for (status, is_wanted) in [(299, true), (399, false), (499, false), (599, false)] {
+        let (told, rest) = answered_in_the_middle(&format!("{status} Odd"), is_wanted).await;
+        assert_eq!(told, StatusCode::from_u16(status).unwrap());
+        // An upload that was stopped has no end.
+        assert_eq!(rest.contains("0\r\n\r\n"), is_wanted, "{status}: {rest:?}");
+        assert!(!rest.contains("second"), "{status}: {rest:?}");
     }
 }
 
