@@ -32,16 +32,23 @@ pub(super) fn client<C: Connector>(connector: C, most: usize) -> Client<C, Fed> 
     Client::<HappyEyeballsConnector, Fed>::builder().max_connections_per_host(most).build(connector).unwrap()
 }
 
-/// A connection that was never used, of a pool of its own.
-pub(super) async fn wire(near: Near) -> Box<Wire<Fed>> {
-    let settings = Settings {
+/// A pool with at most so many connections to a host.
+pub(super) fn pool(most: usize) -> Arc<Pool<Fed>> {
+    Arc::new(Pool::new(Settings {
         idle_timeout: None,
         max_age: None,
         max_idle_per_host: usize::MAX,
-        max_connections_per_host: usize::MAX,
-    };
-    let pool = Arc::new(Pool::new(settings));
-    let destination = Destination::take_from(&mut request(Method::GET, 1, Fed::default())).unwrap();
+        max_connections_per_host: most,
+    }))
+}
+
+pub(super) fn destination() -> Destination {
+    Destination::take_from(&mut request(Method::GET, 1, Fed::default())).unwrap()
+}
+
+/// A connection that was never used, of a pool of its own.
+pub(super) async fn wire(near: Near) -> Box<Wire<Fed>> {
+    let (pool, destination) = (pool(usize::MAX), destination());
     let Acquired::Dial(lease) = pool.acquire(&destination, current_runtime()) else { panic!("there is no connection") };
     handshake(TokioIo::new(near), &http1::Builder::new(), pool, &destination, lease).await.unwrap()
 }

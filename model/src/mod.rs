@@ -14,13 +14,14 @@
 //!    `SeqCst` for acquire and release, and would report orders that do not exist.
 //! 4. Time stands still. A task that is not woken never goes on, so that a missed wake-up is a deadlock, which shuttle reports.
 //!
-//! The smallest parts are run in *every* order ([`relay`]); the others in as many random orders as `MODEL_RUNS` says, half of them with few
+//! The smallest parts are run in *every* order ([`relay`], [`pool`]); the others in as many random orders as `MODEL_RUNS` says, half of them with few
 //! switches at the worst places (PCT). A failure prints its schedule, which [`shuttle::replay`] takes.
 
 mod caller;
 pub mod duplex;
 pub mod exchange;
 mod network;
+pub mod pool;
 pub(super) mod primitives;
 pub mod relay;
 

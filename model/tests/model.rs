@@ -1,6 +1,6 @@
 //! The scenarios of the model, each a test.
 
-use hyper_happy_eyeballs_model::client::model::{duplex, exchange, relay};
+use hyper_happy_eyeballs_model::client::model::{duplex, exchange, pool, relay};
 
 macro_rules! scenarios {
     ($($part:ident: $($scenario:ident)*;)*) => {
@@ -17,6 +17,8 @@ scenarios! {
     relay:
         whoever_waits_for_a_connection_is_woken_by_whatever_happens
         what_happens_on_a_connection_that_comes_to_rest_is_seen_or_told_once;
+    pool:
+        the_right_to_a_connection_goes_to_whoever_still_waits;
     exchange:
         a_connection_goes_from_request_to_request_although_some_are_cancelled
         an_idle_connection_that_the_server_closes_is_closed_by_the_client;
