@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Uri;
 use hyper_happy_eyeballs::resolve::{Answers, Name};
-use hyper_happy_eyeballs::{Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{ConnectError, HappyEyeballsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tower::retry::Policy;
@@ -70,10 +70,10 @@ struct RetryLookUp {
     left: usize,
 }
 
-impl<C> Policy<Uri, C, Error> for RetryLookUp {
+impl<C> Policy<Uri, C, ConnectError> for RetryLookUp {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut Uri, result: &mut Result<C, Error>) -> Option<Self::Future> {
+    fn retry(&mut self, _: &mut Uri, result: &mut Result<C, ConnectError>) -> Option<Self::Future> {
         let error = result.as_ref().err().filter(|error| error.is_dns())?;
         self.left = self.left.checked_sub(1)?;
         println!("once more: {error}");

@@ -13,7 +13,7 @@
 //! 4. While no attempt succeeds, the next one starts 250 ms after the last, or at once when the newest has failed. Earlier
 //!    attempts keep running: a slow path is not a dead one.
 //! 5. The first connection wins. Every other socket is closed before it is handed over, without a byte sent.
-//! 6. What happened is kept: [`ConnectInfo`] on the connection and on every response over it, or [`Error::attempts`].
+//! 6. What happened is kept: [`ConnectInfo`] on the connection and on every response over it, or [`ConnectError::attempts`].
 //!
 //! # Example
 //!
@@ -67,21 +67,18 @@
 )]
 #![cfg_attr(not(feature = "connect"), expect(dead_code, reason = "what the driver says is not said without it"))]
 
-mod attempt;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
-mod error;
 #[cfg(feature = "connect")]
 mod fresh;
 #[cfg(feature = "connect")]
 mod lock;
 #[cfg(feature = "connect")]
 mod oneshot;
-mod query_error;
+mod outcome;
 pub mod race;
-mod report;
 #[cfg(feature = "connect")]
 pub mod resolve;
 #[cfg(feature = "client")]
@@ -93,13 +90,11 @@ mod timer;
 #[cfg(feature = "client")]
 mod wake_later;
 
-pub use attempt::{Attempt, AttemptError, AttemptOutcome, Untried};
 #[cfg(feature = "client")]
-pub use client::{Client, ClientLayer};
+pub use client::{Client, ClientError, ClientLayer};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
-pub use error::{BoxError, Error};
-pub use query_error::{QueryError, QueryErrorKind};
+pub use outcome::{Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, QueryError, QueryErrorKind, Untried};
 
 #[cfg(test)]
 mod test_support;

@@ -24,10 +24,10 @@ use hyper::{Method, Request, Response, Uri, Version};
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::TcpConnection;
-use hyper_happy_eyeballs::{Attempt, AttemptError, BoxError, ConnectInfo, Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{Attempt, AttemptError, BoxError, ConnectError, ConnectInfo, HappyEyeballsConnector};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpInfo};
-use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::client::legacy::{Client, Error as LegacyError};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::crypto::{CryptoProvider, ring};
@@ -224,7 +224,7 @@ async fn a_tls_uri_without_a_tls_layer_is_an_error_that_says_so() {
 const SECRETIVE: &str = "http://user:secret@origin.example/private?token";
 
 #[track_caller]
-fn assert_keeps_secrets(error: &ClientError) {
+fn assert_keeps_secrets(error: &LegacyError) {
     let mut text = format!("{error} {error:?}");
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -237,8 +237,8 @@ fn assert_keeps_secrets(error: &ClientError) {
 }
 
 /// Our error, wherever it is in the chain of causes.
-fn ours<'a>(error: &'a (dyn StdError + 'static)) -> &'a Error {
-    Error::find(error).unwrap_or_else(|| panic!("ours is not behind {error:?}"))
+fn ours<'a>(error: &'a (dyn StdError + 'static)) -> &'a ConnectError {
+    ConnectError::find(error).unwrap_or_else(|| panic!("ours is not behind {error:?}"))
 }
 
 /// One line for each attempt: where to, why then, and what came of it.
@@ -267,10 +267,10 @@ struct SecondTry {
     left: bool,
 }
 
-impl<T> Policy<Uri, T, Error> for SecondTry {
+impl<T> Policy<Uri, T, ConnectError> for SecondTry {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut Uri, result: &mut Result<T, Error>) -> Option<Self::Future> {
+    fn retry(&mut self, _: &mut Uri, result: &mut Result<T, ConnectError>) -> Option<Self::Future> {
         (result.is_err() && mem::take(&mut self.left)).then(|| ready(()))
     }
 
@@ -288,7 +288,7 @@ fn payload() -> Bytes {
 }
 
 /// Posts the payload, and collects the response.
-async fn exchange<C>(client: &Client<C, Full<Bytes>>, uri: &str) -> Result<Response<Bytes>, ClientError>
+async fn exchange<C>(client: &Client<C, Full<Bytes>>, uri: &str) -> Result<Response<Bytes>, LegacyError>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {

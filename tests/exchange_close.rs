@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::{Error, Replay};
+use hyper_happy_eyeballs::client::{ClientError, Replay};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
@@ -371,7 +371,7 @@ fn t62_a_server_that_hangs_up_without_an_answer_is_an_error_at_once() {
     });
 }
 
-fn assert_is_hang_up(error: &Error, name: &str, length: usize) {
+fn assert_is_hang_up(error: &ClientError, name: &str, length: usize) {
     assert!(error.is_closed_before_response() && !error.is_timeout(), "{name}: {error:?}");
     assert_eq!((error.repeats(), error.was_reused(), error.bytes_read()), (0, false, 0), "{name}: {error:?}");
     if error.is_canceled() {

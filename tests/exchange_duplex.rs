@@ -18,7 +18,7 @@ use futures_util::stream::repeat_with;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame};
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::{Error, ResponseBody};
+use hyper_happy_eyeballs::client::{ClientError, ResponseBody};
 use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
@@ -80,9 +80,9 @@ struct Mirror {
 
 impl Body for Mirror {
     type Data = Bytes;
-    type Error = Error;
+    type Error = ClientError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         if let Some(greeting) = self.greeting.take() {
             return Poll::Ready(Some(Ok(Frame::data(greeting))));
         }
@@ -129,9 +129,9 @@ struct Locking {
 
 impl Body for Locking {
     type Data = Bytes;
-    type Error = Error;
+    type Error = ClientError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -185,9 +185,9 @@ struct Dropping(Option<oneshot::Receiver<ResponseBody>>);
 
 impl Body for Dropping {
     type Data = Bytes;
-    type Error = Error;
+    type Error = ClientError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         if let Some(response) = &mut self.0 {
             drop(ready!(Pin::new(response).poll(cx)).unwrap());
         }

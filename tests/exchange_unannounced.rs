@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::{Error, Replay};
+use hyper_happy_eyeballs::client::{ClientError, Replay};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use runs::{Random, client, exchange, on_both_runtimes, request, say, spin, times, until};
 use server::{Peer, Server};
@@ -25,7 +25,7 @@ type TestClient = Client<HappyEyeballsConnector, Body>;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-async fn post(client: &TestClient, server: &Server) -> Result<(), Error> {
+async fn post(client: &TestClient, server: &Server) -> Result<(), ClientError> {
     let post = request(Method::POST, server.uri(""), Body::from("an order"));
     let (status, _) = exchange(client, post).await?;
     assert_eq!(status, StatusCode::OK);

@@ -11,7 +11,7 @@ use hyper_happy_eyeballs::connect::HappyEyeballsStream;
 use hyper_happy_eyeballs::race::UntriedReason;
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::{TcpConnection, TcpOptions};
-use hyper_happy_eyeballs::{Attempt, Error, HappyEyeballsConnector, Untried};
+use hyper_happy_eyeballs::{Attempt, ConnectError, HappyEyeballsConnector, Untried};
 use support::loopback::{ClosedPort, has_ipv6};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -107,7 +107,7 @@ async fn connect(
     options: TcpOptions,
     addresses: impl IntoIterator<Item = SocketAddr>,
     uri: &str,
-) -> Result<Stream, Error> {
+) -> Result<Stream, ConnectError> {
     let resolver = FixedResolver::new().with("origin.example", addresses);
     let connector = HappyEyeballsConnector::builder().resolver(resolver).tcp(options).build().unwrap();
     let connecting = connector.oneshot(uri.parse().unwrap());
@@ -126,7 +126,7 @@ fn left_out(untried: &[Untried]) -> Vec<SocketAddr> {
 }
 
 #[track_caller]
-fn assert_no_candidate(error: &Error, candidates: &[SocketAddr], destination: &str, untried: &str) {
+fn assert_no_candidate(error: &ConnectError, candidates: &[SocketAddr], destination: &str, untried: &str) {
     assert!(error.is_connect() && !error.is_dns() && !error.is_timeout());
     assert!(error.attempts().is_empty());
     assert_eq!(left_out(&error.untried()), candidates);

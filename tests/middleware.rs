@@ -15,7 +15,7 @@ use hyper::{Uri, rt};
 use hyper_happy_eyeballs::connect::{Connecting, HappyEyeballsStream};
 use hyper_happy_eyeballs::resolve::{Answers, FixedResolver, GaiResolver, Name};
 use hyper_happy_eyeballs::tcp::{TcpConnection, TcpConnector};
-use hyper_happy_eyeballs::{ConnectInfo, Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{ConnectError, ConnectInfo, HappyEyeballsConnector};
 use hyper_util::client::legacy::connect::{Connect, Connection};
 use socket2::{Domain, Socket, Type};
 use support::loopback::{BlackHole, ClosedPort};
@@ -72,7 +72,11 @@ async fn a_limit_around_it_keeps_the_second_connect_waiting_for_the_first() {
         let lookups = Arc::clone(&lookups);
         service_fn(move |name: Name| {
             lookups.fetch_add(1, Ordering::SeqCst);
-            ready(Ok::<_, Error>(Answers::list([if name.as_str() == "silent.example" { silent } else { reachable }])))
+            ready(Ok::<_, ConnectError>(Answers::list([if name.as_str() == "silent.example" {
+                silent
+            } else {
+                reachable
+            }])))
         })
     };
     let limited = ConcurrencyLimit::new(HappyEyeballsConnector::builder().resolver(resolver).build().unwrap(), 1);
@@ -92,7 +96,7 @@ fn the_connector_and_what_it_makes_have_the_traits_that_clients_ask_for() {
     fn is_connector<C: Connect + Clone + Send + Sync + 'static>(_: &C) {}
     fn makes<C>(_: &C)
     where
-        C: Service<Uri, Response = HappyEyeballsStream<TcpConnection>, Error = Error>,
+        C: Service<Uri, Response = HappyEyeballsStream<TcpConnection>, Error = ConnectError>,
         C::Future: Future + Unpin + Send + 'static,
     {
     }
@@ -107,7 +111,7 @@ fn the_connector_and_what_it_makes_have_the_traits_that_clients_ask_for() {
 
     let by_table = connector([]);
     let by_closure = HappyEyeballsConnector::builder()
-        .resolver(service_fn(async |_: Name| Ok::<_, Error>(Answers::list([]))))
+        .resolver(service_fn(async |_: Name| Ok::<_, ConnectError>(Answers::list([]))))
         .build()
         .unwrap();
     is_connector(&by_table);
@@ -118,7 +122,7 @@ fn the_connector_and_what_it_makes_have_the_traits_that_clients_ask_for() {
     is_connection::<HappyEyeballsStream<TcpConnection>>();
     is_connection::<TcpConnection>();
     is_shared::<ConnectInfo>();
-    is_error::<Error>();
+    is_error::<ConnectError>();
 }
 
 #[test]
@@ -147,7 +151,7 @@ async fn an_error_prints_as_a_sentence_with_its_causes() {
     let sentence = format!("could not connect to origin.example:80: {address} connection refused");
     assert_eq!(error.to_string(), sentence);
     let debug = format!("{error:?}");
-    assert!(debug.starts_with(&format!("Error({sentence}: could not connect: ")), "{debug}");
+    assert!(debug.starts_with(&format!("ConnectError({sentence}: could not connect: ")), "{debug}");
 }
 
 #[tokio::test]
@@ -207,10 +211,10 @@ struct ListenThenRetry {
     errors: Arc<Mutex<Vec<String>>>,
 }
 
-impl<T> Policy<Uri, T, Error> for ListenThenRetry {
+impl<T> Policy<Uri, T, ConnectError> for ListenThenRetry {
     type Future = Ready<()>;
 
-    fn retry(&mut self, _: &mut Uri, result: &mut Result<T, Error>) -> Option<Self::Future> {
+    fn retry(&mut self, _: &mut Uri, result: &mut Result<T, ConnectError>) -> Option<Self::Future> {
         let error = result.as_ref().err().filter(|error| error.is_connect())?;
         self.errors.lock().unwrap().push(error.to_string());
         self.server.socket.listen(16).unwrap();

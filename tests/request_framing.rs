@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_happy_eyeballs::Client;
-use hyper_happy_eyeballs::client::Error;
+use hyper_happy_eyeballs::client::ClientError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 
@@ -387,7 +387,7 @@ async fn chunks_do_not_go_out_on_a_connection_whose_server_answered_as_http_1_0(
 async fn answered_while_the_body_gives(
     last: fn() -> io::Result<Frame<Bytes>>,
     status: &'static str,
-) -> Result<StatusCode, Error> {
+) -> Result<StatusCode, ClientError> {
     let (feed, frames) = mpsc::unbounded_channel();
     feed.send(Ok(Frame::data(Bytes::from("hello")))).unwrap();
     let feed = Mutex::new(Some(feed));

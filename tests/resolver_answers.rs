@@ -16,7 +16,7 @@ use hyper_happy_eyeballs::connect::HappyEyeballsStream;
 use hyper_happy_eyeballs::race::UntriedReason;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, FixedResolver, Name, Queries, Resolve};
 use hyper_happy_eyeballs::tcp::TcpConnection;
-use hyper_happy_eyeballs::{Error, HappyEyeballsConnector, Untried};
+use hyper_happy_eyeballs::{ConnectError, HappyEyeballsConnector, Untried};
 use support::loopback::{ClosedPort, has_ipv6};
 use support::origin::Origin;
 use tower::{ServiceExt, service_fn};
@@ -162,7 +162,10 @@ fn table(addresses: &[&str]) -> FixedResolver {
     FixedResolver::new().with("origin.example", addresses.iter().map(|address| address.parse().unwrap()))
 }
 
-async fn connect<R: Resolve + Clone>(resolver: R, uri: &str) -> Result<HappyEyeballsStream<TcpConnection>, Error> {
+async fn connect<R: Resolve + Clone>(
+    resolver: R,
+    uri: &str,
+) -> Result<HappyEyeballsStream<TcpConnection>, ConnectError> {
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build().unwrap();
     let limit = Duration::from_secs(20);
     let connecting = connector.oneshot(uri.parse().unwrap());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper_happy_eyeballs::connect::HappyEyeballsStream;
 use hyper_happy_eyeballs::resolve::{FixedResolver, GaiResolver, Queries, Resolve};
 use hyper_happy_eyeballs::tcp::TcpConnection;
-use hyper_happy_eyeballs::{Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{ConnectError, HappyEyeballsConnector};
 use support::loopback::ClosedPort;
 use support::origin::Origin;
 use tower::ServiceExt;
@@ -90,7 +90,10 @@ async fn what_localhost_refuses_is_an_error_of_the_connect() {
     assert!(error.to_string().contains(&format!("{} connection refused", closed.address())), "{error}");
 }
 
-async fn connect<R: Resolve + Clone>(resolver: R, uri: &str) -> Result<HappyEyeballsStream<TcpConnection>, Error> {
+async fn connect<R: Resolve + Clone>(
+    resolver: R,
+    uri: &str,
+) -> Result<HappyEyeballsStream<TcpConnection>, ConnectError> {
     let connector = HappyEyeballsConnector::builder().resolver(resolver).timeout(LIMIT).build().unwrap();
     connector.oneshot(uri.parse().unwrap()).await
 }

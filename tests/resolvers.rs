@@ -19,7 +19,7 @@ use hyper_happy_eyeballs::resolve::{
     Answer, Answers, Compat, FixedResolver, GaiResolver, Name, Queries, Query, QueryError, Resolve,
 };
 use hyper_happy_eyeballs::tcp::TcpConnection;
-use hyper_happy_eyeballs::{AttemptError, ConnectInfo, Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{AttemptError, ConnectError, ConnectInfo, HappyEyeballsConnector};
 use hyper_util::client::legacy::connect::dns;
 use support::loopback::{ClosedPort, has_ipv6};
 use support::origin::Origin;
@@ -239,14 +239,14 @@ async fn a_port_that_nobody_names_is_that_of_the_scheme() {
 
 type Stream = HappyEyeballsStream<TcpConnection>;
 
-async fn connect<R: Resolve + Clone>(resolver: R, uri: &str) -> Result<Stream, Error> {
+async fn connect<R: Resolve + Clone>(resolver: R, uri: &str) -> Result<Stream, ConnectError> {
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build().unwrap();
     let connecting = connector.oneshot(uri.parse().unwrap());
     tokio::time::timeout(Duration::from_secs(20), connecting).await.expect("it should have ended long ago")
 }
 
 /// The error of a connect that may take so many milliseconds.
-async fn connect_within<R: Resolve + Clone>(milliseconds: u64, resolver: R) -> Error {
+async fn connect_within<R: Resolve + Clone>(milliseconds: u64, resolver: R) -> ConnectError {
     let timeout = Duration::from_millis(milliseconds);
     let connector = HappyEyeballsConnector::builder().resolver(resolver).timeout(timeout).build().unwrap();
     connector.oneshot(URI.parse().unwrap()).await.unwrap_err()
@@ -274,12 +274,12 @@ fn failed(errors: &[QueryError]) -> Vec<Query> {
     errors.iter().map(QueryError::query).collect()
 }
 
-fn causes(error: &Error) -> Vec<String> {
+fn causes(error: &ConnectError) -> Vec<String> {
     std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string).collect()
 }
 
 #[track_caller]
-fn assert_waiting_for(error: &Error, queries: Queries, end: &str) {
+fn assert_waiting_for(error: &ConnectError, queries: Queries, end: &str) {
     assert!(error.is_dns() && error.is_timeout() && !error.is_connect());
     assert_eq!(error.waiting_for(), queries);
     let text = error.to_string();

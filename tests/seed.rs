@@ -14,7 +14,7 @@ use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::race::{DropReason, Endpoint, Policy, StartReason};
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::{TcpConnection, TcpConnector, TcpOptions};
-use hyper_happy_eyeballs::{Attempt, AttemptOutcome, Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{Attempt, AttemptOutcome, ConnectError, HappyEyeballsConnector};
 use support::loopback::{BlackHole, ClosedPort, has_ipv6};
 use support::origin::Origin;
 use tower::{Service, ServiceExt};
@@ -22,7 +22,7 @@ use tower::{Service, ServiceExt};
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-type Connected = Result<HappyEyeballsStream<TcpConnection>, Error>;
+type Connected = Result<HappyEyeballsStream<TcpConnection>, ConnectError>;
 
 /// The seed's dialing, with the fallback delay of its tests.
 fn dialer(addresses: &[SocketAddr]) -> Builder<FixedResolver> {

@@ -21,7 +21,7 @@ use std::{env, iter};
 
 use hyper::Uri;
 use hyper_happy_eyeballs::resolve::FixedResolver;
-use hyper_happy_eyeballs::{Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{ConnectError, HappyEyeballsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{HttpConnector, dns};
 use hyper_util::rt::TokioExecutor;
@@ -131,7 +131,7 @@ fn print_responses(responses: &[Fetched]) {
 
 /// The error of a client has that of the connector among its causes.
 fn print_failure(error: &(dyn StdError + 'static)) {
-    match Error::find(error) {
+    match ConnectError::find(error) {
         Some(lost) if lost.attempts().is_empty() => eprintln!("error: {}", chain(lost)),
         // One line names every address and what was wrong with it.
         Some(lost) => {

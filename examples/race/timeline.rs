@@ -1,12 +1,12 @@
 //! Draws a race: a row for each attempt, all on one axis of time.
 //!
-//! Everything that is drawn is public: [`ConnectInfo`] says it of a race that was won, and [`Error`] of one that was lost.
+//! Everything that is drawn is public: [`ConnectInfo`] says it of a race that was won, and [`ConnectError`] of one that was lost.
 
 use std::fmt;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::DropReason;
-use hyper_happy_eyeballs::{Attempt, AttemptOutcome, ConnectInfo, Error, Untried};
+use hyper_happy_eyeballs::{Attempt, AttemptOutcome, ConnectError, ConnectInfo, Untried};
 
 /// How many characters wide the bars are at most, from the beginning of the race to its end.
 const BAR_WIDTH: usize = 36;
@@ -36,7 +36,7 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    pub(crate) fn of_error(error: &'a Error, colour: bool) -> Self {
+    pub(crate) fn of_error(error: &'a ConnectError, colour: bool) -> Self {
         Self {
             look_up: error.resolved_after().unwrap_or_default(),
             attempts: error.attempts(),

@@ -95,7 +95,8 @@ async fn exchange(plan: &Plan, uri: &Uri) {
         }
         Err(error) => {
             let text = format!("{error} {error:?}");
-            let by_connector = hyper_happy_eyeballs::Error::find(&error).is_some_and(|error| error.is_invalid_uri());
+            let by_connector =
+                hyper_happy_eyeballs::ConnectError::find(&error).is_some_and(|error| error.is_invalid_uri());
             let is_refused = error.is_invalid_request() || by_connector;
             assert!(is_refused, "{} {uri} is no fault of the network: {text}", plan.method);
             assert_eq!(log.names.load(Ordering::Relaxed), 0, "{uri} was looked up, and refused: {text}");

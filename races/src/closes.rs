@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::Error;
+use hyper_happy_eyeballs::client::ClientError;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -131,7 +131,7 @@ fn describe(status: StatusCode, body: &[u8]) -> String {
     format!("{status}, {} bytes, {begin:?}…", body.len())
 }
 
-fn claims(error: &Error) -> Claims {
+fn claims(error: &ClientError) -> Claims {
     Claims {
         is_closed_before_response: error.is_closed_before_response(),
         was_reused: error.was_reused(),

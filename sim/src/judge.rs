@@ -1,7 +1,7 @@
 //! What must be, whatever happens: the guarantees of the client, as `docs/design.md` gives them, checked where something
 //! happens that they speak of.
 
-use hyper_happy_eyeballs::client::Error;
+use hyper_happy_eyeballs::client::ClientError;
 
 use crate::caller::BodyEnd;
 use crate::http1::{self, content};
@@ -116,7 +116,7 @@ fn expected(state: &State, id: u32) -> Option<usize> {
 }
 
 /// A request has failed.
-pub(crate) fn on_error(state: &mut State, id: u32, error: &Error) {
+pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
     let text = format!("{error:?}");
     let problems = [
         is_lost(state, id, error),
@@ -137,7 +137,7 @@ fn last_attempt(state: &State, id: u32) -> Option<&Attempt> {
     state.ledger.requests[id as usize].attempts.last().map(|&attempt| &state.ledger.attempts[attempt])
 }
 
-fn is_lost(state: &State, id: u32, error: &Error) -> Problem {
+fn is_lost(state: &State, id: u32, error: &ClientError) -> Problem {
     let is_silent = error.bytes_written() == 0 && !error.is_connect();
     let word = || first_word(state, id).filter(|_| is_silent);
     let answer = &state.ledger.answers[expected(state, id).or_else(word)?];
@@ -167,7 +167,7 @@ fn first_word(state: &State, id: u32) -> Option<usize> {
     connection.answers.iter().copied().find(|&answer| may_be_unasked(state, id, answer))
 }
 
-fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
+fn is_unjustified(state: &State, id: u32, error: &ClientError) -> Problem {
     let request = &state.ledger.requests[id as usize];
     let host = request.ask.host as usize;
     let is_justified = if error.is_request_body() {
@@ -184,7 +184,7 @@ fn is_unjustified(state: &State, id: u32, error: &Error) -> Problem {
     (!is_justified).then(|| (Rule::Unjustified, "nothing had happened to its connection".to_owned()))
 }
 
-fn is_not_retried(state: &State, id: u32, error: &Error) -> Problem {
+fn is_not_retried(state: &State, id: u32, error: &ClientError) -> Problem {
     let client = &state.plan.client;
     let ask = &state.ledger.requests[id as usize].ask;
     let can_be_had = ask.body.is_empty() || (client.retry_bodies && !ask.body.fails);
@@ -202,7 +202,7 @@ fn is_not_retried(state: &State, id: u32, error: &Error) -> Problem {
     must_be.then(|| (Rule::NotRetried, "it could be sent again".to_owned()))
 }
 
-fn claims_falsely(state: &State, id: u32, error: &Error) -> Problem {
+fn claims_falsely(state: &State, id: u32, error: &ClientError) -> Problem {
     let attempts = state.ledger.requests[id as usize].attempts.len();
     let sent = last_attempt(state, id).map_or(0, |attempt| attempt.accepted);
     let problem = if error.repeats() > 1 {
@@ -228,7 +228,7 @@ fn claims_falsely(state: &State, id: u32, error: &Error) -> Problem {
 }
 
 /// The error comes when its cause does.
-fn is_late(state: &State, id: u32, error: &Error) -> Problem {
+fn is_late(state: &State, id: u32, error: &ClientError) -> Problem {
     if error.is_request_body() || error.is_connect() || error.bytes_written() == 0 {
         return None;
     }

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::duplex::{AfterResponse, Duplex, drive_to_end};
-use super::error::{About, Error};
+use super::error::{About, ClientError};
 use super::wire::Wire;
 use crate::wake_later::wake_later;
 
@@ -40,7 +40,7 @@ pub struct ResponseBody {
 const MOST_AT_ONCE: u8 = 128;
 
 /// The last that is reported of a body.
-type End = Option<Result<Frame<Bytes>, Error>>;
+type End = Option<Result<Frame<Bytes>, ClientError>>;
 
 /// Who drives the connection while the body is read.
 enum Carrier {
@@ -178,7 +178,7 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Error;
+    type Error = ClientError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -196,7 +196,7 @@ impl Body for ResponseBody {
             None => None,
             Some(Err(error)) => {
                 let about = this.about();
-                Some(Err(Error::response_body(error, about)))
+                Some(Err(ClientError::response_body(error, about)))
             }
         };
         // First the connection, then the end.

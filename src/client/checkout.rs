@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use super::body::settle;
 use super::destination::Destination;
 use super::dial::dial;
-use super::error::Error;
+use super::error::ClientError;
 use super::pool::{Acquired, Grant, Lease, Pool, RuntimeId, Ticket, current_runtime};
 use super::service::{Connector, RequestBody, Shared};
 use super::sync::spawn_in;
@@ -24,7 +24,7 @@ pub(super) enum Checkout<B> {
 }
 
 /// A connection to come. It is boxed, since most requests need none.
-pub(super) type Connecting<B> = Pin<Box<dyn Future<Output = Result<Box<Wire<B>>, Error>> + Send>>;
+pub(super) type Connecting<B> = Pin<Box<dyn Future<Output = Result<Box<Wire<B>>, ClientError>> + Send>>;
 
 /// Finds one. A request that is `repeatable` may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector, B: RequestBody>(
@@ -60,7 +60,7 @@ pub(super) fn connect<C: Connector, B: RequestBody>(
     destination: &Destination,
     lease: Lease<B>,
     runtime: RuntimeId,
-) -> impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + use<C, B> {
+) -> impl Future<Output = Result<Box<Wire<B>>, ClientError>> + Send + use<C, B> {
     let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
     dial(connectors, shared.settings.http1.clone(), pool, destination.clone(), lease, runtime)
 }
@@ -72,9 +72,9 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
     lease: Lease<B>,
     repeatable: bool,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, Error> {
+) -> Result<Box<Wire<B>>, ClientError> {
     enum First<B> {
-        Connected(Result<Box<Wire<B>>, Error>),
+        Connected(Result<Box<Wire<B>>, ClientError>),
         Freed(Box<Wire<B>>),
     }
     let mut ticket = Some(shared.pool.queue(&lease, runtime));
@@ -114,7 +114,7 @@ async fn wait<C: Connector, B: RequestBody>(
     mut ticket: Ticket<B>,
     repeatable: bool,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, Error> {
+) -> Result<Box<Wire<B>>, ClientError> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
         Some(Grant::Wire(wire)) => match assess(&shared.pool, &destination, wire, repeatable, Duration::ZERO) {
             Fitness::Fit(wire) => return Ok(wire),
@@ -126,7 +126,7 @@ async fn wait<C: Connector, B: RequestBody>(
     };
     match lease {
         Some(lease) => connect(&shared, &destination, lease, runtime).await,
-        None => Err(Error::connect("the right to a connection was lost")),
+        None => Err(ClientError::connect("the right to a connection was lost")),
     }
 }
 
@@ -161,7 +161,9 @@ fn assess<B>(
     Fitness::Fit(wire)
 }
 
-fn keep_when_connected<B: RequestBody>(connecting: impl Future<Output = Result<Box<Wire<B>>, Error>> + Send + 'static) {
+fn keep_when_connected<B: RequestBody>(
+    connecting: impl Future<Output = Result<Box<Wire<B>>, ClientError>> + Send + 'static,
+) {
     // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
     let Ok(runtime) = Handle::try_current() else { return };
     spawn_in(&runtime, async move {

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
-use super::error::Error;
+use super::error::ClientError;
 
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Destination {
 impl Destination {
     /// Takes the URI out of a request. If it says nowhere to go, the error says why.
     #[inline]
-    pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, Error> {
+    pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, ClientError> {
         let is_connect = *request.method() == Method::CONNECT;
         match request.version() {
             Version::HTTP_11 => {}
@@ -25,24 +25,24 @@ impl Destination {
             Version::HTTP_10 if !is_connect => {}
             version => {
                 let method = request.method();
-                return Err(Error::invalid_request(format!("{method} over {version:?} is not supported")));
+                return Err(ClientError::invalid_request(format!("{method} over {version:?} is not supported")));
             }
         }
         let uri = std::mem::take(request.uri_mut());
         let Some(authority) = uri.authority() else {
-            return Err(Error::invalid_request("the URI has no host"));
+            return Err(ClientError::invalid_request("the URI has no host"));
         };
         if is_connect {
             return Self::of_tunnel(&uri, authority);
         }
         match uri.scheme() {
             Some(_) => Ok(Self { uri }),
-            None => Err(Error::invalid_request("the URI has no scheme")),
+            None => Err(ClientError::invalid_request("the URI has no scheme")),
         }
     }
 
     /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).
-    fn of_tunnel(uri: &Uri, authority: &Authority) -> Result<Self, Error> {
+    fn of_tunnel(uri: &Uri, authority: &Authority) -> Result<Self, ClientError> {
         let scheme = match uri.scheme() {
             Some(scheme) => scheme.clone(),
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
@@ -55,7 +55,7 @@ impl Destination {
 
     /// Checks that host and port can be written (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1): `http` takes more for an
     /// authority. To be called before a connection is made. Where there is one already, an equal destination was checked.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), ClientError> {
         check_host(self.host_and_port())?;
         self.bare().map(|_| ())
     }
@@ -111,7 +111,7 @@ impl Destination {
     }
 
     /// The URI without userinfo, which is not for the wire (RFC 9110 §4.2.4).
-    fn bare(&self) -> Result<Uri, Error> {
+    fn bare(&self) -> Result<Uri, ClientError> {
         let bare = self.host_and_port();
         if bare.len() == self.authority().len() {
             return Ok(self.uri.clone());
@@ -123,13 +123,13 @@ impl Destination {
     }
 
     /// Host and port: the target of CONNECT always has a port.
-    fn tunnel(&self) -> Result<Authority, Error> {
+    fn tunnel(&self) -> Result<Authority, ClientError> {
         let bare = self.host_and_port();
         let (host, port) = split_port(bare);
         match implied_port(self.scheme()) {
             _ if !port.is_empty() => parse(bare),
             Some(port) => parse(&format!("{host}:{port}")),
-            None => Err(Error::invalid_request("CONNECT needs a port")),
+            None => Err(ClientError::invalid_request("CONNECT needs a port")),
         }
     }
 }
@@ -157,8 +157,8 @@ pub(super) fn implied_port(scheme: &str) -> Option<u16> {
     }
 }
 
-fn check_host(bare: &str) -> Result<(), Error> {
-    let invalid = |problem: String| Err(Error::invalid_request(problem));
+fn check_host(bare: &str) -> Result<(), ClientError> {
+    let invalid = |problem: String| Err(ClientError::invalid_request(problem));
     let (host, port) = split_port(bare);
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let name = literal.unwrap_or(host);
@@ -209,19 +209,19 @@ fn slash() -> PathAndQuery {
     PathAndQuery::from_static("/")
 }
 
-fn parse(authority: &str) -> Result<Authority, Error> {
-    authority.parse().map_err(|error| Error::invalid_request(format!("the host: {error}")))
+fn parse(authority: &str) -> Result<Authority, ClientError> {
+    authority.parse().map_err(|error| ClientError::invalid_request(format!("the host: {error}")))
 }
 
 /// A URI with an empty path.
-fn join(scheme: Option<Scheme>, authority: Option<Authority>) -> Result<Uri, Error> {
+fn join(scheme: Option<Scheme>, authority: Option<Authority>) -> Result<Uri, ClientError> {
     let mut parts = uri::Parts::default();
     (parts.scheme, parts.authority, parts.path_and_query) = (scheme, authority, Some(slash()));
     from_parts(parts)
 }
 
-fn from_parts(parts: uri::Parts) -> Result<Uri, Error> {
-    Uri::from_parts(parts).map_err(|error| Error::invalid_request(format!("the URI: {error}")))
+fn from_parts(parts: uri::Parts) -> Result<Uri, ClientError> {
+    Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the URI: {error}")))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::destination::Destination;
-use super::error::Error;
+use super::error::ClientError;
 use super::pool::{Lease, Pool, RuntimeId};
 use super::relay::Relay;
 use super::request;
@@ -33,9 +33,9 @@ pub(super) async fn dial<C: Connector, B: RequestBody>(
     destination: Destination,
     lease: Lease<B>,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, Error> {
+) -> Result<Box<Wire<B>>, ClientError> {
     let connector = connectors.copy().await;
-    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(Error::connect)?;
+    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
     // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
     wire.spent |= wire.relay().watch().runtime() != runtime;
@@ -48,14 +48,14 @@ pub(super) async fn handshake<T, B>(
     pool: Arc<Pool<B>>,
     destination: &Destination,
     lease: Lease<B>,
-) -> Result<Box<Wire<B>>, Error>
+) -> Result<Box<Wire<B>>, ClientError>
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
     B: RequestBody,
 {
     let connected = io.connected();
     if connected.is_negotiated_h2() {
-        return Err(Error::connect("HTTP/2 was negotiated, and is not supported"));
+        return Err(ClientError::connect("HTTP/2 was negotiated, and is not supported"));
     }
     let relay = Relay::new(pool.place(&lease), pool.watch());
     let (socket_waker, waker) = relay.wakers();
@@ -77,12 +77,12 @@ where
 async fn connect<T, B>(
     http1: &http1::Builder,
     io: ResponseFirst<T>,
-) -> Result<(SendRequest<Upload<B>>, ConnectionFuture), Error>
+) -> Result<(SendRequest<Upload<B>>, ConnectionFuture), ClientError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: RequestBody,
 {
-    let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(Error::connect)?;
+    let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(ClientError::connect)?;
     Ok((sender, Box::pin(connection.with_upgrades())))
 }
 

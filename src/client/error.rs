@@ -5,12 +5,12 @@ use std::fmt;
 use std::io;
 
 use crate::connect::ConnectInfo;
-use crate::error::BoxError;
+use crate::outcome::BoxError;
 
 /// Why a request has no response, or a response no end.
 ///
 /// `Display` is one line; the cause is the [`source`](StdError::source). Of the URI it has host and port, never more.
-pub struct Error {
+pub struct ClientError {
     inner: Box<Inner>,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Transfer {
     pub(super) bytes_read: u64,
 }
 
-impl Error {
+impl ClientError {
     pub(super) fn invalid_request(problem: impl Into<String>) -> Self {
         Self::new(Kind::InvalidRequest(problem.into()), None)
     }
@@ -154,7 +154,7 @@ impl Error {
     }
 
     /// There is no connection: the connector failed, whose error is the [`source`](StdError::source).
-    /// [`Error::find`](crate::Error::find) gets to the attempts.
+    /// [`ConnectError::find`](crate::ConnectError::find) gets to the attempts.
     pub fn is_connect(&self) -> bool {
         self.inner.kind == Kind::Connect
     }
@@ -175,7 +175,7 @@ impl Error {
         // What a body of the caller's says is its own affair.
         !self.is_request_body()
             && self.causes().any(|cause| {
-                cause.downcast_ref().is_some_and(crate::Error::is_timeout)
+                cause.downcast_ref().is_some_and(crate::ConnectError::is_timeout)
                     || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
             })
     }
@@ -230,7 +230,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.inner.host.as_deref().unwrap_or("the server");
         match &self.inner.kind {
@@ -249,9 +249,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
+impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({self}")?;
+        write!(f, "ClientError({self}")?;
         for cause in self.causes() {
             write!(f, ": {cause}")?;
         }
@@ -259,7 +259,7 @@ impl fmt::Debug for Error {
     }
 }
 
-impl StdError for Error {
+impl StdError for ClientError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.inner.source.as_deref().map(|error| error as _)
     }

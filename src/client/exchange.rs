@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::client::checkout::connect;
     use crate::client::destination::Destination;
-    use crate::client::error::Error;
+    use crate::client::error::ClientError;
     use crate::client::pool::{Acquired, current_runtime};
     use crate::client::service::Client;
 
@@ -182,7 +182,7 @@ mod tests {
         let exchange = Exchange { wire: Some(wire), sent: undecided, release: None };
         let Err(Failure { error, wire }) = exchange.await else { panic!("there is no response") };
         assert!(error.is_none());
-        let error = Error::exchange(error, None, false, wire.transfer());
+        let error = ClientError::exchange(error, None, false, wire.transfer());
         assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");
     }
 }

@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRAILER, TRANSFER_EN
 use http::{HeaderMap, Method, Version};
 use http_body::Body;
 
-use super::error::Error;
+use super::error::ClientError;
 
 /// How the server learns where the body of a request ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,17 +52,22 @@ impl Framing {
     ///
     /// An invalid request, if the fields of the caller contradict each other, the body or the version: the server would take
     /// what follows for the rest of the body, or the rest of the body for what follows.
-    pub(super) fn decide(method: &Method, version: Version, headers: &HeaderMap, size: Size) -> Result<Self, Error> {
+    pub(super) fn decide(
+        method: &Method,
+        version: Version,
+        headers: &HeaderMap,
+        size: Size,
+    ) -> Result<Self, ClientError> {
         let (is_chunked, declared) = (is_chunked(headers)?, declared_length(headers)?);
         if is_chunked && version == Version::HTTP_10 {
-            return Err(Error::invalid_request("HTTP/1.0 has no Transfer-Encoding"));
+            return Err(ClientError::invalid_request("HTTP/1.0 has no Transfer-Encoding"));
         }
         if is_chunked && declared.is_some() {
-            return Err(Error::invalid_request("it has both Content-Length and Transfer-Encoding"));
+            return Err(ClientError::invalid_request("it has both Content-Length and Transfer-Encoding"));
         }
         let promised = match (size, declared) {
             (Size::Exact(exact), Some(declared)) if exact != declared => {
-                return Err(Error::invalid_request("the Content-Length is not that of the body"));
+                return Err(ClientError::invalid_request("the Content-Length is not that of the body"));
             }
             (Size::Exact(length), _) | (Size::Unknown, Some(length)) => Some(length),
             (Size::Unknown, None) => None,
@@ -72,14 +77,14 @@ impl Framing {
         }
         // RFC 9110 §9.3.6 and §9.3.8.
         if matches!(*method, Method::CONNECT | Method::TRACE) {
-            return Err(Error::invalid_request(format!("{method} has no body")));
+            return Err(ClientError::invalid_request(format!("{method} has no body")));
         }
         match promised {
             Some(length) if !is_chunked && (declared.is_some() || !may_have_trailers(version, headers)) => {
                 Ok(Self::Length(length))
             }
             None if version == Version::HTTP_10 => {
-                Err(Error::invalid_request("HTTP/1.0 needs a body whose length is known, or a Content-Length"))
+                Err(ClientError::invalid_request("HTTP/1.0 needs a body whose length is known, or a Content-Length"))
             }
             promised => Ok(Self::Chunked(Box::new(Chunks { promised, trailers: announced_trailers(headers) }))),
         }
@@ -104,32 +109,34 @@ impl Framing {
 }
 
 /// Whether the last transfer coding is `chunked`, which is the only way to frame a request by codings (RFC 9112 §6.1).
-fn is_chunked(headers: &HeaderMap) -> Result<bool, Error> {
+fn is_chunked(headers: &HeaderMap) -> Result<bool, ClientError> {
     let mut fields = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(field) = fields.next() else {
         return Ok(false);
     };
     if fields.next().is_some() {
-        return Err(Error::invalid_request("it has several Transfer-Encoding fields"));
+        return Err(ClientError::invalid_request("it has several Transfer-Encoding fields"));
     }
     let mut codings = field.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     let ends_in_chunked = codings.next_back().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
     if !ends_in_chunked || !codings.all(|coding| is_token(coding) && !coding.eq_ignore_ascii_case(b"chunked")) {
-        return Err(Error::invalid_request("the Transfer-Encoding is no list of codings that ends in one chunked"));
+        return Err(ClientError::invalid_request(
+            "the Transfer-Encoding is no list of codings that ends in one chunked",
+        ));
     }
     Ok(true)
 }
 
 /// How many bytes of content the caller says there are (RFC 9110 §8.6). The same number more than once counts as once.
-fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, ClientError> {
     let mut declared = None;
     for field in headers.get_all(CONTENT_LENGTH) {
         for text in field.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
             let Some(length) = number(text) else {
-                return Err(Error::invalid_request("the Content-Length is not a number"));
+                return Err(ClientError::invalid_request("the Content-Length is not a number"));
             };
             if declared.is_some_and(|other| other != length) {
-                return Err(Error::invalid_request("it has several values of Content-Length"));
+                return Err(ClientError::invalid_request("it has several values of Content-Length"));
             }
             declared = Some(length);
         }

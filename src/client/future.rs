@@ -16,7 +16,7 @@ use super::body::ResponseBody;
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
-use super::error::{Error, Transfer};
+use super::error::{ClientError, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::framing::Framing;
 use super::pool::{Lease, current_runtime};
@@ -25,7 +25,7 @@ use super::sending::{Spare, prepare};
 use super::service::{Connector, RequestBody, Shared};
 use super::upload::Upload;
 use super::wire::Wire;
-use crate::error::BoxError;
+use crate::outcome::BoxError;
 
 /// The response to come of a [`Client`](super::Client).
 ///
@@ -38,9 +38,9 @@ pub struct ResponseFuture {
 }
 
 enum Inner {
-    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Error>> + Send>>),
+    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>),
     /// The request cannot be sent.
-    Failed(Option<Error>),
+    Failed(Option<ClientError>),
 }
 
 impl ResponseFuture {
@@ -57,13 +57,13 @@ impl ResponseFuture {
         Self { inner: Inner::Responding(Box::pin(respond)) }
     }
 
-    fn failed(error: Error) -> Self {
+    fn failed(error: ClientError) -> Self {
         Self { inner: Inner::Failed(Some(error)) }
     }
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<ResponseBody>, Error>;
+    type Output = Result<Response<ResponseBody>, ClientError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.inner {
@@ -165,13 +165,13 @@ where
         mut self: Pin<&mut Self>,
         response: Response<Incoming>,
         mut wire: Box<Wire<B>>,
-    ) -> Result<Option<Response<ResponseBody>>, Error> {
+    ) -> Result<Option<Response<ResponseBody>>, ClientError> {
         let this = self.as_mut().project();
         if wire.has_broken_promise() && response.status().as_u16() < 300 {
             // The server has taken less, or more, for the body than the caller meant. An error of the body itself leaves the request
             // incomplete, which the server can tell; its response is returned.
             let error = wire.take_error().map(BoxError::from);
-            return Err(Error::request_body(error, wire.transfer()));
+            return Err(ClientError::request_body(error, wire.transfer()));
         }
         let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
         let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
@@ -186,7 +186,7 @@ where
     }
 
     /// The error, unless the request is sent again.
-    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), Error> {
+    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), ClientError> {
         let this = self.as_mut().project();
         let wire = &failure.wire;
         if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
@@ -195,7 +195,7 @@ where
         let replay = this.shared.settings.replay;
         let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
             let Failure { error, wire } = failure;
-            return Err(Error::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
+            return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
         *this.has_sent |= failure.wire.bytes_written() > 0;
         let lease = failure.wire.lease.take().expect("a connection has a lease");
@@ -219,7 +219,7 @@ where
     E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
     F: Future<Output = Sent>,
 {
-    type Output = Result<Response<ResponseBody>, Error>;
+    type Output = Result<Response<ResponseBody>, ClientError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -231,7 +231,7 @@ where
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
                     if let Err(error) = request.body_mut().check_empty(cx) {
-                        let error = Error::request_body(Some(error), Transfer::default());
+                        let error = ClientError::request_body(Some(error), Transfer::default());
                         return Poll::Ready(Err(error.after(this.destination.host_and_port().to_owned(), 0, false)));
                     }
                     let settings = &this.shared.settings;

@@ -9,7 +9,7 @@
 //!    not sent. After a complete response below 300 the rest is still sent, for a while, to a server that
 //!    [reads on](Builder::upload_after_response).
 //! 3. If the connection is gone without a byte of a response, and it had been used before, the request is sent again on a
-//!    fresh one, if that is [safe](Replay). If not, the error says [so](Error::is_closed_before_response), as soon as the
+//!    fresh one, if that is [safe](Replay). If not, the error says [so](ClientError::is_closed_before_response), as soon as the
 //!    system does: no timer is involved.
 //! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again,
 //!    closed, or still sending the request. So requests in sequence use one connection, and requests at the same time one each.
@@ -24,8 +24,8 @@
 //!
 //! - A body with an exact [`size_hint`](http_body::Body::size_hint), or a `Content-Length` of the caller, is sent with that length; any other
 //!   in chunks, whatever the method (RFC 9112 §6). HTTP/1.0 has no chunks.
-//! - Fields that contradict each other, the body or the version are an [invalid request](Error::is_invalid_request).
-//! - A body that is longer or shorter than it said is an [error of the body](Error::is_request_body).
+//! - Fields that contradict each other, the body or the version are an [invalid request](ClientError::is_invalid_request).
+//! - A body that is longer or shorter than it said is an [error of the body](ClientError::is_request_body).
 //! - Trailers are frames, in both directions. Those of a request need a `Trailer` field with their names, and no `Content-Length`.
 //!
 //! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
@@ -60,7 +60,7 @@ mod wire;
 
 pub use self::body::ResponseBody;
 pub use self::builder::Builder;
-pub use self::error::Error;
+pub use self::error::ClientError;
 pub use self::future::ResponseFuture;
 pub use self::informational::{Informational, on_informational};
 pub use self::layer::ClientLayer;

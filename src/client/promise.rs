@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame};
 
 use super::framing::Framing;
-use crate::error::BoxError;
+use crate::outcome::BoxError;
 
 /// A body is not what it, or the request, said of it. An error of the body itself is none.
 #[derive(Debug)]

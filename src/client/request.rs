@@ -5,7 +5,7 @@ use http::{HeaderMap, Request};
 use http_body::Body;
 
 use super::destination::{Destination, implied_port, split_port};
-use super::error::Error;
+use super::error::ClientError;
 use super::framing::{Framing, Size};
 
 /// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
@@ -14,7 +14,7 @@ use super::framing::{Framing, Size};
 ///
 /// An invalid request: what would go out is not one request (RFC 9112).
 #[inline(always)]
-pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, Error> {
+pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, ClientError> {
     let size = Size::of(request.body());
     // Most requests.
     if size == Size::Exact(0) && request.headers().is_empty() {
@@ -23,20 +23,20 @@ pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, Error>
     frame_by_fields(request, size)
 }
 
-fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, Error> {
+fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, ClientError> {
     let framing = Framing::decide(request.method(), request.version(), request.headers(), size)?;
     check_fields(request.headers())?;
     framing.write_to(request.headers_mut());
     Ok(framing)
 }
 
-fn check_fields(headers: &HeaderMap) -> Result<(), Error> {
+fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
     // A server must refuse it (RFC 9112 §3.2).
     if headers.get_all(HOST).iter().nth(1).is_some() {
-        return Err(Error::invalid_request("it has several Host fields"));
+        return Err(ClientError::invalid_request("it has several Host fields"));
     }
     if headers.keys_len() > MAX_NAMES {
-        return Err(Error::invalid_request(format!("it has more than {MAX_NAMES} fields")));
+        return Err(ClientError::invalid_request(format!("it has more than {MAX_NAMES} fields")));
     }
     Ok(())
 }
@@ -46,12 +46,13 @@ fn check_fields(headers: &HeaderMap) -> Result<(), Error> {
 const MAX_NAMES: usize = 24_000;
 
 /// The value of `Host` (RFC 9110 §7.2): no userinfo, and no port that the scheme implies.
-pub(super) fn host(destination: &Destination) -> Result<HeaderValue, Error> {
+pub(super) fn host(destination: &Destination) -> Result<HeaderValue, ClientError> {
     let shown = destination.host_and_port();
     let (host, port) = split_port(shown);
     let port = port.parse::<u16>().ok();
     let value = if port.is_none() || port == implied_port(destination.scheme()) { host } else { shown };
-    HeaderValue::try_from(value).map_err(|_no_value| Error::invalid_request("the host is not the value of a field"))
+    HeaderValue::try_from(value)
+        .map_err(|_no_value| ClientError::invalid_request("the host is not the value of a field"))
 }
 
 /// Whether the body waits for the server to ask for it (RFC 9110 §10.1.1).

@@ -16,13 +16,13 @@ use tower_service::Service;
 use super::body::ResponseBody;
 use super::builder::Builder;
 use super::duplex::AfterResponse;
-use super::error::Error;
+use super::error::ClientError;
 use super::future::ResponseFuture;
 use super::pool::Pool;
 use super::replay::Replay;
 use super::stock::Stock;
 use crate::connect::HappyEyeballsConnector;
-use crate::error::BoxError;
+use crate::outcome::BoxError;
 
 /// An HTTP/1.1 client that never loses a response that arrived.
 ///
@@ -146,7 +146,7 @@ impl<C: Connector, B: RequestBody> Client<C, B> {
     ///
     /// # Errors
     ///
-    /// Those that [`Error`] tells apart.
+    /// Those that [`ClientError`] tells apart.
     pub fn request(&self, request: Request<B>) -> ResponseFuture {
         ResponseFuture::new(Arc::clone(&self.shared), request)
     }
@@ -192,7 +192,7 @@ impl<C, B> Clone for Client<C, B> {
 
 impl<C: Connector, B: RequestBody> Service<Request<B>> for Client<C, B> {
     type Response = Response<ResponseBody>;
-    type Error = Error;
+    type Error = ClientError;
     type Future = ResponseFuture;
 
     /// Always ready: each connect drives a clone of the connector from not-ready.
@@ -207,7 +207,7 @@ impl<C: Connector, B: RequestBody> Service<Request<B>> for Client<C, B> {
 
 impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C, B> {
     type Response = Response<ResponseBody>;
-    type Error = Error;
+    type Error = ClientError;
     type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

@@ -11,8 +11,8 @@ use super::framing::Framing;
 use super::promise::{BrokenPromise, Checked, poll_checked, poll_end};
 use super::sync::AtomicWaker;
 use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
-use crate::error::BoxError;
 use crate::lock::{Lock, assert_unlocked};
+use crate::outcome::BoxError;
 
 const UNTOUCHED: u8 = 0;
 const BEGUN: u8 = 1;

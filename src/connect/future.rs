@@ -16,12 +16,10 @@ use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use crate::error::{BoxError, Error, Kind};
 use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
-use crate::query_error::QueryError;
+use crate::outcome::{BoxError, ConnectError, Kind, Leftover, QueryError};
 use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
-use crate::report::Leftover;
 use crate::resolve::{Name, Resolve};
 use crate::timer::{Timer, read_clock};
 
@@ -35,11 +33,11 @@ pub struct Connecting<R: Resolve, A: Service<Endpoint>> {
     state: State<R, A>,
 }
 
-type Connected<C> = Result<HappyEyeballsStream<C>, Error>;
+type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
 
 enum State<R: Resolve, A: Service<Endpoint>> {
     /// There is nothing to drive: the URI is invalid.
-    Failed(Option<Error>),
+    Failed(Option<ConnectError>),
     /// Boxed, since the client of hyper-util needs a future that can be moved.
     Driving(Pin<Box<Driver<R, A>>>),
 }
@@ -53,7 +51,7 @@ where
         Self { state: State::Driving(Driver::new(settings, target, resolver, attempt)) }
     }
 
-    pub(super) fn failed(error: Error) -> Self {
+    pub(super) fn failed(error: ConnectError) -> Self {
         Self { state: State::Failed(Some(error)) }
     }
 }

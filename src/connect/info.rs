@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attempt::{Attempt, AttemptOutcome, Untried};
-use crate::query_error::QueryError;
-use crate::report::Report;
+use crate::outcome::{Attempt, AttemptOutcome, QueryError, Report, Untried};
 
 /// How a connection came about: every attempt of its race, and every address that was never tried.
 ///

@@ -5,8 +5,8 @@
 //! 2. The resolver is asked. Its answers go to a [`Race`](crate::race::Race) as they come; a single address needs none.
 //! 3. Attempts start when the race says so. The first connection wins, and every other socket is closed before it is
 //!    returned.
-//! 4. The record of the race is the connection's [`ConnectInfo`], or the [`Error`](crate::Error)'s
-//!    [`attempts`](crate::Error::attempts).
+//! 4. The record of the race is the connection's [`ConnectInfo`], or the [`ConnectError`](crate::ConnectError)'s
+//!    [`attempts`](crate::ConnectError::attempts).
 
 mod builder;
 mod future;

@@ -9,15 +9,12 @@ use futures_core::Stream;
 use tower_service::Service;
 
 use super::record::{Begun, Record};
-use crate::attempt::AttemptError;
-use crate::error::{BoxError, Kind};
 use crate::oneshot::Oneshot;
-use crate::query_error::QueryError;
+use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
 use crate::race::{
     Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Query, Race, Source,
     StartReason,
 };
-use crate::report::Leftover;
 use crate::tcp::SourceAddresses;
 
 /// How many answers are taken in before anything else has its turn.

@@ -7,11 +7,10 @@ use std::time::Instant;
 use tracing::{debug, warn};
 
 use super::info::ConnectInfo;
-use crate::attempt::{Attempt, AttemptError, AttemptOutcome, Time};
-use crate::error::{Error, Kind};
-use crate::query_error::QueryError;
+use crate::outcome::{
+    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, QueryError, Report, Time,
+};
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, Queries, StartReason};
-use crate::report::{Attempts, Leftover, Report};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
@@ -138,8 +137,8 @@ impl Record {
     }
 
     /// The race was lost. Closes the record.
-    pub(super) fn lost(&mut self, kind: Kind, untried: Leftover, now: Instant) -> Error {
-        let error = Error::lost(kind, self.finish(untried, now));
+    pub(super) fn lost(&mut self, kind: Kind, untried: Leftover, now: Instant) -> ConnectError {
+        let error = ConnectError::lost(kind, self.finish(untried, now));
         debug!(%error, "no connection");
         error
     }

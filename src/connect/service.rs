@@ -12,7 +12,7 @@ use super::builder::Builder;
 use super::future::Connecting;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use crate::error::{BoxError, Error};
+use crate::outcome::{BoxError, ConnectError};
 use crate::race::{Config, Endpoint, Families};
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::{SourceAddresses, TcpConnector};
@@ -108,7 +108,7 @@ where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
     type Response = HappyEyeballsStream<A::Response>;
-    type Error = Error;
+    type Error = ConnectError;
     type Future = Connecting<R, A>;
 
     /// Always ready: each call drives clones of the resolver and of the attempt service from not-ready.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Uri;
 use http::uri::Scheme;
 
-use crate::error::{BoxError, Error};
+use crate::outcome::{BoxError, ConnectError};
 use crate::race::Port;
 use crate::tcp::options::interface_index;
 
@@ -25,8 +25,8 @@ pub(super) struct Target {
 
 impl Target {
     #[inline]
-    pub(super) fn from_uri(uri: &Uri, enforce_http: bool) -> Result<Self, Error> {
-        let invalid = |problem: String| Error::invalid_uri(problem, None);
+    pub(super) fn from_uri(uri: &Uri, enforce_http: bool) -> Result<Self, ConnectError> {
+        let invalid = |problem: String| ConnectError::invalid_uri(problem, None);
         let Some(scheme) = uri.scheme() else {
             return Err(invalid("it has no scheme".into()));
         };
@@ -51,12 +51,14 @@ impl Target {
 
 /// The host of an authority that has brackets or userinfo, and the address if it is one.
 #[cold]
-fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), Error> {
+fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), ConnectError> {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some("") => Err(Error::invalid_uri("it has no host", None)),
+        Some("") => Err(ConnectError::invalid_uri("it has no host", None)),
         Some(text) => Ok((text, Some(v6_literal(text, port)?))),
         // `http` lets a bracket be in the userinfo, or within a name.
-        None if host.contains(['[', ']', ':']) => Err(Error::invalid_uri(format!("{host:?} is not a host"), None)),
+        None if host.contains(['[', ']', ':']) => {
+            Err(ConnectError::invalid_uri(format!("{host:?} is not a host"), None))
+        }
         None => Ok((host, v4_literal(host, port))),
     }
 }
@@ -125,7 +127,7 @@ fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {
 }
 
 /// `::1`, or `fe80::1%25eth0` with a zone (RFC 6874); a plain `%`, which RFC 4007 writes, is accepted too.
-fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, Error> {
+fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, ConnectError> {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
         None => (text, None),
@@ -134,7 +136,7 @@ fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, Error> {
         address.parse().map_err(|error: AddrParseError| because(format!("[{text}] is not an IPv6 address"), error))?;
     let zone = match zone {
         None => 0,
-        Some("") => return Err(Error::invalid_uri(format!("the zone of [{text}] is empty"), None)),
+        Some("") => return Err(ConnectError::invalid_uri(format!("the zone of [{text}] is empty"), None)),
         Some(zone) => match zone.parse() {
             Ok(index) => index,
             Err(_) => {
@@ -145,8 +147,8 @@ fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, Error> {
     Ok(SocketAddrV6::new(ip, port, 0, zone).into())
 }
 
-fn because(problem: String, error: impl Into<BoxError>) -> Error {
-    Error::invalid_uri(problem, Some(error.into()))
+fn because(problem: String, error: impl Into<BoxError>) -> ConnectError {
+    ConnectError::invalid_uri(problem, Some(error.into()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Answer, Answers, Name, Queries, Query, QueryError};
-use crate::error::BoxError;
+use crate::outcome::BoxError;
 
 /// Makes a resolver of hyper-util (`Service<dns::Name>` yielding socket addresses) one of ours, unchanged.
 ///

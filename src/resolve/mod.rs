@@ -60,8 +60,8 @@ pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
 pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 #[cfg(feature = "hickory")]
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
-use crate::error::BoxError;
-pub use crate::query_error::{QueryError, QueryErrorKind};
+use crate::outcome::BoxError;
+pub use crate::outcome::{QueryError, QueryErrorKind};
 use crate::race::Families;
 pub use crate::race::{Answer, Queries, Query};
 /// What [`HickoryResolver`] is made of, in the version that it takes.

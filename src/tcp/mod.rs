@@ -40,7 +40,7 @@ pub use self::options::TcpOptions;
 use self::options::platform;
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
-use crate::attempt::AttemptError;
+use crate::outcome::AttemptError;
 use crate::race::Endpoint;
 
 /// Connects to one endpoint over TCP.

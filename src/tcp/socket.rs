@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
 use super::options::{TcpOptions, platform};
-use crate::attempt::AttemptError;
+use crate::outcome::AttemptError;
 use crate::race::Family;
 
 impl TcpOptions {

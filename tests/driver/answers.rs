@@ -1,6 +1,6 @@
 //! What answers do to a race that has begun: later ones, provisional ones, failures; and what is said when none was of use.
 
-use hyper_happy_eyeballs::Error;
+use hyper_happy_eyeballs::ConnectError;
 use hyper_happy_eyeballs::race::{Families, Policy, Source};
 use hyper_happy_eyeballs::resolve::{Answer, Queries, Query, QueryError, QueryErrorKind};
 use tokio_test::{assert_pending, task};
@@ -242,7 +242,7 @@ async fn a_family_that_is_switched_off_is_not_waited_for() {
 }
 
 /// The error of a connect that has these answers at once, and whose attempts are refused.
-async fn error_of(aaaa: Result<Answer, QueryError>, a: Result<Answer, QueryError>) -> Error {
+async fn error_of(aaaa: Result<Answer, QueryError>, a: Result<Answer, QueryError>) -> ConnectError {
     let world = World::new([("A4", Fate::Refuses(0))]);
     connect(world.dial_by(world.resolver(Queries::ADDRESSES).says(0, aaaa).says(0, a))).await.unwrap_err()
 }

@@ -14,7 +14,7 @@ use http::Uri;
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::race::Endpoint;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, FixedResolver, Name, Queries, Query, QueryError};
-use hyper_happy_eyeballs::{Attempt, AttemptError, BoxError, Error, HappyEyeballsConnector, Untried};
+use hyper_happy_eyeballs::{Attempt, AttemptError, BoxError, ConnectError, HappyEyeballsConnector, Untried};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Service, ServiceExt};
 
@@ -76,9 +76,9 @@ pub(crate) fn list(names: &str) -> FixedResolver {
     FixedResolver::new().with("race.example", addresses(names))
 }
 
-pub(crate) async fn connect<R, A>(builder: Builder<R, A>) -> Result<HappyEyeballsStream<A::Response>, Error>
+pub(crate) async fn connect<R, A>(builder: Builder<R, A>) -> Result<HappyEyeballsStream<A::Response>, ConnectError>
 where
-    HappyEyeballsConnector<R, A>: Service<Uri, Response = HappyEyeballsStream<A::Response>, Error = Error>,
+    HappyEyeballsConnector<R, A>: Service<Uri, Response = HappyEyeballsStream<A::Response>, Error = ConnectError>,
     A: Service<Endpoint>,
 {
     builder.build().unwrap().oneshot(uri()).await

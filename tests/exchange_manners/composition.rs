@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
-use hyper_happy_eyeballs::client::{ClientLayer, Connector, Error, ResponseBody, ResponseFuture};
+use hyper_happy_eyeballs::client::{ClientError, ClientLayer, Connector, ResponseBody, ResponseFuture};
 use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_rustls::HttpsConnectorBuilder;
@@ -43,7 +43,7 @@ fn it_has_the_traits_that_others_ask_for() {
     is_client::<ClientLayer<Body>>();
     is_future::<ResponseFuture>();
     is_body::<ResponseBody>();
-    is_error::<Error>();
+    is_error::<ClientError>();
 }
 
 #[tokio::test]
@@ -88,10 +88,10 @@ async fn a_retry_around_it_decides_by_the_error() {
     #[derive(Clone)]
     struct Insist;
 
-    impl<T> Policy<Request<String>, T, Error> for Insist {
+    impl<T> Policy<Request<String>, T, ClientError> for Insist {
         type Future = Ready<()>;
 
-        fn retry(&mut self, _: &mut Request<String>, result: &mut Result<T, Error>) -> Option<Ready<()>> {
+        fn retry(&mut self, _: &mut Request<String>, result: &mut Result<T, ClientError>) -> Option<Ready<()>> {
             let error = result.as_ref().err()?;
             (error.is_closed_before_response() && error.bytes_read() == 0).then(|| ready(()))
         }

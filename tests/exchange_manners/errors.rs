@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use hyper::{Method, Request, Uri, Version};
-use hyper_happy_eyeballs::client::{Connector, Error};
+use hyper_happy_eyeballs::client::{ClientError, Connector};
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::{BoxError, Client, ConnectInfo, HappyEyeballsConnector};
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -25,7 +25,7 @@ use crate::peer::{Body, Conn, OK, Peer, both, client, empty, full, get, in_time,
 use crate::support::loopback::{BlackHole, ClosedPort};
 
 /// Which of the predicates hold.
-fn kinds(error: &Error) -> Vec<&'static str> {
+fn kinds(error: &ClientError) -> Vec<&'static str> {
     [
         ("invalid request", error.is_invalid_request()),
         ("connect", error.is_connect()),
@@ -74,7 +74,7 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let error = in_time(client.get("http://origin.example/path".parse().unwrap())).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect"], "{error:?}");
     assert_eq!(error.to_string(), "no connection to origin.example");
-    let connect = hyper_happy_eyeballs::Error::find(&error).unwrap();
+    let connect = hyper_happy_eyeballs::ConnectError::find(&error).unwrap();
     let attempted: Vec<_> = connect.attempts().iter().map(|attempt| attempt.endpoint().address()).collect();
     assert_eq!(attempted, addresses);
     assert_eq!((error.bytes_written(), error.bytes_read(), error.repeats(), error.was_reused()), (0, 0, 0, false));
@@ -299,7 +299,7 @@ async fn a_response_has_the_connection_s_record_and_so_has_its_error() {
 }
 
 /// The error of a request to a server that says `response`, and closes.
-async fn error_of(request: fn(Uri) -> Request<Body>, response: &str) -> Error {
+async fn error_of(request: fn(Uri) -> Request<Body>, response: &str) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {
         peer.accept().await.answer(response).await;

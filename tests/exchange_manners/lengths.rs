@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Frame};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRAILER};
-use hyper_happy_eyeballs::client::Error;
+use hyper_happy_eyeballs::client::ClientError;
 
 use crate::peer::{Conn, OK, Peer, both, broken, client, data, empty, fed, field, full, get, in_time, post, read};
 
@@ -297,7 +297,7 @@ async fn a_response_with_both_lengths_is_read_by_its_chunks() {
 }
 
 /// The error of a request whose body is not as long as it says. The server would accept it.
-async fn error_of_length(length: &str, pieces: &[&'static str]) -> Error {
+async fn error_of_length(length: &str, pieces: &[&'static str]) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let (feed, body) = fed();
     let mut request = post(peer.uri("/"), body);
@@ -312,7 +312,7 @@ async fn error_of_length(length: &str, pieces: &[&'static str]) -> Error {
 }
 
 /// The error of a response that ends as it does; the next request then has a connection of its own.
-async fn error_of(response: &str, end: fn(Conn)) -> Error {
+async fn error_of(response: &str, end: fn(Conn)) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let (head_read, is_read) = tokio::sync::oneshot::channel();
     let server = async {

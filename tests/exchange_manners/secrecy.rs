@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use hyper::header::CONTENT_LENGTH;
 use hyper::{Request, Uri, Version};
-use hyper_happy_eyeballs::client::Error;
+use hyper_happy_eyeballs::client::ClientError;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 
 use crate::peer::{Body, Conn, OK, Peer, both, broken, client, fed, full, get, in_time, post, read};
@@ -17,7 +17,7 @@ fn uri(address: impl std::fmt::Display) -> Uri {
 }
 
 #[track_caller]
-fn assert_tells_no_secret(error: &Error) {
+fn assert_tells_no_secret(error: &ClientError) {
     let told = format!("{error} {error:?} {error:#?}");
     for secret in SECRETS {
         assert!(!told.contains(secret), "{secret} in {told}");

@@ -24,7 +24,7 @@ use hyper_happy_eyeballs::resolve::hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hyper_happy_eyeballs::resolve::{Answer, HickoryAnswers, HickoryResolver, Name, QueryError};
-use hyper_happy_eyeballs::{Attempt, AttemptError, Error, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{Attempt, AttemptError, ConnectError, HappyEyeballsConnector};
 use server::Dns;
 use tower::{Service, ServiceExt};
 
@@ -86,7 +86,7 @@ impl<A: Service<Endpoint, Error = AttemptError, Future: Send + 'static> + Clone 
 async fn connect<A>(
     builder: Builder<HickoryResolver, A>,
     uri: &'static str,
-) -> Result<HappyEyeballsStream<A::Response>, Error>
+) -> Result<HappyEyeballsStream<A::Response>, ConnectError>
 where
     A: Attempts<Response = ()>,
 {

@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Body, Frame};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_happy_eyeballs::client::{Connector, Error, RequestBody, ResponseFuture};
+use hyper_happy_eyeballs::client::{ClientError, Connector, RequestBody, ResponseFuture};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use tokio::runtime::Builder;
 
@@ -166,7 +166,7 @@ pub(crate) fn request<B>(method: Method, uri: Uri, body: B) -> Request<B> {
 pub(crate) fn exchange<C: Connector, B: RequestBody>(
     client: &Client<C, B>,
     request: Request<B>,
-) -> impl Future<Output = Result<(StatusCode, Bytes), Error>> + use<C, B> {
+) -> impl Future<Output = Result<(StatusCode, Bytes), ClientError>> + use<C, B> {
     in_time(collect(client.request(request)))
 }
 
@@ -175,11 +175,11 @@ pub(crate) fn exchange<C: Connector, B: RequestBody>(
 pub(crate) fn get<C: Connector, B: RequestBody + Default>(
     client: &Client<C, B>,
     uri: Uri,
-) -> impl Future<Output = Result<(StatusCode, Bytes), Error>> + use<C, B> {
+) -> impl Future<Output = Result<(StatusCode, Bytes), ClientError>> + use<C, B> {
     in_time(collect(client.get(uri)))
 }
 
-async fn collect(response: ResponseFuture) -> Result<(StatusCode, Bytes), Error> {
+async fn collect(response: ResponseFuture) -> Result<(StatusCode, Bytes), ClientError> {
     read(response.await?).await
 }
 

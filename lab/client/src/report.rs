@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::Extensions;
-use hyper_happy_eyeballs::{Attempt, ConnectInfo, Error};
+use hyper_happy_eyeballs::{Attempt, ConnectError, ConnectInfo};
 use hyper_util::client::legacy::connect::HttpInfo;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl Report {
     pub(crate) fn failed(&mut self, error: &(dyn StdError + 'static)) {
         self.line["ok"] = json!(false);
         self.line["error"] = json!(chain(error));
-        if let Some(error) = Error::find(error) {
+        if let Some(error) = ConnectError::find(error) {
             self.line["attempts"] = attempts(error.attempts());
         }
     }

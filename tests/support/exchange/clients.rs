@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper_happy_eyeballs::client::{Builder, Error, Replay};
+use hyper_happy_eyeballs::client::{Builder, ClientError, Replay};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
@@ -108,7 +108,7 @@ impl Problem {
     }
 }
 
-fn our_kind(error: &Error) -> &'static str {
+fn our_kind(error: &ClientError) -> &'static str {
     if error.is_closed_before_response() {
         "closed-before-response"
     } else if error.is_request_body() {

@@ -1,134 +1,11 @@
-//! What a caller learns about one attempt, and about the addresses that never had one.
+//! Why one attempt failed.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::iter;
-use std::time::{Duration, Instant};
 
-use crate::error::BoxError;
-use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
-
-/// One connection attempt of a race, from its start to its end.
-pub struct Attempt {
-    pub(crate) id: AttemptId,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) reason: StartReason,
-    pub(crate) race_began: Instant,
-    pub(crate) started: Instant,
-    pub(crate) ended: Instant,
-    pub(crate) outcome: AttemptOutcome,
-}
-
-impl Attempt {
-    /// Where it went.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// Why it was started when it was.
-    pub fn reason(&self) -> StartReason {
-        self.reason
-    }
-
-    /// How long after the beginning of the race it was started. The race begins with the look-up of the name.
-    pub fn offset(&self) -> Duration {
-        self.started - self.race_began
-    }
-
-    /// How long it lasted.
-    pub fn duration(&self) -> Duration {
-        self.ended - self.started
-    }
-
-    /// What came of it.
-    pub fn outcome(&self) -> &AttemptOutcome {
-        &self.outcome
-    }
-
-    /// The error, if it failed by itself.
-    pub fn error(&self) -> Option<&AttemptError> {
-        match &self.outcome {
-            AttemptOutcome::Failed(error) => Some(error),
-            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => None,
-        }
-    }
-
-    pub(crate) fn timed_out(&self) -> bool {
-        matches!(self.outcome, AttemptOutcome::Dropped(DropReason::SliceElapsed | DropReason::DeadlineElapsed))
-    }
-}
-
-/// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line.
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.endpoint, self.outcome)?;
-        match &self.outcome {
-            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => write!(f, " after {}", Time(self.duration())),
-            AttemptOutcome::Failed(_) => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt")
-            .field("endpoint", &self.endpoint)
-            .field("reason", &self.reason)
-            .field("offset", &self.offset())
-            .field("duration", &self.duration())
-            .field("outcome", &self.outcome)
-            .finish()
-    }
-}
-
-/// What came of an attempt.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AttemptOutcome {
-    /// It won the race.
-    Connected,
-    /// It failed by itself.
-    Failed(AttemptError),
-    /// It was abandoned.
-    Dropped(DropReason),
-}
-
-/// `connected`, `connection refused`, `timed out`: in a few words.
-impl fmt::Display for AttemptOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connected => f.write_str("connected"),
-            Self::Failed(error) => error.fmt_cause(f),
-            Self::Dropped(reason) => fmt::Display::fmt(reason, f),
-        }
-    }
-}
-
-/// An endpoint that no attempt was made to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untried {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) reason: UntriedReason,
-}
-
-impl Untried {
-    /// The endpoint.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// Why it was not tried.
-    pub fn reason(&self) -> UntriedReason {
-        self.reason
-    }
-}
-
-impl fmt::Display for Untried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.endpoint, self.reason)
-    }
-}
+use super::box_error::BoxError;
 
 /// Why one attempt failed.
 ///
@@ -242,41 +119,11 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
     })
 }
 
-/// A time with as many digits as a reader wants: `2.1 s`, `800 ms`, `0.4 ms`.
-pub(crate) struct Time(pub(crate) Duration);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.0.as_secs_f64() * 1e3;
-        if milliseconds >= 999.5 {
-            let tenths = (milliseconds / 100.0).round() / 10.0;
-            write!(f, "{tenths} s")
-        } else if milliseconds >= 9.95 {
-            write!(f, "{milliseconds:.0} ms")
-        } else {
-            let tenths = (milliseconds * 10.0).round() / 10.0;
-            write!(f, "{tenths} ms")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::query_error::QueryError;
     use super::*;
-    use crate::query_error::QueryError;
     use crate::race::Query;
-
-    #[test]
-    fn a_time_has_as_many_digits_as_a_reader_wants() {
-        let text = |microseconds| Time(Duration::from_micros(microseconds)).to_string();
-        assert_eq!(text(2_140_000), "2.1 s");
-        assert_eq!(text(5_000_000), "5 s");
-        assert_eq!(text(999_800), "1 s");
-        assert_eq!(text(800_200), "800 ms");
-        assert_eq!(text(9_960), "10 ms");
-        assert_eq!(text(420), "0.4 ms");
-        assert_eq!(text(0), "0 ms");
-    }
 
     #[test]
     fn an_error_of_any_type_counts_as_sent_unless_it_says_otherwise() {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::error::BoxError;
+use super::box_error::BoxError;
 use crate::race::{Answer, Query};
 
 /// One query that gave no records.

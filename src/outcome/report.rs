@@ -5,8 +5,8 @@ use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::attempt::{Attempt, Untried};
-use crate::query_error::QueryError;
+use super::attempt::{Attempt, Untried};
+use super::query_error::QueryError;
 use crate::race::{Config, Opening, Port, Queries, Query, Race};
 
 /// The record of one race.

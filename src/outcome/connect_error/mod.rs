@@ -1,0 +1,193 @@
+//! Why there is no connection: the error of the connector.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use self::kind::Kind;
+use self::kind::about_addresses;
+use super::attempt::{Attempt, Untried};
+use super::box_error::BoxError;
+use super::query_error::QueryError;
+use super::report::Report;
+use crate::race::Queries;
+
+mod kind;
+#[cfg(test)]
+mod tests;
+
+/// Why there is no connection.
+///
+/// `Display` is one line that names the addresses:
+///
+/// ```text
+/// could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused
+/// ```
+///
+/// It says no more than is known: where the addresses of a family were not asked for, it says so, and not that there are none.
+///
+/// It never has more of the URI than host and port. [`source`](StdError::source) is the error that decided: that of the
+/// attempt, or of the look-up.
+pub struct ConnectError {
+    inner: Box<Inner>,
+}
+
+#[expect(clippy::large_enum_variant, reason = "it is always in a box")]
+enum Inner {
+    /// The URI says nowhere to connect to.
+    InvalidUri { problem: String, source: Option<BoxError> },
+    /// There was a race, or at least a look-up for one.
+    Lost { kind: Kind, report: Report },
+}
+
+impl ConnectError {
+    pub(crate) fn lost(kind: Kind, report: Report) -> Self {
+        Self { inner: Box::new(Inner::Lost { kind, report }) }
+    }
+
+    pub(crate) fn invalid_uri(problem: impl Into<String>, source: Option<BoxError>) -> Self {
+        Self { inner: Box::new(Inner::InvalidUri { problem: problem.into(), source }) }
+    }
+
+    /// The URI says nowhere to connect to: no host, a scheme or a port that cannot be, an unknown zone.
+    pub fn is_invalid_uri(&self) -> bool {
+        matches!(*self.inner, Inner::InvalidUri { .. })
+    }
+
+    /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
+    ///
+    /// If it is known that there is none, both families were [`asked`](Self::asked) for, and all of
+    /// [`query_errors`](Self::query_errors) that are about addresses, if there are any, are negative
+    /// ([`QueryError::is_negative`]): to ask again soon is no use.
+    pub fn is_dns(&self) -> bool {
+        match self.kind() {
+            Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
+            Some(Kind::Timeout { .. }) => self.attempts().is_empty(),
+            Some(Kind::NoUsableAddress | Kind::Connect { .. }) | None => false,
+        }
+    }
+
+    /// There were addresses, and no connection to any of them: the attempts failed or took too long, or no address may be
+    /// used.
+    pub fn is_connect(&self) -> bool {
+        match self.kind() {
+            Some(Kind::Connect { .. } | Kind::NoUsableAddress) => true,
+            Some(Kind::Timeout { .. }) => !self.attempts().is_empty(),
+            Some(Kind::NoAddresses | Kind::Resolver(_)) | None => false,
+        }
+    }
+
+    /// The connector's `timeout` decided: time was up, or the attempt whose error counts had used up its share of it.
+    ///
+    /// A connect that the kernel gave up by itself is a failed attempt, and not meant here.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
+    }
+
+    /// Every attempt that was made, in start order.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.report().map_or(&[], |report| report.attempts.as_slice())
+    }
+
+    /// The addresses that no attempt was made to, and why.
+    pub fn untried(&self) -> Vec<Untried> {
+        self.report().map_or_else(Vec::new, |report| report.untried())
+    }
+
+    /// The queries that the resolver asked. It may leave out a family that this machine has no address of: then nothing is known of
+    /// that family's addresses.
+    ///
+    /// Empty for an invalid URI, for a host that is an address, and if the resolver failed before it said what it asks for.
+    pub fn asked(&self) -> Queries {
+        self.report().map_or(Queries::NONE, Report::asked)
+    }
+
+    /// The queries that had no answer when time was up. Empty for every other error, and if the resolver had not even said
+    /// what it asks for.
+    pub fn waiting_for(&self) -> Queries {
+        match self.kind() {
+            Some(Kind::Timeout { waiting_for }) => waiting_for.unwrap_or_default(),
+            _ => Queries::NONE,
+        }
+    }
+
+    /// The look-ups that gave nothing and said why, whether or not another one gave addresses.
+    pub fn query_errors(&self) -> &[QueryError] {
+        self.report().map_or(&[], |report| &report.query_errors)
+    }
+
+    /// How long it took to fail. Zero for an invalid URI.
+    pub fn elapsed(&self) -> Duration {
+        self.report().map_or(Duration::ZERO, Report::elapsed)
+    }
+
+    /// How long it took until there was an address; `None` if there was none.
+    pub fn resolved_after(&self) -> Option<Duration> {
+        self.report()?.resolved_after()
+    }
+
+    /// This error among `error` and its causes, which is where a client keeps the error of its connector.
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+    }
+
+    fn kind(&self) -> Option<&Kind> {
+        match &*self.inner {
+            Inner::InvalidUri { .. } => None,
+            Inner::Lost { kind, .. } => Some(kind),
+        }
+    }
+
+    fn report(&self) -> Option<&Report> {
+        match &*self.inner {
+            Inner::InvalidUri { .. } => None,
+            Inner::Lost { report, .. } => Some(report),
+        }
+    }
+
+    fn decided_by(&self) -> Option<&Attempt> {
+        match self.kind() {
+            Some(Kind::Connect { decided_by }) => self.attempts().get(*decided_by),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.inner {
+            Inner::InvalidUri { problem, .. } => write!(f, "invalid URI: {problem}"),
+            Inner::Lost { kind, report } => kind.fmt(report, f),
+        }
+    }
+}
+
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectError({self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        f.write_str(")")
+    }
+}
+
+impl StdError for ConnectError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        if let Inner::InvalidUri { source, .. } = &*self.inner {
+            return source.as_deref().map(|error| error as _);
+        }
+        match self.kind()? {
+            // That a look-up failed, and which, this error says itself.
+            Kind::NoAddresses => {
+                let errors = || about_addresses(self.query_errors());
+                errors().find(|error| !error.is_negative()).or_else(|| errors().next())?.source()
+            }
+            Kind::Resolver(error) => Some(&**error),
+            Kind::Connect { .. } => self.decided_by()?.error().map(|error| error as _),
+            Kind::NoUsableAddress | Kind::Timeout { .. } => None,
+        }
+    }
+}

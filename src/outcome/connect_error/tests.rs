@@ -1,0 +1,229 @@
+use std::io;
+
+use super::super::attempt::AttemptOutcome;
+use super::super::attempt_error::AttemptError;
+use super::super::query_error::QueryErrorKind;
+use super::super::report::{Attempts, Leftover};
+use super::kind::NAMED_ATTEMPTS;
+use super::*;
+use crate::race::{AttemptId, DropReason, Endpoint, Query, StartReason, UntriedReason};
+use crate::test_support::some_instant;
+
+fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) -> Attempt {
+    let began = some_instant();
+    Attempt {
+        id: AttemptId::new(index),
+        endpoint: Endpoint::new(address.parse().unwrap()),
+        reason: StartReason::First,
+        race_began: began,
+        started: began,
+        ended: began + Duration::from_millis(duration),
+        outcome,
+    }
+}
+
+fn refused() -> AttemptOutcome {
+    AttemptOutcome::Failed(AttemptError::new(io::Error::from(io::ErrorKind::ConnectionRefused)))
+}
+
+fn error(kind: Kind, attempts: Vec<Attempt>, untried: Vec<Untried>) -> ConnectError {
+    error_with_failures(kind, attempts, untried, Vec::new())
+}
+
+fn error_with_failures(
+    kind: Kind,
+    attempts: Vec<Attempt>,
+    untried: Vec<Untried>,
+    query_errors: Vec<QueryError>,
+) -> ConnectError {
+    let began = some_instant();
+    let report = Report {
+        host: "example.com".into(),
+        port: 443,
+        asked: Queries::ADDRESSES,
+        answered: Queries::ADDRESSES,
+        began,
+        resolved: None,
+        ended: began + Duration::from_millis(5000),
+        attempts: Attempts::Many(attempts),
+        untried: Leftover::Listed(untried),
+        query_errors,
+    };
+    ConnectError::lost(kind, report)
+}
+
+fn untried(address: &str, reason: UntriedReason) -> Untried {
+    Untried { endpoint: Endpoint::new(address.parse().unwrap()), reason }
+}
+
+#[test]
+fn a_lost_race_names_every_address_and_its_cause() {
+    let timed_out = AttemptOutcome::Dropped(DropReason::SliceElapsed);
+    let attempts = vec![attempt(0, "[2001:db8::1]:443", 2100, timed_out), attempt(1, "192.0.2.1:443", 3, refused())];
+    let error = error(Kind::Connect { decided_by: 1 }, attempts, Vec::new());
+    assert_eq!(
+        error.to_string(),
+        "could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused"
+    );
+    assert!(error.is_connect() && !error.is_dns() && !error.is_timeout());
+    let cause = error.source().unwrap();
+    assert_eq!(cause.to_string(), "could not connect");
+    let io = cause.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_line_has_an_end_even_for_a_thousand_addresses() {
+    let attempts = (0..1000).map(|i| attempt(i, "192.0.2.1:443", 3, refused())).collect();
+    let text = error(Kind::Connect { decided_by: 0 }, attempts, Vec::new()).to_string();
+    assert_eq!(text.matches("192.0.2.1:443").count(), NAMED_ATTEMPTS);
+    assert!(text.ends_with("and 992 more"), "{text}");
+}
+
+#[test]
+fn a_time_out_says_what_was_still_missing() {
+    let timeout = |waiting_for| Kind::Timeout { waiting_for };
+    let waiting = error(timeout(Some(Queries::ADDRESSES)), Vec::new(), Vec::new());
+    assert_eq!(
+        waiting.to_string(),
+        "could not connect to example.com:443: timed out after 5 s, still waiting for DNS (A, AAAA)"
+    );
+    assert!(waiting.is_dns() && waiting.is_timeout() && !waiting.is_connect());
+    assert_eq!(waiting.waiting_for(), Queries::ADDRESSES);
+
+    let hung = attempt(0, "192.0.2.1:443", 5000, AttemptOutcome::Dropped(DropReason::DeadlineElapsed));
+    let rest = vec![untried("192.0.2.2:443", UntriedReason::NotReached)];
+    let hung = error(timeout(Some(Queries::NONE)), vec![hung], rest);
+    assert_eq!(
+        hung.to_string(),
+        "could not connect to example.com:443: timed out after 5 s: 192.0.2.1:443 timed out after 5 s (1 address not tried)"
+    );
+    assert!(hung.is_connect() && hung.is_timeout() && !hung.is_dns());
+}
+
+#[test]
+fn no_address_and_unknown_addresses_are_different() {
+    let none = error(Kind::NoAddresses, Vec::new(), Vec::new());
+    assert_eq!(none.to_string(), "could not resolve example.com: the name has no addresses");
+    assert!(none.source().is_none());
+    let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
+    let unknown = error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures);
+    assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA)");
+    assert_eq!(unknown.source().unwrap().to_string(), "SERVFAIL");
+    assert_eq!(unknown.query_errors().len(), 1);
+    assert!(unknown.is_dns());
+}
+
+#[test]
+fn how_a_look_up_failed_is_told_with_its_server() {
+    let server = "192.0.2.53:53".parse().unwrap();
+    let nothing = |query, kind| QueryError::new(query, "why").with_kind(kind).with_server(server);
+    let text = |failures| error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures).to_string();
+    assert_eq!(
+        text(vec![nothing(Query::Aaaa, QueryErrorKind::NxDomain), nothing(Query::A, QueryErrorKind::NxDomain)]),
+        "could not resolve example.com: the name does not exist (NXDOMAIN from 192.0.2.53:53)"
+    );
+    assert_eq!(
+        text(vec![nothing(Query::Https, QueryErrorKind::ServFail), nothing(Query::A, QueryErrorKind::NoData)]),
+        "could not resolve example.com: the name has no addresses"
+    );
+    let timed_out = QueryError::new(Query::A, "why").with_kind(QueryErrorKind::TimedOut);
+    assert_eq!(
+        text(vec![nothing(Query::Aaaa, QueryErrorKind::ServFail), timed_out]),
+        "could not resolve example.com: the look-up failed (AAAA: SERVFAIL from 192.0.2.53:53, A: timed out)"
+    );
+}
+
+#[test]
+fn that_a_name_has_no_such_records_is_no_failure() {
+    let attempts = vec![attempt(0, "192.0.2.1:443", 3, refused())];
+    let nothing = vec![QueryError::new(Query::Aaaa, "why").with_kind(QueryErrorKind::NoData)];
+    let error = error_with_failures(Kind::Connect { decided_by: 0 }, attempts, Vec::new(), nothing);
+    assert_eq!(error.to_string(), "could not connect to example.com:443: 192.0.2.1:443 connection refused");
+}
+
+#[test]
+fn a_failed_look_up_is_told_even_if_another_gave_addresses() {
+    let attempts = vec![attempt(0, "192.0.2.1:443", 3, refused())];
+    let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
+    let error = error_with_failures(Kind::Connect { decided_by: 0 }, attempts, Vec::new(), failures);
+    assert_eq!(
+        error.to_string(),
+        "could not connect to example.com:443: 192.0.2.1:443 connection refused; the look-up failed (AAAA)"
+    );
+}
+
+fn asked(kind: Kind, asked: Queries, answered: Queries, query_errors: Vec<QueryError>) -> String {
+    let mut error = error_with_failures(kind, Vec::new(), Vec::new(), query_errors);
+    let Inner::Lost { report, .. } = &mut *error.inner else { unreachable!("there was a look-up") };
+    (report.asked, report.answered) = (asked, answered);
+    error.to_string()
+}
+
+#[test]
+fn what_was_not_asked_is_not_denied() {
+    let nothing = |query, kind| vec![QueryError::new(query, "why").with_kind(kind)];
+    let none = |one, errors| asked(Kind::NoAddresses, one, one, errors);
+    for (one, errors, expected) in [
+        (Query::A, vec![], "the name has no IPv4 addresses; AAAA was not asked for"),
+        (Query::Aaaa, vec![], "the name has no IPv6 addresses; A was not asked for"),
+        (Query::A, nothing(Query::A, QueryErrorKind::NoData), "the name has no IPv4 addresses; AAAA was not asked for"),
+        (
+            Query::A,
+            nothing(Query::A, QueryErrorKind::NotFound),
+            "the name does not exist, or has no IPv4 addresses; AAAA was not asked for",
+        ),
+        (Query::A, nothing(Query::A, QueryErrorKind::NxDomain), "the name does not exist (NXDOMAIN)"),
+        (
+            Query::A,
+            nothing(Query::A, QueryErrorKind::ServFail),
+            "the look-up failed (A: SERVFAIL); AAAA was not asked for",
+        ),
+        (Query::Https, vec![], "the name has no known addresses; A was not asked for; AAAA was not asked for"),
+    ] {
+        assert_eq!(none(one.into(), errors), format!("could not resolve example.com: {expected}"));
+    }
+}
+
+#[test]
+fn what_was_not_waited_for_is_not_denied() {
+    assert_eq!(
+        asked(Kind::NoAddresses, Queries::ADDRESSES, Query::A.into(), Vec::new()),
+        "could not resolve example.com: the name has no IPv4 addresses; AAAA was not waited for"
+    );
+}
+
+#[test]
+fn a_family_that_was_asked_for_in_vain_is_told_with_the_one_that_was_not() {
+    assert_eq!(
+        asked(Kind::NoUsableAddress, Query::Aaaa.into(), Query::Aaaa.into(), Vec::new()),
+        "could not connect to example.com:443: the address family that was asked for may not be used; A was not asked for"
+    );
+}
+
+#[test]
+fn an_answer_of_a_family_that_may_not_be_used_is_not_missed() {
+    assert_eq!(
+        asked(Kind::NoUsableAddress, Queries::ADDRESSES, Query::A.into(), Vec::new()),
+        "could not connect to example.com:443: the address family that was asked for may not be used"
+    );
+}
+
+#[test]
+fn a_local_address_that_nothing_matches_is_named_as_the_reason() {
+    let rest = vec![untried("[2001:db8::1]:443", UntriedReason::NoLocalAddress)];
+    let error = error(Kind::NoUsableAddress, Vec::new(), rest);
+    assert_eq!(
+        error.to_string(),
+        "could not connect to example.com:443: no candidate matches the local address (1 address not tried)"
+    );
+    assert!(error.is_connect());
+}
+
+#[test]
+fn debug_has_the_whole_chain_of_causes() {
+    let error = error(Kind::Connect { decided_by: 0 }, vec![attempt(0, "192.0.2.1:443", 3, refused())], Vec::new());
+    let text = format!("{error:?}");
+    assert!(text.starts_with("ConnectError(could not connect to example.com:443"), "{text}");
+    assert!(text.ends_with(": could not connect: connection refused)"), "{text}");
+}

@@ -1,0 +1,20 @@
+//! What a caller learns about a race, whether it was won or lost.
+
+mod attempt;
+mod attempt_error;
+mod box_error;
+mod connect_error;
+mod query_error;
+mod report;
+
+#[cfg(feature = "connect")]
+pub(crate) use attempt::Time;
+pub use attempt::{Attempt, AttemptOutcome, Untried};
+pub use attempt_error::AttemptError;
+pub use box_error::BoxError;
+pub use connect_error::ConnectError;
+#[cfg(feature = "connect")]
+pub(crate) use connect_error::Kind;
+pub use query_error::{QueryError, QueryErrorKind};
+#[cfg(feature = "connect")]
+pub(crate) use report::{Attempts, Leftover, Report};
