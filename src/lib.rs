@@ -72,9 +72,9 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
-mod fresh;
-#[cfg(feature = "connect")]
 mod lock;
+#[cfg(feature = "connect")]
+mod network;
 #[cfg(feature = "connect")]
 mod oneshot;
 mod outcome;

@@ -223,6 +223,7 @@ impl<R, A> Builder<R, A> {
             timeout: self.timeout,
             enforce_http: self.enforce_http,
             sources: self.sources.clone(),
+            network: Arc::default(),
         })
     }
 }

@@ -133,7 +133,9 @@ where
             stage: match literal {
                 Some(address) => Stage::Literal { address },
                 None => {
+                    let network = &settings.network;
                     let name = Name::new(host, https_port).with_families(settings.families);
+                    let name = name.with_epoch(network.epoch().get()).with_doubt(network.take_doubt());
                     Stage::Resolving { lookup: Oneshot::new(resolver, name) }
                 }
             },
@@ -326,5 +328,5 @@ where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
     let attempt = attempt.take().expect("a race begins once");
-    Box::new(Racing::new(race, port, settings.sources.clone(), attempt))
+    Box::new(Racing::new(race, port, settings, attempt))
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -9,6 +10,8 @@ use futures_core::Stream;
 use tower_service::Service;
 
 use super::record::{Begun, Record};
+use super::service::Settings;
+use crate::network::Network;
 use crate::oneshot::Oneshot;
 use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
 use crate::race::{
@@ -32,6 +35,7 @@ pub(super) struct Racing<A: Service<Endpoint>> {
     race: Race,
     port: Port,
     sources: SourceAddresses,
+    network: Arc<Network>,
     attempt: A,
     /// The number of answers that were taken in.
     answers: usize,
@@ -62,8 +66,18 @@ impl<A> Racing<A>
 where
     A: Service<Endpoint, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(race: Race, port: Port, sources: SourceAddresses, attempt: A) -> Self {
-        Self { race, port, sources, attempt, answers: 0, settled: Queries::NONE, in_flight: Vec::new(), won: None }
+    pub(super) fn new(race: Race, port: Port, settings: &Settings, attempt: A) -> Self {
+        Self {
+            race,
+            port,
+            sources: settings.sources.clone(),
+            network: Arc::clone(&settings.network),
+            attempt,
+            answers: 0,
+            settled: Queries::NONE,
+            in_flight: Vec::new(),
+            won: None,
+        }
     }
 
     /// The first attempt is in flight already.
@@ -164,13 +178,20 @@ where
 
     fn tell_sources(&mut self, answer: &Answer, now: Instant) {
         let (mut v6, mut v4) = (Source::Unknown, Source::Unknown);
+        let epoch = self.network.epoch().get();
         for (place, destination) in answer.destinations().enumerate() {
             let of_family = if destination.is_ipv6() { &mut v6 } else { &mut v4 };
             if place < MAX_SOURCES {
-                *of_family = self.sources.find(destination, now);
+                *of_family = self.sources.find(destination, epoch, now);
             }
             self.race.handle_source(destination, *of_family);
         }
+    }
+
+    /// Something contradicts what is believed of the network.
+    fn doubt(&self) {
+        self.sources.doubt();
+        self.network.doubt();
     }
 
     /// A query that is still open when no more answers are to come has failed.
@@ -231,7 +252,7 @@ where
                 let error = AttemptError::from_any(error);
                 let sent = error.was_sent();
                 if error.contradicts_routes() {
-                    self.sources.doubt();
+                    self.doubt();
                 }
                 record.failed(begun, error, now);
                 Outcome::Failed { sent }
@@ -252,14 +273,14 @@ where
                 Action::Start { id, endpoint, reason } => {
                     if reason == StartReason::DelayElapsed {
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
-                        self.sources.doubt();
+                        self.doubt();
                     }
                     let begun = record.started(id, &endpoint, reason, now);
                     self.start(begun, endpoint, record, now, cx);
                 }
                 Action::Drop { id, reason } => {
                     if matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed) {
-                        self.sources.doubt();
+                        self.doubt();
                     }
                     self.drop_attempt(id, reason, first.as_mut(), record, now);
                 }
@@ -328,7 +349,6 @@ mod tests {
 
     use super::*;
     use crate::connect::HappyEyeballsConnector;
-    use crate::connect::service::Settings;
     use crate::race::Policy;
     use crate::resolve::FixedResolver;
     use crate::tcp::TcpOptions;
@@ -362,10 +382,13 @@ mod tests {
         let sources = SourceAddresses::of_system(TcpOptions::new());
         let builder = HappyEyeballsConnector::builder().policy(policy).timeout(Duration::from_secs(30));
         let settings = Settings { sources: sources.clone(), ..builder.settings().unwrap() };
+        let network = Arc::clone(&settings.network);
         let resolver = FixedResolver::new().with("race.example", [v6, v4]);
         let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);
         connector.oneshot("http://race.example/".parse().unwrap()).await.unwrap();
-        sources.doubts()
+        let doubts = sources.doubts();
+        assert_eq!(network.take_doubt(), doubts > 0, "the next look-up hears of it");
+        doubts
     }
 
     #[tokio::test(start_paused = true)]

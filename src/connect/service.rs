@@ -12,6 +12,7 @@ use super::builder::Builder;
 use super::future::Connecting;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
+use crate::network::{Epoch, Network};
 use crate::outcome::{BoxError, ConnectError};
 use crate::race::{Config, Endpoint, Families};
 use crate::resolve::{GaiResolver, Resolve};
@@ -62,6 +63,7 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) enforce_http: bool,
     pub(super) sources: SourceAddresses,
+    pub(super) network: Arc<Network>,
 }
 
 impl Settings {
@@ -93,6 +95,16 @@ impl HappyEyeballsConnector {
 impl<R, A> HappyEyeballsConnector<R, A> {
     pub(super) fn from_parts(settings: Arc<Settings>, resolver: R, attempt: A) -> Self {
         Self { settings, resolver, attempt }
+    }
+
+    /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
+    ///
+    /// From the next connect on, nothing is believed that was learned before: which families are connected, and which addresses are connected from, are asked of
+    /// the system; a resolver hears of it by [`Name::epoch`](crate::resolve::Name::epoch), and forgets what it has cached. Connects that are under way go on.
+    ///
+    /// Without it, changes are noticed when an attempt fails of them, or after 5 s; but cached answers of DNS servers stay.
+    pub fn network_changed(&self) {
+        self.settings.network.epoch().advance(Epoch::begin());
     }
 }
 

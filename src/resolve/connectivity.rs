@@ -7,18 +7,18 @@ use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::fresh::is_fresh;
 use crate::lock::Lock;
+use crate::network::{Epoch, Observed};
 use crate::race::{Families, Family};
 
 /// Knows which families are connected. Clones share what they know.
 ///
 /// That a family is connected is believed for some seconds: where the belief is wrong, a query is sent in vain. That a family
 /// is *not* connected is never remembered: where that belief is wrong, a name is lost. So the system is asked again by each
-/// look-up that would leave a family out.
+/// look-up that would leave a family out. A doubt, or a new epoch, ends what is believed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
-    /// Guards the two instants, and nothing runs under the lock: the system is asked outside it.
+    /// Guards what was seen, and nothing runs under the lock: the system is asked outside it.
     seen: Arc<Lock<Seen>>,
     #[cfg(test)]
     always: Option<Families>,
@@ -27,8 +27,10 @@ pub(super) struct Connectivity {
 /// When each family was last seen to be connected.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    v6: Option<Instant>,
-    v4: Option<Instant>,
+    v6: Option<Observed>,
+    v4: Option<Observed>,
+    /// How often it was doubted. What was asked before a doubt is not remembered after it.
+    doubts: u32,
 }
 
 /// What the system says of its network.
@@ -49,22 +51,28 @@ impl Connectivity {
         Self { always: Some(families), ..Self::default() }
     }
 
-    /// The families to look `host` up for. Makes some system calls, unless both families are known to be connected.
-    pub(super) fn families_for(&self, host: &str, now: Instant) -> Families {
+    /// Something contradicts what is believed: the next look-up asks the system.
+    pub(super) fn doubt(&self) {
+        let mut seen = self.seen.lock();
+        *seen = Seen { doubts: seen.doubts.wrapping_add(1), ..Seen::default() };
+    }
+
+    /// The families to look `host` up for in `epoch`. Makes some system calls, unless both families are known to be connected.
+    pub(super) fn families_for(&self, host: &str, epoch: Epoch, now: Instant) -> Families {
         #[cfg(test)]
         if let Some(families) = self.always {
             return families;
         }
         // Both loopback addresses are always there.
-        if is_localhost(host) { Families::Both } else { self.families(now, &System) }
+        if is_localhost(host) { Families::Both } else { self.families(epoch, now, &System) }
     }
 
-    fn families(&self, now: Instant, network: &impl Network) -> Families {
+    fn families(&self, epoch: Epoch, now: Instant, network: &impl Network) -> Families {
         let seen = *self.seen.lock();
-        let is_fresh = |at: Option<Instant>| at.is_some_and(|at| is_fresh(at, now));
+        let is_believed = |seen: Option<Observed>| seen.is_some_and(|seen| seen.is_believed(epoch, now));
         let known = Families::of(|family| match family {
-            Family::V6 => is_fresh(seen.v6),
-            Family::V4 => is_fresh(seen.v4),
+            Family::V6 => is_believed(seen.v6),
+            Family::V4 => is_believed(seen.v4),
         });
         if known == Some(Families::Both) {
             return Families::Both;
@@ -72,12 +80,13 @@ impl Connectivity {
         let families = ask(known, network);
         let is_news = |family| families.contains(family) && !known.is_some_and(|known| known.contains(family));
         let (v6, v4) = (is_news(Family::V6), is_news(Family::V4));
+        let (doubts, observed) = (seen.doubts, Some(Observed::new(now, epoch)));
         let mut seen = self.seen.lock();
-        if v6 {
-            seen.v6 = Some(now);
+        if v6 && seen.doubts == doubts {
+            seen.v6 = observed;
         }
-        if v4 {
-            seen.v4 = Some(now);
+        if v4 && seen.doubts == doubts {
+            seen.v4 = observed;
         }
         drop(seen);
         families
@@ -180,7 +189,7 @@ mod tests {
     }
 
     fn connected(addresses: &'static str, routes: Option<Families>) -> Families {
-        Connectivity::default().families(some_instant(), &Machine::new(addresses, routes))
+        Connectivity::default().families(Epoch::default(), some_instant(), &Machine::new(addresses, routes))
     }
 
     #[test]
@@ -221,12 +230,12 @@ mod tests {
         let connectivity = Connectivity::default();
         let now = some_instant();
         let (v4, both) = (Machine::new("10.0.0.2", None), Machine::new("10.0.0.2 2001:db8::2", None));
-        assert_eq!(connectivity.families(now, &v4), Families::V4Only);
-        assert_eq!(connectivity.families(now, &both), Families::Both, "IPv6 has come");
+        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(Epoch::default(), now, &both), Families::Both, "IPv6 has come");
         // One family has gone, and the other has come.
         let connectivity = Connectivity::default();
-        assert_eq!(connectivity.families(now, &v4), Families::V4Only);
-        assert_eq!(connectivity.families(now, &Machine::new("2001:db8::2", None)), Families::Both);
+        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(Epoch::default(), now, &Machine::new("2001:db8::2", None)), Families::Both);
     }
 
     #[test]
@@ -234,11 +243,49 @@ mod tests {
         let connectivity = Connectivity::default();
         let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("", Some(Families::V4Only)));
         let began = some_instant();
-        let at = |after, machine| connectivity.families(began + Duration::from_millis(after), machine);
+        let at =
+            |after, machine| connectivity.families(Epoch::default(), began + Duration::from_millis(after), machine);
         assert_eq!(at(0, &both), Families::Both);
         assert_eq!((at(4_999, &v4), v4.asked.get()), (Families::Both, 0));
         assert_eq!(at(5_000, &v4), Families::V4Only);
         assert_eq!(at(5_001, &v4), Families::V4Only);
+    }
+
+    #[test]
+    fn a_doubt_and_a_new_epoch_end_what_is_believed() {
+        let connectivity = Connectivity::default();
+        let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("10.0.0.2", None));
+        let (now, [first, second]) = (some_instant(), [Epoch::begin(), Epoch::begin()]);
+        assert_eq!(connectivity.families(first, now, &both), Families::Both);
+        assert_eq!(connectivity.families(first, now, &v4), Families::Both, "it is believed");
+        assert_eq!(connectivity.families(second, now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(second, now, &both), Families::Both);
+        assert_eq!(
+            connectivity.families(first, now, &v4),
+            Families::Both,
+            "whoever has not heard of the change believes it too"
+        );
+        connectivity.doubt();
+        assert_eq!(connectivity.families(second, now, &v4), Families::V4Only);
+    }
+
+    #[test]
+    fn what_was_asked_before_a_doubt_is_not_remembered_after_it() {
+        /// A machine that is doubted while it is asked.
+        struct Doubted<'a>(&'a Connectivity);
+        impl Network for Doubted<'_> {
+            fn has_route(&self, _: Family) -> bool {
+                self.0.doubt();
+                true
+            }
+            fn addresses(&self) -> io::Result<Vec<IpAddr>> {
+                Ok(Vec::new())
+            }
+        }
+        let (connectivity, now) = (Connectivity::default(), some_instant());
+        assert_eq!(connectivity.families(Epoch::default(), now, &Doubted(&connectivity)), Families::Both);
+        let v4 = Machine::new("10.0.0.2", None);
+        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
     }
 
     #[test]
@@ -252,13 +299,13 @@ mod tests {
                 Err(io::ErrorKind::PermissionDenied.into())
             }
         }
-        assert_eq!(Connectivity::default().families(some_instant(), &Silent), Families::Both);
+        assert_eq!(Connectivity::default().families(Epoch::default(), some_instant(), &Silent), Families::Both);
     }
 
     #[test]
     fn this_machine_can_be_asked() {
         // Whatever it says: no family is left out without a reason, so that there is always one.
-        let families = Connectivity::default().families_for("www.example", some_instant());
+        let families = Connectivity::default().families_for("www.example", Epoch::default(), some_instant());
         assert!(families.contains(Family::V6) || families.contains(Family::V4));
     }
 }

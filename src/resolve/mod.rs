@@ -60,6 +60,7 @@ pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
 pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 #[cfg(feature = "hickory")]
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
+pub use crate::network::Epoch;
 use crate::outcome::BoxError;
 pub use crate::outcome::{QueryError, QueryErrorKind};
 use crate::race::Families;
@@ -74,12 +75,14 @@ pub struct Name {
     host: Arc<str>,
     https_port: Option<NonZeroU16>,
     families: Families,
+    is_in_doubt: bool,
+    epoch: Epoch,
 }
 
 impl Name {
     #[inline]
     pub(crate) fn new(host: Arc<str>, https_port: Option<NonZeroU16>) -> Self {
-        Self { host, https_port, families: Families::Both }
+        Self { host, https_port, families: Families::Both, is_in_doubt: false, epoch: Epoch::default() }
     }
 
     fn host(&self) -> &Arc<str> {
@@ -116,6 +119,31 @@ impl Name {
     #[must_use]
     pub fn with_families(mut self, families: Families) -> Self {
         self.families = families;
+        self
+    }
+
+    /// The epoch of the caller's network. What a resolver has learned in an earlier one (cached answers, servers, look-ups that are under way) may no
+    /// longer be true of a caller who has heard of the change.
+    ///
+    /// Defaults to an epoch before all changes.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The same name, for a caller in this epoch.
+    #[must_use]
+    pub fn with_epoch(mut self, epoch: Epoch) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// Whether an attempt has contradicted what is believed of the network, and no look-up has asked the system since.
+    fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+
+    pub(crate) fn with_doubt(mut self, is_in_doubt: bool) -> Self {
+        self.is_in_doubt = is_in_doubt;
         self
     }
 }

@@ -10,8 +10,8 @@ use std::time::Instant;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::TcpOptions;
-use crate::fresh::is_fresh;
 use crate::lock::{Guard, Lock, assert_unlocked};
+use crate::network::{Epoch, Observed};
 use crate::race::Source;
 
 /// How many destinations are remembered. It takes a crawler to fill it in that time.
@@ -23,8 +23,8 @@ const DISCARD_PORT: u16 = 9;
 /// Knows the source address of destinations (RFC 6724 §6), and asks the system only now and then. Clones share what they know.
 ///
 /// 1. What the system said is believed for 5 s.
-/// 2. [`SourceAddresses::doubt`] ends that at once: the next connect asks anew. So a network that changes costs the connects that
-///    find out, and no others.
+/// 2. [`SourceAddresses::doubt`] ends that at once, and so does a new epoch: the next connect asks anew. So a network that changes costs
+///    the connects that find out, and no others.
 /// 3. Neither the system nor a function of the user's is asked while the lock is held.
 #[derive(Clone)]
 pub(crate) struct SourceAddresses(Arc<Knowledge>);
@@ -41,7 +41,7 @@ enum Knowledge {
 #[derive(Default)]
 struct Remembered {
     /// `None`: nothing is believed.
-    since: Option<Instant>,
+    since: Option<Observed>,
     /// How often the sources were doubted. What was asked before a doubt is not remembered after it.
     doubts: u64,
     /// The keys have no port.
@@ -72,11 +72,11 @@ impl SourceAddresses {
         }
     }
 
-    /// The source for `destination`, whose port does not matter.
-    pub(crate) fn find(&self, destination: SocketAddr, now: Instant) -> Source {
+    /// The source for `destination`, whose port does not matter, in `epoch`.
+    pub(crate) fn find(&self, destination: SocketAddr, epoch: Epoch, now: Instant) -> Source {
         match &*self.0 {
             Knowledge::System { options, remembered } => {
-                find_remembered(remembered, destination, now, |destination| options.source_address(destination))
+                find_remembered(remembered, destination, epoch, now, |destination| options.source_address(destination))
             }
             Knowledge::Given(find) => {
                 assert_unlocked();
@@ -107,11 +107,12 @@ impl SourceAddresses {
 fn find_remembered(
     remembered: &Lock<Remembered>,
     mut destination: SocketAddr,
+    epoch: Epoch,
     now: Instant,
     ask: impl FnOnce(SocketAddr) -> Source,
 ) -> Source {
     destination.set_port(0);
-    let doubts = match lock(remembered).find(destination, now) {
+    let doubts = match lock(remembered).find(destination, epoch, now) {
         Ok(source) => return source,
         Err(doubts) => doubts,
     };
@@ -126,10 +127,11 @@ fn lock(remembered: &Lock<Remembered>) -> Guard<'_, Remembered> {
 
 impl Remembered {
     /// The source, or the number of doubts to [`remember`](Self::remember) it with.
-    fn find(&mut self, destination: SocketAddr, now: Instant) -> Result<Source, u64> {
-        if !self.since.is_some_and(|since| is_fresh(since, now)) {
+    fn find(&mut self, destination: SocketAddr, epoch: Epoch, now: Instant) -> Result<Source, u64> {
+        if !self.since.is_some_and(|since| since.is_believed(epoch, now)) {
+            self.doubt();
             self.sources.clear();
-            self.since = Some(now);
+            self.since = Some(Observed::new(now, epoch));
         }
         self.sources.get(&destination).copied().ok_or(self.doubts)
     }
@@ -193,14 +195,17 @@ mod tests {
     fn the_source_of_loopback_is_loopback() {
         let sources = SourceAddresses::of_system(TcpOptions::new());
         let home: SocketAddr = "127.0.0.1:80".parse().unwrap();
-        assert_eq!(sources.find(home, some_instant()), Source::Address(home.ip()));
+        assert_eq!(sources.find(home, Epoch::default(), some_instant()), Source::Address(home.ip()));
     }
 
     #[test]
     fn the_source_is_the_local_address_that_sockets_are_bound_to() {
         let local: IpAddr = "127.0.0.2".parse().unwrap();
         let sources = SourceAddresses::of_system(TcpOptions::new().local_address(local));
-        assert_eq!(sources.find("127.0.0.1:80".parse().unwrap(), some_instant()), Source::Address(local));
+        assert_eq!(
+            sources.find("127.0.0.1:80".parse().unwrap(), Epoch::default(), some_instant()),
+            Source::Address(local)
+        );
     }
 
     /// A destination that has one source after another.
@@ -212,11 +217,16 @@ mod tests {
 
     impl Asked {
         fn source(&mut self, port: u16, after: u64) -> u32 {
+            self.source_in(Epoch::default(), port, after)
+        }
+
+        fn source_in(&mut self, epoch: Epoch, port: u16, after: u64) -> u32 {
             let to = SocketAddr::new([192, 0, 2, 1].into(), port);
-            let source = find_remembered(&self.remembered, to, some_instant() + Duration::from_millis(after), |_| {
-                self.times += 1;
-                Source::Address(Ipv4Addr::from_bits(self.times).into())
-            });
+            let source =
+                find_remembered(&self.remembered, to, epoch, some_instant() + Duration::from_millis(after), |_| {
+                    self.times += 1;
+                    Source::Address(Ipv4Addr::from_bits(self.times).into())
+                });
             let Source::Address(IpAddr::V4(source)) = source else { panic!("{source:?}") };
             source.to_bits()
         }
@@ -239,23 +249,32 @@ mod tests {
     }
 
     #[test]
+    fn a_new_epoch_has_the_system_asked_again_once() {
+        let (mut asked, [first, second]) = (Asked::default(), [Epoch::begin(), Epoch::begin()]);
+        assert_eq!((asked.source_in(first, 80, 0), asked.source_in(first, 80, 1)), (1, 1));
+        assert_eq!((asked.source_in(second, 80, 2), asked.source_in(second, 80, 3)), (2, 2));
+        // Whoever has not heard of the change believes what was said after it.
+        assert_eq!(asked.source_in(first, 80, 4), 2);
+    }
+
+    #[test]
     fn what_was_asked_before_a_doubt_is_not_believed_after_it() {
         let remembered = Lock::default();
         let to = "192.0.2.1:80".parse().unwrap();
-        let doubtful = find_remembered(&remembered, to, some_instant(), |_| {
+        let doubtful = find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| {
             lock(&remembered).doubt();
             Source::Unreachable
         });
         assert_eq!(doubtful, Source::Unreachable);
         let local = Source::Address([192, 0, 2, 9].into());
-        assert_eq!(find_remembered(&remembered, to, some_instant(), |_| local), local);
+        assert_eq!(find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| local), local);
     }
 
     #[test]
     fn the_system_is_asked_without_the_lock() {
         let remembered = Lock::default();
         let to = "192.0.2.1:80".parse().unwrap();
-        find_remembered(&remembered, to, some_instant(), |_| {
+        find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| {
             assert_unlocked();
             Source::Unreachable
         });
@@ -266,7 +285,9 @@ mod tests {
         let remembered = Lock::default();
         for i in 0..3 * MAX_REMEMBERED {
             let ip = Ipv4Addr::from_bits(u32::try_from(i).unwrap());
-            find_remembered(&remembered, SocketAddr::new(ip.into(), 80), some_instant(), |_| Source::Unreachable);
+            find_remembered(&remembered, SocketAddr::new(ip.into(), 80), Epoch::default(), some_instant(), |_| {
+                Source::Unreachable
+            });
             assert!(lock(&remembered).sources.len() <= MAX_REMEMBERED);
         }
     }

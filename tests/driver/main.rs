@@ -8,6 +8,7 @@ mod answers;
 mod cancellation;
 mod fakes;
 mod limits;
+mod network;
 mod pacing;
 mod policies;
 mod record;

@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -14,7 +13,7 @@ use super::GaiResolver;
 use super::plan::Second;
 use super::system::Said;
 use crate::resolve::flights::Landing;
-use crate::resolve::{Answer, Query, QueryError};
+use crate::resolve::{Answer, Name, Query, QueryError};
 
 /// The answers of [`GaiResolver`].
 #[must_use = "streams do nothing unless polled"]
@@ -36,7 +35,7 @@ enum Course {
 
 struct Apart {
     resolver: GaiResolver,
-    host: Arc<str>,
+    name: Name,
     /// The family that was left out at first.
     unasked: Option<Query>,
     second: Second,
@@ -53,11 +52,11 @@ impl GaiAnswers {
     pub(super) fn apart(
         families: Vec<(Query, Landing<Said>)>,
         resolver: GaiResolver,
-        host: Arc<str>,
+        name: Name,
         unasked: Option<Query>,
         second: Second,
     ) -> Self {
-        let course = Course::Apart(Apart { resolver, host, unasked, second, held: Vec::new() });
+        let course = Course::Apart(Apart { resolver, name, unasked, second, held: Vec::new() });
         Self { pending: families, course, said: VecDeque::new() }
     }
 
@@ -87,15 +86,15 @@ impl GaiAnswers {
             return;
         }
         if let Some(query) = apart.unasked.take() {
-            self.pending.push((query, apart.resolver.start(&apart.host, query)));
+            self.pending.push((query, apart.resolver.start(&apart.name, query)));
             self.course = Course::Apart(apart);
             return;
         }
-        let Apart { resolver, host, second, held, .. } = apart;
+        let Apart { resolver, name, second, held, .. } = apart;
         let look_up = match second {
             Second::Nothing => return self.said.extend(held),
-            Second::Domains(domains) => resolver.start_in(&host, domains),
-            Second::Again => resolver.start(&host, Query::List),
+            Second::Domains(domains) => resolver.start_in(&name, domains),
+            Second::Again => resolver.start(&name, Query::List),
         };
         self.pending.push((Query::List, look_up));
         self.course = Course::Second { held };

@@ -23,7 +23,7 @@ use self::system::{Getaddrinfo, Said, System};
 use super::connectivity::Connectivity;
 use super::flights::{Flights, Landing};
 use super::threads::{Threads, Turn};
-use super::{Answers, Name, Queries, Query, QueryError};
+use super::{Answers, Epoch, Name, Queries, Query, QueryError};
 use crate::race::{Families, Family};
 
 /// Resolves with getaddrinfo: AAAA and A in parallel, wherever that comes to the same as both in one call.
@@ -61,6 +61,8 @@ use crate::race::{Families, Family};
 /// Each further call doubles that time; at most 6 calls run at a time for each family of a name, and none is added where
 /// more than half of the threads would be busy.
 ///
+/// Whoever asks after a change of the network ([`Name::epoch`]) joins no look-up that began before it.
+///
 /// Neither a race that is dropped nor a runtime that is shut down waits for a thread; one without work ends after 10 s, and with
 /// the last clone of the resolver.
 ///
@@ -75,8 +77,8 @@ use crate::race::{Families, Family};
 /// one it was. A query that is not in the error was not sent.
 #[derive(Clone)]
 pub struct GaiResolver {
-    plans: Flights<Arc<str>, Planned>,
-    look_ups: Flights<(Arc<str>, Wanted), Said>,
+    plans: Flights<(Arc<str>, Epoch), Planned>,
+    look_ups: Flights<(Arc<str>, Epoch, Wanted), Said>,
     answered: Answered,
     calls: Calls,
     threads: Threads,
@@ -154,17 +156,21 @@ impl GaiResolver {
     }
 
     /// Reads the system's files, and asks for its network, which may block too.
-    fn make_plan(&self, host: &Arc<str>) -> Landing<Planned> {
-        let (landing, flight) = self.plans.join(Arc::clone(host), None);
+    fn make_plan(&self, name: &Name) -> Landing<Planned> {
+        if name.is_in_doubt() {
+            self.connectivity.doubt();
+        }
+        let (host, epoch) = (Arc::clone(name.host()), name.epoch());
+        let (landing, flight) = self.plans.join((Arc::clone(&host), epoch), None);
         if let Some(flight) = flight {
-            let (host, system, connectivity) = (Arc::clone(host), Arc::clone(&self.system), self.connectivity.clone());
+            let (system, connectivity) = (Arc::clone(&self.system), self.connectivity.clone());
             let turn = self.turn(&host, system.now());
             self.threads.run(turn, move |thread| {
                 if let (Ok(()), Some(flight)) = (thread, flight.if_wanted()) {
                     let plan = system.plan(&host);
                     let families = match plan {
                         Plan::Together => Families::Both,
-                        Plan::Apart(_) => connectivity.families_for(&host, system.now()),
+                        Plan::Apart(_) => connectivity.families_for(&host, epoch, system.now()),
                     };
                     flight.land((plan, families));
                 }
@@ -178,25 +184,25 @@ impl GaiResolver {
         if self.answered.has(host, now) { Turn::Favoured } else { Turn::Ordinary }
     }
 
-    fn start(&self, host: &Arc<str>, query: Query) -> Landing<Said> {
-        self.start_with(host, Wanted::Name(query), query, move |system, host| system.look_up(host, query))
+    fn start(&self, name: &Name, query: Query) -> Landing<Said> {
+        self.start_with(name, Wanted::Name(query), query, move |system, host| system.look_up(host, query))
     }
 
-    fn start_in(&self, host: &Arc<str>, domains: Arc<[String]>) -> Landing<Said> {
-        self.start_with(host, Wanted::Domains, Query::List, move |system, host| system::search(system, host, &domains))
+    fn start_in(&self, name: &Name, domains: Arc<[String]>) -> Landing<Said> {
+        self.start_with(name, Wanted::Domains, Query::List, move |system, host| system::search(system, host, &domains))
     }
 
     fn start_with(
         &self,
-        host: &Arc<str>,
+        name: &Name,
         wanted: Wanted,
         query: Query,
         look_up: impl FnOnce(&dyn System, &str) -> Said + Send + 'static,
     ) -> Landing<Said> {
-        let now = self.system.now();
+        let (now, host) = (self.system.now(), name.host());
         let turn = self.turn(host, now);
         let again = (turn == Turn::Favoured && !self.are_threads_scarce()).then_some(now);
-        let (landing, flight) = self.look_ups.join((Arc::clone(host), wanted), again);
+        let (landing, flight) = self.look_ups.join((Arc::clone(host), name.epoch(), wanted), again);
         if let Some(flight) = flight {
             let (host, system, answered) = (Arc::clone(host), Arc::clone(&self.system), self.answered.clone());
             let call = self.calls.begin();
@@ -226,22 +232,23 @@ impl GaiResolver {
 
     /// Whether both families of a name are to be looked up in one call, to save a thread. A look-up that is under way is joined
     /// as it is.
-    fn saves_threads(&self, host: &Arc<str>) -> bool {
-        let is_under_way = |query| self.look_ups.is_under_way(&(Arc::clone(host), Wanted::Name(query)));
+    fn saves_threads(&self, name: &Name) -> bool {
+        let key = |query| (Arc::clone(name.host()), name.epoch(), Wanted::Name(query));
+        let is_under_way = |query| self.look_ups.is_under_way(&key(query));
         let is_apart = || is_under_way(Query::Aaaa) || is_under_way(Query::A);
         is_under_way(Query::List) || self.are_threads_scarce() && !is_apart()
     }
 
-    fn look_up(&self, host: &Arc<str>, plan: Plan, families: Families) -> Answers<GaiAnswers> {
+    fn look_up(&self, name: &Name, plan: Plan, families: Families) -> Answers<GaiAnswers> {
         match plan {
-            Plan::Together => Answers::new(Queries::LIST, GaiAnswers::together(self.start(host, Query::List))),
+            Plan::Together => Answers::new(Queries::LIST, GaiAnswers::together(self.start(name, Query::List))),
             Plan::Apart(second) => {
                 let both = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter();
                 let (first, others): (Vec<_>, Vec<_>) = both.partition(|(family, _)| families.contains(*family));
-                let pending: Vec<_> = first.into_iter().map(|(_, query)| (query, self.start(host, query))).collect();
+                let pending: Vec<_> = first.into_iter().map(|(_, query)| (query, self.start(name, query))).collect();
                 let queries = pending.iter().map(|(query, _)| *query).collect();
                 let unasked = others.first().map(|(_, query)| *query);
-                Answers::new(queries, GaiAnswers::apart(pending, self.clone(), Arc::clone(host), unasked, second))
+                Answers::new(queries, GaiAnswers::apart(pending, self.clone(), name.clone(), unasked, second))
             }
         }
     }
@@ -257,7 +264,7 @@ impl Service<Name> for GaiResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        GaiFuture { plan: self.make_plan(name.host()), resolver: self.clone(), name }
+        GaiFuture { plan: self.make_plan(&name), resolver: self.clone(), name }
     }
 }
 
@@ -289,11 +296,11 @@ impl Future for GaiFuture {
         let Self { plan, resolver, name } = &mut *self;
         // Without a plan there is no thread: the look-up will say so.
         let (plan, families) = ready!(Pin::new(plan).poll(cx)).unwrap_or((Plan::Together, Families::Both));
-        let (host, families) = (name.host(), name.families().among(families));
+        let families = name.families().among(families);
         let saves_threads =
-            families == Families::Both && matches!(plan, Plan::Apart(_)) && resolver.saves_threads(host);
+            families == Families::Both && matches!(plan, Plan::Apart(_)) && resolver.saves_threads(name);
         let plan = if saves_threads { Plan::Together } else { plan };
-        Poll::Ready(Ok(resolver.look_up(host, plan, families)))
+        Poll::Ready(Ok(resolver.look_up(name, plan, families)))
     }
 }
 

@@ -462,7 +462,7 @@ async fn a_look_up_whose_race_is_gone_is_not_made() {
     assert_eq!(first.count().await, 2);
     assert_eq!(last.filter(|said| std::future::ready(said.is_ok())).count().await, 2);
     // It would have been the only thread's turn before.
-    assert!(!resolver.look_ups.is_under_way(&("gone.example".into(), Wanted::Name(Query::A))));
+    assert!(!resolver.look_ups.is_under_way(&("gone.example".into(), Epoch::default(), Wanted::Name(Query::A))));
 }
 
 #[tokio::test]
@@ -472,4 +472,25 @@ async fn a_look_up_that_panics_is_a_failure() {
     let mut text: Vec<String> = answers.into_iter().map(|said| said.unwrap_err().to_string()).collect();
     text.sort();
     assert_eq!(text, ["the look-up of A failed", "the look-up of AAAA failed"]);
+}
+
+#[tokio::test]
+async fn a_look_up_from_before_a_change_of_the_network_is_joined_by_nobody_who_has_heard_of_it() {
+    let (release, released) = mpsc::channel::<()>();
+    let (released, calls) = (Mutex::new(released), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&calls);
+    let resolver = resolver(move |_, query| {
+        if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+            released.lock().unwrap().recv().unwrap();
+        }
+        answer(query)
+    });
+    let landing = |epoch| resolver.start(&Name::from("db").with_epoch(epoch), Query::List);
+    let [first, second] = [Epoch::begin(), Epoch::begin()];
+    let (stuck, joined) = (landing(first), landing(first));
+    // It does not wait for the one that is stuck.
+    assert!(landing(second).await.is_some_and(|said| said.is_ok()));
+    release.send(()).unwrap();
+    assert!(stuck.await.is_some_and(|said| said.is_ok()) && joined.await.is_some_and(|said| said.is_ok()));
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }

@@ -2,6 +2,7 @@
 
 mod alias;
 mod answers;
+mod current;
 mod failure;
 mod hosts;
 mod liveness;
@@ -13,26 +14,24 @@ mod servers;
 mod service_record;
 
 use std::fmt;
-use std::fs;
 use std::future::{Ready, ready};
-use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
 
 pub use self::answers::HickoryAnswers;
-use self::look_up::{LookUp, LookUps};
-use self::names::{DnsName, Search};
+use self::current::{Asked, Current, Origin};
+use self::look_up::LookUp;
+use self::names::DnsName;
 use self::search::{Asker, Searching};
-use self::servers::Servers;
 use super::connectivity::Connectivity;
-use super::{Answer, Answers, Name, Queries, Query};
+use super::{Answer, Answers, Epoch, Name, Queries, Query};
 use crate::race::{Families, Family};
 use crate::timer::read_clock;
 
@@ -78,8 +77,9 @@ use crate::timer::read_clock;
 /// the query is also sent again beside the one that waits: after 400 ms, 800 ms later, 1.6 s later, and so on. That is
 /// up to 12 packets in 5 s.
 ///
-/// The system's configuration is read once, by [`from_system_conf`](Self::from_system_conf). When the network changes,
-/// make a new resolver.
+/// The system's configuration is read by [`from_system_conf`](Self::from_system_conf), and again by the first look-up after a change of the network that
+/// the connector was told of ([`network_changed`](crate::HappyEyeballsConnector::network_changed)). That look-up also begins with empty caches and
+/// fresh connections to the servers, whatever the resolver was made of. If the configuration cannot be read then, everything stays as it was.
 ///
 /// # HTTPS records
 ///
@@ -168,14 +168,11 @@ use crate::timer::read_clock;
 /// ```
 #[derive(Clone)]
 pub struct HickoryResolver {
-    look_ups: LookUps,
-    search: Arc<Search>,
+    current: Current,
     hosts: Arc<Hosts>,
     connectivity: Connectivity,
     /// Instead of those that the machine is connected with.
     families: Option<Families>,
-    /// The only server that there is to ask.
-    server: Option<SocketAddr>,
     https_records: bool,
 }
 
@@ -187,13 +184,8 @@ impl HickoryResolver {
     ///
     /// If they cannot be read.
     pub fn from_system_conf() -> Result<Self, NetError> {
-        let (config, mut options) = hickory_resolver::system_conf::read_system_conf()?;
-        // There this is how often a server is asked; here, how often it is asked again.
-        options.attempts = options.attempts.saturating_sub(1);
-        if servers::take_turns(&fs::read("/etc/resolv.conf").unwrap_or_default()) {
-            options.server_ordering_strategy = ServerOrderingStrategy::RoundRobin;
-        }
-        Self::with_config(config, options)
+        let hosts = hosts::of_system(ResolverOpts::default().use_hosts_file);
+        Ok(Self::from_parts(Current::new(Origin::System)?, hosts))
     }
 
     /// A resolver with these servers and search domains. The domain of the configuration is searched if it has no
@@ -206,20 +198,9 @@ impl HickoryResolver {
     /// # Errors
     ///
     /// If hickory cannot make a resolver of them.
-    pub fn with_config(mut config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
-        let server = match config.name_servers() {
-            [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
-            _ => None,
-        };
-        // The search is made here, and so is the look into the table: hickory is asked for complete names, and asks for them.
-        let domain = config.domain.take();
-        let mut domains = mem::take(&mut config.search);
-        if domains.is_empty() {
-            domains.extend(domain);
-        }
-        let search = Search::new(domains, options.ndots);
-        let hosts = hosts::of_system(mem::replace(&mut options.use_hosts_file, ResolveHosts::Never));
-        Ok(Self { server, ..Self::from_parts(Servers::new(config, options)?, search, hosts) })
+    pub fn with_config(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
+        let hosts = hosts::of_system(options.use_hosts_file);
+        Ok(Self::from_parts(Current::new(Origin::Configuration(config, options))?, hosts))
     }
 
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
@@ -233,17 +214,15 @@ impl HickoryResolver {
     /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
         let hosts = hosts::of_system(resolver.options().use_hosts_file);
-        Self::from_parts(Servers::of_hickory(resolver), Search::of_hickory(), hosts)
+        Self::from_parts(Current::of_hickory(resolver), hosts)
     }
 
-    fn from_parts(servers: Servers, search: Search, hosts: Hosts) -> Self {
+    fn from_parts(current: Current, hosts: Hosts) -> Self {
         Self {
-            look_ups: LookUps::new(servers),
-            search: Arc::new(search),
+            current,
             hosts: Arc::new(hosts),
             connectivity: Connectivity::default(),
             families: None,
-            server: None,
             https_records: true,
         }
     }
@@ -280,27 +259,31 @@ impl HickoryResolver {
 
     /// Those that the caller can use, as far as the machine is connected with them.
     fn connected_families(&self, name: &Name) -> Families {
-        name.families().among(self.connectivity.families_for(name.as_str(), read_clock()))
+        if name.is_in_doubt() {
+            self.connectivity.doubt();
+        }
+        name.families().among(self.connectivity.families_for(name.as_str(), name.epoch(), read_clock()))
     }
 
     /// What the table of hosts says of a name, if it is there.
-    fn known(&self, name: &DnsName) -> Option<HickoryAnswers> {
-        let addresses = hosts::find(&self.hosts, name)?.map(|(query, said)| (query, LookUp::over(said)));
-        Some(HickoryAnswers::known(self.look_ups.clone(), addresses.into()))
+    fn known(&self, host: &DnsName, epoch: Epoch) -> Option<HickoryAnswers> {
+        let addresses = hosts::find(&self.hosts, host)?.map(|(query, said)| (query, LookUp::over(said)));
+        Some(HickoryAnswers::known(self.current.at(epoch).look_ups, addresses.into()))
     }
 
     /// Makes the queries for a name that the table does not have.
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
+        let Asked { look_ups, search, server } = self.current.at(name.epoch());
         let asker = Asker {
-            look_ups: self.look_ups.clone(),
+            look_ups,
             families: self.families.unwrap_or_else(|| self.connected_families(name)),
             no_other_family: self.families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
-            server: self.server,
+            server,
         };
         let queries = asker.queries();
-        let searching = Searching::start(asker, self.search.candidates(host));
+        let searching = Searching::start(asker, search.candidates(host));
         (queries, HickoryAnswers::of_search(searching))
     }
 }
@@ -325,7 +308,7 @@ impl Service<Name> for HickoryResolver {
             return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
         }
         ready(names::parse(name.as_str()).map(|host| {
-            let (queries, answers) = match self.known(&host) {
+            let (queries, answers) = match self.known(&host, name.epoch()) {
                 Some(answers) => (Queries::ADDRESSES, answers),
                 None => self.ask(&name, &host),
             };
@@ -336,10 +319,11 @@ impl Service<Name> for HickoryResolver {
 
 impl fmt::Debug for HickoryResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Asked { look_ups, search, server } = self.current.at(Epoch::default());
         f.debug_struct("HickoryResolver")
-            .field("look_ups", &self.look_ups)
-            .field("search", &self.search)
-            .field("server", &self.server)
+            .field("look_ups", &look_ups)
+            .field("search", &search)
+            .field("server", &server)
             .field("https_records", &self.https_records)
             .finish_non_exhaustive()
     }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use futures_util::StreamExt;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{RData, Record};
 
@@ -58,6 +59,12 @@ impl Dns {
 
     /// A resolver on a machine that is connected with these families alone.
     fn resolver(&self, connected: Families, domains: &[&str]) -> HickoryResolver {
+        let (config, options) = self.configuration(domains);
+        let resolver = HickoryResolver::with_config(config, options).unwrap();
+        HickoryResolver { connectivity: Connectivity::always(connected), ..resolver }
+    }
+
+    fn configuration(&self, domains: &[&str]) -> (ResolverConfig, ResolverOpts) {
         let mut connection = ConnectionConfig::udp();
         connection.port = self.address.port();
         let server = NameServerConfig::new(self.address.ip(), true, vec![connection]);
@@ -67,8 +74,7 @@ impl Dns {
         }
         let mut options = ResolverOpts::default();
         options.use_hosts_file = ResolveHosts::Never;
-        let resolver = HickoryResolver::with_config(config, options).unwrap();
-        HickoryResolver { connectivity: Connectivity::always(connected), ..resolver }
+        (config, options)
     }
 
     fn asked(&self) -> Vec<String> {
@@ -168,4 +174,26 @@ async fn a_family_that_the_caller_can_use_is_asked_for_though_the_machine_is_not
     assert_eq!(answers.queries(), Query::Aaaa.into());
     assert_eq!(answers.into_parts().2.unwrap().count().await, 1);
     assert_eq!(dns.asked(), ["www.example. AAAA"]);
+}
+
+#[tokio::test]
+async fn after_a_change_of_the_network_what_is_cached_is_asked_for_again_once() {
+    let dns = Dns::start(only("www.example. A", "192.0.2.1"));
+    let of_hickory = {
+        let (config, options) = dns.configuration(&[]);
+        let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        HickoryResolver::new(resolver.with_options(options).build().unwrap()).families(Families::V4Only)
+    };
+    for resolver in [dns.resolver(Families::V4Only, &[]), of_hickory] {
+        let asked_before = dns.asked().len();
+        let [first, second] = [Epoch::begin(), Epoch::begin()];
+        let clone = resolver.clone();
+        for (epoch, resolver, asked) in
+            [(first, &resolver, 1), (first, &clone, 1), (second, &resolver, 2), (second, &clone, 2), (first, &clone, 2)]
+        {
+            let answers = resolver.clone().call(Name::from("www.example").with_epoch(epoch)).await.unwrap();
+            assert!(answers.into_parts().2.unwrap().all(|answer| ready(answer.is_ok())).await);
+            assert_eq!(dns.asked().len() - asked_before, asked);
+        }
+    }
 }

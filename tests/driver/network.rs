@@ -1,0 +1,31 @@
+//! What a resolver hears of changes of the network.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+
+use hyper_happy_eyeballs::resolve::{Answers, Epoch, Name};
+use tower::{ServiceExt, service_fn};
+
+use crate::fakes::{Fate, World, address, uri};
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_hears_of_a_change_with_the_next_name_from_every_clone_of_the_connector() {
+    let heard: Arc<Mutex<Vec<Epoch>>> = Arc::default();
+    let log = Arc::clone(&heard);
+    let resolver = service_fn(move |name: Name| {
+        log.lock().unwrap().push(name.epoch());
+        ready(Ok::<_, Infallible>(Answers::list([address("A6")])))
+    });
+    let connector = World::new([("A6", Fate::Connects(0))]).dial_by(resolver).build().unwrap();
+    let clone = connector.clone();
+    for changes in [0, 0, 1, 0, 2] {
+        (0..changes).for_each(|_| clone.network_changed());
+        connector.clone().oneshot(uri()).await.unwrap();
+    }
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard[0], heard[1]);
+    assert!(heard[1] < heard[2]);
+    assert_eq!(heard[2], heard[3]);
+    assert!(heard[3] < heard[4]);
+}
