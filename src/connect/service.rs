@@ -10,6 +10,7 @@ use tower_service::Service;
 
 use super::builder::Builder;
 use super::future::Connecting;
+use super::request::ConnectRequest;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::network::{Epoch, Network};
@@ -114,6 +115,23 @@ impl Default for HappyEyeballsConnector {
     }
 }
 
+impl<R, A> HappyEyeballsConnector<R, A>
+where
+    R: Resolve + Clone,
+    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+{
+    /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
+    pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
+        self.settings.network.epoch().advance(request.epoch());
+        match Target::from_uri(request.uri(), self.settings.enforce_http) {
+            Ok(target) => {
+                Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
+            }
+            Err(error) => Connecting::failed(error),
+        }
+    }
+}
+
 impl<R, A> Service<Uri> for HappyEyeballsConnector<R, A>
 where
     R: Resolve + Clone,
@@ -129,12 +147,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        match Target::from_uri(&uri, self.settings.enforce_http) {
-            Ok(target) => {
-                Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
-            }
-            Err(error) => Connecting::failed(error),
-        }
+        self.connect(ConnectRequest::of(uri))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
+use hyper_happy_eyeballs::connect::ConnectRequest;
 use hyper_happy_eyeballs::resolve::{Answers, Epoch, Name};
 use tower::{ServiceExt, service_fn};
 
@@ -28,4 +29,39 @@ async fn a_resolver_hears_of_a_change_with_the_next_name_from_every_clone_of_the
     assert!(heard[1] < heard[2]);
     assert_eq!(heard[2], heard[3]);
     assert!(heard[3] < heard[4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_hears_of_a_change_by_the_request_of_a_client() {
+    let heard: Arc<Mutex<Vec<Epoch>>> = Arc::default();
+    let log = Arc::clone(&heard);
+    let resolver = service_fn(move |name: Name| {
+        log.lock().unwrap().push(name.epoch());
+        ready(Ok::<_, Infallible>(Answers::list([address("A6")])))
+    });
+    let connector = World::new([("A6", Fate::Connects(0))]).dial_by(resolver).build().unwrap();
+    let [old, new] = [later_epoch().await, later_epoch().await];
+    connector.connect(ConnectRequest::new(uri()).with_epoch(new)).await.unwrap();
+    // What a client has heard of is known to all from then on, and an older epoch is no news.
+    connector.connect(ConnectRequest::new(uri()).with_epoch(old)).await.unwrap();
+    let request = ConnectRequest::new(uri()).with_epoch(old);
+    request.scope(connector.clone().oneshot(uri())).await.unwrap();
+    assert_eq!(*heard.lock().unwrap(), [new, new, new]);
+    let newest = later_epoch().await;
+    let request = ConnectRequest::new(uri()).with_epoch(newest);
+    request.scope(connector.clone().oneshot(uri())).await.unwrap();
+    assert_eq!(heard.lock().unwrap().last(), Some(&newest));
+}
+
+/// The epoch that a connector tells of after a change.
+async fn later_epoch() -> Epoch {
+    let (sender, receiver) = mpsc::channel();
+    let resolver = service_fn(move |name: Name| {
+        sender.send(name.epoch()).unwrap();
+        ready(Ok::<_, Infallible>(Answers::list([address("A6")])))
+    });
+    let connector = World::new([("A6", Fate::Connects(0))]).dial_by(resolver).build().unwrap();
+    connector.network_changed();
+    connector.oneshot(uri()).await.unwrap();
+    receiver.recv().unwrap()
 }
