@@ -39,8 +39,16 @@ impl ConnectRequest {
     /// The request in whose scope a connector is called with `uri`. Outside a scope, and in that of a request for another URI (a connector may connect to a
     /// proxy, or ask a DNS server over HTTPS), it is a request for nothing else.
     pub fn of(uri: Uri) -> Self {
-        let epoch = IN_SCOPE.with_borrow(|request| Some(request.as_ref().filter(|request| request.uri == uri)?.epoch));
-        Self { uri, epoch: epoch.unwrap_or_default() }
+        Self { epoch: Self::epoch_of(&uri), uri }
+    }
+
+    /// The epoch of the request in whose scope a connector is called with `uri`.
+    #[inline]
+    pub(super) fn epoch_of(uri: &Uri) -> Epoch {
+        IN_SCOPE.with_borrow(|request| match request {
+            Some(request) if request.uri == *uri => request.epoch,
+            _ => Epoch::default(),
+        })
     }
 
     /// Where to connect to.

@@ -122,8 +122,13 @@ where
 {
     /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
-        self.settings.network.epoch().advance(request.epoch());
-        match Target::from_uri(request.uri(), self.settings.enforce_http) {
+        self.begin(request.uri(), request.epoch())
+    }
+
+    #[inline]
+    fn begin(&self, uri: &Uri, epoch: Epoch) -> Connecting<R, A> {
+        self.settings.network.epoch().advance(epoch);
+        match Target::from_uri(uri, self.settings.enforce_http) {
             Ok(target) => {
                 Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
             }
@@ -147,7 +152,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        self.connect(ConnectRequest::of(uri))
+        self.begin(&uri, ConnectRequest::epoch_of(&uri))
     }
 }
 
