@@ -64,7 +64,7 @@ use crate::timer::read_clock;
 /// answer (SERVFAIL, REFUSED, NOTIMP and other such codes). That a name does not exist, or has no such records, is an
 /// answer, unless [`NameServerConfig::trust_negative_responses`](hickory_resolver::config::NameServerConfig) is off. Each
 /// server has a cache of its own. The time-outs of the second and third server are those of glibc. `rotate` in
-/// `/etc/resolv.conf`, or [`ServerOrderingStrategy::RoundRobin`] in the options, makes look-ups begin with each server in turn.
+/// `/etc/resolv.conf`, or [`ServerOrderingStrategy::RoundRobin`](hickory_resolver::config::ServerOrderingStrategy::RoundRobin) in the options, makes look-ups begin with each server in turn.
 /// Any other ordering strategy, and [`ResolverOpts::num_concurrent_reqs`], means nothing here.
 ///
 /// A server is put behind the others once a query has had no answer in time, and neither has any other query since. A query
