@@ -15,6 +15,7 @@ mod layer;
 mod racing;
 mod record;
 mod service;
+mod settings;
 mod stream;
 mod target;
 

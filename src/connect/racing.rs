@@ -328,7 +328,7 @@ mod tests {
 
     use super::*;
     use crate::connect::HappyEyeballsConnector;
-    use crate::connect::service::Settings;
+    use crate::connect::settings::Settings;
     use crate::race::Policy;
     use crate::resolve::FixedResolver;
     use crate::tcp::TcpOptions;

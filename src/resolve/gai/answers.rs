@@ -10,13 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::GaiResolver;
+use super::look_ups::LookUps;
 use super::plan::Second;
 use super::system::Said;
 use crate::resolve::flights::Landing;
 use crate::resolve::{Answer, Query, QueryError};
 
-/// The answers of [`GaiResolver`].
+/// The answers of [`GaiResolver`](super::GaiResolver).
 #[must_use = "streams do nothing unless polled"]
 pub struct GaiAnswers {
     /// AAAA before A.
@@ -35,7 +35,7 @@ enum Course {
 }
 
 struct Apart {
-    resolver: GaiResolver,
+    look_ups: LookUps,
     host: Arc<str>,
     /// The family that was left out at first.
     unasked: Option<Query>,
@@ -52,12 +52,12 @@ impl GaiAnswers {
     /// A look-up for each family. If none finds anything, the family that is `unasked` is looked up, and then what `second` says.
     pub(super) fn apart(
         families: Vec<(Query, Landing<Said>)>,
-        resolver: GaiResolver,
+        look_ups: LookUps,
         host: Arc<str>,
         unasked: Option<Query>,
         second: Second,
     ) -> Self {
-        let course = Course::Apart(Apart { resolver, host, unasked, second, held: Vec::new() });
+        let course = Course::Apart(Apart { look_ups, host, unasked, second, held: Vec::new() });
         Self { pending: families, course, said: VecDeque::new() }
     }
 
@@ -87,15 +87,15 @@ impl GaiAnswers {
             return;
         }
         if let Some(query) = apart.unasked.take() {
-            self.pending.push((query, apart.resolver.start(&apart.host, query)));
+            self.pending.push((query, apart.look_ups.start(&apart.host, query)));
             self.course = Course::Apart(apart);
             return;
         }
-        let Apart { resolver, host, second, held, .. } = apart;
+        let Apart { look_ups, host, second, held, .. } = apart;
         let look_up = match second {
             Second::Nothing => return self.said.extend(held),
-            Second::Domains(domains) => resolver.start_in(&host, domains),
-            Second::Again => resolver.start(&host, Query::List),
+            Second::Domains(domains) => look_ups.start_in(&host, domains),
+            Second::Again => look_ups.start(&host, Query::List),
         };
         self.pending.push((Query::List, look_up));
         self.course = Course::Second { held };

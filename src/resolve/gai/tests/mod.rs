@@ -11,8 +11,9 @@ use std::time::Instant;
 use futures_util::StreamExt;
 
 use super::plan::Second;
+use super::system::Said;
 use super::*;
-use crate::resolve::{Answer, QueryErrorKind};
+use crate::resolve::{Answer, QueryError, QueryErrorKind};
 use crate::timer::read_clock;
 
 struct FakeSystem<F>(F);
