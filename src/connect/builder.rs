@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::HappyEyeballsLayer;
-use super::service::{HappyEyeballsConnector, Settings};
+use super::service::HappyEyeballsConnector;
+use super::settings::Settings;
 use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Policy, PolicyTable, Source};
 use crate::resolve::GaiResolver;
 use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
@@ -35,7 +36,7 @@ pub struct Builder<R = GaiResolver, A = TcpConnector> {
 }
 
 impl Builder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             resolver: GaiResolver::new(),
             attempt: TcpConnector::default(),
@@ -225,6 +226,50 @@ impl<R, A> Builder<R, A> {
             sources: self.sources.clone(),
             network: Arc::default(),
         })
+    }
+}
+
+// What is built begins here, so that neither the connector nor the layer needs its builder.
+
+impl HappyEyeballsConnector {
+    /// A connector with the defaults.
+    pub fn new() -> Self {
+        Self::from_parts(Arc::default(), GaiResolver::new(), TcpConnector::default())
+    }
+
+    /// Starts from the defaults.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Default for HappyEyeballsConnector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HappyEyeballsLayer {
+    /// A layer with the defaults of [`HappyEyeballsConnector`].
+    pub fn new() -> Self {
+        Self::from_parts(Settings::default().for_any_attempt(), GaiResolver::new())
+    }
+
+    /// Starts from the defaults; [`Builder::layer`] ends it.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Default for HappyEyeballsLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Builder::new().settings().expect("the defaults are valid")
     }
 }
 

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::racing::{Racing, Round, poll_answer};
 use super::record::{Begun, Record};
-use super::service::Settings;
+use super::settings::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::lock::assert_unlocked;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::builder::Builder;
-use super::service::{HappyEyeballsConnector, Settings};
+use super::service::HappyEyeballsConnector;
+use super::settings::Settings;
 use crate::resolve::GaiResolver;
 
 /// A [`Layer`] that makes a connector of an attempt service: it resolves, races, and calls the service once for each
@@ -29,27 +29,9 @@ pub struct HappyEyeballsLayer<R = GaiResolver> {
     resolver: R,
 }
 
-impl HappyEyeballsLayer {
-    /// A layer with the defaults of [`HappyEyeballsConnector`].
-    pub fn new() -> Self {
-        Self::from_parts(Settings::default().for_any_attempt(), GaiResolver::new())
-    }
-
-    /// Starts from the defaults; [`Builder::layer`] ends it.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-}
-
 impl<R> HappyEyeballsLayer<R> {
     pub(super) fn from_parts(settings: Settings, resolver: R) -> Self {
         Self { settings: Arc::new(settings), resolver }
-    }
-}
-
-impl Default for HappyEyeballsLayer {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -16,6 +16,7 @@ mod racing;
 mod record;
 mod request;
 mod service;
+mod settings;
 mod stream;
 mod target;
 

@@ -3,21 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::Uri;
 use tower_service::Service;
 
-use super::builder::Builder;
 use super::future::Connecting;
 use super::request::ConnectRequest;
+use super::settings::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
-use crate::network::{Epoch, Network};
+use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
-use crate::race::{Config, Endpoint, Families};
+use crate::race::Endpoint;
 use crate::resolve::{GaiResolver, Resolve};
-use crate::tcp::{SourceAddresses, TcpConnector};
+use crate::tcp::TcpConnector;
 
 /// Connects to the host of a [`Uri`] over whichever of its addresses works first.
 ///
@@ -26,7 +25,7 @@ use crate::tcp::{SourceAddresses, TcpConnector};
 ///
 /// # Defaults
 ///
-/// Those of [`Config`] and [`TcpOptions`](crate::tcp::TcpOptions); names are resolved by the system, only `http` URIs are
+/// Those of [`Config`](crate::race::Config) and [`TcpOptions`](crate::tcp::TcpOptions); names are resolved by the system, only `http` URIs are
 /// taken, and there is no timeout.
 ///
 /// # Panics
@@ -55,44 +54,6 @@ pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
     attempt: A,
 }
 
-/// What all clones of a connector share.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) race: Arc<Config>,
-    /// Those that the race can use.
-    pub(super) families: Families,
-    pub(super) timeout: Option<Duration>,
-    pub(super) enforce_http: bool,
-    pub(super) sources: SourceAddresses,
-    pub(super) network: Arc<Network>,
-}
-
-impl Settings {
-    /// The same for attempts that may take other routes than the sockets of `TcpConnector`.
-    pub(super) fn for_any_attempt(mut self) -> Self {
-        self.sources = self.sources.unless_of_system();
-        self
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Builder::new().settings().expect("the defaults are valid")
-    }
-}
-
-impl HappyEyeballsConnector {
-    /// A connector with the defaults.
-    pub fn new() -> Self {
-        Self::from_parts(Arc::default(), GaiResolver::new(), TcpConnector::default())
-    }
-
-    /// Starts from the defaults.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-}
-
 impl<R, A> HappyEyeballsConnector<R, A> {
     pub(super) fn from_parts(settings: Arc<Settings>, resolver: R, attempt: A) -> Self {
         Self { settings, resolver, attempt }
@@ -106,12 +67,6 @@ impl<R, A> HappyEyeballsConnector<R, A> {
     /// Without it, changes are noticed when an attempt fails of them, or after 5 s; but cached answers of DNS servers stay.
     pub fn network_changed(&self) {
         self.settings.network.epoch().advance(Epoch::begin());
-    }
-}
-
-impl Default for HappyEyeballsConnector {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -9,7 +9,7 @@ use http::uri::Scheme;
 
 use crate::outcome::{BoxError, ConnectError};
 use crate::race::Port;
-use crate::tcp::options::interface_index;
+use crate::tcp::interface_index;
 
 /// Where to connect to.
 #[derive(Debug, PartialEq, Eq)]

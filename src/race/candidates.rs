@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::answer::{MAX_ADDRESSES, Records, Services};
 use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
-use super::event::{Query, UntriedReason};
+use super::event::Query;
 use super::selection::Source;
 use super::sorting::{Selection, Sources, arrange};
+use super::untried::UntriedReason;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
 ///

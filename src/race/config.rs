@@ -1,12 +1,12 @@
 //! What can be set about a race, with its bounds.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config_error::ConfigError;
 use super::endpoint::{Endpoint, Family, ServiceRecord};
-use super::event::UntriedReason;
 use super::selection::PolicyTable;
+use super::untried::UntriedReason;
 
 /// RFC 8305 §5: attempts MUST NOT start closer together than this.
 pub(super) const ABSOLUTE_MINIMUM_DELAY: Duration = Duration::from_millis(10);
@@ -14,6 +14,9 @@ pub(super) const ABSOLUTE_MINIMUM_DELAY: Duration = Duration::from_millis(10);
 pub(super) const MINIMUM_DERIVED_DELAY: Duration = Duration::from_millis(100);
 /// RFC 8305 §5: the upper bound of the connection attempt delay.
 pub(super) const MAXIMUM_DELAY: Duration = Duration::from_secs(2);
+
+/// The longest of the other delays: the race adds it to an instant, which must not overflow.
+const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How a race paces its attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -206,7 +209,7 @@ impl ConfigBuilder {
     }
 
     /// How long to wait for the preferred family's answer (and the HTTPS answer) once another answer has an address
-    /// (RFC 8305 §3). For [`Policy::Staggered`]; zero does not wait.
+    /// (RFC 8305 §3). For [`Policy::Staggered`]; zero does not wait, and more than a century is a century.
     ///
     /// A longer delay gives a slow AAAA answer its chance to be first; a shorter one starts sooner where the resolver never
     /// answers it.
@@ -218,8 +221,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long the first family is alone before the other starts beside it (RFC 6555). For [`Policy::TwoFamilies`]; not
-    /// clamped, and zero starts both at once.
+    /// How long the first family is alone before the other starts beside it (RFC 6555). For [`Policy::TwoFamilies`];
+    /// zero starts both at once, and more than a century is a century.
     ///
     /// Defaults to 300 ms.
     #[must_use]
@@ -310,27 +313,11 @@ impl ConfigBuilder {
             return Err(ConfigError::new("the local address is of a family that is switched off"));
         }
         config.connection_attempt_delay = config.connection_attempt_delay.clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
+        config.resolution_delay = config.resolution_delay.min(LONGEST_WAIT);
+        config.fallback_delay = config.fallback_delay.min(LONGEST_WAIT);
         Ok(config)
     }
 }
-
-/// Settings that cannot work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConfigError(&'static str);
-
-impl ConfigError {
-    pub(crate) fn new(problem: &'static str) -> Self {
-        Self(problem)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests {
@@ -342,6 +329,14 @@ mod tests {
         assert_eq!(built(Duration::from_nanos(1)), Duration::from_millis(10));
         assert_eq!(built(Duration::from_millis(50)), Duration::from_millis(50));
         assert_eq!(built(Duration::from_secs(9)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_delay_that_nobody_will_see_the_end_of_can_be_added_to_an_instant() {
+        let builder = Config::builder().resolution_delay(Duration::MAX).fallback_delay(Duration::MAX);
+        let config = builder.build().unwrap();
+        let now = crate::test_support::some_instant();
+        assert!(now + config.resolution_delay > now && now + config.fallback_delay > now);
     }
 
     #[test]

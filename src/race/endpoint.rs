@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::event::UntriedReason;
+use super::untried::UntriedReason;
 
 /// One destination an attempt can be made to.
 ///
@@ -215,6 +215,29 @@ impl Family {
     }
 }
 
+/// The port to connect to, by the URI, and whether the URI named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    Explicit(u16),
+    OfScheme(u16),
+}
+
+impl Port {
+    pub(crate) fn number(self) -> u16 {
+        match self {
+            Self::Explicit(port) | Self::OfScheme(port) => port,
+        }
+    }
+
+    /// A port in the URI wins, else one that the resolver supplied, else the scheme's.
+    pub(crate) fn or_supplied(self, supplied: u16) -> u16 {
+        match self {
+            Self::OfScheme(_) if supplied != 0 => supplied,
+            Self::Explicit(port) | Self::OfScheme(port) => port,
+        }
+    }
+}
+
 fn unmapped(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
@@ -251,5 +274,13 @@ mod tests {
         let service = Arc::new(ServiceRecord::new(2));
         let endpoint = Endpoint::hinted("2001:db8::1".parse().unwrap(), 443, &service);
         assert_eq!(format!("{endpoint:?}"), "[2001:db8::1]:443 of service 2 (hint)");
+    }
+
+    #[test]
+    fn a_port_in_the_uri_wins_then_the_resolvers_then_the_schemes() {
+        assert_eq!(Port::Explicit(9000).or_supplied(8443), 9000);
+        assert_eq!(Port::Explicit(9000).or_supplied(0), 9000);
+        assert_eq!(Port::OfScheme(80).or_supplied(8443), 8443);
+        assert_eq!(Port::OfScheme(80).or_supplied(0), 80);
     }
 }

@@ -47,29 +47,32 @@ mod answer;
 mod attempts;
 mod candidates;
 mod config;
+mod config_error;
 mod endpoint;
 mod event;
 mod opening;
 mod pacing;
-mod port;
 mod resolution;
 mod selection;
 mod sorting;
+mod untried;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use answer::Answer;
 use attempts::Attempts;
 use candidates::Candidates;
-pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
+pub use config::{Config, ConfigBuilder, Families, Order, Policy};
+pub use config_error::ConfigError;
+pub(crate) use endpoint::Port;
 pub use endpoint::{Endpoint, Family, ServiceRecord};
-pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason};
+pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason};
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
-pub(crate) use port::Port;
 use resolution::Resolution;
 pub use selection::{PolicyEntry, PolicyTable, Source};
+pub use untried::UntriedReason;
 
 /// One race: from the first answer to the first connection.
 #[derive(Debug)]
@@ -278,12 +281,6 @@ impl Race {
         self.stage = Stage::Ending { next: id, reason, conclusion };
         Some(Action::Drop { id, reason })
     }
-}
-
-/// `delay` after `now`; for a delay that no clock will see the end of, a day that nobody will see either.
-fn later(now: Instant, delay: Duration) -> Instant {
-    const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    now + delay.min(A_CENTURY)
 }
 
 /// Some instant: which one does not matter to a race.

@@ -6,9 +6,8 @@ use std::time::Instant;
 use super::Race;
 use super::answer::{Answer, MAX_ADDRESSES, Records};
 use super::config::{Config, Order, Policy};
-use super::endpoint::{Endpoint, Family};
+use super::endpoint::{Endpoint, Family, Port};
 use super::event::{Action, AttemptId, Queries, Query};
-use super::port::Port;
 
 /// A race that has had one answer, a list, and has started one attempt.
 ///

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::config::{Config, Order};
 use super::endpoint::Family;
 use super::event::{Queries, Query};
-use super::later;
 
 /// Knows which queries are outstanding, and for how long to wait for them.
 ///
@@ -78,7 +77,7 @@ impl Resolution {
     /// There is at least one address now.
     pub(super) fn on_address(&mut self, now: Instant) {
         if let Wait::Delay { delay, ends, .. } = &mut self.wait {
-            ends.get_or_insert(later(now, *delay));
+            ends.get_or_insert(now + *delay);
         }
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::config::ConfigError;
+use super::config_error::ConfigError;
 
 /// The address that the system would connect from to a destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,16 @@
 //! What a wrapped connection tells, and may be told, while somebody else owns it.
 
-use crate::lock::{Guard, Lock};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::allowance::{Allowance, SharedAllowance};
+use super::flags::{
+    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, LOOKS, READ_ENDED, RESETS, SharedFlags, TOLD,
+    TOUCHED, UNFLUSHED, WRITTEN,
+};
+use crate::lock::{Guard, Lock};
 
 /// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response
 /// over it.
@@ -17,133 +23,23 @@ pub struct Control {
 
 /// The task that drives the connection sets and reads nearly all of this, so that no order between the fields matters.
 struct Shared {
-    flags: AtomicU16,
+    flags: SharedFlags,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
-    /// What the current poll of the connection may still read and write: an [`Allowance`].
-    allowance: AtomicU64,
+    allowance: SharedAllowance,
     /// Guards the error of the write that ended writing, until a reader or the client takes the error. Locked only to put or
     /// to take it.
     write_error: Lock<Option<io::Error>>,
 }
 
-/// Some of the flags above, as they were at one moment.
-#[derive(Clone, Copy)]
-pub(super) struct Flags(u16);
-
-impl Flags {
-    #[inline]
-    fn has(self, flag: u16) -> bool {
-        self.0 & flag != 0
-    }
-
-    #[inline]
-    pub(super) fn is_armed(self) -> bool {
-        !self.has(DISARMED)
-    }
-
-    #[inline]
-    pub(super) fn is_broken(self) -> bool {
-        self.has(BROKEN)
-    }
-
-    #[inline]
-    pub(super) fn is_unflushed(self) -> bool {
-        self.has(UNFLUSHED)
-    }
-
-    /// Whether a read has to wait for the first write.
-    #[inline]
-    pub(super) fn holds_reads(self) -> bool {
-        self.has(HOLDS_READS)
-    }
-
-    /// Whether a read that has nothing to give is more than that.
-    #[inline]
-    pub(super) fn is_broken_or_looks(self) -> bool {
-        self.has(BROKEN | LOOKS)
-    }
-}
-
-/// How many bytes a poll may read, and write: 32 bits each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Allowance(u64);
-
-impl Allowance {
-    /// Where nobody says when a poll begins.
-    pub(crate) const UNLIMITED: Self = Self(u64::MAX);
-
-    pub(crate) const fn new(readable: u32, writable: u32) -> Self {
-        Self((writable as u64) << 32 | readable as u64)
-    }
-
-    #[inline]
-    pub(super) const fn readable(self) -> usize {
-        self.0 as u32 as usize
-    }
-
-    #[inline]
-    pub(super) const fn writable(self) -> usize {
-        (self.0 >> 32) as usize
-    }
-
-    #[inline]
-    fn after_read(self, bytes: usize) -> Self {
-        if self == Self::UNLIMITED {
-            return self;
-        }
-        let left = self.readable().saturating_sub(bytes.max(LEAST));
-        Self(self.0 & !u64::from(u32::MAX) | left as u64)
-    }
-
-    #[inline]
-    fn after_write(self, bytes: usize) -> Self {
-        if self == Self::UNLIMITED {
-            return self;
-        }
-        let left = self.writable().saturating_sub(bytes);
-        Self(self.0 & u64::from(u32::MAX) | (left as u64) << 32)
-    }
-}
-
-/// What a read counts for at the least: it costs a system call, however little it gives.
-const LEAST: usize = 1024;
-
-/// Write errors are reported as they come.
-const DISARMED: u16 = 1;
-/// Writing is over.
-const BROKEN: u16 = 1 << 1;
-/// Reading is over.
-const READ_ENDED: u16 = 1 << 2;
-/// Somebody says when a request begins: no need to recognise it.
-const TOLD: u16 = 1 << 3;
-/// The next read looks at the socket.
-const LOOKS: u16 = 1 << 4;
-/// It has found something.
-const TOUCHED: u16 = 1 << 5;
-/// Closing is a reset.
-const RESETS: u16 = 1 << 6;
-/// The last write did not take all that it was given.
-const BLOCKED: u16 = 1 << 7;
-/// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
-const HEARD: u16 = 1 << 8;
-/// Something was given to be written, ever.
-const WRITTEN: u16 = 1 << 9;
-/// Reads wait for the first write.
-const HOLDS_READS: u16 = 1 << 10;
-/// A read was held back so.
-const HELD_BACK: u16 = 1 << 11;
-/// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
-const UNFLUSHED: u16 = 1 << 12;
-
 impl Control {
     #[inline]
     pub(crate) fn new() -> Self {
         let shared = Shared {
-            flags: AtomicU16::new(0),
+            flags: SharedFlags::new(),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
-            allowance: AtomicU64::new(Allowance::UNLIMITED.0),
+            allowance: SharedAllowance::unlimited(),
             write_error: Lock::new(None),
         };
         Self { shared: Arc::new(shared) }
@@ -186,7 +82,7 @@ impl Control {
     /// A request begins here, on a connection that may have had others.
     #[inline]
     pub(crate) fn begin_request(&self) {
-        if self.flags().0 & (TOLD | HEARD) != TOLD {
+        if !self.flags().are(TOLD, TOLD | HEARD) {
             self.set(TOLD, true);
             self.set(HEARD, false);
         }
@@ -205,30 +101,30 @@ impl Control {
     /// Whether requests have been written, all that was given, and writing is not over.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.flags().0 & (WRITTEN | BLOCKED | UNFLUSHED | BROKEN) == WRITTEN
+        self.flags().are(WRITTEN, WRITTEN | BLOCKED | UNFLUSHED | BROKEN)
     }
 
     /// Whether a read was held back that need not wait any more. Only the first call after that says so.
     #[inline]
     pub(crate) fn was_held_back(&self) -> bool {
-        if self.flags().0 & (HELD_BACK | HOLDS_READS) != HELD_BACK {
+        if !self.flags().are(HELD_BACK, HELD_BACK | HOLDS_READS) {
             return false;
         }
         self.set(HELD_BACK, false);
         true
     }
 
-    /// A poll of the connection begins, which may read and write so much: about as much, since a read counts for at least [`LEAST`].
+    /// A poll of the connection begins, which may read and write so much: about as much, since a read counts for at least 1 KiB.
     /// What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
     #[inline]
     pub(crate) fn begin_poll(&self, allowance: Allowance) {
-        self.shared.allowance.store(allowance.0, Relaxed);
+        self.shared.allowance.store(allowance);
     }
 
     /// What the current poll may still read and write.
     #[inline]
     pub(super) fn allowance(&self) -> Allowance {
-        Allowance(self.shared.allowance.load(Relaxed))
+        self.shared.allowance.load()
     }
 
     /// A read waits for the first write.
@@ -240,7 +136,7 @@ impl Control {
     /// Something is to be written. `true` if reads have waited for that.
     #[inline]
     pub(super) fn begin_write(&self) -> bool {
-        if self.flags().0 & (WRITTEN | HOLDS_READS) == WRITTEN {
+        if self.flags().are(WRITTEN, WRITTEN | HOLDS_READS) {
             return false;
         }
         self.set(WRITTEN, true);
@@ -364,13 +260,13 @@ impl Control {
     /// Whether requests have to be recognised in what is written.
     #[inline]
     pub(super) fn recognises_requests(&self) -> bool {
-        self.flags().0 & (TOLD | DISARMED) == 0
+        !self.has(TOLD | DISARMED)
     }
 
     /// The flags as they are now, for a poll that looks at several.
     #[inline]
     pub(super) fn flags(&self) -> Flags {
-        Flags(self.shared.flags.load(Relaxed))
+        self.shared.flags.load()
     }
 
     #[inline]
@@ -378,17 +274,9 @@ impl Control {
         self.flags().has(flag)
     }
 
-    /// Most often nothing changes, and then nothing is written. Not the owner's task alone may do it: somebody may disarm.
     #[inline]
     fn set(&self, flag: u16, on: bool) {
-        if self.has(flag) == on {
-            return;
-        }
-        if on {
-            self.shared.flags.fetch_or(flag, Relaxed);
-        } else {
-            self.shared.flags.fetch_and(!flag, Relaxed);
-        }
+        self.shared.flags.set(flag, on);
     }
 
     pub(super) fn reset_counts(&self) {
@@ -413,25 +301,5 @@ impl fmt::Debug for Control {
             .field("bytes_written", &self.bytes_written())
             .field("bytes_read", &self.bytes_read())
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_allowance_is_used_up_by_reads_and_writes_each_by_itself() {
-        let allowance = Allowance::new(4096, 100).after_read(3000).after_write(40);
-        assert_eq!((allowance.readable(), allowance.writable()), (1096, 60));
-        // A small read counts for more than it gives.
-        assert_eq!(allowance.after_read(1), Allowance::new(72, 60));
-        assert_eq!(allowance.after_read(usize::MAX).after_write(usize::MAX), Allowance::new(0, 0));
-    }
-
-    #[test]
-    fn without_a_limit_nothing_is_used_up() {
-        let unlimited = Allowance::UNLIMITED;
-        assert_eq!(unlimited.after_read(usize::MAX).after_write(usize::MAX), unlimited);
     }
 }

@@ -41,7 +41,9 @@
 //! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise: there,
 //! call [`Control::disarm`] when the upgrade has happened. `Control` is an extension of the response.
 
+mod allowance;
 mod control;
+mod flags;
 mod layer;
 mod read;
 mod request_head;
@@ -59,9 +61,9 @@ use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
-pub(crate) use self::control::Allowance;
+pub(crate) use self::allowance::Allowance;
 pub use self::control::Control;
-use self::control::Flags;
+use self::flags::Flags;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
 use self::response_head::ResponseHead;

@@ -17,7 +17,8 @@
 //! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
 //! ```
 
-pub(crate) mod options;
+mod options;
+mod platform;
 mod self_connect;
 mod socket;
 mod source;
@@ -37,7 +38,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub use self::options::TcpOptions;
-use self::options::platform;
+pub(crate) use self::platform::interface_index;
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
 use crate::outcome::AttemptError;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::options::platform;
+use super::platform;
 
 /// The ports below are never chosen by the system as a local port.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;

@@ -8,7 +8,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
-use super::options::{TcpOptions, platform};
+use super::options::TcpOptions;
+use super::platform;
 use crate::outcome::AttemptError;
 use crate::race::Family;
 

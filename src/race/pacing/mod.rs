@@ -1,6 +1,7 @@
 //! When may the next attempt start? One interface over the three policies.
 
 mod staggered;
+mod step;
 mod tracks;
 
 use std::time::{Duration, Instant};
@@ -9,8 +10,9 @@ use super::attempts::Attempts;
 use super::candidates::Candidates;
 use super::config::{Config, Policy};
 use super::endpoint::Endpoint;
-use super::event::{AttemptId, DropReason, StartReason};
+use super::event::AttemptId;
 use staggered::Staggered;
+pub(super) use step::Step;
 use tracks::Tracks;
 
 /// Paces the attempts of one race. Resolution has the first word: nothing here is asked before attempts may start.
@@ -18,15 +20,6 @@ use tracks::Tracks;
 pub(super) enum Pacing {
     Staggered(Staggered),
     Tracks(Tracks),
-}
-
-/// What the pacing wants done now.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Start the next attempt.
-    Start(Endpoint, StartReason),
-    /// Drop an attempt that is in flight.
-    Drop(AttemptId, DropReason),
 }
 
 impl Pacing {

@@ -6,7 +6,7 @@ use super::super::attempts::Attempts;
 use super::super::candidates::Candidates;
 use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
 use super::super::event::{AttemptId, DropReason, StartReason};
-use super::Step;
+use super::step::Step;
 
 /// 1. A start falls due one delay after the last one, or when the *newest* attempt fails. The failure of an older one
 ///    changes nothing.

@@ -7,8 +7,7 @@ use super::super::attempts::Attempts;
 use super::super::candidates::Candidates;
 use super::super::endpoint::{Endpoint, Family};
 use super::super::event::{AttemptId, DropReason, StartReason};
-use super::super::later;
-use super::Step;
+use super::step::Step;
 
 /// No address gets a smaller slice of the time that remains, as long as so much does remain.
 const MINIMUM_SLICE: Duration = Duration::from_secs(2);
@@ -135,7 +134,7 @@ fn freeze(candidates: &mut Candidates, fallback_delay: Option<Duration>, now: In
         return Some(Frozen { family: None, primary: Track::new(all), fallback: None });
     };
     let (primary, other): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|e| e.family() == first);
-    let fallback = (!other.is_empty()).then(|| Fallback { track: Track::new(other), opens: later(now, delay) });
+    let fallback = (!other.is_empty()).then(|| Fallback { track: Track::new(other), opens: now + delay });
     Some(Frozen { family: Some(first), primary: Track::new(primary), fallback })
 }
 

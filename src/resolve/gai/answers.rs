@@ -9,13 +9,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::GaiResolver;
+use super::look_ups::LookUps;
 use super::plan::Second;
 use super::system::Said;
 use crate::resolve::flights::Landing;
 use crate::resolve::{Answer, Name, Query, QueryError};
 
-/// The answers of [`GaiResolver`].
+/// The answers of [`GaiResolver`](super::GaiResolver).
 #[must_use = "streams do nothing unless polled"]
 pub struct GaiAnswers {
     /// AAAA before A.
@@ -34,7 +34,7 @@ enum Course {
 }
 
 struct Apart {
-    resolver: GaiResolver,
+    look_ups: LookUps,
     name: Name,
     /// The family that was left out at first.
     unasked: Option<Query>,
@@ -51,12 +51,12 @@ impl GaiAnswers {
     /// A look-up for each family. If none finds anything, the family that is `unasked` is looked up, and then what `second` says.
     pub(super) fn apart(
         families: Vec<(Query, Landing<Said>)>,
-        resolver: GaiResolver,
+        look_ups: LookUps,
         name: Name,
         unasked: Option<Query>,
         second: Second,
     ) -> Self {
-        let course = Course::Apart(Apart { resolver, name, unasked, second, held: Vec::new() });
+        let course = Course::Apart(Apart { look_ups, name, unasked, second, held: Vec::new() });
         Self { pending: families, course, said: VecDeque::new() }
     }
 
@@ -86,15 +86,15 @@ impl GaiAnswers {
             return;
         }
         if let Some(query) = apart.unasked.take() {
-            self.pending.push((query, apart.resolver.start(&apart.name, query)));
+            self.pending.push((query, apart.look_ups.start(&apart.name, query)));
             self.course = Course::Apart(apart);
             return;
         }
-        let Apart { resolver, name, second, held, .. } = apart;
+        let Apart { look_ups, name, second, held, .. } = apart;
         let look_up = match second {
             Second::Nothing => return self.said.extend(held),
-            Second::Domains(domains) => resolver.start_in(&name, domains),
-            Second::Again => resolver.start(&name, Query::List),
+            Second::Domains(domains) => look_ups.start_in(&name, domains),
+            Second::Again => look_ups.start(&name, Query::List),
         };
         self.pending.push((Query::List, look_up));
         self.course = Course::Second { held };

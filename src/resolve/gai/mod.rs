@@ -2,6 +2,7 @@
 
 mod answered;
 mod answers;
+mod look_ups;
 mod plan;
 mod system;
 
@@ -10,20 +11,17 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use tower_service::Service;
 
-use self::answered::Answered;
 pub use self::answers::GaiAnswers;
+use self::look_ups::LookUps;
 use self::plan::Plan;
-use self::system::{Getaddrinfo, Said, System};
+use self::system::{Getaddrinfo, System};
 use super::connectivity::Connectivity;
 use super::flights::{Flights, Landing};
-use super::threads::{Threads, Turn};
-use super::{Answers, Epoch, Name, Queries, Query, QueryError};
+use super::{Answers, Epoch, Name, Queries, Query};
 use crate::race::{Families, Family};
 
 /// Resolves with getaddrinfo: AAAA and A in parallel, wherever that comes to the same as both in one call.
@@ -78,49 +76,12 @@ use crate::race::{Families, Family};
 #[derive(Clone)]
 pub struct GaiResolver {
     plans: Flights<(Arc<str>, Epoch), Planned>,
-    look_ups: Flights<(Arc<str>, Epoch, Wanted), Said>,
-    answered: Answered,
-    calls: Calls,
-    threads: Threads,
+    look_ups: LookUps,
     connectivity: Connectivity,
-    system: Arc<dyn System>,
-}
-
-/// Counts the calls of getaddrinfo that are running, or wait for a thread. Clones count together.
-#[derive(Clone, Debug, Default)]
-struct Calls(Arc<AtomicUsize>);
-
-/// A call that counts until it is dropped.
-struct Call(Calls);
-
-impl Calls {
-    fn begin(&self) -> Call {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Call(self.clone())
-    }
-
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// How a name is to be looked up, and the families that are asked for at first if they are looked up apart.
 type Planned = (Plan, Families);
-
-/// What is looked up of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wanted {
-    /// The name as it stands, or, for both families, as getaddrinfo understands it.
-    Name(Query),
-    /// The name in the search domains.
-    Domains,
-}
 
 /// As many as a runtime of Tokio has for calls that block.
 const MAX_THREADS: usize = 512;
@@ -134,12 +95,8 @@ impl GaiResolver {
     fn over(system: impl System + 'static) -> Self {
         Self {
             plans: Flights::default(),
-            look_ups: Flights::default(),
-            answered: Answered::default(),
-            calls: Calls::default(),
-            threads: Threads::new(MAX_THREADS),
+            look_ups: LookUps::new(system, MAX_THREADS),
             connectivity: Connectivity::default(),
-            system: Arc::new(system),
         }
     }
 
@@ -151,7 +108,7 @@ impl GaiResolver {
     /// Defaults to 512.
     #[must_use]
     pub fn with_max_threads(mut self, most: usize) -> Self {
-        self.threads = Threads::new(most.max(1));
+        self.look_ups.set_max_threads(most.max(1));
         self
     }
 
@@ -163,9 +120,8 @@ impl GaiResolver {
         let (host, epoch) = (Arc::clone(name.host()), name.epoch());
         let (landing, flight) = self.plans.join((Arc::clone(&host), epoch), None);
         if let Some(flight) = flight {
-            let (system, connectivity) = (Arc::clone(&self.system), self.connectivity.clone());
-            let turn = self.turn(&host, system.now());
-            self.threads.run(turn, move |thread| {
+            let connectivity = self.connectivity.clone();
+            self.look_ups.run(name.as_str(), move |thread, system| {
                 if let (Ok(()), Some(flight)) = (thread, flight.if_wanted()) {
                     let plan = system.plan(&host);
                     let families = match plan {
@@ -179,76 +135,17 @@ impl GaiResolver {
         landing
     }
 
-    /// Names that have answered lately are not expected to keep a thread for long.
-    fn turn(&self, host: &str, now: Instant) -> Turn {
-        if self.answered.has(host, now) { Turn::Favoured } else { Turn::Ordinary }
-    }
-
-    fn start(&self, name: &Name, query: Query) -> Landing<Said> {
-        self.start_with(name, Wanted::Name(query), query, move |system, host| system.look_up(host, query))
-    }
-
-    fn start_in(&self, name: &Name, domains: Arc<[String]>) -> Landing<Said> {
-        self.start_with(name, Wanted::Domains, Query::List, move |system, host| system::search(system, host, &domains))
-    }
-
-    fn start_with(
-        &self,
-        name: &Name,
-        wanted: Wanted,
-        query: Query,
-        look_up: impl FnOnce(&dyn System, &str) -> Said + Send + 'static,
-    ) -> Landing<Said> {
-        let (now, host) = (self.system.now(), name.host());
-        let turn = self.turn(host, now);
-        let again = (turn == Turn::Favoured && !self.are_threads_scarce()).then_some(now);
-        let (landing, flight) = self.look_ups.join((Arc::clone(host), name.epoch(), wanted), again);
-        if let Some(flight) = flight {
-            let (host, system, answered) = (Arc::clone(host), Arc::clone(&self.system), self.answered.clone());
-            let call = self.calls.begin();
-            self.threads.run(turn, move |thread| match thread {
-                // Those that asked may be gone by the time that a thread is free.
-                Ok(()) => {
-                    let Some(flight) = flight.if_wanted() else { return };
-                    let said = look_up(&*system, &host);
-                    drop(call);
-                    if said.as_ref().err().is_none_or(QueryError::is_negative) {
-                        answered.note(&host, system.now());
-                        flight.land(said);
-                    } else {
-                        flight.fail(said);
-                    }
-                }
-                Err(error) => flight.fail(Err(QueryError::new(query, error))),
-            });
-        }
-        landing
-    }
-
-    /// Whether the calls that are running or wait in line would keep more than half of the threads busy.
-    fn are_threads_scarce(&self) -> bool {
-        self.calls.count() > self.threads.most() / 2
-    }
-
-    /// Whether both families of a name are to be looked up in one call, to save a thread. A look-up that is under way is joined
-    /// as it is.
-    fn saves_threads(&self, name: &Name) -> bool {
-        let key = |query| (Arc::clone(name.host()), name.epoch(), Wanted::Name(query));
-        let is_under_way = |query| self.look_ups.is_under_way(&key(query));
-        let is_apart = || is_under_way(Query::Aaaa) || is_under_way(Query::A);
-        is_under_way(Query::List) || self.are_threads_scarce() && !is_apart()
-    }
-
     fn look_up(&self, name: &Name, plan: Plan, families: Families) -> Answers<GaiAnswers> {
         match plan {
-            Plan::Together => Answers::new(Queries::LIST, GaiAnswers::together(self.start(name, Query::List))),
+            Plan::Together => Answers::new(Queries::LIST, GaiAnswers::together(self.look_ups.start(name, Query::List))),
             Plan::Apart(second) => {
                 let both = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter();
                 let (first, others): (Vec<_>, Vec<_>) = both.partition(|(family, _)| families.contains(*family));
-                let pending: Vec<_> = first.into_iter().map(|(_, query)| (query, self.start(name, query))).collect();
+                let pending: Vec<_> =
+                    first.into_iter().map(|(_, query)| (query, self.look_ups.start(name, query))).collect();
                 let queries = pending.iter().map(|(query, _)| *query).collect();
                 let unasked = others.first().map(|(_, query)| *query);
-                Answers::new(queries, GaiAnswers::apart(pending, self.clone(), name.clone(), unasked, second))
+                Answers::new(queries, GaiAnswers::apart(pending, self.look_ups.clone(), name.clone(), unasked, second))
             }
         }
     }
@@ -276,7 +173,7 @@ impl Default for GaiResolver {
 
 impl fmt::Debug for GaiResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GaiResolver").field("look_ups", &self.look_ups).field("threads", &self.threads).finish()
+        f.debug_struct("GaiResolver").field("look_ups", &self.look_ups).finish()
     }
 }
 
@@ -298,7 +195,7 @@ impl Future for GaiFuture {
         let (plan, families) = ready!(Pin::new(plan).poll(cx)).unwrap_or((Plan::Together, Families::Both));
         let families = name.families().among(families);
         let saves_threads =
-            families == Families::Both && matches!(plan, Plan::Apart(_)) && resolver.saves_threads(name);
+            families == Families::Both && matches!(plan, Plan::Apart(_)) && resolver.look_ups.saves_threads(name);
         let plan = if saves_threads { Plan::Together } else { plan };
         Poll::Ready(Ok(resolver.look_up(name, plan, families)))
     }

@@ -11,13 +11,12 @@ use hickory_resolver::proto::rr::rdata::svcb::SVCB;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tracing::debug;
 
-use super::address_queries;
-use super::answers::addresses;
 use super::failure;
-use super::look_up::{LookUp, Said, Wanted};
+use super::look_up::LookUp;
 use super::names::{self, DnsName};
 use super::search::Asker;
 use super::service_record::{of_alias, pick, service_record, sort, target_name};
+use super::wanted::{Said, Wanted, address_queries, addresses};
 use crate::race::ServiceRecord;
 use crate::resolve::{Answer, Query, QueryError};
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,9 +14,10 @@ use hickory_resolver::proto::rr::RecordType;
 
 use super::alias::{Follower, Following, Services};
 use super::failure;
-use super::look_up::{LookUp, LookUps, Said, Wanted};
+use super::look_up::{LookUp, LookUps};
 use super::names::DnsName;
 use super::search::{Asker, Host, Searching};
+use super::wanted::{Said, Wanted, addresses};
 use crate::resolve::{Answer, Query, QueryError};
 
 /// The answers of [`HickoryResolver`](super::HickoryResolver).
@@ -214,12 +215,6 @@ fn end_of_chain(said: Said, error: NetError) -> NetError {
         Ok(found) if is_alias(&found) => NetError::Message("the chain of CNAME records does not end"),
         _ => error,
     }
-}
-
-/// The addresses of an answer.
-pub(super) fn addresses(found: &Lookup, record_type: RecordType) -> impl Iterator<Item = IpAddr> {
-    let records = found.answers().iter().filter(move |record| record.record_type() == record_type);
-    records.filter_map(|record| record.data.ip_addr())
 }
 
 fn answer(query: Query, found: &Lookup) -> Answer {

@@ -8,8 +8,8 @@ use hickory_resolver::proto::rr::RecordType;
 use tracing::debug;
 
 use super::failure;
-use super::look_up::Said;
 use super::names::{self, DnsName};
+use super::wanted::Said;
 use crate::resolve::Query;
 
 /// The system's table, if it is to be used, and can be.

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::rr::RecordType;
 use tokio::runtime::Handle;
 use tracing::trace;
 
-use super::names::DnsName;
 use super::servers::Servers;
+use super::wanted::{Pending, Said, Wanted};
 use crate::resolve::flights::{Flight, Flights, Landing};
 
 /// How long a look-up goes on for the cache alone, once nobody waits for it (v3 §6).
@@ -27,16 +25,6 @@ pub(super) struct LookUps {
     flights: Flights<Wanted, Said>,
 }
 
-/// The records of this type of this name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Wanted {
-    pub(super) name: DnsName,
-    pub(super) record_type: RecordType,
-}
-
-/// What hickory said.
-pub(super) type Said = Result<Arc<Lookup>, NetError>;
-
 /// A look-up under way, as one that waits for it sees it. It says the same as often as it is asked.
 pub(super) struct LookUp(Stage);
 
@@ -44,9 +32,6 @@ enum Stage {
     Over(Said),
     UnderWay(Landing<Said>),
 }
-
-/// What hickory is going to say.
-pub(super) type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
 
 impl LookUps {
     pub(super) fn new(servers: Servers) -> Self {
@@ -85,12 +70,6 @@ impl LookUps {
                 LookUp(Stage::UnderWay(landing))
             }
         }
-    }
-}
-
-impl Wanted {
-    pub(super) fn new(name: DnsName, record_type: RecordType) -> Self {
-        Self { name, record_type }
     }
 }
 

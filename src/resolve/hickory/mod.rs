@@ -12,6 +12,7 @@ mod search;
 mod server;
 mod servers;
 mod service_record;
+mod wanted;
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -21,7 +22,6 @@ use std::task::{Context, Poll};
 
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{Hosts, TokioResolver};
 use tower_service::Service;
 
@@ -31,8 +31,8 @@ use self::look_up::LookUp;
 use self::names::DnsName;
 use self::search::{Asker, Searching};
 use super::connectivity::Connectivity;
-use super::{Answer, Answers, Epoch, Name, Queries, Query};
-use crate::race::{Families, Family};
+use super::{Answer, Answers, Epoch, Name, Queries};
+use crate::race::Families;
 use crate::timer::read_clock;
 
 /// Resolves with [hickory](hickory_resolver): HTTPS records, AAAA and A as separate queries, sent at the same time in
@@ -327,14 +327,6 @@ impl fmt::Debug for HickoryResolver {
             .field("https_records", &self.https_records)
             .finish_non_exhaustive()
     }
-}
-
-/// The queries for these families, AAAA first.
-fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordType)> {
-    [(Family::V6, Query::Aaaa, RecordType::AAAA), (Family::V4, Query::A, RecordType::A)]
-        .into_iter()
-        .filter(move |(family, ..)| families.contains(*family))
-        .map(|(_, query, record_type)| (query, record_type))
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RecordType;
 use tracing::debug;
 
-use super::address_queries;
 use super::failure::{self, Finding};
-use super::look_up::{LookUp, LookUps, Wanted};
+use super::look_up::{LookUp, LookUps};
 use super::names::{self, DnsName};
+use super::wanted::{Wanted, address_queries};
 use crate::race::{Families, Queries, Query};
 
 /// Makes the queries of one look-up of a name.

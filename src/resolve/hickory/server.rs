@@ -19,8 +19,8 @@ use tracing::debug;
 
 use super::failure;
 use super::liveness::Address;
-use super::look_up::{Pending, Said, Wanted};
 use super::names::DnsName;
+use super::wanted::{Pending, Said, Wanted};
 use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 

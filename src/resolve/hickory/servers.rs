@@ -12,8 +12,8 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
 use hickory_resolver::net::NetError;
 
-use super::look_up::{Said, Wanted};
 use super::server::Server;
+use super::wanted::{Said, Wanted};
 use crate::timer::read_clock;
 
 /// The DNS servers of a configuration, in their order.

@@ -11,6 +11,7 @@ use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::{RData, Record};
 
 use super::*;
+use crate::resolve::Query;
 
 /// A DNS server, until `stop` is asked for. `answer` gives the records, or the code, for a query in text: `www.example. A`.
 struct Dns {

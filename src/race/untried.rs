@@ -1,0 +1,47 @@
+//! Why an endpoint was never tried.
+
+use std::fmt;
+
+/// Why an endpoint was never tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UntriedReason {
+    /// The race was over before its turn came.
+    NotReached,
+    /// It left the resolver's answer before its turn came.
+    Withdrawn,
+    /// Its family is switched off.
+    FamilyDisabled,
+    /// Its family has no configured local address to connect from.
+    NoLocalAddress,
+    /// It is `0.0.0.0` or `::`, which the system takes for itself.
+    Unspecified,
+    /// It is a multicast or broadcast address.
+    Multicast,
+    /// It is a link-local IPv6 address that does not say on which link (RFC 4007).
+    NoScope,
+    /// It stood too far down in its answer, or the race had made as many attempts as it makes: see [`Answer`](super::Answer).
+    OverLimit,
+}
+
+impl UntriedReason {
+    /// Whether it is the address itself, and not the race or its settings.
+    pub(crate) fn is_defect(self) -> bool {
+        matches!(self, Self::Unspecified | Self::Multicast | Self::NoScope)
+    }
+}
+
+impl fmt::Display for UntriedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotReached => "not reached",
+            Self::Withdrawn => "left the answer",
+            Self::FamilyDisabled => "its address family is switched off",
+            Self::NoLocalAddress => "no local address of its family",
+            Self::Unspecified => "the unspecified address",
+            Self::Multicast => "a multicast or broadcast address",
+            Self::NoScope => "a link-local address without a scope",
+            Self::OverLimit => "too many addresses in the answer",
+        })
+    }
+}

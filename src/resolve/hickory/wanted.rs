@@ -1,0 +1,46 @@
+//! What is asked of hickory, and what it says.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::RecordType;
+
+use super::names::DnsName;
+use crate::race::{Families, Family, Query};
+
+/// The records of this type of this name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    pub(super) name: DnsName,
+    pub(super) record_type: RecordType,
+}
+
+impl Wanted {
+    pub(super) fn new(name: DnsName, record_type: RecordType) -> Self {
+        Self { name, record_type }
+    }
+}
+
+/// What hickory said.
+pub(super) type Said = Result<Arc<Lookup>, NetError>;
+
+/// What hickory is going to say.
+pub(super) type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
+
+/// The queries for these families, AAAA first.
+pub(super) fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordType)> {
+    [(Family::V6, Query::Aaaa, RecordType::AAAA), (Family::V4, Query::A, RecordType::A)]
+        .into_iter()
+        .filter(move |(family, ..)| families.contains(*family))
+        .map(|(_, query, record_type)| (query, record_type))
+}
+
+/// The addresses of an answer.
+pub(super) fn addresses(found: &Lookup, record_type: RecordType) -> impl Iterator<Item = IpAddr> {
+    let records = found.answers().iter().filter(move |record| record.record_type() == record_type);
+    records.filter_map(|record| record.data.ip_addr())
+}

@@ -1,0 +1,105 @@
+//! What is known of a wrapped connection in single bits.
+
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+/// Write errors are reported as they come.
+pub(super) const DISARMED: u16 = 1;
+/// Writing is over.
+pub(super) const BROKEN: u16 = 1 << 1;
+/// Reading is over.
+pub(super) const READ_ENDED: u16 = 1 << 2;
+/// Somebody says when a request begins: no need to recognise it.
+pub(super) const TOLD: u16 = 1 << 3;
+/// The next read looks at the socket.
+pub(super) const LOOKS: u16 = 1 << 4;
+/// It has found something.
+pub(super) const TOUCHED: u16 = 1 << 5;
+/// Closing is a reset.
+pub(super) const RESETS: u16 = 1 << 6;
+/// The last write did not take all that it was given.
+pub(super) const BLOCKED: u16 = 1 << 7;
+/// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
+pub(super) const HEARD: u16 = 1 << 8;
+/// Something was given to be written, ever.
+pub(super) const WRITTEN: u16 = 1 << 9;
+/// Reads wait for the first write.
+pub(super) const HOLDS_READS: u16 = 1 << 10;
+/// A read was held back so.
+pub(super) const HELD_BACK: u16 = 1 << 11;
+/// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
+pub(super) const UNFLUSHED: u16 = 1 << 12;
+
+/// The flags of a connection. No order between them, or between them and anything else, matters.
+pub(super) struct SharedFlags(AtomicU16);
+
+impl SharedFlags {
+    #[inline]
+    pub(super) const fn new() -> Self {
+        Self(AtomicU16::new(0))
+    }
+
+    /// Returns the flags as they are now, for a poll that looks at several.
+    #[inline]
+    pub(super) fn load(&self) -> Flags {
+        Flags(self.0.load(Relaxed))
+    }
+
+    /// Sets or clears `flag`. Most often nothing changes, and then nothing is written. The write is atomic, since not only the
+    /// task that owns the connection sets flags: anybody may disarm it.
+    #[inline]
+    pub(super) fn set(&self, flag: u16, on: bool) {
+        if self.load().has(flag) == on {
+            return;
+        }
+        if on {
+            self.0.fetch_or(flag, Relaxed);
+        } else {
+            self.0.fetch_and(!flag, Relaxed);
+        }
+    }
+}
+
+/// The flags as they were at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Flags(u16);
+
+impl Flags {
+    #[inline]
+    /// Whether any of `flags` is set.
+    pub(super) fn has(self, flags: u16) -> bool {
+        self.0 & flags != 0
+    }
+
+    /// Whether `flags` are set, and no others of `of`.
+    #[inline]
+    pub(super) fn are(self, flags: u16, of: u16) -> bool {
+        self.0 & of == flags
+    }
+
+    #[inline]
+    pub(super) fn is_armed(self) -> bool {
+        !self.has(DISARMED)
+    }
+
+    #[inline]
+    pub(super) fn is_broken(self) -> bool {
+        self.has(BROKEN)
+    }
+
+    #[inline]
+    pub(super) fn is_unflushed(self) -> bool {
+        self.has(UNFLUSHED)
+    }
+
+    /// Whether a read has to wait for the first write.
+    #[inline]
+    pub(super) fn holds_reads(self) -> bool {
+        self.has(HOLDS_READS)
+    }
+
+    /// Whether a read that has nothing to give is more than that.
+    #[inline]
+    pub(super) fn is_broken_or_looks(self) -> bool {
+        self.has(BROKEN | LOOKS)
+    }
+}

@@ -1,0 +1,226 @@
+//! Everything that differs between platforms: what each calls it, and what it does without.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
+
+/// A socket that never blocks, and is not inherited: by one system call where there is one for it.
+pub(super) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd",
+    ))]
+    return Socket::new(domain, Type::STREAM.nonblocking(), Some(protocol));
+    #[cfg(not(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd",
+    )))]
+    {
+        let socket = Socket::new(domain, Type::STREAM, Some(protocol))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+}
+
+/// Whether a connect that returned this error goes on in the background.
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
+    #[cfg(not(unix))]
+    return error.kind() == io::ErrorKind::WouldBlock;
+}
+
+/// Whether a socket must be bound before it can connect in the background.
+pub(super) fn must_bind() -> bool {
+    cfg!(windows)
+}
+
+/// The ports that the system gives to sockets that ask for none.
+pub(super) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
+    static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
+    PORTS.get_or_init(|| {
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        let known = read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range");
+        #[cfg(not(any(target_os = "android", target_os = "linux")))]
+        let known = None;
+        // Where it is not known, every port that a socket gets without a privilege.
+        known.unwrap_or(1024..=u16::MAX)
+    })
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn read_ephemeral_ports(path: &str) -> Option<RangeInclusive<u16>> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut ports = text.split_ascii_whitespace().map(str::parse);
+    match (ports.next(), ports.next(), ports.next()) {
+        (Some(Ok(first)), Some(Ok(last)), None) => Some(first..=last),
+        _ => None,
+    }
+}
+
+/// The local port of a socket. It takes one system call.
+#[inline]
+pub(super) fn local_port(stream: &TcpStream, is_ipv6: bool) -> Option<u16> {
+    #[cfg(unix)]
+    {
+        use nix::sys::socket::{SockaddrIn, SockaddrIn6, getsockname};
+        use std::os::fd::AsRawFd;
+        if is_ipv6 {
+            getsockname::<SockaddrIn6>(stream.as_raw_fd()).ok().map(|local| local.port())
+        } else {
+            getsockname::<SockaddrIn>(stream.as_raw_fd()).ok().map(|local| local.port())
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _is_the_same_for_both = is_ipv6;
+        stream.local_addr().ok().map(|local| local.port())
+    }
+}
+
+/// The index of a network interface, which is the zone of a scoped IPv6 address.
+pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
+    #[cfg(unix)]
+    return Ok(nix::net::if_::if_nametoindex(name)?);
+    #[cfg(not(unix))]
+    {
+        let _only_a_name = name;
+        unsupported()
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+pub(super) fn bind_interface(socket: &Socket, name: &str, _: SocketAddr) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(any(
+    target_os = "illumos",
+    target_os = "ios",
+    target_os = "macos",
+    target_os = "solaris",
+    target_os = "tvos",
+    target_os = "visionos",
+    target_os = "watchos",
+))]
+pub(super) fn bind_interface(socket: &Socket, name: &str, destination: SocketAddr) -> io::Result<()> {
+    let index = std::num::NonZeroU32::new(interface_index(name)?);
+    match destination {
+        SocketAddr::V4(_) => socket.bind_device_by_index_v4(index),
+        SocketAddr::V6(_) => socket.bind_device_by_index_v6(index),
+    }
+}
+
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "fuchsia",
+    target_os = "illumos",
+    target_os = "ios",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "solaris",
+    target_os = "tvos",
+    target_os = "visionos",
+    target_os = "watchos",
+)))]
+pub(super) fn bind_interface(_: &Socket, _: &str, _: SocketAddr) -> io::Result<()> {
+    unsupported()
+}
+
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+pub(super) fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+    socket.set_mark(mark)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+pub(super) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
+    unsupported()
+}
+
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(timeout))
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
+    unsupported()
+}
+
+pub(super) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duration) -> TcpKeepalive {
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+        target_os = "windows",
+    ))]
+    let keepalive = keepalive.with_interval(interval);
+    let _unused_elsewhere = interval;
+    keepalive
+}
+
+pub(super) fn with_keepalive_retries(keepalive: TcpKeepalive, retries: u32) -> TcpKeepalive {
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "fuchsia",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+        target_os = "windows",
+    ))]
+    let keepalive = keepalive.with_retries(retries);
+    let _unused_elsewhere = retries;
+    keepalive
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+fn unsupported<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn an_interface_is_found_by_its_name() {
+        for interface in &nix::net::if_::if_nameindex().unwrap() {
+            assert_eq!(interface_index(interface.name().to_str().unwrap()).unwrap(), interface.index());
+        }
+        assert!(interface_index("no-such-if").is_err());
+    }
+}
