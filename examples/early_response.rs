@@ -101,12 +101,15 @@ where
     tally
 }
 
-/// What an error says, and why.
+/// What an error says, and why, as far as it has not said so itself.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error}");
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = text + ": " + &said;
+        }
         cause = error.source();
     }
     text

@@ -27,13 +27,31 @@
 //!
 //! let connector = HappyEyeballsConnector::builder().timeout(Duration::from_secs(10)).build()?;
 //! let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
-//! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
+//! # Ok::<_, hyper_happy_eyeballs::ConfigError>(())
 //! ```
 //!
 //! # The client
 //!
 //! [`Client`] sends HTTP/1.1 requests over this connector or any other. See [`client`] for what happens to a request, and
 //! [`response_first`] for the part of it that works under other clients.
+//!
+//! # What is where
+//!
+//! A program that sets up the connector and the client finds all it needs at the root: the two and their layers, the resolvers, the
+//! values of their settings, what is told of a connection, and the errors. The modules have the rest: what it takes to replace a part.
+//!
+//! # Errors
+//!
+//! | error | says | comes from |
+//! |---|---|---|
+//! | [`ConfigError`] | These settings cannot work. | `build()` of the connector and of the client |
+//! | [`ConnectError`] | Why there is no connection, with every attempt. | [`HappyEyeballsConnector`] |
+//! | [`AttemptError`] | Why one attempt failed. | an attempt service; in [`ConnectError::attempts`] |
+//! | [`QueryError`] | Why a query has no records. | a resolver; in [`ConnectError::query_errors`] |
+//! | [`ClientError`] | Why a request has no response, or a response no end. | [`Client`] |
+//!
+//! `Display` is one line for a log, `source` the cause. [`ConnectError::is_permanent`] and [`ClientError::is_permanent`] say whether
+//! the same would fail again, [`ClientError::may_retry`] whether the request may be sent again.
 //!
 //! # The layers, and how to replace one
 //!
@@ -95,6 +113,15 @@ pub use client::{Client, ClientError, ClientLayer};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
 pub use outcome::{Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, QueryError, QueryErrorKind, Untried};
+pub use race::{ConfigError, Families, Order, Policy};
+#[cfg(feature = "hickory")]
+pub use resolve::HickoryResolver;
+#[cfg(feature = "connect")]
+pub use resolve::{FixedResolver, GaiResolver};
+#[cfg(feature = "client")]
+pub use response_first::ResponseFirstLayer;
+#[cfg(feature = "connect")]
+pub use tcp::TcpOptions;
 
 #[cfg(test)]
 mod test_support;

@@ -170,7 +170,7 @@ async fn a_connect_that_fails_is_told() {
     let connector = tower::service_fn(async |_: Uri| Err::<TokioIo<TcpStream>, _>(io::Error::other("no route")));
     let client: Client<_, Body> = Client::new(connector);
     in_time(client.request(get(uri()))).await.unwrap_err();
-    assert_eq!(log.lines(), ["a request failed error=no connection to origin.example"]);
+    assert_eq!(log.lines(), ["a request failed error=no connection to origin.example: no route"]);
 }
 
 #[tokio::test]

@@ -205,10 +205,13 @@ fn is_not_retried(state: &State, id: u32, error: &ClientError) -> Problem {
 fn claims_falsely(state: &State, id: u32, error: &ClientError) -> Problem {
     let attempts = state.ledger.requests[id as usize].attempts.len();
     let sent = last_attempt(state, id).map_or(0, |attempt| attempt.accepted);
+    let is_covered = state.ledger.requests[id as usize].ask.is_covered(state.plan.client.retry);
     let problem = if error.repeats() > 1 {
         format!("it was sent again {} times", error.repeats())
     } else if error.is_canceled() && attempts > 0 {
         format!("it was sent, {sent} bytes of it")
+    } else if error.may_retry() && attempts > 0 && !is_covered {
+        format!("it may be sent again, though it was sent, {sent} bytes of it")
     } else if error.bytes_written() == 0 && attempts > error.repeats() as usize {
         format!("{sent} bytes were written, not none")
     } else if error.bytes_written() > 0 && (error.bytes_written() != sent || attempts > 1 + error.repeats() as usize) {

@@ -16,7 +16,7 @@ use super::body::ResponseBody;
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
-use super::error::{ClientError, Transfer};
+use super::error::{ClientError, Sendings, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::framing::Framing;
 use super::pool::{Lease, current_runtime};
@@ -232,7 +232,9 @@ where
                     let request = request.as_mut().expect("not polled after completion");
                     if let Err(error) = request.body_mut().check_empty(cx) {
                         let error = ClientError::request_body(Some(error), Transfer::default());
-                        return Poll::Ready(Err(error.after(this.destination.host_and_port().to_owned(), 0, false)));
+                        return Poll::Ready(Err(
+                            error.after(this.destination.host_and_port().to_owned(), Sendings::default())
+                        ));
                     }
                     let settings = &this.shared.settings;
                     *this.covered = settings.replay.covers(request.method(), request.headers());
@@ -257,7 +259,8 @@ where
             };
             if let Err(error) = result {
                 let host = self.destination.host_and_port().to_owned();
-                let error = error.after(host, self.repeats, self.has_sent);
+                let sendings = Sendings { repeats: self.repeats, has_sent: self.has_sent, covered: self.covered };
+                let error = error.after(host, sendings);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
             }

@@ -48,11 +48,9 @@ pub(super) enum BodyState {
     Gone,
 }
 
-/// How an attempt to exchange a request for a response went wrong.
+/// How far a request came that failed: all that it takes to say whether it is safe to send it again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failed {
-    /// The connection had been used before.
-    pub(super) reused: bool,
+pub(super) struct Fate {
     /// hyper never took the request.
     pub(super) unsent: bool,
     /// A byte of the request was given to the system.
@@ -61,17 +59,31 @@ pub(super) struct Failed {
     pub(super) read: bool,
     /// [`Replay::covers`] the request.
     pub(super) covered: bool,
+}
+
+impl Fate {
+    /// Whether the request may be sent again, as far as the server is concerned: the server cannot have acted on it, or acting
+    /// on it twice does no harm, and the server has not begun to answer.
+    pub(super) fn may_be_sent_again(self) -> bool {
+        let Self { unsent, written, read, covered } = self;
+        // What was read before a request was taken was not its answer.
+        unsent || (!read && (!written || covered))
+    }
+}
+
+/// How an attempt to exchange a request for a response went wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    /// The connection had been used before.
+    pub(super) reused: bool,
+    pub(super) fate: Fate,
     pub(super) body: BodyState,
 }
 
 /// Whether to send a request again, on a fresh connection.
 pub(super) fn may_repeat(replay: Replay, failed: Failed) -> bool {
-    let Failed { reused, unsent, written, read, covered, body } = failed;
-    if replay == Replay::Never || !reused || body == BodyState::Gone {
-        return false;
-    }
-    // What was read before a request was taken was not its answer.
-    unsent || (!read && (!written || covered))
+    let Failed { reused, fate, body } = failed;
+    replay != Replay::Never && reused && body != BodyState::Gone && fate.may_be_sent_again()
 }
 
 #[cfg(test)]
@@ -80,11 +92,12 @@ mod tests {
 
     use super::*;
 
-    const DIED_AFTER_WRITING: Failed =
-        Failed { reused: true, unsent: false, written: true, read: false, covered: true, body: BodyState::Empty };
+    const DIED_AFTER_WRITING: Fate = Fate { unsent: false, written: true, read: false, covered: true };
 
     #[track_caller]
-    fn check(expected: bool, failed: Failed) {
+    fn check(expected: bool, fate: Fate, body: BodyState) {
+        assert_eq!(fate.may_be_sent_again(), expected, "{fate:?}");
+        let failed = Failed { reused: true, fate, body };
         assert_eq!(may_repeat(Replay::Idempotent, failed), expected, "{failed:?}");
         assert!(!may_repeat(Replay::Never, failed), "{failed:?}");
         assert!(!may_repeat(Replay::Idempotent, Failed { reused: false, ..failed }), "a fresh connection: {failed:?}");
@@ -96,14 +109,14 @@ mod tests {
         for body in [BodyState::Empty, BodyState::Untouched, BodyState::Copied] {
             for covered in [false, true] {
                 for written in [false, true] {
-                    let failed = Failed { written, covered, body, ..DIED_AFTER_WRITING };
+                    let fate = Fate { written, covered, ..DIED_AFTER_WRITING };
                     // Never taken: any method, whatever was read.
-                    check(true, Failed { unsent: true, ..failed });
-                    check(true, Failed { unsent: true, read: true, ..failed });
+                    check(true, Fate { unsent: true, ..fate }, body);
+                    check(true, Fate { unsent: true, read: true, ..fate }, body);
                     // Nothing written: any method. Something written: only what is covered.
-                    check(!written || covered, failed);
+                    check(!written || covered, fate, body);
                     // Never after a byte of an answer.
-                    check(false, Failed { read: true, ..failed });
+                    check(false, Fate { read: true, ..fate }, body);
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::destination::Destination;
 use super::exchange::Failure;
 use super::framing::Framing;
 use super::informational::{self, Callback};
-use super::replay::{BodyState, Failed, Replay, may_repeat};
+use super::replay::{BodyState, Failed, Fate, Replay, may_repeat};
 use super::request;
 use super::service::Settings;
 use super::upload::Upload;
@@ -91,15 +91,13 @@ impl<B: Body> Spare<B> {
             // So would its copy.
             body = BodyState::Gone;
         }
-        let failed = Failed {
-            reused: wire.reused,
+        let fate = Fate {
             unsent: failure.error.as_ref().is_some_and(hyper::Error::is_canceled),
             written: wire.bytes_written() > 0,
             read: wire.control.bytes_read() > 0,
             covered,
-            body,
         };
-        may_repeat(replay, failed).then_some(request)
+        may_repeat(replay, Failed { reused: wire.reused, fate, body }).then_some(request)
     }
 
     /// The request anew, as far as its body can be had.

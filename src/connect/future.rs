@@ -128,7 +128,7 @@ where
         let Target { host, port, https_port, literal } = target;
         Box::pin(Self {
             port,
-            record: Record::new(Arc::clone(&host), port.number()),
+            record: Record::new(Arc::clone(&host), port.number(), settings.families),
             attempt: Some(attempt),
             stage: match literal {
                 Some(address) => Stage::Literal { address },

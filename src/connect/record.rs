@@ -10,13 +10,14 @@ use super::info::ConnectInfo;
 use crate::outcome::{
     Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, QueryError, Report, Time,
 };
-use crate::race::{Answer, AttemptId, DropReason, Endpoint, Queries, StartReason};
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
 pub(super) struct Record {
     host: Arc<str>,
     port: u16,
+    families: Families,
     asked: Queries,
     answered: Queries,
     /// `None` until the future is polled.
@@ -37,10 +38,11 @@ pub(super) struct Begun {
 
 impl Record {
     #[inline]
-    pub(super) fn new(host: Arc<str>, port: u16) -> Self {
+    pub(super) fn new(host: Arc<str>, port: u16, families: Families) -> Self {
         Self {
             host,
             port,
+            families,
             asked: Queries::NONE,
             answered: Queries::NONE,
             began: None,
@@ -154,6 +156,7 @@ impl Record {
         Report {
             host: Arc::clone(&self.host),
             port: self.port,
+            families: self.families,
             asked: self.asked,
             answered: self.answered,
             began: self.began(),

@@ -3,14 +3,18 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::iter;
 
 use super::box_error::BoxError;
+use super::causes::causes;
 
 /// Why one attempt failed.
 ///
-/// An attempt service may fail with any error; with this one it can also say that nothing was sent, which spares the
-/// next attempt the wait of 10 ms that RFC 8305 §5 demands between starts.
+/// An attempt service may fail with any error. With this one it can also say two things:
+///
+/// | builder | says | what it changes | default |
+/// |---|---|---|---|
+/// | [`unsent`](Self::unsent) | Nothing was sent. | The next attempt does not wait for the 10 ms that RFC 8305 §5 demands between starts. | something may have been sent |
+/// | [`permanent`](Self::permanent) | The same attempt would fail again. | [`ConnectError::is_permanent`](super::ConnectError::is_permanent), if every attempt of the race says so. | it may succeed later |
 pub struct AttemptError {
     /// In a box, to keep the record of an attempt that succeeds small.
     inner: Box<Inner>,
@@ -19,13 +23,14 @@ pub struct AttemptError {
 struct Inner {
     step: Option<&'static str>,
     sent: bool,
+    permanent: bool,
     source: BoxError,
 }
 
 impl AttemptError {
-    /// An attempt that failed while it connected. It counts as one that sent something.
+    /// An attempt that failed while it connected. It counts as one that sent something, and that may succeed later.
     pub fn new(source: impl Into<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { step: None, sent: true, source: source.into() }) }
+        Self { inner: Box::new(Inner { step: None, sent: true, permanent: false, source: source.into() }) }
     }
 
     /// Says which step failed, in the form "could not open a socket".
@@ -42,21 +47,36 @@ impl AttemptError {
         self
     }
 
+    /// Says that the same attempt would fail again, until somebody changes the server or the configuration: a certificate
+    /// that is not accepted, say. The race goes on all the same: another address may be another server.
+    #[must_use]
+    pub fn permanent(mut self) -> Self {
+        self.inner.permanent = true;
+        self
+    }
+
     /// Whether something may have been sent.
     pub fn was_sent(&self) -> bool {
         self.inner.sent
     }
 
-    /// Takes any error for an attempt's: itself if it is one. If one is among its causes, that one says whether anything was
-    /// sent; otherwise something may have been.
+    /// Whether the same attempt would fail again: [`permanent`](Self::permanent) was called. Nothing that this crate's own
+    /// [`TcpConnector`](crate::tcp::TcpConnector) fails of is permanent: a server that refuses may be started.
+    pub fn is_permanent(&self) -> bool {
+        self.inner.permanent
+    }
+
+    /// Takes any error for an attempt's: itself if it is one. If one is among its causes, or wrapped in an [`io::Error`], that
+    /// one says whether anything was sent and whether it is permanent; otherwise something may have been sent, and it may
+    /// succeed later.
     pub fn from_any(error: impl Into<BoxError>) -> Self {
         let error = match error.into().downcast::<Self>() {
             Ok(own) => return *own,
             Err(other) => other,
         };
         let own = causes(&*error).find_map(|cause| cause.downcast_ref::<Self>());
-        match own.map(Self::was_sent) {
-            Some(sent) => Self { inner: Box::new(Inner { step: None, sent, source: error }) },
+        match own.map(|own| (own.was_sent(), own.is_permanent())) {
+            Some((sent, permanent)) => Self { inner: Box::new(Inner { step: None, sent, permanent, source: error }) },
             None => Self::new(error),
         }
     }
@@ -99,8 +119,13 @@ impl fmt::Display for AttemptError {
 
 impl fmt::Debug for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { step, sent, source } = &*self.inner;
-        f.debug_struct("AttemptError").field("step", step).field("sent", sent).field("source", source).finish()
+        let Inner { step, sent, permanent, source } = &*self.inner;
+        f.debug_struct("AttemptError")
+            .field("step", step)
+            .field("sent", sent)
+            .field("permanent", permanent)
+            .field("source", source)
+            .finish()
     }
 }
 
@@ -108,15 +133,6 @@ impl StdError for AttemptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.inner.source)
     }
-}
-
-/// An error and what is behind it.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |&error| {
-        // An I/O error leaves what it wraps out of its causes.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        wrapped.map(|error| error as _).or_else(|| error.source())
-    })
 }
 
 #[cfg(test)]
@@ -133,6 +149,16 @@ mod tests {
         assert!(!AttemptError::from_any(wrapped).was_sent());
         let wrapped = io::Error::other(AttemptError::new("no socket").unsent());
         assert!(!AttemptError::from_any(wrapped).was_sent());
+    }
+
+    #[test]
+    fn an_error_of_any_type_may_pass_unless_it_says_otherwise() {
+        assert!(!AttemptError::from_any("a custom failure").is_permanent());
+        let permanent = || AttemptError::new("the certificate is not accepted").permanent();
+        assert!(permanent().was_sent() && AttemptError::from_any(permanent()).is_permanent());
+        let wrapped = AttemptError::from_any(io::Error::other(permanent().unsent()));
+        assert!(wrapped.is_permanent() && !wrapped.was_sent());
+        assert!(AttemptError::from_any(QueryError::new(Query::A, permanent())).is_permanent());
     }
 
     #[test]

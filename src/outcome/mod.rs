@@ -3,6 +3,7 @@
 mod attempt;
 mod attempt_error;
 mod box_error;
+mod causes;
 mod connect_error;
 mod query_error;
 mod report;
@@ -12,6 +13,8 @@ pub(crate) use attempt::Time;
 pub use attempt::{Attempt, AttemptOutcome, Untried};
 pub use attempt_error::AttemptError;
 pub use box_error::BoxError;
+#[cfg(feature = "client")]
+pub(crate) use causes::{Chain, causes};
 pub use connect_error::ConnectError;
 #[cfg(feature = "connect")]
 pub(crate) use connect_error::Kind;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// Settings that cannot work.
+/// Settings that cannot work: of a race, and of the connector and the client, whose builders check theirs as well.
+///
+/// `Display` names the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfigError(&'static str);
 

@@ -15,11 +15,14 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use hyper::{Method, Request, Uri, Version};
 use hyper_happy_eyeballs::client::{ClientError, Connector};
+use hyper_happy_eyeballs::race::Endpoint;
 use hyper_happy_eyeballs::resolve::FixedResolver;
-use hyper_happy_eyeballs::{BoxError, Client, ConnectInfo, HappyEyeballsConnector};
+use hyper_happy_eyeballs::tcp::TcpConnection;
+use hyper_happy_eyeballs::{AttemptError, BoxError, Client, ConnectInfo, HappyEyeballsConnector};
 use hyper_util::client::legacy::connect::HttpInfo;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tower::ServiceExt;
 
 use crate::peer::{Body, Conn, OK, Peer, both, client, empty, full, get, in_time, post, read};
 use crate::support::loopback::{BlackHole, ClosedPort};
@@ -61,6 +64,7 @@ async fn a_request_that_cannot_be_sent_connects_to_nothing() {
         let error = in_time(client.request(request)).await.unwrap_err();
         assert_eq!(kinds(&error), ["invalid request"], "{shown}");
         assert!(error.source().is_none() && error.connect_info().is_none(), "{shown}");
+        assert!(error.is_permanent() && !error.may_retry(), "{shown}");
     }
 }
 
@@ -73,8 +77,14 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let client: Client<_, Body> = Client::new(connector);
     let error = in_time(client.get("http://origin.example/path".parse().unwrap())).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect"], "{error:?}");
-    assert_eq!(error.to_string(), "no connection to origin.example");
-    let connect = hyper_happy_eyeballs::ConnectError::find(&error).unwrap();
+    // The line names every address, and the host once. What the line says, `Debug` does not say again.
+    let [first, second] = addresses;
+    let line =
+        format!("could not connect to origin.example:80: {first} connection refused, {second} connection refused");
+    assert_eq!(error.to_string(), line);
+    assert_eq!(format!("{error:?}").matches(&line).count(), 1);
+    assert!(error.may_retry() && !error.is_permanent());
+    let connect = error.connect_error().unwrap();
     let attempted: Vec<_> = connect.attempts().iter().map(|attempt| attempt.endpoint().address()).collect();
     assert_eq!(attempted, addresses);
     assert_eq!((error.bytes_written(), error.bytes_read(), error.repeats(), error.was_reused()), (0, 0, 0, false));
@@ -84,10 +94,34 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
 async fn a_connector_s_own_error_is_the_source() {
     let connector =
         tower::service_fn(async |_: Uri| Err::<TokioIo<TcpStream>, _>(io::Error::other("out of descriptors")));
-    let client: Client<_, Body> = Client::new(connector);
-    let error = in_time(client.get("http://origin.example/".parse().unwrap())).await.unwrap_err();
+    let error = error_of_connector(connector).await;
     assert_eq!(kinds(&error), ["connect"]);
     assert_eq!(error.source().unwrap().to_string(), "out of descriptors");
+    assert_eq!(error.to_string(), "no connection to origin.example: out of descriptors");
+    assert!(error.connect_error().is_none() && error.may_retry() && !error.is_permanent());
+}
+
+#[tokio::test]
+async fn an_attempt_that_would_fail_again_makes_a_request_permanent_through_whatever_wraps_it() {
+    let attempt = tower::service_fn(async |_: Endpoint| {
+        let error = AttemptError::new("the certificate is not accepted").permanent();
+        Err::<TcpConnection, _>(io::Error::other(error))
+    });
+    let resolver = FixedResolver::new().with("origin.example", ["192.0.2.1:80".parse().unwrap()]);
+    let connector = HappyEyeballsConnector::builder().resolver(resolver).attempt(attempt).build().unwrap();
+    let wrapped = connector.clone().map_err(io::Error::other);
+    for error in [error_of_connector(connector).await, error_of_connector(wrapped).await] {
+        assert_eq!(kinds(&error), ["connect"], "{error:?}");
+        assert!(error.is_permanent() && !error.may_retry() && error.connect_error().is_some(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_permanent() {
+    let connector = HappyEyeballsConnector::builder().resolver(FixedResolver::new()).build().unwrap();
+    let error = error_of_connector(connector).await;
+    assert!(error.to_string().starts_with("could not resolve origin.example: "), "{error}");
+    assert!(error.is_permanent() && !error.may_retry(), "{error:?}");
 }
 
 #[tokio::test]
@@ -116,6 +150,8 @@ async fn a_server_that_hangs_up_is_an_error_that_says_what_was_sent() {
         assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
         assert_eq!((error.bytes_written(), error.bytes_read()), (head.len() as u64, 0));
         assert_eq!((error.repeats(), error.was_reused()), (0, false));
+        // The client sends nothing again that was sent on a fresh connection; the caller may.
+        assert!(error.may_retry() && !error.is_permanent());
         let expected = format!("the connection to {} was closed before a response arrived", peer.address());
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.connect_info().unwrap().winner().endpoint().address(), peer.address());
@@ -127,6 +163,7 @@ async fn half_a_head_is_not_a_response() {
     for part in ["H", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n"] {
         let error = error_of(get, part).await;
         assert_eq!(kinds(&error), ["closed before response"], "{part:?}: {error:?}");
+        assert!(!error.may_retry(), "{part:?}: {error:?}");
         assert_eq!(error.bytes_read(), part.len() as u64);
     }
 }
@@ -247,6 +284,7 @@ async fn a_repeat_that_fails_is_told() {
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
     // The last word is that of the fresh connection.
     assert_eq!((error.repeats(), error.was_reused()), (1, false));
+    assert!(error.may_retry() && !error.is_permanent());
     assert!(error.to_string().ends_with(", when the request was sent again"), "{error}");
 }
 
@@ -271,6 +309,7 @@ async fn a_post_on_a_dead_connection_is_an_error_and_is_not_repeated() {
     .await;
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
     assert_eq!((error.repeats(), error.was_reused(), error.bytes_read()), (0, true, 0));
+    assert!(!error.may_retry() && !error.is_permanent());
     assert!(error.bytes_written() > 5);
     assert!(next.starts_with("GET /next "), "{next}");
 }
@@ -296,6 +335,12 @@ async fn a_response_has_the_connection_s_record_and_so_has_its_error() {
         assert_eq!((info.host(), info.winner().endpoint().address()), ("127.0.0.1", peer.address()));
     }
     assert!(error.was_reused() && error.is_invalid_response(), "{error:?}");
+}
+
+/// The error of a request over `connector`, which gives no connection.
+async fn error_of_connector(connector: impl Connector) -> ClientError {
+    let client: Client<_, Body> = Client::new(connector);
+    in_time(client.get("http://origin.example/".parse().unwrap())).await.unwrap_err()
 }
 
 /// The error of a request to a server that says `response`, and closes.

@@ -51,13 +51,15 @@ const ROOMS: [(&str, &[&str]); 12] = [
 ];
 
 /// The files that stand in a circle and are yet to be taken out of it.
-const NOT_YET: [&str; 19] = [
+const NOT_YET: [&str; 21] = [
     "client/body.rs",
     "client/builder.rs",
     "client/checkout.rs",
     "client/deliver.rs",
+    "client/destination.rs",
     "client/dial.rs",
     "client/duplex.rs",
+    "client/error/mod.rs",
     "client/exchange.rs",
     "client/future.rs",
     "client/layer.rs",

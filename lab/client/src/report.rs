@@ -77,8 +77,10 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// An error and its causes, separated by `<-`.
+/// An error and its causes, separated by `<-`. A cause that the error before it has said is left out.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let levels: Vec<_> = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    let levels = std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string);
+    let mut levels: Vec<_> = levels.collect();
+    levels.dedup_by(|cause, error| error.contains(&**cause));
     levels.join(" <- ")
 }

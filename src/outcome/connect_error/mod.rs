@@ -8,11 +8,13 @@ pub(crate) use self::kind::Kind;
 use self::kind::about_addresses;
 use super::attempt::{Attempt, Untried};
 use super::box_error::BoxError;
+use super::causes::{Chain, causes};
 use super::query_error::QueryError;
 use super::report::Report;
 use crate::race::Queries;
 
 mod kind;
+mod permanent;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +29,17 @@ mod tests;
 /// It says no more than is known: where the addresses of a family were not asked for, it says so, and not that there are none.
 ///
 /// It never has more of the URI than host and port. [`source`](StdError::source) is the error that decided: that of the
-/// attempt, or of the look-up.
+/// attempt, or of the look-up. `Debug` is the line and those of the causes that say more.
+///
+/// | predicate | true when |
+/// |---|---|
+/// | [`is_invalid_uri`](Self::is_invalid_uri) | The URI says nowhere to connect to. |
+/// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
+/// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
+/// | [`is_timeout`](Self::is_timeout) | The connector's time-out decided; besides one of the two above. |
+/// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first three. |
+///
+/// Exactly one of the first three is true. Whatever the error, nothing of a request was sent.
 pub struct ConnectError {
     inner: Box<Inner>,
 }
@@ -56,9 +68,7 @@ impl ConnectError {
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
     ///
-    /// If it is known that there is none, both families were [`asked`](Self::asked) for, and all of
-    /// [`query_errors`](Self::query_errors) that are about addresses, if there are any, are negative
-    /// ([`QueryError::is_negative`]): to ask again soon is no use.
+    /// If it is known that there is none, [`is_permanent`](Self::is_permanent) is true as well.
     pub fn is_dns(&self) -> bool {
         match self.kind() {
             Some(Kind::NoAddresses | Kind::Resolver(_)) => true,
@@ -82,6 +92,32 @@ impl ConnectError {
     /// A connect that the kernel gave up by itself is a failed attempt, and not meant here.
     pub fn is_timeout(&self) -> bool {
         matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
+    }
+
+    /// The same connect would fail again, until somebody changes the URI, the configuration, the server or the name's
+    /// records. It is not worth a second try:
+    ///
+    /// - The [URI is invalid](Self::is_invalid_uri).
+    /// - The name has no address, and that is known: the answer to every query that was asked is that there is none
+    ///   ([`QueryError::is_negative`]), and each family that may be used was [`asked`](Self::asked) for, or the name does not
+    ///   exist at all (NXDOMAIN).
+    /// - The name or the URI has addresses, but none that may be used, and that is known as well: their family is switched off
+    ///   or has no local address, or they are no addresses to connect to.
+    /// - Every attempt failed with an error that is [permanent](super::AttemptError::is_permanent), a certificate that is not
+    ///   accepted, say; and every address was tried.
+    ///
+    /// One thing that may be different next time makes the error one that may pass: a look-up that failed or was not over, an
+    /// attempt that was refused or took too long, an address that the race did not come to.
+    pub fn is_permanent(&self) -> bool {
+        match &*self.inner {
+            Inner::InvalidUri { .. } => true,
+            Inner::Lost { kind, report } => permanent::is_permanent(permanent::Facts::new(kind, report)),
+        }
+    }
+
+    /// The host of the URI, without brackets. `None` if the URI is invalid.
+    pub fn host(&self) -> Option<&str> {
+        self.report().map(|report| &*report.host)
     }
 
     /// Every attempt that was made, in start order.
@@ -126,9 +162,10 @@ impl ConnectError {
         self.report()?.resolved_after()
     }
 
-    /// This error among `error` and its causes, which is where a client keeps the error of its connector.
+    /// This error among `error` and its causes, which is where a client keeps the error of its connector. One that is
+    /// wrapped in an [`io::Error`](std::io::Error) is found too.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+        causes(error).find_map(|error| error.downcast_ref())
     }
 
     fn kind(&self) -> Option<&Kind> {
@@ -164,13 +201,7 @@ impl fmt::Display for ConnectError {
 
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectError({self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        f.write_str(")")
+        write!(f, "ConnectError({})", Chain(self))
     }
 }
 

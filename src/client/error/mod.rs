@@ -4,12 +4,38 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use self::exchanged::after_write;
+pub(super) use self::exchanged::{About, Sendings, Transfer};
+use super::destination::split_port;
+use super::replay::Fate;
 use crate::connect::ConnectInfo;
-use crate::outcome::BoxError;
+use crate::outcome::{AttemptError, BoxError, Chain, ConnectError, causes};
+
+mod exchanged;
+#[cfg(test)]
+mod tests;
 
 /// Why a request has no response, or a response no end.
 ///
-/// `Display` is one line; the cause is the [`source`](StdError::source). Of the URI it has host and port, never more.
+/// `Display` is one line, which suffices for a log. The cause is the [`source`](StdError::source), and the line does not repeat
+/// it; but where there is no connection, the line is the one of the [`ConnectError`], which names every address, or ends with
+/// the words of another connector's error. Who prints the causes as well leaves those out whose words the line has
+/// already; so does `Debug`, which is the line and its causes. Of the URI, errors of this crate have host and port, never more.
+///
+/// # Which error it is
+///
+/// | predicate | true when | [`is_permanent`](Self::is_permanent) | [`may_retry`](Self::may_retry) |
+/// |---|---|---|---|
+/// | [`is_invalid_request`](Self::is_invalid_request) | The request cannot be sent as it is. | yes | no |
+/// | [`is_connect`](Self::is_connect) | There is no connection. | as the [`ConnectError`] | unless it is permanent |
+/// | [`is_canceled`](Self::is_canceled) | The connection ended before it took the request; [`is_closed_before_response`](Self::is_closed_before_response) as well. | no | yes |
+/// | [`is_closed_before_response`](Self::is_closed_before_response) | The connection ended before the head of a response was complete. | no | if nothing was written, or the request is idempotent; and nothing was read |
+/// | [`is_invalid_response`](Self::is_invalid_response) | What the server sent is not HTTP/1. | no | no |
+/// | [`is_request_body`](Self::is_request_body) | The body of the request failed; [`is_body`](Self::is_body) as well. | no | no |
+/// | [`is_body`](Self::is_body) alone | The body of the response is not complete. | no | no |
+///
+/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on
+/// the way to it. An error that is permanent is never one to retry; there are errors that are neither.
 pub struct ClientError {
     inner: Box<Inner>,
 }
@@ -20,7 +46,7 @@ struct Inner {
     /// Host and port, as far as it came to that.
     host: Option<String>,
     transfer: Transfer,
-    repeats: u32,
+    sendings: Sendings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,52 +60,6 @@ pub(super) enum Kind {
     InvalidResponse,
     RequestBody,
     ResponseBody,
-}
-
-/// Which connection it was, and what happened on it.
-#[derive(Debug)]
-pub(super) struct About {
-    pub(super) host: String,
-    pub(super) transfer: Transfer,
-    /// How writing the request has failed, if it has.
-    pub(super) write: Option<io::Error>,
-}
-
-/// What hyper says of a response, and how writing the request had failed before.
-#[derive(Debug)]
-struct AfterWrite {
-    error: hyper::Error,
-    write: io::Error,
-}
-
-/// The two as one cause. An error of hyper that has a cause of its own says more than that the server has gone.
-fn after_write(error: Option<hyper::Error>, write: Option<io::Error>) -> Option<BoxError> {
-    match (error, write) {
-        (Some(error), Some(write)) if error.source().is_none() => Some(AfterWrite { error, write }.into()),
-        (Some(error), _) => Some(error.into()),
-        (None, write) => write.map(Into::into),
-    }
-}
-
-impl fmt::Display for AfterWrite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl StdError for AfterWrite {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.write)
-    }
-}
-
-/// What happened on the connection.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Transfer {
-    pub(super) info: Option<ConnectInfo>,
-    pub(super) reused: bool,
-    pub(super) bytes_written: u64,
-    pub(super) bytes_read: u64,
 }
 
 impl ClientError {
@@ -132,14 +112,22 @@ impl ClientError {
     }
 
     fn new(kind: Kind, source: Option<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { kind, source, host: None, transfer: Transfer::default(), repeats: 0 }) }
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                source,
+                host: None,
+                transfer: Transfer::default(),
+                sendings: Sendings::default(),
+            }),
+        }
     }
 
     /// The same error, with what only the request knows.
-    pub(super) fn after(mut self, host: String, repeats: u32, has_sent: bool) -> Self {
+    pub(super) fn after(mut self, host: String, sendings: Sendings) -> Self {
         self.inner.host = Some(host);
-        self.inner.repeats = repeats;
-        if has_sent && self.inner.kind == Kind::Canceled {
+        self.inner.sendings = sendings;
+        if sendings.has_sent && self.inner.kind == Kind::Canceled {
             // This attempt sent nothing, but one before it did.
             self.inner.kind = Kind::Closed;
         }
@@ -153,8 +141,8 @@ impl ClientError {
         matches!(self.inner.kind, Kind::InvalidRequest(_))
     }
 
-    /// There is no connection: the connector failed, whose error is the [`source`](StdError::source).
-    /// [`ConnectError::find`](crate::ConnectError::find) gets to the attempts.
+    /// There is no connection: the connector failed, whose error is the [`source`](StdError::source), or the connection cannot
+    /// be used. [`connect_error`](Self::connect_error) has the attempts.
     pub fn is_connect(&self) -> bool {
         self.inner.kind == Kind::Connect
     }
@@ -174,8 +162,8 @@ impl ClientError {
     pub fn is_timeout(&self) -> bool {
         // What a body of the caller's says is its own affair.
         !self.is_request_body()
-            && self.causes().any(|cause| {
-                cause.downcast_ref().is_some_and(crate::ConnectError::is_timeout)
+            && causes(self).any(|cause| {
+                cause.downcast_ref().is_some_and(ConnectError::is_timeout)
                     || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
             })
     }
@@ -197,6 +185,56 @@ impl ClientError {
     /// causes.
     pub fn is_invalid_response(&self) -> bool {
         self.inner.kind == Kind::InvalidResponse
+    }
+
+    /// The same request would fail again, until somebody changes it, the configuration, the server or the name's records: it is
+    /// an [invalid request](Self::is_invalid_request), or there is [no connection](Self::is_connect), and the connector's error
+    /// says that it is permanent: [`ConnectError::is_permanent`] of the [`ConnectError`] among the causes; of a connector that has
+    /// none, [`AttemptError::is_permanent`] of the [`AttemptError`] among the causes.
+    pub fn is_permanent(&self) -> bool {
+        match self.inner.kind {
+            Kind::InvalidRequest(_) => true,
+            Kind::Connect => {
+                let says = |cause: &(dyn StdError + 'static)| {
+                    let connect = cause.downcast_ref().map(ConnectError::is_permanent);
+                    connect.or_else(|| cause.downcast_ref().map(AttemptError::is_permanent))
+                };
+                causes(self).find_map(says).unwrap_or(false)
+            }
+            _ => false,
+        }
+    }
+
+    /// To send the request again is safe (RFC 9110 §9.2.2), and may help: nothing of it was sent, whatever the method; or it is
+    /// idempotent by the client's [`Replay`](super::Replay), and no byte of a response was read. The error is not
+    /// [permanent](Self::is_permanent), and the [body of the request](Self::is_request_body) has not failed.
+    ///
+    /// It is the rule by which the client itself sends requests again, and where it could, it [has](Self::repeats). What the
+    /// client does not do is for the caller: to wait, to try a fresh connection that failed a second time, and to make a body anew
+    /// that was used up. With [`Replay::Never`](super::Replay::Never) no request counts as idempotent.
+    pub fn may_retry(&self) -> bool {
+        !self.is_permanent() && self.fate().is_some_and(Fate::may_be_sent_again)
+    }
+
+    /// How far the request came. None if it was not the server or the way to it that failed, and for a response that had begun.
+    fn fate(&self) -> Option<Fate> {
+        let Inner { kind, transfer, sendings, .. } = &*self.inner;
+        match kind {
+            Kind::InvalidRequest(_) | Kind::RequestBody | Kind::ResponseBody => None,
+            Kind::Connect | Kind::Closed | Kind::Canceled | Kind::InvalidResponse => Some(Fate {
+                unsent: matches!(kind, Kind::Connect | Kind::Canceled) && !sendings.has_sent,
+                written: transfer.bytes_written > 0 || sendings.has_sent,
+                read: transfer.bytes_read > 0,
+                covered: sendings.covered,
+            }),
+        }
+    }
+
+    /// The connector's error, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) failed, under whatever layers: it
+    /// has the attempts. It is what [`ConnectError::find`] finds.
+    pub fn connect_error(&self) -> Option<&ConnectError> {
+        // That of a request's body may be of another request.
+        if self.is_connect() { ConnectError::find(self) } else { None }
     }
 
     /// How the connection came about, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
@@ -222,11 +260,19 @@ impl ClientError {
 
     /// How many times the request was sent again before this error: never more than once, but for a future policy.
     pub fn repeats(&self) -> u32 {
-        self.inner.repeats
+        self.inner.sendings.repeats
     }
 
-    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        std::iter::successors(self.source(), |&error| error.source())
+    /// The line of an error of the connector, which has the host once.
+    fn fmt_connect(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = split_port(host).0.trim_matches(['[', ']']);
+        match (self.connect_error(), self.source()) {
+            (Some(error), _) if error.host() == Some(name) => fmt::Display::fmt(error, f),
+            // Its URI is invalid, or that of a proxy.
+            (Some(error), _) => write!(f, "no connection to {host}: {error}"),
+            (None, Some(error)) => write!(f, "no connection to {host}: {error}"),
+            (None, None) => write!(f, "no connection to {host}"),
+        }
     }
 }
 
@@ -235,14 +281,14 @@ impl fmt::Display for ClientError {
         let host = self.inner.host.as_deref().unwrap_or("the server");
         match &self.inner.kind {
             Kind::InvalidRequest(problem) => return write!(f, "invalid request: {problem}"),
-            Kind::Connect => write!(f, "no connection to {host}")?,
+            Kind::Connect => self.fmt_connect(host, f)?,
             Kind::Closed => write!(f, "the connection to {host} was closed before a response arrived")?,
             Kind::Canceled => write!(f, "the connection to {host} was closed before the request was sent")?,
             Kind::InvalidResponse => write!(f, "the response of {host} is invalid")?,
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
         }
-        if self.inner.repeats > 0 {
+        if self.inner.sendings.repeats > 0 {
             f.write_str(", when the request was sent again")?;
         }
         Ok(())
@@ -251,11 +297,7 @@ impl fmt::Display for ClientError {
 
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientError({self}")?;
-        for cause in self.causes() {
-            write!(f, ": {cause}")?;
-        }
-        f.write_str(")")
+        write!(f, "ClientError({})", Chain(self))
     }
 }
 

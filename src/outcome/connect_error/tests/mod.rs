@@ -6,8 +6,10 @@ use super::super::query_error::QueryErrorKind;
 use super::super::report::{Attempts, Leftover};
 use super::kind::NAMED_ATTEMPTS;
 use super::*;
-use crate::race::{AttemptId, DropReason, Endpoint, Query, StartReason, UntriedReason};
+use crate::race::{AttemptId, DropReason, Endpoint, Families, Query, StartReason, UntriedReason};
 use crate::test_support::some_instant;
+
+mod permanence;
 
 fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) -> Attempt {
     let began = some_instant();
@@ -40,6 +42,7 @@ fn error_with_failures(
     let report = Report {
         host: "example.com".into(),
         port: 443,
+        families: Families::Both,
         asked: Queries::ADDRESSES,
         answered: Queries::ADDRESSES,
         began,
@@ -50,6 +53,13 @@ fn error_with_failures(
         query_errors,
     };
     ConnectError::lost(kind, report)
+}
+
+fn report_of(error: &mut ConnectError) -> &mut Report {
+    match &mut *error.inner {
+        Inner::Lost { report, .. } => report,
+        Inner::InvalidUri { .. } => unreachable!("there was a look-up"),
+    }
 }
 
 fn untried(address: &str, reason: UntriedReason) -> Untried {
@@ -155,7 +165,7 @@ fn a_failed_look_up_is_told_even_if_another_gave_addresses() {
 
 fn asked(kind: Kind, asked: Queries, answered: Queries, query_errors: Vec<QueryError>) -> String {
     let mut error = error_with_failures(kind, Vec::new(), Vec::new(), query_errors);
-    let Inner::Lost { report, .. } = &mut *error.inner else { unreachable!("there was a look-up") };
+    let report = report_of(&mut error);
     (report.asked, report.answered) = (asked, answered);
     error.to_string()
 }
@@ -221,9 +231,14 @@ fn a_local_address_that_nothing_matches_is_named_as_the_reason() {
 }
 
 #[test]
-fn debug_has_the_whole_chain_of_causes() {
-    let error = error(Kind::Connect { decided_by: 0 }, vec![attempt(0, "192.0.2.1:443", 3, refused())], Vec::new());
-    let text = format!("{error:?}");
-    assert!(text.starts_with("ConnectError(could not connect to example.com:443"), "{text}");
-    assert!(text.ends_with(": could not connect: connection refused)"), "{text}");
+fn debug_has_the_causes_that_say_more_than_the_line() {
+    let said = |error: AttemptError| {
+        let attempts = vec![attempt(0, "192.0.2.1:443", 3, AttemptOutcome::Failed(error))];
+        format!("{:?}", self::error(Kind::Connect { decided_by: 0 }, attempts, Vec::new()))
+    };
+    let line = "ConnectError(could not connect to example.com:443: 192.0.2.1:443";
+    let refused = AttemptError::new(io::Error::from(io::ErrorKind::ConnectionRefused));
+    assert_eq!(said(refused), format!("{line} connection refused)"));
+    let handshake = QueryError::new(Query::A, "no key").with_kind(QueryErrorKind::Other);
+    assert_eq!(said(AttemptError::new(handshake)), format!("{line} the look-up of A failed: no key)"));
 }

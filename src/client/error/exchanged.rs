@@ -1,0 +1,65 @@
+//! What an exchange leaves to its error.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::connect::ConnectInfo;
+use crate::outcome::BoxError;
+
+/// Which connection it was, and what happened on it.
+#[derive(Debug)]
+pub(in crate::client) struct About {
+    pub(in crate::client) host: String,
+    pub(in crate::client) transfer: Transfer,
+    /// How writing the request has failed, if it has.
+    pub(in crate::client) write: Option<io::Error>,
+}
+
+/// What happened on the connection.
+#[derive(Debug, Clone, Default)]
+pub(in crate::client) struct Transfer {
+    pub(in crate::client) info: Option<ConnectInfo>,
+    pub(in crate::client) reused: bool,
+    pub(in crate::client) bytes_written: u64,
+    pub(in crate::client) bytes_read: u64,
+}
+
+/// What only the request knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::client) struct Sendings {
+    /// How often it was sent again.
+    pub(in crate::client) repeats: u32,
+    /// A connection before the last one had sent something of it.
+    pub(in crate::client) has_sent: bool,
+    /// [`Replay::covers`](super::super::replay::Replay::covers) it.
+    pub(in crate::client) covered: bool,
+}
+
+/// What hyper says of a response, and how writing the request had failed before.
+#[derive(Debug)]
+struct AfterWrite {
+    error: hyper::Error,
+    write: io::Error,
+}
+
+/// The two as one cause. An error of hyper that has a cause of its own says more than that the server has gone.
+pub(super) fn after_write(error: Option<hyper::Error>, write: Option<io::Error>) -> Option<BoxError> {
+    match (error, write) {
+        (Some(error), Some(write)) if error.source().is_none() => Some(AfterWrite { error, write }.into()),
+        (Some(error), _) => Some(error.into()),
+        (None, write) => write.map(Into::into),
+    }
+}
+
+impl fmt::Display for AfterWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for AfterWrite {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.write)
+    }
+}

@@ -1,0 +1,94 @@
+use std::io;
+
+use super::*;
+use crate::outcome::ConnectError;
+
+/// The error of a request, some of which was sent again after something of it had been sent.
+fn after(error: ClientError, has_sent: bool, covered: bool) -> ClientError {
+    error.after("origin.example:8080".to_owned(), Sendings { repeats: has_sent.into(), has_sent, covered })
+}
+
+fn transferred(kind: Kind, bytes_written: u64, bytes_read: u64) -> ClientError {
+    let mut error = ClientError::new(kind, None);
+    error.inner.transfer = Transfer { bytes_written, bytes_read, ..Transfer::default() };
+    error
+}
+
+#[track_caller]
+fn check(error: ClientError, is_permanent: bool, may_retry: bool) {
+    assert_eq!((error.is_permanent(), error.may_retry()), (is_permanent, may_retry), "{error:?}");
+}
+
+const FALSE_AND_TRUE: [bool; 2] = [false, true];
+
+#[test]
+fn whatever_was_not_sent_may_be_sent_unless_it_would_fail_again() {
+    for covered in FALSE_AND_TRUE {
+        let connect = |error: BoxError| after(ClientError::connect(error), false, covered);
+        check(connect("out of descriptors".into()), false, true);
+        check(connect(AttemptError::new("the certificate is not accepted").permanent().into()), true, false);
+        check(connect(ConnectError::invalid_uri("it has no host", None).into()), true, false);
+        let wrapped = io::Error::other(ConnectError::invalid_uri("it has no host", None));
+        check(connect(wrapped.into()), true, false);
+        check(after(transferred(Kind::Canceled, 0, 0), false, covered), false, true);
+        // What was read before the request was taken was not its answer.
+        check(after(transferred(Kind::Canceled, 0, 9), false, covered), false, true);
+        check(after(transferred(Kind::Closed, 0, 0), false, covered), false, true);
+    }
+}
+
+#[test]
+fn what_was_sent_may_be_sent_again_if_it_is_covered_and_nothing_was_read() {
+    for covered in FALSE_AND_TRUE {
+        check(after(transferred(Kind::Closed, 99, 0), false, covered), false, covered);
+        check(after(transferred(Kind::Closed, 99, 1), false, covered), false, false);
+        check(after(transferred(Kind::InvalidResponse, 99, 1), false, covered), false, false);
+    }
+}
+
+#[test]
+fn what_an_earlier_connection_has_sent_counts() {
+    for covered in FALSE_AND_TRUE {
+        check(after(ClientError::connect("out of descriptors"), true, covered), false, covered);
+        check(after(transferred(Kind::Canceled, 0, 0), true, covered), false, covered);
+        check(after(transferred(Kind::Closed, 0, 0), true, covered), false, covered);
+    }
+}
+
+#[test]
+fn what_is_not_the_connection_s_fault_is_not_to_be_retried() {
+    for covered in FALSE_AND_TRUE {
+        check(ClientError::invalid_request("it has several Host fields"), true, false);
+        check(after(ClientError::request_body(None, Transfer::default()), false, covered), false, false);
+        check(after(transferred(Kind::RequestBody, 99, 0), false, covered), false, false);
+    }
+    check(transferred(Kind::ResponseBody, 99, 99), false, false);
+}
+
+#[test]
+fn no_connection_names_the_host_once() {
+    let line = |error: BoxError| after(ClientError::connect(error), false, false).to_string();
+    assert_eq!(line("out of descriptors".into()), "no connection to origin.example:8080: out of descriptors");
+    let invalid = ConnectError::invalid_uri("the scheme is https, not http", None);
+    assert_eq!(
+        line(invalid.into()),
+        "no connection to origin.example:8080: invalid URI: the scheme is https, not http"
+    );
+}
+
+#[test]
+fn an_error_s_debug_says_nothing_twice() {
+    let error = ClientError::connect(io::Error::other(AttemptError::new("out of descriptors").at_step("no socket")));
+    assert_eq!(
+        format!("{:?}", after(error, false, false)),
+        "ClientError(no connection to origin.example:8080: no socket: out of descriptors)"
+    );
+}
+
+#[test]
+fn the_connect_error_behind_a_body_is_not_that_of_its_request() {
+    let body = ConnectError::invalid_uri("it has no host", None);
+    let error = after(ClientError::request_body(Some(body.into()), Transfer::default()), false, true);
+    assert!(error.connect_error().is_none() && ConnectError::find(&error).is_some());
+    check(error, false, false);
+}

@@ -1,0 +1,133 @@
+//! Would the same connect fail again? The rule, as a function of what is known of the connect.
+
+use super::super::attempt::{Attempt, Untried};
+use super::super::attempt_error::AttemptError;
+use super::super::query_error::{QueryError, QueryErrorKind};
+use super::super::report::Report;
+use super::kind::{Kind, about_addresses};
+use crate::race::{Family, Query, UntriedReason};
+
+/// What the rule asks of a connect that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) ending: Ending,
+    /// A look-up failed: nobody knows what it would give next time.
+    pub(super) has_failed_query: bool,
+    /// The name does not exist; or of each family that may be used it is known which addresses the name has.
+    pub(super) knows_addresses: bool,
+    /// Every attempt failed, and says that it would fail again. One that was dropped might have succeeded.
+    pub(super) all_attempts_permanent: bool,
+    /// There is an address that may be used, and that was not tried.
+    pub(super) has_address_left: bool,
+}
+
+/// What the connect ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There was nothing to attempt.
+    NothingToTry,
+    /// Attempts failed.
+    Attempts,
+    /// Time was up, or the resolver itself failed: whether there is a connection to be had was not found out.
+    Undecided,
+}
+
+/// The rule: nothing that could be different next time is unknown, and what is known is hopeless.
+pub(super) fn is_permanent(facts: Facts) -> bool {
+    let Facts { ending, has_failed_query, knows_addresses, all_attempts_permanent, has_address_left } = facts;
+    if has_failed_query || has_address_left {
+        return false;
+    }
+    match ending {
+        Ending::NothingToTry => knows_addresses,
+        // A family that was not asked for is no hope here: this machine could not use it, and it would not be asked for again.
+        Ending::Attempts => all_attempts_permanent,
+        Ending::Undecided => false,
+    }
+}
+
+impl Facts {
+    pub(super) fn new(kind: &Kind, report: &Report) -> Self {
+        let untried = report.untried();
+        Self {
+            ending: match kind {
+                Kind::NoAddresses | Kind::NoUsableAddress => Ending::NothingToTry,
+                Kind::Connect { .. } => Ending::Attempts,
+                Kind::Resolver(_) | Kind::Timeout { .. } => Ending::Undecided,
+            },
+            has_failed_query: !report.query_errors.iter().all(QueryError::is_negative),
+            knows_addresses: knows_addresses(report, &untried),
+            all_attempts_permanent: report.attempts.as_slice().iter().all(is_permanent_attempt),
+            has_address_left: untried.iter().any(|untried| match untried.reason {
+                UntriedReason::NotReached | UntriedReason::OverLimit => true,
+                UntriedReason::Withdrawn
+                | UntriedReason::FamilyDisabled
+                | UntriedReason::NoLocalAddress
+                | UntriedReason::Unspecified
+                | UntriedReason::Multicast
+                | UntriedReason::NoScope => false,
+            }),
+        }
+    }
+}
+
+fn is_permanent_attempt(attempt: &Attempt) -> bool {
+    attempt.error().is_some_and(AttemptError::is_permanent)
+}
+
+fn knows_addresses(report: &Report, untried: &[Untried]) -> bool {
+    if report.asked().is_empty() {
+        // A host that is an address was not looked up.
+        return !untried.is_empty();
+    }
+    // NXDOMAIN is said of the name, whatever was asked of it.
+    if about_addresses(&report.query_errors).any(|error| error.kind() == QueryErrorKind::NxDomain) {
+        return true;
+    }
+    let is_known = |(family, query)| !report.families.contains(family) || report.has_answer_of(query);
+    [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter().all(is_known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FALSE_AND_TRUE: [bool; 2] = [false, true];
+
+    /// Every combination of the four facts, for one ending.
+    fn all_of(ending: Ending) -> impl Iterator<Item = Facts> {
+        (0..16_u8).map(move |bits| Facts {
+            ending,
+            has_failed_query: bits & 1 != 0,
+            knows_addresses: bits & 2 != 0,
+            all_attempts_permanent: bits & 4 != 0,
+            has_address_left: bits & 8 != 0,
+        })
+    }
+
+    #[test]
+    fn every_case() {
+        for facts in all_of(Ending::Undecided) {
+            assert!(!is_permanent(facts), "{facts:?}");
+        }
+        for facts in all_of(Ending::NothingToTry).chain(all_of(Ending::Attempts)) {
+            if facts.has_failed_query || facts.has_address_left {
+                assert!(!is_permanent(facts), "{facts:?}");
+            }
+        }
+        // What is left: no look-up has failed, and there is no address left.
+        for knows_addresses in FALSE_AND_TRUE {
+            for all_attempts_permanent in FALSE_AND_TRUE {
+                let of = |ending| Facts {
+                    ending,
+                    has_failed_query: false,
+                    knows_addresses,
+                    all_attempts_permanent,
+                    has_address_left: false,
+                };
+                assert_eq!(is_permanent(of(Ending::NothingToTry)), knows_addresses);
+                assert_eq!(is_permanent(of(Ending::Attempts)), all_attempts_permanent);
+            }
+        }
+    }
+}
