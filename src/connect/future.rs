@@ -273,7 +273,7 @@ where
 
     /// The host is an address: there is nothing to resolve.
     fn on_literal(self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
-        match Opening::of_address(&self.settings.race, address) {
+        match Opening::of_address(&self.settings.race, address, deadline, now) {
             Some((first, opening)) => self.open(first, opening, now),
             None => {
                 let mut this = self.project();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::endpoint::{Endpoint, ServiceRecord};
+use super::endpoint::{Endpoint, Port, ServiceRecord};
 use super::event::Query;
 
 /// How many addresses of one answer are used. An honest name has a few; an answer of 64 KiB has room for 4,000.
@@ -168,6 +168,12 @@ impl Answer {
             Records::Negative | Records::Failed => {}
         }
         self
+    }
+
+    /// The same answer with every port as the URI has it.
+    #[must_use]
+    pub(crate) fn at(self, port: Port) -> Self {
+        self.map_ports(|supplied| port.or_supplied(supplied))
     }
 
     /// The endpoints of the answer, none if it has none.

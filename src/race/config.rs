@@ -33,6 +33,16 @@ pub enum Policy {
     Sequential,
 }
 
+impl Policy {
+    /// Whether a race waits for every answer before its first attempt, and takes in none after it.
+    pub(super) fn freezes_the_list(self) -> bool {
+        match self {
+            Self::Staggered => false,
+            Self::TwoFamilies | Self::Sequential => true,
+        }
+    }
+}
+
 /// In which order the addresses are tried, before the families are made to alternate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,6 +55,18 @@ pub enum Order {
     PreferV6,
     /// As [`Order::Resolver`], but IPv4 addresses first.
     PreferV4,
+}
+
+impl Order {
+    /// Whether addresses of `family` go behind those of the other one, wherever they stood before.
+    #[inline]
+    pub(super) fn puts_behind(self, family: Family) -> bool {
+        match self {
+            Self::Resolver => false,
+            Self::PreferV6 => family == Family::V4,
+            Self::PreferV4 => family == Family::V6,
+        }
+    }
 }
 
 /// Which address families may be used.

@@ -69,6 +69,21 @@ impl Endpoint {
         self
     }
 
+    /// The same endpoint at its port by the URI.
+    #[inline]
+    pub(super) fn at(mut self, port: Port) -> Self {
+        self.address = self.address_at(port);
+        self
+    }
+
+    /// The address at its port by the URI.
+    #[inline]
+    pub(super) fn address_at(&self, port: Port) -> SocketAddr {
+        let mut address = self.address;
+        address.set_port(port.or_supplied(address.port()));
+        address
+    }
+
     /// The same address, as an endpoint of `service`: at its port, if it names one.
     pub(super) fn in_service(&self, service: &Arc<ServiceRecord>) -> Self {
         let mut endpoint = self.clone();
@@ -230,7 +245,8 @@ impl Port {
     }
 
     /// A port in the URI wins, else one that the resolver supplied, else the scheme's.
-    pub(crate) fn or_supplied(self, supplied: u16) -> u16 {
+    #[inline]
+    pub(super) fn or_supplied(self, supplied: u16) -> u16 {
         match self {
             Self::OfScheme(_) if supplied != 0 => supplied,
             Self::Explicit(port) | Self::OfScheme(port) => port,

@@ -103,26 +103,15 @@ enum Stage {
 impl Race {
     /// A race that waits for answers to `queries`, and ends at `deadline` at the latest.
     pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
-        let pacing = Pacing::new(&config);
-        // What the answer would say of a family that may not be used is nothing to wait for.
-        let asked = queries;
-        let queries = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)]
-            .into_iter()
-            .filter(|(family, _)| config.excludes(*family).is_some())
-            .fold(queries, |queries, (_, query)| queries.without(query));
-        let resolution = if pacing.freezes_the_list() {
-            Resolution::wait_for_all(queries)
-        } else {
-            Resolution::new(queries, &config)
-        };
+        let resolution = Resolution::new(queries, &config);
         Self {
-            asked_in_vain: queries.is_empty() && !asked.is_empty(),
+            asked_in_vain: resolution.outstanding().is_empty() && !queries.is_empty(),
+            pacing: Pacing::new(&config),
             config,
             deadline,
             resolution,
             candidates: Candidates::default(),
             attempts: Attempts::default(),
-            pacing,
             stage: Stage::Running,
         }
     }
@@ -131,7 +120,7 @@ impl Race {
     ///
     /// Ignored once the race is over, and, by the policies that freeze their list, once attempts have begun.
     pub fn handle_answer(&mut self, answer: Answer, now: Instant) {
-        let frozen = self.pacing.freezes_the_list() && self.attempts.newest().is_some();
+        let frozen = self.config.policy.freezes_the_list() && self.attempts.newest().is_some();
         if frozen || !matches!(self.stage, Stage::Running) {
             return;
         }

@@ -5,15 +5,21 @@ use std::time::Instant;
 
 use super::Race;
 use super::answer::{Answer, MAX_ADDRESSES, Records};
-use super::config::{Config, Order, Policy};
-use super::endpoint::{Endpoint, Family, Port};
-use super::event::{Action, AttemptId, Queries, Query};
+use super::config::Config;
+use super::endpoint::{Endpoint, Port};
+use super::event::{Action, AttemptId, Queries, Query, StartReason};
+use super::pacing::Staggered;
+use super::resolution::Resolution;
+use super::sorting::first_of_list;
 
 /// A race that has had one answer, a list, and has started one attempt.
 ///
 /// Nearly every connect is decided here: the first attempt succeeds before another is due. So the [`Race`] is not set up
-/// until it is needed; [`Opening::into_race`] then makes it from the same inputs, with the first attempt in flight. What is
-/// answered here without it is what it would answer, and a test compares the two.
+/// until it is needed; [`Opening::into_race`] then makes it from the same inputs, with the first attempt in flight.
+///
+/// It has no rules of its own. What may be waited for, which address goes first and when the next attempt is due are asked of
+/// the parts of the race that know; what takes more than they can say is left to the race. In builds with debug
+/// assertions each opening is compared with a race.
 #[derive(Debug, Clone)]
 pub(crate) struct Opening {
     /// With the ports that the resolver supplied. `None` is a list of one address.
@@ -23,16 +29,25 @@ pub(crate) struct Opening {
 
 impl Opening {
     /// The host is an address: the first move, unless the address may not be used.
-    pub(crate) fn of_address(config: &Config, address: SocketAddr) -> Option<(Endpoint, Self)> {
+    pub(crate) fn of_address(
+        config: &Config,
+        address: SocketAddr,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<(Endpoint, Self)> {
         let first = Endpoint::literal(address);
-        let usable = config.excludes(first.family()).is_none();
-        usable.then_some((first, Self { list: None, next_start: None }))
+        if config.excludes_endpoint(&first).is_some() || is_over(deadline, now) {
+            return None;
+        }
+        let opening = Self { list: None, next_start: None };
+        debug_assert_eq!(opening.differs(config, Answer::list([first.clone()]), &first, deadline, now), None);
+        Some((first, opening))
     }
 
     /// `answer` is the first to `queries`: the first move.
     ///
     /// `None` if it takes a race to say what follows: other answers are to come, there is no address that may be used, the
-    /// addresses belong to services, or the policy is another than [`Policy::Staggered`] and there are several.
+    /// addresses belong to services, they are to be sorted, or there are several for a policy that freezes its list.
     #[inline]
     pub(crate) fn of_first_answer(
         config: &Config,
@@ -43,31 +58,35 @@ impl Opening {
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
         let Records::Endpoints(endpoints) = &answer.records else { return None };
-        let only_a_list = queries == Queries::LIST && answer.query == Query::List && answer.is_final;
-        let simple = config.policy == Policy::Staggered || endpoints.len() == 1;
-        let too_late = deadline.is_some_and(|deadline| deadline <= now);
-        let grouped = endpoints.iter().any(|endpoint| endpoint.service().is_some());
-        if !only_a_list || !simple || too_late || grouped {
+        let is_sorted = answer.query == Query::List && endpoints.iter().all(|endpoint| endpoint.service().is_none());
+        if !is_sorted || is_over(deadline, now) {
             return None;
         }
-        let used = || endpoints.iter().take(MAX_ADDRESSES);
-        let usable = || used().filter(|endpoint| config.excludes_endpoint(endpoint).is_none());
-        let preferred = match config.order {
-            Order::Resolver => None,
-            Order::PreferV6 => usable().find(|endpoint| endpoint.family() == Family::V6),
-            Order::PreferV4 => usable().find(|endpoint| endpoint.family() == Family::V4),
-        };
-        let first = preferred.or_else(|| usable().next())?;
-        let first = first.clone().map_port(|supplied| port.or_supplied(supplied));
-        let is_another = |endpoint: &Endpoint| {
+        let mut resolution = Resolution::new(queries, config);
+        resolution.on_answer(answer.query, answer.is_final);
+        if !resolution.outstanding().is_empty() {
+            return None;
+        }
+        let used = &endpoints[..endpoints.len().min(MAX_ADDRESSES)];
+        let is_usable = |endpoint: &&Endpoint| config.excludes_endpoint(endpoint).is_none();
+        let first = first_of_list(used.iter().filter(is_usable), config.order)?.clone().at(port);
+        let is_another = |endpoint: &&Endpoint| {
             // Most lists have both families, and those are cheaper to compare.
-            endpoint.family() != first.family()
-                || endpoint.clone().map_port(|supplied| port.or_supplied(supplied)).address() != first.address()
+            endpoint.family() != first.family() || endpoint.address_at(port) != first.address()
         };
-        let has_another = endpoints.len() > 1 && usable().any(is_another);
-        let next_start = has_another.then(|| now + config.connection_attempt_delay);
+        let mut next_start = None;
+        if endpoints.len() > 1 && used.iter().filter(is_another).any(|another| is_usable(&another)) {
+            if config.policy.freezes_the_list() {
+                return None;
+            }
+            let mut pacing = Staggered::new(config);
+            pacing.on_start(AttemptId::FIRST, &first, now);
+            next_start = pacing.next_start();
+        }
         let list = (endpoints.len() > 1).then(|| answer.clone());
-        Some((first, Self { list, next_start }))
+        let opening = Self { list, next_start };
+        debug_assert_eq!(opening.differs(config, answer.clone().at(port), &first, deadline, now), None);
+        Some((first, opening))
     }
 
     /// When the race has something to do though the first attempt is pending.
@@ -93,31 +112,62 @@ impl Opening {
     ) -> Race {
         let Self { list, .. } = self;
         let list = match list {
-            Some(list) => list.map_ports(|supplied| port.or_supplied(supplied)),
+            Some(list) => list.at(port),
             None => Answer::list([first.clone()]),
         };
-        let mut race = Race::new(config.clone(), Queries::LIST, deadline);
-        race.handle_answer(list, started);
-        let action = race.poll_action(started);
+        let (race, action) = begin(config, list, deadline, started);
         debug_assert!(
             matches!(&action, Some(Action::Start { id: AttemptId::FIRST, endpoint, .. }) if endpoint == first),
             "the race would open with {action:?}, not {first:?}"
         );
         race
     }
+
+    /// What the race would do instead of starting `first` and waiting. `None` if it would do the same.
+    fn differs(
+        &self,
+        config: &Config,
+        answer: Answer,
+        first: &Endpoint,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<(Option<Action>, Option<Action>, Option<Instant>)> {
+        let (mut race, action) = begin(config, answer, deadline, now);
+        let (then, until) = (race.poll_action(now), race.poll_timeout());
+        let start = Action::Start { id: AttemptId::FIRST, endpoint: first.clone(), reason: StartReason::First };
+        let is_same = action.as_ref() == Some(&start) && then.is_none() && until == self.poll_timeout(deadline);
+        (!is_same).then_some((action, then, until))
+    }
+}
+
+/// Whether the deadline has passed: what becomes of a race then is for the race to say.
+#[inline]
+fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|deadline| deadline <= now)
+}
+
+/// A race with its only answer, and what it does first.
+fn begin(config: &Config, list: Answer, deadline: Option<Instant>, now: Instant) -> (Race, Option<Action>) {
+    let mut race = Race::new(config.clone(), Queries::LIST, deadline);
+    race.handle_answer(list, now);
+    let action = race.poll_action(now);
+    (race, action)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::config::Families;
+    use super::super::config::{Families, Order, Policy};
+    use super::super::endpoint::ServiceRecord;
     use super::*;
     use crate::test_support::some_instant;
 
-    /// Every list of up to `length` addresses of an alphabet that has both families, duplicates, and two ports.
+    /// Every list of up to `length` addresses of an alphabet that has both families, two ports, and an address that is not
+    /// connected to.
     fn lists(length: usize) -> Vec<Vec<SocketAddr>> {
-        let alphabet = ["[2001:db8::1]:0", "[2001:db8::2]:8443", "192.0.2.1:0", "192.0.2.1:8443", "[::1]:0"];
+        let alphabet = ["[2001:db8::1]:0", "[2001:db8::2]:8443", "192.0.2.1:0", "192.0.2.1:8443", "0.0.0.0:0"];
         let mut lists = vec![Vec::new()];
         let mut longest = lists.clone();
         for _ in 0..length {
@@ -155,7 +205,7 @@ mod tests {
                     for deadline in [None, Some(100), Some(1000)].map(|d| d.map(|d| now + Duration::from_millis(d))) {
                         let answer = Answer::list(list.iter().copied());
                         let mut race = Race::new(config.clone(), Queries::LIST, deadline);
-                        race.handle_answer(answer.clone().map_ports(|supplied| port.or_supplied(supplied)), now);
+                        race.handle_answer(answer.clone().at(port), now);
                         let first = race.poll_action(now);
                         let Some((opened_with, opening)) =
                             Opening::of_first_answer(&config, Queries::LIST, &answer, port, deadline, now)
@@ -177,5 +227,36 @@ mod tests {
             }
         }
         assert!(opened > 10_000 && left_to_the_race > 10_000, "{opened} {left_to_the_race}");
+    }
+    #[test]
+    fn what_takes_more_than_a_list_is_left_to_the_race() {
+        let now = some_instant();
+        let addresses = ["[2001:db8::1]:0", "192.0.2.1:0"].map(|address| address.parse::<SocketAddr>().unwrap());
+        let list = || Answer::list(addresses);
+        let opens = |queries, answer: &Answer, deadline| {
+            Opening::of_first_answer(&Config::default(), queries, answer, Port::OfScheme(443), deadline, now).is_some()
+        };
+        assert!(opens(Queries::LIST, &list(), None));
+        assert!(!opens(Queries::LIST, &list().provisional(), None));
+        assert!(!opens(Queries::LIST.with(Query::Https), &list(), None));
+        assert!(!opens(Queries::ADDRESSES, &list(), None));
+        assert!(!opens(Query::Aaaa.into(), &Answer::aaaa(addresses), None));
+        assert!(!opens(Queries::LIST, &Answer::failed(Query::List), None));
+        assert!(!opens(Queries::LIST, &list(), Some(now)));
+        let service = Arc::new(ServiceRecord::new(1));
+        let of_service = addresses.map(|address| Endpoint::new(address).in_service(&service));
+        assert!(!opens(Queries::LIST, &Answer::list(of_service), None));
+    }
+
+    #[test]
+    fn an_address_that_was_written_down_is_opened_with_whatever_it_is() {
+        let now = some_instant();
+        let deadline = Some(now + Duration::from_secs(1));
+        for address in ["0.0.0.0:80", "[fe80::1]:80", "[2001:db8::1]:80"].map(|address| address.parse().unwrap()) {
+            let (first, opening) = Opening::of_address(&Config::default(), address, deadline, now).unwrap();
+            assert_eq!((first.address(), opening.poll_timeout(deadline)), (address, deadline));
+        }
+        let v4_only = Config::builder().families(Families::V4Only).build().unwrap();
+        assert!(Opening::of_address(&v4_only, "[2001:db8::1]:80".parse().unwrap(), None, now).is_none());
     }
 }

@@ -16,7 +16,7 @@ use super::event::{Queries, Query};
 /// 4. It is over in any case one resolution delay after the first answer that had an address.
 /// 5. Once over, it stays over.
 ///
-/// [`Resolution::wait_for_all`] is the stricter form of the policies that freeze their list.
+/// A policy that freezes its list waits for every query, and without a limit.
 #[derive(Debug)]
 pub(super) struct Resolution {
     /// The queries without a final answer.
@@ -41,20 +41,30 @@ enum Wait {
 }
 
 impl Resolution {
-    pub(super) fn new(queries: Queries, config: &Config) -> Self {
-        let (preferred, delay) = (preferred_query(config), config.resolution_delay);
-        Self { outstanding: queries, wait: Wait::Delay { unanswered: queries, preferred, delay, ends: None } }
-    }
-
-    pub(super) fn wait_for_all(queries: Queries) -> Self {
-        Self { outstanding: queries, wait: Wait::All }
+    /// Waits for the answers to `queries`, but for those that speak of a family that may not be used alone.
+    #[inline]
+    pub(super) fn new(mut queries: Queries, config: &Config) -> Self {
+        for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
+            if config.excludes(family).is_some() {
+                queries = queries.without(query);
+            }
+        }
+        let wait = if config.policy.freezes_the_list() {
+            Wait::All
+        } else {
+            let (preferred, delay) = (preferred_query(config), config.resolution_delay);
+            Wait::Delay { unanswered: queries, preferred, delay, ends: None }
+        };
+        Self { outstanding: queries, wait }
     }
 
     /// The queries without an answer.
+    #[inline]
     pub(super) fn outstanding(&self) -> Queries {
         self.outstanding
     }
 
+    #[inline]
     pub(super) fn on_answer(&mut self, query: Query, is_final: bool) {
         if is_final {
             self.outstanding = self.outstanding.without(query);
@@ -110,6 +120,7 @@ impl Resolution {
 }
 
 /// The query for the preferred family: IPv6, unless the order says otherwise or only IPv4 may be used.
+#[inline]
 fn preferred_query(config: &Config) -> Query {
     let prefers_v4 = config.order == Order::PreferV4 || config.excludes(Family::V6).is_some();
     if prefers_v4 && config.excludes(Family::V4).is_none() { Query::A } else { Query::Aaaa }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::config::Order;
-use super::endpoint::{Endpoint, Family};
+use super::endpoint::Endpoint;
 use super::selection::{PolicyTable, Source};
 
 /// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
@@ -30,16 +30,22 @@ pub(super) fn arrange(
         if let Some(selection) = selection {
             selection.sort(group);
         }
-        match order {
-            Order::Resolver => {}
-            Order::PreferV6 => group.sort_by_key(|endpoint| endpoint.family() != Family::V6),
-            Order::PreferV4 => group.sort_by_key(|endpoint| endpoint.family() != Family::V4),
-        }
+        group.sort_by_key(|endpoint| order.puts_behind(endpoint.family()));
         if let Some(first_address_family_count) = interleave {
             alternate_families(group, first_address_family_count);
         }
     });
     endpoints
+}
+
+/// The endpoint that [`arrange`] puts first where there is nothing to sort by but the order: in a list without services.
+#[inline]
+pub(super) fn first_of_list<'a>(
+    mut endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
+    order: Order,
+) -> Option<&'a Endpoint> {
+    let is_in_front = |endpoint: &&Endpoint| !order.puts_behind(endpoint.family());
+    endpoints.clone().find(is_in_front).or_else(|| endpoints.next())
 }
 
 /// What destinations are sorted by: the policy table, and the source of each destination.

@@ -155,8 +155,7 @@ where
                 if answer.query() != Query::List {
                     self.tell_sources(&answer, now);
                 }
-                let port = self.port;
-                self.race.handle_answer(answer.map_ports(|supplied| port.or_supplied(supplied)), now);
+                self.race.handle_answer(answer.at(self.port), now);
             }
             Err(error) => {
                 self.race.handle_answer(error.to_answer(), now);

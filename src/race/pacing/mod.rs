@@ -11,7 +11,7 @@ use super::candidates::Candidates;
 use super::config::{Config, Policy};
 use super::endpoint::Endpoint;
 use super::event::AttemptId;
-use staggered::Staggered;
+pub(super) use staggered::Staggered;
 pub(super) use step::Step;
 use tracks::Tracks;
 
@@ -25,17 +25,10 @@ pub(super) enum Pacing {
 impl Pacing {
     pub(super) fn new(config: &Config) -> Self {
         match config.policy {
-            Policy::Staggered => {
-                Self::Staggered(Staggered::new(config.connection_attempt_delay, config.max_concurrent_attempts))
-            }
+            Policy::Staggered => Self::Staggered(Staggered::new(config)),
             Policy::TwoFamilies => Self::Tracks(Tracks::two_families(config.fallback_delay)),
             Policy::Sequential => Self::Tracks(Tracks::sequential()),
         }
-    }
-
-    /// Whether the list is frozen once attempts have begun.
-    pub(super) fn freezes_the_list(&self) -> bool {
-        matches!(self, Self::Tracks(_))
     }
 
     /// The next step that is due, until `None`. After [`Step::Start`] the attempt counts as started.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::attempts::Attempts;
 use super::super::candidates::Candidates;
-use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
+use super::super::config::{ABSOLUTE_MINIMUM_DELAY, Config, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
+use super::super::endpoint::Endpoint;
 use super::super::event::{AttemptId, DropReason, StartReason};
 use super::step::Step;
 
@@ -32,8 +33,14 @@ struct LastStart {
 }
 
 impl Staggered {
-    pub(super) fn new(delay: Duration, cap: Option<usize>) -> Self {
-        Self { delay, cap, last: None, last_on_wire: None }
+    #[inline]
+    pub(in crate::race) fn new(config: &Config) -> Self {
+        Self {
+            delay: config.connection_attempt_delay,
+            cap: config.max_concurrent_attempts,
+            last: None,
+            last_on_wire: None,
+        }
     }
 
     pub(super) fn poll_step(
@@ -54,11 +61,17 @@ impl Staggered {
         }
         let endpoint = candidates.take()?;
         let reason = self.last.as_ref().map_or(StartReason::First, |last| last.next_reason);
+        self.on_start(attempts.next_id(), &endpoint, now);
+        Some(Step::Start(endpoint, reason))
+    }
+
+    /// An attempt starts.
+    #[inline]
+    pub(in crate::race) fn on_start(&mut self, id: AttemptId, endpoint: &Endpoint, now: Instant) {
         self.last = Some(LastStart { at: now, next_due: now + self.delay, next_reason: StartReason::DelayElapsed });
         if !endpoint.is_loopback() {
-            self.last_on_wire = Some((attempts.next_id(), now));
+            self.last_on_wire = Some((id, now));
         }
-        Some(Step::Start(endpoint, reason))
     }
 
     pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
@@ -96,7 +109,8 @@ impl Staggered {
     }
 
     /// The earliest instant of the next start; `None` is at once.
-    fn next_start(&self) -> Option<Instant> {
+    #[inline]
+    pub(in crate::race) fn next_start(&self) -> Option<Instant> {
         let due = self.last.as_ref()?.next_due;
         let floor = self.last_on_wire.map(|(_, at)| at + ABSOLUTE_MINIMUM_DELAY);
         Some(floor.map_or(due, |floor| due.max(floor)))
