@@ -12,8 +12,9 @@ use super::builder::Builder;
 use super::future::Connecting;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
+use crate::attempt::AttemptRequest;
 use crate::outcome::{BoxError, ConnectError};
-use crate::race::{Config, Endpoint, Families};
+use crate::race::{Config, Families};
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::{SourceAddresses, TcpConnector};
 
@@ -62,12 +63,15 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) enforce_http: bool,
     pub(super) sources: SourceAddresses,
+    /// Whether attempts may say something before they are over: those of `TcpConnector` do not.
+    pub(super) hears_attempts: bool,
 }
 
 impl Settings {
-    /// The same for attempts that may take other routes than the sockets of `TcpConnector`.
+    /// The same for attempts that may take other routes than the sockets of `TcpConnector`, and may have more to say.
     pub(super) fn for_any_attempt(mut self) -> Self {
         self.sources = self.sources.unless_of_system();
+        self.hears_attempts = true;
         self
     }
 }
@@ -105,7 +109,7 @@ impl Default for HappyEyeballsConnector {
 impl<R, A> Service<Uri> for HappyEyeballsConnector<R, A>
 where
     R: Resolve + Clone,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     type Response = HappyEyeballsStream<A::Response>;
     type Error = ConnectError;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::UntriedReason;
+use super::gate::Patience;
 use super::selection::PolicyTable;
 
 /// RFC 8305 §5: attempts MUST NOT start closer together than this.
@@ -98,6 +99,7 @@ impl Families {
 /// | families, local families | [`Families::Both`] |
 /// | protocols | any |
 /// | policy table | that of RFC 6724 |
+/// | handshake patience | [`Patience::Off`] |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(super) policy: Policy,
@@ -112,6 +114,7 @@ pub struct Config {
     /// `None` is any.
     protocols: Option<Arc<[Vec<u8>]>>,
     pub(super) policy_table: PolicyTable,
+    pub(super) handshake_patience: Patience,
 }
 
 impl Config {
@@ -163,6 +166,7 @@ impl Default for Config {
             local_families: Families::Both,
             protocols: None,
             policy_table: PolicyTable::default(),
+            handshake_patience: Patience::Off,
         }
     }
 }
@@ -287,6 +291,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn policy_table(mut self, table: PolicyTable) -> Self {
         self.config.policy_table = table;
+        self
+    }
+
+    /// How long attempts that ask before their handshake ([`Outcome::AtGate`](super::Outcome::AtGate)) wait for the HTTPS query.
+    ///
+    /// Defaults to [`Patience::Off`].
+    #[must_use]
+    pub fn handshake_patience(mut self, patience: Patience) -> Self {
+        self.config.handshake_patience = patience;
         self
     }
 

@@ -49,6 +49,7 @@ mod candidates;
 mod config;
 mod endpoint;
 mod event;
+mod gate;
 mod opening;
 mod pacing;
 mod port;
@@ -65,6 +66,8 @@ use candidates::Candidates;
 pub use config::{Config, ConfigBuilder, ConfigError, Families, Order, Policy};
 pub use endpoint::{Endpoint, Family, ServiceRecord};
 pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason, UntriedReason};
+use gate::Gate;
+pub use gate::Patience;
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 pub(crate) use port::Port;
@@ -81,6 +84,7 @@ pub struct Race {
     resolution: Resolution,
     candidates: Candidates,
     attempts: Attempts,
+    gate: Gate,
     pacing: Pacing,
     stage: Stage,
 }
@@ -114,6 +118,7 @@ impl Race {
         };
         Self {
             asked_in_vain: queries.is_empty() && !asked.is_empty(),
+            gate: Gate::new(queries, config.handshake_patience),
             config,
             deadline,
             resolution,
@@ -136,7 +141,9 @@ impl Race {
             self.pacing.on_answer_while_starved(now);
         }
         self.resolution.on_answer(answer.query, answer.is_final);
-        self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
+        self.gate.on_answer(answer.query);
+        let (tried, made) = (self.attempts.addresses(), self.attempts.made());
+        self.candidates.on_answer(answer.query, answer.records, &self.config, tried, made);
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
             if self.candidates.has_hint(family, &self.config) {
                 self.resolution.on_hint(query);
@@ -144,6 +151,7 @@ impl Race {
         }
         if self.candidates.has_untried() {
             self.resolution.on_address(now);
+            self.gate.on_address(now);
         }
     }
 
@@ -155,7 +163,7 @@ impl Race {
         self.candidates.on_source(destination, source);
     }
 
-    /// An attempt succeeded, failed or made progress.
+    /// An attempt succeeded, failed, made progress, or asks whether it may begin its handshake.
     ///
     /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
     pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
@@ -171,6 +179,12 @@ impl Race {
         }
         match outcome {
             Outcome::Progress { remaining } => self.pacing.on_progress(remaining, now),
+            Outcome::AtGate => {
+                self.attempts.on_gate(id);
+                if !self.gate.is_open(now) {
+                    self.pacing.on_wait(now);
+                }
+            }
             Outcome::Connected => {
                 self.attempts.on_over(id);
                 self.end(Conclusion::Connected(id), DropReason::Lost);
@@ -187,7 +201,7 @@ impl Race {
     /// After [`Action::Finish`] it always returns `None`. An extra call changes nothing.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
         if matches!(self.stage, Stage::Running) {
-            if let Some(action) = self.poll_pacing(now) {
+            if let Some(action) = self.poll_gate(now).or_else(|| self.poll_pacing(now)) {
                 return Some(action);
             }
             if let Some(conclusion) = self.failure() {
@@ -207,11 +221,12 @@ impl Race {
         if !matches!(self.stage, Stage::Running) {
             return None;
         }
+        let gate = self.attempts.oldest_at_gate().and_then(|_| self.gate.opens_at());
         let timer = match self.resolution.delay_ends() {
             Some(delay_ends) if self.candidates.has_untried() => Some(delay_ends),
             _ => self.pacing.poll_timeout(&self.candidates),
         };
-        timer.into_iter().chain(self.deadline).min()
+        timer.into_iter().chain(gate).chain(self.deadline).min()
     }
 
     /// The queries that no answer has come to.
@@ -222,7 +237,34 @@ impl Race {
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
-        handed_over.chain(self.candidates.untried(self.attempts.addresses()))
+        let untried = handed_over.chain(self.candidates.untried(self.attempts.addresses()));
+        // An endpoint that was superseded was tried, though it might have been tried once more.
+        untried.filter(|(endpoint, _)| !self.attempts.was_superseded(endpoint.address()))
+    }
+
+    /// What becomes of an attempt that waits for its handshake.
+    fn poll_gate(&mut self, now: Instant) -> Option<Action> {
+        let Some((id, endpoint, is_early)) = self.attempts.oldest_at_gate() else {
+            self.pacing.on_wait_over(now);
+            return None;
+        };
+        if !self.gate.is_open(now) {
+            return None;
+        }
+        let with_record = if endpoint.service().is_some() { None } else { self.candidates.in_its_service(endpoint) };
+        let endpoint = match with_record {
+            Some(with_record) => with_record,
+            None if is_early && self.gate.heeds_late_answers() && self.candidates.has_services() => {
+                let endpoint = endpoint.clone();
+                self.attempts.on_superseded(id);
+                self.candidates.put_back(endpoint, self.attempts.made());
+                self.pacing.on_superseded(id, &self.attempts, now);
+                return Some(Action::Drop { id, reason: DropReason::Superseded });
+            }
+            None => endpoint.clone(),
+        };
+        self.attempts.on_proceed(id);
+        Some(Action::Proceed { id, endpoint })
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
@@ -235,7 +277,7 @@ impl Race {
         Some(match step {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
-                self.attempts.on_start(&endpoint);
+                self.attempts.on_start(&endpoint, self.gate.is_unanswered());
                 Action::Start { id, endpoint, reason }
             }
             Step::Drop(id, reason) => {

@@ -1,5 +1,8 @@
 //! Pumps a [`Race`]: reports to it what happened, and does what it says.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,6 +12,8 @@ use futures_core::Stream;
 use tower_service::Service;
 
 use super::record::{Begun, Record};
+use super::service::Settings;
+use crate::attempt::{AttemptRequest, Listener, News};
 use crate::oneshot::Oneshot;
 use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
 use crate::race::{
@@ -28,11 +33,15 @@ const MAX_ANSWERS: usize = 256;
 const MAX_SOURCES: usize = 64;
 
 /// A race, and the attempts it has in flight.
-pub(super) struct Racing<A: Service<Endpoint>> {
+pub(super) struct Racing<A: Service<AttemptRequest>> {
     race: Race,
     port: Port,
     sources: SourceAddresses,
     attempt: A,
+    /// Whether the URI is, which attempts are told.
+    is_secure: bool,
+    /// Whether attempts may say something.
+    hears_attempts: bool,
     /// The number of answers that were taken in.
     answers: usize,
     /// The queries that have a final answer, or have failed.
@@ -41,14 +50,16 @@ pub(super) struct Racing<A: Service<Endpoint>> {
     won: Option<A::Response>,
 }
 
-struct InFlight<A: Service<Endpoint>> {
+struct InFlight<A: Service<AttemptRequest>> {
     begun: Begun,
     /// `None` is the attempt that was started before there was a race.
-    future: Option<Pin<Box<Oneshot<A, Endpoint>>>>,
+    future: Option<Pin<Box<Oneshot<A, AttemptRequest>>>>,
+    // Dropped after the attempt, which may say something as it is dropped.
+    listener: Listener,
 }
 
 /// Where the attempt lives that was started before there was a race.
-type First<'a, A> = Pin<&'a mut Option<Oneshot<A, Endpoint>>>;
+type First<'a, A> = Pin<&'a mut Option<Oneshot<A, AttemptRequest>>>;
 
 /// What one round of work came to.
 pub(super) enum Round<C> {
@@ -60,15 +71,36 @@ pub(super) enum Round<C> {
 
 impl<A> Racing<A>
 where
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(race: Race, port: Port, sources: SourceAddresses, attempt: A) -> Self {
-        Self { race, port, sources, attempt, answers: 0, settled: Queries::NONE, in_flight: Vec::new(), won: None }
+    pub(super) fn new(race: Race, port: Port, settings: &Settings, is_secure: bool, attempt: A) -> Self {
+        Self {
+            race,
+            port,
+            sources: settings.sources.clone(),
+            attempt,
+            is_secure,
+            hears_attempts: settings.hears_attempts,
+            answers: 0,
+            settled: Queries::NONE,
+            in_flight: Vec::new(),
+            won: None,
+        }
     }
 
-    /// The first attempt is in flight already.
-    pub(super) fn adopt_first(&mut self, begun: Begun) {
-        self.in_flight.push(InFlight { begun, future: None });
+    /// The first attempt is in flight already, and may have said something.
+    pub(super) fn adopt_first(
+        &mut self,
+        begun: Begun,
+        listener: Listener,
+        news: Option<News>,
+        record: &mut Record,
+        now: Instant,
+    ) {
+        self.in_flight.push(InFlight { begun, future: None, listener });
+        if let Some(news) = news {
+            self.on_news(self.in_flight.len() - 1, news, record, now);
+        }
     }
 
     /// Looks at every attempt and at the resolver once, and carries out what follows.
@@ -187,30 +219,61 @@ where
 
     fn poll_attempts(&mut self, mut first: First<'_, A>, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let mut place = 0;
-        while let Some(attempt) = self.in_flight.get_mut(place) {
-            let result = match &mut attempt.future {
-                Some(future) => future.as_mut().poll(cx),
-                None => first.as_mut().as_pin_mut().expect("it is in flight").poll(cx),
-            };
-            let Poll::Ready(result) = result else {
+        // Once one has won, the others have lost: what they may have come to no longer matters.
+        while self.won.is_none() && place < self.in_flight.len() {
+            if self.poll_attempt(place, first.as_mut(), record, now, cx).is_pending() {
                 place += 1;
-                continue;
-            };
-            let begun = self.remove(place, first.as_mut());
-            self.on_result(begun, result, record, now);
-            if self.won.is_some() {
-                // The others have lost: what they may have come to no longer matters.
-                return;
             }
         }
     }
 
+    /// Looks at one attempt. Ready is that it is over, and no longer in flight.
+    fn poll_attempt(
+        &mut self,
+        place: usize,
+        mut first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let attempt = &mut self.in_flight[place];
+        attempt.listener.hush();
+        let result = match &mut attempt.future {
+            Some(future) => future.as_mut().poll(cx),
+            None => first.as_mut().as_pin_mut().expect("it is in flight").poll(cx),
+        };
+        let Poll::Ready(result) = result else {
+            if let Some(news) = attempt.listener.hear(cx) {
+                self.on_news(place, news, record, now);
+            }
+            return Poll::Pending;
+        };
+        let begun = self.remove(place, first);
+        self.on_result(begun, result, record, now);
+        Poll::Ready(())
+    }
+
     fn remove(&mut self, place: usize, mut first: First<'_, A>) -> Begun {
-        let InFlight { begun, future } = self.in_flight.remove(place);
-        if future.is_none() {
-            first.set(None);
+        let InFlight { begun, future, listener: _ended_last } = self.in_flight.remove(place);
+        match future {
+            Some(future) => drop(future),
+            None => first.set(None),
         }
         begun
+    }
+
+    /// An attempt that is in flight has said something.
+    fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
+        let begun = &self.in_flight[place].begun;
+        let News { progress, asks } = news;
+        if let Some(remaining) = progress {
+            record.progressed(begun, remaining);
+            self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
+        }
+        if asks {
+            record.at_gate(begun);
+            self.race.handle_outcome(begun.id(), Outcome::AtGate, now);
+        }
     }
 
     pub(super) fn on_result(
@@ -257,6 +320,7 @@ where
                     let begun = record.started(id, &endpoint, reason, now);
                     self.start(begun, endpoint, record, now, cx);
                 }
+                Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),
                 Action::Drop { id, reason } => {
                     if matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed) {
                         self.sources.doubt();
@@ -271,10 +335,36 @@ where
 
     /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
     fn start(&mut self, begun: Begun, endpoint: Endpoint, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
-        let mut future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
+        let (listener, request) = Listener::new(endpoint, record.host(), self.is_secure, self.hears_attempts);
+        let mut future = Box::pin(Oneshot::new(self.attempt.clone(), request));
         match future.as_mut().poll(cx) {
-            Poll::Pending => self.in_flight.push(InFlight { begun, future: Some(future) }),
+            Poll::Pending => {
+                let news = listener.hear(cx);
+                self.in_flight.push(InFlight { begun, future: Some(future), listener });
+                if let Some(news) = news {
+                    self.on_news(self.in_flight.len() - 1, news, record, now);
+                }
+            }
             Poll::Ready(result) => self.on_result(begun, result, record, now),
+        }
+    }
+
+    /// Lets an attempt begin its handshake, which it does at once if its own task is this one.
+    fn proceed(
+        &mut self,
+        id: AttemptId,
+        endpoint: Endpoint,
+        first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(place) = self.in_flight.iter().position(|attempt| attempt.begun.id() == id) {
+            let attempt = &self.in_flight[place];
+            record.proceeds(&attempt.begun, &endpoint);
+            attempt.listener.admit(endpoint, cx);
+            // Over or not, the race has been told.
+            let _over = self.poll_attempt(place, first, record, now, cx);
         }
     }
 
@@ -314,86 +404,6 @@ pub(super) fn poll_answer<S: Stream>(mut answers: Pin<&mut Option<S>>, cx: &mut 
         None => {
             answers.set(None);
             Poll::Pending
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::net::SocketAddr;
-    use std::time::Duration;
-
-    use tower::{ServiceExt, service_fn};
-
-    use super::*;
-    use crate::connect::HappyEyeballsConnector;
-    use crate::connect::service::Settings;
-    use crate::race::Policy;
-    use crate::resolve::FixedResolver;
-    use crate::tcp::TcpOptions;
-
-    const ADDRESSES: [&str; 2] = ["[2001:db8::a]:80", "192.0.2.10:80"];
-
-    /// What comes of an attempt: after 10 ms, but for those that never end.
-    #[derive(Clone, Copy, Debug)]
-    enum Fate {
-        Connects,
-        Fails(io::ErrorKind),
-        SendsNothing(io::ErrorKind),
-        Hangs,
-    }
-
-    /// How often a connect to two addresses has the sources doubted.
-    async fn doubts(policy: Policy, first: Fate) -> u64 {
-        let [v6, v4] = ADDRESSES.map(|address| address.parse::<SocketAddr>().unwrap());
-        let attempt = service_fn(move |endpoint: Endpoint| {
-            let fate = if endpoint.address() == v6 { first } else { Fate::Connects };
-            async move {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                match fate {
-                    Fate::Connects => Ok(()),
-                    Fate::Fails(kind) => Err(AttemptError::new(io::Error::from(kind))),
-                    Fate::SendsNothing(kind) => Err(AttemptError::new(io::Error::from(kind)).unsent()),
-                    Fate::Hangs => std::future::pending().await,
-                }
-            }
-        });
-        let sources = SourceAddresses::of_system(TcpOptions::new());
-        let builder = HappyEyeballsConnector::builder().policy(policy).timeout(Duration::from_secs(30));
-        let settings = Settings { sources: sources.clone(), ..builder.settings().unwrap() };
-        let resolver = FixedResolver::new().with("race.example", [v6, v4]);
-        let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);
-        connector.oneshot("http://race.example/".parse().unwrap()).await.unwrap();
-        sources.doubts()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connect_that_its_first_attempt_decides_doubts_nothing() {
-        assert_eq!(doubts(Policy::Staggered, Fate::Connects).await, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_attempt_that_contradicts_the_routes_has_the_sources_doubted() {
-        for fate in [
-            Fate::SendsNothing(io::ErrorKind::NetworkUnreachable),
-            Fate::SendsNothing(io::ErrorKind::AddrNotAvailable),
-            Fate::Fails(io::ErrorKind::HostUnreachable),
-            Fate::Fails(io::ErrorKind::TimedOut),
-        ] {
-            assert_eq!(doubts(Policy::Staggered, fate).await, 1, "{fate:?}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_contradicts_nothing() {
-        assert_eq!(doubts(Policy::Staggered, Fate::Fails(io::ErrorKind::ConnectionRefused)).await, 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_first_attempt_that_stays_silent_has_the_sources_doubted() {
-        for policy in [Policy::Staggered, Policy::TwoFamilies, Policy::Sequential] {
-            assert_eq!(doubts(policy, Fate::Hangs).await, 1, "{policy:?}");
         }
     }
 }

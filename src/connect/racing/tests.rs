@@ -1,0 +1,78 @@
+//! When the connector doubts the sources that it believes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tower::{ServiceExt, service_fn};
+
+use super::*;
+use crate::connect::HappyEyeballsConnector;
+use crate::connect::service::Settings;
+use crate::race::Policy;
+use crate::resolve::FixedResolver;
+use crate::tcp::TcpOptions;
+
+const ADDRESSES: [&str; 2] = ["[2001:db8::a]:80", "192.0.2.10:80"];
+
+/// What comes of an attempt: after 10 ms, but for those that never end.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Connects,
+    Fails(io::ErrorKind),
+    SendsNothing(io::ErrorKind),
+    Hangs,
+}
+
+/// How often a connect to two addresses has the sources doubted.
+async fn doubts(policy: Policy, first: Fate) -> u64 {
+    let [v6, v4] = ADDRESSES.map(|address| address.parse::<SocketAddr>().unwrap());
+    let attempt = service_fn(move |request: AttemptRequest| {
+        let fate = if request.endpoint().address() == v6 { first } else { Fate::Connects };
+        async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            match fate {
+                Fate::Connects => Ok(()),
+                Fate::Fails(kind) => Err(AttemptError::new(io::Error::from(kind))),
+                Fate::SendsNothing(kind) => Err(AttemptError::new(io::Error::from(kind)).unsent()),
+                Fate::Hangs => std::future::pending().await,
+            }
+        }
+    });
+    let sources = SourceAddresses::of_system(TcpOptions::new());
+    let builder = HappyEyeballsConnector::builder().policy(policy).timeout(Duration::from_secs(30));
+    let settings = Settings { sources: sources.clone(), ..builder.settings().unwrap() };
+    let resolver = FixedResolver::new().with("race.example", [v6, v4]);
+    let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);
+    connector.oneshot("http://race.example/".parse().unwrap()).await.unwrap();
+    sources.doubts()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_its_first_attempt_decides_doubts_nothing() {
+    assert_eq!(doubts(Policy::Staggered, Fate::Connects).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_contradicts_the_routes_has_the_sources_doubted() {
+    for fate in [
+        Fate::SendsNothing(io::ErrorKind::NetworkUnreachable),
+        Fate::SendsNothing(io::ErrorKind::AddrNotAvailable),
+        Fate::Fails(io::ErrorKind::HostUnreachable),
+        Fate::Fails(io::ErrorKind::TimedOut),
+    ] {
+        assert_eq!(doubts(Policy::Staggered, fate).await, 1, "{fate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_contradicts_nothing() {
+    assert_eq!(doubts(Policy::Staggered, Fate::Fails(io::ErrorKind::ConnectionRefused)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_stays_silent_has_the_sources_doubted() {
+    for policy in [Policy::Staggered, Policy::TwoFamilies, Policy::Sequential] {
+        assert_eq!(doubts(policy, Fate::Hangs).await, 1, "{policy:?}");
+    }
+}
