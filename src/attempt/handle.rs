@@ -156,12 +156,16 @@ pub(crate) struct News {
 }
 
 impl Listener {
-    /// A listener, and the request that it listens to. Attempts that are known to say nothing are not `heard`, which saves an allocation.
+    /// A listener to one attempt. One that is known to say nothing is not `heard`, which saves an allocation.
     #[inline]
-    pub(crate) fn new(endpoint: Endpoint, host: Arc<str>, is_secure: bool, heard: bool) -> (Self, AttemptRequest) {
-        let shared = heard.then(Arc::<Shared>::default);
-        let request = AttemptRequest::of_race(endpoint, host, is_secure, shared.clone());
-        (Self { shared }, request)
+    pub(crate) fn new(heard: bool) -> Self {
+        Self { shared: heard.then(Arc::default) }
+    }
+
+    /// The request of the attempt that is listened to.
+    #[inline]
+    pub(crate) fn request(&self, endpoint: Endpoint, host: Arc<str>, is_secure: bool) -> AttemptRequest {
+        AttemptRequest::of_race(endpoint, host, is_secure, self.shared.clone())
     }
 
     /// To be called before the attempt is polled: what it says meanwhile wakes nobody, since [`Listener::hear`] comes next.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::racing::{Racing, Round, poll_answer};
+use super::racing::{Attempting, Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::service::Settings;
 use super::stream::HappyEyeballsStream;
@@ -87,6 +87,8 @@ pin_project! {
         settings: Arc<Settings>,
         port: Port,
         is_secure: bool,
+        // `None` until the first poll.
+        deadline: Option<Option<Instant>>,
         record: Record,
         // Taken when the race begins.
         attempt: Option<A>,
@@ -96,7 +98,7 @@ pin_project! {
         answers: Option<R::Stream>,
         // The first attempt, if it was started before there was a race.
         #[pin]
-        first: Option<Oneshot<A, AttemptRequest>>,
+        first: Option<Attempting<A>>,
         opening: Option<Opened>,
         #[pin]
         timer: Timer,
@@ -145,6 +147,7 @@ where
         Box::pin(Self {
             port,
             is_secure,
+            deadline: None,
             record: Record::new(Arc::clone(&host), port.number()),
             attempt: Some(attempt),
             stage: match literal {
@@ -167,8 +170,11 @@ where
         assert_unlocked();
         let mut now = read_clock();
         // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
-        let began = self.as_mut().project().record.begin(now);
-        let deadline = self.settings.timeout.and_then(|timeout| began.checked_add(timeout));
+        let this = self.as_mut().project();
+        let deadline = *this.deadline.get_or_insert_with(|| {
+            this.record.begin(now);
+            this.settings.timeout.and_then(|timeout| now.checked_add(timeout))
+        });
         loop {
             let mut this = self.as_mut().project();
             match this.stage.as_mut().project() {
@@ -211,9 +217,10 @@ where
                 }
                 StageProj::Opening => {
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
-                    let opened = this.opening.as_ref().expect("an opening has an attempt");
-                    opened.listener.hush();
-                    let first = match first.poll(cx) {
+                    let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
+                    listener.hush();
+                    let request = |()| listener.request(begun.endpoint().clone(), this.record.host(), *this.is_secure);
+                    let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
                             this.answers.set(None);
                             let Opened { opening, begun, listener: _line } = this.opening.take().expect("opened once");
@@ -222,11 +229,11 @@ where
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                         }
                         Poll::Ready(Err(error)) => First::Failed(error),
-                        Poll::Pending => First::Runs(opened.listener.hear(cx)),
+                        Poll::Pending => First::Runs(listener.hear(cx)),
                     };
                     let answer = poll_answer(this.answers.as_mut(), cx);
                     if matches!(first, First::Runs(None)) && answer.is_pending() {
-                        ready!(this.timer.poll(opened.opening.poll_timeout(deadline), cx));
+                        ready!(this.timer.poll(opening.poll_timeout(deadline), cx));
                         now = read_clock();
                     }
                     let opened = this.opening.take().expect("opened once");
@@ -330,11 +337,10 @@ where
     #[inline]
     fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
         let mut this = self.project();
-        let begun = this.record.started(AttemptId::FIRST, &first, StartReason::First, now);
+        let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, now);
         let attempt = this.attempt.clone().expect("a race begins once");
-        let heard = this.settings.hears_attempts;
-        let (listener, request) = Listener::new(first, this.record.host(), *this.is_secure, heard);
-        this.first.set(Some(Oneshot::new(attempt, request)));
+        let listener = Listener::new(this.settings.hears_attempts);
+        this.first.set(Some(Attempting::new(attempt, ())));
         *this.opening = Some(Opened { opening, begun, listener });
         this.stage.set(Stage::Opening);
     }

@@ -50,10 +50,10 @@ impl Record {
         }
     }
 
-    /// Begins the record, unless it has begun, and says when that was.
+    /// The future is polled for the first time.
     #[inline]
-    pub(super) fn begin(&mut self, now: Instant) -> Instant {
-        *self.began.get_or_insert(now)
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
     }
 
     #[inline]
@@ -107,9 +107,9 @@ impl Record {
     }
 
     #[inline]
-    pub(super) fn started(&self, id: AttemptId, endpoint: &Endpoint, reason: StartReason, now: Instant) -> Begun {
+    pub(super) fn started(&self, id: AttemptId, endpoint: Endpoint, reason: StartReason, now: Instant) -> Begun {
         debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
-        Begun { id, endpoint: endpoint.clone(), reason, at: now }
+        Begun { id, endpoint, reason, at: now }
     }
 
     pub(super) fn progressed(&self, begun: &Begun, remaining: Duration) {

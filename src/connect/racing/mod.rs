@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -53,13 +52,16 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
 struct InFlight<A: Service<AttemptRequest>> {
     begun: Begun,
     /// `None` is the attempt that was started before there was a race.
-    future: Option<Pin<Box<Oneshot<A, AttemptRequest>>>>,
+    future: Option<Pin<Box<Attempting<A>>>>,
     // Dropped after the attempt, which may say something as it is dropped.
     listener: Listener,
 }
 
+/// An attempt, whose request is made when the service is ready.
+pub(super) type Attempting<A> = Oneshot<A, AttemptRequest, ()>;
+
 /// Where the attempt lives that was started before there was a race.
-type First<'a, A> = Pin<&'a mut Option<Oneshot<A, AttemptRequest>>>;
+type First<'a, A> = Pin<&'a mut Option<Attempting<A>>>;
 
 /// What one round of work came to.
 pub(super) enum Round<C> {
@@ -238,10 +240,12 @@ where
     ) -> Poll<()> {
         let attempt = &mut self.in_flight[place];
         attempt.listener.hush();
-        let result = match &mut attempt.future {
-            Some(future) => future.as_mut().poll(cx),
-            None => first.as_mut().as_pin_mut().expect("it is in flight").poll(cx),
+        let future = match &mut attempt.future {
+            Some(future) => future.as_mut(),
+            None => first.as_mut().as_pin_mut().expect("it is in flight"),
         };
+        let (endpoint, listener) = (attempt.begun.endpoint(), &attempt.listener);
+        let result = future.poll_with(cx, |()| listener.request(endpoint.clone(), record.host(), self.is_secure));
         let Poll::Ready(result) = result else {
             if let Some(news) = attempt.listener.hear(cx) {
                 self.on_news(place, news, record, now);
@@ -317,8 +321,8 @@ where
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
                         self.sources.doubt();
                     }
-                    let begun = record.started(id, &endpoint, reason, now);
-                    self.start(begun, endpoint, record, now, cx);
+                    let begun = record.started(id, endpoint, reason, now);
+                    self.start(begun, record, now, cx);
                 }
                 Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),
                 Action::Drop { id, reason } => {
@@ -334,10 +338,11 @@ where
     }
 
     /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
-    fn start(&mut self, begun: Begun, endpoint: Endpoint, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
-        let (listener, request) = Listener::new(endpoint, record.host(), self.is_secure, self.hears_attempts);
-        let mut future = Box::pin(Oneshot::new(self.attempt.clone(), request));
-        match future.as_mut().poll(cx) {
+    fn start(&mut self, begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+        let listener = Listener::new(self.hears_attempts);
+        let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
+        let request = |()| listener.request(begun.endpoint().clone(), record.host(), self.is_secure);
+        match future.as_mut().poll_with(cx, request) {
             Poll::Pending => {
                 let news = listener.hear(cx);
                 self.in_flight.push(InFlight { begun, future: Some(future), listener });
