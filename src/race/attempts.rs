@@ -114,6 +114,12 @@ impl Attempts {
         self.all.iter().position(failed).map(AttemptId::new)
     }
 
+    /// The first attempt in start order that was superseded.
+    pub(super) fn first_superseded(&self) -> Option<AttemptId> {
+        let place = self.all.iter().position(|attempt| attempt.phase == Phase::Superseded)?;
+        Some(AttemptId::new(place))
+    }
+
     /// Every address that was tried and will not be tried again.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         let settled = self.all.iter().filter(|attempt| attempt.phase != Phase::Superseded);

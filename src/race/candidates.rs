@@ -82,9 +82,10 @@ impl Candidates {
         self.untried.pop_front()
     }
 
-    /// Puts an endpoint of no service back that was taken: it goes last. `made` is the number of attempts.
+    /// Puts an endpoint of no service back that was taken, unless it has left its answer: it goes last. `made` is the number of attempts.
     pub(super) fn put_back(&mut self, endpoint: Endpoint, made: usize) {
-        if made + self.untried.len() < MAX_ATTEMPTS {
+        let is_known = self.known().any(|known| known.address() == endpoint.address());
+        if is_known && made + self.untried.len() < MAX_ATTEMPTS {
             self.untried.push_back(endpoint);
         }
     }

@@ -297,7 +297,9 @@ impl Race {
         if hope {
             return None;
         }
-        Some(match self.pacing.error_when_exhausted(&self.attempts) {
+        // A superseded endpoint may have left its answer before its second turn: then the attempt counts as failed.
+        let error = self.pacing.error_when_exhausted(&self.attempts).or_else(|| self.attempts.first_superseded());
+        Some(match error {
             Some(error) => Conclusion::Exhausted { error },
             None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,
