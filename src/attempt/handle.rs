@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::request::AttemptRequest;
-use crate::lock::Lock;
+use crate::lock::{Lock, assert_unlocked};
 use crate::race::{Endpoint, ServiceRecord};
 
 /// An attempt's line to its race: says how far the attempt has come, and asks whether it may shake hands.
@@ -234,6 +234,7 @@ impl Shared {
 /// Wakers are foreign code, and no lock may be held.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
+        assert_unlocked();
         waker.wake();
     }
 }

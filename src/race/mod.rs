@@ -12,6 +12,9 @@
 //! 3. Sleep until [`Race::poll_timeout`], or until something happens; then begin again. When the sleep ends, read the clock
 //!    anew.
 //!
+//! An attempt whose handshake may depend on a service record is reported as [`Outcome::AtGate`] before it begins, and goes on with
+//! [`Action::Proceed`], which names the record.
+//!
 //! At one instant, then, outcomes count before answers, answers before timers, and timers before the deadline: a connection
 //! that is made at the very moment of the deadline is a connection.
 //!

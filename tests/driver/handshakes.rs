@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use hyper_happy_eyeballs::attempt::{AttemptHandle, AttemptOver, AttemptRequest};
+use hyper_happy_eyeballs::attempt::{Admission, AttemptHandle, AttemptOver, AttemptRequest};
 use hyper_happy_eyeballs::connect::Builder;
 use hyper_happy_eyeballs::race::{DropReason, Patience, ServiceRecord, StartReason};
 use hyper_happy_eyeballs::resolve::{Answer, FixedResolver, Queries, Query};
@@ -377,4 +377,12 @@ async fn a_request_outside_a_race_is_admitted_at_once() {
     assert_eq!(elsewhere.endpoint().address(), address("B4"));
     let (endpoint, _handle) = request.into_parts();
     assert_eq!(endpoint.address(), address("A6"));
+}
+
+#[test]
+fn requests_and_handles_may_go_to_any_task() {
+    fn is_shared<T: Clone + Send + Sync + Unpin + 'static>() {}
+    is_shared::<AttemptRequest>();
+    is_shared::<AttemptHandle>();
+    is_shared::<Admission>();
 }
