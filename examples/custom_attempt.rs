@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::future::Either;
 use http_body_util::{BodyExt, Empty};
-use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::TcpConnector;
 use hyper_happy_eyeballs::{AttemptError, ConnectInfo, HappyEyeballsLayer};
@@ -69,9 +69,9 @@ struct Guard<A> {
     inner: A,
 }
 
-impl<A> Service<Endpoint> for Guard<A>
+impl<A> Service<AttemptRequest> for Guard<A>
 where
-    A: Service<Endpoint, Error = AttemptError>,
+    A: Service<AttemptRequest, Error = AttemptError>,
 {
     type Response = A::Response;
     type Error = AttemptError;
@@ -81,12 +81,12 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        if is_link_local(endpoint.address().ip()) {
+    fn call(&mut self, request: AttemptRequest) -> Self::Future {
+        if is_link_local(request.endpoint().address().ip()) {
             // Nothing was sent, so the next attempt need not keep the distance of 10 ms that a wire deserves.
             return Either::Left(ready(Err(AttemptError::new("refused by the guard").unsent())));
         }
-        Either::Right(self.inner.call(endpoint))
+        Either::Right(self.inner.call(request))
     }
 }
 

@@ -59,7 +59,7 @@
 //! |---|---|---|
 //! | [`race`] | the decisions, as a state machine without I/O | drive it yourself, over QUIC say |
 //! | [`resolve`] | a name in, a stream of answers out | [`Builder::resolver`](connect::Builder::resolver) |
-//! | [`tcp`] | an endpoint in, a connection out | [`HappyEyeballsLayer`] around your own service |
+//! | [`attempt`], [`tcp`] | an endpoint in, a connection out | [`HappyEyeballsLayer`] around your own service |
 //! | [`connect`] | the driver: everything in flight | |
 //! | [`client`] | requests and responses, and the connections they share | any connector, [`ClientLayer`] |
 //!
@@ -85,6 +85,8 @@
 )]
 #![cfg_attr(not(feature = "connect"), expect(dead_code, reason = "what the driver says is not said without it"))]
 
+#[cfg(feature = "connect")]
+pub mod attempt;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "connect")]

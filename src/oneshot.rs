@@ -9,19 +9,20 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 pin_project! {
+    /// `Seed` is what is kept until the service is ready, and what the request is then made of: the request itself, or less.
     #[must_use = "futures do nothing unless polled"]
-    pub(crate) struct Oneshot<S: Service<Req>, Req> {
+    pub(crate) struct Oneshot<S: Service<Req>, Req, Seed = Req> {
         #[pin]
-        state: State<S, Req>,
+        state: State<S, Req, Seed>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S: Service<Req>, Req> {
+    enum State<S: Service<Req>, Req, Seed> {
         NotReady {
             service: S,
-            request: Option<Req>,
+            seed: Option<Seed>,
         },
         Called {
             #[pin]
@@ -30,9 +31,29 @@ pin_project! {
     }
 }
 
-impl<S: Service<Req>, Req> Oneshot<S, Req> {
-    pub(crate) fn new(service: S, request: Req) -> Self {
-        Self { state: State::NotReady { service, request: Some(request) } }
+impl<S: Service<Req>, Req, Seed> Oneshot<S, Req, Seed> {
+    pub(crate) fn new(service: S, seed: Seed) -> Self {
+        Self { state: State::NotReady { service, seed: Some(seed) } }
+    }
+
+    /// Polls it. `request` makes the request once the service is ready.
+    #[inline]
+    pub(crate) fn poll_with(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        request: impl FnOnce(Seed) -> Req,
+    ) -> Poll<Result<S::Response, S::Error>> {
+        let mut state = self.project().state;
+        if let StateProj::NotReady { service, seed } = state.as_mut().project() {
+            ready!(service.poll_ready(cx))?;
+            let seed = mem::take(seed).expect("called once");
+            let future = service.call(request(seed));
+            state.set(State::Called { future });
+        }
+        match state.project() {
+            StateProj::Called { future } => future.poll(cx),
+            StateProj::NotReady { .. } => unreachable!("it has been called"),
+        }
     }
 }
 
@@ -41,17 +62,6 @@ impl<S: Service<Req>, Req> Future for Oneshot<S, Req> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProj::NotReady { service, request } => {
-                    ready!(service.poll_ready(cx))?;
-                    let request = mem::take(request).expect("called once");
-                    let future = service.call(request);
-                    state.set(State::Called { future });
-                }
-                StateProj::Called { future } => return future.poll(cx),
-            }
-        }
+        self.poll_with(cx, |request| request)
     }
 }

@@ -13,12 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream;
-use hyper_happy_eyeballs::HappyEyeballsConnector;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::Builder;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, FixedResolver, Name, Queries, Query, QueryError, Resolve};
+use hyper_happy_eyeballs::{BoxError, HappyEyeballsConnector};
 use support::loopback::{BlackHole, ClosedPort};
 use support::origin::Origin;
-use tower::{ServiceExt, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -155,12 +156,38 @@ async fn a_resolver_that_cannot_even_ask_is_told_by_the_result() {
     );
 }
 
+/// No socket is needed to see what an attempt says.
+#[tokio::test]
+async fn what_an_attempt_says_is_told() {
+    let attempt = service_fn(|request: AttemptRequest| async move {
+        let handle = request.handle();
+        handle.progress(Duration::from_millis(300));
+        handle.admission().await.map(|_| ())
+    });
+    let address = SocketAddr::from(([192, 0, 2, 10], 80));
+    assert_eq!(
+        log_of_connect(table([address]).attempt(attempt), URI).await,
+        [
+            "the resolver answered host=origin.example query=A and AAAA addresses=1",
+            "an attempt started host=origin.example attempt=0 endpoint=192.0.2.10:80 reason=first",
+            "an attempt made progress host=origin.example attempt=0 endpoint=192.0.2.10:80 remaining=300 ms",
+            "an attempt is ready for its handshake host=origin.example attempt=0 endpoint=192.0.2.10:80",
+            "an attempt may begin its handshake host=origin.example attempt=0 endpoint=192.0.2.10:80",
+            "connected host=origin.example attempt=0 endpoint=192.0.2.10:80 elapsed=(a time)",
+        ]
+    );
+}
+
 fn table(addresses: impl IntoIterator<Item = SocketAddr>) -> Builder<FixedResolver> {
     HappyEyeballsConnector::builder().resolver(FixedResolver::new().with("origin.example", addresses))
 }
 
 /// What is told while a connection is made or not.
-async fn log_of_connect<R: Resolve + Clone>(builder: Builder<R>, uri: &str) -> Vec<String> {
+async fn log_of_connect<R, A>(builder: Builder<R, A>, uri: &str) -> Vec<String>
+where
+    R: Resolve + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
+{
     let log = Log::default();
     let subscriber = tracing_subscriber::registry().with(log.clone());
     // It holds for this thread, and so for this test alone.

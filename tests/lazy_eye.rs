@@ -264,7 +264,7 @@ mod connector {
     use futures_util::{StreamExt, stream};
     use http::Uri;
     use hyper_happy_eyeballs::HappyEyeballsConnector;
-    use hyper_happy_eyeballs::race::Endpoint;
+    use hyper_happy_eyeballs::attempt::AttemptRequest;
     use hyper_happy_eyeballs::resolve::{Answers, Name, QueryError};
     use tokio::time::{Instant, sleep, sleep_until};
     use tower::{ServiceExt, service_fn};
@@ -286,9 +286,9 @@ mod connector {
         });
         let starts = Arc::new(Mutex::new(Vec::new()));
         let attempts = Arc::clone(&starts);
-        let attempt = service_fn(move |endpoint: Endpoint| {
-            attempts.lock().unwrap().push((began.elapsed(), endpoint.family()));
-            let path = site.path_to(endpoint.address());
+        let attempt = service_fn(move |request: AttemptRequest| {
+            attempts.lock().unwrap().push((began.elapsed(), request.endpoint().family()));
+            let path = site.path_to(request.endpoint().address());
             async move {
                 match path {
                     Some(path) => sleep(path).await,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    AttemptId, Conclusion, DropReason, Family, Order, Policy, Query, StartReason, UntriedReason,
+    AttemptId, Conclusion, DropReason, Family, Order, Patience, Policy, Query, StartReason, UntriedReason,
 };
 use proptest::prelude::*;
 use support::names::portless;
@@ -19,7 +19,7 @@ use support::scripts::cases::{
     any_case, case_of, hurried_case, lost_case, refreshed_case, undisturbed_answers, undisturbed_list,
 };
 use support::scripts::parts::ms;
-use support::scripts::{Case, family};
+use support::scripts::{Answered, Case, family};
 use support::selection;
 use support::simulation::{Event, Log, simulate};
 
@@ -68,17 +68,47 @@ proptest! {
                     newest = Some((id, now));
                     newest_failed = false;
                 }
-                Event::Failed { id, .. } => newest_failed |= newest.is_some_and(|(newest, _)| newest == id),
+                Event::Failed { id, .. } | Event::Drop { id, reason: DropReason::Superseded, .. } => {
+                    newest_failed |= newest.is_some_and(|(newest, _)| newest == id);
+                }
                 _ => {}
             }
         }
     }
 
     #[test]
-    fn no_endpoint_is_started_twice(case in any_case()) {
+    fn no_endpoint_is_started_twice_unless_it_was_superseded(case in any_case()) {
         let log = case.run();
+        let superseded = log.events.iter().filter(|(_, event)| event.is_drop(DropReason::Superseded)).count();
         let different: BTreeSet<_> = log.started.iter().collect();
-        prop_assert_eq!(different.len(), log.started.len(), "{:?}", log.started);
+        prop_assert!(different.len() + superseded >= log.started.len(), "{:?}", log.started);
+    }
+
+    #[test]
+    fn an_attempt_waits_for_its_handshake_only_while_the_https_query_is_open(case in case_of(Policy::Staggered)) {
+        let log = case.run();
+        let https = |answered: &&Answered| answered.query == Query::Https;
+        let answered = case.answers.iter().find(https).map(|answered| answered.at);
+        let is_open = |now| case.queries.contains(Query::Https) && answered.is_none_or(|at| now < at);
+        let mut waiting: BTreeMap<SocketAddr, Duration> = BTreeMap::new();
+        for (now, event) in &log.events {
+            match event {
+                Event::Gate { address } => drop(waiting.insert(*address, *now)),
+                Event::Proceed { address, .. } | Event::Drop { address, .. } | Event::Failed { address, .. } => {
+                    waiting.remove(address);
+                }
+                Event::Finish { .. } | Event::Untried { .. } => waiting.clear(),
+                _ => {}
+            }
+            let earlier = waiting.values().copied().find(|since| since < now);
+            prop_assert!(earlier.is_none_or(|_| is_open(*now) || answered == Some(*now)), "at {now:?}: {log:?}");
+            prop_assert!(earlier.is_none_or(|_| case.settings.patience != Patience::Off), "at {now:?}: {log:?}");
+        }
+        for (at, event) in &log.events {
+            if event.is_drop(DropReason::Superseded) {
+                prop_assert!(answered.is_some_and(|answered| answered <= *at), "at {at:?}: {log:?}");
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Uri};
-use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::resolve::{Answers, Name};
 use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
 use tokio::io::DuplexStream;
@@ -157,7 +157,7 @@ async fn the_connector_looks_up_a_name_or_an_address_or_says_that_the_uri_is_inv
             ready(Err::<Answers, BoxError>("no name has an address".into()))
         })
     };
-    let attempt = service_fn(|_: Endpoint| ready(Err::<DuplexStream, BoxError>("nobody is there".into())));
+    let attempt = service_fn(|_: AttemptRequest| ready(Err::<DuplexStream, BoxError>("nobody is there".into())));
     let mut connector = HappyEyeballsConnector::builder().resolver(resolver).attempt(attempt).build().unwrap();
     let mut tried = 0;
     for authority in authorities() {

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::HappyEyeballsStream;
-use hyper_happy_eyeballs::race::Endpoint;
 use hyper_happy_eyeballs::resolve::{
     Answer, Answers, Compat, FixedResolver, GaiResolver, Name, Queries, Query, QueryError, Resolve,
 };
@@ -226,7 +226,8 @@ async fn a_resolver_without_a_port_leaves_it_to_the_uri() {
 #[tokio::test]
 async fn a_port_that_nobody_names_is_that_of_the_scheme() {
     // The ports are not ours to connect to: these attempts only say where they would have gone.
-    let nowhere = service_fn(|_: Endpoint| ready(Err::<TcpConnection, _>(AttemptError::new("not tried").unsent())));
+    let nowhere =
+        service_fn(|_: AttemptRequest| ready(Err::<TcpConnection, _>(AttemptError::new("not tried").unsent())));
     let resolver = FixedResolver::new().with("origin.example", ["192.0.2.1:0".parse().unwrap()]);
     let builder = HappyEyeballsConnector::builder().resolver(resolver).attempt(nowhere).enforce_http(false);
     let connector = builder.build().unwrap();

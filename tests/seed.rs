@@ -10,8 +10,9 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
-use hyper_happy_eyeballs::race::{DropReason, Endpoint, Policy, StartReason};
+use hyper_happy_eyeballs::race::{DropReason, Policy, StartReason};
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::{TcpConnection, TcpConnector, TcpOptions};
 use hyper_happy_eyeballs::{Attempt, AttemptOutcome, ConnectError, HappyEyeballsConnector};
@@ -227,11 +228,11 @@ async fn g16_a_late_loser_sees_the_end_and_not_one_byte() {
     let (second_is_made, made) = tokio::sync::watch::channel(false);
     let second_is_made = std::sync::Arc::new(second_is_made);
     let second_address = second.address();
-    let slow_to_say = tower::service_fn(move |endpoint: Endpoint| {
+    let slow_to_say = tower::service_fn(move |request: AttemptRequest| {
         let (second_is_made, mut made) = (std::sync::Arc::clone(&second_is_made), made.clone());
         async move {
-            let is_second = endpoint.address() == second_address;
-            let stream = TcpConnector::new(TcpOptions::new()).oneshot(endpoint).await?;
+            let is_second = request.endpoint().address() == second_address;
+            let stream = TcpConnector::new(TcpOptions::new()).oneshot(request).await?;
             if is_second {
                 second_is_made.send_replace(true);
                 // It is never the first to be told.

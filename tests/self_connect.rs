@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::tcp::TcpConnector;
 use tower::Service;
 
@@ -22,7 +22,7 @@ async fn a_closed_port_of_this_machine_is_never_connected_to() {
 
     let mut connector = TcpConnector::default();
     for _ in first..=last {
-        match connector.call(Endpoint::new(address)).await {
+        match connector.call(AttemptRequest::new(address, "localhost", false)).await {
             Ok(connection) => {
                 let (local, peer) = (connection.get_ref().local_addr(), connection.get_ref().peer_addr());
                 // Somebody else of this machine may listen there by now.

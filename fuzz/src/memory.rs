@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tower_service::Service;
 
@@ -135,7 +135,7 @@ impl Service<Uri> for Dialer {
     }
 }
 
-impl Service<Endpoint> for Dialer {
+impl Service<AttemptRequest> for Dialer {
     type Response = Memory;
     type Error = io::Error;
     type Future = Ready<io::Result<Memory>>;
@@ -144,7 +144,7 @@ impl Service<Endpoint> for Dialer {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Endpoint) -> Self::Future {
+    fn call(&mut self, _: AttemptRequest) -> Self::Future {
         ready(Ok((self.dial)()))
     }
 }

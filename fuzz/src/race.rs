@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use hyper_happy_eyeballs::race::{
-    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Families, Order, Outcome, Policy, Queries,
-    Query, Race, ServiceRecord, Source,
+    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Families, Order, Outcome, Patience, Policy,
+    Queries, Query, Race, ServiceRecord, Source,
 };
 
 use crate::clock::some_instant;
@@ -50,6 +50,7 @@ struct Setting {
     protocols: bool,
     queries: u8,
     deadline_ms: Option<u16>,
+    patience: Option<u16>,
 }
 
 impl Setting {
@@ -71,6 +72,11 @@ impl Setting {
             .fallback_delay(Duration::from_millis(self.fallback_delay_ms.into()))
             .first_address_family_count(self.first_address_family_count.into())
             .max_concurrent_attempts(self.cap.map(usize::from))
+            .handshake_patience(match self.patience {
+                None => Patience::Off,
+                Some(u16::MAX) => Patience::Strict,
+                Some(ms) => Patience::Bounded(Duration::from_millis(ms.into())),
+            })
             .families(families(self.families))
             .local_families(families(self.local_families));
         let builder = if self.protocols { builder.protocols(["h2"]) } else { builder };
@@ -113,6 +119,9 @@ enum Step {
     Progress {
         id: Id,
         remaining_ms: u16,
+    },
+    AtGate {
+        id: Id,
     },
     Wait {
         ms: u16,
@@ -230,6 +239,7 @@ struct Run {
     starts: Vec<Started>,
     addresses: BTreeSet<SocketAddr>,
     in_flight: BTreeMap<AttemptId, SocketAddr>,
+    at_gate: BTreeSet<AttemptId>,
     connected: BTreeSet<AttemptId>,
     failed: BTreeSet<AttemptId>,
     conclusion: Option<Conclusion>,
@@ -273,6 +283,7 @@ impl Run {
             starts: Vec::new(),
             addresses: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            at_gate: BTreeSet::new(),
             connected: BTreeSet::new(),
             failed: BTreeSet::new(),
             conclusion: None,
@@ -333,6 +344,14 @@ impl Run {
                     self.race.handle_outcome(id, Outcome::Progress { remaining }, self.now);
                 }
             }
+            Step::AtGate { id } => {
+                if let Some(id) = self.id(id) {
+                    if self.in_flight.contains_key(&id) {
+                        self.at_gate.insert(id);
+                    }
+                    self.race.handle_outcome(id, Outcome::AtGate, self.now);
+                }
+            }
             Step::Wait { ms } => self.now += Duration::from_millis(ms.into()),
             Step::WaitLong { days } => self.now += Duration::from_secs(u64::from(days) * 24 * 60 * 60),
             Step::WaitUntilTimeout => self.now = self.race.poll_timeout().unwrap_or(self.now),
@@ -378,6 +397,7 @@ impl Run {
     fn fail(&mut self, id: AttemptId, sent: bool) {
         if self.in_flight.remove(&id).is_some() {
             self.failed.insert(id);
+            self.at_gate.remove(&id);
             self.connected.remove(&id);
             self.starts[id.index()].failed_unsent = !sent;
         }
@@ -413,9 +433,21 @@ impl Run {
         assert!(self.conclusion.is_none(), "an action after the end: {}", self.story());
         match action {
             Action::Start { id, endpoint, .. } => self.start(id, &endpoint),
+            Action::Proceed { id, endpoint, .. } => {
+                let is_there = self.in_flight.get(&id) == Some(&endpoint.address());
+                assert!(is_there && self.at_gate.remove(&id), "{id:?} did not ask: {}", self.story());
+            }
             Action::Drop { id, reason, .. } => {
-                assert!(self.in_flight.remove(&id).is_some(), "{id:?} is not in flight: {}", self.story());
-                if reason == DropReason::SliceElapsed {
+                let Some(address) = self.in_flight.remove(&id) else {
+                    panic!("{id:?} is not in flight: {}", self.story())
+                };
+                let waited = self.at_gate.remove(&id);
+                if reason == DropReason::Superseded {
+                    assert!(waited, "{id:?} did not ask: {}", self.story());
+                    // It may have another turn.
+                    self.addresses.remove(&address);
+                }
+                if matches!(reason, DropReason::SliceElapsed | DropReason::Superseded) {
                     self.failed.insert(id);
                 }
             }

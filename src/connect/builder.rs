@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::layer::HappyEyeballsLayer;
 use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
-use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Policy, PolicyTable, Source};
+use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Patience, Policy, PolicyTable, Source};
 use crate::resolve::GaiResolver;
 use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 
@@ -33,6 +33,7 @@ pub struct Builder<R = GaiResolver, A = TcpConnector> {
     timeout: Option<Duration>,
     enforce_http: bool,
     sources: SourceAddresses,
+    hears_attempts: bool,
 }
 
 impl Builder {
@@ -45,6 +46,7 @@ impl Builder {
             timeout: None,
             enforce_http: true,
             sources: SourceAddresses::of_system(TcpOptions::new()),
+            hears_attempts: false,
         }
     }
 }
@@ -56,18 +58,19 @@ impl<R, A> Builder<R, A> {
     /// Defaults to [`GaiResolver`].
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A> {
-        let Self { attempt, race, timeout, enforce_http, sources, .. } = self;
-        Builder { resolver, attempt, race, timeout, enforce_http, sources }
+        let Self { attempt, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
+        Builder { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts }
     }
 
-    /// What makes the attempts: a service from [`Endpoint`](crate::race::Endpoint) to a connection.
+    /// What makes the attempts: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
     ///
     /// Defaults to [`TcpConnector`].
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
         // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
         let Self { resolver, race, timeout, enforce_http, .. } = self.local_families(Families::Both);
-        Builder { resolver, attempt, race, timeout, enforce_http, sources: SourceAddresses::unknown() }
+        let sources = SourceAddresses::unknown();
+        Builder { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts: true }
     }
 
     /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
@@ -80,6 +83,7 @@ impl<R, A> Builder<R, A> {
         let sources = SourceAddresses::of_system(options.clone());
         let mut builder = self.attempt(TcpConnector::new(options)).local_families(local_families);
         builder.sources = sources;
+        builder.hears_attempts = false;
         builder
     }
 
@@ -187,6 +191,12 @@ impl<R, A> Builder<R, A> {
         self.race(|race| race.local_families(families))
     }
 
+    /// See [`ConfigBuilder::handshake_patience`].
+    #[must_use]
+    pub fn handshake_patience(self, patience: Patience) -> Self {
+        self.race(|race| race.handshake_patience(patience))
+    }
+
     /// The connector.
     ///
     /// # Errors
@@ -225,6 +235,7 @@ impl<R, A> Builder<R, A> {
             enforce_http: self.enforce_http,
             sources: self.sources.clone(),
             network: Arc::default(),
+            hears_attempts: self.hears_attempts,
         })
     }
 }

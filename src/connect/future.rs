@@ -11,11 +11,12 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::racing::{Racing, Round, poll_answer};
+use super::racing::{Attempting, Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::settings::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
+use crate::attempt::{AttemptRequest, Listener, News};
 use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
 use crate::outcome::{BoxError, ConnectError, Kind, Leftover, QueryError};
@@ -29,13 +30,13 @@ use crate::timer::{Timer, read_clock};
 ///
 /// Dropping it cancels the look-up and closes the socket of every attempt at once.
 #[must_use = "futures do nothing unless polled"]
-pub struct Connecting<R: Resolve, A: Service<Endpoint>> {
+pub struct Connecting<R: Resolve, A: Service<AttemptRequest>> {
     state: State<R, A>,
 }
 
 type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
 
-enum State<R: Resolve, A: Service<Endpoint>> {
+enum State<R: Resolve, A: Service<AttemptRequest>> {
     /// There is nothing to drive: the URI is invalid.
     Failed(Option<ConnectError>),
     /// Boxed, since the client of hyper-util needs a future that can be moved.
@@ -45,7 +46,7 @@ enum State<R: Resolve, A: Service<Endpoint>> {
 impl<R, A> Connecting<R, A>
 where
     R: Resolve,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     pub(super) fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Self {
         Self { state: State::Driving(Driver::new(settings, target, resolver, attempt)) }
@@ -59,7 +60,7 @@ where
 impl<R, A> Future for Connecting<R, A>
 where
     R: Resolve,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     type Output = Connected<A::Response>;
 
@@ -71,7 +72,7 @@ where
     }
 }
 
-impl<R: Resolve, A: Service<Endpoint>> fmt::Debug for Connecting<R, A> {
+impl<R: Resolve, A: Service<AttemptRequest>> fmt::Debug for Connecting<R, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Connecting");
         match &self.state {
@@ -82,9 +83,12 @@ impl<R: Resolve, A: Service<Endpoint>> fmt::Debug for Connecting<R, A> {
 }
 
 pin_project! {
-    struct Driver<R: Resolve, A: Service<Endpoint>> {
+    struct Driver<R: Resolve, A: Service<AttemptRequest>> {
         settings: Arc<Settings>,
         port: Port,
+        is_secure: bool,
+        // `None` until the first poll.
+        deadline: Option<Option<Instant>>,
         record: Record,
         // Taken when the race begins.
         attempt: Option<A>,
@@ -94,16 +98,30 @@ pin_project! {
         answers: Option<R::Stream>,
         // The first attempt, if it was started before there was a race.
         #[pin]
-        first: Option<Oneshot<A, Endpoint>>,
-        opening: Option<(Opening, Begun)>,
+        first: Option<Attempting<A>>,
+        opening: Option<Opened>,
         #[pin]
         timer: Timer,
     }
 }
 
+/// The first attempt, and the race that it may take.
+struct Opened {
+    opening: Opening,
+    begun: Begun,
+    listener: Listener,
+}
+
+/// What the first attempt, which has no connection yet, has come to.
+enum First<E> {
+    /// It is in flight, and may have said something.
+    Runs(Option<News>),
+    Failed(E),
+}
+
 pin_project! {
     #[project = StageProj]
-    enum Stage<R: Resolve, A: Service<Endpoint>> {
+    enum Stage<R: Resolve, A: Service<AttemptRequest>> {
         // There is nothing to resolve.
         Literal { address: SocketAddr },
         // The resolver has not said yet what it asks for.
@@ -121,13 +139,15 @@ pin_project! {
 impl<R, A> Driver<R, A>
 where
     R: Resolve,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     #[inline]
     fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
-        let Target { host, port, https_port, literal } = target;
+        let Target { host, port, https_port, is_secure, literal } = target;
         Box::pin(Self {
             port,
+            is_secure,
+            deadline: None,
             record: Record::new(Arc::clone(&host), port.number(), settings.families),
             attempt: Some(attempt),
             stage: match literal {
@@ -152,8 +172,11 @@ where
         assert_unlocked();
         let mut now = read_clock();
         // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
-        let began = self.as_mut().project().record.begin(now);
-        let deadline = self.settings.timeout.and_then(|timeout| began.checked_add(timeout));
+        let this = self.as_mut().project();
+        let deadline = *this.deadline.get_or_insert_with(|| {
+            this.record.begin(now);
+            this.settings.timeout.and_then(|timeout| now.checked_add(timeout))
+        });
         loop {
             let mut this = self.as_mut().project();
             match this.stage.as_mut().project() {
@@ -196,25 +219,27 @@ where
                 }
                 StageProj::Opening => {
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
-                    let failed = match first.poll(cx) {
+                    let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
+                    listener.hush();
+                    let request = |()| listener.request(begun.endpoint().clone(), this.record.host(), *this.is_secure);
+                    let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
                             this.answers.set(None);
-                            let (opening, begun) = this.opening.take().expect("opened once");
+                            let Opened { opening, begun, listener: _line } = this.opening.take().expect("opened once");
                             let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
                             let info = this.record.won_alone(begun, untried, now);
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                         }
-                        Poll::Ready(Err(error)) => Poll::Ready(error),
-                        Poll::Pending => Poll::Pending,
+                        Poll::Ready(Err(error)) => First::Failed(error),
+                        Poll::Pending => First::Runs(listener.hear(cx)),
                     };
                     let answer = poll_answer(this.answers.as_mut(), cx);
-                    if failed.is_pending() && answer.is_pending() {
-                        let until = this.opening.as_ref().and_then(|(opening, _)| opening.poll_timeout(deadline));
-                        ready!(this.timer.poll(until, cx));
+                    if matches!(first, First::Runs(None)) && answer.is_pending() {
+                        ready!(this.timer.poll(opening.poll_timeout(deadline), cx));
                         now = read_clock();
                     }
-                    let (opening, begun) = this.opening.take().expect("opened once");
-                    self.as_mut().go_on(opening, begun, failed, answer, deadline, now);
+                    let opened = this.opening.take().expect("opened once");
+                    self.as_mut().go_on(opened, first, answer, deadline, now);
                 }
                 StageProj::Over => panic!("polled after completion"),
                 StageProj::Racing { .. } => return self.poll_racing(now, cx),
@@ -226,22 +251,22 @@ where
     #[cold]
     fn go_on(
         self: Pin<&mut Self>,
-        opening: Opening,
-        begun: Begun,
-        failed: Poll<A::Error>,
+        opened: Opened,
+        first: First<A::Error>,
         answer: Poll<Result<Answer, QueryError>>,
         deadline: Option<Instant>,
         now: Instant,
     ) {
         let mut this = self.project();
+        let Opened { opening, begun, listener } = opened;
         let race = opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
-        let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
-        match failed {
-            Poll::Ready(error) => {
+        let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
+        match first {
+            First::Failed(error) => {
                 this.first.set(None);
                 racing.on_result(begun, Err(error), this.record, now);
             }
-            Poll::Pending => racing.adopt_first(begun),
+            First::Runs(news) => racing.adopt_first(begun, listener, news, this.record, now),
         }
         if let Poll::Ready(answer) = answer {
             racing.on_answer(answer, this.record, now);
@@ -279,7 +304,7 @@ where
                 let mut this = self.project();
                 let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
                 race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
-                let racing = begin_race(race, this.settings, *this.port, this.attempt);
+                let racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
                 this.stage.set(Stage::Racing { racing });
             }
         }
@@ -304,7 +329,7 @@ where
         }
         this.record.asked(queries);
         let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
-        let mut racing = begin_race(race, this.settings, *this.port, this.attempt);
+        let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
         if let Poll::Ready(answer) = first {
             racing.on_answer(answer, this.record, now);
         }
@@ -314,19 +339,26 @@ where
     #[inline]
     fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
         let mut this = self.project();
-        let begun = this.record.started(AttemptId::FIRST, &first, StartReason::First, now);
+        let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, now);
         let attempt = this.attempt.clone().expect("a race begins once");
-        this.first.set(Some(Oneshot::new(attempt, first)));
-        *this.opening = Some((opening, begun));
+        let listener = Listener::new(this.settings.hears_attempts);
+        this.first.set(Some(Attempting::new(attempt, ())));
+        *this.opening = Some(Opened { opening, begun, listener });
         this.stage.set(Stage::Opening);
     }
 }
 
 /// Takes the attempt service, since there is no other race.
-fn begin_race<A>(race: Race, settings: &Settings, port: Port, attempt: &mut Option<A>) -> Box<Racing<A>>
+fn begin_race<A>(
+    race: Race,
+    settings: &Settings,
+    port: Port,
+    is_secure: bool,
+    attempt: &mut Option<A>,
+) -> Box<Racing<A>>
 where
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     let attempt = attempt.take().expect("a race begins once");
-    Box::new(Racing::new(race, port, settings, attempt))
+    Box::new(Racing::new(race, port, settings, is_secure, attempt))
 }

@@ -14,14 +14,14 @@ use crate::resolve::GaiResolver;
 /// # Example
 ///
 /// ```
+/// use hyper_happy_eyeballs::attempt::AttemptRequest;
 /// use hyper_happy_eyeballs::connect::HappyEyeballsLayer;
-/// use hyper_happy_eyeballs::race::Endpoint;
 /// use tokio::net::TcpStream;
 /// use tower::{ServiceBuilder, service_fn};
 ///
 /// let connector = ServiceBuilder::new()
 ///     .layer(HappyEyeballsLayer::new())
-///     .service(service_fn(|endpoint: Endpoint| TcpStream::connect(endpoint.address())));
+///     .service(service_fn(|request: AttemptRequest| TcpStream::connect(request.endpoint().address())));
 /// ```
 #[derive(Clone, Debug)]
 pub struct HappyEyeballsLayer<R = GaiResolver> {

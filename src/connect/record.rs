@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
@@ -52,10 +52,15 @@ impl Record {
         }
     }
 
-    /// Begins the record, unless it has begun, and says when that was.
+    /// The future is polled for the first time.
     #[inline]
-    pub(super) fn begin(&mut self, now: Instant) -> Instant {
-        *self.began.get_or_insert(now)
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
+    }
+
+    #[inline]
+    pub(super) fn host(&self) -> Arc<str> {
+        Arc::clone(&self.host)
     }
 
     #[inline]
@@ -104,9 +109,24 @@ impl Record {
     }
 
     #[inline]
-    pub(super) fn started(&self, id: AttemptId, endpoint: &Endpoint, reason: StartReason, now: Instant) -> Begun {
+    pub(super) fn started(&self, id: AttemptId, endpoint: Endpoint, reason: StartReason, now: Instant) -> Begun {
         debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
-        Begun { id, endpoint: endpoint.clone(), reason, at: now }
+        Begun { id, endpoint, reason, at: now }
+    }
+
+    pub(super) fn progressed(&self, begun: &Begun, remaining: Duration) {
+        let Begun { id, endpoint, .. } = begun;
+        debug!(host = %self.host, attempt = id.index(), %endpoint, remaining = %Time(remaining), "an attempt made progress");
+    }
+
+    pub(super) fn at_gate(&self, begun: &Begun) {
+        let Begun { id, endpoint, .. } = begun;
+        debug!(host = %self.host, attempt = id.index(), %endpoint, "an attempt is ready for its handshake");
+    }
+
+    pub(super) fn proceeds(&self, begun: &Begun, endpoint: &Endpoint) {
+        let service = endpoint.service().map(|service| service.priority);
+        debug!(host = %self.host, attempt = begun.id.index(), %endpoint, service, "an attempt may begin its handshake");
     }
 
     pub(super) fn failed(&mut self, begun: Begun, error: AttemptError, now: Instant) {

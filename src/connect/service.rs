@@ -12,9 +12,9 @@ use super::request::ConnectRequest;
 use super::settings::Settings;
 use super::stream::HappyEyeballsStream;
 use super::target::Target;
+use crate::attempt::AttemptRequest;
 use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
-use crate::race::Endpoint;
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::TcpConnector;
 
@@ -73,7 +73,7 @@ impl<R, A> HappyEyeballsConnector<R, A> {
 impl<R, A> HappyEyeballsConnector<R, A>
 where
     R: Resolve + Clone,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
@@ -95,7 +95,7 @@ where
 impl<R, A> Service<Uri> for HappyEyeballsConnector<R, A>
 where
     R: Resolve + Clone,
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     type Response = HappyEyeballsStream<A::Response>;
     type Error = ConnectError;

@@ -17,12 +17,15 @@ pub(super) struct Settings {
     pub(super) enforce_http: bool,
     pub(super) sources: SourceAddresses,
     pub(super) network: Arc<Network>,
+    /// Whether attempts may say something before they are over: those of `TcpConnector` do not.
+    pub(super) hears_attempts: bool,
 }
 
 impl Settings {
-    /// The same for attempts that may take other routes than the sockets of `TcpConnector`.
+    /// The same for attempts that may take other routes than the sockets of `TcpConnector`, and may have more to say.
     pub(super) fn for_any_attempt(mut self) -> Self {
         self.sources = self.sources.unless_of_system();
+        self.hears_attempts = true;
         self
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Target {
     pub(super) port: Port,
     /// The port, if HTTPS records speak of it.
     pub(super) https_port: Option<NonZeroU16>,
+    /// Whether the scheme is https or wss.
+    pub(super) is_secure: bool,
     /// The address, if the host is one.
     pub(super) literal: Option<SocketAddr>,
 }
@@ -44,8 +46,9 @@ impl Target {
         let (host, literal) =
             if is_plain { (host, v4_literal(host, port.number())) } else { host_with_marks(host, port.number())? };
         // An enforced scheme has been looked at already.
-        let https_port = if !enforce_http && is_secure(scheme) { NonZeroU16::new(port.number()) } else { None };
-        Ok(Self { host: host.into(), port, https_port, literal })
+        let is_secure = !enforce_http && is_secure(scheme);
+        let https_port = if is_secure { NonZeroU16::new(port.number()) } else { None };
+        Ok(Self { host: host.into(), port, https_port, is_secure, literal })
     }
 }
 

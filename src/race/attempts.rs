@@ -10,18 +10,26 @@ use super::event::AttemptId;
 pub(super) struct Attempts {
     all: Vec<Attempt>,
     in_flight: usize,
+    at_gate: usize,
+    has_superseded: bool,
 }
 
 #[derive(Debug)]
 struct Attempt {
-    address: SocketAddr,
+    endpoint: Endpoint,
     phase: Phase,
+    /// It was started before the HTTPS query, which was asked, had an answer.
+    is_early: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     InFlight,
+    /// In flight, and waiting for its handshake.
+    AtGate,
     Failed,
+    /// It was dropped, and its endpoint may be tried once more.
+    Superseded,
     /// It won, or was dropped.
     Over,
 }
@@ -32,13 +40,38 @@ impl Attempts {
         AttemptId::new(self.all.len())
     }
 
-    pub(super) fn on_start(&mut self, endpoint: &Endpoint) {
+    /// How many there were.
+    pub(super) fn made(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn on_start(&mut self, endpoint: &Endpoint, is_early: bool) {
         self.in_flight += 1;
-        self.all.push(Attempt { address: endpoint.address(), phase: Phase::InFlight });
+        self.all.push(Attempt { endpoint: endpoint.clone(), phase: Phase::InFlight, is_early });
+    }
+
+    /// The attempt, which is in flight, asks for its handshake.
+    pub(super) fn on_gate(&mut self, id: AttemptId) {
+        let phase = &mut self.all[id.index()].phase;
+        if *phase == Phase::InFlight {
+            *phase = Phase::AtGate;
+            self.at_gate += 1;
+        }
+    }
+
+    /// The attempt that waits may go on.
+    pub(super) fn on_proceed(&mut self, id: AttemptId) {
+        self.at_gate -= 1;
+        self.all[id.index()].phase = Phase::InFlight;
     }
 
     pub(super) fn on_failed(&mut self, id: AttemptId) {
         self.leave_flight(id, Phase::Failed);
+    }
+
+    pub(super) fn on_superseded(&mut self, id: AttemptId) {
+        self.has_superseded = true;
+        self.leave_flight(id, Phase::Superseded);
     }
 
     /// The attempt won, or was dropped.
@@ -47,7 +80,7 @@ impl Attempts {
     }
 
     pub(super) fn is_in_flight(&self, id: AttemptId) -> bool {
-        self.all.get(id.index()).is_some_and(|attempt| attempt.phase == Phase::InFlight)
+        self.all.get(id.index()).is_some_and(Attempt::is_in_flight)
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -57,8 +90,18 @@ impl Attempts {
     /// The attempt that has been in flight for the longest time, of those with an id of at least `from`.
     pub(super) fn oldest_in_flight(&self, from: AttemptId) -> Option<AttemptId> {
         let rest = &self.all[from.index()..];
-        let place = rest.iter().position(|attempt| attempt.phase == Phase::InFlight)?;
+        let place = rest.iter().position(Attempt::is_in_flight)?;
         Some(AttemptId::new(from.index() + place))
+    }
+
+    /// The first attempt in start order that waits for its handshake, its endpoint, and whether it was started before the HTTPS query
+    /// had an answer.
+    pub(super) fn oldest_at_gate(&self) -> Option<(AttemptId, &Endpoint, bool)> {
+        if self.at_gate == 0 {
+            return None;
+        }
+        let (place, attempt) = self.all.iter().enumerate().find(|(_, attempt)| attempt.phase == Phase::AtGate)?;
+        Some((AttemptId::new(place), &attempt.endpoint, attempt.is_early))
     }
 
     pub(super) fn newest(&self) -> Option<AttemptId> {
@@ -67,18 +110,40 @@ impl Attempts {
 
     /// The first attempt in start order that failed, of those whose address passes `filter`.
     pub(super) fn first_failed(&self, filter: impl Fn(&SocketAddr) -> bool) -> Option<AttemptId> {
-        let failed = |attempt: &Attempt| attempt.phase == Phase::Failed && filter(&attempt.address);
+        let failed = |attempt: &Attempt| attempt.phase == Phase::Failed && filter(&attempt.endpoint.address());
         self.all.iter().position(failed).map(AttemptId::new)
     }
 
-    /// Every address that was tried.
+    /// The first attempt in start order that was superseded.
+    pub(super) fn first_superseded(&self) -> Option<AttemptId> {
+        let place = self.all.iter().position(|attempt| attempt.phase == Phase::Superseded)?;
+        Some(AttemptId::new(place))
+    }
+
+    /// Every address that was tried and will not be tried again.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.all.iter().map(|attempt| attempt.address)
+        let settled = self.all.iter().filter(|attempt| attempt.phase != Phase::Superseded);
+        settled.map(|attempt| attempt.endpoint.address())
+    }
+
+    /// Whether an attempt to this address was superseded.
+    pub(super) fn was_superseded(&self, address: SocketAddr) -> bool {
+        let superseded =
+            |attempt: &Attempt| attempt.phase == Phase::Superseded && attempt.endpoint.address() == address;
+        self.has_superseded && self.all.iter().any(superseded)
     }
 
     fn leave_flight(&mut self, id: AttemptId, phase: Phase) {
         debug_assert!(self.is_in_flight(id), "an attempt ends once");
         self.in_flight -= 1;
-        self.all[id.index()].phase = phase;
+        let attempt = &mut self.all[id.index()];
+        self.at_gate -= usize::from(attempt.phase == Phase::AtGate);
+        attempt.phase = phase;
+    }
+}
+
+impl Attempt {
+    fn is_in_flight(&self) -> bool {
+        matches!(self.phase, Phase::InFlight | Phase::AtGate)
     }
 }

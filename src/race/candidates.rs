@@ -50,13 +50,15 @@ impl Candidates {
         self.sources.set(Endpoint::new(destination).address(), source);
     }
 
-    /// Takes in the records of an answer. `tried` are the addresses that attempts were made to.
+    /// Takes in the records of an answer. `tried` are the addresses that attempts were made to, and are not to be tried again; `made` is the
+    /// number of attempts.
     pub(super) fn on_answer(
         &mut self,
         query: Query,
         records: Records,
         config: &Config,
         tried: impl Iterator<Item = SocketAddr>,
+        made: usize,
     ) {
         match records {
             Records::Endpoints(endpoints) => self.replace(query, endpoints),
@@ -64,7 +66,7 @@ impl Candidates {
             Records::Services(services) => self.set_services(&services, config),
             Records::Failed => return,
         }
-        self.rebuild(config, tried);
+        self.rebuild(config, tried, made);
     }
 
     /// Whether there are endpoints that may not be used.
@@ -79,6 +81,31 @@ impl Candidates {
     /// Takes the next untried endpoint.
     pub(super) fn take(&mut self) -> Option<Endpoint> {
         self.untried.pop_front()
+    }
+
+    /// Puts an endpoint of no service back that was taken, unless it has left its answer: it goes last. `made` is the number of attempts.
+    pub(super) fn put_back(&mut self, endpoint: Endpoint, made: usize) {
+        let is_known = self.known().any(|known| known.address() == endpoint.address());
+        if is_known && made + self.untried.len() < MAX_ATTEMPTS {
+            self.untried.push_back(endpoint);
+        }
+    }
+
+    /// Whether there are service records.
+    pub(super) fn has_services(&self) -> bool {
+        !self.services.is_empty()
+    }
+
+    /// An endpoint of no service as an endpoint of the best service that has it (RFC 9460 §5.1): its address and port must be that service's.
+    pub(super) fn in_its_service(&self, endpoint: &Endpoint) -> Option<Endpoint> {
+        let port = endpoint.address().port();
+        let has_it = |service: &&Arc<ServiceRecord>| {
+            service.target.is_none() && service.port.is_none_or(|of_service| of_service == port)
+        };
+        let by_name = self.services.iter().find(has_it).map(|service| endpoint.in_service(service));
+        let by_hint = self.hints.iter().find(|hint| hint.address() == endpoint.address()).cloned();
+        let priority = |endpoint: &Endpoint| endpoint.service().map(|service| service.priority);
+        by_name.into_iter().chain(by_hint).min_by_key(priority)
     }
 
     /// Takes all of them.
@@ -182,7 +209,7 @@ impl Candidates {
         self.answers().flat_map(|answer| answer.iter().take(MAX_ADDRESSES))
     }
 
-    fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>) {
+    fn rebuild(&mut self, config: &Config, tried: impl Iterator<Item = SocketAddr>, made: usize) {
         let mut usable = self.all();
         self.excluded.clear();
         if usable.iter().any(|endpoint| config.excludes_endpoint(endpoint).is_some()) {
@@ -202,7 +229,7 @@ impl Candidates {
 
         let tried: BTreeSet<SocketAddr> = tried.collect();
         sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
-        let beyond = sorted.split_off(sorted.len().min(MAX_ATTEMPTS.saturating_sub(tried.len())));
+        let beyond = sorted.split_off(sorted.len().min(MAX_ATTEMPTS.saturating_sub(made)));
         let before = mem::replace(&mut self.untried, sorted.into());
         let now: BTreeSet<SocketAddr> = self.untried.iter().chain(&beyond).map(Endpoint::address).collect();
         self.excluded.extend(beyond.into_iter().map(|endpoint| (endpoint, UntriedReason::OverLimit)));

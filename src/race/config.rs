@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::config_error::ConfigError;
 use super::endpoint::{Endpoint, Family, ServiceRecord};
+use super::families::Families;
+use super::gate::Patience;
 use super::selection::PolicyTable;
 use super::untried::UntriedReason;
 
@@ -69,44 +71,6 @@ impl Order {
     }
 }
 
-/// Which address families may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "IP has these two versions")]
-pub enum Families {
-    /// IPv6 and IPv4.
-    #[default]
-    Both,
-    /// Only IPv6.
-    V6Only,
-    /// Only IPv4.
-    V4Only,
-}
-
-impl Families {
-    pub(crate) fn contains(self, family: Family) -> bool {
-        match self {
-            Self::Both => true,
-            Self::V6Only => family == Family::V6,
-            Self::V4Only => family == Family::V4,
-        }
-    }
-
-    /// The families for which this is so; `None` if there are none.
-    pub(crate) fn of(mut is_one: impl FnMut(Family) -> bool) -> Option<Self> {
-        match (is_one(Family::V6), is_one(Family::V4)) {
-            (true, true) => Some(Self::Both),
-            (true, false) => Some(Self::V6Only),
-            (false, true) => Some(Self::V4Only),
-            (false, false) => None,
-        }
-    }
-
-    /// The families of these that are among `others` too, or these if there are none.
-    pub(crate) fn among(self, others: Self) -> Self {
-        Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
-    }
-}
-
 /// The settings of a race, checked.
 ///
 /// # Defaults
@@ -123,6 +87,7 @@ impl Families {
 /// | families, local families | [`Families::Both`] |
 /// | protocols | any |
 /// | policy table | that of RFC 6724 |
+/// | handshake patience | [`Patience::Off`] |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(super) policy: Policy,
@@ -137,6 +102,7 @@ pub struct Config {
     /// `None` is any.
     protocols: Option<Arc<[Vec<u8>]>>,
     pub(super) policy_table: PolicyTable,
+    pub(super) handshake_patience: Patience,
 }
 
 impl Config {
@@ -188,6 +154,7 @@ impl Default for Config {
             local_families: Families::Both,
             protocols: None,
             policy_table: PolicyTable::default(),
+            handshake_patience: Patience::Off,
         }
     }
 }
@@ -315,6 +282,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// How long attempts that ask before their handshake ([`Outcome::AtGate`](super::Outcome::AtGate)) wait for the HTTPS query.
+    ///
+    /// Defaults to [`Patience::Off`].
+    #[must_use]
+    pub fn handshake_patience(mut self, patience: Patience) -> Self {
+        self.config.handshake_patience = patience;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -337,6 +313,9 @@ impl ConfigBuilder {
         config.connection_attempt_delay = config.connection_attempt_delay.clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
         config.resolution_delay = config.resolution_delay.min(LONGEST_WAIT);
         config.fallback_delay = config.fallback_delay.min(LONGEST_WAIT);
+        if let Patience::Bounded(patience) = &mut config.handshake_patience {
+            *patience = (*patience).min(LONGEST_WAIT);
+        }
         Ok(config)
     }
 }

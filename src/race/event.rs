@@ -141,6 +141,11 @@ pub enum Outcome {
         /// How long the rest will take, by the attempt's own estimate.
         remaining: Duration,
     },
+    /// The transport stands, and the attempt asks whether it may begin its handshake.
+    ///
+    /// The answer is [`Action::Proceed`], or the attempt is dropped. While it waits, the time to the next start stands still, for at most
+    /// 2 s after the last start.
+    AtGate,
     /// The connection is there.
     Connected,
     /// The attempt failed.
@@ -161,7 +166,7 @@ pub enum StartReason {
     DelayElapsed,
     /// The attempt before it failed.
     PreviousFailed,
-    /// An attempt was due, and a late answer brought an address to try.
+    /// An attempt was due, and a late answer brought an address to try; or the answer to the HTTPS query left no place for the newest.
     AnswerArrived,
 }
 
@@ -188,6 +193,9 @@ pub enum DropReason {
     SliceElapsed,
     /// The deadline of the race ended it.
     DeadlineElapsed,
+    /// It was ready for its handshake, and the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is
+    /// tried once more when nothing else is left.
+    Superseded,
 }
 
 impl fmt::Display for DropReason {
@@ -196,6 +204,7 @@ impl fmt::Display for DropReason {
             Self::Lost => "another attempt won",
             Self::Pruned => "made room for the next attempt",
             Self::SliceElapsed | Self::DeadlineElapsed => "timed out",
+            Self::Superseded => "superseded by a service record",
         })
     }
 }
@@ -214,6 +223,14 @@ pub enum Action {
         endpoint: Endpoint,
         /// Why now.
         reason: StartReason,
+    },
+    /// Let an attempt that asked ([`Outcome::AtGate`]) begin its handshake.
+    #[non_exhaustive]
+    Proceed {
+        /// The id of the attempt.
+        id: AttemptId,
+        /// The endpoint of the attempt, with the service record that holds for it now.
+        endpoint: Endpoint,
     },
     /// Abandon an attempt and close its socket. An outcome it may still report is ignored.
     #[non_exhaustive]

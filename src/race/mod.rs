@@ -12,6 +12,9 @@
 //! 3. Sleep until [`Race::poll_timeout`], or until something happens; then begin again. When the sleep ends, read the clock
 //!    anew.
 //!
+//! An attempt whose handshake may depend on a service record is reported as [`Outcome::AtGate`] before it begins, and goes on with
+//! [`Action::Proceed`], which names the record.
+//!
 //! At one instant, then, outcomes count before answers, answers before timers, and timers before the deadline: a connection
 //! that is made at the very moment of the deadline is a connection.
 //!
@@ -50,6 +53,8 @@ mod config;
 mod config_error;
 mod endpoint;
 mod event;
+mod families;
+mod gate;
 mod opening;
 mod pacing;
 mod resolution;
@@ -63,11 +68,14 @@ use std::time::Instant;
 pub use answer::Answer;
 use attempts::Attempts;
 use candidates::Candidates;
-pub use config::{Config, ConfigBuilder, Families, Order, Policy};
+pub use config::{Config, ConfigBuilder, Order, Policy};
 pub use config_error::ConfigError;
 pub(crate) use endpoint::Port;
 pub use endpoint::{Endpoint, Family, ServiceRecord};
 pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Query, StartReason};
+pub use families::Families;
+use gate::Gate;
+pub use gate::Patience;
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 use resolution::Resolution;
@@ -84,6 +92,7 @@ pub struct Race {
     resolution: Resolution,
     candidates: Candidates,
     attempts: Attempts,
+    gate: Gate,
     pacing: Pacing,
     stage: Stage,
 }
@@ -107,6 +116,7 @@ impl Race {
         Self {
             asked_in_vain: resolution.outstanding().is_empty() && !queries.is_empty(),
             pacing: Pacing::new(&config),
+            gate: Gate::new(queries, config.handshake_patience),
             config,
             deadline,
             resolution,
@@ -128,7 +138,9 @@ impl Race {
             self.pacing.on_answer_while_starved(now);
         }
         self.resolution.on_answer(answer.query, answer.is_final);
-        self.candidates.on_answer(answer.query, answer.records, &self.config, self.attempts.addresses());
+        self.gate.on_answer(answer.query);
+        let (tried, made) = (self.attempts.addresses(), self.attempts.made());
+        self.candidates.on_answer(answer.query, answer.records, &self.config, tried, made);
         for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
             if self.candidates.has_hint(family, &self.config) {
                 self.resolution.on_hint(query);
@@ -136,6 +148,7 @@ impl Race {
         }
         if self.candidates.has_untried() {
             self.resolution.on_address(now);
+            self.gate.on_address(now);
         }
     }
 
@@ -147,7 +160,7 @@ impl Race {
         self.candidates.on_source(destination, source);
     }
 
-    /// An attempt succeeded, failed or made progress.
+    /// An attempt succeeded, failed, made progress, or asks whether it may begin its handshake.
     ///
     /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
     pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
@@ -163,6 +176,12 @@ impl Race {
         }
         match outcome {
             Outcome::Progress { remaining } => self.pacing.on_progress(remaining, now),
+            Outcome::AtGate => {
+                self.attempts.on_gate(id);
+                if !self.gate.is_open(now) {
+                    self.pacing.on_wait(now);
+                }
+            }
             Outcome::Connected => {
                 self.attempts.on_over(id);
                 self.end(Conclusion::Connected(id), DropReason::Lost);
@@ -179,7 +198,7 @@ impl Race {
     /// After [`Action::Finish`] it always returns `None`. An extra call changes nothing.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
         if matches!(self.stage, Stage::Running) {
-            if let Some(action) = self.poll_pacing(now) {
+            if let Some(action) = self.poll_gate(now).or_else(|| self.poll_pacing(now)) {
                 return Some(action);
             }
             if let Some(conclusion) = self.failure() {
@@ -199,11 +218,12 @@ impl Race {
         if !matches!(self.stage, Stage::Running) {
             return None;
         }
+        let gate = self.attempts.oldest_at_gate().and_then(|_| self.gate.opens_at());
         let timer = match self.resolution.delay_ends() {
             Some(delay_ends) if self.candidates.has_untried() => Some(delay_ends),
             _ => self.pacing.poll_timeout(&self.candidates),
         };
-        timer.into_iter().chain(self.deadline).min()
+        timer.into_iter().chain(gate).chain(self.deadline).min()
     }
 
     /// The queries that no answer has come to.
@@ -214,7 +234,34 @@ impl Race {
     /// The endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
-        handed_over.chain(self.candidates.untried(self.attempts.addresses()))
+        let untried = handed_over.chain(self.candidates.untried(self.attempts.addresses()));
+        // An endpoint that was superseded was tried, though it might have been tried once more.
+        untried.filter(|(endpoint, _)| !self.attempts.was_superseded(endpoint.address()))
+    }
+
+    /// What becomes of an attempt that waits for its handshake.
+    fn poll_gate(&mut self, now: Instant) -> Option<Action> {
+        let Some((id, endpoint, is_early)) = self.attempts.oldest_at_gate() else {
+            self.pacing.on_wait_over(now);
+            return None;
+        };
+        if !self.gate.is_open(now) {
+            return None;
+        }
+        let with_record = if endpoint.service().is_some() { None } else { self.candidates.in_its_service(endpoint) };
+        let endpoint = match with_record {
+            Some(with_record) => with_record,
+            None if is_early && self.gate.heeds_late_answers() && self.candidates.has_services() => {
+                let endpoint = endpoint.clone();
+                self.attempts.on_superseded(id);
+                self.candidates.put_back(endpoint, self.attempts.made());
+                self.pacing.on_superseded(id, &self.attempts, now);
+                return Some(Action::Drop { id, reason: DropReason::Superseded });
+            }
+            None => endpoint.clone(),
+        };
+        self.attempts.on_proceed(id);
+        Some(Action::Proceed { id, endpoint })
     }
 
     fn poll_pacing(&mut self, now: Instant) -> Option<Action> {
@@ -227,7 +274,7 @@ impl Race {
         Some(match step {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
-                self.attempts.on_start(&endpoint);
+                self.attempts.on_start(&endpoint, self.gate.is_unanswered());
                 Action::Start { id, endpoint, reason }
             }
             Step::Drop(id, reason) => {
@@ -247,7 +294,9 @@ impl Race {
         if hope {
             return None;
         }
-        Some(match self.pacing.error_when_exhausted(&self.attempts) {
+        // A superseded endpoint may have left its answer before its second turn: then the attempt counts as failed.
+        let error = self.pacing.error_when_exhausted(&self.attempts).or_else(|| self.attempts.first_superseded());
+        Some(match error {
             Some(error) => Conclusion::Exhausted { error },
             None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,

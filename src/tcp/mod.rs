@@ -1,8 +1,7 @@
-//! One endpoint in, one TCP connection out: the second of the two seams.
+//! One endpoint in, one TCP connection out: [`TcpConnector`], the default [attempt](crate::attempt) service.
 //!
-//! An attempt service is a [`tower_service::Service`] that takes an [`Endpoint`] and gives a connection. [`TcpConnector`] is
-//! the default. Whatever goes wrong in an attempt (no socket, no local address, an option that cannot be set) is the failure
-//! of that attempt, and never of the race.
+//! Whatever goes wrong in an attempt (no socket, no local address, an option that cannot be set) is the failure of that attempt, and never
+//! of the race. An attempt is over once the handshake is: it makes no progress before, and asks for nothing.
 //!
 //! # Example
 //!
@@ -26,6 +25,7 @@ mod source;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -41,8 +41,8 @@ pub use self::options::TcpOptions;
 pub(crate) use self::platform::interface_index;
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
+use crate::attempt::AttemptRequest;
 use crate::outcome::AttemptError;
-use crate::race::Endpoint;
 
 /// Connects to one endpoint over TCP.
 ///
@@ -62,7 +62,7 @@ impl TcpConnector {
     }
 }
 
-impl Service<Endpoint> for TcpConnector {
+impl Service<AttemptRequest> for TcpConnector {
     type Response = TcpConnection;
     type Error = AttemptError;
     type Future = TcpConnecting;
@@ -72,20 +72,21 @@ impl Service<Endpoint> for TcpConnector {
     }
 
     #[inline]
-    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
+    fn call(&mut self, request: AttemptRequest) -> Self::Future {
+        let address = request.endpoint().address();
         TcpConnecting {
-            begun: Some(begin(&self.options, &endpoint)),
+            begun: Some(begin(&self.options, address)),
             nodelay: self.options.nodelay,
-            suspect: Suspect::at(&endpoint.address()),
+            suspect: Suspect::at(&address),
         }
     }
 }
 
 /// A socket on which the handshake has begun.
 #[inline]
-fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
-    let socket = options.open(endpoint.address())?;
-    if let Err(error) = socket.connect(&endpoint.address().into()) {
+fn begin(options: &TcpOptions, address: SocketAddr) -> Result<TcpStream, AttemptError> {
+    let socket = options.open(address)?;
+    if let Err(error) = socket.connect(&address.into()) {
         if !platform::is_in_progress(&error) {
             // The call itself failed (no route, no free port): nothing went out.
             return Err(AttemptError::new(error).unsent());
@@ -242,10 +243,10 @@ mod tests {
     #[tokio::test]
     async fn nodelay_is_set_on_the_connection_unless_it_is_switched_off() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = Endpoint::new(listener.local_addr().unwrap());
+        let request = AttemptRequest::new(listener.local_addr().unwrap(), "localhost", false);
         for nodelay in [true, false] {
             let mut connector = TcpConnector::new(TcpOptions::new().nodelay(nodelay));
-            let connection = connector.call(endpoint.clone()).await.unwrap();
+            let connection = connector.call(request.clone()).await.unwrap();
             assert_eq!(connection.get_ref().nodelay().unwrap(), nodelay);
         }
     }

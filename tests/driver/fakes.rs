@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use http::Uri;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
-use hyper_happy_eyeballs::race::Endpoint;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, FixedResolver, Name, Queries, Query, QueryError};
 use hyper_happy_eyeballs::{Attempt, AttemptError, BoxError, ConnectError, HappyEyeballsConnector, Untried};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -79,7 +79,7 @@ pub(crate) fn list(names: &str) -> FixedResolver {
 pub(crate) async fn connect<R, A>(builder: Builder<R, A>) -> Result<HappyEyeballsStream<A::Response>, ConnectError>
 where
     HappyEyeballsConnector<R, A>: Service<Uri, Response = HappyEyeballsStream<A::Response>, Error = ConnectError>,
-    A: Service<Endpoint>,
+    A: Service<AttemptRequest>,
 {
     builder.build().unwrap().oneshot(uri()).await
 }
@@ -159,7 +159,7 @@ pub(crate) struct Attempts {
     world: World,
 }
 
-impl Service<Endpoint> for Attempts {
+impl Service<AttemptRequest> for Attempts {
     type Response = Link;
     type Error = BoxError;
     type Future = Trying;
@@ -168,9 +168,9 @@ impl Service<Endpoint> for Attempts {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
+    fn call(&mut self, request: AttemptRequest) -> Self::Future {
         let world = self.world.clone();
-        let address = endpoint.address();
+        let address = request.endpoint().address();
         world.note(&format!("start {}", name(address)));
         let fate = world.shared.fates.get(&address).copied().unwrap_or(Fate::Hangs);
         let ends = match fate {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream;
-use hyper_happy_eyeballs::race::{Endpoint, Source, UntriedReason};
+use hyper_happy_eyeballs::attempt::AttemptRequest;
+use hyper_happy_eyeballs::race::{Source, UntriedReason};
 use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Queries, Query, QueryError, QueryErrorKind, Resolve};
 use hyper_happy_eyeballs::{AttemptError, BoxError, HappyEyeballsConnector};
 use tower::{ServiceExt, service_fn};
@@ -77,7 +78,7 @@ async fn a_race_makes_no_more_than_4096_attempts_whatever_the_resolver_says() {
         0 => Ok(Answer::negative(Query::Aaaa)),
         _ => Ok(Answer::a(new_addresses(n)).provisional()),
     });
-    let unsent = service_fn(|_: Endpoint| ready(Err::<io::Empty, _>(AttemptError::new("no route").unsent())));
+    let unsent = service_fn(|_: AttemptRequest| ready(Err::<io::Empty, _>(AttemptError::new("no route").unsent())));
     let connector = HappyEyeballsConnector::builder().resolver(resolver).attempt(unsent).build().unwrap();
     let error = connector.oneshot(uri()).await.unwrap_err();
     assert_eq!(error.attempts().len(), 4096);
@@ -131,7 +132,7 @@ async fn addresses_beyond_the_64_that_the_system_is_asked_about_count_as_reached
     let unique_local = Source::Address("fd00::99".parse().unwrap());
     let connector = HappyEyeballsConnector::builder()
         .resolver(resolver)
-        .attempt(service_fn(|_: Endpoint| ready(Ok::<_, BoxError>(io::empty()))))
+        .attempt(service_fn(|_: AttemptRequest| ready(Ok::<_, BoxError>(io::empty()))))
         .source_addresses(move |destination| {
             counter.fetch_add(1, Ordering::Relaxed);
             if destination.is_ipv6() { unique_local } else { Source::Unknown }

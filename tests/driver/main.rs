@@ -7,6 +7,7 @@
 mod answers;
 mod cancellation;
 mod fakes;
+mod handshakes;
 mod limits;
 mod network;
 mod pacing;

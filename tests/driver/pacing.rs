@@ -5,8 +5,9 @@ use std::io;
 use futures_util::FutureExt;
 use hyper_happy_eyeballs::AttemptError;
 use hyper_happy_eyeballs::HappyEyeballsConnector;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::HappyEyeballsLayer;
-use hyper_happy_eyeballs::race::{Endpoint, StartReason};
+use hyper_happy_eyeballs::race::StartReason;
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, service_fn};
@@ -16,12 +17,12 @@ use crate::fakes::{Fate, World, address, connect, list, ms, tried, untried, uri}
 
 #[tokio::test(start_paused = true)]
 async fn the_second_attempt_is_pending_at_249_ms_and_starts_at_250_ms() {
-    let (attempt, mut attempts) = mock::pair::<Endpoint, &str>();
+    let (attempt, mut attempts) = mock::pair::<AttemptRequest, &str>();
     let layer = HappyEyeballsLayer::builder().resolver(list("A6 A4")).layer().unwrap();
     let mut connecting = task::spawn(layer.layer(attempt).call(uri()));
     assert_pending!(connecting.poll());
     let (first, _first_hangs) = attempts.next_request().now_or_never().unwrap().unwrap();
-    assert_eq!(first.address(), address("A6"));
+    assert_eq!(first.endpoint().address(), address("A6"));
 
     advance(ms(249)).await;
     assert!(!connecting.is_woken());
@@ -32,7 +33,7 @@ async fn the_second_attempt_is_pending_at_249_ms_and_starts_at_250_ms() {
     assert!(connecting.is_woken());
     assert_pending!(connecting.poll());
     let (second, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
-    assert_eq!(second.address(), address("A4"));
+    assert_eq!(second.endpoint().address(), address("A4"));
 
     answer.send_response("the second connection");
     assert!(connecting.is_woken());
@@ -94,8 +95,8 @@ async fn an_attempt_that_sent_nothing_spares_the_wait_of_ten_milliseconds() {
 
 /// When the second of two attempts starts if the first fails at once with `error`.
 async fn next_start_after(error: fn() -> BoxError) -> u128 {
-    let attempt = service_fn(move |endpoint: Endpoint| async move {
-        if endpoint.address() == address("A6") { Err(error()) } else { Ok(()) }
+    let attempt = service_fn(move |request: AttemptRequest| async move {
+        if request.endpoint().address() == address("A6") { Err(error()) } else { Ok(()) }
     });
     let connector = HappyEyeballsConnector::builder().resolver(list("A6 A4")).attempt(attempt);
     connect(connector).await.unwrap().info().winner().offset().as_millis()

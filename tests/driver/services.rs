@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use http::Uri;
-use hyper_happy_eyeballs::race::{Endpoint, Families, UntriedReason};
+use hyper_happy_eyeballs::attempt::AttemptRequest;
+use hyper_happy_eyeballs::race::{Families, UntriedReason};
 use hyper_happy_eyeballs::resolve::{Answers, FixedResolver, Name};
 use hyper_happy_eyeballs::{AttemptError, BoxError, HappyEyeballsConnector, HappyEyeballsLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -38,7 +39,7 @@ impl Service<Name> for Untouchable {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_service_that_is_not_ready_is_waited_for() {
-    let (attempt, mut attempts) = mock::pair::<Endpoint, ()>();
+    let (attempt, mut attempts) = mock::pair::<AttemptRequest, ()>();
     attempts.allow(0);
     let connector = HappyEyeballsConnector::builder().resolver(list("A6")).attempt(attempt);
     let mut connecting = task::spawn(connector.build().unwrap().call(uri()));
@@ -49,8 +50,8 @@ async fn an_attempt_service_that_is_not_ready_is_waited_for() {
     attempts.allow(1);
     assert!(connecting.is_woken());
     assert_pending!(connecting.poll());
-    let (endpoint, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
-    assert_eq!(endpoint.address(), address("A6"));
+    let (request, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
+    assert_eq!(request.endpoint().address(), address("A6"));
     answer.send_response(());
     let stream = assert_ready_ok!(connecting.poll());
     assert_eq!(stream.info().winner().duration(), ms(10_000));
@@ -58,7 +59,7 @@ async fn an_attempt_service_that_is_not_ready_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_waits_for_its_service_is_an_attempt_in_flight() {
-    let (attempt, mut attempts) = mock::pair::<Endpoint, ()>();
+    let (attempt, mut attempts) = mock::pair::<AttemptRequest, ()>();
     attempts.allow(0);
     let connector = HappyEyeballsConnector::builder().resolver(list("A6 A4")).attempt(attempt);
     let mut connecting = task::spawn(connector.build().unwrap().call(uri()));
@@ -70,8 +71,8 @@ async fn an_attempt_that_waits_for_its_service_is_an_attempt_in_flight() {
     // Both wait for a service of their own, and the first in line is served first.
     attempts.allow(1);
     assert_pending!(connecting.poll());
-    let (endpoint, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
-    assert_eq!(endpoint.address(), address("A6"));
+    let (request, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
+    assert_eq!(request.endpoint().address(), address("A6"));
     assert!(attempts.next_request().now_or_never().is_none());
     answer.send_response(());
     let stream = assert_ready_ok!(connecting.poll());
@@ -80,15 +81,15 @@ async fn an_attempt_that_waits_for_its_service_is_an_attempt_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_service_that_fails_to_get_ready_is_a_failed_attempt() {
-    let (attempt, mut attempts) = mock::pair::<Endpoint, ()>();
+    let (attempt, mut attempts) = mock::pair::<AttemptRequest, ()>();
     attempts.send_error("no more sockets");
     let connector = HappyEyeballsConnector::builder().resolver(list("A6 A4")).attempt(attempt);
     let mut connecting = task::spawn(connector.build().unwrap().call(uri()));
     assert_pending!(connecting.poll());
     advance(ms(10)).await;
     assert_pending!(connecting.poll());
-    let (endpoint, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
-    assert_eq!(endpoint.address(), address("A4"));
+    let (request, answer) = attempts.next_request().now_or_never().unwrap().unwrap();
+    assert_eq!(request.endpoint().address(), address("A4"));
     answer.send_response(());
     let stream = assert_ready_ok!(connecting.poll());
     let [failed, _] = stream.info().attempts() else { panic!("{:?}", stream.info()) };
@@ -107,7 +108,7 @@ async fn the_error_of_an_attempt_is_kept_whatever_its_type() {
     }
     impl std::error::Error for Odd {}
 
-    let attempt = service_fn(|_: Endpoint| async { Err::<(), _>(Odd(7)) });
+    let attempt = service_fn(|_: AttemptRequest| async { Err::<(), _>(Odd(7)) });
     let error = connect(HappyEyeballsConnector::builder().resolver(list("A6")).attempt(attempt)).await.unwrap_err();
     let cause = error.source().unwrap().downcast_ref::<AttemptError>().unwrap();
     assert_eq!(cause.source().unwrap().downcast_ref(), Some(&Odd(7)));
@@ -115,11 +116,11 @@ async fn the_error_of_an_attempt_is_kept_whatever_its_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_service_of_endpoints_makes_a_connector() {
+async fn any_service_of_attempts_makes_a_connector() {
     let layer = HappyEyeballsLayer::builder().resolver(list("A6 A4")).layer().unwrap();
-    let connector = layer.layer(service_fn(|endpoint: Endpoint| async move {
+    let connector = layer.layer(service_fn(|request: AttemptRequest| async move {
         let (ours, mut theirs) = duplex(64);
-        theirs.write_all(endpoint.address().to_string().as_bytes()).await?;
+        theirs.write_all(request.endpoint().address().to_string().as_bytes()).await?;
         Ok::<_, io::Error>(ours)
     }));
     let mut stream = connector.oneshot(uri()).await.unwrap();
@@ -179,7 +180,7 @@ async fn an_address_in_the_uri_needs_no_resolver() {
         ("http://[2001:db8::a]/", "[2001:db8::a]:80"),
         ("http://[::ffff:192.0.2.10]/", "192.0.2.10:80"),
     ] {
-        let attempt = service_fn(|endpoint: Endpoint| async move { Ok::<_, BoxError>(endpoint) });
+        let attempt = service_fn(|request: AttemptRequest| async move { Ok::<_, BoxError>(request.into_parts().0) });
         let connector = HappyEyeballsConnector::builder().resolver(Untouchable).attempt(attempt).build().unwrap();
         let stream = connector.oneshot(uri.parse().unwrap()).await.unwrap();
         assert_eq!(stream.get_ref().address(), expected.parse().unwrap());
@@ -251,7 +252,8 @@ async fn the_port_is_that_of_the_uri_or_else_of_the_resolver_or_else_of_the_sche
         let mut supplied_address = address("A6");
         supplied_address.set_port(supplied);
         let resolver = FixedResolver::new().with("race.example", [supplied_address]);
-        let attempt = service_fn(|endpoint: Endpoint| async move { Ok::<_, BoxError>(endpoint.address().port()) });
+        let attempt =
+            service_fn(|request: AttemptRequest| async move { Ok::<_, BoxError>(request.endpoint().address().port()) });
         let connector = HappyEyeballsConnector::builder().resolver(resolver).attempt(attempt).enforce_http(false);
         let stream = connector.build().unwrap().oneshot(uri.parse().unwrap()).await.unwrap();
         assert_eq!(*stream.get_ref(), expected, "{uri} {supplied}");

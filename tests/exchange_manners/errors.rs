@@ -14,8 +14,8 @@ use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use hyper::{Method, Request, Uri, Version};
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::client::{ClientError, Connector};
-use hyper_happy_eyeballs::race::Endpoint;
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tcp::TcpConnection;
 use hyper_happy_eyeballs::{AttemptError, BoxError, Client, ConnectInfo, HappyEyeballsConnector};
@@ -103,7 +103,7 @@ async fn a_connector_s_own_error_is_the_source() {
 
 #[tokio::test]
 async fn an_attempt_that_would_fail_again_makes_a_request_permanent_through_whatever_wraps_it() {
-    let attempt = tower::service_fn(async |_: Endpoint| {
+    let attempt = tower::service_fn(async |_: AttemptRequest| {
         let error = AttemptError::new("the certificate is not accepted").permanent();
         Err::<TcpConnection, _>(io::Error::other(error))
     });

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::race::{Endpoint, Families};
 use hyper_happy_eyeballs::resolve::hickory_resolver::config::{
@@ -76,12 +77,12 @@ fn builder(
     resolver: HickoryResolver,
     attempt: fn(Endpoint) -> Result<(), AttemptError>,
 ) -> Builder<HickoryResolver, impl Attempts<Response = ()>> {
-    let attempts = tower::service_fn(move |endpoint| ready(attempt(endpoint)));
+    let attempts = tower::service_fn(move |request: AttemptRequest| ready(attempt(request.into_parts().0)));
     HappyEyeballsConnector::builder().resolver(resolver).enforce_http(false).attempt(attempts)
 }
 
-trait Attempts: Service<Endpoint, Error = AttemptError, Future: Send + 'static> + Clone + Send + 'static {}
-impl<A: Service<Endpoint, Error = AttemptError, Future: Send + 'static> + Clone + Send + 'static> Attempts for A {}
+trait Attempts: Service<AttemptRequest, Error = AttemptError, Future: Send + 'static> + Clone + Send + 'static {}
+impl<A: Service<AttemptRequest, Error = AttemptError, Future: Send + 'static> + Clone + Send + 'static> Attempts for A {}
 
 async fn connect<A>(
     builder: Builder<HickoryResolver, A>,

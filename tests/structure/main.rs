@@ -14,7 +14,7 @@ use tree::{Tree, circle};
 const MAX_LINES: usize = 400;
 
 /// What each room of the house may name, itself apart: nothing that stands above it.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     // L0
     ("race", &[]),
     // L1
@@ -26,10 +26,11 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("timer", &[]),
     ("wake_later", &[]),
     // L2
+    ("attempt", &["race", "outcome", "lock", "wake_later"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
-    ("tcp", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
+    ("tcp", &["race", "outcome", "attempt", "network", "lock", "oneshot", "timer"]),
     // L3
-    ("connect", &["race", "outcome", "resolve", "tcp", "network", "lock", "oneshot", "timer"]),
+    ("connect", &["race", "outcome", "attempt", "resolve", "tcp", "network", "lock", "oneshot", "timer"]),
     // L4
     ("response_first", &["connect", "tcp", "lock", "wake_later"]),
     (

@@ -44,7 +44,7 @@ impl Reading for Event {
     }
 
     fn is_action(&self) -> bool {
-        matches!(self, Self::Start { .. } | Self::Drop { .. } | Self::Finish { .. })
+        matches!(self, Self::Start { .. } | Self::Proceed { .. } | Self::Drop { .. } | Self::Finish { .. })
     }
 
     fn untried(&self) -> Option<&[SocketAddr]> {

@@ -74,6 +74,8 @@ impl Service {
 pub(crate) enum Event {
     Start { id: AttemptId, address: SocketAddr, reason: StartReason, service: Option<Service> },
     Progress { address: SocketAddr },
+    Gate { address: SocketAddr },
+    Proceed { address: SocketAddr, service: Option<Service> },
     Failed { id: AttemptId, address: SocketAddr, sent: bool },
     Drop { id: AttemptId, address: SocketAddr, reason: DropReason },
     Timer(Option<Duration>),
@@ -134,12 +136,14 @@ struct Running<'a> {
     address: SocketAddr,
     since: Duration,
     outcomes: &'a [(Duration, Outcome)],
+    /// At the gate: the next outcome comes so long after it may proceed.
+    waits: bool,
     dropped: bool,
 }
 
 impl Running<'_> {
     fn next_outcome(&self) -> Option<Duration> {
-        self.outcomes.first().map(|(after, _)| self.since + *after)
+        self.outcomes.first().filter(|_| !self.waits).map(|(after, _)| self.since + *after)
     }
 }
 
@@ -221,6 +225,10 @@ impl<'a> Driver<'a> {
             if !attempt.dropped && !self.finished {
                 match outcome {
                     Outcome::Progress { .. } => self.note(Event::Progress { address }),
+                    Outcome::AtGate => {
+                        attempt.waits = true;
+                        self.note(Event::Gate { address });
+                    }
                     Outcome::Failed { sent } => self.note(Event::Failed { id, address, sent }),
                     _ => {}
                 }
@@ -250,10 +258,18 @@ impl<'a> Driver<'a> {
             assert!(!self.finished, "an action after the end: {action:?}");
             match action {
                 Action::Start { id, endpoint, reason, .. } => self.start(id, &endpoint, reason),
+                Action::Proceed { id, endpoint, .. } => {
+                    let attempt = &mut self.attempts[id.index()];
+                    assert!(attempt.waits, "it did not ask: {id:?}");
+                    assert_eq!(attempt.address, endpoint.address(), "an attempt stays where it is");
+                    (attempt.waits, attempt.since) = (false, self.now);
+                    let address = attempt.address;
+                    self.note(Event::Proceed { address, service: endpoint.service().map(Service::of) });
+                }
                 Action::Drop { id, reason, .. } => {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(!attempt.dropped, "dropped twice: {id:?}");
-                    attempt.dropped = true;
+                    (attempt.dropped, attempt.waits) = (true, false);
                     let address = attempt.address;
                     self.note(Event::Drop { id, address, reason });
                 }
@@ -267,7 +283,7 @@ impl<'a> Driver<'a> {
         let address = endpoint.address();
         assert_eq!(id.index(), self.attempts.len(), "attempts are numbered in start order");
         let outcomes = self.script.attempts.get(&address).map_or(&[][..], |outcomes| &outcomes[..]);
-        self.attempts.push(Running { id, address, since: self.now, outcomes, dropped: false });
+        self.attempts.push(Running { id, address, since: self.now, outcomes, waits: false, dropped: false });
         self.log.started.push(address);
         let service = endpoint.service().map(Service::of);
         self.note(Event::Start { id, address, reason, service });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use hyper_happy_eyeballs::race::Endpoint;
+use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::{AttemptError, HappyEyeballsConnector};
 use tower::{Service, ServiceExt};
@@ -29,7 +29,7 @@ struct MemoryAttempt;
 
 const LAST: u8 = 255;
 
-impl Service<Endpoint> for MemoryAttempt {
+impl Service<AttemptRequest> for MemoryAttempt {
     type Response = ();
     type Error = AttemptError;
     type Future = BoxFuture<'static, Result<(), AttemptError>>;
@@ -38,8 +38,8 @@ impl Service<Endpoint> for MemoryAttempt {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, endpoint: Endpoint) -> Self::Future {
-        match endpoint.address().ip() {
+    fn call(&mut self, request: AttemptRequest) -> Self::Future {
+        match request.endpoint().address().ip() {
             std::net::IpAddr::V6(_) => std::future::pending().boxed(),
             std::net::IpAddr::V4(ip) if ip.octets()[3] == LAST => std::future::ready(Ok(())).boxed(),
             std::net::IpAddr::V4(_) => std::future::ready(Err(AttemptError::new("refused").unsent())).boxed(),

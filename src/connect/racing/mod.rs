@@ -1,42 +1,40 @@
 //! Pumps a [`Race`]: reports to it what happened, and does what it says.
 
-use std::future::Future;
+mod answers;
+#[cfg(test)]
+mod tests;
+
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
 use tower_service::Service;
 
+pub(super) use self::answers::poll_answer;
 use super::record::{Begun, Record};
 use super::settings::Settings;
+use crate::attempt::{AttemptRequest, Listener, News};
 use crate::network::Network;
 use crate::oneshot::Oneshot;
 use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
 use crate::race::{
-    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Query, Race, Source,
-    StartReason,
+    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Race, StartReason,
 };
 use crate::tcp::SourceAddresses;
 
-/// How many answers are taken in before anything else has its turn.
-const MAX_ANSWERS_AT_ONCE: usize = 32;
-
-/// How many answers are taken in altogether. A resolver has one for each query, or a few if it refreshes them.
-const MAX_ANSWERS: usize = 256;
-
-/// How many destinations of an answer the system is asked about, which takes some calls for each. The others of a family are taken
-/// to be reached as the last of it that was asked about.
-const MAX_SOURCES: usize = 64;
-
 /// A race, and the attempts it has in flight.
-pub(super) struct Racing<A: Service<Endpoint>> {
+pub(super) struct Racing<A: Service<AttemptRequest>> {
     race: Race,
     port: Port,
     sources: SourceAddresses,
     network: Arc<Network>,
     attempt: A,
+    /// Whether the URI is, which attempts are told.
+    is_secure: bool,
+    /// Whether attempts may say something.
+    hears_attempts: bool,
     /// The number of answers that were taken in.
     answers: usize,
     /// The queries that have a final answer, or have failed.
@@ -45,14 +43,19 @@ pub(super) struct Racing<A: Service<Endpoint>> {
     won: Option<A::Response>,
 }
 
-struct InFlight<A: Service<Endpoint>> {
+struct InFlight<A: Service<AttemptRequest>> {
     begun: Begun,
     /// `None` is the attempt that was started before there was a race.
-    future: Option<Pin<Box<Oneshot<A, Endpoint>>>>,
+    future: Option<Pin<Box<Attempting<A>>>>,
+    // Dropped after the attempt, which may say something as it is dropped.
+    listener: Listener,
 }
 
+/// An attempt, whose request is made when the service is ready.
+pub(super) type Attempting<A> = Oneshot<A, AttemptRequest, ()>;
+
 /// Where the attempt lives that was started before there was a race.
-type First<'a, A> = Pin<&'a mut Option<Oneshot<A, Endpoint>>>;
+type First<'a, A> = Pin<&'a mut Option<Attempting<A>>>;
 
 /// What one round of work came to.
 pub(super) enum Round<C> {
@@ -64,15 +67,17 @@ pub(super) enum Round<C> {
 
 impl<A> Racing<A>
 where
-    A: Service<Endpoint, Error: Into<BoxError>> + Clone,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(race: Race, port: Port, settings: &Settings, attempt: A) -> Self {
+    pub(super) fn new(race: Race, port: Port, settings: &Settings, is_secure: bool, attempt: A) -> Self {
         Self {
             race,
             port,
             sources: settings.sources.clone(),
             network: Arc::clone(&settings.network),
             attempt,
+            is_secure,
+            hears_attempts: settings.hears_attempts,
             answers: 0,
             settled: Queries::NONE,
             in_flight: Vec::new(),
@@ -80,9 +85,19 @@ where
         }
     }
 
-    /// The first attempt is in flight already.
-    pub(super) fn adopt_first(&mut self, begun: Begun) {
-        self.in_flight.push(InFlight { begun, future: None });
+    /// The first attempt is in flight already, and may have said something.
+    pub(super) fn adopt_first(
+        &mut self,
+        begun: Begun,
+        listener: Listener,
+        news: Option<News>,
+        record: &mut Record,
+        now: Instant,
+    ) {
+        self.in_flight.push(InFlight { begun, future: None, listener });
+        if let Some(news) = news {
+            self.on_news(self.in_flight.len() - 1, news, record, now);
+        }
     }
 
     /// Looks at every attempt and at the resolver once, and carries out what follows.
@@ -104,102 +119,6 @@ where
         self.carry_out_actions(first, record, now, cx)
     }
 
-    /// Once the race is won it waits for no answer: what is missing then has not failed.
-    fn poll_answers<S>(
-        &mut self,
-        mut answers: Pin<&mut Option<S>>,
-        record: &mut Record,
-        now: Instant,
-        cx: &mut Context<'_>,
-    ) where
-        S: Stream<Item = Result<Answer, QueryError>>,
-    {
-        let mut answered = 0;
-        while let Poll::Ready(answer) = poll_answer(answers.as_mut(), cx) {
-            self.on_answer(answer, record, now);
-            answered += 1;
-            if self.answers >= MAX_ANSWERS {
-                record.too_many_answers(MAX_ANSWERS);
-                answers.set(None);
-                let why = format!("no final answer came within {MAX_ANSWERS} answers");
-                return self.on_no_more_answers(&why, record, now);
-            }
-            if answered == MAX_ANSWERS_AT_ONCE {
-                // A resolver without end must not keep the thread: the rest is for another poll.
-                cx.waker().wake_by_ref();
-                break;
-            }
-        }
-        if answers.is_none() {
-            self.on_no_more_answers("the resolver ended without an answer", record, now);
-        }
-    }
-
-    pub(super) fn on_answer(&mut self, answer: Result<Answer, QueryError>, record: &mut Record, now: Instant) {
-        self.answers += 1;
-        match answer {
-            Ok(answer) => {
-                if answer.is_failed() {
-                    self.on_failed_query(
-                        QueryError::new(answer.query(), "the resolver does not say why"),
-                        answer.is_final(),
-                        record,
-                    );
-                } else {
-                    record.answered(&answer, now);
-                    if answer.is_final() {
-                        self.settled = self.settled.with(answer.query());
-                    }
-                }
-                // A list has been sorted by whoever made it.
-                if answer.query() != Query::List {
-                    self.tell_sources(&answer, now);
-                }
-                self.race.handle_answer(answer.at(self.port), now);
-            }
-            Err(error) => {
-                self.race.handle_answer(error.to_answer(), now);
-                self.on_failed_query(error, true, record);
-            }
-        }
-    }
-
-    /// A query that has its answer cannot fail any more: nobody waits for it.
-    fn on_failed_query(&mut self, error: QueryError, is_final: bool, record: &mut Record) {
-        let query = error.query();
-        if !self.settled.contains(query) {
-            record.query_failed(error);
-        }
-        if is_final {
-            self.settled = self.settled.with(query);
-        }
-    }
-
-    fn tell_sources(&mut self, answer: &Answer, now: Instant) {
-        let (mut v6, mut v4) = (Source::Unknown, Source::Unknown);
-        let epoch = self.network.epoch().get();
-        for (place, destination) in answer.destinations().enumerate() {
-            let of_family = if destination.is_ipv6() { &mut v6 } else { &mut v4 };
-            if place < MAX_SOURCES {
-                *of_family = self.sources.find(destination, epoch, now);
-            }
-            self.race.handle_source(destination, *of_family);
-        }
-    }
-
-    /// Something contradicts what is believed of the network.
-    fn doubt(&self) {
-        self.sources.doubt();
-        self.network.doubt();
-    }
-
-    /// A query that is still open when no more answers are to come has failed.
-    fn on_no_more_answers(&mut self, why: &str, record: &mut Record, now: Instant) {
-        for query in self.race.waiting_for().iter() {
-            self.on_answer(Err(QueryError::new(query, why)), record, now);
-        }
-    }
-
     /// The addresses that no attempt was made to.
     pub(super) fn untried(&self) -> Leftover {
         Leftover::of_race(&self.race)
@@ -207,30 +126,63 @@ where
 
     fn poll_attempts(&mut self, mut first: First<'_, A>, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let mut place = 0;
-        while let Some(attempt) = self.in_flight.get_mut(place) {
-            let result = match &mut attempt.future {
-                Some(future) => future.as_mut().poll(cx),
-                None => first.as_mut().as_pin_mut().expect("it is in flight").poll(cx),
-            };
-            let Poll::Ready(result) = result else {
+        // Once one has won, the others have lost: what they may have come to no longer matters.
+        while self.won.is_none() && place < self.in_flight.len() {
+            if self.poll_attempt(place, first.as_mut(), record, now, cx).is_pending() {
                 place += 1;
-                continue;
-            };
-            let begun = self.remove(place, first.as_mut());
-            self.on_result(begun, result, record, now);
-            if self.won.is_some() {
-                // The others have lost: what they may have come to no longer matters.
-                return;
             }
         }
     }
 
+    /// Looks at one attempt. Ready is that it is over, and no longer in flight.
+    fn poll_attempt(
+        &mut self,
+        place: usize,
+        mut first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let attempt = &mut self.in_flight[place];
+        attempt.listener.hush();
+        let future = match &mut attempt.future {
+            Some(future) => future.as_mut(),
+            None => first.as_mut().as_pin_mut().expect("it is in flight"),
+        };
+        let (endpoint, listener) = (attempt.begun.endpoint(), &attempt.listener);
+        let result = future.poll_with(cx, |()| listener.request(endpoint.clone(), record.host(), self.is_secure));
+        let Poll::Ready(result) = result else {
+            if let Some(news) = attempt.listener.hear(cx) {
+                self.on_news(place, news, record, now);
+            }
+            return Poll::Pending;
+        };
+        let begun = self.remove(place, first);
+        self.on_result(begun, result, record, now);
+        Poll::Ready(())
+    }
+
     fn remove(&mut self, place: usize, mut first: First<'_, A>) -> Begun {
-        let InFlight { begun, future } = self.in_flight.remove(place);
-        if future.is_none() {
-            first.set(None);
+        let InFlight { begun, future, listener: _ended_last } = self.in_flight.remove(place);
+        match future {
+            Some(future) => drop(future),
+            None => first.set(None),
         }
         begun
+    }
+
+    /// An attempt that is in flight has said something.
+    fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
+        let begun = &self.in_flight[place].begun;
+        let News { progress, asks } = news;
+        if let Some(remaining) = progress {
+            record.progressed(begun, remaining);
+            self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
+        }
+        if asks {
+            record.at_gate(begun);
+            self.race.handle_outcome(begun.id(), Outcome::AtGate, now);
+        }
     }
 
     pub(super) fn on_result(
@@ -274,9 +226,10 @@ where
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
                         self.doubt();
                     }
-                    let begun = record.started(id, &endpoint, reason, now);
-                    self.start(begun, endpoint, record, now, cx);
+                    let begun = record.started(id, endpoint, reason, now);
+                    self.start(begun, record, now, cx);
                 }
+                Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),
                 Action::Drop { id, reason } => {
                     if matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed) {
                         self.doubt();
@@ -290,11 +243,38 @@ where
     }
 
     /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
-    fn start(&mut self, begun: Begun, endpoint: Endpoint, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
-        let mut future = Box::pin(Oneshot::new(self.attempt.clone(), endpoint));
-        match future.as_mut().poll(cx) {
-            Poll::Pending => self.in_flight.push(InFlight { begun, future: Some(future) }),
+    fn start(&mut self, begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+        let listener = Listener::new(self.hears_attempts);
+        let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
+        let request = |()| listener.request(begun.endpoint().clone(), record.host(), self.is_secure);
+        match future.as_mut().poll_with(cx, request) {
+            Poll::Pending => {
+                let news = listener.hear(cx);
+                self.in_flight.push(InFlight { begun, future: Some(future), listener });
+                if let Some(news) = news {
+                    self.on_news(self.in_flight.len() - 1, news, record, now);
+                }
+            }
             Poll::Ready(result) => self.on_result(begun, result, record, now),
+        }
+    }
+
+    /// Lets an attempt begin its handshake, which it does at once if its own task is this one.
+    fn proceed(
+        &mut self,
+        id: AttemptId,
+        endpoint: Endpoint,
+        first: First<'_, A>,
+        record: &mut Record,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(place) = self.in_flight.iter().position(|attempt| attempt.begun.id() == id) {
+            let attempt = &self.in_flight[place];
+            record.proceeds(&attempt.begun, &endpoint);
+            attempt.listener.admit(endpoint, cx);
+            // Over or not, the race has been told.
+            let _over = self.poll_attempt(place, first, record, now, cx);
         }
     }
 
@@ -325,18 +305,3 @@ where
         })
     }
 }
-
-/// The next answer of a stream that may have ended; its end is not an answer.
-pub(super) fn poll_answer<S: Stream>(mut answers: Pin<&mut Option<S>>, cx: &mut Context<'_>) -> Poll<S::Item> {
-    let Some(stream) = answers.as_mut().as_pin_mut() else { return Poll::Pending };
-    match ready!(stream.poll_next(cx)) {
-        Some(answer) => Poll::Ready(answer),
-        None => {
-            answers.set(None);
-            Poll::Pending
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

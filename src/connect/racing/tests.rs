@@ -1,3 +1,5 @@
+//! When the connector doubts the sources that it believes.
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,6 +8,7 @@ use tower::{ServiceExt, service_fn};
 
 use super::*;
 use crate::connect::HappyEyeballsConnector;
+use crate::connect::settings::Settings;
 use crate::race::Policy;
 use crate::resolve::FixedResolver;
 use crate::tcp::TcpOptions;
@@ -24,8 +27,8 @@ enum Fate {
 /// How often a connect to two addresses has the sources doubted.
 async fn doubts(policy: Policy, first: Fate) -> u64 {
     let [v6, v4] = ADDRESSES.map(|address| address.parse::<SocketAddr>().unwrap());
-    let attempt = service_fn(move |endpoint: Endpoint| {
-        let fate = if endpoint.address() == v6 { first } else { Fate::Connects };
+    let attempt = service_fn(move |request: AttemptRequest| {
+        let fate = if request.endpoint().address() == v6 { first } else { Fate::Connects };
         async move {
             tokio::time::sleep(Duration::from_millis(10)).await;
             match fate {

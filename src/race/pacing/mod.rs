@@ -82,6 +82,31 @@ impl Pacing {
         }
     }
 
+    /// An attempt waits for its handshake. The policies that freeze their list have every answer before their first start: nothing
+    /// waits there, and nothing is superseded.
+    pub(super) fn on_wait(&mut self, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_wait(now),
+            Self::Tracks(_) => {}
+        }
+    }
+
+    /// No attempt waits for its handshake any more, if any did.
+    pub(super) fn on_wait_over(&mut self, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_wait_over(now),
+            Self::Tracks(_) => {}
+        }
+    }
+
+    /// The HTTPS answer left no place for an attempt that waited for its handshake.
+    pub(super) fn on_superseded(&mut self, id: AttemptId, attempts: &Attempts, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_superseded(id, attempts, now),
+            Self::Tracks(_) => {}
+        }
+    }
+
     pub(super) fn on_failure(&mut self, id: AttemptId, sent: bool, attempts: &Attempts, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_failure(id, sent, attempts, now),

@@ -16,13 +16,18 @@ use super::step::Step;
 ///    attempt failed before anything was sent.
 /// 4. Progress of any attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the
 ///    last start. A start that is due already is not put off.
-/// 5. At the cap on concurrent attempts the oldest makes room.
+/// 5. While an attempt waits at the gate for its handshake, the time to the next start stands still, but the start is not put off past 2 s
+///    after the last one. More connections would not bring the answer that is waited for. Then as much time is left as before.
+/// 6. An attempt that a service record supersedes counts as failed: if it is the newest, the next start falls due at once.
+/// 7. At the cap on concurrent attempts the oldest makes room.
 #[derive(Debug)]
 pub(in crate::race) struct Staggered {
     delay: Duration,
     cap: Option<usize>,
     last: Option<LastStart>,
     last_on_wire: Option<(AttemptId, Instant)>,
+    /// What was left of the delay when an attempt began to wait at the gate.
+    held: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -40,6 +45,7 @@ impl Staggered {
             cap: config.max_concurrent_attempts,
             last: None,
             last_on_wire: None,
+            held: None,
         }
     }
 
@@ -68,6 +74,7 @@ impl Staggered {
     /// An attempt starts.
     #[inline]
     pub(in crate::race) fn on_start(&mut self, id: AttemptId, endpoint: &Endpoint, now: Instant) {
+        self.held = None;
         self.last = Some(LastStart { at: now, next_due: now + self.delay, next_reason: StartReason::DelayElapsed });
         if !endpoint.is_loopback() {
             self.last_on_wire = Some((id, now));
@@ -86,14 +93,30 @@ impl Staggered {
     }
 
     pub(super) fn on_progress(&mut self, remaining: Duration, now: Instant) {
-        let waits_for_the_delay = |last: &&mut LastStart| match last.next_reason {
-            StartReason::DelayElapsed => now <= last.next_due,
-            _ => false,
-        };
-        if let Some(last) = self.last.as_mut().filter(waits_for_the_delay) {
-            let estimate = now + remaining.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_DELAY);
-            last.next_due = last.next_due.max(estimate.min(last.at + MAXIMUM_DELAY));
+        let remaining = remaining.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_DELAY);
+        if let Some(rest) = &mut self.held {
+            *rest = remaining.max(*rest);
         }
+        if let Some(last) = self.last.as_mut().filter(|last| last.delay_runs(now)) {
+            last.next_due = last.next_due.max((now + remaining).min(last.at + MAXIMUM_DELAY));
+        }
+    }
+
+    pub(super) fn on_wait(&mut self, now: Instant) {
+        if let Some(last) = self.last.as_mut().filter(|last| self.held.is_none() && last.delay_runs(now)) {
+            self.held = Some(last.next_due - now);
+            last.next_due = last.next_due.max(last.at + MAXIMUM_DELAY);
+        }
+    }
+
+    pub(super) fn on_wait_over(&mut self, now: Instant) {
+        if let (Some(rest), Some(last)) = (self.held.take(), &mut self.last) {
+            last.next_due = last.next_due.min(now + rest);
+        }
+    }
+
+    pub(super) fn on_superseded(&mut self, id: AttemptId, attempts: &Attempts, now: Instant) {
+        self.start_next_after(id, StartReason::AnswerArrived, attempts, now);
     }
 
     pub(super) fn on_failure(&mut self, id: AttemptId, sent: bool, attempts: &Attempts, now: Instant) {
@@ -101,10 +124,15 @@ impl Staggered {
             // The starts before this one were a floor away from it already, and the next comes no sooner.
             self.last_on_wire = None;
         }
+        self.start_next_after(id, StartReason::PreviousFailed, attempts, now);
+    }
+
+    /// The next start falls due at once, if `id` is the newest attempt and none is due already.
+    fn start_next_after(&mut self, id: AttemptId, reason: StartReason, attempts: &Attempts, now: Instant) {
         let is_newest = attempts.newest() == Some(id);
         if let Some(last) = self.last.as_mut().filter(|last| is_newest && now <= last.next_due) {
             last.next_due = now;
-            last.next_reason = StartReason::PreviousFailed;
+            last.next_reason = reason;
         }
     }
 
@@ -114,5 +142,12 @@ impl Staggered {
         let due = self.last.as_ref()?.next_due;
         let floor = self.last_on_wire.map(|(_, at)| at + ABSOLUTE_MINIMUM_DELAY);
         Some(floor.map_or(due, |floor| due.max(floor)))
+    }
+}
+
+impl LastStart {
+    /// Whether the next start waits for the delay, and is not due.
+    fn delay_runs(&self, now: Instant) -> bool {
+        self.next_reason == StartReason::DelayElapsed && now <= self.next_due
     }
 }

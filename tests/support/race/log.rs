@@ -21,10 +21,13 @@ impl Scenario {
         let name = |address: &SocketAddr| self.names.name(*address);
         match event {
             Event::Start { address, reason, service, .. } => {
-                let service = service.as_ref().filter(|_| self.show_services).map(described).unwrap_or_default();
-                format!("start {} {}{service}", name(address), start_reason(*reason))
+                format!("start {} {}{}", name(address), start_reason(*reason), self.describe_service(service.as_ref()))
             }
             Event::Progress { address } => format!("progress {}", name(address)),
+            Event::Gate { address } => format!("gate {}", name(address)),
+            Event::Proceed { address, service } => {
+                format!("proceed {}{}", name(address), self.describe_service(service.as_ref()))
+            }
             Event::Failed { address, sent: true, .. } => format!("fail {}", name(address)),
             Event::Failed { address, sent: false, .. } => format!("fail {} unsent", name(address)),
             Event::Drop { address, reason, .. } => format!("drop {} {}", name(address), drop_reason(*reason)),
@@ -59,6 +62,10 @@ impl Scenario {
             },
         }
     }
+
+    fn describe_service(&self, service: Option<&Service>) -> String {
+        service.filter(|_| self.show_services).map(described).unwrap_or_default()
+    }
 }
 
 /// ` priority=1 alpn=h2,http/1.1 ech=keys`
@@ -90,6 +97,7 @@ fn drop_reason(reason: DropReason) -> &'static str {
         DropReason::Pruned => "pruned",
         DropReason::SliceElapsed => "slice",
         DropReason::DeadlineElapsed => "deadline",
+        DropReason::Superseded => "superseded",
         other => panic!("an unknown reason: {other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Config, Families, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source,
+    Answer, Config, Families, Order, Outcome, Patience, Policy, Queries, Query, ServiceRecord, Source,
 };
 
 use crate::support::names::{Names, PORT, portless, unmapped};
@@ -26,6 +26,7 @@ pub(crate) struct Scenario {
     fallback_delay: Option<Duration>,
     first_family_count: Option<usize>,
     max_concurrent: Option<usize>,
+    patience: Patience,
     deadline: Option<Duration>,
     pub(crate) show_timers: bool,
     pub(crate) show_services: bool,
@@ -89,6 +90,13 @@ impl Scenario {
             "fallback-delay" => self.fallback_delay = Some(milliseconds(rest)?),
             "first-family-count" => self.first_family_count = Some(number(rest)?),
             "max-concurrent" => self.max_concurrent = Some(number(rest)?),
+            "patience" => {
+                self.patience = match rest {
+                    "off" => Patience::Off,
+                    "strict" => Patience::Strict,
+                    time => Patience::Bounded(milliseconds(time)?),
+                };
+            }
             "deadline" => self.deadline = Some(milliseconds(rest)?),
             "show" if rest == "timers" => self.show_timers = true,
             "show" if rest == "services" => self.show_services = true,
@@ -240,8 +248,9 @@ impl Scenario {
                 ["progress", after, remaining] => {
                     (milliseconds(after)?, Outcome::Progress { remaining: milliseconds(remaining)? })
                 }
+                ["gate", after] => (milliseconds(after)?, Outcome::AtGate),
                 ["hang"] => break,
-                _ => return Err("an outcome is ok T, refused T, unsent T, progress T ESTIMATE or hang".into()),
+                _ => return Err("an outcome is ok T, refused T, unsent T, progress T ESTIMATE, gate T or hang".into()),
             });
         }
         self.attempts.insert(address, outcomes);
@@ -254,7 +263,8 @@ impl Scenario {
             .order(self.order)
             .families(self.families)
             .local_families(self.local_families)
-            .max_concurrent_attempts(self.max_concurrent);
+            .max_concurrent_attempts(self.max_concurrent)
+            .handshake_patience(self.patience);
         if let Some(delay) = self.attempt_delay {
             config = config.connection_attempt_delay(delay);
         }

@@ -43,6 +43,7 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
         case.settings.attempt_delay = soon(case.settings.attempt_delay).max(ms(1));
         for fate in case.fates.values_mut() {
             fate.progress.clear();
+            fate.gate = None;
             fate.end = match fate.end {
                 End::Connected(after) => End::Connected(soon(after)),
                 End::Refused(after) => End::Refused(soon(after)),
@@ -54,7 +55,7 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// One list, `Staggered`, and nothing that cuts the race short: no cap, no deadline, no progress.
+/// One list, `Staggered`, and nothing that cuts the race short: no cap, no deadline, no progress, no gate.
 pub(crate) fn undisturbed_list() -> impl Strategy<Value = Case> {
     (settings(), time(), addresses(0..=12), sources(), fates(false)).prop_map(|(settings, at, list, sources, fates)| {
         Case {

@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Config, Families, Family, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source, UntriedReason,
+    Answer, Config, Families, Family, Order, Outcome, Patience, Policy, Queries, Query, ServiceRecord, Source,
+    UntriedReason,
 };
 
 use super::names::{PORT, portless, unmapped};
@@ -72,6 +73,7 @@ pub(crate) struct Settings {
     pub(crate) cap: Option<usize>,
     pub(crate) families: Families,
     pub(crate) local_families: Families,
+    pub(crate) patience: Patience,
     /// `None` is any.
     pub(crate) protocols: Option<Vec<&'static str>>,
 }
@@ -98,6 +100,8 @@ pub(crate) enum Content {
 pub(crate) struct Fate {
     /// Each so long after the one before it, with its estimate.
     pub(crate) progress: Vec<(Duration, Duration)>,
+    /// So long after that it asks for its handshake, if it does.
+    pub(crate) gate: Option<Duration>,
     pub(crate) end: End,
 }
 
@@ -155,7 +159,8 @@ impl Settings {
             .first_address_family_count(self.first_family_count)
             .max_concurrent_attempts(self.cap)
             .families(self.families)
-            .local_families(self.local_families);
+            .local_families(self.local_families)
+            .handshake_patience(self.patience);
         if let Some(protocols) = &self.protocols {
             config = config.protocols(protocols.iter().copied());
         }
@@ -235,9 +240,13 @@ impl Content {
 }
 
 impl Fate {
+    /// How long it takes to connect, if it does not have to wait.
     pub(crate) fn connects_after(&self) -> Option<Duration> {
         match self.end {
-            End::Connected(after) => Some(self.progress.iter().map(|(after, _)| after).sum::<Duration>() + after),
+            End::Connected(after) => {
+                let before = self.progress.iter().map(|(after, _)| after).chain(&self.gate);
+                Some(before.sum::<Duration>() + after)
+            }
             End::Refused(_) | End::Unsent(_) | End::Hang => None,
         }
     }
@@ -250,7 +259,8 @@ impl Fate {
             End::Unsent(after) => Some((after, Outcome::Failed { sent: false })),
             End::Hang => None,
         };
-        progress.chain(end).collect()
+        let gate = self.gate.map(|after| (after, Outcome::AtGate));
+        progress.chain(gate).chain(end).collect()
     }
 }
 

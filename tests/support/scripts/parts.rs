@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hyper_happy_eyeballs::race::{Families, Order, Policy, Queries, Query, ServiceRecord, Source};
+use hyper_happy_eyeballs::race::{Families, Order, Patience, Policy, Queries, Query, ServiceRecord, Source};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -40,6 +40,7 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
         1 => Just((Families::Both, Families::V6Only)),
         1 => Just((Families::Both, Families::V4Only)),
     ];
+    let patience = prop_oneof![Just(Patience::Off), Just(Patience::Strict), time().prop_map(Patience::Bounded)];
     let protocols = option::weighted(0.3, subsequence(&ALPN_IDS[..], 1..=2));
     (
         select(vec![Policy::Staggered, Policy::TwoFamilies, Policy::Sequential]),
@@ -48,23 +49,27 @@ pub(super) fn settings() -> impl Strategy<Value = Settings> {
         1..4_usize,
         option::weighted(0.3, 1..5_usize),
         families,
+        patience,
         protocols,
     )
-        .prop_map(|(policy, order, delays, first_family_count, cap, (families, local_families), protocols)| {
-            let (attempt_delay, resolution_delay, fallback_delay) = delays;
-            Settings {
-                policy,
-                order,
-                attempt_delay,
-                resolution_delay,
-                fallback_delay,
-                first_family_count,
-                cap,
-                families,
-                local_families,
-                protocols,
-            }
-        })
+        .prop_map(
+            |(policy, order, delays, first_family_count, cap, (families, local_families), patience, protocols)| {
+                let (attempt_delay, resolution_delay, fallback_delay) = delays;
+                Settings {
+                    policy,
+                    order,
+                    attempt_delay,
+                    resolution_delay,
+                    fallback_delay,
+                    first_family_count,
+                    cap,
+                    families,
+                    local_families,
+                    patience,
+                    protocols,
+                }
+            },
+        )
 }
 
 /// Answers to the query for a list: none (it stays open), one, or one that another replaces.
@@ -169,17 +174,20 @@ pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<Socke
         };
         at_port(PORT).chain(at_port(SERVICE_PORT))
     };
-    let steps = if with_progress { 1 } else { 0 };
+    let (steps, gates) = if with_progress { (1, 2) } else { (0, 1) };
     // A choice by number is several times as fast as one between strategies.
-    let fate = (time(), 0..7_u8, vec((time(), time()), 0..=steps)).prop_map(|(after, choice, progress)| Fate {
-        progress,
-        end: match choice {
-            0 => End::Connected(after),
-            1 | 2 => End::Refused(after),
-            3 | 4 => End::Unsent(after),
-            _ => End::Hang,
+    let fate = (time(), 0..7_u8, vec((time(), time()), 0..=steps), (0..gates, time())).prop_map(
+        |(after, choice, progress, gate)| Fate {
+            progress,
+            gate: Some(gate.1).filter(|_| gate.0 > 0),
+            end: match choice {
+                0 => End::Connected(after),
+                1 | 2 => End::Refused(after),
+                3 | 4 => End::Unsent(after),
+                _ => End::Hang,
+            },
         },
-    });
+    );
     vec(fate, endpoints().count()).prop_map(move |fates| endpoints().zip(fates).collect())
 }
 

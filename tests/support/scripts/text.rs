@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use hyper_happy_eyeballs::race::{Families, Order, Policy, Query, ServiceRecord, Source};
+use hyper_happy_eyeballs::race::{Families, Order, Patience, Policy, Query, ServiceRecord, Source};
 
 use super::{ADDRESSES, Answered, Case, Content, End, Fate, PORT, Settings, hints};
 
@@ -64,6 +64,11 @@ impl fmt::Debug for Settings {
         }
         write!(f, "\nfamilies {}", families(self.families))?;
         write!(f, "\nlocal-families {}", families(self.local_families))?;
+        match self.patience {
+            Patience::Strict => f.write_str("\npatience strict")?,
+            Patience::Bounded(patience) => write!(f, "\npatience {}", patience.as_millis())?,
+            _ => {}
+        }
         match &self.protocols {
             Some(protocols) => write!(f, "\nprotocols {}", protocols.join(",")),
             None => Ok(()),
@@ -93,6 +98,9 @@ impl fmt::Debug for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (after, remaining) in &self.progress {
             write!(f, "progress {} {}, ", after.as_millis(), remaining.as_millis())?;
+        }
+        if let Some(after) = self.gate {
+            write!(f, "gate {}, ", after.as_millis())?;
         }
         match self.end {
             End::Connected(after) => write!(f, "ok {}", after.as_millis()),
