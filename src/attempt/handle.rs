@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::request::AttemptRequest;
 use crate::lock::{Lock, assert_unlocked};
 use crate::race::{Endpoint, ServiceRecord};
 
@@ -162,10 +161,10 @@ impl Listener {
         Self { shared: heard.then(Arc::default) }
     }
 
-    /// The request of the attempt that is listened to.
+    /// What the request of the attempt that is listened to shares with this.
     #[inline]
-    pub(crate) fn request(&self, endpoint: Endpoint, host: Arc<str>, is_secure: bool) -> AttemptRequest {
-        AttemptRequest::of_race(endpoint, host, is_secure, self.shared.clone())
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.shared.clone()
     }
 
     /// To be called before the attempt is polled: what it says meanwhile wakes nobody, since [`Listener::hear`] comes next.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::handle::{AttemptHandle, Shared};
+use super::handle::{AttemptHandle, Listener, Shared};
 use crate::race::Endpoint;
 
 /// One connection attempt, as an attempt service is asked for it.
@@ -25,9 +25,10 @@ impl AttemptRequest {
         Self { endpoint: endpoint.into(), host: host.into(), is_secure, shared: None }
     }
 
+    /// A request of a race that listens to what the attempt says.
     #[inline]
-    pub(super) fn of_race(endpoint: Endpoint, host: Arc<str>, is_secure: bool, shared: Option<Arc<Shared>>) -> Self {
-        Self { endpoint, host, is_secure, shared }
+    pub(crate) fn heard(listener: &Listener, endpoint: Endpoint, host: Arc<str>, is_secure: bool) -> Self {
+        Self { endpoint, host, is_secure, shared: listener.shared() }
     }
 
     /// Where to connect to.

@@ -221,7 +221,9 @@ where
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
                     let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
                     listener.hush();
-                    let request = |()| listener.request(begun.endpoint().clone(), this.record.host(), *this.is_secure);
+                    let request = |()| {
+                        AttemptRequest::heard(listener, begun.endpoint().clone(), this.record.host(), *this.is_secure)
+                    };
                     let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
                             this.answers.set(None);

@@ -335,9 +335,11 @@ mod tests {
     #[test]
     fn a_delay_that_nobody_will_see_the_end_of_can_be_added_to_an_instant() {
         let builder = Config::builder().resolution_delay(Duration::MAX).fallback_delay(Duration::MAX);
-        let config = builder.build().unwrap();
+        let config = builder.handshake_patience(Patience::Bounded(Duration::MAX)).build().unwrap();
         let now = crate::test_support::some_instant();
         assert!(now + config.resolution_delay > now && now + config.fallback_delay > now);
+        let Patience::Bounded(patience) = config.handshake_patience else { panic!("it is bounded") };
+        assert!(now + patience > now);
     }
 
     #[test]

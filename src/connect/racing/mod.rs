@@ -150,7 +150,8 @@ where
             None => first.as_mut().as_pin_mut().expect("it is in flight"),
         };
         let (endpoint, listener) = (attempt.begun.endpoint(), &attempt.listener);
-        let result = future.poll_with(cx, |()| listener.request(endpoint.clone(), record.host(), self.is_secure));
+        let result =
+            future.poll_with(cx, |()| AttemptRequest::heard(listener, endpoint.clone(), record.host(), self.is_secure));
         let Poll::Ready(result) = result else {
             if let Some(news) = attempt.listener.hear(cx) {
                 self.on_news(place, news, record, now);
@@ -246,7 +247,7 @@ where
     fn start(&mut self, begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let listener = Listener::new(self.hears_attempts);
         let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
-        let request = |()| listener.request(begun.endpoint().clone(), record.host(), self.is_secure);
+        let request = |()| AttemptRequest::heard(&listener, begun.endpoint().clone(), record.host(), self.is_secure);
         match future.as_mut().poll_with(cx, request) {
             Poll::Pending => {
                 let news = listener.hear(cx);
