@@ -72,6 +72,8 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
+mod forward_io;
+#[cfg(feature = "connect")]
 mod fresh;
 #[cfg(feature = "connect")]
 mod lock;

@@ -14,12 +14,13 @@ use tree::{Tree, circle};
 const MAX_LINES: usize = 400;
 
 /// What each room of the house may name, itself apart: nothing that stands above it.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     // L0
     ("race", &[]),
     // L1
     ("outcome", &["race"]),
     // What every room above is built with.
+    ("forward_io", &[]),
     ("fresh", &[]),
     ("lock", &[]),
     ("oneshot", &[]),
@@ -27,11 +28,11 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("wake_later", &[]),
     // L2
     ("resolve", &["race", "outcome", "fresh", "lock", "oneshot", "timer"]),
-    ("tcp", &["race", "outcome", "fresh", "lock", "oneshot", "timer"]),
+    ("tcp", &["race", "outcome", "forward_io", "fresh", "lock", "oneshot", "timer"]),
     // L3
-    ("connect", &["race", "outcome", "resolve", "tcp", "fresh", "lock", "oneshot", "timer"]),
+    ("connect", &["race", "outcome", "resolve", "tcp", "forward_io", "fresh", "lock", "oneshot", "timer"]),
     // L4
-    ("response_first", &["connect", "tcp", "lock", "wake_later"]),
+    ("response_first", &["connect", "tcp", "forward_io", "lock", "wake_later"]),
     (
         "client",
         &[
