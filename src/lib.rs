@@ -92,6 +92,8 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
+mod forward_io;
+#[cfg(feature = "connect")]
 mod lock;
 #[cfg(feature = "connect")]
 mod network;

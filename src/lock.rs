@@ -27,7 +27,6 @@ thread_local! {
 }
 
 /// A mutex. A panic of its holder does not poison it: what it guards is changed in whole steps.
-#[derive(Default)]
 pub(crate) struct Lock<T>(Mutex<T>);
 
 /// Access to what a [`Lock`] guards.
@@ -47,6 +46,12 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         let held = Held::note();
         Guard { inner: self.0.lock().unwrap_or_else(PoisonError::into_inner), _held: held }
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
     }
 }
 

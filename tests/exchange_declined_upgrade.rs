@@ -78,7 +78,7 @@ async fn a_tunnel_that_carries_http_stays_disarmed() {
         }
         drop(server);
         in_time(async { while client.write_all(b"hello?").await.is_ok() {} }).await;
-        assert!(!client.control().is_broken());
+        assert!(!client.handle().is_broken());
     }
 }
 
@@ -95,5 +95,5 @@ async fn a_body_that_looks_like_a_request_is_not_taken_for_one() {
     server.write_all(CONTINUE.as_bytes()).await.unwrap();
     client.read_exact(&mut vec![0; CONTINUE.len()]).await.unwrap();
     client.write_all(BODY.as_bytes()).await.unwrap();
-    assert_eq!(client.control().bytes_written(), (HEAD.len() + BODY.len()) as u64);
+    assert_eq!(client.handle().bytes_written(), (HEAD.len() + BODY.len()) as u64);
 }

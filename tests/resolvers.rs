@@ -16,7 +16,7 @@ use futures_util::stream::{self, StreamExt};
 use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::connect::HappyEyeballsStream;
 use hyper_happy_eyeballs::resolve::{
-    Answer, Answers, Compat, FixedResolver, GaiResolver, Name, Queries, Query, QueryError, Resolve,
+    Answer, Answers, FixedResolver, GaiResolver, HyperUtilResolver, Name, Queries, Query, QueryError, Resolve,
 };
 use hyper_happy_eyeballs::tcp::TcpConnection;
 use hyper_happy_eyeballs::{AttemptError, ConnectError, ConnectInfo, HappyEyeballsConnector};
@@ -37,7 +37,7 @@ async fn the_systems_resolver_knows_localhost() {
 #[tokio::test]
 async fn the_resolver_of_hyper_util_serves_unchanged() {
     let server = Localhost::listen();
-    let resolver = Compat::new(dns::GaiResolver::new());
+    let resolver = HyperUtilResolver::new(dns::GaiResolver::new());
     server.assert_reached(connect(resolver, &server.uri()).await.unwrap().info());
 }
 
@@ -49,14 +49,14 @@ async fn a_closure_made_for_hyper_util_serves_in_its_order() {
         assert_eq!(name.as_str(), "origin.example");
         ready(Ok::<_, Infallible>(found.into_iter()))
     });
-    let connection = connect(Compat::new(resolver), URI).await.unwrap();
+    let connection = connect(HyperUtilResolver::new(resolver), URI).await.unwrap();
     assert_eq!(attempted(connection.info()), found);
 }
 
 #[tokio::test]
 async fn a_resolver_made_for_hyper_util_that_fails_is_the_cause() {
     let resolver = service_fn(|_: dns::Name| ready(Err::<std::vec::IntoIter<_>, _>(io::Error::other("no server"))));
-    let error = connect(Compat::new(resolver), URI).await.unwrap_err();
+    let error = connect(HyperUtilResolver::new(resolver), URI).await.unwrap_err();
     assert!(error.is_dns() && !error.is_timeout());
     assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (A, AAAA)");
     assert_eq!(causes(&error).last().unwrap(), "no server");

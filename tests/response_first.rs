@@ -9,12 +9,14 @@ use std::net::Ipv4Addr;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper_happy_eyeballs::response_first::ResponseFirst;
+use hyper_happy_eyeballs::response_first::{ResponseFirst, ResponseFirstLayer};
+use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use support::origin::until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_test::task::spawn;
+use tower::{Layer, ServiceExt, service_fn};
 
 type Wrapped = ResponseFirst<TcpStream>;
 
@@ -60,7 +62,7 @@ async fn a_write_after_the_reset_hides_neither_the_response_nor_that_it_was_cut_
     let mut client = reset(REQUEST, RESPONSE).await;
     client.write_all(b"the rest").await.unwrap();
     client.flush().await.unwrap();
-    assert!(client.control().is_broken());
+    assert!(client.handle().is_broken());
     let (read, end) = read_to_end(&mut client).await;
     assert_eq!((read.as_slice(), end.unwrap_err().kind()), (RESPONSE, ErrorKind::ConnectionReset));
 }
@@ -74,7 +76,7 @@ async fn a_response_that_ended_before_the_reset_has_ended() {
     arrives(&client, RESPONSE.len()).await;
     // Closed with something unread: now there is a reset as well.
     drop(server);
-    while !client.control().is_broken() {
+    while !client.handle().is_broken() {
         client.write_all(b"the rest").await.unwrap();
     }
     let (read, end) = read_to_end(&mut client).await;
@@ -98,14 +100,32 @@ async fn an_upgraded_stream_gives_the_errors_as_they_come() {
     // It is an upgrade once the server has said so.
     client.read_exact(&mut vec![0; SWITCHING.len()]).await.unwrap();
     assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-    assert!(!client.control().is_broken());
+    assert!(!client.handle().is_broken());
 }
 
 #[tokio::test]
 async fn a_connection_that_was_disarmed_gives_the_errors_as_they_come() {
     let mut client = reset(REQUEST, RESPONSE).await;
-    client.control().disarm();
+    client.handle().disarm();
     assert_eq!(client.write(b"hello").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn the_connection_of_the_layer_can_be_told_what_to_do() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = service_fn(|()| async move { TcpStream::connect(address).await.map(TokioIo::new) });
+    let mut connection = ResponseFirstLayer::new().layer(connect).oneshot(()).await.unwrap();
+    assert!(!connection.handle().is_broken());
+    connection.get_mut().inner().set_nodelay(true).unwrap();
+    assert_eq!(connection.get_ref().inner().peer_addr().unwrap(), address);
+    let (mut server, _) = listener.accept().await.unwrap();
+    let mut stream = TokioIo::new(connection);
+    stream.write_all(b"hello").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut read = String::new();
+    server.read_to_string(&mut read).await.unwrap();
+    assert_eq!(read, "hello");
 }
 
 #[tokio::test]
@@ -115,7 +135,7 @@ async fn bytes_are_counted_from_the_head_of_the_request() {
         client.write_all(REQUEST).await.unwrap();
         server.write_all(RESPONSE).await.unwrap();
         client.read_exact(&mut vec![0; RESPONSE.len()]).await.unwrap();
-        let (written, read) = (client.control().bytes_written(), client.control().bytes_read());
+        let (written, read) = (client.handle().bytes_written(), client.handle().bytes_read());
         assert_eq!((written, read), (REQUEST.len() as u64, RESPONSE.len() as u64));
     }
 }

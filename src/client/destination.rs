@@ -6,6 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
+use crate::connect::authority::{default_port, split_authority};
 
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
@@ -126,7 +127,7 @@ impl Destination {
     fn tunnel(&self) -> Result<Authority, ClientError> {
         let bare = self.host_and_port();
         let (host, port) = split_port(bare);
-        match implied_port(self.scheme()) {
+        match default_port(self.scheme()) {
             _ if !port.is_empty() => parse(bare),
             Some(port) => parse(&format!("{host}:{port}")),
             None => Err(ClientError::invalid_request("CONNECT needs a port")),
@@ -134,27 +135,19 @@ impl Destination {
     }
 }
 
+/// Returns the host, brackets included, and the port, empty if there is none. What follows a bracket and is no port counts as part of the host.
+pub(super) fn split_port(host_and_port: &str) -> (&str, &str) {
+    let (host, rest, _) = split_authority(host_and_port);
+    match rest.strip_prefix(':') {
+        Some(port) => (host, port),
+        None => (host_and_port, ""),
+    }
+}
+
+/// Returns what follows the userinfo.
 fn without_userinfo(authority: &str) -> &str {
-    authority.rsplit_once('@').map_or(authority, |(_, rest)| rest)
-}
-
-/// The host, brackets included, and the port, if there is one.
-pub(super) fn split_port(bare: &str) -> (&str, &str) {
-    match bare.rsplit_once(':') {
-        // The colon is part of an IPv6 address.
-        Some((_, port)) if port.contains(']') => (bare, ""),
-        Some((host, port)) => (host, port),
-        None => (bare, ""),
-    }
-}
-
-/// The port of a URI that has none.
-pub(super) fn implied_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => None,
-    }
+    let (host, rest, _) = split_authority(authority);
+    &authority[authority.len() - host.len() - rest.len()..]
 }
 
 fn check_host(bare: &str) -> Result<(), ClientError> {
@@ -287,6 +280,27 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_is_cut_where_its_port_begins() {
+        for (authority, bare, host, port) in [
+            ("a.example", "a.example", "a.example", ""),
+            ("a.example:80", "a.example:80", "a.example", "80"),
+            ("a.example:", "a.example:", "a.example", ""),
+            ("u:p@a.example:80", "a.example:80", "a.example", "80"),
+            ("u:p@a.example", "a.example", "a.example", ""),
+            ("u@v@a", "a", "a", ""),
+            ("[::1]", "[::1]", "[::1]", ""),
+            ("u@[::1]:80", "[::1]:80", "[::1]", "80"),
+            ("[::1]a", "[::1]a", "[::1]a", ""),
+            ("[::1]a:80", "[::1]a:80", "[::1]a", "80"),
+            ("[1@]:80", "]:80", "]", "80"),
+            ("", "", "", ""),
+        ] {
+            assert_eq!(without_userinfo(authority), bare, "{authority}");
+            assert_eq!(split_port(bare), (host, port), "{authority}");
+        }
+    }
+
+    #[test]
     fn a_host_that_cannot_be_written_is_none() {
         let message = |method, uri: &str| {
             let taken = Destination::take_from(&mut request(method, uri));
@@ -327,7 +341,7 @@ mod tests {
         let message = |mut request| Destination::take_from(&mut request).unwrap_err().to_string();
         assert_eq!(message(request(Method::GET, "/path")), "invalid request: the URI has no host");
         assert_eq!(message(request(Method::GET, "a.example:80")), "invalid request: the URI has no scheme");
-        assert_eq!(message(request(Method::CONNECT, "ws://a.example")), "invalid request: CONNECT needs a port");
+        assert_eq!(message(request(Method::CONNECT, "x://a.example")), "invalid request: CONNECT needs a port");
         let mut old = request(Method::CONNECT, "a.example:443");
         *old.version_mut() = Version::HTTP_10;
         assert_eq!(message(old), "invalid request: CONNECT over HTTP/1.0 is not supported");

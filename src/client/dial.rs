@@ -1,6 +1,5 @@
 //! From a connector's connection to one that can exchange.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use hyper::client::conn::http1::{self, SendRequest};
@@ -8,7 +7,6 @@ use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::destination::Destination;
 use super::error::ClientError;
@@ -19,10 +17,8 @@ use super::service::{Connector, RequestBody};
 use super::stock::Stock;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Wire};
-use crate::connect::HappyEyeballsStream;
 use crate::oneshot::Oneshot;
-use crate::response_first::{Control, ResponseFirst};
-use crate::tcp::TcpConnection;
+use crate::response_first::{ResponseFirst, ResponseFirstHandle, into_tcp_stream};
 use crate::timer::read_clock;
 
 /// Connects to `destination`, in `runtime`, and shakes hands.
@@ -59,12 +55,12 @@ where
     }
     let relay = Relay::new(pool.place(&lease), pool.watch());
     let (socket_waker, waker) = relay.wakers();
-    let control = Control::new();
-    let (sender, connection) = match into_tcp(io) {
-        Ok(stream) => connect(http1, ResponseFirst::with_control(stream, control.clone()).waking(socket_waker)).await?,
+    let control = ResponseFirstHandle::new();
+    let (sender, connection) = match into_tcp_stream(io) {
+        Ok(stream) => connect(http1, ResponseFirst::with_handle(stream, control.clone()).waking(socket_waker)).await?,
         Err(io) => {
             let io = TokioIo::new(io);
-            connect(http1, ResponseFirst::with_control(io, control.clone()).waking(socket_waker)).await?
+            connect(http1, ResponseFirst::with_handle(io, control.clone()).waking(socket_waker)).await?
         }
     };
     let created = read_clock();
@@ -84,21 +80,4 @@ where
 {
     let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(ClientError::connect)?;
     Ok((sender, Box::pin(connection.with_upgrades())))
-}
-
-/// The socket itself, out of the connections of this crate and of hyper-util, whose layers do nothing for HTTP.
-fn into_tcp<T: 'static>(io: T) -> Result<TcpStream, T> {
-    // An option, so that what `Any` shows can be taken.
-    let mut io = Some(io);
-    let any: &mut dyn Any = &mut io;
-    if let Some(stream) = any.downcast_mut::<Option<TokioIo<TcpStream>>>().and_then(Option::take) {
-        return Ok(stream.into_inner());
-    }
-    if let Some(stream) = any.downcast_mut::<Option<HappyEyeballsStream<TcpConnection>>>().and_then(Option::take) {
-        return Ok(stream.into_inner().into_inner());
-    }
-    if let Some(stream) = any.downcast_mut::<Option<TcpConnection>>().and_then(Option::take) {
-        return Ok(stream.into_inner());
-    }
-    Err(io.expect("it was not taken"))
 }

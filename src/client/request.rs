@@ -4,9 +4,10 @@ use http::header::{EXPECT, HOST, HeaderValue};
 use http::{HeaderMap, Request};
 use http_body::Body;
 
-use super::destination::{Destination, implied_port, split_port};
+use super::destination::{Destination, split_port};
 use super::error::ClientError;
 use super::framing::{Framing, Size};
+use crate::connect::authority::default_port;
 
 /// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
 ///
@@ -50,7 +51,7 @@ pub(super) fn host(destination: &Destination) -> Result<HeaderValue, ClientError
     let shown = destination.host_and_port();
     let (host, port) = split_port(shown);
     let port = port.parse::<u16>().ok();
-    let value = if port.is_none() || port == implied_port(destination.scheme()) { host } else { shown };
+    let value = if port.is_none() || port == default_port(destination.scheme()) { host } else { shown };
     HeaderValue::try_from(value)
         .map_err(|_no_value| ClientError::invalid_request("the host is not the value of a field"))
 }
@@ -96,7 +97,9 @@ mod tests {
         assert_host("http://user@[::1]:81/", "[::1]:81");
         assert_host("http://a.example:/", "a.example");
         assert_host("http://a.example:0080/", "a.example");
-        assert_host("ws://a.example:80/", "a.example:80");
+        assert_host("ws://a.example:80/", "a.example");
+        assert_host("wss://a.example:80/", "a.example:80");
+        assert_host("x://a.example:80/", "a.example:80");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::relay::Relay;
 use super::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
-use crate::response_first::{Allowance, Control};
+use crate::response_first::{Allowance, ResponseFirstHandle};
 
 /// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
 ///
@@ -35,9 +35,9 @@ pub(super) struct Wire<B> {
     relay: Arc<Relay>,
     /// The relay as a waker, for everything but the socket.
     waker: Waker,
-    pub(super) control: Control,
+    pub(super) control: ResponseFirstHandle,
     /// That of the wrapper below TLS, if there is one.
-    below_tls: Option<Control>,
+    below_tls: Option<ResponseFirstHandle>,
     /// What the connector says of the connection, in every response.
     extras: Extensions,
     pub(super) is_proxied: bool,
@@ -75,7 +75,7 @@ pub(super) struct Dialed<B> {
     pub(super) connection: ConnectionFuture,
     pub(super) relay: Arc<Relay>,
     pub(super) waker: Waker,
-    pub(super) control: Control,
+    pub(super) control: ResponseFirstHandle,
     pub(super) connected: Connected,
     pub(super) host: HeaderValue,
     pub(super) created: Instant,
@@ -217,7 +217,7 @@ impl<B> Wire<B> {
     /// Whether the connection can have another request, as far as is known without asking the system.
     pub(super) fn is_usable(&mut self) -> bool {
         self.relay.hold();
-        let is_unfit = |below: &Control| below.is_broken() || below.is_blocked();
+        let is_unfit = |below: &ResponseFirstHandle| below.is_broken() || below.is_blocked();
         if self.spent || self.below_tls.as_ref().is_some_and(is_unfit) || self.is_sending_body() {
             return false;
         }
@@ -238,14 +238,16 @@ impl<B> Wire<B> {
         !self.next_to_the_socket().is_touched() && !is_over && self.is_ready()
     }
 
-    fn next_to_the_socket(&self) -> &Control {
+    fn next_to_the_socket(&self) -> &ResponseFirstHandle {
         self.below_tls.as_ref().unwrap_or(&self.control)
     }
 
     /// Whether some of the request has not been given to the system.
     pub(super) fn is_uploading(&self) -> bool {
         // The head of a request without a body may be blocked as well, and TLS may have what its socket has not taken.
-        self.is_sending_body() || self.control.is_blocked() || self.below_tls.as_ref().is_some_and(Control::is_blocked)
+        self.is_sending_body()
+            || self.control.is_blocked()
+            || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_blocked)
     }
 
     fn is_sending_body(&self) -> bool {
@@ -266,7 +268,7 @@ impl<B> Wire<B> {
     /// error, and not what TLS has sent of a write that it could not finish.
     pub(super) fn bytes_written(&self) -> u64 {
         let written = self.control.bytes_written();
-        match self.below_tls.as_ref().map(Control::bytes_written) {
+        match self.below_tls.as_ref().map(ResponseFirstHandle::bytes_written) {
             None => written,
             Some(0) => 0,
             Some(sent) => written.clamp(1, sent),
@@ -275,7 +277,9 @@ impl<B> Wire<B> {
 
     /// The error of a write of the current request, if the server's side of the connection did not say what it means.
     pub(super) fn take_write_error(&self) -> Option<io::Error> {
-        self.control.take_write_error().or_else(|| self.below_tls.as_ref().and_then(Control::take_write_error))
+        self.control
+            .take_write_error()
+            .or_else(|| self.below_tls.as_ref().and_then(ResponseFirstHandle::take_write_error))
     }
 
     pub(super) fn has_broken_promise(&self) -> bool {

@@ -8,6 +8,7 @@
 //! 4. The record of the race is the connection's [`ConnectInfo`], or the [`ConnectError`](crate::ConnectError)'s
 //!    [`attempts`](crate::ConnectError::attempts).
 
+pub(crate) mod authority;
 mod builder;
 mod future;
 mod info;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::Uri;
 use http::uri::Scheme;
 
+use super::authority::{HTTP_PORT, default_port, is_secure, split_authority};
 use crate::outcome::{BoxError, ConnectError};
 use crate::race::Port;
 use crate::tcp::interface_index;
@@ -66,38 +67,13 @@ fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), 
     }
 }
 
-/// The bytes that a host may have anywhere.
-const PLAIN: [bool; 256] = {
-    let mut plain = [true; 256];
-    plain[b'@' as usize] = false;
-    plain[b'[' as usize] = false;
-    plain[b':' as usize] = false;
-    plain
-};
-
-/// The host, brackets included; what follows it: nothing, or a colon and the port; and whether there is nothing that could
-/// be wrong with it.
-fn split_authority(authority: &str) -> (&str, &str, bool) {
-    let bytes = authority.as_bytes();
-    let last_mark = bytes.iter().rposition(|byte| matches!(byte, b'@' | b':' | b']'));
-    let (may_have_userinfo, rest) = match last_mark.map(|place| (bytes[place], place)) {
-        Some((b':', place)) => authority.split_at(place),
-        Some((b']', place)) => authority.split_at(place + 1),
-        _ => (authority, ""),
-    };
-    // Without an early end, this is a handful of instructions for any host.
-    let is_plain = may_have_userinfo.bytes().fold(true, |plain, byte| plain & PLAIN[usize::from(byte)]);
-    let host = if is_plain { may_have_userinfo } else { may_have_userinfo.rsplit('@').next().unwrap_or_default() };
-    (host, rest, is_plain)
-}
-
 /// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
 fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
     let Some(digits) = text.strip_prefix(':').or_else(|| text.is_empty().then_some(text)) else {
         return Err(format!("{text:?} follows the host"));
     };
     if digits.is_empty() {
-        return Ok(Port::OfScheme(default_port(scheme)));
+        return Ok(Port::OfScheme(default_port(scheme.as_str()).unwrap_or(HTTP_PORT)));
     }
     // By hand: a sign is no digit, and what `parse` would do is half of what the whole URI costs.
     let number = digits.bytes().try_fold(0, |number: u32, digit| {
@@ -110,14 +86,6 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
         Some(Err(_)) => Err(format!("port {digits} is above 65535")),
         None => Err(format!("{digits:?} is not a port")),
     }
-}
-
-fn default_port(scheme: &Scheme) -> u16 {
-    if is_secure(scheme) { 443 } else { 80 }
-}
-
-fn is_secure(scheme: &Scheme) -> bool {
-    matches!(scheme.as_str(), "https" | "wss")
 }
 
 fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`GaiResolver`] | the system (getaddrinfo); the default |
 //! | [`FixedResolver`] | a table of names, in front of another resolver if there is one |
-//! | [`Compat`] | any resolver made for hyper-util's connector |
+//! | [`HyperUtilResolver`] | any resolver made for hyper-util's connector |
 //! | `HickoryResolver` | DNS servers, which it asks itself, HTTPS records included (feature `hickory`) |
 //!
 //! # Example
@@ -35,13 +35,13 @@
 //! # Ok::<_, hyper_happy_eyeballs::race::ConfigError>(())
 //! ```
 
-mod compat;
 mod connectivity;
 mod fixed;
 mod flights;
 mod gai;
 #[cfg(feature = "hickory")]
 mod hickory;
+mod hyper_util;
 mod threads;
 
 use std::fmt;
@@ -55,11 +55,11 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tower_service::Service;
 
-pub use self::compat::{Compat, CompatAnswers};
 pub use self::fixed::{FixedFuture, FixedResolver, NoFallback};
 pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 #[cfg(feature = "hickory")]
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
+pub use self::hyper_util::{HyperUtilAnswers, HyperUtilResolver};
 pub use crate::network::Epoch;
 use crate::outcome::BoxError;
 pub use crate::outcome::{QueryError, QueryErrorKind};

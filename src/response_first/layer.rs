@@ -4,14 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ResponseFirst, ResponseFirstStream};
+use super::ResponseFirstStream;
 
-/// A [`Layer`] that makes every connection of a connector [`ResponseFirst`]; see the [module](super).
+/// A [`Layer`] that makes every connection of a connector [`ResponseFirst`](super::ResponseFirst); see the [module](super).
 ///
 /// The connector is any service whose responses have hyper's I/O traits: [`HappyEyeballsConnector`], hyper-util's
 /// `HttpConnector`. It goes below TLS.
@@ -36,7 +35,7 @@ impl<S> Layer<S> for ResponseFirstLayer {
     }
 }
 
-/// A connector whose connections are [`ResponseFirst`]; made by [`ResponseFirstLayer`].
+/// A connector whose connections are [`ResponseFirst`](super::ResponseFirst); made by [`ResponseFirstLayer`].
 #[derive(Clone, Debug)]
 pub struct ResponseFirstConnector<S> {
     inner: S,
@@ -83,6 +82,6 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let io = ready!(self.project().inner.poll(cx))?;
-        Poll::Ready(Ok(TokioIo::new(ResponseFirst::new(TokioIo::new(io)))))
+        Poll::Ready(Ok(ResponseFirstStream::new(io)))
     }
 }

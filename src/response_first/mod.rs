@@ -39,16 +39,17 @@
 //!
 //! A stream that was upgraded must not swallow anything. The wrapper sees the upgrade happen (`101`, or success of `CONNECT`)
 //! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise: there,
-//! call [`Control::disarm`] when the upgrade has happened. `Control` is an extension of the response.
+//! call [`ResponseFirstHandle::disarm`] when the upgrade has happened. `ResponseFirstHandle` is an extension of the response.
 
 mod allowance;
-mod control;
 mod flags;
+mod handle;
 mod layer;
 mod read;
 mod request_head;
 mod response_head;
 mod socket;
+mod stream;
 
 use std::any::Any;
 use std::fmt;
@@ -57,20 +58,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
 pub(crate) use self::allowance::Allowance;
-pub use self::control::Control;
 use self::flags::Flags;
+pub use self::handle::ResponseFirstHandle;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
 use self::response_head::ResponseHead;
+pub(crate) use self::socket::into_tcp_stream;
+pub use self::stream::ResponseFirstStream;
 use crate::wake_later::wake_later;
-
-/// The connection of a [`ResponseFirstConnector`]: hyper's I/O, wrapped where tokio's traits are.
-pub type ResponseFirstStream<T> = TokioIo<ResponseFirst<TokioIo<T>>>;
 
 pin_project! {
     /// A stream on which a write error never hides a response; see the [module](self).
@@ -80,7 +79,7 @@ pin_project! {
     pub struct ResponseFirst<T: 'static> {
         #[pin]
         inner: T,
-        control: Control,
+        handle: ResponseFirstHandle,
         // The next write may begin a request.
         between_messages: bool,
         // The responses to the request under way, where requests are recognised, until the status of the final one is read.
@@ -100,7 +99,7 @@ pin_project! {
     impl<T: 'static> PinnedDrop for ResponseFirst<T> {
         fn drop(this: Pin<&mut Self>) {
             // A stream that is no longer HTTP ends as its user ends it.
-            if this.control.resets_on_close() && this.control.is_armed() {
+            if this.handle.resets_on_close() && this.handle.is_armed() {
                 socket::reset_on_close(&*this.project().inner);
             }
         }
@@ -110,13 +109,13 @@ pin_project! {
 impl<T: 'static> ResponseFirst<T> {
     /// Wraps a connection on which nothing has been sent yet.
     pub fn new(inner: T) -> Self {
-        Self::with_control(inner, Control::new())
+        Self::with_handle(inner, ResponseFirstHandle::new())
     }
 
-    pub(crate) fn with_control(inner: T, control: Control) -> Self {
+    pub(crate) fn with_handle(inner: T, handle: ResponseFirstHandle) -> Self {
         Self {
             inner,
-            control,
+            handle,
             between_messages: true,
             response: None,
             waker: None,
@@ -134,8 +133,8 @@ impl<T: 'static> ResponseFirst<T> {
     }
 
     /// What else there is to know of the connection, and to tell it.
-    pub fn control(&self) -> &Control {
-        &self.control
+    pub fn handle(&self) -> &ResponseFirstHandle {
+        &self.handle
     }
 
     /// The inner stream.
@@ -194,15 +193,15 @@ impl<T: AsyncWrite> ResponseFirst<T> {
     /// How much is written at once: a system may take megabytes, and the peer's answer would come after them.
     #[inline]
     fn most_at_once(&self) -> usize {
-        self.control.allowance().writable().min(ASK_AFTER)
+        self.handle.allowance().writable().min(ASK_AFTER)
     }
 
     /// This poll has written as much as it may.
     #[cold]
     fn write_later(self: Pin<&mut Self>, cx: &Context<'_>, len: usize) -> Poll<io::Result<usize>> {
         let this = self.project();
-        this.control.on_write(0, len);
-        wake_later(told(this.waker.as_ref(), this.control.flags(), cx.waker()).waker());
+        this.handle.on_write(0, len);
+        wake_later(told(this.waker.as_ref(), this.handle.flags(), cx.waker()).waker());
         Poll::Pending
     }
 
@@ -216,10 +215,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
-        let flags = this.control.flags();
+        let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.is_broken() {
-            if this.control.read_ended() && len > 0 {
+            if this.handle.read_ended() && len > 0 {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             *this.has_yielded = !*this.has_yielded;
@@ -229,27 +228,27 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             }
             return Poll::Ready(Ok(len));
         }
-        if this.control.begin_write() {
+        if this.handle.begin_write() {
             cx.waker().wake_by_ref();
         }
         if *this.between_messages {
             *this.between_messages = false;
-            if this.control.recognises_requests() {
+            if this.handle.recognises_requests() {
                 *this.response = RequestHead::of(first).map(|head| {
-                    this.control.reset_counts();
+                    this.handle.reset_counts();
                     ResponseHead::of(&head)
                 });
             }
         }
         let mut asked = Ok(());
-        if *this.unasked >= ASK_AFTER && this.control.is_armed() {
+        if *this.unasked >= ASK_AFTER && this.handle.is_armed() {
             *this.unasked = 0;
             asked = ask(&*this.inner).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
             // To ask for an error is to take it: the write would not meet it any more.
             Err(error) => Poll::Ready(Err(error)),
-            Ok(()) if *this.put_off > 0 || this.control.is_put_off() => {
+            Ok(()) if *this.put_off > 0 || this.handle.is_put_off() => {
                 // Whoever has not read after so many of these does not want to.
                 *this.put_off = this.put_off.saturating_sub(1);
                 cx.waker().wake_by_ref();
@@ -260,11 +259,11 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         match written {
             Poll::Ready(Ok(written)) => {
                 *this.unasked += written;
-                this.control.on_write(written, len);
+                this.handle.on_write(written, len);
                 Poll::Ready(Ok(written))
             }
-            Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
-                this.control.fail_writing(error);
+            Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
+                this.handle.fail_writing(error);
                 *this.chances = CHANCES;
                 // The reader may wait for an event that a transport that is no known socket never has.
                 cx.waker().wake_by_ref();
@@ -272,7 +271,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                this.control.on_write(0, len);
+                this.handle.on_write(0, len);
                 Poll::Pending
             }
         }
@@ -285,21 +284,21 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         finish: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
         let this = self.project();
-        let flags = this.control.flags();
+        let flags = this.handle.flags();
         if flags.is_broken() {
             return Poll::Ready(Ok(()));
         }
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         match finish(this.inner, &mut cx) {
-            Poll::Ready(Err(error)) if this.control.is_armed() && peer_has_gone(&error) => {
-                this.control.fail_writing(error);
+            Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
+                this.handle.fail_writing(error);
                 *this.chances = CHANCES;
                 cx.waker().wake_by_ref();
                 Poll::Ready(Ok(()))
             }
             result => {
                 if result.is_pending() || flags.is_unflushed() {
-                    this.control.on_flush(result.is_ready());
+                    this.handle.on_flush(result.is_ready());
                 }
                 result
             }
@@ -309,13 +308,13 @@ impl<T: AsyncWrite> ResponseFirst<T> {
 
 impl<T: Connection> Connection for ResponseFirst<T> {
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(self.control.clone())
+        self.inner.connected().extra(self.handle.clone())
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFirst").field("inner", &self.inner).field("control", &self.control).finish()
+        f.debug_struct("ResponseFirst").field("inner", &self.inner).field("handle", &self.handle).finish()
     }
 }
 

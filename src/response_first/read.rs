@@ -7,7 +7,7 @@ use std::thread;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::control::Control;
+use super::handle::ResponseFirstHandle;
 use super::response_head::{Answer, ResponseHead};
 use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, told};
 use crate::wake_later::wake_later;
@@ -15,14 +15,14 @@ use crate::wake_later::wake_later;
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        let flags = this.control.flags();
+        let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.holds_reads() {
             // The first write wakes the reader.
-            this.control.hold_back();
+            this.handle.hold_back();
             return Poll::Pending;
         }
-        let most = this.control.allowance().readable();
+        let most = this.handle.allowance().readable();
         if most == 0 {
             wake_later(cx.waker());
             return Poll::Pending;
@@ -46,10 +46,10 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 match socket::read_at_once(&*this.inner, buf, most) {
                     Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Some(result) => read = Poll::Ready(result),
-                    None => read = wait_for_reads(this.control, this.chances, &cx),
+                    None => read = wait_for_reads(this.handle, this.chances, &cx),
                 }
             } else {
-                this.control.looked(socket::peek(&*this.inner).is_some_and(|peeked| peeked.unwrap_or(true)));
+                this.handle.looked(socket::peek(&*this.inner).is_some_and(|peeked| peeked.unwrap_or(true)));
             }
         }
         match ready!(read) {
@@ -58,19 +58,19 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 if *this.chances > 0 {
                     *this.chances = CHANCES;
                 }
-                this.control.on_read(buf.filled().len() - before);
+                this.handle.on_read(buf.filled().len() - before);
                 *this.between_messages = match this.response {
                     None => true,
-                    Some(_) => is_answered(this.response, &buf.filled()[before..], this.control),
+                    Some(_) => is_answered(this.response, &buf.filled()[before..], this.handle),
                 };
                 Poll::Ready(Ok(()))
             }
             // Nothing was asked for.
             Ok(()) if buf.remaining() == 0 => Poll::Ready(Ok(())),
             end => {
-                this.control.on_read_end();
-                let nothing_read = this.control.bytes_read() == 0;
-                let write_error = this.control.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
+                this.handle.on_read_end();
+                let nothing_read = this.handle.bytes_read() == 0;
+                let write_error = this.handle.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
                 Poll::Ready(write_error.map_or(end, Err))
             }
         }
@@ -79,13 +79,13 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
 
 /// Whether these bytes have the status of the final response, after which the next write may begin a request.
 #[cold]
-fn is_answered(response: &mut Option<ResponseHead>, bytes: &[u8], control: &Control) -> bool {
+fn is_answered(response: &mut Option<ResponseHead>, bytes: &[u8], handle: &ResponseFirstHandle) -> bool {
     let Some(answer) = response.as_mut().and_then(|response| response.read(bytes)) else {
         return false;
     };
     *response = None;
     if answer == Answer::Switched {
-        control.disarm();
+        handle.disarm();
     }
     true
 }
@@ -108,13 +108,13 @@ fn read_part<T: AsyncRead>(
 /// The read side of a transport that is no known socket has nothing to give. After an error of a write it has some more chances,
 /// each after the runtime has looked at its sockets; then the reader gets that error.
 #[cold]
-fn wait_for_reads(control: &Control, chances: &mut u16, cx: &Context<'_>) -> Poll<io::Result<()>> {
+fn wait_for_reads(handle: &ResponseFirstHandle, chances: &mut u16, cx: &Context<'_>) -> Poll<io::Result<()>> {
     if *chances == 0 {
         return Poll::Pending;
     }
     *chances -= 1;
     if *chances == 0 {
-        if let Some(error) = control.take_write_error() {
+        if let Some(error) = handle.take_write_error() {
             return Poll::Ready(Err(error));
         }
     }

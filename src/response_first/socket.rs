@@ -12,16 +12,44 @@ use tokio::net::TcpStream;
 use crate::connect::HappyEyeballsStream;
 use crate::tcp::TcpConnection;
 
-/// The socket under the connections of this crate and of hyper-util. Of any other it is not known.
+/// A connection that leaves all to a TCP socket, as those of this crate and of hyper-util do. Of any other the socket is not
+/// known.
+trait OverSocket: Sized + 'static {
+    fn socket(&self) -> &TcpStream;
+
+    fn into_socket(self) -> TcpStream;
+}
+
+/// Gives each type that is [`OverSocket`] to a function, until one has an answer.
+macro_rules! first_known {
+    ($of:ident($io:expr)) => {
+        $of::<TcpStream>($io)
+            .or_else(|| $of::<TokioIo<TcpStream>>($io))
+            .or_else(|| $of::<TcpConnection>($io))
+            .or_else(|| $of::<HappyEyeballsStream<TcpConnection>>($io))
+    };
+}
+
+/// The socket under a connection, which may have been made fit for the other of hyper's and tokio's traits.
 fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
-    fn of<T: 'static>(io: &dyn Any) -> Option<&T> {
-        io.downcast_ref::<T>().or_else(|| io.downcast_ref::<TokioIo<T>>().map(TokioIo::inner))
+    fn of<T: OverSocket>(io: &dyn Any) -> Option<&TcpStream> {
+        let inner = || io.downcast_ref::<TokioIo<T>>().map(TokioIo::inner);
+        io.downcast_ref::<T>().or_else(inner).map(T::socket)
     }
-    type Raced = HappyEyeballsStream<TcpConnection>;
-    of::<TcpStream>(io)
-        .or_else(|| of::<TokioIo<TcpStream>>(io).map(TokioIo::inner))
-        .or_else(|| of::<TcpConnection>(io).map(TcpConnection::get_ref))
-        .or_else(|| of::<Raced>(io).map(|raced| raced.get_ref().get_ref()))
+    first_known!(of(io))
+}
+
+/// Takes the socket out of a connection whose layers do nothing for HTTP, or gives the connection back.
+pub(crate) fn into_tcp_stream<T: 'static>(io: T) -> Result<TcpStream, T> {
+    fn of<T: OverSocket>(io: &mut dyn Any) -> Option<TcpStream> {
+        io.downcast_mut::<Option<T>>()?.take().map(T::into_socket)
+    }
+    // An option, so that what `Any` shows can be taken.
+    let mut io = Some(io);
+    match first_known!(of(&mut io)) {
+        Some(stream) => Ok(stream),
+        None => Err(io.expect("it was not taken")),
+    }
 }
 
 /// Reads at most `most` bytes of what the system has, whether or not the runtime has heard of it. `WouldBlock` if there is
@@ -48,5 +76,45 @@ pub(super) fn peek(io: &dyn Any) -> Option<io::Result<bool>> {
 pub(super) fn reset_on_close(io: &dyn Any) {
     if let Some(stream) = tcp_stream(io) {
         let _ignored = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl OverSocket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+
+    fn into_socket(self) -> TcpStream {
+        self
+    }
+}
+
+impl OverSocket for TokioIo<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.inner()
+    }
+
+    fn into_socket(self) -> TcpStream {
+        self.into_inner()
+    }
+}
+
+impl OverSocket for TcpConnection {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref()
+    }
+
+    fn into_socket(self) -> TcpStream {
+        self.into_inner()
+    }
+}
+
+impl OverSocket for HappyEyeballsStream<TcpConnection> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().get_ref()
+    }
+
+    fn into_socket(self) -> TcpStream {
+        self.into_inner().into_inner()
     }
 }

@@ -24,16 +24,13 @@ mod source;
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use hyper::rt;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -42,6 +39,7 @@ pub(crate) use self::platform::interface_index;
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptRequest;
+use crate::forward_io::{forward_hyper_io, forward_tokio_io};
 use crate::outcome::AttemptError;
 
 /// Connects to one endpoint over TCP.
@@ -164,69 +162,8 @@ impl Connection for TcpConnection {
     }
 }
 
-impl rt::Read for TcpConnection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: rt::ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl rt::Write for TcpConnection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        rt::Write::poll_write(Pin::new(&mut self.io), cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        rt::Write::poll_flush(Pin::new(&mut self.io), cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        rt::Write::poll_shutdown(Pin::new(&mut self.io), cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        rt::Write::is_write_vectored(&self.io)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        rt::Write::poll_write_vectored(Pin::new(&mut self.io), cx, bufs)
-    }
-}
-
-impl AsyncRead for TcpConnection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.io.inner_mut()).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for TcpConnection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(self.io.inner_mut()).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.io.inner_mut()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.io.inner_mut()).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.get_ref().is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(self.io.inner_mut()).poll_write_vectored(cx, bufs)
-    }
-}
+forward_hyper_io!([] TcpConnection, |this| Pin::new(&mut this.get_mut().io), &this.io);
+forward_tokio_io!([] TcpConnection, |this| Pin::new(this.get_mut().get_mut()), this.get_ref());
 
 impl fmt::Debug for TcpConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

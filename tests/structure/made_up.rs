@@ -105,6 +105,13 @@ fn what_follows_a_part_for_tests_is_code() {
 }
 
 #[test]
+fn a_macro_is_an_item() {
+    let macros = "macro_rules! a { () => { $crate::b::B } } pub(crate) use {a};";
+    let files = [("lib.rs", "mod a; mod b;"), ("a.rs", macros), ("b.rs", "use crate::a::a; pub struct B;")];
+    assert_eq!(arrows(&files), ["a.rs -> b.rs", "b.rs -> a.rs"]);
+}
+
+#[test]
 fn an_item_in_a_macro_is_an_item() {
     let files =
         [("lib.rs", "mod a; mod b;"), ("a.rs", "pin_project! { pub struct A { } }"), ("b.rs", "use crate::a::A;")];

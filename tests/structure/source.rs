@@ -229,6 +229,9 @@ impl Reader<'_> {
                 {
                     module.items.insert(self.at(1).to_owned());
                 }
+                "macro_rules" if is_outside && self.at(1) == "!" => {
+                    module.items.insert(self.at(2).to_owned());
+                }
                 token if is_name(token) => {
                     self.path(&mut module);
                     continue;

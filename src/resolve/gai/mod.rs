@@ -41,7 +41,7 @@ use crate::race::{Families, Family};
 ///   a complete name (`api.example.com.`) gets the families apart.
 ///
 /// Separate answers are sorted by RFC 6724, with the table of the RFC; for another order across families, as `/etc/gai.conf` may have
-/// it, there is [`Builder::policy_table`](crate::connect::Builder::policy_table). [`Compat`](super::Compat) around the resolver of hyper-util makes one call for any
+/// it, there is [`Builder::policy_table`](crate::connect::Builder::policy_table). [`HyperUtilResolver`](super::HyperUtilResolver) around the resolver of hyper-util makes one call for any
 /// name, and waits for both families.
 ///
 /// # Threads

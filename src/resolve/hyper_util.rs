@@ -18,38 +18,38 @@ use crate::outcome::BoxError;
 ///
 /// All its addresses are one answer, in its order.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Compat<R> {
+pub struct HyperUtilResolver<R> {
     inner: R,
 }
 
-impl<R> Compat<R> {
+impl<R> HyperUtilResolver<R> {
     /// Wraps `inner`.
     pub fn new(inner: R) -> Self {
         Self { inner }
     }
 
     /// Starts the look-up. The wrapped resolver must be ready.
-    pub(super) fn look_up(&mut self, name: &Name) -> Answers<CompatAnswers<R::Future>>
+    pub(super) fn look_up(&mut self, name: &Name) -> Answers<HyperUtilAnswers<R::Future>>
     where
         R: Service<dns::Name>,
         R::Response: Iterator<Item = SocketAddr>,
         R::Error: Into<BoxError>,
     {
         let answers = match dns::Name::from_str(name.as_str()) {
-            Ok(name) => CompatAnswers { lookup: Some(self.inner.call(name)), invalid: None },
-            Err(error) => CompatAnswers { lookup: None, invalid: Some(error.into()) },
+            Ok(name) => HyperUtilAnswers { lookup: Some(self.inner.call(name)), invalid: None },
+            Err(error) => HyperUtilAnswers { lookup: None, invalid: Some(error.into()) },
         };
         Answers::new(Queries::LIST, answers)
     }
 }
 
-impl<R> Service<Name> for Compat<R>
+impl<R> Service<Name> for HyperUtilResolver<R>
 where
     R: Service<dns::Name>,
     R::Response: Iterator<Item = SocketAddr>,
     R::Error: Into<BoxError>,
 {
-    type Response = Answers<CompatAnswers<R::Future>>;
+    type Response = Answers<HyperUtilAnswers<R::Future>>;
     type Error = R::Error;
     type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
 
@@ -63,10 +63,10 @@ where
 }
 
 pin_project! {
-    /// The one answer of a [`Compat`] resolver.
+    /// The one answer of a [`HyperUtilResolver`] resolver.
     #[derive(Debug)]
     #[must_use = "streams do nothing unless polled"]
-    pub struct CompatAnswers<F> {
+    pub struct HyperUtilAnswers<F> {
         #[pin]
         lookup: Option<F>,
         // Why the name was not looked up.
@@ -74,7 +74,7 @@ pin_project! {
     }
 }
 
-impl<F, I, E> Stream for CompatAnswers<F>
+impl<F, I, E> Stream for HyperUtilAnswers<F>
 where
     F: Future<Output = Result<I, E>>,
     I: Iterator<Item = SocketAddr>,

@@ -17,7 +17,7 @@ use crate::lock::{Guard, Lock};
 ///
 /// It is one with the connection only as long as that lives; it does not keep it open.
 #[derive(Clone)]
-pub struct Control {
+pub struct ResponseFirstHandle {
     shared: Arc<Shared>,
 }
 
@@ -32,7 +32,7 @@ struct Shared {
     write_error: Lock<Option<io::Error>>,
 }
 
-impl Control {
+impl ResponseFirstHandle {
     #[inline]
     pub(crate) fn new() -> Self {
         let shared = Shared {
@@ -293,9 +293,9 @@ fn add(counter: &AtomicU64, bytes: usize) {
     counter.store(counter.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
 }
 
-impl fmt::Debug for Control {
+impl fmt::Debug for ResponseFirstHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control")
+        f.debug_struct("ResponseFirstHandle")
             .field("armed", &self.is_armed())
             .field("broken", &self.is_broken())
             .field("bytes_written", &self.bytes_written())

@@ -1,0 +1,51 @@
+//! The connection of a connector under [`ResponseFirstLayer`](super::ResponseFirstLayer).
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+
+use super::ResponseFirst;
+use super::handle::ResponseFirstHandle;
+use crate::forward_io::forward_hyper_io;
+
+pin_project! {
+    /// The connection of a [`ResponseFirstConnector`](super::ResponseFirstConnector): it has hyper's I/O traits, as the connection inside, on
+    /// which a write error never hides a response.
+    ///
+    /// As hyper-util's [`Connection`] it adds a [`ResponseFirstHandle`] to what the connection inside says of itself.
+    #[derive(Debug)]
+    pub struct ResponseFirstStream<T: 'static> {
+        #[pin]
+        io: TokioIo<ResponseFirst<TokioIo<T>>>,
+    }
+}
+
+impl<T> ResponseFirstStream<T> {
+    /// Wraps a connection on which nothing has been sent yet.
+    pub fn new(inner: T) -> Self {
+        Self { io: TokioIo::new(ResponseFirst::new(TokioIo::new(inner))) }
+    }
+
+    /// What else there is to know of the connection, and to tell it.
+    pub fn handle(&self) -> &ResponseFirstHandle {
+        self.io.inner().handle()
+    }
+
+    /// The connection inside.
+    pub fn get_ref(&self) -> &T {
+        self.io.inner().get_ref().inner()
+    }
+
+    /// The connection inside, mutably.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.io.inner_mut().get_mut().inner_mut()
+    }
+}
+
+impl<T: Connection> Connection for ResponseFirstStream<T> {
+    fn connected(&self) -> Connected {
+        self.io.connected()
+    }
+}
+
+forward_hyper_io!([T: 'static] ResponseFirstStream<T>, |this| this.project().io, &this.io);
