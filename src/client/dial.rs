@@ -10,12 +10,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::bounds::Connector;
 use super::destination::Destination;
 use super::error::ClientError;
 use super::pool::{Lease, Pool, RuntimeId};
 use super::relay::Relay;
 use super::request;
-use super::service::{Connector, RequestBody};
 use super::stock::Stock;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Wire};
@@ -26,14 +26,14 @@ use crate::tcp::TcpConnection;
 use crate::timer::read_clock;
 
 /// Connects to `destination`, in `runtime`, and shakes hands.
-pub(super) async fn dial<C: Connector, B: RequestBody>(
+pub(super) async fn dial<C: Connector>(
     connectors: Arc<Stock<C>>,
     http1: http1::Builder,
-    pool: Arc<Pool<B>>,
+    pool: Arc<Pool>,
     destination: Destination,
-    lease: Lease<B>,
+    lease: Lease,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, ClientError> {
+) -> Result<Box<Wire>, ClientError> {
     let connector = connectors.copy().await;
     let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
@@ -42,16 +42,15 @@ pub(super) async fn dial<C: Connector, B: RequestBody>(
     Ok(wire)
 }
 
-pub(super) async fn handshake<T, B>(
+pub(super) async fn handshake<T>(
     io: T,
     http1: &http1::Builder,
-    pool: Arc<Pool<B>>,
+    pool: Arc<Pool>,
     destination: &Destination,
-    lease: Lease<B>,
-) -> Result<Box<Wire<B>>, ClientError>
+    lease: Lease,
+) -> Result<Box<Wire>, ClientError>
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
-    B: RequestBody,
 {
     let connected = io.connected();
     if connected.is_negotiated_h2() {
@@ -74,13 +73,12 @@ where
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }
 
-async fn connect<T, B>(
+async fn connect<T>(
     http1: &http1::Builder,
     io: ResponseFirst<T>,
-) -> Result<(SendRequest<Upload<B>>, ConnectionFuture), ClientError>
+) -> Result<(SendRequest<Upload>, ConnectionFuture), ClientError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: RequestBody,
 {
     let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(ClientError::connect)?;
     Ok((sender, Box::pin(connection.with_upgrades())))

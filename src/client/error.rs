@@ -210,7 +210,7 @@ impl ClientError {
     }
 
     /// How many bytes of the request the system has taken, on the last connection that it was sent on. If it is zero, and
-    /// there were no [`repeats`](Self::repeats), nothing can have reached the server.
+    /// there were no [`retries`](Self::retries), nothing can have reached the server.
     pub fn bytes_written(&self) -> u64 {
         self.inner.transfer.bytes_written
     }
@@ -221,7 +221,7 @@ impl ClientError {
     }
 
     /// How many times the request was sent again before this error: never more than once, but for a future policy.
-    pub fn repeats(&self) -> u32 {
+    pub fn retries(&self) -> u32 {
         self.inner.repeats
     }
 

@@ -90,6 +90,16 @@ impl Framing {
         }
     }
 
+    /// How many bytes the body has, if that is known.
+    #[inline]
+    pub(super) fn promised(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Length(length) => Some(*length),
+            Self::Chunked(chunks) => chunks.promised,
+        }
+    }
+
     /// Makes the fields say what was decided.
     pub(super) fn write_to(&self, headers: &mut HeaderMap) {
         match self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
+use super::bounds::{Connector, RequestBody};
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
@@ -20,9 +21,11 @@ use super::error::{ClientError, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::framing::Framing;
 use super::pool::{Lease, current_runtime};
-use super::request;
+use super::promise::poll_end;
+use super::request::{self, expects_continue};
+use super::retry::RetryPolicy;
 use super::sending::{Spare, prepare};
-use super::service::{Connector, RequestBody, Shared};
+use super::shared::Shared;
 use super::upload::Upload;
 use super::wire::Wire;
 use crate::outcome::BoxError;
@@ -38,13 +41,15 @@ pub struct ResponseFuture {
 }
 
 enum Inner {
-    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>),
+    Responding(Responding),
     /// The request cannot be sent.
     Failed(Option<ClientError>),
 }
 
+type Responding = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>;
+
 impl ResponseFuture {
-    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
+    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> Self {
         let framing = match request::frame(&mut request) {
             Ok(framing) => framing,
             Err(error) => return Self::failed(error),
@@ -53,8 +58,18 @@ impl ResponseFuture {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
-        let respond = Respond::new(shared, destination, request, framing, exchange::<B>);
-        Self { inner: Inner::Responding(Box::pin(respond)) }
+        let inner: Responding = if framing == Framing::Empty {
+            let mut body = None;
+            let request = request.map(|empty| {
+                body = Some(empty);
+                Upload::empty()
+            });
+            Box::pin(RespondToEmpty { body, respond: Respond::new(shared, destination, request, exchange) })
+        } else {
+            let request = request.map(|body| Upload::new(body, framing));
+            Box::pin(Respond::new(shared, destination, request, exchange))
+        };
+        Self { inner: Inner::Responding(inner) }
     }
 
     fn failed(error: ClientError) -> Self {
@@ -80,66 +95,85 @@ impl fmt::Debug for ResponseFuture {
 }
 
 pin_project! {
+    /// [`Respond`], for a request whose body is said to be empty.
+    struct RespondToEmpty<B, C, E, F> {
+        // Until it has been asked whether it is.
+        body: Option<B>,
+        #[pin]
+        respond: Respond<C, E, F>,
+    }
+}
+
+impl<B, C, E, F> Future for RespondToEmpty<B, C, E, F>
+where
+    B: RequestBody,
+    Respond<C, E, F>: Future<Output = Result<Response<ResponseBody>, ClientError>>,
+{
+    type Output = Result<Response<ResponseBody>, ClientError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // One that does not answer at once counts as empty.
+        if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
+            let error = ClientError::request_body(Some(error), Transfer::default());
+            return Poll::Ready(Err(error.after(this.respond.destination.host_and_port().to_owned(), 0, false)));
+        }
+        this.respond.poll(cx)
+    }
+}
+
+pin_project! {
     /// From the request to the response, over as many connections as it takes.
-    struct Respond<C, B, E, F> {
-        shared: Arc<Shared<C, B>>,
+    struct Respond<C, E, F> {
+        shared: Arc<Shared<C>>,
         // What hyper makes of a request has no name; the function that gives it has.
         exchange: E,
         destination: Destination,
         is_connect: bool,
-        // The replay rules cover the request.
+        // The retry rules cover the request.
         covered: bool,
-        repeats: u32,
-        // An attempt that was repeated had sent something.
+        retries: u32,
+        // An attempt before this one had sent something.
         has_sent: bool,
-        spare: Option<Spare<B>>,
+        spare: Option<Spare>,
         #[pin]
-        state: State<B, F>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<B, F> {
+    enum State<F> {
         // Not polled yet, or there was no idle connection.
-        Connecting { request: Option<Request<Upload<B>>>, connecting: Option<Connecting<B>> },
-        Exchanging { #[pin] exchange: Exchange<B, F> },
+        Connecting { request: Option<Request<Upload>>, connecting: Option<Connecting> },
+        Exchanging { #[pin] exchange: Exchange<F> },
     }
 }
 
-impl<C, B, E, F> Respond<C, B, E, F>
+impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    B: RequestBody,
-    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, Option<Duration>) -> Exchange<F>,
 {
     #[inline(always)]
-    fn new(
-        shared: Arc<Shared<C, B>>,
-        destination: Destination,
-        request: Request<B>,
-        framing: Framing,
-        exchange: E,
-    ) -> Self {
+    fn new(shared: Arc<Shared<C>>, destination: Destination, request: Request<Upload>, exchange: E) -> Self {
         Self {
             shared,
             exchange,
             destination,
             is_connect: *request.method() == Method::CONNECT,
             covered: false,
-            repeats: 0,
+            retries: 0,
             has_sent: false,
             spare: None,
-            state: State::Connecting {
-                request: Some(request.map(|body| Upload::new(body, framing))),
-                connecting: None,
-            },
+            state: State::Connecting { request: Some(request), connecting: None },
         }
     }
 
     /// The request goes out.
     #[inline]
-    fn send(self: Pin<&mut Self>, mut wire: Box<Wire<B>>) {
+    fn send(self: Pin<&mut Self>, mut wire: Box<Wire>) {
         let mut this = self.project();
         let StateProj::Connecting { request, connecting } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
@@ -153,7 +187,7 @@ where
             return;
         }
         let settings = &this.shared.settings;
-        *this.spare = Spare::of(ready, wire.reused, settings);
+        *this.spare = Spare::of(ready, wire.reused, settings.retry_policy);
         let continue_timeout = prepare(ready, this.destination, &wire, settings);
         let exchange = (this.exchange)(wire, request, continue_timeout);
         this.state.set(State::Exchanging { exchange });
@@ -164,7 +198,7 @@ where
     fn on_answer(
         mut self: Pin<&mut Self>,
         response: Response<Incoming>,
-        mut wire: Box<Wire<B>>,
+        mut wire: Box<Wire>,
     ) -> Result<Option<Response<ResponseBody>>, ClientError> {
         let this = self.as_mut().project();
         if wire.has_broken_promise() && response.status().as_u16() < 300 {
@@ -173,8 +207,8 @@ where
             let error = wire.take_error().map(BoxError::from);
             return Err(ClientError::request_body(error, wire.transfer()));
         }
-        let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
-        let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
+        let may_retry = this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(&response);
+        let again = if may_retry { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
         let Some(again) = again else {
             let after_response = this.shared.settings.upload_after_response;
             return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
@@ -186,14 +220,14 @@ where
     }
 
     /// The error, unless the request is sent again.
-    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), ClientError> {
+    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure) -> Result<(), ClientError> {
         let this = self.as_mut().project();
         let wire = &failure.wire;
         if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
-        let replay = this.shared.settings.replay;
-        let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
+        let policy = this.shared.settings.retry_policy;
+        let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, policy)) else {
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
@@ -203,20 +237,19 @@ where
         Ok(())
     }
 
-    fn send_again(self: Pin<&mut Self>, request: Request<Upload<B>>, lease: Lease<B>) {
+    fn send_again(self: Pin<&mut Self>, request: Request<Upload>, lease: Lease) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
-        *this.repeats += 1;
+        *this.retries += 1;
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }
 
-impl<C, B, E, F> Future for Respond<C, B, E, F>
+impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    B: RequestBody,
-    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, Option<Duration>) -> Exchange<F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;
@@ -230,14 +263,12 @@ where
                 }
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
-                    if let Err(error) = request.body_mut().check_empty(cx) {
-                        let error = ClientError::request_body(Some(error), Transfer::default());
-                        return Poll::Ready(Err(error.after(this.destination.host_and_port().to_owned(), 0, false)));
-                    }
                     let settings = &this.shared.settings;
-                    *this.covered = settings.replay.covers(request.method(), request.headers());
-                    let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
-                    match checkout(this.shared, this.destination, *this.covered && has_replay) {
+                    *this.covered = settings.retry_policy.covers(request.method(), request.headers());
+                    // A body that the server is to ask for is not touched before.
+                    let may_ask = settings.retry_policy != RetryPolicy::Never && !expects_continue(request.headers());
+                    let can_be_kept = request.body_mut().can_be_kept(may_ask, cx);
+                    match checkout(this.shared, this.destination, *this.covered && can_be_kept) {
                         Checkout::Idle(wire) => {
                             self.as_mut().send(wire);
                             Ok(())
@@ -257,7 +288,7 @@ where
             };
             if let Err(error) = result {
                 let host = self.destination.host_and_port().to_owned();
-                let error = error.after(host, self.repeats, self.has_sent);
+                let error = error.after(host, self.retries, self.has_sent);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
             }
@@ -265,7 +296,7 @@ where
     }
 }
 
-/// A `408 Request Timeout` that may be repeated.
+/// A `408 Request Timeout` that may be answered with a retry.
 fn is_good_bye(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::REQUEST_TIMEOUT && !response.headers().contains_key(RETRY_AFTER)
 }

@@ -62,11 +62,7 @@ impl fmt::Debug for Callback {
 }
 
 /// Tells the caller, and releases an upload that waits for `100 Continue`.
-pub(super) fn listen<B: Send + 'static>(
-    request: &mut Request<Upload<B>>,
-    callback: Option<Callback>,
-    held: Option<Arc<Progress<B>>>,
-) {
+pub(super) fn listen(request: &mut Request<Upload>, callback: Option<Callback>, held: Option<Arc<Progress>>) {
     if callback.is_none() && held.is_none() {
         return;
     }

@@ -3,42 +3,38 @@
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Method, Request, Version};
-use http_body::Body;
 
 use super::destination::Destination;
 use super::exchange::Failure;
 use super::framing::Framing;
 use super::informational::{self, Callback};
-use super::replay::{BodyState, Failed, Replay, may_repeat};
 use super::request;
-use super::service::Settings;
-use super::upload::Upload;
+use super::retry::{BodyState, Failed, RetryPolicy, may_retry};
+use super::retry_body::ErasedBody;
+use super::settings::RequestSettings;
+use super::upload::{Content, Upload};
 use super::wire::Wire;
 
 /// What it takes to send a request again to the same destination, kept while it is under way on a connection that may be dead.
-pub(super) struct Spare<B> {
+pub(super) struct Spare {
     method: Method,
     version: Version,
     /// None if there are none, which costs nothing to keep.
     headers: Option<HeaderMap>,
     extensions: Extensions,
-    body: SpareBody<B>,
-}
-
-enum SpareBody<B> {
-    Empty,
-    Copy(B),
-    /// Only if nothing is taken from the body.
-    None,
+    /// The body is empty.
+    is_empty: bool,
+    /// A copy of the body. Without one, the body may be untouched or kept.
+    copy: Option<ErasedBody>,
 }
 
 /// Makes `request` what hyper is to write, and says how long its body is to be kept back.
 #[inline]
-pub(super) fn prepare<B: Body + Send + 'static>(
-    request: &mut Request<Upload<B>>,
+pub(super) fn prepare(
+    request: &mut Request<Upload>,
     destination: &Destination,
-    wire: &Wire<B>,
-    settings: &Settings<B>,
+    wire: &Wire,
+    settings: &RequestSettings,
 ) -> Option<Duration> {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let has_body = request.body().progress().is_some();
@@ -53,40 +49,36 @@ pub(super) fn prepare<B: Body + Send + 'static>(
     continue_timeout
 }
 
-impl<B: Body> Spare<B> {
+impl Spare {
     /// What to keep of a request that is not [prepared](prepare) yet. One on a fresh connection is never sent again.
     #[inline]
-    pub(super) fn of(request: &Request<Upload<B>>, reused: bool, settings: &Settings<B>) -> Option<Self> {
-        if !reused || settings.replay == Replay::Never {
+    pub(super) fn of(request: &Request<Upload>, reused: bool, policy: RetryPolicy) -> Option<Self> {
+        if !reused || policy == RetryPolicy::Never {
             return None;
         }
-        let body = match (request.body().progress(), &settings.replay_body) {
-            (None, _) => SpareBody::Empty,
-            (Some(progress), Some(copy)) => progress.copy(&**copy).map_or(SpareBody::None, SpareBody::Copy),
-            (Some(_), None) => SpareBody::None,
-        };
+        let progress = request.body().progress();
         Some(Self {
             method: request.method().clone(),
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
-            body,
+            is_empty: progress.is_none(),
+            copy: progress.and_then(|progress| progress.copy()),
         })
     }
 
-    /// What to send again after an answer on `wire`, if the body can be had.
-    pub(super) fn into_request(self, wire: &Wire<B>) -> Option<Request<Upload<B>>> {
-        match &self.body {
-            SpareBody::None => None,
-            SpareBody::Empty | SpareBody::Copy(_) => Some(self.with_body(None, framing(wire)).1),
-        }
+    /// What to send again after an answer on `wire`, if the body can be had without taking it from there: the rest may still be sent.
+    pub(super) fn into_request(self, wire: &Wire) -> Option<Request<Upload>> {
+        let kept = wire.upload.as_ref().and_then(|upload| upload.kept());
+        let (state, request) = self.with_body(kept.map_or(Content::Gone, Content::Whole), framing(wire));
+        (state != BodyState::Gone).then_some(request)
     }
 
     /// What to send again after a failure, if that may be.
-    pub(super) fn recover(self, failure: &Failure<B>, covered: bool, replay: Replay) -> Option<Request<Upload<B>>> {
+    pub(super) fn recover(self, failure: &Failure, covered: bool, policy: RetryPolicy) -> Option<Request<Upload>> {
         let wire = &failure.wire;
-        let untouched = wire.upload.as_ref().and_then(|upload| upload.take_untouched());
-        let (mut body, request) = self.with_body(untouched, framing(wire));
+        let left = wire.upload.as_ref().map_or(Content::Gone, |upload| upload.take());
+        let (mut body, request) = self.with_body(left, framing(wire));
         if wire.has_body_failed() {
             // So would its copy.
             body = BodyState::Gone;
@@ -99,16 +91,17 @@ impl<B: Body> Spare<B> {
             covered,
             body,
         };
-        may_repeat(replay, failed).then_some(request)
+        may_retry(policy, failed).then_some(request)
     }
 
-    /// The request anew, as far as its body can be had.
-    fn with_body(self, untouched: Option<B>, framing: Framing) -> (BodyState, Request<Upload<B>>) {
-        let (state, upload) = match (untouched, self.body) {
-            (Some(body), _) => (BodyState::Untouched, Upload::new(body, framing)),
-            (None, SpareBody::Empty) => (BodyState::Empty, Upload::empty()),
-            (None, SpareBody::Copy(body)) => (BodyState::Copied, Upload::new(body, framing)),
-            (None, SpareBody::None) => (BodyState::Gone, Upload::empty()),
+    /// The request anew, as far as its body can be had: what is `left` of it, or the copy.
+    fn with_body(self, left: Content, framing: Framing) -> (BodyState, Request<Upload>) {
+        let (state, upload) = match (left, self.copy) {
+            _ if self.is_empty => (BodyState::Empty, Upload::empty()),
+            (left @ Content::Untouched(_), _) => (BodyState::Untouched, Upload::again(left, framing)),
+            (left @ Content::Whole(_), _) => (BodyState::Copied, Upload::again(left, framing)),
+            (Content::Gone, Some(copy)) => (BodyState::Copied, Upload::again(Content::Untouched(copy), framing)),
+            (Content::Gone, None) => (BodyState::Gone, Upload::empty()),
         };
         let mut request = Request::new(upload);
         *request.method_mut() = self.method;
@@ -120,6 +113,6 @@ impl<B: Body> Spare<B> {
 }
 
 /// How the request was framed that is on `wire`.
-fn framing<B>(wire: &Wire<B>) -> Framing {
+fn framing(wire: &Wire) -> Framing {
     wire.upload.as_ref().map_or(Framing::Empty, |upload| upload.framing().clone())
 }

@@ -25,9 +25,9 @@ use crate::response_first::{Allowance, Control};
 ///
 /// Dropping it closes it. If an upload is under way that is done by a reset: the end would queue up behind data that the
 /// server may never read.
-pub(super) struct Wire<B> {
+pub(super) struct Wire {
     /// Both halves of hyper's connection, until it is closed.
-    halves: Option<Halves<B>>,
+    halves: Option<Halves>,
     /// hyper has finished with the connection.
     is_over: bool,
     /// What hyper finished with, if nobody else was told.
@@ -49,20 +49,20 @@ pub(super) struct Wire<B> {
     /// How long it had been idle before the current request.
     pub(super) idle_for: Duration,
     /// The upload of the current request, if it has a body.
-    pub(super) upload: Option<Arc<Progress<B>>>,
+    pub(super) upload: Option<Arc<Progress>>,
     /// The connection is not to be used again, whatever hyper says.
     pub(super) spent: bool,
     /// What is left of the upload is not worth waiting for.
     pub(super) resets: bool,
     /// How much one poll may read and write.
     allowance: Allowance,
-    pub(super) pool: Arc<Pool<B>>,
+    pub(super) pool: Arc<Pool>,
     /// Some until it is passed on.
-    pub(super) lease: Option<Lease<B>>,
+    pub(super) lease: Option<Lease>,
 }
 
-struct Halves<B> {
-    sender: SendRequest<Upload<B>>,
+struct Halves {
+    sender: SendRequest<Upload>,
     connection: ConnectionFuture,
 }
 
@@ -70,8 +70,8 @@ struct Halves<B> {
 pub(super) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// What a [`Wire`] is made of.
-pub(super) struct Dialed<B> {
-    pub(super) sender: SendRequest<Upload<B>>,
+pub(super) struct Dialed {
+    pub(super) sender: SendRequest<Upload>,
     pub(super) connection: ConnectionFuture,
     pub(super) relay: Arc<Relay>,
     pub(super) waker: Waker,
@@ -81,8 +81,8 @@ pub(super) struct Dialed<B> {
     pub(super) created: Instant,
 }
 
-impl<B> Wire<B> {
-    pub(super) fn new(dialed: Dialed<B>, pool: Arc<Pool<B>>, lease: Lease<B>) -> Self {
+impl Wire {
+    pub(super) fn new(dialed: Dialed, pool: Arc<Pool>, lease: Lease) -> Self {
         let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
@@ -130,7 +130,7 @@ impl<B> Wire<B> {
     }
 
     /// The sending half, while the connection lives.
-    pub(super) fn sender(&mut self) -> Option<&mut SendRequest<Upload<B>>> {
+    pub(super) fn sender(&mut self) -> Option<&mut SendRequest<Upload>> {
         self.halves.as_mut().map(|halves| &mut halves.sender)
     }
 
@@ -148,7 +148,7 @@ impl<B> Wire<B> {
         !self.is_over && self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
     }
 
-    pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
+    pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress>>) {
         self.upload = upload;
         self.allowance = BY_DEFAULT;
         self.control.begin_request();
@@ -169,7 +169,7 @@ impl<B> Wire<B> {
     /// Whether the last poll gave the reader of a response something. While that is so, a poll may read as much as hyper has room
     /// for; otherwise less, since hyper may have to look at each byte of what the server sends.
     #[inline]
-    pub(super) fn flows(&mut self, flows: bool) {
+    fn flows(&mut self, flows: bool) {
         self.allowance = if flows { Allowance::new(MOST, MOST) } else { BY_DEFAULT };
     }
 
@@ -212,6 +212,31 @@ impl<B> Wire<B> {
         }
         let poll = pin!(unconstrained(poll_fn(|_| self.poll())));
         poll.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// [`poll`](Self::poll) for whoever reads the body of the response, who is in charge of the connection.
+    pub(super) fn poll_for_body(&mut self) {
+        self.relay.hold();
+        if self.poll().is_ready() {
+            self.hang_up();
+        }
+        self.go_on();
+    }
+
+    /// [`poll_for_body`](Self::poll_for_body) gave the reader something, or the connection waits for its next event.
+    pub(super) fn on_body_polled(&mut self, gave: bool, cx: &Context<'_>) {
+        self.flows(gave);
+        if !gave {
+            self.relay.wait(cx);
+        }
+    }
+
+    /// The exchange is over: the connection goes back to the pool if it can have another, and is closed if not.
+    pub(super) fn settle(mut self: Box<Self>) {
+        if self.is_usable() {
+            let pool = Arc::clone(&self.pool);
+            pool.check_in(self);
+        }
     }
 
     /// Whether the connection can have another request, as far as is known without asking the system.
@@ -350,13 +375,13 @@ const MOST: u32 = 512 * 1024;
 /// Of a poll that gives the reader of a response nothing.
 const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
 
-impl<B> Drop for Wire<B> {
+impl Drop for Wire {
     fn drop(&mut self) {
         self.hang_up();
     }
 }
 
-impl<B> fmt::Debug for Wire<B> {
+impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire")
             .field("place", &self.relay.place())

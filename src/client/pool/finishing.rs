@@ -45,7 +45,7 @@ impl Finishing {
     }
 }
 
-impl<B> Pool<B> {
+impl Pool {
     /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
     pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
         self.lock().finishing.add(deadline, finish);
@@ -113,7 +113,7 @@ mod tests {
             max_idle_per_host: usize::MAX,
             max_connections_per_host: usize::MAX,
         };
-        let pool = Arc::new(Pool::<()>::new(settings));
+        let pool = Arc::new(Pool::new(settings));
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (first, second) = (runtime(), runtime());

@@ -13,13 +13,13 @@ use crate::client::destination::Destination;
 use crate::client::wire::Wire;
 
 /// The hosts to which there are connections, or dials, each in a slot that stays the same as long as there are.
-pub(super) struct Hosts<B> {
-    slots: Vec<Host<B>>,
+pub(super) struct Hosts {
+    slots: Vec<Host>,
     vacant: Vec<usize>,
     by_destination: HashMap<Destination, usize, RandomState>,
 }
 
-pub(super) struct Host<B> {
+pub(super) struct Host {
     /// None if the slot is vacant.
     destination: Option<Destination>,
     /// The idle connections of each runtime. A row that is empty may become another runtime's.
@@ -28,16 +28,16 @@ pub(super) struct Host<B> {
     pub(super) idle: usize,
     /// Connections, idle or not, and dials.
     pub(super) open: usize,
-    waiting: VecDeque<Waiting<B>>,
+    waiting: VecDeque<Waiting>,
 }
 
 /// An idle connection.
-pub(super) struct Idle<B> {
-    pub(super) wire: Box<Wire<B>>,
+pub(super) struct Idle {
+    pub(super) wire: Box<Wire>,
     pub(super) since: Instant,
 }
 
-impl<B> Idle<B> {
+impl Idle {
     /// Its host's.
     #[inline]
     pub(super) fn slot(&self) -> usize {
@@ -51,20 +51,20 @@ impl<B> Idle<B> {
 }
 
 /// A request that waits for a connection.
-struct Waiting<B> {
-    sender: Granting<B>,
+struct Waiting {
+    sender: Granting,
     runtime: RuntimeId,
     /// It has a dial of its own under way: it waits for a connection, not for the right to make one.
     dials: bool,
 }
 
 /// How a request that waits is told.
-pub(super) type Granting<B> = oneshot::Sender<Grant<B>>;
+pub(super) type Granting = oneshot::Sender<Grant>;
 
 /// Requests that do not wait any more. To be dropped when the pool is not locked, since that drops their wakers.
-pub(super) type Gone<B> = Vec<Granting<B>>;
+pub(super) type Gone = Vec<Granting>;
 
-impl<B> Hosts<B> {
+impl Hosts {
     pub(super) fn new() -> Self {
         Self { slots: Vec::new(), vacant: Vec::new(), by_destination: HashMap::default() }
     }
@@ -92,7 +92,7 @@ impl<B> Hosts<B> {
 
     /// The host in a slot that is in use.
     #[inline]
-    pub(super) fn at(&mut self, slot: usize) -> &mut Host<B> {
+    pub(super) fn at(&mut self, slot: usize) -> &mut Host {
         &mut self.slots[slot]
     }
 
@@ -109,7 +109,7 @@ impl<B> Hosts<B> {
     }
 
     /// One connection less; a host without any is forgotten.
-    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone<B>) {
+    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone) {
         let host = &mut self.slots[slot];
         host.open -= 1;
         if host.open > 0 {
@@ -128,14 +128,14 @@ impl<B> Hosts<B> {
     }
 }
 
-impl<B> Host<B> {
+impl Host {
     fn new() -> Self {
         Self { destination: None, rows: Vec::new(), idle: 0, open: 0, waiting: VecDeque::new() }
     }
 
     /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
     #[inline]
-    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId, idle: Idle<B>) {
+    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle>, runtime: RuntimeId, idle: Idle) {
         self.idle += 1;
         shelf.put(self.row(runtime), idle);
     }
@@ -157,7 +157,7 @@ impl<B> Host<B> {
 
     /// The idle connection of `runtime` that was used last.
     #[inline(always)]
-    pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId) -> Option<Idle<B>> {
+    pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle>, runtime: RuntimeId) -> Option<Idle> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take_newest(row)?;
         self.idle -= 1;
@@ -165,14 +165,14 @@ impl<B> Host<B> {
     }
 
     /// The idle connection that was used longest ago, of whatever runtime.
-    pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle<B>>) -> Option<Idle<B>> {
+    pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle>) -> Option<Idle> {
         let oldest = self.rows.iter().filter_map(|(runtime, row)| Some((row.oldest()?, *runtime)));
         let (key, runtime) = oldest.min_by_key(|(key, _)| shelf.get(*key).map(|idle| idle.since))?;
         self.take(shelf, key, runtime)
     }
 
     /// The idle connection of `runtime` with this key.
-    pub(super) fn take(&mut self, shelf: &mut Shelf<Idle<B>>, key: usize, runtime: RuntimeId) -> Option<Idle<B>> {
+    pub(super) fn take(&mut self, shelf: &mut Shelf<Idle>, key: usize, runtime: RuntimeId) -> Option<Idle> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take(row, key)?;
         self.idle -= 1;
@@ -180,7 +180,7 @@ impl<B> Host<B> {
     }
 
     /// A place in the queue, for a request in `runtime`.
-    pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<B>) -> oneshot::Receiver<Grant<B>> {
+    pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone) -> oneshot::Receiver<Grant> {
         if self.waiting.len() == self.waiting.capacity() {
             for waiting in std::mem::take(&mut self.waiting) {
                 if waiting.sender.is_closed() {
@@ -198,7 +198,7 @@ impl<B> Host<B> {
     /// The request that has waited longest of those that have a use for a connection of `runtime`, and whether that is its own
     /// runtime. Any other runtime's connection is closed for the right to make another.
     #[inline]
-    pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone<B>) -> Option<(Granting<B>, bool)> {
+    pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone) -> Option<(Granting, bool)> {
         if self.waiting.is_empty() {
             return None;
         }
@@ -208,14 +208,14 @@ impl<B> Host<B> {
 
     /// The request that has waited longest of those that have a use for the right to make a connection.
     #[inline]
-    pub(super) fn next_dial(&mut self, gone: &mut Gone<B>) -> Option<Granting<B>> {
+    pub(super) fn next_dial(&mut self, gone: &mut Gone) -> Option<Granting> {
         if self.waiting.is_empty() {
             return None;
         }
         Some(self.next(|waiting| !waiting.dials, gone)?.sender)
     }
 
-    fn next(&mut self, fits: impl Fn(&Waiting<B>) -> bool, gone: &mut Gone<B>) -> Option<Waiting<B>> {
+    fn next(&mut self, fits: impl Fn(&Waiting) -> bool, gone: &mut Gone) -> Option<Waiting> {
         let mut at = 0;
         loop {
             let waiting = self.waiting.get(at)?;

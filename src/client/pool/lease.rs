@@ -11,13 +11,13 @@ use super::Pool;
 use crate::client::wire::Wire;
 
 /// The right to one connection to a host, which every connection has, and every dial.
-pub(in crate::client) struct Lease<B> {
-    pool: Weak<Pool<B>>,
+pub(in crate::client) struct Lease {
+    pool: Weak<Pool>,
     pub(super) slot: usize,
 }
 
-impl<B> Lease<B> {
-    pub(super) fn new(pool: &Arc<Pool<B>>, slot: usize) -> Self {
+impl Lease {
+    pub(super) fn new(pool: &Arc<Pool>, slot: usize) -> Self {
         Self { pool: Arc::downgrade(pool), slot }
     }
 
@@ -27,7 +27,7 @@ impl<B> Lease<B> {
     }
 }
 
-impl<B> Drop for Lease<B> {
+impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
             pool.release(self.slot);
@@ -36,29 +36,29 @@ impl<B> Drop for Lease<B> {
 }
 
 /// What a request that had to wait gets.
-pub(in crate::client) enum Grant<B> {
-    Wire(Box<Wire<B>>),
-    Dial(Lease<B>),
+pub(in crate::client) enum Grant {
+    Wire(Box<Wire>),
+    Dial(Lease),
 }
 
 /// A place in the queue. It may be dropped at any time: what it was granted meanwhile goes to the next.
-pub(in crate::client) struct Ticket<B> {
-    receiver: oneshot::Receiver<Grant<B>>,
-    pool: Weak<Pool<B>>,
+pub(in crate::client) struct Ticket {
+    receiver: oneshot::Receiver<Grant>,
+    pool: Weak<Pool>,
 }
 
-impl<B> Ticket<B> {
-    pub(super) fn new(receiver: oneshot::Receiver<Grant<B>>, pool: &Arc<Pool<B>>) -> Self {
+impl Ticket {
+    pub(super) fn new(receiver: oneshot::Receiver<Grant>, pool: &Arc<Pool>) -> Self {
         Self { receiver, pool: Arc::downgrade(pool) }
     }
 
     /// Waits for its turn, and is not to be polled after that. `None` if the pool is gone.
-    pub(in crate::client) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Grant<B>>> {
+    pub(in crate::client) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Grant>> {
         Pin::new(&mut self.receiver).poll(cx).map(Result::ok)
     }
 }
 
-impl<B> Drop for Ticket<B> {
+impl Drop for Ticket {
     fn drop(&mut self) {
         self.receiver.close();
         if let (Ok(Grant::Wire(mut wire)), Some(pool)) = (self.receiver.try_recv(), self.pool.upgrade()) {

@@ -47,19 +47,19 @@ use super::wire::Wire;
 use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
-pub(super) struct Pool<B> {
+pub(super) struct Pool {
     settings: Settings,
     /// Guards what it holds. Nothing foreign runs while it is locked.
-    state: Lock<State<B>>,
+    state: Lock<State>,
     closes: Closes,
     ids: AtomicU64,
     /// A fn pointer, so that only `new` needs `B: Send + 'static`.
-    start_sweeper: fn(&Handle, Sweeper<B>),
+    start_sweeper: fn(&Handle, Sweeper),
 }
 
-struct State<B> {
-    hosts: Hosts<B>,
-    idle: Shelf<Idle<B>>,
+struct State {
+    hosts: Hosts,
+    idle: Shelf<Idle>,
     /// Of each runtime that has a sweeper.
     watches: Vec<Arc<Watch>>,
     finishing: Finishing,
@@ -77,33 +77,33 @@ pub(super) struct Place {
 }
 
 /// What a request gets.
-pub(super) enum Acquired<B> {
+pub(super) enum Acquired {
     Idle {
-        wire: Box<Wire<B>>,
+        wire: Box<Wire>,
         idle_for: Duration,
     },
     /// There is no idle connection, and one may be made.
-    Dial(Lease<B>),
+    Dial(Lease),
     /// There are as many connections as there may be.
-    Wait(Ticket<B>),
+    Wait(Ticket),
 }
 
 /// What became of a connection that came back.
-enum Kept<B> {
+enum Kept {
     Idle {
         /// It is the first, and the sweepers have to be woken.
         is_news: bool,
     },
     /// It may not be idle.
-    Closed(Box<Wire<B>>),
-    HandOver(Granting<B>, Box<Wire<B>>),
+    Closed(Box<Wire>),
+    HandOver(Granting, Box<Wire>),
     /// It is closed for the right to make another.
-    GiveWay(Granting<B>, Box<Wire<B>>),
+    GiveWay(Granting, Box<Wire>),
     /// Something happened on it meanwhile.
-    Touched(Box<Wire<B>>),
+    Touched(Box<Wire>),
 }
 
-impl<B: Send + 'static> Pool<B> {
+impl Pool {
     pub(super) fn new(settings: Settings) -> Self {
         let state = State {
             hosts: Hosts::new(),
@@ -124,7 +124,7 @@ impl<B: Send + 'static> Pool<B> {
     }
 }
 
-impl<B> Pool<B> {
+impl Pool {
     /// What a new connection has in common with its sweeper, that of the runtime that this is called in.
     pub(super) fn watch(self: &Arc<Self>) -> Arc<Watch> {
         let Ok(runtime) = Handle::try_current() else {
@@ -144,12 +144,12 @@ impl<B> Pool<B> {
     }
 
     /// What a new connection is known by.
-    pub(super) fn place(&self, lease: &Lease<B>) -> Place {
+    pub(super) fn place(&self, lease: &Lease) -> Place {
         Place { slot: lease.slot, id: self.ids.fetch_add(1, Relaxed) }
     }
 
     /// A connection to `destination` for a request in `runtime`, or what to do for one.
-    pub(super) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<B> {
+    pub(super) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired {
         let now = read_clock();
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -173,12 +173,12 @@ impl<B> Pool<B> {
     #[cold]
     fn acquire_without_newest(
         self: &Arc<Self>,
-        guard: Guard<'_, State<B>>,
+        guard: Guard<'_, State>,
         slot: usize,
         runtime: RuntimeId,
-        expired: Option<Box<Wire<B>>>,
+        expired: Option<Box<Wire>>,
         now: Instant,
-    ) -> Acquired<B> {
+    ) -> Acquired {
         // Dropped after the lock.
         let (mut closed, mut gone): (Vec<_>, _) = (expired.into_iter().collect(), Gone::new());
         let mut guard = guard;
@@ -207,7 +207,7 @@ impl<B> Pool<B> {
     }
 
     /// A place among those that wait for a connection to the host of `lease`, for a request in `runtime` that dials meanwhile.
-    pub(super) fn queue(self: &Arc<Self>, lease: &Lease<B>, runtime: RuntimeId) -> Ticket<B> {
+    pub(super) fn queue(self: &Arc<Self>, lease: &Lease, runtime: RuntimeId) -> Ticket {
         // Dropped after the lock.
         let mut gone = Gone::new();
         let mut state = self.lock();
@@ -215,7 +215,7 @@ impl<B> Pool<B> {
     }
 
     /// Takes a connection back that may be used again, and hands it on.
-    pub(super) fn check_in(self: &Arc<Self>, mut wire: Box<Wire<B>>) {
+    pub(super) fn check_in(self: &Arc<Self>, mut wire: Box<Wire>) {
         // By now it has had a request, or waited for one.
         wire.reused = true;
         wire.upload = None;
@@ -227,7 +227,7 @@ impl<B> Pool<B> {
 
     /// Hands on a connection that has been idle since `since`, or keeps it.
     #[inline(always)]
-    fn keep(self: &Arc<Self>, mut wire: Box<Wire<B>>, since: Instant) {
+    fn keep(self: &Arc<Self>, mut wire: Box<Wire>, since: Instant) {
         if self.settings.max_idle_per_host == 0 {
             // Whoever waits gets the right to make another.
             return;
@@ -263,7 +263,7 @@ impl<B> Pool<B> {
         }
     }
 
-    fn try_keep(&self, wire: Box<Wire<B>>, since: Instant) -> Kept<B> {
+    fn try_keep(&self, wire: Box<Wire>, since: Instant) -> Kept {
         // Dropped after the lock.
         let (mut gone, mut evicted) = (Gone::new(), Vec::new());
         let mut guard = self.lock();
@@ -337,7 +337,7 @@ impl<B> Pool<B> {
     }
 
     #[inline]
-    fn lock(&self) -> Guard<'_, State<B>> {
+    fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 }
@@ -345,7 +345,7 @@ impl<B> Pool<B> {
 /// Check-in retries while socket events keep arriving; after so many times the connection is closed.
 const TRIES: usize = 3;
 
-impl<B> fmt::Debug for Pool<B> {
+impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
         let (hosts, idle) = (state.hosts.len(), state.idle.len());

@@ -26,7 +26,7 @@ impl Settings {
     }
 
     /// When an idle connection is of no more use. A time that is too long for the clock never comes.
-    pub(super) fn expiry<B>(&self, idle: &Idle<B>) -> Option<Instant> {
+    pub(super) fn expiry(&self, idle: &Idle) -> Option<Instant> {
         let timeout = self.idle_timeout.and_then(|timeout| idle.since.checked_add(timeout));
         let age = self.max_age.and_then(|age| idle.wire.created.checked_add(age));
         timeout.into_iter().chain(age).min()

@@ -18,7 +18,7 @@ pub(super) struct Swept {
     pub(super) more: bool,
 }
 
-impl<B> Pool<B> {
+impl Pool {
     /// Closes the idle connections that the server has touched and that are not usable any more, as many as are looked after at once.
     ///
     /// They are taken out while they are polled, which is foreign code.
@@ -46,7 +46,7 @@ impl<B> Pool<B> {
         Swept { closed: !closed.is_empty(), more }
     }
 
-    fn take_out(&self, touched: &[Touched]) -> Vec<Idle<B>> {
+    fn take_out(&self, touched: &[Touched]) -> Vec<Idle> {
         let mut idle = Vec::with_capacity(touched.len());
         let mut state = self.lock();
         for &Touched { key, id } in touched {
@@ -59,7 +59,7 @@ impl<B> Pool<B> {
     }
 
     /// Adds connections to what is known of their hosts.
-    fn remember(&self, closed: &[Idle<B>], now: Instant) {
+    fn remember(&self, closed: &[Idle], now: Instant) {
         // They have their leases still, and so their hosts are known.
         let state = self.lock();
         let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot()).cloned()).collect();
@@ -130,22 +130,22 @@ impl<B> Pool<B> {
     }
 }
 
-impl<B> State<B> {
+impl State {
     /// Takes an idle connection out.
-    fn take(&mut self, key: usize) -> Option<Idle<B>> {
+    fn take(&mut self, key: usize) -> Option<Idle> {
         let idle = self.idle.get(key)?;
         let (slot, runtime) = (idle.slot(), idle.runtime());
         self.hosts.at(slot).take(&mut self.idle, key, runtime)
     }
 
     /// Takes out the idle connections of which `is_taken` says so.
-    fn take_all(&mut self, is_taken: impl Fn(&Idle<B>) -> bool) -> Vec<Idle<B>> {
+    fn take_all(&mut self, is_taken: impl Fn(&Idle) -> bool) -> Vec<Idle> {
         let keys: Vec<_> = self.idle.iter().filter(|(_, idle)| is_taken(idle)).map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
 }
 
-fn id_of<B>(wire: &Wire<B>) -> u64 {
+fn id_of(wire: &Wire) -> u64 {
     wire.relay().place().id
 }
 

@@ -17,8 +17,8 @@ use crate::timer::{Timer, read_clock};
 
 pin_project! {
     /// Ends with the pool, or with its runtime.
-    pub(super) struct Sweeper<B> {
-        pool: Weak<Pool<B>>,
+    pub(super) struct Sweeper {
+        pool: Weak<Pool>,
         watch: Arc<Watch>,
         next: Next,
         // When the other sweepers have to have answered.
@@ -27,7 +27,7 @@ pin_project! {
         timer: Timer,
     }
 
-    impl<B> PinnedDrop for Sweeper<B> {
+    impl PinnedDrop for Sweeper {
         fn drop(this: Pin<&mut Self>) {
             // The runtime may end before the pool does.
             if let Some(pool) = this.pool.upgrade() {
@@ -48,14 +48,14 @@ enum Next {
     WhenTold,
 }
 
-impl<B> Sweeper<B> {
-    pub(super) fn new(pool: &Arc<Pool<B>>, watch: &Arc<Watch>) -> Self {
+impl Sweeper {
+    pub(super) fn new(pool: &Arc<Pool>, watch: &Arc<Watch>) -> Self {
         let (pool, watch) = (Arc::downgrade(pool), Arc::clone(watch));
         Self { pool, watch, next: Next::WhenTold, answers: None, timer: Timer::new() }
     }
 }
 
-impl<B> Future for Sweeper<B> {
+impl Future for Sweeper {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

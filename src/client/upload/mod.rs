@@ -1,17 +1,21 @@
 //! The body of a request on its way out: where it is, and whether it may go on.
 
-use std::pin::{Pin, pin};
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::bounds::RequestBody;
 use super::framing::Framing;
-use super::promise::{BrokenPromise, Checked, poll_checked, poll_end};
+use super::promise::{BrokenPromise, Checked, poll_checked};
+use super::retry_body::{ErasedBody, erase};
 use super::sync::AtomicWaker;
 use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
-use crate::lock::{Lock, assert_unlocked};
+use crate::lock::Lock;
 use crate::outcome::BoxError;
 
 const UNTOUCHED: u8 = 0;
@@ -20,14 +24,13 @@ const FINISHED: u8 = 2;
 
 pin_project! {
     /// A request's body as hyper gets it: it can be held back, stopped, and taken back while it is untouched.
-    pub(super) struct Upload<B> {
+    pub(super) struct Upload {
         // None for an empty body, which needs none of this.
-        progress: Option<Arc<Progress<B>>>,
-        #[pin]
-        body: Option<B>,
+        progress: Option<Arc<Progress>>,
+        body: Option<ErasedBody>,
     }
 
-    impl<B> PinnedDrop for Upload<B> {
+    impl PinnedDrop for Upload {
         fn drop(this: Pin<&mut Self>) {
             // hyper lets go of a body when it has no more use for it.
             if let Some(progress) = &this.progress {
@@ -38,7 +41,7 @@ pin_project! {
 }
 
 /// What the exchange knows of the upload that hyper has.
-pub(super) struct Progress<B> {
+pub(super) struct Progress {
     state: AtomicU8,
     /// The body may not be touched: not yet, or not any more.
     held: AtomicBool,
@@ -51,17 +54,37 @@ pub(super) struct Progress<B> {
     taken: AtomicU64,
     /// The body has said that there is no more.
     has_ended: AtomicBool,
-    /// Guards the body from the moment that it is handed in to the moment that hyper asks for its first frame.
-    untouched: Lock<Option<B>>,
+    /// The body can be copied as long as it is untouched.
+    may_be_copied: bool,
+    /// Guards what can still be sent.
+    content: Lock<Content>,
 }
 
-impl<B: Body> Upload<B> {
-    /// A body that is sent as `framing` says.
+/// What is left of a body.
+pub(super) enum Content {
+    /// All of it: hyper has not asked for its first frame.
+    Untouched(ErasedBody),
+    /// All of it, which stays.
+    Whole(Bytes),
+    Gone,
+}
+
+impl Upload {
+    /// A body that is sent as `framing` says, and is not empty.
     #[inline]
-    pub(super) fn new(body: B, framing: Framing) -> Self {
-        if framing == Framing::Empty {
-            return Self { progress: None, body: Some(body) };
-        }
+    pub(super) fn new<B: RequestBody>(body: B, framing: Framing) -> Self {
+        let body = erase(body);
+        let may_be_copied = body.may_be_copied();
+        Self::with_content(Content::Untouched(body), may_be_copied, framing)
+    }
+
+    /// What is left of a body, to be sent once more as `framing` says.
+    pub(super) fn again(content: Content, framing: Framing) -> Self {
+        Self::with_content(content, false, framing)
+    }
+
+    #[inline]
+    fn with_content(content: Content, may_be_copied: bool, framing: Framing) -> Self {
         let progress = Progress {
             state: AtomicU8::new(UNTOUCHED),
             held: AtomicBool::new(false),
@@ -72,7 +95,8 @@ impl<B: Body> Upload<B> {
             framing,
             taken: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
-            untouched: Lock::new(Some(body)),
+            may_be_copied,
+            content: Lock::new(content),
         };
         Self { progress: Some(Arc::new(progress)), body: None }
     }
@@ -89,12 +113,20 @@ impl<B: Body> Upload<B> {
 
     /// `None` if the body is empty.
     #[inline]
-    pub(super) fn progress(&self) -> Option<&Arc<Progress<B>>> {
+    pub(super) fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.as_ref()
+    }
+
+    /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
+    /// it is may be asked for its first frame, which may be all of it.
+    #[inline]
+    pub(super) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
+        let Some(progress) = &self.progress else { return true };
+        progress.may_be_copied || (may_ask && progress.framing.promised().is_some() && progress.is_whole(cx))
     }
 }
 
-impl<B> Progress<B> {
+impl Progress {
     pub(super) fn framing(&self) -> &Framing {
         &self.framing
     }
@@ -126,8 +158,7 @@ impl<B> Progress<B> {
         self.has_ended.load(SeqCst)
     }
 
-    fn fail(&self, error: impl Into<BoxError>) -> BoxError {
-        let error = error.into();
+    fn fail(&self, error: BoxError) -> BoxError {
         self.broke_promise.store(error.is::<BrokenPromise>(), SeqCst);
         self.failed.store(true, SeqCst);
         error
@@ -149,31 +180,58 @@ impl<B> Progress<B> {
         self.state.load(SeqCst) == FINISHED
     }
 
-    /// What `copy` makes of the body, if nothing has been taken from it. Before it is handed to hyper: for hyper it is not
-    /// there meanwhile.
+    /// Asks the body for its first frame, and keeps it if it is all of the body.
+    fn is_whole(&self, cx: &mut Context<'_>) -> bool {
+        let content = match self.take() {
+            // Foreign code, which must not run under the lock.
+            Content::Untouched(mut body) => match body.as_mut().poll_whole(cx) {
+                Some(bytes) => Content::Whole(bytes),
+                None => Content::Untouched(body),
+            },
+            content => content,
+        };
+        let is_whole = matches!(content, Content::Whole(_));
+        *self.content.lock() = content;
+        is_whole
+    }
+
+    /// A copy of the body, if it can be copied. To be called before the body is handed to hyper: for hyper it is not there meanwhile.
     #[inline]
-    pub(super) fn copy(&self, copy: &dyn Fn(&B) -> Option<B>) -> Option<B> {
+    pub(super) fn copy(&self) -> Option<ErasedBody> {
+        if !self.may_be_copied {
+            return None;
+        }
         // Foreign code must not run under the lock.
-        let body = self.take_untouched()?;
-        assert_unlocked();
-        let copied = copy(&body);
-        *self.untouched.lock() = Some(body);
+        let content = self.take();
+        let copied = match &content {
+            Content::Untouched(body) => body.copy(),
+            Content::Whole(_) | Content::Gone => None,
+        };
+        *self.content.lock() = content;
         copied
     }
 
-    /// The body, if nothing has been taken from it.
+    /// The body, if it was there as a whole.
+    pub(super) fn kept(&self) -> Option<Bytes> {
+        match &*self.content.lock() {
+            Content::Whole(bytes) => Some(bytes.clone()),
+            Content::Untouched(_) | Content::Gone => None,
+        }
+    }
+
+    /// What is left of the body: hyper gets no more of it.
     #[inline]
-    pub(super) fn take_untouched(&self) -> Option<B> {
-        self.untouched.lock().take()
+    pub(super) fn take(&self) -> Content {
+        mem::replace(&mut *self.content.lock(), Content::Gone)
     }
 }
 
-impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
-    type Data = B::Data;
+impl Body for Upload {
+    type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let mut this = self.project();
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
         let Some(progress) = this.progress else {
             return Poll::Ready(None);
         };
@@ -187,17 +245,20 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
                 return Poll::Pending;
             }
         }
-        if this.body.is_none() {
-            progress.state.store(BEGUN, SeqCst);
-            this.body.set(progress.take_untouched());
-        }
-        let Some(body) = this.body.as_pin_mut() else {
-            return Poll::Ready(None);
-        };
         if progress.has_ended() {
             return Poll::Ready(None);
         }
-        let checked = ready!(poll_checked(body, &progress.framing, progress.taken.load(SeqCst), cx));
+        if this.body.is_none() {
+            match progress.begin() {
+                Content::Untouched(body) => *this.body = Some(body),
+                Content::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Content::Gone => {}
+            }
+        }
+        let Some(body) = this.body else {
+            return Poll::Ready(None);
+        };
+        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, progress.taken.load(SeqCst), cx));
         let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
         progress.taken.store(taken, SeqCst);
         progress.has_ended.store(is_last, SeqCst);
@@ -222,81 +283,19 @@ impl<B: Body<Error: Into<BoxError>>> Body for Upload<B> {
     }
 }
 
-impl<B: Body<Error: Into<BoxError>>> Upload<B> {
-    /// Asks a body that is not sent, since it is said to be empty, whether it is. One that does not answer at once counts as
-    /// empty.
-    ///
-    /// # Errors
-    ///
-    /// That of the body, or that it has something.
-    #[inline]
-    pub(super) fn check_empty(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
-        match self.body.take() {
-            Some(body) if self.progress.is_none() => poll_end(pin!(body), cx).map(|_| ()),
-            _sent => Ok(()),
+impl Progress {
+    /// hyper asks for the first frame.
+    fn begin(&self) -> Content {
+        self.state.store(BEGUN, SeqCst);
+        let mut content = self.content.lock();
+        if let Content::Whole(bytes) = &*content {
+            self.taken.store(bytes.len() as u64, SeqCst);
+            self.has_ended.store(true, SeqCst);
+            return Content::Whole(bytes.clone());
         }
+        mem::replace(&mut *content, Content::Gone)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use bytes::Bytes;
-    use http_body_util::{Empty, Full};
-
-    use super::*;
-
-    fn poll(upload: &mut Upload<Full<Bytes>>) -> Poll<Option<Bytes>> {
-        let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(upload).poll_frame(&mut cx).map(|frame| frame.map(|frame| frame.unwrap().into_data().unwrap()))
-    }
-
-    fn upload() -> (Upload<Full<Bytes>>, Arc<Progress<Full<Bytes>>>) {
-        let upload = Upload::new(Full::new(Bytes::from("hello")), Framing::Length(5));
-        let progress = Arc::clone(upload.progress().unwrap());
-        (upload, progress)
-    }
-
-    #[test]
-    fn an_empty_body_has_no_progress_to_make() {
-        assert!(Upload::new(Empty::<Bytes>::new(), Framing::Empty).progress().is_none());
-        assert!(Upload::<Full<Bytes>>::empty().is_end_stream());
-    }
-
-    #[test]
-    fn a_body_can_be_taken_back_until_it_is_touched() {
-        let (mut upload, progress) = upload();
-        assert_eq!((upload.size_hint().exact(), upload.is_end_stream()), (Some(5), false));
-        let body = progress.take_untouched().unwrap();
-        assert_eq!(body.size_hint().exact(), Some(5));
-        // What hyper still has is then the end.
-        assert_eq!(poll(&mut upload), Poll::Ready(None));
-    }
-
-    #[test]
-    fn a_body_is_finished_when_it_is_let_go_of() {
-        let (mut upload, progress) = upload();
-        assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
-        assert!(!progress.is_finished());
-        drop(upload);
-        assert!(progress.is_finished() && progress.take_untouched().is_none());
-    }
-
-    #[test]
-    fn a_body_that_is_held_stays_untouched() {
-        let (mut upload, progress) = upload();
-        progress.hold();
-        assert_eq!(poll(&mut upload), Poll::Pending);
-        progress.release();
-        assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
-    }
-
-    #[test]
-    fn a_body_that_was_stopped_gives_nothing() {
-        let (mut upload, progress) = upload();
-        progress.stop();
-        assert_eq!(poll(&mut upload), Poll::Pending);
-        assert!(progress.take_untouched().is_some());
-    }
-}
+mod tests;
