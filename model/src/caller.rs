@@ -17,11 +17,11 @@ use shuttle::future::JoinHandle;
 use shuttle::sync::Mutex;
 
 use super::network::{Near, Network};
+use crate::client::bounds::Connector;
 use crate::client::destination::Destination;
 use crate::client::dial::handshake;
 use crate::client::error::ClientError;
 use crate::client::pool::{Acquired, Pool, Settings, current_runtime};
-use crate::client::bounds::Connector;
 use crate::client::wire::Wire;
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
