@@ -21,8 +21,8 @@ use crate::client::bounds::Connector;
 use crate::client::destination::Destination;
 use crate::client::dial::handshake;
 use crate::client::error::ClientError;
-use crate::client::pool::{Acquired, Pool, Settings, current_runtime};
-use crate::client::wire::Wire;
+use crate::client::pool::{Acquired, Settings, current_runtime};
+use crate::client::wire::{Pool, Wire};
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
 

@@ -12,10 +12,13 @@ use super::bounds::Connector;
 use super::destination::Destination;
 use super::dial::dial;
 use super::error::ClientError;
-use super::pool::{Acquired, Grant, Lease, Pool, RuntimeId, Ticket, current_runtime};
+use super::pool::{self, Acquired, Grant, Lease, RuntimeId, current_runtime};
 use super::shared::Shared;
 use super::sync::spawn_in;
-use super::wire::Wire;
+use super::wire::{Pool, Wire};
+
+/// A place in the queue for a connection.
+type Ticket = pool::Ticket<Wire>;
 
 /// A connection for a request.
 pub(super) enum Checkout {
@@ -31,11 +34,13 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
     let runtime = current_runtime();
     loop {
         let lease = match shared.pool.acquire(destination, runtime) {
-            Acquired::Idle { wire, idle_for } => match assess(&shared.pool, destination, wire, may_retry, idle_for) {
-                Fitness::Fit(wire) => return Checkout::Idle(wire),
-                Fitness::Distrusted(Some(lease)) => lease,
-                Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
-            },
+            Acquired::Owned { connection: wire, idle_for } => {
+                match assess(&shared.pool, destination, wire, may_retry, idle_for) {
+                    Fitness::Fit(wire) => return Checkout::Idle(wire),
+                    Fitness::Distrusted(Some(lease)) => lease,
+                    Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
+                }
+            }
             Acquired::Dial(lease) => lease,
             Acquired::Wait(ticket) => {
                 let (shared, destination) = (Arc::clone(shared), destination.clone());
@@ -84,7 +89,7 @@ async fn connect_or_wait<C: Connector>(
         };
         ticket = None;
         // A connect is under way; the right to another goes to the next.
-        let Some(Grant::Wire(wire)) = granted else {
+        let Some(Grant::Owned(wire)) = granted else {
             return Poll::Pending;
         };
         match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
@@ -112,7 +117,7 @@ async fn wait<C: Connector>(
     runtime: RuntimeId,
 ) -> Result<Box<Wire>, ClientError> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
-        Some(Grant::Wire(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
+        Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
             Fitness::Fit(wire) => return Ok(wire),
             // It keeps its turn.
             Fitness::Dead(lease) | Fitness::Distrusted(lease) => lease,
@@ -142,11 +147,11 @@ fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry
     if !wire.is_usable() || (worth_a_look(may_retry, idle_for) && !wire.look()) {
         tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
         pool.on_closed(destination, wire.created, idle_for);
-        return Fitness::Dead(wire.lease.take());
+        return Fitness::Dead(wire.give_up());
     }
     if !may_retry && pool.prefers_fresh(destination, idle_for) {
         tracing::debug!(host = destination.host_and_port(), "an idle connection is not trusted");
-        return Fitness::Distrusted(wire.lease.take());
+        return Fitness::Distrusted(wire.give_up());
     }
     Fitness::Fit(wire)
 }

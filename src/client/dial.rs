@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use super::bounds::Connector;
 use super::destination::Destination;
 use super::error::ClientError;
-use super::pool::{Lease, Pool, RuntimeId};
+use super::pool::{Lease, Owned, RuntimeId};
 use super::relay::Relay;
 use super::request;
 use super::stock::Stock;
 use super::upload::Upload;
-use super::wire::{ConnectionFuture, Dialed, Wire};
+use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::connect::HappyEyeballsStream;
 use crate::oneshot::Oneshot;
 use crate::response_first::{Control, ResponseFirst};
@@ -38,7 +38,7 @@ pub(super) async fn dial<C: Connector>(
     let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
     // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
-    wire.spent |= wire.relay().watch().runtime() != runtime;
+    wire.spent |= wire.watch().runtime() != runtime;
     Ok(wire)
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn handshake<T>(
     http1: &http1::Builder,
     pool: Arc<Pool>,
     destination: &Destination,
-    lease: Lease,
+    mut lease: Lease,
 ) -> Result<Box<Wire>, ClientError>
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
@@ -56,7 +56,8 @@ where
     if connected.is_negotiated_h2() {
         return Err(ClientError::connect("HTTP/2 was negotiated, and is not supported"));
     }
-    let relay = Relay::new(pool.place(&lease), pool.watch());
+    let (place, watch) = pool.enter(&mut lease);
+    let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
     let control = Control::new();
     let (sender, connection) = match into_tcp(io) {

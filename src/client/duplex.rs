@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::pool::{Finish, Pool};
+use super::pool::Finish;
 use super::sync::{AbortHandle, AtomicWaker, spawn};
-use super::wire::Wire;
+use super::wire::{Pool, Wire};
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
 

@@ -173,7 +173,7 @@ where
 
     /// The request goes out.
     #[inline]
-    fn send(self: Pin<&mut Self>, mut wire: Box<Wire>) {
+    fn send(self: Pin<&mut Self>, wire: Box<Wire>) {
         let mut this = self.project();
         let StateProj::Connecting { request, connecting } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
@@ -181,8 +181,7 @@ where
         let ready = request.as_mut().expect("it was not sent");
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
-            let lease = wire.lease.take().expect("a connection has a lease");
-            drop(wire);
+            let lease = wire.give_up().expect("a connection has a lease");
             *connecting = Some(Box::pin(connect(this.shared, this.destination, lease, current_runtime())));
             return;
         }
@@ -214,13 +213,13 @@ where
             return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
         };
         *this.has_sent |= wire.bytes_written() > 0;
-        let lease = wire.lease.take().expect("a connection has a lease");
+        let lease = wire.give_up().expect("a connection has a lease");
         self.send_again(again, lease);
         Ok(None)
     }
 
     /// The error, unless the request is sent again.
-    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure) -> Result<(), ClientError> {
+    fn on_failure(mut self: Pin<&mut Self>, failure: Failure) -> Result<(), ClientError> {
         let this = self.as_mut().project();
         let wire = &failure.wire;
         if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
@@ -232,7 +231,7 @@ where
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
         *this.has_sent |= failure.wire.bytes_written() > 0;
-        let lease = failure.wire.lease.take().expect("a connection has a lease");
+        let lease = failure.wire.give_up().expect("a connection has a lease");
         self.send_again(again, lease);
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
 use super::error::ClientError;
 use super::future::ResponseFuture;
+use super::pool::PoolStatistics;
 use super::settings::Settings;
 use super::shared::Shared;
 
@@ -104,6 +105,11 @@ impl<C: Connector> Client<C> {
 impl<C> Client<C> {
     pub(super) fn with_settings(connector: C, settings: Settings) -> Self {
         Self { shared: Shared::new(connector, settings) }
+    }
+
+    /// What there is of connections at this moment, and who waits for one.
+    pub fn pool_statistics(&self) -> PoolStatistics {
+        self.shared.pool.statistics()
     }
 
     /// Closes every connection that is idle now.

@@ -13,8 +13,9 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::connect::Connected;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
+use super::connection_use::ConnectionUse;
 use super::error::{About, Transfer};
-use super::pool::{Lease, Pool};
+use super::pool::{Lease, Owned, Place, Watch};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
@@ -38,7 +39,7 @@ pub(super) struct Wire {
     pub(super) control: Control,
     /// That of the wrapper below TLS, if there is one.
     below_tls: Option<Control>,
-    /// What the connector says of the connection, in every response.
+    /// What is said of the connection in every response: by the connector, and which one it is.
     extras: Extensions,
     pub(super) is_proxied: bool,
     pub(super) host: HeaderValue,
@@ -58,8 +59,11 @@ pub(super) struct Wire {
     allowance: Allowance,
     pub(super) pool: Arc<Pool>,
     /// Some until it is passed on.
-    pub(super) lease: Option<Lease>,
+    lease: Option<Lease>,
 }
+
+/// The connections of a client.
+pub(super) type Pool = super::pool::Pool<Wire>;
 
 struct Halves {
     sender: SendRequest<Upload>,
@@ -87,6 +91,7 @@ impl Wire {
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
+        extras.insert(ConnectionUse::new(relay.place().id, false));
         Self {
             halves: Some(Halves { sender, connection }),
             is_over: false,
@@ -120,7 +125,7 @@ impl Wire {
         self.waker.clone()
     }
 
-    /// Adds what the connector says of the connection.
+    /// Adds what is said of the connection.
     pub(super) fn add_extras(&self, extensions: &mut Extensions) {
         if extensions.is_empty() {
             *extensions = self.extras.clone();
@@ -237,6 +242,11 @@ impl Wire {
             let pool = Arc::clone(&self.pool);
             pool.check_in(self);
         }
+    }
+
+    /// Closes the connection, for the right to make another in its place.
+    pub(super) fn give_up(mut self: Box<Self>) -> Option<Lease> {
+        self.lease.take().map(Lease::redial)
     }
 
     /// Whether the connection can have another request, as far as is known without asking the system.
@@ -374,6 +384,50 @@ const MOST: u32 = 512 * 1024;
 
 /// Of a poll that gives the reader of a response nothing.
 const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
+
+impl Owned for Wire {
+    #[inline]
+    fn place(&self) -> Place {
+        self.relay.place()
+    }
+
+    #[inline]
+    fn watch(&self) -> &Watch {
+        self.relay.watch()
+    }
+
+    #[inline]
+    fn created(&self) -> Instant {
+        self.created
+    }
+
+    #[inline]
+    fn is_usable(&mut self) -> bool {
+        Self::is_usable(self)
+    }
+
+    fn look(&mut self) -> bool {
+        Self::look(self)
+    }
+
+    #[inline]
+    fn on_return(&mut self) {
+        if !self.reused {
+            self.reused = true;
+            self.extras.insert(ConnectionUse::new(self.place().id, true));
+        }
+        self.upload = None;
+    }
+
+    #[inline]
+    fn rest(&self, key: usize) -> bool {
+        self.relay.rest(key)
+    }
+
+    fn take_lease(&mut self) -> Option<Lease> {
+        self.lease.take()
+    }
+}
 
 impl Drop for Wire {
     fn drop(&mut self) {
