@@ -52,9 +52,9 @@ pub(super) fn exchange(
     request: &mut Option<Request<Upload>>,
     continue_timeout: Option<Duration>,
 ) -> Exchange<impl Future<Output = Sent> + Send + use<>> {
-    let request = request.take().expect("it was not sent");
-    wire.begin_request(request.body().progress().cloned());
-    let sent = wire.sender().expect("a connection that is given out lives").send_request(request);
+    wire.begin_request(request.as_ref().and_then(|request| request.body().progress().cloned()));
+    let sender = wire.sender().expect("a connection that is given out lives");
+    let sent = sender.send_request(request.take().expect("it was not sent"));
     Exchange { wire: Some(wire), sent, release: continue_timeout.map(|timeout| Box::pin(Release::after(timeout))) }
 }
 

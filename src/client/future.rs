@@ -20,7 +20,7 @@ use super::destination::Destination;
 use super::error::{ClientError, Transfer};
 use super::exchange::{Exchange, Failure, Sent, exchange};
 use super::framing::Framing;
-use super::pool::{Lease, current_runtime};
+use super::pool::current_runtime;
 use super::promise::poll_end;
 use super::request::{self, expects_continue};
 use super::retry::RetryPolicy;
@@ -59,12 +59,9 @@ impl ResponseFuture {
             Err(error) => return Self::failed(error),
         };
         let inner: Responding = if framing == Framing::Empty {
-            let mut body = None;
-            let request = request.map(|empty| {
-                body = Some(empty);
-                Upload::empty()
-            });
-            Box::pin(RespondToEmpty { body, respond: Respond::new(shared, destination, request, exchange) })
+            let (parts, body) = request.into_parts();
+            let request = Request::from_parts(parts, Upload::empty());
+            Box::pin(RespondToEmpty { body: Some(body), respond: Respond::new(shared, destination, request, exchange) })
         } else {
             let request = request.map(|body| Upload::new(body, framing));
             Box::pin(Respond::new(shared, destination, request, exchange))
@@ -192,33 +189,28 @@ where
         this.state.set(State::Exchanging { exchange });
     }
 
-    /// The response, unless it is one to send the request again for.
+    /// What to send instead of returning the response, if that is so.
     #[inline]
     fn on_answer(
-        mut self: Pin<&mut Self>,
-        response: Response<Incoming>,
-        mut wire: Box<Wire>,
-    ) -> Result<Option<Response<ResponseBody>>, ClientError> {
-        let this = self.as_mut().project();
+        self: Pin<&mut Self>,
+        response: &Response<Incoming>,
+        wire: &mut Wire,
+    ) -> Result<Option<Request<Upload>>, ClientError> {
+        let this = self.project();
         if wire.has_broken_promise() && response.status().as_u16() < 300 {
             // The server has taken less, or more, for the body than the caller meant. An error of the body itself leaves the request
             // incomplete, which the server can tell; its response is returned.
             let error = wire.take_error().map(BoxError::from);
             return Err(ClientError::request_body(error, wire.transfer()));
         }
-        let may_retry = this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(&response);
-        let again = if may_retry { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
-        let Some(again) = again else {
-            let after_response = this.shared.settings.upload_after_response;
-            return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
-        };
-        *this.has_sent |= wire.bytes_written() > 0;
-        let lease = wire.give_up().expect("a connection has a lease");
-        self.send_again(again, lease);
+        if this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(response) {
+            return Ok(this.spare.take().and_then(|spare| spare.into_request(wire)));
+        }
         Ok(None)
     }
 
     /// The error, unless the request is sent again.
+    #[cold]
     fn on_failure(mut self: Pin<&mut Self>, failure: Failure) -> Result<(), ClientError> {
         let this = self.as_mut().project();
         let wire = &failure.wire;
@@ -230,16 +222,18 @@ where
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
-        *this.has_sent |= failure.wire.bytes_written() > 0;
-        let lease = failure.wire.give_up().expect("a connection has a lease");
-        self.send_again(again, lease);
+        self.send_again(again, failure.wire);
         Ok(())
     }
 
-    fn send_again(self: Pin<&mut Self>, request: Request<Upload>, lease: Lease) {
+    /// Sends the request again, in the place of the connection that it was on.
+    #[cold]
+    fn send_again(self: Pin<&mut Self>, request: Request<Upload>, wire: Box<Wire>) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         *this.retries += 1;
+        *this.has_sent |= wire.bytes_written() > 0;
+        let lease = wire.give_up().expect("a connection has a lease");
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
@@ -264,9 +258,7 @@ where
                     let request = request.as_mut().expect("not polled after completion");
                     let settings = &this.shared.settings;
                     *this.covered = settings.retry_policy.covers(request.method(), request.headers());
-                    // A body that the server is to ask for is not touched before.
-                    let may_ask = settings.retry_policy != RetryPolicy::Never && !expects_continue(request.headers());
-                    let can_be_kept = request.body_mut().can_be_kept(may_ask, cx);
+                    let can_be_kept = can_be_kept(request, settings.retry_policy, cx);
                     match checkout(this.shared, this.destination, *this.covered && can_be_kept) {
                         Checkout::Idle(wire) => {
                             self.as_mut().send(wire);
@@ -277,9 +269,15 @@ where
                     }
                 }
                 StateProj::Exchanging { exchange } => match ready!(exchange.poll(cx)) {
-                    Ok((response, wire)) => match self.as_mut().on_answer(response, wire) {
-                        Ok(Some(response)) => return Poll::Ready(Ok(response)),
-                        Ok(None) => Ok(()),
+                    Ok((response, mut wire)) => match self.as_mut().on_answer(&response, &mut wire) {
+                        Ok(None) => {
+                            let after_response = self.shared.settings.upload_after_response;
+                            return Poll::Ready(Ok(deliver(response, wire, self.is_connect, after_response)));
+                        }
+                        Ok(Some(again)) => {
+                            self.as_mut().send_again(again, wire);
+                            Ok(())
+                        }
                         Err(error) => Err(error),
                     },
                     Err(failure) => self.as_mut().on_failure(failure),
@@ -293,6 +291,17 @@ where
             }
         }
     }
+}
+
+/// Whether the body is there a second time, if it is asked for before it is sent.
+#[inline]
+fn can_be_kept(request: &mut Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
+    if request.body().progress().is_none() {
+        return true;
+    }
+    // A body that the server is to ask for is not touched before.
+    let may_ask = policy != RetryPolicy::Never && !expects_continue(request.headers());
+    request.body_mut().can_be_kept(may_ask, cx)
 }
 
 /// A `408 Request Timeout` that may be answered with a retry.
