@@ -19,10 +19,10 @@ use shuttle::sync::Mutex;
 use super::network::{Near, Network};
 use crate::client::bounds::Connector;
 use crate::client::destination::Destination;
-use crate::client::dial::handshake;
 use crate::client::error::ClientError;
+use crate::client::http1::handshake::handshake;
+use crate::client::http1::wire::{Pool, Wire};
 use crate::client::pool::{Acquired, Settings, current_runtime};
-use crate::client::wire::{Pool, Wire};
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
 

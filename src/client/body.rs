@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::duplex::{AfterResponse, Duplex, drive_to_end};
 use super::error::{About, ClientError};
-use super::wire::Wire;
+use super::http1::duplex::{AfterResponse, Duplex, drive_to_end};
+use super::http1::wire::Wire;
 use crate::wake_later::wake_later;
 
 /// The body of a response of a [`Client`](super::Client).

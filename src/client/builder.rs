@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::client::conn::http1;
 
 use super::bounds::Connector;
-use super::duplex::AfterResponse;
+use super::http1::duplex::AfterResponse;
 use super::layer::ClientLayer;
 use super::retry::RetryPolicy;
 use super::service::Client;

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use hyper::client::conn::http1::Builder;
 use tokio::runtime::Handle;
 
 use super::bounds::Connector;
 use super::destination::Destination;
-use super::dial::dial;
 use super::error::ClientError;
-use super::pool::{self, Acquired, Grant, Lease, RuntimeId, current_runtime};
+use super::http1::handshake::handshake;
+use super::http1::wire::{Pool, Wire};
+use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtime};
 use super::shared::Shared;
+use super::stock::Stock;
 use super::sync::spawn_in;
-use super::wire::{Pool, Wire};
+use crate::oneshot::Oneshot;
 
 /// A place in the queue for a connection.
 type Ticket = pool::Ticket<Wire>;
@@ -64,6 +67,23 @@ pub(super) fn connect<C: Connector>(
 ) -> impl Future<Output = Result<Box<Wire>, ClientError>> + Send + use<C> {
     let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
     dial(connectors, shared.settings.http1.clone(), pool, destination.clone(), lease, runtime)
+}
+
+/// Connects to `destination`, in `runtime`, and shakes hands.
+async fn dial<C: Connector>(
+    connectors: Arc<Stock<C>>,
+    http1: Builder,
+    pool: Arc<Pool>,
+    destination: Destination,
+    lease: Lease,
+    runtime: RuntimeId,
+) -> Result<Box<Wire>, ClientError> {
+    let connector = connectors.copy().await;
+    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
+    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
+    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
+    wire.spent |= wire.watch().runtime() != runtime;
+    Ok(wire)
 }
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.

@@ -5,8 +5,8 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::ResponseBody;
-use super::duplex::{AfterResponse, finish_upload};
-use super::wire::Wire;
+use super::http1::duplex::{AfterResponse, finish_upload};
+use super::http1::wire::Wire;
 
 /// The response with its body. The connection goes where it belongs.
 #[inline]

@@ -18,16 +18,16 @@ use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::{ClientError, Transfer};
-use super::exchange::{Exchange, Failure, Sent, exchange};
-use super::framing::Framing;
+use super::http1::exchange::{Exchange, Failure, Sent, exchange};
+use super::http1::framing::Framing;
+use super::http1::promise::poll_end;
+use super::http1::request::{self, expects_continue};
+use super::http1::retry_copy::RetryCopy;
+use super::http1::upload::Upload;
+use super::http1::wire::Wire;
 use super::pool::current_runtime;
-use super::promise::poll_end;
-use super::request::{self, expects_continue};
 use super::retry::RetryPolicy;
-use super::sending::{Spare, prepare};
 use super::shared::Shared;
-use super::upload::Upload;
-use super::wire::Wire;
 use crate::outcome::BoxError;
 
 /// The response to come of a [`Client`](super::Client).
@@ -133,7 +133,7 @@ pin_project! {
         retries: u32,
         // An attempt before this one had sent something.
         has_sent: bool,
-        spare: Option<Spare>,
+        retry_copy: Option<RetryCopy>,
         #[pin]
         state: State<F>,
     }
@@ -151,7 +151,7 @@ pin_project! {
 impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, Option<Duration>) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
 {
     #[inline(always)]
     fn new(shared: Arc<Shared<C>>, destination: Destination, request: Request<Upload>, exchange: E) -> Self {
@@ -163,7 +163,7 @@ where
             covered: false,
             retries: 0,
             has_sent: false,
-            spare: None,
+            retry_copy: None,
             state: State::Connecting { request: Some(request), connecting: None },
         }
     }
@@ -183,9 +183,8 @@ where
             return;
         }
         let settings = &this.shared.settings;
-        *this.spare = Spare::of(ready, wire.reused, settings.retry_policy);
-        let continue_timeout = prepare(ready, this.destination, &wire, settings);
-        let exchange = (this.exchange)(wire, request, continue_timeout);
+        *this.retry_copy = RetryCopy::of(ready, wire.reused, settings.retry_policy);
+        let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
         this.state.set(State::Exchanging { exchange });
     }
 
@@ -204,7 +203,7 @@ where
             return Err(ClientError::request_body(error, wire.transfer()));
         }
         if this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(response) {
-            return Ok(this.spare.take().and_then(|spare| spare.into_request(wire)));
+            return Ok(this.retry_copy.take().and_then(|copy| copy.into_request(wire)));
         }
         Ok(None)
     }
@@ -218,7 +217,7 @@ where
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
         let policy = this.shared.settings.retry_policy;
-        let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, policy)) else {
+        let Some(again) = this.retry_copy.take().and_then(|copy| copy.recover(&failure, *this.covered, policy)) else {
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
@@ -242,7 +241,7 @@ where
 impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, Option<Duration>) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::client::conn::http1;
 
-use super::duplex::AfterResponse;
+use super::http1::duplex::AfterResponse;
 use super::pool;
 use super::retry::RetryPolicy;
 

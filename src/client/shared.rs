@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::http1::wire::Pool;
 use super::settings::{RequestSettings, Settings};
 use super::stock::Stock;
-use super::wire::Pool;
 
 /// What all clones of a client share. Dropping it closes the idle connections.
 pub(super) struct Shared<C> {

@@ -10,39 +10,20 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::bounds::Connector;
-use super::destination::Destination;
-use super::error::ClientError;
-use super::pool::{Lease, Owned, RuntimeId};
 use super::relay::Relay;
 use super::request;
-use super::stock::Stock;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::client::pool::Lease;
 use crate::connect::HappyEyeballsStream;
-use crate::oneshot::Oneshot;
 use crate::response_first::{Control, ResponseFirst};
 use crate::tcp::TcpConnection;
 use crate::timer::read_clock;
 
-/// Connects to `destination`, in `runtime`, and shakes hands.
-pub(super) async fn dial<C: Connector>(
-    connectors: Arc<Stock<C>>,
-    http1: http1::Builder,
-    pool: Arc<Pool>,
-    destination: Destination,
-    lease: Lease,
-    runtime: RuntimeId,
-) -> Result<Box<Wire>, ClientError> {
-    let connector = connectors.copy().await;
-    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
-    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
-    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
-    wire.spent |= wire.watch().runtime() != runtime;
-    Ok(wire)
-}
-
-pub(super) async fn handshake<T>(
+/// Makes a connection that can exchange of one that was made with `lease`.
+pub(in crate::client) async fn handshake<T>(
     io: T,
     http1: &http1::Builder,
     pool: Arc<Pool>,

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::bounds::RequestBody;
-use super::framing::Framing;
-use super::promise::{BrokenPromise, Checked, poll_checked};
-use super::retry_body::{ErasedBody, erase};
-use super::sync::AtomicWaker;
-use super::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
+use crate::client::bounds::RequestBody;
+use crate::client::http1::framing::Framing;
+use crate::client::http1::promise::{BrokenPromise, Checked, poll_checked};
+use crate::client::retry_body::{ErasedBody, erase};
+use crate::client::sync::AtomicWaker;
+use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use crate::lock::Lock;
 use crate::outcome::BoxError;
 
@@ -24,7 +24,7 @@ const FINISHED: u8 = 2;
 
 pin_project! {
     /// A request's body as hyper gets it: it can be held back, stopped, and taken back while it is untouched.
-    pub(super) struct Upload {
+    pub(in crate::client) struct Upload {
         // None for an empty body, which needs none of this.
         progress: Option<Arc<Progress>>,
         body: Option<ErasedBody>,
@@ -41,7 +41,7 @@ pin_project! {
 }
 
 /// What the exchange knows of the upload that hyper has.
-pub(super) struct Progress {
+pub(in crate::client) struct Progress {
     state: AtomicU8,
     /// The body may not be touched: not yet, or not any more.
     held: AtomicBool,
@@ -61,7 +61,7 @@ pub(super) struct Progress {
 }
 
 /// What is left of a body.
-pub(super) enum Content {
+pub(in crate::client) enum Content {
     /// All of it: hyper has not asked for its first frame.
     Untouched(ErasedBody),
     /// All of it, which stays.
@@ -72,14 +72,14 @@ pub(super) enum Content {
 impl Upload {
     /// A body that is sent as `framing` says, and is not empty.
     #[inline]
-    pub(super) fn new<B: RequestBody>(body: B, framing: Framing) -> Self {
+    pub(in crate::client) fn new<B: RequestBody>(body: B, framing: Framing) -> Self {
         let body = erase(body);
         let may_be_copied = body.may_be_copied();
         Self::with_content(Content::Untouched(body), may_be_copied, framing)
     }
 
     /// What is left of a body, to be sent once more as `framing` says.
-    pub(super) fn again(content: Content, framing: Framing) -> Self {
+    pub(in crate::client) fn again(content: Content, framing: Framing) -> Self {
         Self::with_content(content, false, framing)
     }
 
@@ -102,55 +102,55 @@ impl Upload {
     }
 
     #[inline]
-    pub(super) fn empty() -> Self {
+    pub(in crate::client) fn empty() -> Self {
         Self { progress: None, body: None }
     }
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
-    pub(super) fn is_chunked(&self) -> bool {
+    pub(in crate::client) fn is_chunked(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| matches!(progress.framing, Framing::Chunked(_)))
     }
 
     /// `None` if the body is empty.
     #[inline]
-    pub(super) fn progress(&self) -> Option<&Arc<Progress>> {
+    pub(in crate::client) fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.as_ref()
     }
 
     /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
     /// it is may be asked for its first frame, which may be all of it.
     #[inline]
-    pub(super) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
+    pub(in crate::client) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
         let Some(progress) = &self.progress else { return true };
         progress.may_be_copied || (may_ask && progress.framing.promised().is_some() && progress.is_whole(cx))
     }
 }
 
 impl Progress {
-    pub(super) fn framing(&self) -> &Framing {
+    pub(in crate::client) fn framing(&self) -> &Framing {
         &self.framing
     }
 
     /// Keeps the body back until [`release`](Self::release).
     #[inline]
-    pub(super) fn hold(&self) {
+    pub(in crate::client) fn hold(&self) {
         self.held.store(true, SeqCst);
     }
 
     #[inline]
-    pub(super) fn release(&self) {
+    pub(in crate::client) fn release(&self) {
         self.held.store(false, SeqCst);
         self.wanted.wake();
     }
 
     #[inline]
-    pub(super) fn is_held(&self) -> bool {
+    pub(in crate::client) fn is_held(&self) -> bool {
         self.held.load(SeqCst)
     }
 
     /// Nothing more is taken from the body.
     #[inline]
-    pub(super) fn stop(&self) {
+    pub(in crate::client) fn stop(&self) {
         self.stopped.store(true, SeqCst);
     }
 
@@ -165,18 +165,18 @@ impl Progress {
     }
 
     /// The body is longer or shorter than it, or the request, said, or has trailers that cannot be sent.
-    pub(super) fn has_broken_promise(&self) -> bool {
+    pub(in crate::client) fn has_broken_promise(&self) -> bool {
         self.broke_promise.load(SeqCst)
     }
 
     /// The body is why the request failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::client) fn has_failed(&self) -> bool {
         self.failed.load(SeqCst)
     }
 
     /// Nothing more of the body will be taken.
     #[inline]
-    pub(super) fn is_finished(&self) -> bool {
+    pub(in crate::client) fn is_finished(&self) -> bool {
         self.state.load(SeqCst) == FINISHED
     }
 
@@ -197,7 +197,7 @@ impl Progress {
 
     /// A copy of the body, if it can be copied. To be called before the body is handed to hyper: for hyper it is not there meanwhile.
     #[inline]
-    pub(super) fn copy(&self) -> Option<ErasedBody> {
+    pub(in crate::client) fn copy(&self) -> Option<ErasedBody> {
         if !self.may_be_copied {
             return None;
         }
@@ -212,7 +212,7 @@ impl Progress {
     }
 
     /// The body, if it was there as a whole.
-    pub(super) fn kept(&self) -> Option<Bytes> {
+    pub(in crate::client) fn kept(&self) -> Option<Bytes> {
         match &*self.content.lock() {
             Content::Whole(bytes) => Some(bytes.clone()),
             Content::Untouched(_) | Content::Gone => None,
@@ -221,7 +221,7 @@ impl Progress {
 
     /// What is left of the body: hyper gets no more of it.
     #[inline]
-    pub(super) fn take(&self) -> Content {
+    pub(in crate::client) fn take(&self) -> Content {
         mem::replace(&mut *self.content.lock(), Content::Gone)
     }
 }

@@ -7,7 +7,7 @@
 //!    reported when that has happened, and a drop does not wait.
 //! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
 //!    If the response is dropped before it is complete, the connection is closed, and the request with it.
-//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](super::pool) closes the
+//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](crate::client::pool) closes the
 //!    connection from any runtime.
 
 use std::future::Future;
@@ -17,21 +17,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::pool::Finish;
-use super::sync::{AbortHandle, AtomicWaker, spawn};
 use super::wire::{Pool, Wire};
+use crate::client::pool::Finish;
+use crate::client::sync::{AbortHandle, AtomicWaker, spawn};
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
 
 /// How much of a request is still sent after the end of its response.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AfterResponse {
-    pub(super) bytes: u64,
-    pub(super) time: Duration,
+pub(in crate::client) struct AfterResponse {
+    pub(in crate::client) bytes: u64,
+    pub(in crate::client) time: Duration,
 }
 
 /// The side of the response's body.
-pub(super) struct Duplex {
+pub(in crate::client) struct Duplex {
     between: Arc<Between>,
     task: AbortHandle,
 }
@@ -48,20 +48,20 @@ enum Left {
 }
 
 impl AfterResponse {
-    pub(super) fn stops_at_once(self) -> bool {
+    pub(in crate::client) fn stops_at_once(self) -> bool {
         self.bytes == 0 || self.time.is_zero()
     }
 }
 
 impl Duplex {
     /// Starts the task.
-    pub(super) fn start(wire: Box<Wire>, after: AfterResponse) -> Self {
+    pub(in crate::client) fn start(wire: Box<Wire>, after: AfterResponse) -> Self {
         let between = Between::new(wire, after, Reader::Reads);
         Self { task: spawn(Drive::new(&between)), between }
     }
 
     /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
-    pub(super) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
+    pub(in crate::client) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         if self.between.has_left() {
             return Poll::Ready(());
         }
@@ -79,26 +79,26 @@ impl Duplex {
     }
 
     /// Nobody reads the response any more, which is complete or not.
-    pub(super) fn leave(&self, is_complete: bool) {
+    pub(in crate::client) fn leave(&self, is_complete: bool) {
         if self.between.leave(is_complete) == Left::Settled {
             self.task.abort();
         }
     }
 
     /// Closes the connection.
-    pub(super) fn abort(&self) {
+    pub(in crate::client) fn abort(&self) {
         self.task.abort();
     }
 }
 
 /// Drives a connection to its end, which is not the end of its stream.
-pub(super) fn drive_to_end(wire: Box<Wire>) {
+pub(in crate::client) fn drive_to_end(wire: Box<Wire>) {
     let after = AfterResponse { bytes: 0, time: Duration::ZERO };
     drop(spawn(Drive::new(&Between::new(wire, after, Reader::Reads))));
 }
 
 /// Sends the rest of a request whose response is complete.
-pub(super) fn finish_upload(wire: Box<Wire>, after: AfterResponse) {
+pub(in crate::client) fn finish_upload(wire: Box<Wire>, after: AfterResponse) {
     let between = Between::new(wire, after, Reader::Done { is_complete: true });
     between.limit();
     drop(spawn(Drive::new(&between)));

@@ -1,22 +1,16 @@
-//! A request on its way: what goes out, and what is kept in case that it has to go out again.
-
-use std::time::Duration;
+//! What is kept of a request that is under way, in case that it has to go out again.
 
 use http::{Extensions, HeaderMap, Method, Request, Version};
 
-use super::destination::Destination;
 use super::exchange::Failure;
 use super::framing::Framing;
-use super::informational::{self, Callback};
-use super::request;
-use super::retry::{BodyState, Failed, RetryPolicy, may_retry};
-use super::retry_body::ErasedBody;
-use super::settings::RequestSettings;
 use super::upload::{Content, Upload};
 use super::wire::Wire;
+use crate::client::retry::{BodyState, Failed, RetryPolicy, may_retry};
+use crate::client::retry_body::ErasedBody;
 
 /// What it takes to send a request again to the same destination, kept while it is under way on a connection that may be dead.
-pub(super) struct Spare {
+pub(in crate::client) struct RetryCopy {
     method: Method,
     version: Version,
     /// None if there are none, which costs nothing to keep.
@@ -28,31 +22,10 @@ pub(super) struct Spare {
     copy: Option<ErasedBody>,
 }
 
-/// Makes `request` what hyper is to write, and says how long its body is to be kept back.
-#[inline]
-pub(super) fn prepare(
-    request: &mut Request<Upload>,
-    destination: &Destination,
-    wire: &Wire,
-    settings: &RequestSettings,
-) -> Option<Duration> {
-    *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
-    let has_body = request.body().progress().is_some();
-    request::complete(request.headers_mut(), &wire.host, has_body);
-    let held = request.body().progress().filter(|_| request::expects_continue(request.headers())).cloned();
-    if let Some(held) = &held {
-        held.hold();
-    }
-    let continue_timeout = held.as_ref().map(|_| settings.continue_timeout);
-    let callback = Callback::take(request.extensions_mut());
-    informational::listen(request, callback, held);
-    continue_timeout
-}
-
-impl Spare {
-    /// What to keep of a request that is not [prepared](prepare) yet. One on a fresh connection is never sent again.
+impl RetryCopy {
+    /// What to keep of a request before it is made what hyper is to write. One on a fresh connection is never sent again.
     #[inline]
-    pub(super) fn of(request: &Request<Upload>, reused: bool, policy: RetryPolicy) -> Option<Self> {
+    pub(in crate::client) fn of(request: &Request<Upload>, reused: bool, policy: RetryPolicy) -> Option<Self> {
         if !reused || policy == RetryPolicy::Never {
             return None;
         }
@@ -68,14 +41,19 @@ impl Spare {
     }
 
     /// What to send again after an answer on `wire`, if the body can be had without taking it from there: the rest may still be sent.
-    pub(super) fn into_request(self, wire: &Wire) -> Option<Request<Upload>> {
+    pub(in crate::client) fn into_request(self, wire: &Wire) -> Option<Request<Upload>> {
         let kept = wire.upload.as_ref().and_then(|upload| upload.kept());
         let (state, request) = self.with_body(kept.map_or(Content::Gone, Content::Whole), framing(wire));
         (state != BodyState::Gone).then_some(request)
     }
 
     /// What to send again after a failure, if that may be.
-    pub(super) fn recover(self, failure: &Failure, covered: bool, policy: RetryPolicy) -> Option<Request<Upload>> {
+    pub(in crate::client) fn recover(
+        self,
+        failure: &Failure,
+        covered: bool,
+        policy: RetryPolicy,
+    ) -> Option<Request<Upload>> {
         let wire = &failure.wire;
         let left = wire.upload.as_ref().map_or(Content::Gone, |upload| upload.take());
         let (mut body, request) = self.with_body(left, framing(wire));

@@ -15,7 +15,7 @@ use crate::outcome::BoxError;
 
 /// A body is not what it, or the request, said of it. An error of the body itself is none.
 #[derive(Debug)]
-pub(super) struct BrokenPromise(Cow<'static, str>);
+pub(in crate::client) struct BrokenPromise(Cow<'static, str>);
 
 impl BrokenPromise {
     fn of(what: impl Into<Cow<'static, str>>) -> BoxError {
@@ -32,17 +32,17 @@ impl fmt::Display for BrokenPromise {
 impl Error for BrokenPromise {}
 
 /// What a body gave, and may be sent.
-pub(super) struct Checked<D> {
+pub(in crate::client) struct Checked<D> {
     /// None at the end.
-    pub(super) frame: Option<Frame<D>>,
+    pub(in crate::client) frame: Option<Frame<D>>,
     /// How many bytes the body has given so far.
-    pub(super) taken: u64,
+    pub(in crate::client) taken: u64,
     /// The body has said that there is no more.
-    pub(super) is_last: bool,
+    pub(in crate::client) is_last: bool,
 }
 
 /// The next frame of a body that has given `taken` bytes, if it keeps its promises.
-pub(super) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
+pub(in crate::client) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
     mut body: Pin<&mut B>,
     framing: &Framing,
     taken: u64,
@@ -77,7 +77,7 @@ const TOO_LONG: &str = "the body is longer than it says";
 
 /// Asks a body that has given all it promised for its end. False if it is not known yet, which may be so until the response
 /// is there: nobody waits for it.
-pub(super) fn poll_end<B: Body<Error: Into<BoxError>> + ?Sized>(
+pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>> + ?Sized>(
     mut body: Pin<&mut B>,
     cx: &mut Context<'_>,
 ) -> Result<bool, BoxError> {
@@ -139,8 +139,8 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::client::framing::Chunks;
-    use crate::client::upload::Upload;
+    use crate::client::http1::framing::Chunks;
+    use crate::client::http1::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
     fn sent(body: Scripted, framing: Framing) -> (String, Option<String>) {
