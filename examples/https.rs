@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);
-    let client: Client<_, Full<Bytes>> = Client::new(https);
+    let client = Client::new(https);
 
     let response = client.get(format!("https://{HOST}/hello").parse()?).await?;
     println!("GET: {}", response.status());
@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let body = response.into_body().collect().await?.to_bytes();
     println!("  {}", String::from_utf8_lossy(&body));
 
-    let upload = Request::put(format!("https://{HOST}/upload")).body(Full::from(vec![0; UPLOAD]))?;
+    let upload = Request::put(format!("https://{HOST}/upload")).body(Full::<Bytes>::from(vec![0; UPLOAD]))?;
     let response = client.request(upload).await?;
     println!("PUT of 8 MiB: {}", response.status());
     if response.status() != StatusCode::PAYLOAD_TOO_LARGE {

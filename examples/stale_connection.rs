@@ -99,7 +99,7 @@ fn hyper_util_client() -> legacy::Client<HttpConnector, Full<Bytes>> {
     legacy::Client::builder(TokioExecutor::new()).build_http()
 }
 
-fn our_client() -> Client<HappyEyeballsConnector, Full<Bytes>> {
+fn our_client() -> Client<HappyEyeballsConnector> {
     Client::new(HappyEyeballsConnector::new())
 }
 

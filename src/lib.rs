@@ -113,7 +113,7 @@ mod timer;
 mod wake_later;
 
 #[cfg(feature = "client")]
-pub use client::{Client, ClientError, ClientLayer};
+pub use client::{Client, ClientError, ClientLayer, ConnectionUse, RetryBody, RetryPolicy};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
 pub use outcome::{Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, QueryError, QueryErrorKind, Untried};

@@ -72,7 +72,7 @@ fn dropping_a_body_reads_what_one_read_gives_and_closes() {
         for (first, again) in BODIES {
             for body in bodies() {
                 let (server, flooding) = flood(first, again);
-                let client = client::<AnyBody>();
+                let client = client();
                 let response = client.request(request(Method::POST, server.uri(""), body()));
                 let response = in_time(response).await.unwrap();
                 until(|| flooding.load(SeqCst)).await;
@@ -93,7 +93,7 @@ fn a_time_out_around_a_body_fires_whatever_the_server_sends() {
         for (first, again) in BODIES {
             for body in bodies() {
                 let (server, _) = flood(first, again);
-                let client = client::<AnyBody>();
+                let client = client();
                 let response = client.request(request(Method::POST, server.uri(""), body()));
                 let response = in_time(response).await.unwrap();
                 let begun = now();
@@ -120,7 +120,7 @@ fn a_reader_of_small_frames_without_end_gives_others_their_turn() {
     const AT_ONCE: usize = 256;
     on_both_runtimes(async || {
         let (server, _) = flood(CHUNKED, "1\r\nx\r\n");
-        let client = client::<AnyBody>();
+        let client = client();
         let response = in_time(client.request(request(Method::GET, server.uri(""), empty()))).await.unwrap();
         let mut body = response.into_body();
         let (mut frames, mut most) = (0, 0);
@@ -148,7 +148,7 @@ fn a_time_out_around_a_request_fires_whatever_the_server_sends() {
         for (first, again) in HEADS {
             for body in bodies() {
                 let (server, _) = flood(first, again);
-                let client = client::<AnyBody>();
+                let client = client();
                 let response = client.request(request(Method::POST, server.uri(""), body()));
                 let begun = now();
                 let outcome = tokio::time::timeout(Duration::from_millis(200), response).await;
@@ -169,7 +169,7 @@ fn an_idle_connection_that_is_flooded_is_closed() {
     on_both_runtimes(async || {
         for again in ["HTTP/1.1 408 Request Timeout\r\n\r\n", "\r\n", "0"] {
             let (server, flooding) = flood("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", again);
-            let client = client::<AnyBody>();
+            let client = client();
             let begun = now();
             drop(in_time(client.request(request(Method::GET, server.uri(""), empty()))).await);
             until(|| flooding.load(SeqCst) && server.open() == 0).await;
@@ -194,7 +194,7 @@ fn a_body_that_has_arrived_keeps_its_connection_when_it_is_dropped() {
                     }
                 }
             });
-            let client = client::<AnyBody>();
+            let client = client();
             for _ in 0..20 {
                 sent.store(false, SeqCst);
                 let response = in_time(client.request(request(Method::GET, server.uri(""), empty()))).await.unwrap();

@@ -8,25 +8,26 @@ mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Method, Response, StatusCode};
 use hyper_happy_eyeballs::client::ResponseBody;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use runs::{
-    AnyBody, Random, client, descriptors, empty, exchange, full, get, in_time, on_both_runtimes, poll_once, request,
-    say, streamed, times, until,
+    Random, client, descriptors, empty, exchange, full, get, in_time, on_both_runtimes, poll_once, request, say,
+    streamed, times, until,
 };
 use server::{Peer, Server};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-type AnyClient = Client<HappyEyeballsConnector, AnyBody>;
+type AnyClient = Client<HappyEyeballsConnector>;
 
 /// How long the bodies are that take more than one packet.
 const LONG: usize = 300_000;
@@ -207,7 +208,7 @@ fn giving_up_closes_the_connection_at_once() {
                 let half = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nnot all of it";
                 begun && (!answers || peer.send(half))
             });
-            let client = client::<AnyBody>();
+            let client = client();
             for number in 1..=times(5) {
                 let body = if uploads { full(bytes.clone()) } else { empty() };
                 let response = client.request(request(Method::PUT, observed.server.uri(""), body));
@@ -234,7 +235,7 @@ fn giving_up_closes_the_connection_at_once() {
 fn a_request_that_nobody_waits_for_connects_to_nothing() {
     on_both_runtimes(async || {
         let server = Server::start_one_for_each(echo);
-        let client = client::<Empty<Bytes>>();
+        let client = client();
         for number in 0..100 {
             drop(client.get(server.uri(format_args!("short/{number}"))));
         }
@@ -249,13 +250,13 @@ fn a_request_that_nobody_waits_for_connects_to_nothing() {
 fn the_body_of_a_request_is_dropped_with_it() {
     on_both_runtimes(async || {
         let observed = Observed::start(|peer| peer.head().is_some());
-        let client = client::<AnyBody>();
+        let client = client();
         for number in 1..=times(20) {
             let alive = Arc::new(());
             let held = Arc::clone(&alive);
             let never = futures_util::stream::poll_fn(move |_| {
                 let _held = &held;
-                std::task::Poll::<Option<Result<Frame<Bytes>, _>>>::Pending
+                std::task::Poll::<Option<Result<Frame<Bytes>, Infallible>>>::Pending
             });
             let put = request(Method::PUT, observed.server.uri(""), BodyExt::boxed(StreamBody::new(never)));
             let response = client.request(put);
@@ -293,7 +294,7 @@ fn what_a_server_says_on_an_idle_connection_is_nobodys_answer() {
                         let spoken = Arc::clone(&spoken);
                         move |peer| speak_out_of_turn(peer, glued, stray, closes, &spoken)
                     });
-                    let client = client::<Empty<Bytes>>();
+                    let client = client();
                     for number in 1..=times(20) {
                         let (status, body) = get(&client, server.uri("")).await.unwrap();
                         assert!(status == StatusCode::OK && body.is_empty(), "{name}: {status}");

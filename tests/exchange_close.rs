@@ -15,11 +15,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::{ClientError, Replay};
+use hyper_happy_eyeballs::client::{ClientError, RetryPolicy};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
-use runs::{client, exchange, get, median, now, on_both_runtimes, request, say, spin, times, until};
+use runs::{client, exchange, full, get, median, now, on_both_runtimes, request, say, spin, streamed, times, until};
 use server::{Peer, Server};
 use tokio::task::JoinSet;
 use tracing::field::{Field, Visit};
@@ -42,7 +42,7 @@ fn t01_a_response_that_comes_with_the_end_of_its_connection_is_returned() {
             (400, StatusCode::OK, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"),
         ] {
             let server = answer_and_close(1, head);
-            let client = client::<Empty<Bytes>>();
+            let client = client();
             let before = SEEN_TOGETHER.load(SeqCst);
             for _ in 0..times(count) {
                 let (answered, body) = get(&client, server.uri("")).await.unwrap();
@@ -63,7 +63,7 @@ fn t01_a_response_that_comes_with_the_end_of_its_connection_is_returned() {
 fn t08_a_server_that_closes_unannounced_leaves_no_get_pending() {
     on_both_runtimes(async || {
         let server = answer_and_close(4, OK);
-        let sent = Arc::new(client::<Empty<Bytes>>());
+        let sent = Arc::new(client());
         let mut tasks = JoinSet::new();
         for _ in 0..8 {
             let (client, uri) = (Arc::clone(&sent), server.uri(""));
@@ -110,7 +110,7 @@ fn a_request_of_the_client_of_hyper_util_may_be_left_pending() {
 fn t07_a_server_that_resets_at_accept_leaves_no_get_pending() {
     on_both_runtimes(async || {
         let server = Server::with_threads(4, Peer::reset);
-        let sent = Arc::new(client::<Empty<Bytes>>());
+        let sent = Arc::new(client());
         let mut tasks = JoinSet::new();
         for _ in 0..8 {
             let (client, uri) = (Arc::clone(&sent), server.uri(""));
@@ -119,7 +119,7 @@ fn t07_a_server_that_resets_at_accept_leaves_no_get_pending() {
                     let error = get(&client, uri.clone()).await.unwrap_err();
                     // The reset may come before the connect is known to have succeeded.
                     assert!(error.is_closed_before_response() || error.is_connect(), "{error:?}");
-                    assert_eq!((error.repeats(), error.was_reused()), (0, false));
+                    assert_eq!((error.retries(), error.was_reused()), (0, false));
                 }
             });
         }
@@ -150,7 +150,7 @@ fn a_post_is_sent_once_to_a_server_that_closes_unannounced() {
                 }
             }
         });
-        let client = client::<Full<Bytes>>();
+        let client = client();
         let mut errors = 0;
         for number in 0..tries {
             let post = request(Method::POST, server.uri(number), Full::new(Bytes::from("once")));
@@ -186,7 +186,7 @@ fn a_get_that_meets_the_end_of_its_connection_is_answered() {
                 }
             }
         });
-        let client = client::<Empty<Bytes>>();
+        let client = client();
         let tries = times(2_000);
         for number in 0..tries {
             let (status, _) = get(&client, server.uri("")).await.unwrap();
@@ -215,11 +215,12 @@ fn not_a_byte_is_sent_on_a_connection_that_the_server_has_closed() {
                 }
             }
         });
-        let client = client::<Full<Bytes>>();
+        let client = client();
         let tries = times(50);
         for number in 0..tries {
             let method = if number % 2 == 0 { Method::POST } else { Method::GET };
-            let (status, _) = exchange(&client, request(method, server.uri(""), Full::default())).await.unwrap();
+            let (status, _) =
+                exchange(&client, request(method, server.uri(""), Full::<Bytes>::default())).await.unwrap();
             assert_eq!(status, StatusCode::OK);
             until(|| closed.load(SeqCst) > number).await;
             // Idle for so long that a look costs nothing.
@@ -268,11 +269,10 @@ fn what_may_be_repeated_is_repeated_once_when_the_server_reads_it_and_hangs_up()
                 let count = times(20);
                 let seen = Counts::new(count);
                 let server = hang_up_at_the_second(end, seen.clone());
-                let client = Client::<HappyEyeballsConnector, Full<Bytes>>::builder().replay_body_clones();
-                let client = client.build(HappyEyeballsConnector::new()).unwrap();
+                let client = client();
                 for number in 0..count {
                     let body = if method == Method::GET { "" } else { "again and again" };
-                    let mut request = request(method.clone(), server.uri(number), Full::from(body));
+                    let mut request = request(method.clone(), server.uri(number), Full::<Bytes>::from(body));
                     if let Some(key) = key {
                         request.headers_mut().insert("idempotency-key", key.parse().unwrap());
                     }
@@ -295,26 +295,30 @@ fn what_may_be_repeated_is_repeated_once_when_the_server_reads_it_and_hangs_up()
 fn what_must_not_be_repeated_is_an_error_that_says_so() {
     on_both_runtimes(async || {
         for end in ENDS {
-            for (method, body, replay) in [
-                (Method::POST, "once", Replay::Idempotent),
-                (Method::POST, "", Replay::Idempotent),
-                // A body that was sent is gone, unless the client was told how to copy it.
-                (Method::PUT, "gone", Replay::Idempotent),
-                (Method::PUT, "", Replay::Safe),
-                (Method::GET, "", Replay::Never),
+            for (method, body, policy) in [
+                (Method::POST, "once", RetryPolicy::Idempotent),
+                (Method::POST, "", RetryPolicy::Idempotent),
+                // A body of several frames is gone when some of it was sent, unless it says how to copy it.
+                (Method::PUT, "gone", RetryPolicy::Idempotent),
+                (Method::PUT, "", RetryPolicy::Safe),
+                (Method::GET, "", RetryPolicy::Never),
             ] {
                 for _ in 0..times(10) {
                     let seen = Counts::new(2);
                     let server = hang_up_at_the_second(end, seen.clone());
-                    let client = Client::<HappyEyeballsConnector, Full<Bytes>>::builder().replay(replay);
+                    let client = Client::builder().retry_policy(policy);
                     let client = client.build(HappyEyeballsConnector::new()).unwrap();
-                    exchange(&client, request(Method::GET, server.uri(0), Full::default())).await.unwrap();
-                    let sent = request(method.clone(), server.uri(1), Full::from(body));
+                    exchange(&client, request(Method::GET, server.uri(0), Full::<Bytes>::default())).await.unwrap();
+                    let body = match body {
+                        "gone" => streamed(Bytes::from(vec![b'x'; 100_000])),
+                        body => full(Bytes::from(body)),
+                    };
+                    let sent = request(method.clone(), server.uri(1), body);
                     let error = exchange(&client, sent).await.unwrap_err();
                     assert!(error.is_closed_before_response() && error.was_reused(), "{method} {end:?}: {error:?}");
                     assert!(!error.is_canceled() && !error.is_connect() && !error.is_body(), "{error:?}");
                     assert!(error.bytes_written() > 0 && error.bytes_read() == 0, "{method} {end:?}: {error:?}");
-                    assert_eq!((error.repeats(), server.accepted()), (0, 1), "{method} {end:?}");
+                    assert_eq!((error.retries(), server.accepted()), (0, 1), "{method} {end:?}");
                     drop((client, server));
                     assert!(seen.most() <= 1);
                 }
@@ -354,7 +358,7 @@ fn t62_a_server_that_hangs_up_without_an_answer_is_an_error_at_once() {
         let megabyte = Bytes::from(vec![b'x'; BODY]);
         for (name, hang_up, length) in cells {
             let server = Server::with_threads(1, hang_up);
-            let client = client::<Full<Bytes>>();
+            let client = client();
             let mut took = Vec::new();
             for _ in 0..times(100) {
                 let body = Full::new(megabyte.slice(..length));
@@ -373,7 +377,7 @@ fn t62_a_server_that_hangs_up_without_an_answer_is_an_error_at_once() {
 
 fn assert_is_hang_up(error: &ClientError, name: &str, length: usize) {
     assert!(error.is_closed_before_response() && !error.is_timeout(), "{name}: {error:?}");
-    assert_eq!((error.repeats(), error.was_reused(), error.bytes_read()), (0, false, 0), "{name}: {error:?}");
+    assert_eq!((error.retries(), error.was_reused(), error.bytes_read()), (0, false, 0), "{name}: {error:?}");
     if error.is_canceled() {
         // The end was there before the request.
         assert_eq!((name, error.bytes_written()), ("at accept", 0));

@@ -50,7 +50,7 @@ fn an_upload_without_an_end_is_refused_like_any_other() {
         let server = refuse();
         for _ in 0..times(20) {
             let post = request(Method::POST, server.uri(""), endless());
-            let (status, body) = exchange(&client::<AnyBody>(), post).await.unwrap();
+            let (status, body) = exchange(&client(), post).await.unwrap();
             assert_eq!((status, &*body), (StatusCode::PAYLOAD_TOO_LARGE, &b"too large"[..]));
         }
     });
@@ -111,7 +111,7 @@ fn a_request_may_be_made_of_its_response() {
             });
             let (give, take) = oneshot::channel();
             let mirror = Mirror { greeting: Some(Bytes::from("hi")), response: Err(take) };
-            let client = client::<Mirror>();
+            let client = client();
             let response = in_time(client.request(request(Method::POST, server.uri(""), mirror))).await.unwrap();
             give.send(response.into_body()).unwrap();
             in_time(has_ended).await.unwrap();
@@ -159,7 +159,7 @@ fn a_response_may_be_dropped_under_a_lock_that_the_request_body_takes() {
             let ((go, goes), (asked, is_asked)) = (oneshot::channel(), mpsc::channel());
             let first = Some(Bytes::from("first"));
             let body = Locking { first, go: goes, asked: Some(asked), lock: Arc::clone(&lock) };
-            let client = client::<Locking>();
+            let client = client();
             let post = request(Method::POST, server.uri(""), body);
             let mut response = runtime.block_on(async { in_time(client.request(post)).await.unwrap() });
             let held = lock.lock().unwrap();
@@ -211,7 +211,7 @@ fn a_request_body_may_drop_its_response() {
                     peer.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
                 }
             });
-            let client = Client::<HappyEyeballsConnector, Dropping>::builder().max_connections_per_host(1);
+            let client = Client::builder().max_connections_per_host(1);
             let client = client.build(HappyEyeballsConnector::new()).unwrap();
             let (give, take) = oneshot::channel();
             let post = request(Method::POST, server.uri(""), Dropping(Some(take)));

@@ -10,9 +10,9 @@ mod server;
 #[path = "support/exchange_tls.rs"]
 mod tls;
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::net::{Shutdown, TcpStream};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -116,7 +116,7 @@ fn t27_a_refusal_of_an_upload_is_always_returned_and_leaves_no_socket() {
         let (mut sent, mut cells) = (0, 0);
         for refusal in Refusal::all() {
             let server = Server::with_threads(1, move |peer| refusal.serve(peer));
-            let client = client::<AnyBody>();
+            let client = client();
             for (name, upload) in uploads() {
                 for size in SIZES {
                     for _ in 0..times(2) {
@@ -188,7 +188,7 @@ fn most_of_an_upload_is_not_sent_to_a_server_that_refuses_it_and_drains() {
                     drained.fetch_add(peer.drain(), SeqCst);
                 }
             });
-            let client = client::<AnyBody>();
+            let client = client();
             for _ in 0..times(20) {
                 let post = request(Method::POST, server.uri(""), upload(bytes.clone()));
                 assert_refused(exchange(&client, post).await, || name.to_owned());
@@ -222,7 +222,7 @@ fn a_server_that_refuses_and_then_does_nothing_sees_the_client_go() {
                         went.lock().unwrap().push(saw.then(now));
                     }
                 });
-                let client = client::<AnyBody>();
+                let client = client();
                 let mut took = Vec::new();
                 for tries in 1..=times(5) {
                     let post = request(Method::POST, server.uri(""), upload(bytes.slice(..size)));
@@ -252,7 +252,7 @@ fn an_early_response_to_an_upload_that_has_come_to_rest_leaves_the_next_request_
                 }
             });
             // The body that never ends is not waited for long.
-            let builder = Client::<HappyEyeballsConnector, AnyBody>::builder();
+            let builder = Client::builder();
             let builder = builder.upload_after_response(1024, Duration::from_millis(100));
             let client = builder.build(HappyEyeballsConnector::new()).unwrap();
             for _ in 0..times(20) {
@@ -288,7 +288,7 @@ fn uploads_that_are_answered_early_and_read_late_do_not_mix() {
                 }
             }
         });
-        let (client, bytes) = (client::<AnyBody>(), zeros());
+        let (client, bytes) = (client(), zeros());
         for number in 0..times(200) {
             let post = request(Method::POST, server.uri(number), full(bytes.slice(..SIZE)));
             let (status, body) = exchange(&client, post).await.unwrap();
@@ -316,7 +316,7 @@ fn the_whole_of_an_early_response_is_read_however_slowly() {
                 assert!(peer.sees_the_client_go());
             }
         });
-        let (client, bytes) = (client::<AnyBody>(), zeros());
+        let (client, bytes) = (client(), zeros());
         for (_, upload) in uploads() {
             for _ in 0..times(2) {
                 let post = request(Method::POST, server.uri(""), upload(bytes.clone()));
@@ -348,19 +348,19 @@ fn an_upload_that_fails_without_a_response_says_why() {
                 }
             }
         });
-        let client = client::<Pin<Box<dyn hyper::body::Body<Data = Bytes, Error = std::io::Error> + Send>>>();
+        let client = client();
         for _ in 0..times(10) {
             let pieces = [Ok(Frame::data(Bytes::from("half"))), Err(std::io::Error::other("boom"))];
             let boom = StreamBody::new(futures_util::stream::iter(pieces));
-            let post = request(Method::POST, server.uri("boom"), Box::pin(boom) as _);
+            let post = request(Method::POST, server.uri("boom"), boom);
             let error = exchange(&client, post).await.unwrap_err();
             assert!(error.is_request_body() && !error.is_closed_before_response(), "{error:?}");
             assert!(format!("{error:?}").contains("boom"), "{error:?}");
 
-            let pieces = std::iter::repeat_n(Bytes::from(vec![0; 64 * 1024]), 256).map(|piece| Ok(Frame::data(piece)));
+            let pieces = std::iter::repeat_n(Bytes::from(vec![0; 64 * 1024]), 256)
+                .map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
             let large = StreamBody::new(futures_util::stream::iter(pieces));
-            let error =
-                exchange(&client, request(Method::POST, server.uri("reset"), Box::pin(large) as _)).await.unwrap_err();
+            let error = exchange(&client, request(Method::POST, server.uri("reset"), large)).await.unwrap_err();
             assert!(error.is_closed_before_response() && !error.is_body(), "{error:?}");
             assert!(error.bytes_written() > 0 && error.bytes_read() == 0, "{error:?}");
             let source = io_error(&error).unwrap_or_else(|| panic!("{error:?}"));
@@ -388,7 +388,7 @@ fn a_refusal_is_always_returned_over_tls() {
                 let mut stream = StreamOwned::new(connection, peer.stream);
                 refuse_over_tls(&mut stream, reset);
             });
-            let client = Client::<_, AnyBody>::new(tls::https(roots));
+            let client = Client::new(tls::https(roots));
             upload_over_tls(&client, &server).await;
             drop((client, server));
         }
@@ -396,7 +396,7 @@ fn a_refusal_is_always_returned_over_tls() {
     });
 }
 
-async fn upload_over_tls<C: Connector>(client: &Client<C, AnyBody>, server: &Server) {
+async fn upload_over_tls<C: Connector>(client: &Client<C>, server: &Server) {
     let bytes = zeros();
     let uri: Uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
     for (name, upload) in uploads() {

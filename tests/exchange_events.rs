@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::{Request, Uri};
+use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{Builder, Connector};
-use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::rt::TokioIo;
-use peer::{Body, Conn, OK, Peer, both, broken, fed, full, get, in_time, post, read};
+use peer::{Conn, OK, Peer, both, broken, fed, full, get, in_time, post, read};
 use support::origin::until;
 use tokio::net::TcpStream;
 use tracing::field::{Field, Visit};
@@ -168,7 +168,7 @@ async fn a_body_of_a_request_that_fails_is_told() {
 async fn a_connect_that_fails_is_told() {
     let log = Log::start();
     let connector = tower::service_fn(async |_: Uri| Err::<TokioIo<TcpStream>, _>(io::Error::other("no route")));
-    let client: Client<_, Body> = Client::new(connector);
+    let client = Client::new(connector);
     in_time(client.request(get(uri()))).await.unwrap_err();
     assert_eq!(log.lines(), ["a request failed error=no connection to origin.example: no route"]);
 }
@@ -199,12 +199,12 @@ fn uri() -> Uri {
 }
 
 /// A client whose every connection goes to `peer`. Of the connector there is nothing to tell.
-fn client(peer: &Peer, set: fn(Builder<Body>) -> Builder<Body>) -> Client<impl Connector + use<>, Body> {
-    set(Client::<HappyEyeballsConnector, Body>::builder()).build(peer.connector()).unwrap()
+fn client(peer: &Peer, set: fn(Builder) -> Builder) -> Client<impl Connector + use<>> {
+    set(Client::builder()).build(peer.connector()).unwrap()
 }
 
 /// A request and its response, after which the connection is idle.
-async fn first_exchange<C: Connector>(peer: &Peer, client: &Client<C, Body>) -> Conn {
+async fn first_exchange<C: Connector>(peer: &Peer, client: &Client<C>) -> Conn {
     let server = async {
         let mut conn = peer.accept().await;
         conn.answer(OK).await;

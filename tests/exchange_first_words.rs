@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use hyper::{Method, StatusCode, Uri};
 use hyper_happy_eyeballs::client::Connector;
-use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{BoxError, Client};
 use hyper_util::rt::TokioIo;
-use runs::{AnyBody, client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
+use runs::{client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
 use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
 use tokio::sync::{Notify, Semaphore};
@@ -53,7 +53,7 @@ impl End {
     }
 }
 
-async fn assert_busy<C: Connector>(client: &Client<C, AnyBody>, uri: &Uri, end: End, count: usize) {
+async fn assert_busy<C: Connector>(client: &Client<C>, uri: &Uri, end: End, count: usize) {
     for number in 0..times(count) {
         let (method, body) = match number % 3 {
             0 => (Method::GET, empty()),
@@ -186,7 +186,7 @@ fn what_is_said_on_a_connection_that_waits_for_its_first_request_is_nobodys_answ
                     }
                 }
             });
-            let builder = Client::<HappyEyeballsConnector, AnyBody>::builder().late_binding(true);
+            let builder = Client::builder().late_binding(true);
             let client = builder.build(connector).unwrap();
             let get = || exchange(&client, request(Method::GET, server.uri(""), empty()));
             let (first, second) = tokio::join!(get(), async {

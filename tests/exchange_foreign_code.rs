@@ -14,8 +14,6 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::Uri;
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{Builder, ResponseFuture};
@@ -25,8 +23,7 @@ use runs::{in_time, now, read, say, times, until};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tower::Service;
 
-type Body = Empty<Bytes>;
-type TestClient = Client<Connector, Body>;
+type TestClient = Client<Connector>;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const URI: &str = "http://host.test/";
@@ -142,9 +139,9 @@ impl Drop for Io {
     }
 }
 
-fn client(set: impl FnOnce(Builder<Body>) -> Builder<Body>) -> (TestClient, Arc<Shared>) {
+fn client(set: impl FnOnce(Builder) -> Builder) -> (TestClient, Arc<Shared>) {
     let shared = Arc::<Shared>::default();
-    let builder = set(Client::<hyper_happy_eyeballs::HappyEyeballsConnector, Body>::builder());
+    let builder = set(Client::builder());
     (builder.build(Connector { shared: Arc::clone(&shared) }).unwrap(), shared)
 }
 

@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Empty;
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::client::Builder;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
@@ -23,8 +21,6 @@ use server::{Peer, Server};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::{ServiceExt, service_fn};
-
-type NoBody = Empty<Bytes>;
 
 /// What a keep-alive server answers, by path.
 fn answer(peer: &mut Peer, path: &str) {
@@ -50,15 +46,15 @@ fn keep_alive(mut peer: Peer) {
     }
 }
 
-fn build(builder: Builder<NoBody>) -> Client<HappyEyeballsConnector, NoBody> {
+fn build(builder: Builder) -> Client<HappyEyeballsConnector> {
     builder.build(HappyEyeballsConnector::new()).unwrap()
 }
 
-fn builder() -> Builder<NoBody> {
-    Client::<HappyEyeballsConnector, NoBody>::builder()
+fn builder() -> Builder {
+    Client::builder()
 }
 
-async fn get_all(client: &Client<HappyEyeballsConnector, NoBody>, uri: Uri, length: usize) {
+async fn get_all(client: &Client<HappyEyeballsConnector>, uri: Uri, length: usize) {
     let (status, body) = get(client, uri).await.unwrap();
     assert_eq!((status, body.len()), (StatusCode::OK, length));
 }
@@ -69,7 +65,7 @@ fn requests_in_sequence_use_one_connection() {
     on_both_runtimes(async || {
         for (path, length) in [("empty", 0), ("5", 5), ("100k", 100_000), ("late", 5)] {
             let server = Server::start_one_for_each(keep_alive);
-            let client = client::<NoBody>();
+            let client = client();
             for _ in 0..times(2_000) {
                 get_all(&client, server.uri(path), length).await;
             }
@@ -84,7 +80,7 @@ fn requests_in_sequence_use_one_connection() {
 fn a_body_that_is_dropped_when_its_bytes_have_arrived_costs_no_connection() {
     on_both_runtimes(async || {
         let server = Server::start_one_for_each(keep_alive);
-        let client = client::<NoBody>();
+        let client = client();
         for _ in 0..times(2_000) {
             drop(in_time(client.get(server.uri("5"))).await.unwrap());
         }
@@ -103,7 +99,7 @@ fn a_body_that_is_dropped_while_the_server_stalls_closes_its_connection() {
                 peer.send("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nnot all of it");
             }
         });
-        let client = client::<NoBody>();
+        let client = client();
         for number in 1..=tries {
             drop(in_time(client.get(server.uri(""))).await.unwrap());
             assert_eq!(server.accepted(), number);
@@ -130,7 +126,7 @@ fn t59_a_hundred_tasks_use_a_hundred_connections_at_most_and_none_in_vain() {
                 unused.fetch_add(usize::from(requests == 0), SeqCst);
             }
         });
-        let client = client::<NoBody>();
+        let client = client();
         for _ in 0..times(1) {
             let mut tasks = JoinSet::new();
             for _ in 0..TASKS {
@@ -317,7 +313,7 @@ fn idle_connections_are_closed_with_the_last_client_or_when_it_is_told_to() {
     on_both_runtimes(async || {
         for _ in 0..times(20) {
             let server = Server::start_one_for_each(keep_alive);
-            let client = client::<NoBody>();
+            let client = client();
             get_all(&client, server.uri("5"), 5).await;
             client.close_idle();
             until(|| server.open() == 0).await;
@@ -338,7 +334,7 @@ fn a_response_outlives_its_client_and_its_connection_does_not() {
     on_both_runtimes(async || {
         for _ in 0..times(20) {
             let server = Server::start_one_for_each(keep_alive);
-            let client = client::<NoBody>();
+            let client = client();
             let response = in_time(client.get(server.uri("100k"))).await.unwrap();
             drop(client);
             assert_eq!(in_time(read(response)).await.unwrap().1.len(), 100_000);
@@ -395,7 +391,7 @@ fn a_request_that_waits_for_its_connect_takes_a_connection_that_is_free_before()
 fn each_host_has_its_own_connection() {
     on_both_runtimes(async || {
         let servers = [(); 3].map(|()| Server::start_one_for_each(keep_alive));
-        let client = client::<NoBody>();
+        let client = client();
         for number in 0..times(200) {
             get_all(&client, servers[number % servers.len()].uri("5"), 5).await;
         }

@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 type Body = Full<Bytes>;
-type TestClient = Client<HappyEyeballsConnector, Body>;
+type TestClient = Client<HappyEyeballsConnector>;
 
 /// Answers every request.
 fn keep_alive(mut peer: Peer) {
@@ -44,7 +44,7 @@ fn keep_alive_together(together: usize) -> impl Fn(Peer) + Send + Sync + 'static
     }
 }
 
-fn build(set: impl FnOnce(Builder<Body>) -> Builder<Body>) -> TestClient {
+fn build(set: impl FnOnce(Builder) -> Builder) -> TestClient {
     set(TestClient::builder()).build(HappyEyeballsConnector::new()).unwrap()
 }
 
@@ -125,7 +125,7 @@ fn what_the_server_closes_is_closed_although_the_runtime_that_came_first_is_not_
                 seen.fetch_add(1, SeqCst);
             }
         }));
-        let client = client::<Body>();
+        let client = client();
         let first = current_thread();
         first.block_on(send(&client, Method::GET, &server, ""));
         second.block_on(async {
@@ -148,7 +148,7 @@ fn the_connections_of_a_runtime_that_is_driven_are_left_alone() {
             }
         }
     }));
-    let client = client::<Body>();
+    let client = client();
     let (first, second) = (multi_thread(), current_thread());
     first.block_on(send(&client, Method::GET, &server, ""));
     for _ in 0..3 {
@@ -235,7 +235,7 @@ fn at_most_so_many_are_idle_over_all_runtimes() {
 #[test]
 fn the_idle_connections_of_a_runtime_end_with_it() {
     let server = Server::start_one_for_each(keep_alive);
-    let client = client::<Body>();
+    let client = client();
     let lasting = current_thread();
     lasting.block_on(send(&client, Method::GET, &server, ""));
     for runtime in [current_thread(), multi_thread()] {
@@ -251,7 +251,7 @@ fn the_idle_connections_of_a_runtime_end_with_it() {
 #[test]
 fn a_connection_that_outlives_its_runtime_is_not_used_again() {
     let server = Server::start_one_for_each(keep_alive);
-    let client = client::<Body>();
+    let client = client();
     let lasting = current_thread();
     for number in 1..=3 {
         let runtime = current_thread();
@@ -269,7 +269,7 @@ fn a_connection_that_outlives_its_runtime_is_not_used_again() {
 #[test]
 fn no_post_fails_because_a_connection_died_with_its_runtime() {
     let server = Arc::new(Server::start_one_for_each(keep_alive));
-    let client = client::<Body>();
+    let client = client();
     let threads: Vec<_> = (0..8)
         .map(|_| {
             let (client, server) = (client.clone(), Arc::clone(&server));

@@ -18,14 +18,14 @@ use http_body_util::BodyExt;
 use hyper::{Method, Uri};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
-use runs::{AnyBody, empty, exchange, in_time, on_both_runtimes, request, until};
+use runs::{empty, exchange, in_time, on_both_runtimes, request, until};
 use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
 /// Reads a request over TLS, and goes on with `serve`.
-fn over_tls(serve: impl Fn(Stream) + Send + Sync + 'static) -> (Server, Client<impl Connector, AnyBody>) {
+fn over_tls(serve: impl Fn(Stream) + Send + Sync + 'static) -> (Server, Client<impl Connector>) {
     let (config, roots) = tls::configs();
     let server = Server::start_one_for_each(move |peer: Peer| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();

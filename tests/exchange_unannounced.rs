@@ -15,13 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::{ClientError, Replay};
+use hyper_happy_eyeballs::client::{ClientError, RetryPolicy};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use runs::{Random, client, exchange, on_both_runtimes, request, say, spin, times, until};
 use server::{Peer, Server};
 
 type Body = Full<Bytes>;
-type TestClient = Client<HappyEyeballsConnector, Body>;
+type TestClient = Client<HappyEyeballsConnector>;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -52,7 +52,7 @@ fn hardly_any_post_fails_that_is_sent_to_a_server_that_closes_at_random_moments(
         for up_to in [1, 60, 150] {
             let requests = times(2_000);
             let server = Server::with_threads(2, close_at_random(up_to));
-            let client = client::<Body>();
+            let client = client();
             let mut errors = 0;
             for _ in 0..requests {
                 if let Err(error) = post(&client, &server).await {
@@ -72,7 +72,7 @@ fn hardly_any_post_fails_that_is_sent_to_a_server_that_closes_at_random_moments(
 fn posts_to_a_server_that_keeps_its_connections_use_one() {
     on_both_runtimes(async || {
         let server = Server::start_one_for_each(|mut peer| while peer.request().is_some_and(|_| peer.send(OK)) {});
-        let client = client::<Body>();
+        let client = client();
         for _ in 0..times(2_000) {
             post(&client, &server).await.unwrap();
         }
@@ -92,7 +92,7 @@ fn a_restart_of_the_server_costs_a_few_connections() {
                 while peer.request().is_some_and(|_| peer.send(OK)) {}
             }
         });
-        let client = client::<Body>();
+        let client = client();
         post(&client, &server).await.unwrap();
         assert_eq!(server.accepted(), 1);
         for peer in peers.lock().unwrap().drain(..) {
@@ -111,9 +111,9 @@ fn a_restart_of_the_server_costs_a_few_connections() {
 #[test]
 fn only_what_cannot_be_sent_again_has_fresh_connections() {
     on_both_runtimes(async || {
-        for replay in [Replay::Never, Replay::Idempotent] {
+        for policy in [RetryPolicy::Never, RetryPolicy::Idempotent] {
             let (server, served) = server_that_closes_the_third(Arc::default());
-            let client = TestClient::builder().replay(replay).build(HappyEyeballsConnector::new()).unwrap();
+            let client = TestClient::builder().retry_policy(policy).build(HappyEyeballsConnector::new()).unwrap();
             let requests = times(500);
             let mut errors = 0;
             for _ in 0..requests {
@@ -122,7 +122,7 @@ fn only_what_cannot_be_sent_again_has_fresh_connections() {
                 );
             }
             let (accepted, served) = (server.accepted(), served.load(SeqCst));
-            if replay == Replay::Never {
+            if policy == RetryPolicy::Never {
                 assert!(
                     errors <= 6 && accepted > served * 3 / 4,
                     "{errors} errors, {accepted} connections for {served}"

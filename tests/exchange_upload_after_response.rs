@@ -26,8 +26,8 @@ use tokio::sync::mpsc;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const LARGE: usize = 32 * 1024 * 1024;
 
-fn client(set: impl FnOnce(Builder<AnyBody>) -> Builder<AnyBody>) -> Client<HappyEyeballsConnector, AnyBody> {
-    set(Client::<HappyEyeballsConnector, AnyBody>::builder()).build(HappyEyeballsConnector::new()).unwrap()
+fn client(set: impl FnOnce(Builder) -> Builder) -> Client<HappyEyeballsConnector> {
+    set(Client::builder()).build(HappyEyeballsConnector::new()).unwrap()
 }
 
 /// A body that is fed while it is sent.
@@ -100,7 +100,7 @@ fn the_server_gets_the_whole_body_after_its_response() {
 }
 
 /// How much of a body came after a response, to a server that reads on.
-async fn sent_after_response(client: &Client<HappyEyeballsConnector, AnyBody>, body: AnyBody) -> usize {
+async fn sent_after_response(client: &Client<HappyEyeballsConnector>, body: AnyBody) -> usize {
     let sent = Arc::new(AtomicUsize::new(usize::MAX));
     let server = Server::with_threads(1, {
         let sent = Arc::clone(&sent);
@@ -192,7 +192,7 @@ fn an_upload_whose_runtime_ends_is_closed() {
     drop(feed);
 }
 
-async fn exchange_of(client: &Client<HappyEyeballsConnector, AnyBody>, server: &Server, body: AnyBody) -> StatusCode {
+async fn exchange_of(client: &Client<HappyEyeballsConnector>, server: &Server, body: AnyBody) -> StatusCode {
     exchange(client, request(Method::POST, server.uri(""), body)).await.unwrap().0
 }
 

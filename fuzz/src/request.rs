@@ -29,7 +29,7 @@ pub fn request(data: &[u8]) {
 async fn exchange(made: Made) {
     let log = Log::default();
     let shared = log.clone();
-    let client: Client<_, MadeBody> =
+    let client: Client<_> =
         Builder::new().build(Dialer::new(move || Memory::new(shared.connection()))).expect("the defaults are valid");
     let sent = clock::ends(client.request(made.request())).await;
     let sent = sent.unwrap_or_else(|| panic!("{made:?} never ends; the server has {log:?}"));

@@ -209,7 +209,7 @@ async fn through_client(plan: Plan, bytes: Arc<[u8]>, has_failed: Arc<AtomicBool
     (first, Some(second))
 }
 
-async fn send(client: &Client<Dialer, Upload>, request: Request<Upload>) -> Came {
+async fn send(client: &Client<Dialer>, request: Request<Upload>) -> Came {
     let exchange = async {
         match client.request(request).await {
             Ok(response) => Came::Response(Box::new(collect(response).await)),

@@ -17,23 +17,22 @@ use shuttle::future::JoinHandle;
 use shuttle::sync::Mutex;
 
 use super::network::{Near, Network};
-use crate::HappyEyeballsConnector;
+use crate::client::bounds::Connector;
 use crate::client::destination::Destination;
-use crate::client::dial::handshake;
-use crate::client::error::Error;
-use crate::client::pool::{Acquired, Pool, Settings, current_runtime};
-use crate::client::service::Connector;
-use crate::client::wire::Wire;
+use crate::client::error::ClientError;
+use crate::client::http1::handshake::handshake;
+use crate::client::http1::wire::{Pool, Wire};
+use crate::client::pool::{Acquired, Settings, current_runtime};
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
 
 /// A client with at most so many connections.
-pub(super) fn client<C: Connector>(connector: C, most: usize) -> Client<C, Fed> {
-    Client::<HappyEyeballsConnector, Fed>::builder().max_connections_per_host(most).build(connector).unwrap()
+pub(super) fn client<C: Connector>(connector: C, most: usize) -> Client<C> {
+    Client::builder().max_connections_per_host(most).build(connector).unwrap()
 }
 
 /// A pool with at most so many connections to a host.
-pub(super) fn pool(most: usize) -> Arc<Pool<Fed>> {
+pub(super) fn pool(most: usize) -> Arc<Pool> {
     Arc::new(Pool::new(Settings {
         idle_timeout: None,
         max_age: None,
@@ -47,7 +46,7 @@ pub(super) fn destination() -> Destination {
 }
 
 /// A connection that was never used, of a pool of its own.
-pub(super) async fn wire(near: Near) -> Box<Wire<Fed>> {
+pub(super) async fn wire(near: Near) -> Box<Wire> {
     let (pool, destination) = (pool(usize::MAX), destination());
     let Acquired::Dial(lease) = pool.acquire(&destination, current_runtime()) else { panic!("there is no connection") };
     handshake(TokioIo::new(near), &http1::Builder::new(), pool, &destination, lease).await.unwrap()
@@ -55,7 +54,7 @@ pub(super) async fn wire(near: Near) -> Box<Wire<Fed>> {
 
 /// Drops the client: its connections are closed, and then, when time has passed, its sweeper ends. Until then it is kept by the deadline
 /// of an upload, even of one that has ended.
-pub(super) async fn leave<C: Connector, F>(client: Client<C, Fed>, network: &Network<F>) {
+pub(super) async fn leave<C: Connector, F>(client: Client<C>, network: &Network<F>) {
     let pool = Arc::clone(&client.shared.pool);
     drop(client);
     network.all_closed().await;
@@ -64,7 +63,7 @@ pub(super) async fn leave<C: Connector, F>(client: Client<C, Fed>, network: &Net
 }
 
 /// Closes the uploads whose time has an end, as the sweeper of any runtime does.
-pub(super) fn let_time_pass(pool: &Pool<Fed>) {
+pub(super) fn let_time_pass(pool: &Pool) {
     pool.close_overdue(read_clock() + Duration::from_secs(3600));
 }
 
@@ -74,18 +73,18 @@ pub(super) fn request(method: Method, number: usize, body: Fed) -> Request<Fed> 
 }
 
 /// Reads a response to its end: it is the one to this request.
-pub(super) async fn read(response: Response<ResponseBody>, number: usize) -> Result<(), Error> {
+pub(super) async fn read(response: Response<ResponseBody>, number: usize) -> Result<(), ClientError> {
     let body = response.into_body().collect().await?.to_bytes();
     assert_eq!(body, number.to_string(), "the response to another request");
     Ok(())
 }
 
-pub(super) async fn get<C: Connector>(client: &Client<C, Fed>, number: usize) -> Result<(), Error> {
+pub(super) async fn get<C: Connector>(client: &Client<C>, number: usize) -> Result<(), ClientError> {
     read(client.request(request(Method::GET, number, Fed::default())).await?, number).await
 }
 
 /// [`get`] in a task.
-pub(super) fn spawn_get<C: Connector>(client: &Client<C, Fed>, number: usize) -> JoinHandle<Result<(), Error>> {
+pub(super) fn spawn_get<C: Connector>(client: &Client<C>, number: usize) -> JoinHandle<Result<(), ClientError>> {
     let client = client.clone();
     shuttle::future::spawn(async move { get(&client, number).await })
 }

@@ -9,8 +9,8 @@ use shuttle::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use shuttle::thread;
 
 use super::in_every_order;
+use crate::client::http1::relay::Relay;
 use crate::client::pool::{Place, Watch};
-use crate::client::relay::Relay;
 
 const PLACE: Place = Place { slot: 0, id: 7 };
 

@@ -14,7 +14,7 @@ use crate::cases::{Case, body_of};
 use crate::figures::Figures;
 use crate::ledger::{Claims, Ledger, Outcome, judge};
 use crate::leftovers::Census;
-use crate::runs::{AnyBody, Random, client, now, read, say};
+use crate::runs::{Random, client, now, read, say};
 use crate::server::Server;
 
 /// Requests at a time.
@@ -110,12 +110,7 @@ async fn ask(case: Case, server: &Server, requests: usize, seed: u64) -> Vec<(us
     callers.join_all().await.into_iter().flatten().collect()
 }
 
-async fn ask_one(
-    case: Case,
-    client: &Client<HappyEyeballsConnector, AnyBody>,
-    number: usize,
-    uri: hyper::Uri,
-) -> Outcome {
+async fn ask_one(case: Case, client: &Client<HappyEyeballsConnector>, number: usize, uri: hyper::Uri) -> Outcome {
     let response = client.request(case.request(number, uri));
     let answered = tokio::time::timeout(PATIENCE, async { read(response.await?).await }).await;
     match answered {
@@ -135,7 +130,7 @@ fn claims(error: &ClientError) -> Claims {
     Claims {
         is_closed_before_response: error.is_closed_before_response(),
         was_reused: error.was_reused(),
-        is_unsent: error.is_canceled() || (error.bytes_written() == 0 && error.repeats() == 0),
-        repeats: error.repeats(),
+        is_unsent: error.is_canceled() || (error.bytes_written() == 0 && error.retries() == 0),
+        retries: error.retries(),
     }
 }

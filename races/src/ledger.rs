@@ -95,7 +95,7 @@ pub(crate) struct Claims {
     pub(crate) is_closed_before_response: bool,
     pub(crate) was_reused: bool,
     pub(crate) is_unsent: bool,
-    pub(crate) repeats: u32,
+    pub(crate) retries: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub(crate) fn judge(is_repeatable: bool, seen: Seen, outcome: &Outcome) -> Verdi
         Outcome::Failed(..) if seen.unacknowledged > 0 => Verdict::Unacknowledged,
         Outcome::Failed(claims, _) => {
             let is_allowed = !is_repeatable && claims.is_closed_before_response && claims.was_reused;
-            let is_true = claims.repeats == 0 && (!claims.is_unsent || seen.read == 0);
+            let is_true = claims.retries == 0 && (!claims.is_unsent || seen.read == 0);
             if is_allowed && is_true { Verdict::Excused } else { Verdict::Untrue }
         }
     }
@@ -181,7 +181,7 @@ mod tests {
     const READ: Seen = Seen { read: 1, arrived: 0, unacknowledged: 0 };
     const ANSWERED: Seen = Seen { arrived: 1, ..READ };
     const WRITTEN: Seen = Seen { unacknowledged: 1, ..READ };
-    const CLOSED: Claims = Claims { is_closed_before_response: true, was_reused: true, is_unsent: false, repeats: 0 };
+    const CLOSED: Claims = Claims { is_closed_before_response: true, was_reused: true, is_unsent: false, retries: 0 };
 
     fn failed(claims: Claims) -> Outcome {
         Outcome::Failed(claims, String::new())
@@ -215,7 +215,7 @@ mod tests {
         for claims in [
             Claims { was_reused: false, ..CLOSED },
             Claims { is_closed_before_response: false, ..CLOSED },
-            Claims { repeats: 1, ..CLOSED },
+            Claims { retries: 1, ..CLOSED },
         ] {
             assert_eq!(judge(false, READ, &failed(claims)), Verdict::Untrue, "{claims:?}");
         }

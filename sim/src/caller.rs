@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use http::Request;
 use http_body::Body as _;
-use hyper_happy_eyeballs::client::{Client, Connector, ResponseBody};
+use hyper_happy_eyeballs::client::{Client, Connector, ResponseBody, RetryBody};
 
 use crate::body::{Content, Wait};
 use crate::judge;
@@ -15,7 +15,7 @@ use crate::net::World;
 use crate::plan::{Ask, Reading};
 
 /// Asks for everything, one after the other. Each request has a number.
-pub(crate) async fn call<C: Connector>(world: Arc<World>, client: Client<C, Content>, asks: Vec<(u32, Ask)>) {
+pub(crate) async fn call<C: Connector>(world: Arc<World>, client: Client<C>, asks: Vec<(u32, Ask)>) {
     for (id, ask) in asks {
         Wait::new(ask.pause).await;
         exchange(&world, &client, id, &ask).await;
@@ -23,12 +23,16 @@ pub(crate) async fn call<C: Connector>(world: Arc<World>, client: Client<C, Cont
     }
 }
 
-async fn exchange<C: Connector>(world: &Arc<World>, client: &Client<C, Content>, id: u32, ask: &Ask) {
+async fn exchange<C: Connector>(world: &Arc<World>, client: &Client<C>, id: u32, ask: &Ask) {
     world.with(|state| {
         let now = state.stamp();
         state.ledger.requests[id as usize].asked = Some(now);
     });
-    let mut response = pin!(client.request(request(world, id, ask)));
+    let request = request(world, id, ask);
+    let mut response = pin!(match world.with(|state| state.plan.client.retry_bodies) {
+        true => client.request(request.map(RetryBody::new)),
+        false => client.request(request),
+    });
     let mut cancel = ask.cancel.map(Wait::new);
     let result = poll_fn(|cx| {
         if let Poll::Ready(result) = response.as_mut().poll(cx) {

@@ -143,7 +143,7 @@ fn is_lost(state: &State, id: u32, error: &ClientError) -> Problem {
     let answer = &state.ledger.answers[expected(state, id).or_else(word)?];
     let request = &state.ledger.requests[id as usize];
     let arrived = answer.head_arrived?;
-    if answer.status == 408 && state.plan.client.retry_408 && error.repeats() > 0 {
+    if answer.status == 408 && state.plan.client.retry_408 && error.retries() > 0 {
         // It was taken for a good-bye, as the caller wants it, and given up.
         return None;
     }
@@ -187,8 +187,8 @@ fn is_unjustified(state: &State, id: u32, error: &ClientError) -> Problem {
 fn is_not_retried(state: &State, id: u32, error: &ClientError) -> Problem {
     let client = &state.plan.client;
     let ask = &state.ledger.requests[id as usize].ask;
-    let can_be_had = ask.body.is_empty() || (client.retry_bodies && !ask.body.fails);
-    if !error.is_closed_before_response() || error.repeats() > 0 || client.retry == Retry::Never || !can_be_had {
+    let can_be_had = ask.body.is_empty() || ask.body.is_whole() || (client.retry_bodies && !ask.body.fails);
+    if !error.is_closed_before_response() || error.retries() > 0 || client.retry == Retry::Never || !can_be_had {
         return None;
     }
     let must_be = match last_attempt(state, id) {
@@ -206,15 +206,15 @@ fn claims_falsely(state: &State, id: u32, error: &ClientError) -> Problem {
     let attempts = state.ledger.requests[id as usize].attempts.len();
     let sent = last_attempt(state, id).map_or(0, |attempt| attempt.accepted);
     let is_covered = state.ledger.requests[id as usize].ask.is_covered(state.plan.client.retry);
-    let problem = if error.repeats() > 1 {
-        format!("it was sent again {} times", error.repeats())
+    let problem = if error.retries() > 1 {
+        format!("it was sent again {} times", error.retries())
     } else if error.is_canceled() && attempts > 0 {
         format!("it was sent, {sent} bytes of it")
     } else if error.may_retry() && attempts > 0 && !is_covered {
         format!("it may be sent again, though it was sent, {sent} bytes of it")
-    } else if error.bytes_written() == 0 && attempts > error.repeats() as usize {
+    } else if error.bytes_written() == 0 && attempts > error.retries() as usize {
         format!("{sent} bytes were written, not none")
-    } else if error.bytes_written() > 0 && (error.bytes_written() != sent || attempts > 1 + error.repeats() as usize) {
+    } else if error.bytes_written() > 0 && (error.bytes_written() != sent || attempts > 1 + error.retries() as usize) {
         format!("{sent} bytes were written on the last of {attempts} connections, not {}", error.bytes_written())
     } else {
         let attempt = last_attempt(state, id).filter(|_| error.bytes_written() > 0)?;

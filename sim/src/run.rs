@@ -4,11 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_happy_eyeballs::client::{Builder, Client, Connector as AnyConnector, Replay};
+use hyper_happy_eyeballs::client::{Builder, Client, Connector as AnyConnector, RetryPolicy};
 use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use tower_layer::Layer as _;
 
-use crate::body::Content;
 use crate::caller::call;
 use crate::judge;
 use crate::ledger::{Request, Rule, Violation};
@@ -103,31 +102,28 @@ const HORIZON: u64 = 3_600_000;
 /// Virtual milliseconds in which connections come to rest after the last request.
 const SETTLES: u64 = 20_000;
 
-fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C, Content> {
+fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C> {
     let ms = |ms: u32| Duration::from_millis(ms.into());
     let mut builder = Builder::new()
         .idle_timeout(ms(settings.idle_timeout))
         .max_age(settings.max_age.map(ms))
         .max_connections_per_host(settings.max_connections.map(|max| max as usize))
         .late_binding(settings.late_binding)
-        .repeat_on_request_timeout(settings.retry_408)
-        .replay(match settings.retry {
-            Retry::Never => Replay::Never,
-            Retry::Safe => Replay::Safe,
-            Retry::Idempotent => Replay::Idempotent,
+        .retry_on_request_timeout(settings.retry_408)
+        .retry_policy(match settings.retry {
+            Retry::Never => RetryPolicy::Never,
+            Retry::Safe => RetryPolicy::Safe,
+            Retry::Idempotent => RetryPolicy::Idempotent,
         });
     if let Some(max) = settings.max_idle {
         builder = builder.max_idle_per_host(max as usize);
-    }
-    if settings.retry_bodies {
-        builder = builder.replay_body_clones();
     }
     builder.build(connector).expect("a plan has settings that a client can have")
 }
 
 /// Whether all connections that there may be are to be had: so many requests at once, and none is answered before all of them
 /// are there.
-fn probe<C: AnyConnector + Sync>(plan: &Plan, stage: &mut Stage, client: &Client<C, Content>) {
+fn probe<C: AnyConnector + Sync>(plan: &Plan, stage: &mut Stage, client: &Client<C>) {
     let most = plan.client.max_connections.unwrap_or(2) as usize;
     let mut hosts: Vec<u32> = plan.callers.iter().flat_map(|caller| caller.asks.iter().map(|ask| ask.host)).collect();
     hosts.sort_unstable();
@@ -151,7 +147,7 @@ const VISITS: u64 = 30_000;
 const VISITED: u32 = 99;
 
 /// Sends requests beyond those of the plan, all at once, from a runtime each to a host.
-fn ask<C: AnyConnector + Sync>(stage: &mut Stage, client: &Client<C, Content>, asks: Vec<(usize, u32)>, horizon: u64) {
+fn ask<C: AnyConnector + Sync>(stage: &mut Stage, client: &Client<C>, asks: Vec<(usize, u32)>, horizon: u64) {
     let world = Arc::clone(stage.world());
     for (runtime, host) in asks {
         let ask = Ask {

@@ -3,16 +3,16 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::duplex::{AfterResponse, Duplex, drive_to_end};
 use super::error::{About, ClientError};
-use super::wire::Wire;
+use super::http1::duplex::{AfterResponse, Duplex, drive_to_end};
+use super::http1::wire::Wire;
 use crate::wake_later::wake_later;
 
 /// The body of a response of a [`Client`](super::Client).
@@ -47,18 +47,9 @@ enum Carrier {
     /// Nobody: all there is of the body is in `incoming`.
     None,
     /// The reader. In a mutex that is never locked, since hyper's connection is not `Sync` and a body should be.
-    Reader(Mutex<Box<dyn Carried>>),
+    Reader(Mutex<Box<Wire>>),
     /// A task, as long as there is something to send.
     Task(Duplex),
-}
-
-/// A connection, whatever the type of the requests.
-trait Carried: Send {
-    fn poll(&mut self);
-    /// The poll gave the reader something, or the connection waits for its next event.
-    fn polled(&mut self, gave: bool, cx: &Context<'_>);
-    fn settle(self: Box<Self>);
-    fn about(&self) -> About;
 }
 
 impl ResponseBody {
@@ -68,13 +59,13 @@ impl ResponseBody {
     }
 
     /// All there will ever be of the body is in `incoming`: the connection is over.
-    pub(super) fn of_over<B>(incoming: Incoming, wire: &Wire<B>) -> Self {
+    pub(super) fn of_over(incoming: Incoming, wire: &Wire) -> Self {
         let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
         Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
     /// Reading the body drives the connection.
-    pub(super) fn carried<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+    pub(super) fn carried(incoming: Incoming, wire: Box<Wire>) -> Self {
         Self {
             incoming: Some(incoming),
             about: None,
@@ -85,7 +76,7 @@ impl ResponseBody {
     }
 
     /// A task drives the connection, since there is something left to send.
-    pub(super) fn duplex<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>, after: AfterResponse) -> Self {
+    pub(super) fn duplex(incoming: Incoming, wire: Box<Wire>, after: AfterResponse) -> Self {
         let about = Some(Box::new(wire.about()));
         Self {
             incoming: Some(incoming),
@@ -97,7 +88,7 @@ impl ResponseBody {
     }
 
     /// After an upgrade the stream belongs to `hyper::upgrade`, not to this body.
-    pub(super) fn upgraded<B: Send + 'static>(incoming: Incoming, wire: Box<Wire<B>>) -> Self {
+    pub(super) fn upgraded(incoming: Incoming, wire: Box<Wire>) -> Self {
         if !wire.is_over() {
             // hyper has yet to hand it over.
             drive_to_end(wire);
@@ -166,12 +157,12 @@ impl ResponseBody {
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
             return Poll::Ready(frame);
         }
-        wire.poll();
+        wire.poll_for_body();
         let polled = incoming.as_mut().poll_frame(&mut noop);
         if polled.is_pending() {
             self.at_once = 0;
         }
-        wire.polled(polled.is_ready(), cx);
+        wire.on_body_polled(polled.is_ready(), cx);
         polled
     }
 }
@@ -250,38 +241,5 @@ impl fmt::Debug for ResponseBody {
             .field("incoming", &self.incoming)
             .field("has_connection", &!matches!(self.carrier, Carrier::None))
             .finish_non_exhaustive()
-    }
-}
-
-impl<B: Send + 'static> Carried for Wire<B> {
-    fn poll(&mut self) {
-        self.relay().hold();
-        if Self::poll(self).is_ready() {
-            self.hang_up();
-        }
-        self.go_on();
-    }
-
-    fn polled(&mut self, gave: bool, cx: &Context<'_>) {
-        self.flows(gave);
-        if !gave {
-            self.relay().wait(cx);
-        }
-    }
-
-    fn settle(self: Box<Self>) {
-        settle(self);
-    }
-
-    fn about(&self) -> About {
-        Self::about(self)
-    }
-}
-
-/// The exchange is over: the connection goes back to the pool if it can have another, and is closed if not.
-pub(super) fn settle<B>(mut wire: Box<Wire<B>>) {
-    if wire.is_usable() {
-        let pool = Arc::clone(&wire.pool);
-        pool.check_in(wire);
     }
 }

@@ -1,16 +1,16 @@
 //! What can be set.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
 
-use super::duplex::AfterResponse;
+use super::bounds::Connector;
+use super::http1::duplex::AfterResponse;
 use super::layer::ClientLayer;
-use super::pool::{self, Pool};
-use super::replay::Replay;
-use super::service::{Client, Connector, RequestBody, Settings};
+use super::retry::RetryPolicy;
+use super::service::Client;
+use super::settings::Settings;
+use crate::connect::HappyEyeballsConnector;
 use crate::race::ConfigError;
 
 /// Builds a [`Client`], or a [`ClientLayer`].
@@ -24,37 +24,20 @@ use crate::race::ConfigError;
 /// | maximum connections per host | no limit |
 /// | maximum age | none |
 /// | late binding | off |
-/// | replay | [`Replay::Idempotent`] |
-/// | replay of bodies | none but empty ones, and those not asked for anything yet |
-/// | repeat on 408 | off |
+/// | retry policy | [`RetryPolicy::Idempotent`] |
+/// | retry on 408 | off |
 /// | continue timeout | 1 s |
 /// | upload after the response | 1 MiB and 5 s |
 /// | HTTP/1 | the defaults of hyper |
-pub struct Builder<B> {
-    pool: pool::Settings,
-    settings: Settings<B>,
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    settings: Settings,
 }
 
-impl<B> Builder<B> {
+impl Builder {
     /// Starts from the defaults.
     pub fn new() -> Self {
-        Self {
-            pool: pool::Settings {
-                idle_timeout: Some(Duration::from_secs(90)),
-                max_age: None,
-                max_idle_per_host: usize::MAX,
-                max_connections_per_host: usize::MAX,
-            },
-            settings: Settings {
-                replay: Replay::default(),
-                replay_body: None,
-                repeats_on_request_timeout: false,
-                late_binding: false,
-                continue_timeout: Duration::from_secs(1),
-                upload_after_response: AfterResponse { bytes: 1024 * 1024, time: Duration::from_secs(5) },
-                http1: http1::Builder::new(),
-            },
-        }
+        Self::default()
     }
 
     /// How long a connection may be idle. More of it saves connects, less of it saves requests from connections that
@@ -63,7 +46,7 @@ impl<B> Builder<B> {
     /// Defaults to 90 s.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.pool.idle_timeout = timeout.into();
+        self.settings.pool.idle_timeout = timeout.into();
         self
     }
 
@@ -73,7 +56,7 @@ impl<B> Builder<B> {
     /// Defaults to no limit.
     #[must_use]
     pub fn max_idle_per_host(mut self, max: usize) -> Self {
-        self.pool.max_idle_per_host = max;
+        self.settings.pool.max_idle_per_host = max;
         self
     }
 
@@ -84,7 +67,7 @@ impl<B> Builder<B> {
     /// Defaults to `None`.
     #[must_use]
     pub fn max_connections_per_host(mut self, max: impl Into<Option<usize>>) -> Self {
-        self.pool.max_connections_per_host = max.into().unwrap_or(usize::MAX);
+        self.settings.pool.max_connections_per_host = max.into().unwrap_or(usize::MAX);
         self
     }
 
@@ -94,7 +77,7 @@ impl<B> Builder<B> {
     /// Defaults to `None`.
     #[must_use]
     pub fn max_age(mut self, age: impl Into<Option<Duration>>) -> Self {
-        self.pool.max_age = age.into();
+        self.settings.pool.max_age = age.into();
         self
     }
 
@@ -105,46 +88,28 @@ impl<B> Builder<B> {
     /// Defaults to `false`.
     #[must_use]
     pub fn late_binding(mut self, late: bool) -> Self {
-        self.settings.late_binding = late;
+        self.settings.requests.late_binding = late;
         self
     }
 
-    /// Which requests are sent again if the connection that they were sent on turns out to be dead.
+    /// Which requests are retried if the connection that they were sent on turns out to be dead. A retry needs the body, which is there
+    /// if it is empty, if nothing was taken from it, if its first frame is all of it, or if it is a [`RetryBody`](super::RetryBody).
     ///
-    /// Defaults to [`Replay::Idempotent`].
+    /// Defaults to [`RetryPolicy::Idempotent`].
     #[must_use]
-    pub fn replay(mut self, replay: Replay) -> Self {
-        self.settings.replay = replay;
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.settings.requests.retry_policy = policy;
         self
-    }
-
-    /// How to have a body a second time. It is asked before a request goes out on a connection that was used before, and
-    /// may decline. Empty bodies can be sent again without it, and those that were not asked for anything yet.
-    ///
-    /// Defaults to none.
-    #[must_use]
-    pub fn replay_body_with(mut self, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
-        self.settings.replay_body = Some(Arc::new(copy));
-        self
-    }
-
-    /// [`replay_body_with`](Self::replay_body_with) clones: for bodies that are cheap to clone, like `Full<Bytes>`.
-    #[must_use]
-    pub fn replay_body_clones(self) -> Self
-    where
-        B: Clone,
-    {
-        self.replay_body_with(|body| Some(body.clone()))
     }
 
     /// Whether a `408 Request Timeout` on a connection that was used before is taken for what it most often is: the
-    /// server's good-bye to an idle connection, which the request crossed (RFC 9110 §15.5.9). A request that may be sent
-    /// again then is, once; not if the response has `Retry-After`.
+    /// server's good-bye to an idle connection, which the request crossed (RFC 9110 §15.5.9). A request that may be
+    /// retried then is, once; not if the response has `Retry-After`.
     ///
     /// Defaults to `false`.
     #[must_use]
-    pub fn repeat_on_request_timeout(mut self, repeat: bool) -> Self {
-        self.settings.repeats_on_request_timeout = repeat;
+    pub fn retry_on_request_timeout(mut self, retry: bool) -> Self {
+        self.settings.requests.retries_on_request_timeout = retry;
         self
     }
 
@@ -154,7 +119,7 @@ impl<B> Builder<B> {
     /// Defaults to 1 s.
     #[must_use]
     pub fn continue_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.continue_timeout = timeout;
+        self.settings.requests.continue_timeout = timeout;
         self
     }
 
@@ -168,7 +133,7 @@ impl<B> Builder<B> {
     /// Defaults to 1 MiB and 5 s.
     #[must_use]
     pub fn upload_after_response(mut self, bytes: u64, time: Duration) -> Self {
-        self.settings.upload_after_response = AfterResponse { bytes, time };
+        self.settings.requests.upload_after_response = AfterResponse { bytes, time };
         self
     }
 
@@ -177,7 +142,7 @@ impl<B> Builder<B> {
     /// Defaults to hyper's defaults.
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
-        self.settings.http1 = http1;
+        self.settings.requests.http1 = http1;
         self
     }
 
@@ -186,11 +151,8 @@ impl<B> Builder<B> {
     /// # Errors
     ///
     /// A maximum number of connections, an idle timeout or a maximum age of zero.
-    pub fn build<C: Connector>(self, connector: C) -> Result<Client<C, B>, ConfigError>
-    where
-        B: RequestBody,
-    {
-        Ok(self.checked()?.client(connector))
+    pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
+        Ok(Client::with_settings(connector, self.checked()?))
     }
 
     /// A layer that makes a client of any connector.
@@ -198,50 +160,32 @@ impl<B> Builder<B> {
     /// # Errors
     ///
     /// As [`Builder::build`].
-    pub fn layer(self) -> Result<ClientLayer<B>, ConfigError> {
-        Ok(ClientLayer::from_builder(self.checked()?))
+    pub fn layer(self) -> Result<ClientLayer, ConfigError> {
+        Ok(ClientLayer::with_settings(self.checked()?))
     }
 
-    /// The settings must have been checked.
-    pub(super) fn client<C>(self, connector: C) -> Client<C, B>
-    where
-        B: RequestBody,
-    {
-        Client::from_parts(connector, Pool::new(self.pool), self.settings)
-    }
-
-    fn checked(self) -> Result<Self, ConfigError> {
-        if self.pool.idle_timeout.is_some_and(|timeout| timeout.is_zero()) {
+    fn checked(self) -> Result<Settings, ConfigError> {
+        let pool = &self.settings.pool;
+        if pool.idle_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new(
                 "the idle timeout must not be zero: a maximum of zero idle connections keeps none",
             ));
         }
-        if self.pool.max_age.is_some_and(|age| age.is_zero()) {
+        if pool.max_age.is_some_and(|age| age.is_zero()) {
             return Err(ConfigError::new(
                 "the maximum age must not be zero: a maximum of zero idle connections keeps none",
             ));
         }
-        if self.pool.max_connections_per_host == 0 {
+        if pool.max_connections_per_host == 0 {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));
         }
-        Ok(self)
+        Ok(self.settings)
     }
 }
 
-impl<B> Default for Builder<B> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<B> Clone for Builder<B> {
-    fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), settings: self.settings.clone() }
-    }
-}
-
-impl<B> fmt::Debug for Builder<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("pool", &self.pool).field("settings", &self.settings).finish()
+impl Client<HappyEyeballsConnector> {
+    /// Starts from the defaults.
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 }

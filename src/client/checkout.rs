@@ -6,48 +6,52 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use hyper::client::conn::http1::Builder;
 use tokio::runtime::Handle;
 
-use super::body::settle;
+use super::bounds::Connector;
 use super::destination::Destination;
-use super::dial::dial;
 use super::error::ClientError;
-use super::pool::{Acquired, Grant, Lease, Pool, RuntimeId, Ticket, current_runtime};
-use super::service::{Connector, RequestBody, Shared};
+use super::http1::handshake::handshake;
+use super::http1::wire::{Pool, Wire};
+use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtime};
+use super::shared::Shared;
+use super::stock::Stock;
 use super::sync::spawn_in;
-use super::wire::Wire;
+use crate::oneshot::Oneshot;
+
+/// A place in the queue for a connection.
+type Ticket = pool::Ticket<Wire>;
 
 /// A connection for a request.
-pub(super) enum Checkout<B> {
-    Idle(Box<Wire<B>>),
-    Wait(Connecting<B>),
+pub(super) enum Checkout {
+    Idle(Box<Wire>),
+    Wait(Connecting),
 }
 
 /// A connection to come. It is boxed, since most requests need none.
-pub(super) type Connecting<B> = Pin<Box<dyn Future<Output = Result<Box<Wire<B>>, ClientError>> + Send>>;
+pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Box<Wire>, ClientError>> + Send>>;
 
-/// Finds one. A request that is `repeatable` may meet a connection that is dead: it is sent again.
-pub(super) fn checkout<C: Connector, B: RequestBody>(
-    shared: &Arc<Shared<C, B>>,
-    destination: &Destination,
-    repeatable: bool,
-) -> Checkout<B> {
+/// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
+pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
     let runtime = current_runtime();
     loop {
         let lease = match shared.pool.acquire(destination, runtime) {
-            Acquired::Idle { wire, idle_for } => match assess(&shared.pool, destination, wire, repeatable, idle_for) {
-                Fitness::Fit(wire) => return Checkout::Idle(wire),
-                Fitness::Distrusted(Some(lease)) => lease,
-                Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
-            },
+            Acquired::Owned { connection: wire, idle_for } => {
+                match assess(&shared.pool, destination, wire, may_retry, idle_for) {
+                    Fitness::Fit(wire) => return Checkout::Idle(wire),
+                    Fitness::Distrusted(Some(lease)) => lease,
+                    Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
+                }
+            }
             Acquired::Dial(lease) => lease,
             Acquired::Wait(ticket) => {
                 let (shared, destination) = (Arc::clone(shared), destination.clone());
-                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, repeatable, runtime)));
+                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, may_retry, runtime)));
             }
         };
         return Checkout::Wait(if shared.settings.late_binding {
-            Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, repeatable, runtime))
+            Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, may_retry, runtime))
         } else {
             Box::pin(connect(shared, destination, lease, runtime))
         });
@@ -55,27 +59,44 @@ pub(super) fn checkout<C: Connector, B: RequestBody>(
 }
 
 /// A connection of one's own, made in `runtime`, which is the current one.
-pub(super) fn connect<C: Connector, B: RequestBody>(
-    shared: &Shared<C, B>,
+pub(super) fn connect<C: Connector>(
+    shared: &Shared<C>,
     destination: &Destination,
-    lease: Lease<B>,
+    lease: Lease,
     runtime: RuntimeId,
-) -> impl Future<Output = Result<Box<Wire<B>>, ClientError>> + Send + use<C, B> {
+) -> impl Future<Output = Result<Box<Wire>, ClientError>> + Send + use<C> {
     let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
     dial(connectors, shared.settings.http1.clone(), pool, destination.clone(), lease, runtime)
 }
 
-/// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
-async fn connect_or_wait<C: Connector, B: RequestBody>(
-    shared: Arc<Shared<C, B>>,
+/// Connects to `destination`, in `runtime`, and shakes hands.
+async fn dial<C: Connector>(
+    connectors: Arc<Stock<C>>,
+    http1: Builder,
+    pool: Arc<Pool>,
     destination: Destination,
-    lease: Lease<B>,
-    repeatable: bool,
+    lease: Lease,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, ClientError> {
-    enum First<B> {
-        Connected(Result<Box<Wire<B>>, ClientError>),
-        Freed(Box<Wire<B>>),
+) -> Result<Box<Wire>, ClientError> {
+    let connector = connectors.copy().await;
+    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
+    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
+    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
+    wire.spent |= wire.watch().runtime() != runtime;
+    Ok(wire)
+}
+
+/// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
+async fn connect_or_wait<C: Connector>(
+    shared: Arc<Shared<C>>,
+    destination: Destination,
+    lease: Lease,
+    may_retry: bool,
+    runtime: RuntimeId,
+) -> Result<Box<Wire>, ClientError> {
+    enum First {
+        Connected(Result<Box<Wire>, ClientError>),
+        Freed(Box<Wire>),
     }
     let mut ticket = Some(shared.pool.queue(&lease, runtime));
     let mut connecting = Box::pin(connect(&shared, &destination, lease, runtime));
@@ -88,10 +109,10 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
         };
         ticket = None;
         // A connect is under way; the right to another goes to the next.
-        let Some(Grant::Wire(wire)) = granted else {
+        let Some(Grant::Owned(wire)) = granted else {
             return Poll::Pending;
         };
-        match assess(&shared.pool, &destination, wire, repeatable, Duration::ZERO) {
+        match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
             Fitness::Fit(wire) => Poll::Ready(First::Freed(wire)),
             Fitness::Dead(_) | Fitness::Distrusted(_) => Poll::Pending,
         }
@@ -108,15 +129,15 @@ async fn connect_or_wait<C: Connector, B: RequestBody>(
 }
 
 /// One's turn.
-async fn wait<C: Connector, B: RequestBody>(
-    shared: Arc<Shared<C, B>>,
+async fn wait<C: Connector>(
+    shared: Arc<Shared<C>>,
     destination: Destination,
-    mut ticket: Ticket<B>,
-    repeatable: bool,
+    mut ticket: Ticket,
+    may_retry: bool,
     runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, ClientError> {
+) -> Result<Box<Wire>, ClientError> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
-        Some(Grant::Wire(wire)) => match assess(&shared.pool, &destination, wire, repeatable, Duration::ZERO) {
+        Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
             Fitness::Fit(wire) => return Ok(wire),
             // It keeps its turn.
             Fitness::Dead(lease) | Fitness::Distrusted(lease) => lease,
@@ -131,44 +152,36 @@ async fn wait<C: Connector, B: RequestBody>(
 }
 
 /// What a connection is good for.
-enum Fitness<B> {
-    Fit(Box<Wire<B>>),
+enum Fitness {
+    Fit(Box<Wire>),
     /// The server has closed it.
-    Dead(Option<Lease<B>>),
+    Dead(Option<Lease>),
     /// It is closed, since the server may be about to, and the request cannot be sent again.
-    Distrusted(Option<Lease<B>>),
+    Distrusted(Option<Lease>),
 }
 
 /// Whether a connection that has been idle for so long can have a request.
 #[inline(always)]
-fn assess<B>(
-    pool: &Pool<B>,
-    destination: &Destination,
-    mut wire: Box<Wire<B>>,
-    repeatable: bool,
-    idle_for: Duration,
-) -> Fitness<B> {
+fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry: bool, idle_for: Duration) -> Fitness {
     wire.idle_for = idle_for;
-    if !wire.is_usable() || (worth_a_look(repeatable, idle_for) && !wire.look()) {
+    if !wire.is_usable() || (worth_a_look(may_retry, idle_for) && !wire.look()) {
         tracing::debug!(host = destination.host_and_port(), "an idle connection was dead");
         pool.on_closed(destination, wire.created, idle_for);
-        return Fitness::Dead(wire.lease.take());
+        return Fitness::Dead(wire.give_up());
     }
-    if !repeatable && pool.prefers_fresh(destination, idle_for) {
+    if !may_retry && pool.prefers_fresh(destination, idle_for) {
         tracing::debug!(host = destination.host_and_port(), "an idle connection is not trusted");
-        return Fitness::Distrusted(wire.lease.take());
+        return Fitness::Distrusted(wire.give_up());
     }
     Fitness::Fit(wire)
 }
 
-fn keep_when_connected<B: RequestBody>(
-    connecting: impl Future<Output = Result<Box<Wire<B>>, ClientError>> + Send + 'static,
-) {
+fn keep_when_connected(connecting: impl Future<Output = Result<Box<Wire>, ClientError>> + Send + 'static) {
     // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
     let Ok(runtime) = Handle::try_current() else { return };
     spawn_in(&runtime, async move {
         match connecting.await {
-            Ok(wire) => settle(wire),
+            Ok(wire) => wire.settle(),
             Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),
         }
     });
@@ -180,8 +193,8 @@ fn keep_when_connected<B: RequestBody>(
 /// connection ended, that nobody counts its system calls; and what a server says on an idle connection, a 408, must not be
 /// taken for an answer. Under a steady load the runtime hears of it soon enough, and a request that meets the end is sent
 /// again.
-fn worth_a_look(repeatable: bool, idle_for: Duration) -> bool {
-    !repeatable || idle_for >= LONG_IDLE
+fn worth_a_look(may_retry: bool, idle_for: Duration) -> bool {
+    !may_retry || idle_for >= LONG_IDLE
 }
 
 const LONG_IDLE: Duration = Duration::from_millis(1);

@@ -4,16 +4,15 @@ use http::{Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::body::{ResponseBody, settle};
-use super::duplex::{AfterResponse, finish_upload};
-use super::service::RequestBody;
-use super::wire::Wire;
+use super::body::ResponseBody;
+use super::http1::duplex::{AfterResponse, finish_upload};
+use super::http1::wire::Wire;
 
 /// The response with its body. The connection goes where it belongs.
 #[inline]
-pub(super) fn deliver<B: RequestBody>(
+pub(super) fn deliver(
     mut response: Response<Incoming>,
-    mut wire: Box<Wire<B>>,
+    mut wire: Box<Wire>,
     is_connect: bool,
     after: AfterResponse,
 ) -> Response<ResponseBody> {
@@ -31,12 +30,7 @@ pub(super) fn deliver<B: RequestBody>(
 }
 
 #[inline]
-fn body<B: RequestBody>(
-    incoming: Incoming,
-    mut wire: Box<Wire<B>>,
-    status: StatusCode,
-    after: AfterResponse,
-) -> ResponseBody {
+fn body(incoming: Incoming, mut wire: Box<Wire>, status: StatusCode, after: AfterResponse) -> ResponseBody {
     if wire.is_over() {
         wire.hang_up();
         return ResponseBody::of_over(incoming, &wire);
@@ -49,7 +43,7 @@ fn body<B: RequestBody>(
             ResponseBody::detached(incoming)
         }
         Next::Settle | Next::FinishUpload => {
-            settle(wire);
+            wire.settle();
             ResponseBody::detached(incoming)
         }
         Next::Carry => {

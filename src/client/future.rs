@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,18 +13,21 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
+use super::bounds::{Connector, RequestBody};
 use super::checkout::{Checkout, Connecting, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::{ClientError, Sendings, Transfer};
-use super::exchange::{Exchange, Failure, Sent, exchange};
-use super::framing::Framing;
-use super::pool::{Lease, current_runtime};
-use super::request;
-use super::sending::{Spare, prepare};
-use super::service::{Connector, RequestBody, Shared};
-use super::upload::Upload;
-use super::wire::Wire;
+use super::http1::exchange::{Exchange, Failure, Sent, exchange};
+use super::http1::framing::Framing;
+use super::http1::promise::poll_end;
+use super::http1::request::{self, expects_continue};
+use super::http1::retry_copy::RetryCopy;
+use super::http1::upload::Upload;
+use super::http1::wire::Wire;
+use super::pool::current_runtime;
+use super::retry::RetryPolicy;
+use super::shared::Shared;
 use crate::outcome::BoxError;
 
 /// The response to come of a [`Client`](super::Client).
@@ -38,13 +41,15 @@ pub struct ResponseFuture {
 }
 
 enum Inner {
-    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>),
+    Responding(Responding),
     /// The request cannot be sent.
     Failed(Option<ClientError>),
 }
 
+type Responding = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>;
+
 impl ResponseFuture {
-    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C, B>>, mut request: Request<B>) -> Self {
+    pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> Self {
         let framing = match request::frame(&mut request) {
             Ok(framing) => framing,
             Err(error) => return Self::failed(error),
@@ -53,8 +58,15 @@ impl ResponseFuture {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
-        let respond = Respond::new(shared, destination, request, framing, exchange::<B>);
-        Self { inner: Inner::Responding(Box::pin(respond)) }
+        let inner: Responding = if framing == Framing::Empty {
+            let (parts, body) = request.into_parts();
+            let request = Request::from_parts(parts, Upload::empty());
+            Box::pin(RespondToEmpty { body: Some(body), respond: Respond::new(shared, destination, request, exchange) })
+        } else {
+            let request = request.map(|body| Upload::new(body, framing));
+            Box::pin(Respond::new(shared, destination, request, exchange))
+        };
+        Self { inner: Inner::Responding(inner) }
     }
 
     fn failed(error: ClientError) -> Self {
@@ -80,66 +92,87 @@ impl fmt::Debug for ResponseFuture {
 }
 
 pin_project! {
+    /// [`Respond`], for a request whose body is said to be empty.
+    struct RespondToEmpty<B, C, E, F> {
+        // Until it has been asked whether it is.
+        body: Option<B>,
+        #[pin]
+        respond: Respond<C, E, F>,
+    }
+}
+
+impl<B, C, E, F> Future for RespondToEmpty<B, C, E, F>
+where
+    B: RequestBody,
+    Respond<C, E, F>: Future<Output = Result<Response<ResponseBody>, ClientError>>,
+{
+    type Output = Result<Response<ResponseBody>, ClientError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // One that does not answer at once counts as empty.
+        if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
+            let error = ClientError::request_body(Some(error), Transfer::default());
+            return Poll::Ready(Err(
+                error.after(this.respond.destination.host_and_port().to_owned(), Sendings::default())
+            ));
+        }
+        this.respond.poll(cx)
+    }
+}
+
+pin_project! {
     /// From the request to the response, over as many connections as it takes.
-    struct Respond<C, B, E, F> {
-        shared: Arc<Shared<C, B>>,
+    struct Respond<C, E, F> {
+        shared: Arc<Shared<C>>,
         // What hyper makes of a request has no name; the function that gives it has.
         exchange: E,
         destination: Destination,
         is_connect: bool,
-        // The replay rules cover the request.
+        // The retry rules cover the request.
         covered: bool,
-        repeats: u32,
-        // An attempt that was repeated had sent something.
+        retries: u32,
+        // An attempt before this one had sent something.
         has_sent: bool,
-        spare: Option<Spare<B>>,
+        retry_copy: Option<RetryCopy>,
         #[pin]
-        state: State<B, F>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<B, F> {
+    enum State<F> {
         // Not polled yet, or there was no idle connection.
-        Connecting { request: Option<Request<Upload<B>>>, connecting: Option<Connecting<B>> },
-        Exchanging { #[pin] exchange: Exchange<B, F> },
+        Connecting { request: Option<Request<Upload>>, connecting: Option<Connecting> },
+        Exchanging { #[pin] exchange: Exchange<F> },
     }
 }
 
-impl<C, B, E, F> Respond<C, B, E, F>
+impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    B: RequestBody,
-    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
 {
     #[inline(always)]
-    fn new(
-        shared: Arc<Shared<C, B>>,
-        destination: Destination,
-        request: Request<B>,
-        framing: Framing,
-        exchange: E,
-    ) -> Self {
+    fn new(shared: Arc<Shared<C>>, destination: Destination, request: Request<Upload>, exchange: E) -> Self {
         Self {
             shared,
             exchange,
             destination,
             is_connect: *request.method() == Method::CONNECT,
             covered: false,
-            repeats: 0,
+            retries: 0,
             has_sent: false,
-            spare: None,
-            state: State::Connecting {
-                request: Some(request.map(|body| Upload::new(body, framing))),
-                connecting: None,
-            },
+            retry_copy: None,
+            state: State::Connecting { request: Some(request), connecting: None },
         }
     }
 
     /// The request goes out.
     #[inline]
-    fn send(self: Pin<&mut Self>, mut wire: Box<Wire<B>>) {
+    fn send(self: Pin<&mut Self>, wire: Box<Wire>) {
         let mut this = self.project();
         let StateProj::Connecting { request, connecting } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
@@ -147,76 +180,70 @@ where
         let ready = request.as_mut().expect("it was not sent");
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
-            let lease = wire.lease.take().expect("a connection has a lease");
-            drop(wire);
+            let lease = wire.give_up().expect("a connection has a lease");
             *connecting = Some(Box::pin(connect(this.shared, this.destination, lease, current_runtime())));
             return;
         }
         let settings = &this.shared.settings;
-        *this.spare = Spare::of(ready, wire.reused, settings);
-        let continue_timeout = prepare(ready, this.destination, &wire, settings);
-        let exchange = (this.exchange)(wire, request, continue_timeout);
+        *this.retry_copy = RetryCopy::of(ready, wire.reused, settings.retry_policy);
+        let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
         this.state.set(State::Exchanging { exchange });
     }
 
-    /// The response, unless it is one to send the request again for.
+    /// What to send instead of returning the response, if that is so.
     #[inline]
     fn on_answer(
-        mut self: Pin<&mut Self>,
-        response: Response<Incoming>,
-        mut wire: Box<Wire<B>>,
-    ) -> Result<Option<Response<ResponseBody>>, ClientError> {
-        let this = self.as_mut().project();
+        self: Pin<&mut Self>,
+        response: &Response<Incoming>,
+        wire: &mut Wire,
+    ) -> Result<Option<Request<Upload>>, ClientError> {
+        let this = self.project();
         if wire.has_broken_promise() && response.status().as_u16() < 300 {
             // The server has taken less, or more, for the body than the caller meant. An error of the body itself leaves the request
             // incomplete, which the server can tell; its response is returned.
             let error = wire.take_error().map(BoxError::from);
             return Err(ClientError::request_body(error, wire.transfer()));
         }
-        let may_repeat = this.shared.settings.repeats_on_request_timeout && *this.covered && is_good_bye(&response);
-        let again = if may_repeat { this.spare.take().and_then(|spare| spare.into_request(&wire)) } else { None };
-        let Some(again) = again else {
-            let after_response = this.shared.settings.upload_after_response;
-            return Ok(Some(deliver(response, wire, *this.is_connect, after_response)));
-        };
-        *this.has_sent |= wire.bytes_written() > 0;
-        let lease = wire.lease.take().expect("a connection has a lease");
-        self.send_again(again, lease);
+        if this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(response) {
+            return Ok(this.retry_copy.take().and_then(|copy| copy.into_request(wire)));
+        }
         Ok(None)
     }
 
     /// The error, unless the request is sent again.
-    fn on_failure(mut self: Pin<&mut Self>, mut failure: Failure<B>) -> Result<(), ClientError> {
+    #[cold]
+    fn on_failure(mut self: Pin<&mut Self>, failure: Failure) -> Result<(), ClientError> {
         let this = self.as_mut().project();
         let wire = &failure.wire;
         if wire.reused && wire.control.bytes_read() == 0 && !wire.has_body_failed() {
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
-        let replay = this.shared.settings.replay;
-        let Some(again) = this.spare.take().and_then(|spare| spare.recover(&failure, *this.covered, replay)) else {
+        let policy = this.shared.settings.retry_policy;
+        let Some(again) = this.retry_copy.take().and_then(|copy| copy.recover(&failure, *this.covered, policy)) else {
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
-        *this.has_sent |= failure.wire.bytes_written() > 0;
-        let lease = failure.wire.lease.take().expect("a connection has a lease");
-        self.send_again(again, lease);
+        self.send_again(again, failure.wire);
         Ok(())
     }
 
-    fn send_again(self: Pin<&mut Self>, request: Request<Upload<B>>, lease: Lease<B>) {
+    /// Sends the request again, in the place of the connection that it was on.
+    #[cold]
+    fn send_again(self: Pin<&mut Self>, request: Request<Upload>, wire: Box<Wire>) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
-        *this.repeats += 1;
+        *this.retries += 1;
+        *this.has_sent |= wire.bytes_written() > 0;
+        let lease = wire.give_up().expect("a connection has a lease");
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }
 
-impl<C, B, E, F> Future for Respond<C, B, E, F>
+impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    B: RequestBody,
-    E: Fn(Box<Wire<B>>, &mut Option<Request<Upload<B>>>, Option<Duration>) -> Exchange<B, F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;
@@ -230,16 +257,10 @@ where
                 }
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
-                    if let Err(error) = request.body_mut().check_empty(cx) {
-                        let error = ClientError::request_body(Some(error), Transfer::default());
-                        return Poll::Ready(Err(
-                            error.after(this.destination.host_and_port().to_owned(), Sendings::default())
-                        ));
-                    }
                     let settings = &this.shared.settings;
-                    *this.covered = settings.replay.covers(request.method(), request.headers());
-                    let has_replay = request.body().progress().is_none() || settings.replay_body.is_some();
-                    match checkout(this.shared, this.destination, *this.covered && has_replay) {
+                    *this.covered = settings.retry_policy.covers(request.method(), request.headers());
+                    let can_be_kept = can_be_kept(request, settings.retry_policy, cx);
+                    match checkout(this.shared, this.destination, *this.covered && can_be_kept) {
                         Checkout::Idle(wire) => {
                             self.as_mut().send(wire);
                             Ok(())
@@ -249,9 +270,15 @@ where
                     }
                 }
                 StateProj::Exchanging { exchange } => match ready!(exchange.poll(cx)) {
-                    Ok((response, wire)) => match self.as_mut().on_answer(response, wire) {
-                        Ok(Some(response)) => return Poll::Ready(Ok(response)),
-                        Ok(None) => Ok(()),
+                    Ok((response, mut wire)) => match self.as_mut().on_answer(&response, &mut wire) {
+                        Ok(None) => {
+                            let after_response = self.shared.settings.upload_after_response;
+                            return Poll::Ready(Ok(deliver(response, wire, self.is_connect, after_response)));
+                        }
+                        Ok(Some(again)) => {
+                            self.as_mut().send_again(again, wire);
+                            Ok(())
+                        }
                         Err(error) => Err(error),
                     },
                     Err(failure) => self.as_mut().on_failure(failure),
@@ -259,7 +286,7 @@ where
             };
             if let Err(error) = result {
                 let host = self.destination.host_and_port().to_owned();
-                let sendings = Sendings { repeats: self.repeats, has_sent: self.has_sent, covered: self.covered };
+                let sendings = Sendings { retries: self.retries, has_sent: self.has_sent, covered: self.covered };
                 let error = error.after(host, sendings);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
@@ -268,7 +295,18 @@ where
     }
 }
 
-/// A `408 Request Timeout` that may be repeated.
+/// Whether the body is there a second time, if it is asked for before it is sent.
+#[inline]
+fn can_be_kept(request: &mut Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
+    if request.body().progress().is_none() {
+        return true;
+    }
+    // A body that the server is to ask for is not touched before.
+    let may_ask = policy != RetryPolicy::Never && !expects_continue(request.headers());
+    request.body_mut().can_be_kept(may_ask, cx)
+}
+
+/// A `408 Request Timeout` that may be answered with a retry.
 fn is_good_bye(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::REQUEST_TIMEOUT && !response.headers().contains_key(RETRY_AFTER)
 }

@@ -1,65 +1,45 @@
 //! A client over any connector, as a layer.
 
-use std::fmt;
-
 use tower_layer::Layer;
 
-use super::builder::Builder;
-use super::service::{Client, RequestBody};
+use super::service::Client;
+use super::settings::Settings;
 
 /// A [`Layer`] that makes a [`Client`] of any connector.
 ///
 /// # Example
 ///
 /// ```
-/// use bytes::Bytes;
-/// use http_body_util::Full;
 /// use hyper_happy_eyeballs::client::ClientLayer;
 /// use hyper_happy_eyeballs::HappyEyeballsConnector;
 /// use tower::ServiceBuilder;
 ///
 /// let client = ServiceBuilder::new()
 ///     .concurrency_limit(100)
-///     .layer(ClientLayer::<Full<Bytes>>::new())
+///     .layer(ClientLayer::new())
 ///     .service(HappyEyeballsConnector::new());
 /// ```
-pub struct ClientLayer<B> {
-    builder: Builder<B>,
+#[derive(Clone, Debug, Default)]
+pub struct ClientLayer {
+    settings: Settings,
 }
 
-impl<B> ClientLayer<B> {
-    /// A layer with the defaults of [`Builder`], whose [`layer`](Builder::layer) makes one with others.
+impl ClientLayer {
+    /// A layer with the defaults of [`Builder`](super::Builder), whose [`layer`](super::Builder::layer) makes one with others.
     pub fn new() -> Self {
-        Self::from_builder(Builder::new())
+        Self::default()
     }
 
-    pub(super) fn from_builder(builder: Builder<B>) -> Self {
-        Self { builder }
-    }
-}
-
-impl<B> Default for ClientLayer<B> {
-    fn default() -> Self {
-        Self::new()
+    /// The settings must have been checked.
+    pub(super) fn with_settings(settings: Settings) -> Self {
+        Self { settings }
     }
 }
 
-impl<C, B: RequestBody> Layer<C> for ClientLayer<B> {
-    type Service = Client<C, B>;
+impl<C> Layer<C> for ClientLayer {
+    type Service = Client<C>;
 
     fn layer(&self, connector: C) -> Self::Service {
-        self.builder.clone().client(connector)
-    }
-}
-
-impl<B> Clone for ClientLayer<B> {
-    fn clone(&self) -> Self {
-        Self { builder: self.builder.clone() }
-    }
-}
-
-impl<B> fmt::Debug for ClientLayer<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientLayer").field("builder", &self.builder).finish()
+        Client::with_settings(connector, self.settings.clone())
     }
 }

@@ -9,7 +9,7 @@
 //!    not sent. After a complete response below 300 the rest is still sent, for a while, to a server that
 //!    [reads on](Builder::upload_after_response).
 //! 3. If the connection is gone without a byte of a response, and it had been used before, the request is sent again on a
-//!    fresh one, if that is [safe](Replay). If not, the error says [so](ClientError::is_closed_before_response), as soon as the
+//!    fresh one, if that is [safe](RetryPolicy). If not, the error says [so](ClientError::is_closed_before_response), as soon as the
 //!    system does: no timer is involved.
 //! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again,
 //!    closed, or still sending the request. So requests in sequence use one connection, and requests at the same time one each.
@@ -31,38 +31,37 @@
 //! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
 
 mod body;
+mod bounds;
 mod builder;
 mod checkout;
+mod connection_use;
 mod deliver;
 mod destination;
-mod dial;
-mod duplex;
 mod error;
-mod exchange;
-mod framing;
 mod future;
-mod informational;
+mod http1;
 mod layer;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
 mod pool;
-mod promise;
-mod relay;
-mod replay;
-mod request;
-mod sending;
+mod retry;
+mod retry_body;
 mod service;
+mod settings;
+mod shared;
 mod stock;
 mod sync;
-mod upload;
-mod wire;
 
 pub use self::body::ResponseBody;
+pub use self::bounds::{Connector, RequestBody};
 pub use self::builder::Builder;
+pub use self::connection_use::ConnectionUse;
 pub use self::error::ClientError;
 pub use self::future::ResponseFuture;
-pub use self::informational::{Informational, on_informational};
+pub use self::http1::informational::{Informational, on_informational};
 pub use self::layer::ClientLayer;
-pub use self::replay::Replay;
-pub use self::service::{Client, Connector, RequestBody};
+pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};
+pub use self::retry::RetryPolicy;
+pub use self::retry_body::RetryBody;
+pub use self::service::Client;

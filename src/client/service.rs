@@ -1,33 +1,29 @@
 //! The client.
 
-use std::error::Error as StdError;
+use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body::Body;
-use hyper::client::conn::http1;
-use hyper::rt::{Read, Write};
-use hyper_util::client::legacy::connect::Connection;
+use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::builder::Builder;
-use super::duplex::AfterResponse;
+use super::bounds::{Connector, RequestBody};
 use super::error::ClientError;
 use super::future::ResponseFuture;
-use super::pool::Pool;
-use super::replay::Replay;
-use super::stock::Stock;
-use crate::connect::HappyEyeballsConnector;
-use crate::outcome::BoxError;
+use super::pool::PoolStatistics;
+use super::settings::Settings;
+use super::shared::Shared;
 
 /// An HTTP/1.1 client that never loses a response that arrived.
 ///
 /// `C` makes the connections: any `tower::Service<Uri>` whose responses are hyper's I/O, such as
-/// [`HappyEyeballsConnector`], under TLS or not. `B` is the body of requests.
+/// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), under TLS or not. Requests may have any [body](RequestBody), each
+/// another one.
 ///
 /// Under TLS, wrap the TCP connector in a [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer), and that in TLS: the
 /// look at a connection before it is used again, and the reset that ends a refused upload, are a matter of the socket, which
@@ -50,7 +46,7 @@ use crate::outcome::BoxError;
 ///
 /// # Defaults
 ///
-/// Those of [`Builder`].
+/// Those of [`Builder`](super::Builder).
 ///
 /// # Panics
 ///
@@ -63,91 +59,34 @@ use crate::outcome::BoxError;
 /// # Example
 ///
 /// ```no_run
-/// use bytes::Bytes;
-/// use http_body_util::{BodyExt, Empty};
+/// use http::Request;
+/// use http_body_util::BodyExt;
 /// use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let client: Client<_, Empty<Bytes>> = Client::new(HappyEyeballsConnector::new());
+/// let client = Client::new(HappyEyeballsConnector::new());
 /// let response = client.get("http://example.com/".parse()?).await?;
 /// println!("{}: {} bytes", response.status(), response.into_body().collect().await?.to_bytes().len());
+/// client.request(Request::put("http://example.com/name").body("Ada".to_owned())?).await?;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<C, B> {
-    pub(super) shared: Arc<Shared<C, B>>,
+pub struct Client<C> {
+    pub(super) shared: Arc<Shared<C>>,
 }
 
-/// What all clones of a client share.
-pub(super) struct Shared<C, B> {
-    /// Apart, so that a connect may go on without the client.
-    pub(super) connectors: Arc<Stock<C>>,
-    pub(super) pool: Arc<Pool<B>>,
-    pub(super) settings: Settings<B>,
-}
-
-pub(super) struct Settings<B> {
-    pub(super) replay: Replay,
-    pub(super) replay_body: Option<ReplayBody<B>>,
-    pub(super) repeats_on_request_timeout: bool,
-    pub(super) late_binding: bool,
-    pub(super) continue_timeout: Duration,
-    pub(super) upload_after_response: AfterResponse,
-    pub(super) http1: http1::Builder,
-}
-
-/// A second copy of a body, if there can be one.
-pub(super) type ReplayBody<B> = Arc<dyn Fn(&B) -> Option<B> + Send + Sync>;
-
-/// What every connector that a [`Client`] can use implements: an alias, not to be implemented by hand.
-pub trait Connector:
-    Service<
-        Uri,
-        Response: Read + Write + Connection + Unpin + Send + 'static,
-        Error: Into<BoxError>,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<C> Connector for C where
-    C: Service<
-            Uri,
-            Response: Read + Write + Connection + Unpin + Send + 'static,
-            Error: Into<BoxError>,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + 'static
-{
-}
-
-/// What every body that a [`Client`] can send implements: an alias, not to be implemented by hand.
-pub trait RequestBody: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static {}
-
-impl<B> RequestBody for B where B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static {}
-
-impl<B: RequestBody> Client<HappyEyeballsConnector, B> {
-    /// Starts from the defaults.
-    pub fn builder() -> Builder<B> {
-        Builder::new()
-    }
-}
-
-impl<C: Connector, B: RequestBody> Client<C, B> {
+impl<C: Connector> Client<C> {
     /// A client with the defaults, whose connections `connector` makes.
     pub fn new(connector: C) -> Self {
-        Builder::new().client(connector)
+        Self::with_settings(connector, Settings::default())
     }
 
-    /// Sends `request`. Its URI must be absolute: it says where to connect to.
+    /// Sends `request`. Its URI must be absolute: it says where to connect to. Each request may have another body.
     ///
     /// # Errors
     ///
     /// Those that [`ClientError`] tells apart.
-    pub fn request(&self, request: Request<B>) -> ResponseFuture {
+    pub fn request<B: RequestBody>(&self, request: Request<B>) -> ResponseFuture {
         ResponseFuture::new(Arc::clone(&self.shared), request)
     }
 
@@ -156,20 +95,21 @@ impl<C: Connector, B: RequestBody> Client<C, B> {
     /// # Errors
     ///
     /// As [`request`](Self::request).
-    pub fn get(&self, uri: Uri) -> ResponseFuture
-    where
-        B: Default,
-    {
-        let mut request = Request::new(B::default());
+    pub fn get(&self, uri: Uri) -> ResponseFuture {
+        let mut request = Request::new(NoBody);
         *request.uri_mut() = uri;
         self.request(request)
     }
 }
 
-impl<C, B> Client<C, B> {
-    pub(super) fn from_parts(connector: C, pool: Pool<B>, settings: Settings<B>) -> Self {
-        let connectors = Arc::new(Stock::new(connector));
-        Self { shared: Arc::new(Shared { connectors, pool: Arc::new(pool), settings }) }
+impl<C> Client<C> {
+    pub(super) fn with_settings(connector: C, settings: Settings) -> Self {
+        Self { shared: Shared::new(connector, settings) }
+    }
+
+    /// What there is of connections at this moment, and who waits for one.
+    pub fn pool_statistics(&self) -> PoolStatistics {
+        self.shared.pool.statistics()
     }
 
     /// Closes every connection that is idle now.
@@ -178,19 +118,13 @@ impl<C, B> Client<C, B> {
     }
 }
 
-impl<C, B> Drop for Shared<C, B> {
-    fn drop(&mut self) {
-        self.pool.close();
-    }
-}
-
-impl<C, B> Clone for Client<C, B> {
+impl<C> Clone for Client<C> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<C: Connector, B: RequestBody> Service<Request<B>> for Client<C, B> {
+impl<C: Connector, B: RequestBody> Service<Request<B>> for Client<C> {
     type Response = Response<ResponseBody>;
     type Error = ClientError;
     type Future = ResponseFuture;
@@ -205,7 +139,7 @@ impl<C: Connector, B: RequestBody> Service<Request<B>> for Client<C, B> {
     }
 }
 
-impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C, B> {
+impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C> {
     type Response = Response<ResponseBody>;
     type Error = ClientError;
     type Future = ResponseFuture;
@@ -219,7 +153,7 @@ impl<C: Connector, B: RequestBody> Service<Request<B>> for &Client<C, B> {
     }
 }
 
-impl<C: fmt::Debug, B> fmt::Debug for Client<C, B> {
+impl<C: fmt::Debug> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("connector", &self.shared.connectors)
@@ -229,32 +163,22 @@ impl<C: fmt::Debug, B> fmt::Debug for Client<C, B> {
     }
 }
 
-impl<B> fmt::Debug for Settings<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("replay", &self.replay)
-            .field("replays_bodies", &self.replay_body.is_some())
-            .field("repeats_on_request_timeout", &self.repeats_on_request_timeout)
-            .field("late_binding", &self.late_binding)
-            .field("continue_timeout", &self.continue_timeout)
-            .field("upload_after_response", &self.upload_after_response)
-            .finish_non_exhaustive()
-    }
-}
+/// The body of a request that has none.
+struct NoBody;
 
-impl<B> Clone for Settings<B> {
-    fn clone(&self) -> Self {
-        let Self { replay, repeats_on_request_timeout, late_binding, continue_timeout, upload_after_response, .. } =
-            *self;
-        let (replay_body, http1) = (self.replay_body.clone(), self.http1.clone());
-        Self {
-            replay,
-            replay_body,
-            repeats_on_request_timeout,
-            late_binding,
-            continue_timeout,
-            upload_after_response,
-            http1,
-        }
+impl Body for NoBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
     }
 }

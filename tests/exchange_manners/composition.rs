@@ -30,7 +30,7 @@ use tower::retry::Policy;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-use crate::peer::{Body, OK, Peer, both, client, empty, full, get, in_time, post, read};
+use crate::peer::{OK, Peer, both, client, empty, full, get, in_time, post, read};
 
 #[test]
 fn it_has_the_traits_that_others_ask_for() {
@@ -38,9 +38,9 @@ fn it_has_the_traits_that_others_ask_for() {
     fn is_future<T: Send + Unpin + 'static>() {}
     fn is_body<T: Send + Sync + Unpin + 'static>() {}
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
-    is_client::<Client<HappyEyeballsConnector, Body>>();
-    is_client::<Client<HttpConnector, Body>>();
-    is_client::<ClientLayer<Body>>();
+    is_client::<Client<HappyEyeballsConnector>>();
+    is_client::<Client<HttpConnector>>();
+    is_client::<ClientLayer>();
     is_future::<ResponseFuture>();
     is_body::<ResponseBody>();
     is_error::<ClientError>();
@@ -52,7 +52,7 @@ async fn layers_around_it_in_a_box_serve_requests() {
     let stack = ServiceBuilder::new()
         .timeout(Duration::from_secs(60))
         .concurrency_limit(2)
-        .layer(ClientLayer::<Body>::new())
+        .layer(ClientLayer::new())
         .service(HappyEyeballsConnector::new());
     let boxed = BoxCloneSyncService::new(stack);
     let server = async {
@@ -102,7 +102,7 @@ async fn a_retry_around_it_decides_by_the_error() {
     }
 
     let peer = Peer::listen().await;
-    let client: Client<_, String> = Client::new(HappyEyeballsConnector::new());
+    let client = Client::new(HappyEyeballsConnector::new());
     let insisting = ServiceBuilder::new().retry(Insist).service(client);
     let server = async {
         let mut conn = peer.accept().await;
@@ -125,7 +125,7 @@ async fn any_connector_will_do() {
     echo_small(&Client::new(HttpConnector::new()), &origin.uri("http")).await;
     echo_small(&Client::new(ResponseFirstLayer::new().layer(HttpConnector::new())), &origin.uri("http")).await;
     echo_small(&Client::new(BoxCloneSyncService::new(HappyEyeballsConnector::new())), &origin.uri("http")).await;
-    let late = Client::<HappyEyeballsConnector, Body>::builder().late_binding(true).max_connections_per_host(2);
+    let late = Client::builder().late_binding(true).max_connections_per_host(2);
     echo_small(&late.build(HttpConnector::new()).unwrap(), &origin.uri("http")).await;
 }
 
@@ -198,7 +198,7 @@ async fn an_upload_goes_on_only_while_its_answer_is_read_by_those_who_want_both(
 }
 
 /// A few requests whose bodies come back.
-async fn echo_small<C: Connector>(client: &Client<C, Body>, uri: &Uri) {
+async fn echo_small<C: Connector>(client: &Client<C>, uri: &Uri) {
     for method in [Method::GET, Method::POST, Method::PUT] {
         let body = if method == Method::GET { empty() } else { full("hello") };
         let expected = if method == Method::GET { "" } else { "hello" };
@@ -208,7 +208,7 @@ async fn echo_small<C: Connector>(client: &Client<C, Body>, uri: &Uri) {
 }
 
 /// More than sockets on both ends can hold, so that it goes on only if both directions do.
-async fn echo_large<C: Connector>(client: &Client<C, Body>, uri: &Uri) {
+async fn echo_large<C: Connector>(client: &Client<C>, uri: &Uri) {
     const PIECE: usize = 64 * 1024;
     const PIECES: usize = 256;
     let pieces = (0..PIECES).map(|n| Ok(Frame::data(Bytes::from(vec![n as u8; PIECE]))));

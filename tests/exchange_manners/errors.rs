@@ -74,7 +74,7 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let addresses = closed.each_ref().map(ClosedPort::address);
     let resolver = FixedResolver::new().with("origin.example", addresses);
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build().unwrap();
-    let client: Client<_, Body> = Client::new(connector);
+    let client = Client::new(connector);
     let error = in_time(client.get("http://origin.example/path".parse().unwrap())).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect"], "{error:?}");
     // The line names every address, and the host once. What the line says, `Debug` does not say again.
@@ -87,7 +87,7 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let connect = error.connect_error().unwrap();
     let attempted: Vec<_> = connect.attempts().iter().map(|attempt| attempt.endpoint().address()).collect();
     assert_eq!(attempted, addresses);
-    assert_eq!((error.bytes_written(), error.bytes_read(), error.repeats(), error.was_reused()), (0, 0, 0, false));
+    assert_eq!((error.bytes_written(), error.bytes_read(), error.retries(), error.was_reused()), (0, 0, 0, false));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_name_that_does_not_exist_is_permanent() {
 async fn a_connect_that_takes_too_long_is_a_time_out_as_well() {
     let silent = BlackHole::new(Ipv4Addr::LOCALHOST.into());
     let connector = HappyEyeballsConnector::builder().timeout(Duration::from_millis(300)).build().unwrap();
-    let client: Client<_, Body> = Client::new(connector);
+    let client = Client::new(connector);
     let uri = format!("http://{}/", silent.address()).parse().unwrap();
     let error = in_time(client.get(uri)).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect", "timeout"], "{error:?}");
@@ -149,7 +149,7 @@ async fn a_server_that_hangs_up_is_an_error_that_says_what_was_sent() {
         let error = result.unwrap_err();
         assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
         assert_eq!((error.bytes_written(), error.bytes_read()), (head.len() as u64, 0));
-        assert_eq!((error.repeats(), error.was_reused()), (0, false));
+        assert_eq!((error.retries(), error.was_reused()), (0, false));
         // The client sends nothing again that was sent on a fresh connection; the caller may.
         assert!(error.may_retry() && !error.is_permanent());
         let expected = format!("the connection to {} was closed before a response arrived", peer.address());
@@ -261,7 +261,7 @@ async fn a_connect_that_fails_or_panics_leaves_its_place_to_the_next() {
 }
 
 /// A client that has one connection at most.
-fn limited_to_one<C: Connector>(connector: C) -> Client<C, Body> {
+fn limited_to_one<C: Connector>(connector: C) -> Client<C> {
     Client::builder().max_connections_per_host(1).build(connector).unwrap()
 }
 
@@ -283,7 +283,7 @@ async fn a_repeat_that_fails_is_told() {
     .await;
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
     // The last word is that of the fresh connection.
-    assert_eq!((error.repeats(), error.was_reused()), (1, false));
+    assert_eq!((error.retries(), error.was_reused()), (1, false));
     assert!(error.may_retry() && !error.is_permanent());
     assert!(error.to_string().ends_with(", when the request was sent again"), "{error}");
 }
@@ -308,7 +308,7 @@ async fn a_post_on_a_dead_connection_is_an_error_and_is_not_repeated() {
     })
     .await;
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
-    assert_eq!((error.repeats(), error.was_reused(), error.bytes_read()), (0, true, 0));
+    assert_eq!((error.retries(), error.was_reused(), error.bytes_read()), (0, true, 0));
     assert!(!error.may_retry() && !error.is_permanent());
     assert!(error.bytes_written() > 5);
     assert!(next.starts_with("GET /next "), "{next}");
@@ -339,7 +339,7 @@ async fn a_response_has_the_connection_s_record_and_so_has_its_error() {
 
 /// The error of a request over `connector`, which gives no connection.
 async fn error_of_connector(connector: impl Connector) -> ClientError {
-    let client: Client<_, Body> = Client::new(connector);
+    let client = Client::new(connector);
     in_time(client.get("http://origin.example/".parse().unwrap())).await.unwrap_err()
 }
 

@@ -70,7 +70,7 @@ impl Log {
 }
 
 /// A client that waits for so long.
-fn waiting(time: Duration) -> Client<HappyEyeballsConnector, Body> {
+fn waiting(time: Duration) -> Client<HappyEyeballsConnector> {
     Client::builder().continue_timeout(time).build(HappyEyeballsConnector::new()).unwrap()
 }
 

@@ -140,5 +140,5 @@ async fn the_end_after_a_hint_is_an_error_and_no_response() {
     let ((), result) = both(server, client.get(peer.uri("/"))).await;
     let error = result.unwrap_err();
     assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");
-    assert_eq!((error.bytes_read(), error.repeats()), (HINT.len() as u64, 0));
+    assert_eq!((error.bytes_read(), error.retries()), (HINT.len() as u64, 0));
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bodies;
 mod composition;
 mod errors;
 mod expectation;
@@ -11,6 +12,7 @@ mod lengths;
 mod peer;
 mod persistence;
 mod secrecy;
+mod statistics;
 #[path = "../support/mod.rs"]
 mod support;
 mod target;

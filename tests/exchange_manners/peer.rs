@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The client under test, with its defaults.
-pub(crate) fn client() -> Client<HappyEyeballsConnector, Body> {
+pub(crate) fn client() -> Client<HappyEyeballsConnector> {
     Client::new(HappyEyeballsConnector::new())
 }
 

@@ -90,13 +90,13 @@ async fn no_error_after_a_repeat_tells_a_secret() {
         client.get(uri(peer.address())).await.unwrap_err()
     })
     .await;
-    assert_eq!(error.repeats(), 1);
+    assert_eq!(error.retries(), 1);
     assert_tells_no_secret(&error);
 }
 
 #[test]
 fn nor_does_a_client_or_a_future_when_it_is_shown() {
-    let client: Client<HappyEyeballsConnector, Body> = client();
+    let client: Client<HappyEyeballsConnector> = client();
     let mut request: Request<Body> = post(uri("a.example"), full("hello"));
     request.headers_mut().insert(CONTENT_LENGTH, "5".parse().unwrap());
     let told = format!("{client:?} {:?}", client.request(request));

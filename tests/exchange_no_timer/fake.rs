@@ -8,22 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use hyper::Uri;
+use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Builder;
-use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tower::Service;
 
-use crate::Body;
-
 /// A client with so many connections to be had, and their other ends.
-pub(crate) fn client(
-    connections: usize,
-    set: impl FnOnce(Builder<Body>) -> Builder<Body>,
-) -> (Client<Connector, Body>, Servers) {
+pub(crate) fn client(connections: usize, set: impl FnOnce(Builder) -> Builder) -> (Client<Connector>, Servers) {
     let (ours, theirs) = (0..connections).map(|_| connection()).unzip();
-    let builder = set(Client::<HappyEyeballsConnector, Body>::builder());
+    let builder = set(Client::builder());
     let connector = Connector { waiting: Arc::new(Mutex::new(ours)) };
     let servers = Servers { ends: Mutex::new(theirs), connector: connector.clone(), total: connections };
     (builder.build(connector).unwrap(), servers)

@@ -150,7 +150,7 @@ pub(crate) fn streamed(mut bytes: Bytes) -> AnyBody {
     BodyExt::boxed(StreamBody::new(futures_util::stream::iter(pieces)))
 }
 
-pub(crate) fn client<B: RequestBody>() -> Client<HappyEyeballsConnector, B> {
+pub(crate) fn client() -> Client<HappyEyeballsConnector> {
     Client::new(HappyEyeballsConnector::new())
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn request<B>(method: Method, uri: Uri, body: B) -> Request<B> {
 /// Sends a request under the watchdog, and reads the response to its end.
 #[track_caller]
 pub(crate) fn exchange<C: Connector, B: RequestBody>(
-    client: &Client<C, B>,
+    client: &Client<C>,
     request: Request<B>,
 ) -> impl Future<Output = Result<(StatusCode, Bytes), ClientError>> + use<C, B> {
     in_time(collect(client.request(request)))
@@ -172,10 +172,10 @@ pub(crate) fn exchange<C: Connector, B: RequestBody>(
 
 /// [`exchange`] of a GET without a body.
 #[track_caller]
-pub(crate) fn get<C: Connector, B: RequestBody + Default>(
-    client: &Client<C, B>,
+pub(crate) fn get<C: Connector>(
+    client: &Client<C>,
     uri: Uri,
-) -> impl Future<Output = Result<(StatusCode, Bytes), ClientError>> + use<C, B> {
+) -> impl Future<Output = Result<(StatusCode, Bytes), ClientError>> + use<C> {
     in_time(collect(client.get(uri)))
 }
 

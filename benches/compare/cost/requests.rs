@@ -44,8 +44,8 @@ enum AnyClient {
     Bare(Vec<SendRequest<Empty<Bytes>>>),
     HyperUtil(legacy::Client<HttpConnector, Empty<Bytes>>),
     Reqwest(reqwest::Client),
-    Ours(Client<HappyEyeballsConnector, Empty<Bytes>>),
-    OursAlone(Client<HttpConnector, Empty<Bytes>>),
+    Ours(Client<HappyEyeballsConnector>),
+    OursAlone(Client<HttpConnector>),
 }
 
 impl Caller {
@@ -135,7 +135,7 @@ async fn bare(mut sender: SendRequest<Empty<Bytes>>, requests: usize) -> SendReq
     sender
 }
 
-async fn ours<C: Connector>(client: Client<C, Empty<Bytes>>, uri: Uri, requests: usize) {
+async fn ours<C: Connector>(client: Client<C>, uri: Uri, requests: usize) {
     for _ in 0..requests {
         read(client.get(uri.clone()).await.unwrap().into_body()).await;
     }

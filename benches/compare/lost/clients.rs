@@ -18,7 +18,7 @@ use crate::report::Standing;
 /// One of those that are compared.
 #[derive(Clone)]
 pub(super) enum HttpClient {
-    Ours(Client<HappyEyeballsConnector, Full<Bytes>>),
+    Ours(Client<HappyEyeballsConnector>),
     HyperUtil(legacy::Client<HttpConnector, Full<Bytes>>),
     HyperUtilResponseFirst(legacy::Client<FirstConnector, Full<Bytes>>),
     Reqwest(reqwest::Client),

@@ -30,7 +30,7 @@ const FAIRNESS: &str = "it would be unfair to let a socket or a server hide the 
 /// A client over connections in memory.
 #[expect(clippy::large_enum_variant, reason = "there are six of them")]
 enum IdleClient {
-    Ours(Client<MemoryConnector, Empty<Bytes>>),
+    Ours(Client<MemoryConnector>),
     HyperUtil(legacy::Client<MemoryConnector, Empty<Bytes>>),
 }
 

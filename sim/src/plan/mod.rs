@@ -41,7 +41,7 @@ pub struct Settings {
     pub retry: Retry,
     /// Whether bodies can be had a second time.
     pub retry_bodies: bool,
-    /// `repeat_on_request_timeout`.
+    /// `retry_on_request_timeout`.
     pub retry_408: bool,
     /// Whether a `ResponseFirstLayer` is between the client and the transport, as it would be below TLS.
     pub layered: bool,
@@ -309,6 +309,11 @@ impl Upload {
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty() && !self.fails
+    }
+
+    /// Whether the first frame is all of it, and is there at once: then it can be sent a second time.
+    pub fn is_whole(&self) -> bool {
+        matches!(*self.frames, [(1.., Pause { ms: 0, rounds: 0 })]) && !self.unknown && !self.fails
     }
 }
 

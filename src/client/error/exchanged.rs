@@ -29,10 +29,10 @@ pub(in crate::client) struct Transfer {
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::client) struct Sendings {
     /// How often it was sent again.
-    pub(in crate::client) repeats: u32,
+    pub(in crate::client) retries: u32,
     /// A connection before the last one had sent something of it.
     pub(in crate::client) has_sent: bool,
-    /// [`Replay::covers`](super::super::replay::Replay::covers) it.
+    /// [`RetryPolicy::covers`](crate::client::RetryPolicy) it.
     pub(in crate::client) covered: bool,
 }
 

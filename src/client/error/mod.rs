@@ -6,9 +6,9 @@ use std::io;
 
 use self::exchanged::after_write;
 pub(super) use self::exchanged::{About, Sendings, Transfer};
-use super::destination::split_port;
-use super::replay::Fate;
+use super::retry::Fate;
 use crate::connect::ConnectInfo;
+use crate::connect::authority::split_port;
 use crate::outcome::{AttemptError, BoxError, Chain, ConnectError, causes};
 
 mod exchanged;
@@ -206,12 +206,12 @@ impl ClientError {
     }
 
     /// To send the request again is safe (RFC 9110 §9.2.2), and may help: nothing of it was sent, whatever the method; or it is
-    /// idempotent by the client's [`Replay`](super::Replay), and no byte of a response was read. The error is not
+    /// idempotent by the client's [`RetryPolicy`](super::RetryPolicy), and no byte of a response was read. The error is not
     /// [permanent](Self::is_permanent), and the [body of the request](Self::is_request_body) has not failed.
     ///
-    /// It is the rule by which the client itself sends requests again, and where it could, it [has](Self::repeats). What the
+    /// It is the rule by which the client itself sends requests again, and where it could, it [has](Self::retries). What the
     /// client does not do is for the caller: to wait, to try a fresh connection that failed a second time, and to make a body anew
-    /// that was used up. With [`Replay::Never`](super::Replay::Never) no request counts as idempotent.
+    /// that was used up. With [`RetryPolicy::Never`](super::RetryPolicy::Never) no request counts as idempotent.
     pub fn may_retry(&self) -> bool {
         !self.is_permanent() && self.fate().is_some_and(Fate::may_be_sent_again)
     }
@@ -248,7 +248,7 @@ impl ClientError {
     }
 
     /// How many bytes of the request the system has taken, on the last connection that it was sent on. If it is zero, and
-    /// there were no [`repeats`](Self::repeats), nothing can have reached the server.
+    /// there were no [`retries`](Self::retries), nothing can have reached the server.
     pub fn bytes_written(&self) -> u64 {
         self.inner.transfer.bytes_written
     }
@@ -259,8 +259,8 @@ impl ClientError {
     }
 
     /// How many times the request was sent again before this error: never more than once, but for a future policy.
-    pub fn repeats(&self) -> u32 {
-        self.inner.sendings.repeats
+    pub fn retries(&self) -> u32 {
+        self.inner.sendings.retries
     }
 
     /// The line of an error of the connector, which has the host once.
@@ -288,7 +288,7 @@ impl fmt::Display for ClientError {
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
         }
-        if self.inner.sendings.repeats > 0 {
+        if self.inner.sendings.retries > 0 {
             f.write_str(", when the request was sent again")?;
         }
         Ok(())

@@ -3,8 +3,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::Pool;
-
 /// A connection that goes on by itself, for a limited time.
 pub(in crate::client) trait Finish: Send + Sync {
     /// Its time is over. Called without a lock, by any task.
@@ -25,7 +23,7 @@ impl Finishing {
         self.list.is_empty()
     }
 
-    fn add(&mut self, deadline: Instant, finish: Weak<dyn Finish>) {
+    pub(super) fn add(&mut self, deadline: Instant, finish: Weak<dyn Finish>) {
         if self.list.len() == self.list.capacity() {
             self.list.retain(|(_, finish)| finish.strong_count() > 0);
         }
@@ -33,7 +31,7 @@ impl Finishing {
     }
 
     /// What is overdue, and when something else will be.
-    fn take_overdue(&mut self, now: Instant) -> (Vec<Arc<dyn Finish>>, Option<Instant>) {
+    pub(super) fn take_overdue(&mut self, now: Instant) -> (Vec<Arc<dyn Finish>>, Option<Instant>) {
         let mut overdue = Vec::new();
         self.list.retain(|(deadline, finish)| {
             if *deadline <= now {
@@ -45,36 +43,13 @@ impl Finishing {
     }
 }
 
-impl<B> Pool<B> {
-    /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
-    pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
-        self.lock().finishing.add(deadline, finish);
-        // Their timers may be set to a later time.
-        self.wake_sweepers();
-    }
-
-    /// Closes what is overdue, and says when something else will be.
-    pub(in crate::client) fn close_overdue(&self, now: Instant) -> Option<Instant> {
-        let mut state = self.lock();
-        if state.finishing.is_empty() {
-            return None;
-        }
-        let (overdue, next) = state.finishing.take_overdue(now);
-        drop(state);
-        overdue.iter().for_each(|finish| finish.close());
-        next
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::time::Duration;
 
-    use super::super::Settings;
     use super::*;
     use crate::test_support::some_instant;
-    use crate::timer::read_clock;
 
     struct Count(AtomicUsize);
 
@@ -103,33 +78,5 @@ mod tests {
         }
         assert!(finishing.is_empty());
         assert!(counts.iter().all(|count| count.0.load(SeqCst) == 1));
-    }
-
-    #[test]
-    fn what_is_overdue_is_closed_although_its_runtime_is_not_driven() {
-        let settings = Settings {
-            idle_timeout: Some(Duration::from_secs(90)),
-            max_age: None,
-            max_idle_per_host: usize::MAX,
-            max_connections_per_host: usize::MAX,
-        };
-        let pool = Arc::new(Pool::<()>::new(settings));
-        let count = Arc::new(Count(AtomicUsize::new(0)));
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (first, second) = (runtime(), runtime());
-        second.block_on(async { drop(pool.watch()) });
-        first.block_on(async {
-            drop(pool.watch());
-            let deadline = read_clock() + Duration::from_millis(20);
-            pool.close_at(deadline, Arc::downgrade(&count) as Weak<dyn Finish>);
-        });
-        // That the client is gone changes nothing.
-        pool.close();
-        second.block_on(async {
-            while count.0.load(SeqCst) == 0 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
-        assert_eq!(count.0.load(SeqCst), 1);
     }
 }

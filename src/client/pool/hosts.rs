@@ -6,20 +6,20 @@ use std::time::Instant;
 use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
+use super::connection::Owned;
 use super::lease::Grant;
 use super::runtimes::RuntimeId;
 use super::shelf::{Row, Shelf};
 use crate::client::destination::Destination;
-use crate::client::wire::Wire;
 
 /// The hosts to which there are connections, or dials, each in a slot that stays the same as long as there are.
-pub(super) struct Hosts<B> {
-    slots: Vec<Host<B>>,
+pub(super) struct Hosts<W> {
+    slots: Vec<Host<W>>,
     vacant: Vec<usize>,
     by_destination: HashMap<Destination, usize, RandomState>,
 }
 
-pub(super) struct Host<B> {
+pub(super) struct Host<W> {
     /// None if the slot is vacant.
     destination: Option<Destination>,
     /// The idle connections of each runtime. A row that is empty may become another runtime's.
@@ -28,43 +28,45 @@ pub(super) struct Host<B> {
     pub(super) idle: usize,
     /// Connections, idle or not, and dials.
     pub(super) open: usize,
-    waiting: VecDeque<Waiting<B>>,
+    /// Connections, idle or not.
+    pub(super) connected: usize,
+    waiting: VecDeque<Waiting<W>>,
 }
 
 /// An idle connection.
-pub(super) struct Idle<B> {
-    pub(super) wire: Box<Wire<B>>,
+pub(super) struct Idle<W> {
+    pub(super) connection: Box<W>,
     pub(super) since: Instant,
 }
 
-impl<B> Idle<B> {
+impl<W: Owned> Idle<W> {
     /// Its host's.
     #[inline]
     pub(super) fn slot(&self) -> usize {
-        self.wire.relay().place().slot
+        self.connection.place().slot
     }
 
     #[inline]
     pub(super) fn runtime(&self) -> RuntimeId {
-        self.wire.relay().watch().runtime()
+        self.connection.watch().runtime()
     }
 }
 
 /// A request that waits for a connection.
-struct Waiting<B> {
-    sender: Granting<B>,
+struct Waiting<W> {
+    sender: Granting<W>,
     runtime: RuntimeId,
     /// It has a dial of its own under way: it waits for a connection, not for the right to make one.
     dials: bool,
 }
 
 /// How a request that waits is told.
-pub(super) type Granting<B> = oneshot::Sender<Grant<B>>;
+pub(super) type Granting<W> = oneshot::Sender<Grant<W>>;
 
 /// Requests that do not wait any more. To be dropped when the pool is not locked, since that drops their wakers.
-pub(super) type Gone<B> = Vec<Granting<B>>;
+pub(super) type Gone<W> = Vec<Granting<W>>;
 
-impl<B> Hosts<B> {
+impl<W> Hosts<W> {
     pub(super) fn new() -> Self {
         Self { slots: Vec::new(), vacant: Vec::new(), by_destination: HashMap::default() }
     }
@@ -92,8 +94,13 @@ impl<B> Hosts<B> {
 
     /// The host in a slot that is in use.
     #[inline]
-    pub(super) fn at(&mut self, slot: usize) -> &mut Host<B> {
+    pub(super) fn at(&mut self, slot: usize) -> &mut Host<W> {
         &mut self.slots[slot]
+    }
+
+    /// The hosts whose slots are in use.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Destination, &Host<W>)> {
+        self.slots.iter().filter_map(|host| Some((host.destination.as_ref()?, host)))
     }
 
     pub(super) fn destination(&self, slot: usize) -> Option<&Destination> {
@@ -109,7 +116,7 @@ impl<B> Hosts<B> {
     }
 
     /// One connection less; a host without any is forgotten.
-    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone<B>) {
+    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone<W>) {
         let host = &mut self.slots[slot];
         host.open -= 1;
         if host.open > 0 {
@@ -128,14 +135,14 @@ impl<B> Hosts<B> {
     }
 }
 
-impl<B> Host<B> {
+impl<W> Host<W> {
     fn new() -> Self {
-        Self { destination: None, rows: Vec::new(), idle: 0, open: 0, waiting: VecDeque::new() }
+        Self { destination: None, rows: Vec::new(), idle: 0, open: 0, connected: 0, waiting: VecDeque::new() }
     }
 
     /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
     #[inline]
-    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId, idle: Idle<B>) {
+    pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<W>>, runtime: RuntimeId, idle: Idle<W>) {
         self.idle += 1;
         shelf.put(self.row(runtime), idle);
     }
@@ -157,7 +164,7 @@ impl<B> Host<B> {
 
     /// The idle connection of `runtime` that was used last.
     #[inline(always)]
-    pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<B>>, runtime: RuntimeId) -> Option<Idle<B>> {
+    pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<W>>, runtime: RuntimeId) -> Option<Idle<W>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take_newest(row)?;
         self.idle -= 1;
@@ -165,14 +172,14 @@ impl<B> Host<B> {
     }
 
     /// The idle connection that was used longest ago, of whatever runtime.
-    pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle<B>>) -> Option<Idle<B>> {
+    pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle<W>>) -> Option<Idle<W>> {
         let oldest = self.rows.iter().filter_map(|(runtime, row)| Some((row.oldest()?, *runtime)));
         let (key, runtime) = oldest.min_by_key(|(key, _)| shelf.get(*key).map(|idle| idle.since))?;
         self.take(shelf, key, runtime)
     }
 
     /// The idle connection of `runtime` with this key.
-    pub(super) fn take(&mut self, shelf: &mut Shelf<Idle<B>>, key: usize, runtime: RuntimeId) -> Option<Idle<B>> {
+    pub(super) fn take(&mut self, shelf: &mut Shelf<Idle<W>>, key: usize, runtime: RuntimeId) -> Option<Idle<W>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take(row, key)?;
         self.idle -= 1;
@@ -180,7 +187,7 @@ impl<B> Host<B> {
     }
 
     /// A place in the queue, for a request in `runtime`.
-    pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<B>) -> oneshot::Receiver<Grant<B>> {
+    pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<W>) -> oneshot::Receiver<Grant<W>> {
         if self.waiting.len() == self.waiting.capacity() {
             for waiting in std::mem::take(&mut self.waiting) {
                 if waiting.sender.is_closed() {
@@ -195,10 +202,15 @@ impl<B> Host<B> {
         receiver
     }
 
+    /// How many requests wait, other than those that dial.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.iter().filter(|waiting| !waiting.dials && !waiting.sender.is_closed()).count()
+    }
+
     /// The request that has waited longest of those that have a use for a connection of `runtime`, and whether that is its own
     /// runtime. Any other runtime's connection is closed for the right to make another.
     #[inline]
-    pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone<B>) -> Option<(Granting<B>, bool)> {
+    pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone<W>) -> Option<(Granting<W>, bool)> {
         if self.waiting.is_empty() {
             return None;
         }
@@ -208,14 +220,14 @@ impl<B> Host<B> {
 
     /// The request that has waited longest of those that have a use for the right to make a connection.
     #[inline]
-    pub(super) fn next_dial(&mut self, gone: &mut Gone<B>) -> Option<Granting<B>> {
+    pub(super) fn next_dial(&mut self, gone: &mut Gone<W>) -> Option<Granting<W>> {
         if self.waiting.is_empty() {
             return None;
         }
         Some(self.next(|waiting| !waiting.dials, gone)?.sender)
     }
 
-    fn next(&mut self, fits: impl Fn(&Waiting<B>) -> bool, gone: &mut Gone<B>) -> Option<Waiting<B>> {
+    fn next(&mut self, fits: impl Fn(&Waiting<W>) -> bool, gone: &mut Gone<W>) -> Option<Waiting<W>> {
         let mut at = 0;
         loop {
             let waiting = self.waiting.get(at)?;

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::hosts::Idle;
-
 /// How long connections are kept, and how many.
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Settings {
@@ -25,10 +23,10 @@ impl Settings {
         self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
     }
 
-    /// When an idle connection is of no more use. A time that is too long for the clock never comes.
-    pub(super) fn expiry<B>(&self, idle: &Idle<B>) -> Option<Instant> {
-        let timeout = self.idle_timeout.and_then(|timeout| idle.since.checked_add(timeout));
-        let age = self.max_age.and_then(|age| idle.wire.created.checked_add(age));
+    /// When a connection that has been idle since `since` is of no more use. A time that is too long for the clock never comes.
+    pub(super) fn expiry(&self, created: Instant, since: Instant) -> Option<Instant> {
+        let timeout = self.idle_timeout.and_then(|timeout| since.checked_add(timeout));
+        let age = self.max_age.and_then(|age| created.checked_add(age));
         timeout.into_iter().chain(age).min()
     }
 

@@ -1,12 +1,13 @@
 //! What a sweeper does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::central::{Pool, State};
+use super::connection::Owned;
+use super::finishing::Finish;
 use super::hosts::Idle;
 use super::runtimes::{Touched, Watch};
-use super::{Pool, State};
-use crate::client::wire::Wire;
 use crate::timer::read_clock;
 
 /// What was found out about the connections that were touched.
@@ -18,7 +19,7 @@ pub(super) struct Swept {
     pub(super) more: bool,
 }
 
-impl<B> Pool<B> {
+impl<W: Owned> Pool<W> {
     /// Closes the idle connections that the server has touched and that are not usable any more, as many as are looked after at once.
     ///
     /// They are taken out while they are polled, which is foreign code.
@@ -33,8 +34,8 @@ impl<B> Pool<B> {
         for mut idle in self.take_out(&touched) {
             // What was not heard of may have happened all the same, in a runtime that is not driven.
             let is_told = idle.runtime() == watch.runtime();
-            if idle.wire.is_usable() && (is_told || idle.wire.look()) {
-                self.keep(idle.wire, idle.since);
+            if idle.connection.is_usable() && (is_told || idle.connection.look()) {
+                self.keep(idle.connection, idle.since);
             } else {
                 closed.push(idle);
             }
@@ -46,11 +47,11 @@ impl<B> Pool<B> {
         Swept { closed: !closed.is_empty(), more }
     }
 
-    fn take_out(&self, touched: &[Touched]) -> Vec<Idle<B>> {
+    fn take_out(&self, touched: &[Touched]) -> Vec<Idle<W>> {
         let mut idle = Vec::with_capacity(touched.len());
         let mut state = self.lock();
         for &Touched { key, id } in touched {
-            if state.idle.get(key).is_some_and(|idle| idle.wire.relay().place().id == id) {
+            if state.idle.get(key).is_some_and(|idle| idle.connection.place().id == id) {
                 idle.extend(state.take(key));
             }
         }
@@ -59,14 +60,14 @@ impl<B> Pool<B> {
     }
 
     /// Adds connections to what is known of their hosts.
-    fn remember(&self, closed: &[Idle<B>], now: Instant) {
+    fn remember(&self, closed: &[Idle<W>], now: Instant) {
         // They have their leases still, and so their hosts are known.
         let state = self.lock();
         let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot()).cloned()).collect();
         drop(state);
         for (idle, host) in closed.iter().zip(hosts) {
             if let Some(host) = host {
-                self.closes.add(&host, idle.wire.created, now.saturating_duration_since(idle.since), now);
+                self.closes.add(&host, idle.connection.created(), now.saturating_duration_since(idle.since), now);
             }
         }
     }
@@ -76,15 +77,35 @@ impl<B> Pool<B> {
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         let expired = state.take_all(|idle| {
-            self.settings.has_expired(now.saturating_duration_since(idle.since), idle.wire.created, now)
+            self.settings.has_expired(now.saturating_duration_since(idle.since), idle.connection.created(), now)
         });
-        let earliest = state.idle.iter().filter_map(|(_, idle)| self.settings.expiry(idle)).min();
+        let earliest =
+            state.idle.iter().filter_map(|(_, idle)| self.settings.expiry(idle.connection.created(), idle.since)).min();
         state.has_told = state.idle.len() > 0;
         drop(state);
         if !expired.is_empty() {
             tracing::debug!(connections = expired.len(), "idle connections have expired");
         }
         earliest
+    }
+
+    /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
+    pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
+        self.lock().finishing.add(deadline, finish);
+        // Their timers may be set to a later time.
+        self.wake_sweepers();
+    }
+
+    /// Closes what is overdue, and says when something else will be.
+    pub(in crate::client) fn close_overdue(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        if state.finishing.is_empty() {
+            return None;
+        }
+        let (overdue, next) = state.finishing.take_overdue(now);
+        drop(state);
+        overdue.iter().for_each(|finish| finish.close());
+        next
     }
 
     /// Whether something has become idle since nothing was.
@@ -112,7 +133,7 @@ impl<B> Pool<B> {
         let silent: Vec<_> =
             state.watches.iter().filter(|other| other.is_silent()).map(|other| other.runtime()).collect();
         let of_silent = state.idle.iter().filter(|(_, idle)| silent.contains(&idle.runtime()));
-        let touched: Vec<_> = of_silent.map(|(key, idle)| Touched { key, id: id_of(&idle.wire) }).collect();
+        let touched: Vec<_> = of_silent.map(|(key, idle)| Touched { key, id: idle.connection.place().id }).collect();
         drop(state);
         let some = !touched.is_empty();
         watch.add_touched(touched);
@@ -130,23 +151,19 @@ impl<B> Pool<B> {
     }
 }
 
-impl<B> State<B> {
+impl<W: Owned> State<W> {
     /// Takes an idle connection out.
-    fn take(&mut self, key: usize) -> Option<Idle<B>> {
+    fn take(&mut self, key: usize) -> Option<Idle<W>> {
         let idle = self.idle.get(key)?;
         let (slot, runtime) = (idle.slot(), idle.runtime());
         self.hosts.at(slot).take(&mut self.idle, key, runtime)
     }
 
     /// Takes out the idle connections of which `is_taken` says so.
-    fn take_all(&mut self, is_taken: impl Fn(&Idle<B>) -> bool) -> Vec<Idle<B>> {
+    fn take_all(&mut self, is_taken: impl Fn(&Idle<W>) -> bool) -> Vec<Idle<W>> {
         let keys: Vec<_> = self.idle.iter().filter(|(_, idle)| is_taken(idle)).map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
-}
-
-fn id_of<B>(wire: &Wire<B>) -> u64 {
-    wire.relay().place().id
 }
 
 /// So many connections are looked after at once: a runtime has other tasks.

@@ -11,14 +11,34 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
 
-use super::{Pool, Watch};
+use super::central::Pool;
+use super::connection::{Owned, Place};
+use super::lease::Lease;
+use super::runtimes::Watch;
+use crate::client::sync::spawn_in;
 use crate::timer::{Timer, read_clock};
+
+impl<W: Owned> Pool<W> {
+    /// Counts the connection that was made with `lease`, in the runtime that this is called in: which one it is, and what it shares with its
+    /// sweeper.
+    pub(in crate::client) fn enter(self: &Arc<Self>, lease: &mut Lease) -> (Place, Arc<Watch>) {
+        let runtime = Handle::try_current().ok();
+        let (place, watch, is_first) = self.add(lease, runtime.as_ref().map(Handle::id));
+        if let (Some(runtime), true) = (runtime, is_first) {
+            // A task of its own, so that no caller has to drive what nobody uses. A runtime that ends drops it at once, and the
+            // connection will not be kept.
+            spawn_in(&runtime, Sweeper::new(self, &watch));
+        }
+        (place, watch)
+    }
+}
 
 pin_project! {
     /// Ends with the pool, or with its runtime.
-    pub(super) struct Sweeper<B> {
-        pool: Weak<Pool<B>>,
+    struct Sweeper<W: Owned> {
+        pool: Weak<Pool<W>>,
         watch: Arc<Watch>,
         next: Next,
         // When the other sweepers have to have answered.
@@ -27,7 +47,7 @@ pin_project! {
         timer: Timer,
     }
 
-    impl<B> PinnedDrop for Sweeper<B> {
+    impl<W: Owned> PinnedDrop for Sweeper<W> {
         fn drop(this: Pin<&mut Self>) {
             // The runtime may end before the pool does.
             if let Some(pool) = this.pool.upgrade() {
@@ -48,14 +68,14 @@ enum Next {
     WhenTold,
 }
 
-impl<B> Sweeper<B> {
-    pub(super) fn new(pool: &Arc<Pool<B>>, watch: &Arc<Watch>) -> Self {
+impl<W: Owned> Sweeper<W> {
+    fn new(pool: &Arc<Pool<W>>, watch: &Arc<Watch>) -> Self {
         let (pool, watch) = (Arc::downgrade(pool), Arc::clone(watch));
         Self { pool, watch, next: Next::WhenTold, answers: None, timer: Timer::new() }
     }
 }
 
-impl<B> Future for Sweeper<B> {
+impl<W: Owned> Future for Sweeper<W> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -115,3 +135,60 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a sweeper has to show that its runtime is driven.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use http::Request;
+
+    use super::super::central::Acquired;
+    use super::super::connection::NoConnection;
+    use super::super::finishing::Finish;
+    use super::super::settings::Settings;
+    use super::*;
+    use crate::client::destination::Destination;
+
+    struct Count(AtomicUsize);
+
+    impl Finish for Count {
+        fn close(&self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Has the runtime that this is called in start its sweeper.
+    fn start_sweeper(pool: &Arc<Pool<NoConnection>>) {
+        let destination = Destination::take_from(&mut Request::get("http://a.test/").body(()).unwrap()).unwrap();
+        let Acquired::Dial(mut lease) = pool.acquire(&destination, None) else { panic!("there is no connection") };
+        drop(pool.enter(&mut lease));
+    }
+
+    #[test]
+    fn what_is_overdue_is_closed_although_its_runtime_is_not_driven() {
+        let settings = Settings {
+            idle_timeout: Some(Duration::from_secs(90)),
+            max_age: None,
+            max_idle_per_host: usize::MAX,
+            max_connections_per_host: usize::MAX,
+        };
+        let pool = Arc::new(Pool::<NoConnection>::new(settings));
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        second.block_on(async { start_sweeper(&pool) });
+        first.block_on(async {
+            start_sweeper(&pool);
+            let deadline = read_clock() + Duration::from_millis(20);
+            pool.close_at(deadline, Arc::downgrade(&count) as Weak<dyn Finish>);
+        });
+        // That the client is gone changes nothing.
+        pool.close();
+        second.block_on(async {
+            while count.0.load(SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        assert_eq!(count.0.load(SeqCst), 1);
+    }
+}

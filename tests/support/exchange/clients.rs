@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper_happy_eyeballs::client::{Builder, ClientError, Replay};
+use hyper_happy_eyeballs::client::{ClientError, RetryBody, RetryPolicy};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
@@ -27,7 +27,8 @@ pub(crate) enum Which {
 }
 
 pub(crate) enum AnyClient {
-    Ours(Client<HappyEyeballsConnector, ScriptedBody>),
+    /// Bodies can be had a second time, or not.
+    Ours(Client<HappyEyeballsConnector>, bool),
     HyperUtil(Box<legacy::Client<HappyEyeballsConnector, ScriptedBody>>),
 }
 
@@ -46,24 +47,21 @@ impl AnyClient {
         let connector = HappyEyeballsConnector::new();
         Ok(match which {
             Which::Ours => {
-                let mut builder: Builder<ScriptedBody> = Client::builder()
-                    .replay(settings.replay)
+                let mut builder = Client::builder()
+                    .retry_policy(settings.replay)
                     .max_connections_per_host(settings.max_connections)
-                    .repeat_on_request_timeout(settings.repeat_408);
+                    .retry_on_request_timeout(settings.repeat_408);
                 if let Some(max) = settings.max_idle {
                     builder = builder.max_idle_per_host(max);
                 }
                 if let Some(timeout) = settings.continue_timeout {
                     builder = builder.continue_timeout(timeout);
                 }
-                if settings.replay_bodies {
-                    builder = builder.replay_body_with(ScriptedBody::copy);
-                }
-                Self::Ours(builder.build(connector)?)
+                Self::Ours(builder.build(connector)?, settings.retry_bodies)
             }
             Which::HyperUtil => {
                 let mut builder = legacy::Client::builder(TokioExecutor::new());
-                builder.retry_canceled_requests(settings.replay != Replay::Never);
+                builder.retry_canceled_requests(settings.replay != RetryPolicy::Never);
                 if let Some(max) = settings.max_idle {
                     builder.pool_max_idle_per_host(max);
                 }
@@ -75,8 +73,11 @@ impl AnyClient {
     /// The response to come, not polled yet.
     pub(crate) fn request(&self, request: Request<ScriptedBody>) -> AnyResponse {
         match self {
-            Self::Ours(client) => {
-                let responding = client.request(request);
+            Self::Ours(client, retry_bodies) => {
+                let responding = match retry_bodies {
+                    true => client.request(request.map(|body| RetryBody::with(body, ScriptedBody::copy))),
+                    false => client.request(request),
+                };
                 Box::pin(async {
                     let response = responding.await.map_err(|error| Problem::new(our_kind(&error), &error))?;
                     Ok(response.map(|body| body.map_err(|error| Problem::new(our_kind(&error), &error)).boxed_unsync()))
@@ -95,7 +96,7 @@ impl AnyClient {
 
     pub(crate) fn close_idle(&self) {
         // hyper-util's client has nothing like it.
-        if let Self::Ours(client) = self {
+        if let Self::Ours(client, _) = self {
             client.close_idle();
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use hyper_happy_eyeballs::client::Replay;
+use hyper_happy_eyeballs::client::RetryPolicy;
 
 use super::body::{BodySpec, MOST, fill};
 use super::words::{self, milliseconds, number};
@@ -37,8 +37,8 @@ pub(crate) struct Scenario {
 pub(crate) struct Settings {
     pub(crate) max_idle: Option<usize>,
     pub(crate) max_connections: Option<usize>,
-    pub(crate) replay: Replay,
-    pub(crate) replay_bodies: bool,
+    pub(crate) replay: RetryPolicy,
+    pub(crate) retry_bodies: bool,
     pub(crate) repeat_408: bool,
     pub(crate) continue_timeout: Option<Duration>,
 }
@@ -222,10 +222,10 @@ impl Scenario {
             ["show", "causes"] => self.causes = true,
             ["max-idle", n] => settings.max_idle = Some(number(n)?),
             ["max-connections", n] => settings.max_connections = Some(number(n)?),
-            ["replay", "never"] => settings.replay = Replay::Never,
-            ["replay", "safe"] => settings.replay = Replay::Safe,
-            ["replay", "idempotent"] => settings.replay = Replay::Idempotent,
-            ["replay-bodies"] => settings.replay_bodies = true,
+            ["replay", "never"] => settings.replay = RetryPolicy::Never,
+            ["replay", "safe"] => settings.replay = RetryPolicy::Safe,
+            ["replay", "idempotent"] => settings.replay = RetryPolicy::Idempotent,
+            ["replay-bodies"] => settings.retry_bodies = true,
             ["repeat-408"] => settings.repeat_408 = true,
             ["continue-timeout", time] => settings.continue_timeout = Some(milliseconds(time)?),
             _ => return Err("no such setting".into()),

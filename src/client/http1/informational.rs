@@ -47,10 +47,10 @@ impl<'a> Informational<'a> {
 }
 
 #[derive(Clone)]
-pub(super) struct Callback(Arc<dyn Fn(Informational<'_>) + Send + Sync>);
+pub(in crate::client) struct Callback(Arc<dyn Fn(Informational<'_>) + Send + Sync>);
 
 impl Callback {
-    pub(super) fn take(extensions: &mut Extensions) -> Option<Self> {
+    pub(in crate::client) fn take(extensions: &mut Extensions) -> Option<Self> {
         if extensions.is_empty() { None } else { extensions.remove() }
     }
 }
@@ -62,10 +62,10 @@ impl fmt::Debug for Callback {
 }
 
 /// Tells the caller, and releases an upload that waits for `100 Continue`.
-pub(super) fn listen<B: Send + 'static>(
-    request: &mut Request<Upload<B>>,
+pub(in crate::client) fn listen(
+    request: &mut Request<Upload>,
     callback: Option<Callback>,
-    held: Option<Arc<Progress<B>>>,
+    held: Option<Arc<Progress>>,
 ) {
     if callback.is_none() && held.is_none() {
         return;

@@ -11,9 +11,9 @@
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use super::pool::{Place, Watch};
-use super::sync::AtomicWaker;
-use super::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
+use crate::client::pool::{Place, Watch};
+use crate::client::sync::AtomicWaker;
+use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use crate::lock::assert_unlocked;
 
 /// Somebody polls the connection, or is about to: a wake-up is only noted.
@@ -23,7 +23,7 @@ const AWAITED: u8 = 1;
 /// Nobody uses the connection: its sweeper is told where it is.
 const IDLE: u8 = 2;
 
-pub(super) struct Relay {
+pub(in crate::client) struct Relay {
     state: AtomicU8,
     /// Something happened on the socket since the connection was last polled.
     socket: AtomicBool,
@@ -44,7 +44,7 @@ struct Other(Arc<Relay>);
 
 impl Relay {
     #[inline]
-    pub(super) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
+    pub(in crate::client) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
         let (state, task, key) = (AtomicU8::new(HELD), AtomicWaker::new(), AtomicUsize::new(0));
         // It has not been polled at all.
         Arc::new(Self { state, socket: AtomicBool::new(true), other: AtomicBool::new(false), task, place, key, watch })
@@ -52,43 +52,43 @@ impl Relay {
 
     /// The waker for the socket, and the one for everything else.
     #[inline]
-    pub(super) fn wakers(self: &Arc<Self>) -> (Waker, Waker) {
+    pub(in crate::client) fn wakers(self: &Arc<Self>) -> (Waker, Waker) {
         (Waker::from(Arc::new(Socket(Arc::clone(self)))), Waker::from(Arc::new(Other(Arc::clone(self)))))
     }
 
     #[inline]
-    pub(super) fn place(&self) -> Place {
+    pub(in crate::client) fn place(&self) -> Place {
         self.place
     }
 
     /// What the connection shares with its sweeper.
     #[inline]
-    pub(super) fn watch(&self) -> &Watch {
+    pub(in crate::client) fn watch(&self) -> &Watch {
         &self.watch
     }
 
     /// The connection is in somebody's hands.
     #[inline]
-    pub(super) fn hold(&self) {
+    pub(in crate::client) fn hold(&self) {
         self.state.store(HELD, SeqCst);
     }
 
     /// The connection is polled: what has happened so far is seen.
     #[inline]
-    pub(super) fn on_poll(&self) {
+    pub(in crate::client) fn on_poll(&self) {
         self.socket.store(false, SeqCst);
         self.other.store(false, SeqCst);
     }
 
     /// Whether something has happened on the socket that was not polled for.
     #[inline]
-    pub(super) fn is_touched(&self) -> bool {
+    pub(in crate::client) fn is_touched(&self) -> bool {
         self.socket.load(SeqCst)
     }
 
     /// Leaves the connection to wait for its next event, for the task of `cx`.
     #[inline]
-    pub(super) fn wait(&self, cx: &Context<'_>) {
+    pub(in crate::client) fn wait(&self, cx: &Context<'_>) {
         self.task.register(cx.waker());
         self.state.store(AWAITED, SeqCst);
         // Whoever hits from here on sees the state; whoever did so before is seen here.
@@ -101,7 +101,7 @@ impl Relay {
     /// Leaves the connection to its sweeper, which will find it by `key`. `false` if an event has been missed already.
     #[inline]
     #[must_use]
-    pub(super) fn rest(&self, key: usize) -> bool {
+    pub(in crate::client) fn rest(&self, key: usize) -> bool {
         self.key.store(key, SeqCst);
         self.state.store(IDLE, SeqCst);
         !self.socket.load(SeqCst)

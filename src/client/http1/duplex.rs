@@ -7,7 +7,7 @@
 //!    reported when that has happened, and a drop does not wait.
 //! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
 //!    If the response is dropped before it is complete, the connection is closed, and the request with it.
-//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](super::pool) closes the
+//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](crate::client::pool) closes the
 //!    connection from any runtime.
 
 use std::future::Future;
@@ -17,32 +17,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::body::settle;
-use super::pool::{Finish, Pool};
-use super::sync::{AbortHandle, AtomicWaker, spawn};
-use super::wire::Wire;
+use super::wire::{Pool, Wire};
+use crate::client::pool::Finish;
+use crate::client::sync::{AbortHandle, AtomicWaker, spawn};
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
 
 /// How much of a request is still sent after the end of its response.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AfterResponse {
-    pub(super) bytes: u64,
-    pub(super) time: Duration,
+pub(in crate::client) struct AfterResponse {
+    pub(in crate::client) bytes: u64,
+    pub(in crate::client) time: Duration,
 }
 
 /// The side of the response's body.
-pub(super) struct Duplex {
-    between: Arc<dyn Leave>,
+pub(in crate::client) struct Duplex {
+    between: Arc<Between>,
     task: AbortHandle,
-}
-
-/// [`Between`], whatever the type of the requests.
-trait Leave: Send + Sync {
-    /// The body of the response is done with the connection; the response is complete or not.
-    fn leave(self: Arc<Self>, is_complete: bool) -> Left;
-    fn has_left(&self) -> bool;
-    fn register(&self, cx: &Context<'_>);
 }
 
 /// What became of a connection when the body of the response was done with it.
@@ -57,24 +48,24 @@ enum Left {
 }
 
 impl AfterResponse {
-    pub(super) fn stops_at_once(self) -> bool {
+    pub(in crate::client) fn stops_at_once(self) -> bool {
         self.bytes == 0 || self.time.is_zero()
     }
 }
 
 impl Duplex {
     /// Starts the task.
-    pub(super) fn start<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) -> Self {
+    pub(in crate::client) fn start(wire: Box<Wire>, after: AfterResponse) -> Self {
         let between = Between::new(wire, after, Reader::Reads);
         Self { task: spawn(Drive::new(&between)), between }
     }
 
     /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
-    pub(super) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
+    pub(in crate::client) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         if self.between.has_left() {
             return Poll::Ready(());
         }
-        match Arc::clone(&self.between).leave(is_complete) {
+        match self.between.leave(is_complete) {
             Left::Settled => self.task.abort(),
             Left::Uploading => {}
             Left::Polled => {
@@ -88,43 +79,43 @@ impl Duplex {
     }
 
     /// Nobody reads the response any more, which is complete or not.
-    pub(super) fn leave(&self, is_complete: bool) {
-        if Arc::clone(&self.between).leave(is_complete) == Left::Settled {
+    pub(in crate::client) fn leave(&self, is_complete: bool) {
+        if self.between.leave(is_complete) == Left::Settled {
             self.task.abort();
         }
     }
 
     /// Closes the connection.
-    pub(super) fn abort(&self) {
+    pub(in crate::client) fn abort(&self) {
         self.task.abort();
     }
 }
 
 /// Drives a connection to its end, which is not the end of its stream.
-pub(super) fn drive_to_end<B: Send + 'static>(wire: Box<Wire<B>>) {
+pub(in crate::client) fn drive_to_end(wire: Box<Wire>) {
     let after = AfterResponse { bytes: 0, time: Duration::ZERO };
     drop(spawn(Drive::new(&Between::new(wire, after, Reader::Reads))));
 }
 
 /// Sends the rest of a request whose response is complete.
-pub(super) fn finish_upload<B: Send + 'static>(wire: Box<Wire<B>>, after: AfterResponse) {
+pub(in crate::client) fn finish_upload(wire: Box<Wire>, after: AfterResponse) {
     let between = Between::new(wire, after, Reader::Done { is_complete: true });
     between.limit();
     drop(spawn(Drive::new(&between)));
 }
 
 /// A connection between the task that drives it and the body that will be done with it.
-struct Between<B> {
+struct Between {
     after: AfterResponse,
-    pool: Arc<Pool<B>>,
+    pool: Arc<Pool>,
     /// Guards where the connection is, and who is done with it. Nothing is polled, dropped or woken while it is locked.
-    state: Lock<State<B>>,
+    state: Lock<State>,
     /// The body, when it waits for the task to settle the connection.
     waits: AtomicWaker,
 }
 
-struct State<B> {
-    place: Place<B>,
+struct State {
+    place: Place,
     reader: Reader,
     /// The body is done with the connection, which is idle, closed, or finishing its upload.
     has_left: bool,
@@ -142,28 +133,28 @@ enum Reader {
     },
 }
 
-enum Place<B> {
-    Here(Box<Wire<B>>),
+enum Place {
+    Here(Box<Wire>),
     /// The task polls it.
     Polled,
     /// It is idle, or closed.
     Gone,
 }
 
-impl<B> Between<B> {
-    fn new(wire: Box<Wire<B>>, after: AfterResponse, reader: Reader) -> Arc<Self> {
+impl Between {
+    fn new(wire: Box<Wire>, after: AfterResponse, reader: Reader) -> Arc<Self> {
         let pool = Arc::clone(&wire.pool);
         let has_left = reader != Reader::Reads;
         let state = State { place: Place::Here(wire), reader, has_left, is_overdue: false };
         Arc::new(Self { after, pool, state: Lock::new(state), waits: AtomicWaker::new() })
     }
 
-    fn lock(&self) -> Guard<'_, State<B>> {
+    fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
 
     /// The task begins a poll, unless the connection has been settled.
-    fn take(&self) -> Option<Box<Wire<B>>> {
+    fn take(&self) -> Option<Box<Wire>> {
         let mut state = self.lock();
         match mem::replace(&mut state.place, Place::Polled) {
             Place::Here(wire) => Some(wire),
@@ -176,7 +167,7 @@ impl<B> Between<B> {
 
     /// Puts the connection back, if the body still reads. Its next event wakes the task already. Otherwise the connection is the
     /// task's, and the response is complete or not.
-    fn put_back(&self, wire: Box<Wire<B>>) -> Result<(), (Box<Wire<B>>, bool)> {
+    fn put_back(&self, wire: Box<Wire>) -> Result<(), (Box<Wire>, bool)> {
         let mut state = self.lock();
         if let Reader::Done { is_complete } = state.reader {
             return Err((wire, is_complete && !state.is_overdue));
@@ -186,7 +177,7 @@ impl<B> Between<B> {
     }
 
     /// Puts the connection back to send the rest of the request, unless the time for that ended while the task had the connection.
-    fn put_back_uploading(&self, wire: Box<Wire<B>>) -> Result<(), Box<Wire<B>>> {
+    fn put_back_uploading(&self, wire: Box<Wire>) -> Result<(), Box<Wire>> {
         let mut state = self.lock();
         if state.is_overdue {
             return Err(wire);
@@ -210,7 +201,7 @@ impl<B> Between<B> {
     }
 }
 
-impl<B: Send + 'static> Between<B> {
+impl Between {
     /// The rest of the request has `after` from now on, whether or not this runtime is driven.
     fn limit(self: &Arc<Self>) {
         if let Some(until) = read_clock().checked_add(self.after.time) {
@@ -220,7 +211,7 @@ impl<B: Send + 'static> Between<B> {
     }
 }
 
-impl<B: Send + 'static> Finish for Between<B> {
+impl Finish for Between {
     fn close(&self) {
         let mut state = self.lock();
         state.is_overdue = true;
@@ -233,8 +224,9 @@ impl<B: Send + 'static> Finish for Between<B> {
     }
 }
 
-impl<B: Send + 'static> Leave for Between<B> {
-    fn leave(self: Arc<Self>, is_complete: bool) -> Left {
+impl Between {
+    /// The body of the response is done with the connection; the response is complete or not.
+    fn leave(self: &Arc<Self>, is_complete: bool) -> Left {
         let mut state = self.lock();
         let is_first = mem::replace(&mut state.reader, Reader::Done { is_complete }) == Reader::Reads;
         match mem::replace(&mut state.place, Place::Polled) {
@@ -252,7 +244,7 @@ impl<B: Send + 'static> Leave for Between<B> {
                 state.place = Place::Gone;
                 state.has_left = true;
                 drop(state);
-                settle(wire);
+                wire.settle();
                 Left::Settled
             }
             Place::Polled => {
@@ -280,8 +272,8 @@ impl<B: Send + 'static> Leave for Between<B> {
 }
 
 /// Drives a connection until it is taken away, over, or done with.
-struct Drive<B> {
-    between: Arc<Between<B>>,
+struct Drive {
+    between: Arc<Between>,
     /// Once the response is complete, and the request is not.
     finish: Option<Finishing>,
 }
@@ -293,13 +285,13 @@ struct Finishing {
     timer: Pin<Box<Timer>>,
 }
 
-impl<B> Drive<B> {
-    fn new(between: &Arc<Between<B>>) -> Self {
+impl Drive {
+    fn new(between: &Arc<Between>) -> Self {
         Self { between: Arc::clone(between), finish: None }
     }
 
     /// Whether the rest of the request may still be sent.
-    fn may_finish(&mut self, wire: &mut Wire<B>, cx: &mut Context<'_>) -> bool {
+    fn may_finish(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
         let after = self.between.after;
         if !wire.is_uploading() || after.stops_at_once() {
             return false;
@@ -315,7 +307,7 @@ impl<B> Drive<B> {
     }
 }
 
-impl<B: Send + 'static> Future for Drive<B> {
+impl Future for Drive {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -339,7 +331,7 @@ impl<B: Send + 'static> Future for Drive<B> {
                     Err(overdue) => overdue,
                 };
             }
-            settle(wire);
+            wire.settle();
         } else {
             drop(wire);
         }
@@ -348,7 +340,7 @@ impl<B: Send + 'static> Future for Drive<B> {
     }
 }
 
-impl<B> Drop for Drive<B> {
+impl Drop for Drive {
     fn drop(&mut self) {
         // If the runtime ends, the reader must not wait for ever.
         self.between.set_gone();

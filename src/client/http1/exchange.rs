@@ -14,25 +14,27 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
-use super::service::RequestBody;
+use super::informational::{self, Callback};
+use super::request;
 use super::upload::Upload;
 use super::wire::Wire;
+use crate::client::destination::Destination;
 use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
-pub(super) struct Failure<B> {
+pub(in crate::client) struct Failure {
     /// None if hyper let go of the request without a word.
-    pub(super) error: Option<hyper::Error>,
-    pub(super) wire: Box<Wire<B>>,
+    pub(in crate::client) error: Option<hyper::Error>,
+    pub(in crate::client) wire: Box<Wire>,
 }
 
 pin_project! {
     /// A request under way, to the head of its response.
     ///
     /// Dropping it closes the connection.
-    pub(super) struct Exchange<B, F> {
+    pub(in crate::client) struct Exchange<F> {
         // None once it is over.
-        wire: Option<Box<Wire<B>>>,
+        wire: Option<Box<Wire>>,
         #[pin]
         sent: F,
         // Lets a body go that is kept back for too long.
@@ -41,26 +43,44 @@ pin_project! {
 }
 
 /// What hyper makes of a request. It would hand back one that it has not taken, but what that takes is kept anyway.
-pub(super) type Sent = hyper::Result<Response<Incoming>>;
+pub(in crate::client) type Sent = hyper::Result<Response<Incoming>>;
 
 /// Sends `request`.
 ///
-/// If `continue_timeout` is given, the body is kept back until the server asks for it (RFC 9110 §10.1.1), or so much time
-/// has passed.
+/// If it is to wait for that, its body is kept back until the server asks for it (RFC 9110 §10.1.1), or until `continue_timeout` has
+/// passed.
 #[inline]
-pub(super) fn exchange<B: RequestBody>(
-    mut wire: Box<Wire<B>>,
-    request: &mut Option<Request<Upload<B>>>,
-    continue_timeout: Option<Duration>,
-) -> Exchange<B, impl Future<Output = Sent> + Send + use<B>> {
-    let request = request.take().expect("it was not sent");
-    wire.begin_request(request.body().progress().cloned());
-    let sent = wire.sender().expect("a connection that is given out lives").send_request(request);
-    Exchange { wire: Some(wire), sent, release: continue_timeout.map(|timeout| Box::pin(Release::after(timeout))) }
+pub(in crate::client) fn exchange(
+    mut wire: Box<Wire>,
+    request: &mut Option<Request<Upload>>,
+    destination: &Destination,
+    continue_timeout: Duration,
+) -> Exchange<impl Future<Output = Sent> + Send + use<>> {
+    let is_held = request.as_mut().is_some_and(|request| prepare(request, destination, &wire));
+    wire.begin_request(request.as_ref().and_then(|request| request.body().progress().cloned()));
+    let sender = wire.sender().expect("a connection that is given out lives");
+    let sent = sender.send_request(request.take().expect("it was not sent"));
+    Exchange { wire: Some(wire), sent, release: is_held.then(|| Box::pin(Release::after(continue_timeout))) }
 }
 
-impl<B, F: Future<Output = Sent>> Future for Exchange<B, F> {
-    type Output = Result<(Response<Incoming>, Box<Wire<B>>), Failure<B>>;
+/// Makes `request` what hyper is to write, and says whether its body is kept back.
+#[inline]
+fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> bool {
+    *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
+    let has_body = request.body().progress().is_some();
+    request::complete(request.headers_mut(), &wire.host, has_body);
+    let held = request.body().progress().filter(|_| request::expects_continue(request.headers())).cloned();
+    if let Some(held) = &held {
+        held.hold();
+    }
+    let is_held = held.is_some();
+    let callback = Callback::take(request.extensions_mut());
+    informational::listen(request, callback, held);
+    is_held
+}
+
+impl<F: Future<Output = Sent>> Future for Exchange<F> {
+    type Output = Result<(Response<Incoming>, Box<Wire>), Failure>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -131,7 +151,7 @@ impl Release {
 }
 
 /// Lets a body go for which it is time.
-fn ready_to_go<B>(release: Pin<&mut Release>, wire: &Wire<B>, cx: &mut Context<'_>) {
+fn ready_to_go(release: Pin<&mut Release>, wire: &Wire, cx: &mut Context<'_>) {
     let Some(upload) = wire.upload.as_ref().filter(|upload| upload.is_held()) else {
         return;
     };
@@ -149,8 +169,6 @@ fn ready_to_go<B>(release: Pin<&mut Release>, wire: &Wire<B>, cx: &mut Context<'
 mod tests {
     use std::future::{Pending, pending};
 
-    use bytes::Bytes;
-    use http_body_util::Empty;
     use hyper::Uri;
     use hyper_util::rt::TokioIo;
     use tokio::net::{TcpListener, TcpStream};
@@ -168,7 +186,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let connector =
             tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(TokioIo::new) });
-        let client: Client<_, Empty<Bytes>> = Client::new(connector);
+        let client = Client::new(connector);
         let mut request = Request::new(());
         *request.uri_mut() = format!("http://{address}/").parse().unwrap();
         let destination = Destination::take_from(&mut request).unwrap();

@@ -4,10 +4,10 @@ use http::header::{EXPECT, HOST, HeaderValue};
 use http::{HeaderMap, Request};
 use http_body::Body;
 
-use super::destination::{Destination, split_port};
-use super::error::ClientError;
 use super::framing::{Framing, Size};
-use crate::connect::authority::default_port;
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::connect::authority::{default_port, split_port};
 
 /// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
 ///
@@ -15,7 +15,7 @@ use crate::connect::authority::default_port;
 ///
 /// An invalid request: what would go out is not one request (RFC 9112).
 #[inline(always)]
-pub(super) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, ClientError> {
+pub(in crate::client) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, ClientError> {
     let size = Size::of(request.body());
     // Most requests.
     if size == Size::Exact(0) && request.headers().is_empty() {
@@ -47,7 +47,7 @@ fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
 const MAX_NAMES: usize = 24_000;
 
 /// The value of `Host` (RFC 9110 §7.2): no userinfo, and no port that the scheme implies.
-pub(super) fn host(destination: &Destination) -> Result<HeaderValue, ClientError> {
+pub(in crate::client) fn host(destination: &Destination) -> Result<HeaderValue, ClientError> {
     let shown = destination.host_and_port();
     let (host, port) = split_port(shown);
     let port = port.parse::<u16>().ok();
@@ -58,13 +58,13 @@ pub(super) fn host(destination: &Destination) -> Result<HeaderValue, ClientError
 
 /// Whether the body waits for the server to ask for it (RFC 9110 §10.1.1).
 #[inline]
-pub(super) fn expects_continue(headers: &HeaderMap) -> bool {
+pub(in crate::client) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Adds what the caller left to the client.
 #[inline]
-pub(super) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool) {
+pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool) {
     // A request without content must not expect anything (RFC 9110 §10.1.1).
     if !has_body && !headers.is_empty() && expects_continue(headers) {
         headers.remove(EXPECT);

@@ -13,10 +13,11 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::client::legacy::connect::Connected;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
-use super::error::{About, Transfer};
-use super::pool::{Lease, Pool};
 use super::relay::Relay;
 use super::upload::{Progress, Upload};
+use crate::client::connection_use::ConnectionUse;
+use crate::client::error::{About, Transfer};
+use crate::client::pool::Lease;
 use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
 use crate::response_first::{Allowance, ResponseFirstHandle};
@@ -25,68 +26,72 @@ use crate::response_first::{Allowance, ResponseFirstHandle};
 ///
 /// Dropping it closes it. If an upload is under way that is done by a reset: the end would queue up behind data that the
 /// server may never read.
-pub(super) struct Wire<B> {
+pub(in crate::client) struct Wire {
     /// Both halves of hyper's connection, until it is closed.
-    halves: Option<Halves<B>>,
+    halves: Option<Halves>,
     /// hyper has finished with the connection.
     is_over: bool,
     /// What hyper finished with, if nobody else was told.
     error: Option<hyper::Error>,
-    relay: Arc<Relay>,
+    pub(super) relay: Arc<Relay>,
     /// The relay as a waker, for everything but the socket.
     waker: Waker,
-    pub(super) control: ResponseFirstHandle,
+    pub(in crate::client) control: ResponseFirstHandle,
     /// That of the wrapper below TLS, if there is one.
-    below_tls: Option<ResponseFirstHandle>,
-    /// What the connector says of the connection, in every response.
-    extras: Extensions,
-    pub(super) is_proxied: bool,
-    pub(super) host: HeaderValue,
-    pub(super) created: Instant,
-    pub(super) reused: bool,
+    pub(super) below_tls: Option<ResponseFirstHandle>,
+    /// What is said of the connection in every response: by the connector, and which one it is.
+    pub(super) extras: Extensions,
+    pub(in crate::client) is_proxied: bool,
+    pub(in crate::client) host: HeaderValue,
+    pub(in crate::client) created: Instant,
+    pub(in crate::client) reused: bool,
     /// The last response was one of HTTP/1.0. hyper writes the next request as HTTP/1.0 too.
-    pub(super) is_http10: bool,
+    pub(in crate::client) is_http10: bool,
     /// How long it had been idle before the current request.
-    pub(super) idle_for: Duration,
+    pub(in crate::client) idle_for: Duration,
     /// The upload of the current request, if it has a body.
-    pub(super) upload: Option<Arc<Progress<B>>>,
+    pub(in crate::client) upload: Option<Arc<Progress>>,
     /// The connection is not to be used again, whatever hyper says.
-    pub(super) spent: bool,
+    pub(in crate::client) spent: bool,
     /// What is left of the upload is not worth waiting for.
-    pub(super) resets: bool,
+    pub(in crate::client) resets: bool,
     /// How much one poll may read and write.
     allowance: Allowance,
-    pub(super) pool: Arc<Pool<B>>,
+    pub(in crate::client) pool: Arc<Pool>,
     /// Some until it is passed on.
-    pub(super) lease: Option<Lease<B>>,
+    pub(super) lease: Option<Lease>,
 }
 
-struct Halves<B> {
-    sender: SendRequest<Upload<B>>,
+/// The connections of a client.
+pub(in crate::client) type Pool = crate::client::pool::Pool<Wire>;
+
+struct Halves {
+    sender: SendRequest<Upload>,
     connection: ConnectionFuture,
 }
 
 /// hyper's state machine of a connection that can be upgraded, whose type has no name.
-pub(super) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+pub(in crate::client) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// What a [`Wire`] is made of.
-pub(super) struct Dialed<B> {
-    pub(super) sender: SendRequest<Upload<B>>,
-    pub(super) connection: ConnectionFuture,
-    pub(super) relay: Arc<Relay>,
-    pub(super) waker: Waker,
-    pub(super) control: ResponseFirstHandle,
-    pub(super) connected: Connected,
-    pub(super) host: HeaderValue,
-    pub(super) created: Instant,
+pub(in crate::client) struct Dialed {
+    pub(in crate::client) sender: SendRequest<Upload>,
+    pub(in crate::client) connection: ConnectionFuture,
+    pub(in crate::client) relay: Arc<Relay>,
+    pub(in crate::client) waker: Waker,
+    pub(in crate::client) control: ResponseFirstHandle,
+    pub(in crate::client) connected: Connected,
+    pub(in crate::client) host: HeaderValue,
+    pub(in crate::client) created: Instant,
 }
 
-impl<B> Wire<B> {
-    pub(super) fn new(dialed: Dialed<B>, pool: Arc<Pool<B>>, lease: Lease<B>) -> Self {
+impl Wire {
+    pub(in crate::client) fn new(dialed: Dialed, pool: Arc<Pool>, lease: Lease) -> Self {
         let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
+        extras.insert(ConnectionUse::new(relay.place().id, false));
         Self {
             halves: Some(Halves { sender, connection }),
             is_over: false,
@@ -111,17 +116,17 @@ impl<B> Wire<B> {
         }
     }
 
-    pub(super) fn relay(&self) -> &Relay {
+    pub(in crate::client) fn relay(&self) -> &Relay {
         &self.relay
     }
 
     /// The waker for everything but the socket.
-    pub(super) fn waker(&self) -> Waker {
+    pub(in crate::client) fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// Adds what the connector says of the connection.
-    pub(super) fn add_extras(&self, extensions: &mut Extensions) {
+    /// Adds what is said of the connection.
+    pub(in crate::client) fn add_extras(&self, extensions: &mut Extensions) {
         if extensions.is_empty() {
             *extensions = self.extras.clone();
         } else {
@@ -130,25 +135,25 @@ impl<B> Wire<B> {
     }
 
     /// The sending half, while the connection lives.
-    pub(super) fn sender(&mut self) -> Option<&mut SendRequest<Upload<B>>> {
+    pub(in crate::client) fn sender(&mut self) -> Option<&mut SendRequest<Upload>> {
         self.halves.as_mut().map(|halves| &mut halves.sender)
     }
 
     /// Why hyper has finished with the connection, if nobody else was told.
-    pub(super) fn take_error(&mut self) -> Option<hyper::Error> {
+    pub(in crate::client) fn take_error(&mut self) -> Option<hyper::Error> {
         self.error.take()
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::client) fn is_over(&self) -> bool {
         self.is_over
     }
 
     /// hyper has nothing to do: the last response is complete, and the next request welcome.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in crate::client) fn is_ready(&self) -> bool {
         !self.is_over && self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
     }
 
-    pub(super) fn begin_request(&mut self, upload: Option<Arc<Progress<B>>>) {
+    pub(in crate::client) fn begin_request(&mut self, upload: Option<Arc<Progress>>) {
         self.upload = upload;
         self.allowance = BY_DEFAULT;
         self.control.begin_request();
@@ -159,7 +164,7 @@ impl<B> Wire<B> {
     }
 
     /// What was read so far has been seen: a long request may go on.
-    pub(super) fn go_on(&self) {
+    pub(in crate::client) fn go_on(&self) {
         self.control.go_on();
         if let Some(below) = &self.below_tls {
             below.go_on();
@@ -169,18 +174,18 @@ impl<B> Wire<B> {
     /// Whether the last poll gave the reader of a response something. While that is so, a poll may read as much as hyper has room
     /// for; otherwise less, since hyper may have to look at each byte of what the server sends.
     #[inline]
-    pub(super) fn flows(&mut self, flows: bool) {
+    fn flows(&mut self, flows: bool) {
         self.allowance = if flows { Allowance::new(MOST, MOST) } else { BY_DEFAULT };
     }
 
     /// So much of the request may still be written.
-    pub(super) fn limit_upload(&mut self, bytes: u64) {
+    pub(in crate::client) fn limit_upload(&mut self, bytes: u64) {
         self.allowance = Allowance::new(A_READ, u32::try_from(bytes).map_or(MOST, |bytes| bytes.min(MOST)));
     }
 
     /// Runs hyper's state machine as far as it goes, or as far as one poll may read and write. Ready when the connection is over.
     #[inline(always)]
-    pub(super) fn poll(&mut self) -> Poll<()> {
+    pub(in crate::client) fn poll(&mut self) -> Poll<()> {
         let (Some(halves), false) = (&mut self.halves, self.is_over) else {
             return Poll::Ready(());
         };
@@ -205,7 +210,7 @@ impl<B> Wire<B> {
     }
 
     /// [`poll`](Self::poll), also for a task that has used up its budget: what it says decides what becomes of the connection.
-    pub(super) fn poll_once(&mut self) -> Poll<()> {
+    pub(in crate::client) fn poll_once(&mut self) -> Poll<()> {
         // The budget bounds what is read by a transport that this crate does not see.
         if has_budget_remaining() {
             return self.poll();
@@ -214,47 +219,40 @@ impl<B> Wire<B> {
         poll.poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Whether the connection can have another request, as far as is known without asking the system.
-    pub(super) fn is_usable(&mut self) -> bool {
+    /// [`poll`](Self::poll) for whoever reads the body of the response, who is in charge of the connection.
+    pub(in crate::client) fn poll_for_body(&mut self) {
         self.relay.hold();
-        let is_unfit = |below: &ResponseFirstHandle| below.is_broken() || below.is_blocked();
-        if self.spent || self.below_tls.as_ref().is_some_and(is_unfit) || self.is_sending_body() {
-            return false;
+        if self.poll().is_ready() {
+            self.hang_up();
         }
-        if !self.control.is_at_rest() {
-            // What the server says before the first request is written is taken for the answer. Here it is none.
-            return !self.control.is_broken() && !self.control.is_blocked() && self.look();
-        }
-        if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
-            return false;
-        }
-        self.is_ready()
+        self.go_on();
     }
 
-    /// Asks the system whether the server has closed, or said anything. A poll alone shows what the runtime has heard.
-    pub(super) fn look(&mut self) -> bool {
-        self.next_to_the_socket().look();
-        let is_over = self.poll_once().is_ready();
-        !self.next_to_the_socket().is_touched() && !is_over && self.is_ready()
+    /// [`poll_for_body`](Self::poll_for_body) gave the reader something, or the connection waits for its next event.
+    pub(in crate::client) fn on_body_polled(&mut self, gave: bool, cx: &Context<'_>) {
+        self.flows(gave);
+        if !gave {
+            self.relay.wait(cx);
+        }
     }
 
-    fn next_to_the_socket(&self) -> &ResponseFirstHandle {
+    pub(super) fn next_to_the_socket(&self) -> &ResponseFirstHandle {
         self.below_tls.as_ref().unwrap_or(&self.control)
     }
 
     /// Whether some of the request has not been given to the system.
-    pub(super) fn is_uploading(&self) -> bool {
+    pub(in crate::client) fn is_uploading(&self) -> bool {
         // The head of a request without a body may be blocked as well, and TLS may have what its socket has not taken.
         self.is_sending_body()
             || self.control.is_blocked()
             || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_blocked)
     }
 
-    fn is_sending_body(&self) -> bool {
+    pub(super) fn is_sending_body(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| !upload.is_finished())
     }
 
-    pub(super) fn about(&self) -> About {
+    pub(in crate::client) fn about(&self) -> About {
         About {
             host: self.host.to_str().unwrap_or_default().to_owned(),
             transfer: self.transfer(),
@@ -266,7 +264,7 @@ impl<B> Wire<B> {
     ///
     /// Under TLS the wrapper below knows whether there were any: the other one counts what the one below has swallowed after a write
     /// error, and not what TLS has sent of a write that it could not finish.
-    pub(super) fn bytes_written(&self) -> u64 {
+    pub(in crate::client) fn bytes_written(&self) -> u64 {
         let written = self.control.bytes_written();
         match self.below_tls.as_ref().map(ResponseFirstHandle::bytes_written) {
             None => written,
@@ -276,22 +274,22 @@ impl<B> Wire<B> {
     }
 
     /// The error of a write of the current request, if the server's side of the connection did not say what it means.
-    pub(super) fn take_write_error(&self) -> Option<io::Error> {
+    pub(in crate::client) fn take_write_error(&self) -> Option<io::Error> {
         self.control
             .take_write_error()
             .or_else(|| self.below_tls.as_ref().and_then(ResponseFirstHandle::take_write_error))
     }
 
-    pub(super) fn has_broken_promise(&self) -> bool {
+    pub(in crate::client) fn has_broken_promise(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.has_broken_promise())
     }
 
-    pub(super) fn has_body_failed(&self) -> bool {
+    pub(in crate::client) fn has_body_failed(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.has_failed())
     }
 
     /// Sends nothing more of the request, and reads on. The connection is closed when the response ends.
-    pub(super) fn stop_upload(&mut self) {
+    pub(in crate::client) fn stop_upload(&mut self) {
         if let Some(upload) = &self.upload {
             upload.stop();
         }
@@ -300,19 +298,19 @@ impl<B> Wire<B> {
     }
 
     /// The body of the request is kept back.
-    pub(super) fn is_upload_held(&self) -> bool {
+    pub(in crate::client) fn is_upload_held(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.is_held())
     }
 
     /// A body that was kept back may go.
-    pub(super) fn release_upload(&self) {
+    pub(in crate::client) fn release_upload(&self) {
         if let Some(upload) = &self.upload {
             upload.release();
         }
     }
 
     /// The stream is no longer HTTP: its write errors are its user's.
-    pub(super) fn disarm(&mut self) {
+    pub(in crate::client) fn disarm(&mut self) {
         // Its user polls it without the client, which would have to say when a poll begins.
         self.allowance = Allowance::UNLIMITED;
         self.control.disarm();
@@ -321,7 +319,7 @@ impl<B> Wire<B> {
         }
     }
 
-    pub(super) fn transfer(&self) -> Transfer {
+    pub(in crate::client) fn transfer(&self) -> Transfer {
         Transfer {
             info: self.extras.get::<ConnectInfo>().cloned(),
             reused: self.reused,
@@ -334,7 +332,7 @@ impl<B> Wire<B> {
     ///
     /// *Both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
     /// request in between would be in nobody's hands. After that every response is decided.
-    pub(super) fn hang_up(&mut self) {
+    pub(in crate::client) fn hang_up(&mut self) {
         self.is_over = true;
         if self.resets || self.is_uploading() {
             self.next_to_the_socket().reset_on_close();
@@ -354,13 +352,13 @@ const MOST: u32 = 512 * 1024;
 /// Of a poll that gives the reader of a response nothing.
 const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
 
-impl<B> Drop for Wire<B> {
+impl Drop for Wire {
     fn drop(&mut self) {
         self.hang_up();
     }
 }
 
-impl<B> fmt::Debug for Wire<B> {
+impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire")
             .field("place", &self.relay.place())

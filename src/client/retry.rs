@@ -2,13 +2,13 @@
 
 use http::{HeaderMap, Method};
 
-/// Which requests a [`Client`](super::Client) sends again when a connection that was kept alive turns out to be dead.
+/// Which requests a [`Client`](super::Client) retries when a connection that was kept alive turns out to be dead.
 ///
-/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each repeat goes
+/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each retry goes
 /// out on a fresh connection: so there is at most one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Replay {
+pub enum RetryPolicy {
     /// None: each failure is an error.
     Never,
     /// Those that were not sent, and of those that were, the safe ones: GET, HEAD, OPTIONS, TRACE (RFC 9110 §9.2.1), and
@@ -20,7 +20,7 @@ pub enum Replay {
     Idempotent,
 }
 
-impl Replay {
+impl RetryPolicy {
     /// Whether a request may be sent again although the server may have acted on it.
     pub(super) fn covers(self, method: &Method, headers: &HeaderMap) -> bool {
         match self {
@@ -57,7 +57,7 @@ pub(super) struct Fate {
     pub(super) written: bool,
     /// A byte was read since the request began.
     pub(super) read: bool,
-    /// [`Replay::covers`] the request.
+    /// [`RetryPolicy::covers`] the request.
     pub(super) covered: bool,
 }
 
@@ -81,9 +81,9 @@ pub(super) struct Failed {
 }
 
 /// Whether to send a request again, on a fresh connection.
-pub(super) fn may_repeat(replay: Replay, failed: Failed) -> bool {
+pub(super) fn may_retry(policy: RetryPolicy, failed: Failed) -> bool {
     let Failed { reused, fate, body } = failed;
-    replay != Replay::Never && reused && body != BodyState::Gone && fate.may_be_sent_again()
+    policy != RetryPolicy::Never && reused && body != BodyState::Gone && fate.may_be_sent_again()
 }
 
 #[cfg(test)]
@@ -98,10 +98,12 @@ mod tests {
     fn check(expected: bool, fate: Fate, body: BodyState) {
         assert_eq!(fate.may_be_sent_again(), expected, "{fate:?}");
         let failed = Failed { reused: true, fate, body };
-        assert_eq!(may_repeat(Replay::Idempotent, failed), expected, "{failed:?}");
-        assert!(!may_repeat(Replay::Never, failed), "{failed:?}");
-        assert!(!may_repeat(Replay::Idempotent, Failed { reused: false, ..failed }), "a fresh connection: {failed:?}");
-        assert!(!may_repeat(Replay::Idempotent, Failed { body: BodyState::Gone, ..failed }), "no body: {failed:?}");
+        assert_eq!(may_retry(RetryPolicy::Idempotent, failed), expected, "{failed:?}");
+        assert!(!may_retry(RetryPolicy::Never, failed), "{failed:?}");
+        let fresh = Failed { reused: false, ..failed };
+        assert!(!may_retry(RetryPolicy::Idempotent, fresh), "a fresh connection: {failed:?}");
+        let gone = Failed { body: BodyState::Gone, ..failed };
+        assert!(!may_retry(RetryPolicy::Idempotent, gone), "no body: {failed:?}");
     }
 
     #[test]
@@ -126,23 +128,32 @@ mod tests {
     fn methods_are_covered_as_rfc_9110_has_it() {
         let none = HeaderMap::new();
         for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE] {
-            assert!(Replay::Safe.covers(&method, &none) && Replay::Idempotent.covers(&method, &none), "{method}");
+            assert!(
+                RetryPolicy::Safe.covers(&method, &none) && RetryPolicy::Idempotent.covers(&method, &none),
+                "{method}"
+            );
         }
         for method in [Method::PUT, Method::DELETE] {
-            assert!(!Replay::Safe.covers(&method, &none) && Replay::Idempotent.covers(&method, &none), "{method}");
+            assert!(
+                !RetryPolicy::Safe.covers(&method, &none) && RetryPolicy::Idempotent.covers(&method, &none),
+                "{method}"
+            );
         }
         for method in [Method::POST, Method::PATCH, Method::CONNECT, Method::from_bytes(b"BREW").unwrap()] {
-            assert!(!Replay::Safe.covers(&method, &none) && !Replay::Idempotent.covers(&method, &none), "{method}");
+            assert!(
+                !RetryPolicy::Safe.covers(&method, &none) && !RetryPolicy::Idempotent.covers(&method, &none),
+                "{method}"
+            );
         }
-        assert!(!Replay::Never.covers(&Method::GET, &none));
+        assert!(!RetryPolicy::Never.covers(&Method::GET, &none));
     }
 
     #[test]
     fn an_idempotency_key_covers_any_method() {
         for name in ["idempotency-key", "x-idempotency-key"] {
             let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static("1"))]);
-            assert!(Replay::Safe.covers(&Method::POST, &headers), "{name}");
-            assert!(!Replay::Never.covers(&Method::POST, &headers), "{name}");
+            assert!(RetryPolicy::Safe.covers(&Method::POST, &headers), "{name}");
+            assert!(!RetryPolicy::Never.covers(&Method::POST, &headers), "{name}");
         }
     }
 }

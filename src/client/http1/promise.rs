@@ -15,7 +15,7 @@ use crate::outcome::BoxError;
 
 /// A body is not what it, or the request, said of it. An error of the body itself is none.
 #[derive(Debug)]
-pub(super) struct BrokenPromise(Cow<'static, str>);
+pub(in crate::client) struct BrokenPromise(Cow<'static, str>);
 
 impl BrokenPromise {
     fn of(what: impl Into<Cow<'static, str>>) -> BoxError {
@@ -32,27 +32,23 @@ impl fmt::Display for BrokenPromise {
 impl Error for BrokenPromise {}
 
 /// What a body gave, and may be sent.
-pub(super) struct Checked<D> {
+pub(in crate::client) struct Checked<D> {
     /// None at the end.
-    pub(super) frame: Option<Frame<D>>,
+    pub(in crate::client) frame: Option<Frame<D>>,
     /// How many bytes the body has given so far.
-    pub(super) taken: u64,
+    pub(in crate::client) taken: u64,
     /// The body has said that there is no more.
-    pub(super) is_last: bool,
+    pub(in crate::client) is_last: bool,
 }
 
 /// The next frame of a body that has given `taken` bytes, if it keeps its promises.
-pub(super) fn poll_checked<B: Body<Error: Into<BoxError>>>(
+pub(in crate::client) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
     mut body: Pin<&mut B>,
     framing: &Framing,
     taken: u64,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Checked<B::Data>, BoxError>> {
-    let promised = match framing {
-        Framing::Empty => Some(0),
-        Framing::Length(length) => Some(*length),
-        Framing::Chunked(chunks) => chunks.promised,
-    };
+    let promised = framing.promised();
     let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
     let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
         if promised.is_some_and(|promised| taken < promised) {
@@ -81,7 +77,7 @@ const TOO_LONG: &str = "the body is longer than it says";
 
 /// Asks a body that has given all it promised for its end. False if it is not known yet, which may be so until the response
 /// is there: nobody waits for it.
-pub(super) fn poll_end<B: Body<Error: Into<BoxError>>>(
+pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>> + ?Sized>(
     mut body: Pin<&mut B>,
     cx: &mut Context<'_>,
 ) -> Result<bool, BoxError> {
@@ -135,6 +131,7 @@ fn may_be_trailer(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Arc;
     use std::task::Waker;
 
@@ -142,8 +139,8 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::client::framing::Chunks;
-    use crate::client::upload::Upload;
+    use crate::client::http1::framing::Chunks;
+    use crate::client::http1::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
     fn sent(body: Scripted, framing: Framing) -> (String, Option<String>) {
@@ -263,8 +260,8 @@ mod tests {
     #[test]
     fn a_body_that_is_not_sent_is_asked_whether_it_is_empty() {
         let checked = |frames| {
-            let mut upload = Upload::new(Scripted(frames), Framing::Empty);
-            upload.check_empty(&mut Context::from_waker(Waker::noop())).map_err(|error| error.to_string())
+            let polled = poll_end(pin!(Scripted(frames)), &mut Context::from_waker(Waker::noop()));
+            polled.map(|_| ()).map_err(|error| error.to_string())
         };
         for frames in [&[][..], &["*", "*"], &["-", "more"], &[":"]] {
             assert_eq!(checked(frames), Ok(()), "{frames:?}");

@@ -4,11 +4,11 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRAILER, TRANSFER_EN
 use http::{HeaderMap, Method, Version};
 use http_body::Body;
 
-use super::error::ClientError;
+use crate::client::error::ClientError;
 
 /// How the server learns where the body of a request ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(in crate::client) enum Framing {
     /// The request ends with its head.
     Empty,
     /// By a `Content-Length` of so many bytes, at least one.
@@ -19,23 +19,23 @@ pub(super) enum Framing {
 
 /// What is known of a body that is sent in chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chunks {
+pub(in crate::client) struct Chunks {
     /// How many bytes the body has, if it says so.
-    pub(super) promised: Option<u64>,
+    pub(in crate::client) promised: Option<u64>,
     /// The names in `Trailer`: hyper sends no other trailers.
-    pub(super) trailers: Vec<HeaderName>,
+    pub(in crate::client) trailers: Vec<HeaderName>,
 }
 
 /// What a body says of its length before it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(in crate::client) enum Size {
     Exact(u64),
     Unknown,
 }
 
 impl Size {
     #[inline]
-    pub(super) fn of<B: Body>(body: &B) -> Self {
+    pub(in crate::client) fn of<B: Body>(body: &B) -> Self {
         let hint = body.size_hint();
         match hint.exact() {
             Some(length) => Self::Exact(length),
@@ -52,7 +52,7 @@ impl Framing {
     ///
     /// An invalid request, if the fields of the caller contradict each other, the body or the version: the server would take
     /// what follows for the rest of the body, or the rest of the body for what follows.
-    pub(super) fn decide(
+    pub(in crate::client) fn decide(
         method: &Method,
         version: Version,
         headers: &HeaderMap,
@@ -90,8 +90,18 @@ impl Framing {
         }
     }
 
+    /// How many bytes the body has, if that is known.
+    #[inline]
+    pub(in crate::client) fn promised(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Length(length) => Some(*length),
+            Self::Chunked(chunks) => chunks.promised,
+        }
+    }
+
     /// Makes the fields say what was decided.
-    pub(super) fn write_to(&self, headers: &mut HeaderMap) {
+    pub(in crate::client) fn write_to(&self, headers: &mut HeaderMap) {
         match self {
             Self::Empty => {
                 // There is nothing to be encoded.

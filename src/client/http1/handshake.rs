@@ -8,52 +8,33 @@ use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::destination::Destination;
-use super::error::ClientError;
-use super::pool::{Lease, Pool, RuntimeId};
 use super::relay::Relay;
 use super::request;
-use super::service::{Connector, RequestBody};
-use super::stock::Stock;
 use super::upload::Upload;
-use super::wire::{ConnectionFuture, Dialed, Wire};
-use crate::oneshot::Oneshot;
+use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::client::pool::Lease;
 use crate::response_first::{ResponseFirst, ResponseFirstHandle, into_tcp_stream};
 use crate::timer::read_clock;
 
-/// Connects to `destination`, in `runtime`, and shakes hands.
-pub(super) async fn dial<C: Connector, B: RequestBody>(
-    connectors: Arc<Stock<C>>,
-    http1: http1::Builder,
-    pool: Arc<Pool<B>>,
-    destination: Destination,
-    lease: Lease<B>,
-    runtime: RuntimeId,
-) -> Result<Box<Wire<B>>, ClientError> {
-    let connector = connectors.copy().await;
-    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
-    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
-    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
-    wire.spent |= wire.relay().watch().runtime() != runtime;
-    Ok(wire)
-}
-
-pub(super) async fn handshake<T, B>(
+/// Makes a connection that can exchange of one that was made with `lease`.
+pub(in crate::client) async fn handshake<T>(
     io: T,
     http1: &http1::Builder,
-    pool: Arc<Pool<B>>,
+    pool: Arc<Pool>,
     destination: &Destination,
-    lease: Lease<B>,
-) -> Result<Box<Wire<B>>, ClientError>
+    mut lease: Lease,
+) -> Result<Box<Wire>, ClientError>
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
-    B: RequestBody,
 {
     let connected = io.connected();
     if connected.is_negotiated_h2() {
         return Err(ClientError::connect("HTTP/2 was negotiated, and is not supported"));
     }
-    let relay = Relay::new(pool.place(&lease), pool.watch());
+    let (place, watch) = pool.enter(&mut lease);
+    let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
     let control = ResponseFirstHandle::new();
     let (sender, connection) = match into_tcp_stream(io) {
@@ -70,13 +51,12 @@ where
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }
 
-async fn connect<T, B>(
+async fn connect<T>(
     http1: &http1::Builder,
     io: ResponseFirst<T>,
-) -> Result<(SendRequest<Upload<B>>, ConnectionFuture), ClientError>
+) -> Result<(SendRequest<Upload>, ConnectionFuture), ClientError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    B: RequestBody,
 {
     let (sender, connection) = http1.handshake(TokioIo::new(io)).await.map_err(ClientError::connect)?;
     Ok((sender, Box::pin(connection.with_upgrades())))

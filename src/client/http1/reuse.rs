@@ -1,0 +1,83 @@
+//! A connection as the pool sees it, and whether it can have another exchange.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::wire::Wire;
+use crate::client::connection_use::ConnectionUse;
+use crate::client::pool::{Lease, Owned, Place, Watch};
+use crate::response_first::ResponseFirstHandle;
+
+impl Wire {
+    /// The exchange is over: the connection goes back to the pool if it can have another, and is closed if not.
+    pub(in crate::client) fn settle(mut self: Box<Self>) {
+        if self.is_usable() {
+            let pool = Arc::clone(&self.pool);
+            pool.check_in(self);
+        }
+    }
+
+    /// Closes the connection, for the right to make another in its place.
+    pub(in crate::client) fn give_up(mut self: Box<Self>) -> Option<Lease> {
+        self.lease.take().map(Lease::redial)
+    }
+}
+
+impl Owned for Wire {
+    #[inline]
+    fn place(&self) -> Place {
+        self.relay.place()
+    }
+
+    #[inline]
+    fn watch(&self) -> &Watch {
+        self.relay.watch()
+    }
+
+    #[inline]
+    fn created(&self) -> Instant {
+        self.created
+    }
+
+    #[inline]
+    fn is_usable(&mut self) -> bool {
+        self.relay.hold();
+        let is_unfit = |below: &ResponseFirstHandle| below.is_broken() || below.is_blocked();
+        if self.spent || self.below_tls.as_ref().is_some_and(is_unfit) || self.is_sending_body() {
+            return false;
+        }
+        if !self.control.is_at_rest() {
+            // What the server says before the first request is written is taken for the answer. Here it is none.
+            return !self.control.is_broken() && !self.control.is_blocked() && self.look();
+        }
+        if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
+            return false;
+        }
+        self.is_ready()
+    }
+
+    // A poll alone shows what the runtime has heard.
+    fn look(&mut self) -> bool {
+        self.next_to_the_socket().look();
+        let is_over = self.poll_once().is_ready();
+        !self.next_to_the_socket().is_touched() && !is_over && self.is_ready()
+    }
+
+    #[inline]
+    fn on_return(&mut self) {
+        if !self.reused {
+            self.reused = true;
+            self.extras.insert(ConnectionUse::new(self.place().id, true));
+        }
+        self.upload = None;
+    }
+
+    #[inline]
+    fn rest(&self, key: usize) -> bool {
+        self.relay.rest(key)
+    }
+
+    fn take_lease(&mut self) -> Option<Lease> {
+        self.lease.take()
+    }
+}

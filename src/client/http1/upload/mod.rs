@@ -1,0 +1,301 @@
+//! The body of a request on its way out: where it is, and whether it may go on.
+
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::client::bounds::RequestBody;
+use crate::client::http1::framing::Framing;
+use crate::client::http1::promise::{BrokenPromise, Checked, poll_checked};
+use crate::client::retry_body::{ErasedBody, erase};
+use crate::client::sync::AtomicWaker;
+use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
+use crate::lock::Lock;
+use crate::outcome::BoxError;
+
+const UNTOUCHED: u8 = 0;
+const BEGUN: u8 = 1;
+const FINISHED: u8 = 2;
+
+pin_project! {
+    /// A request's body as hyper gets it: it can be held back, stopped, and taken back while it is untouched.
+    pub(in crate::client) struct Upload {
+        // None for an empty body, which needs none of this.
+        progress: Option<Arc<Progress>>,
+        body: Option<ErasedBody>,
+    }
+
+    impl PinnedDrop for Upload {
+        fn drop(this: Pin<&mut Self>) {
+            // hyper lets go of a body when it has no more use for it.
+            if let Some(progress) = &this.progress {
+                progress.state.store(FINISHED, SeqCst);
+            }
+        }
+    }
+}
+
+/// What the exchange knows of the upload that hyper has.
+pub(in crate::client) struct Progress {
+    state: AtomicU8,
+    /// The body may not be touched: not yet, or not any more.
+    held: AtomicBool,
+    stopped: AtomicBool,
+    failed: AtomicBool,
+    broke_promise: AtomicBool,
+    wanted: AtomicWaker,
+    framing: Framing,
+    /// How many bytes the body has given.
+    taken: AtomicU64,
+    /// The body has said that there is no more.
+    has_ended: AtomicBool,
+    /// The body can be copied as long as it is untouched.
+    may_be_copied: bool,
+    /// Guards what can still be sent.
+    content: Lock<Content>,
+}
+
+/// What is left of a body.
+pub(in crate::client) enum Content {
+    /// All of it: hyper has not asked for its first frame.
+    Untouched(ErasedBody),
+    /// All of it, which stays.
+    Whole(Bytes),
+    Gone,
+}
+
+impl Upload {
+    /// A body that is sent as `framing` says, and is not empty.
+    #[inline]
+    pub(in crate::client) fn new<B: RequestBody>(body: B, framing: Framing) -> Self {
+        let body = erase(body);
+        let may_be_copied = body.may_be_copied();
+        Self::with_content(Content::Untouched(body), may_be_copied, framing)
+    }
+
+    /// What is left of a body, to be sent once more as `framing` says.
+    pub(in crate::client) fn again(content: Content, framing: Framing) -> Self {
+        Self::with_content(content, false, framing)
+    }
+
+    #[inline]
+    fn with_content(content: Content, may_be_copied: bool, framing: Framing) -> Self {
+        let progress = Progress {
+            state: AtomicU8::new(UNTOUCHED),
+            held: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            broke_promise: AtomicBool::new(false),
+            wanted: AtomicWaker::new(),
+            framing,
+            taken: AtomicU64::new(0),
+            has_ended: AtomicBool::new(false),
+            may_be_copied,
+            content: Lock::new(content),
+        };
+        Self { progress: Some(Arc::new(progress)), body: None }
+    }
+
+    #[inline]
+    pub(in crate::client) fn empty() -> Self {
+        Self { progress: None, body: None }
+    }
+
+    /// Whether it goes out in chunks, which HTTP/1.0 does not know.
+    pub(in crate::client) fn is_chunked(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| matches!(progress.framing, Framing::Chunked(_)))
+    }
+
+    /// `None` if the body is empty.
+    #[inline]
+    pub(in crate::client) fn progress(&self) -> Option<&Arc<Progress>> {
+        self.progress.as_ref()
+    }
+
+    /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
+    /// it is may be asked for its first frame, which may be all of it.
+    #[inline]
+    pub(in crate::client) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
+        let Some(progress) = &self.progress else { return true };
+        progress.may_be_copied || (may_ask && progress.framing.promised().is_some() && progress.is_whole(cx))
+    }
+}
+
+impl Progress {
+    pub(in crate::client) fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
+    /// Keeps the body back until [`release`](Self::release).
+    #[inline]
+    pub(in crate::client) fn hold(&self) {
+        self.held.store(true, SeqCst);
+    }
+
+    #[inline]
+    pub(in crate::client) fn release(&self) {
+        self.held.store(false, SeqCst);
+        self.wanted.wake();
+    }
+
+    #[inline]
+    pub(in crate::client) fn is_held(&self) -> bool {
+        self.held.load(SeqCst)
+    }
+
+    /// Nothing more is taken from the body.
+    #[inline]
+    pub(in crate::client) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(SeqCst)
+    }
+
+    fn fail(&self, error: BoxError) -> BoxError {
+        self.broke_promise.store(error.is::<BrokenPromise>(), SeqCst);
+        self.failed.store(true, SeqCst);
+        error
+    }
+
+    /// The body is longer or shorter than it, or the request, said, or has trailers that cannot be sent.
+    pub(in crate::client) fn has_broken_promise(&self) -> bool {
+        self.broke_promise.load(SeqCst)
+    }
+
+    /// The body is why the request failed.
+    pub(in crate::client) fn has_failed(&self) -> bool {
+        self.failed.load(SeqCst)
+    }
+
+    /// Nothing more of the body will be taken.
+    #[inline]
+    pub(in crate::client) fn is_finished(&self) -> bool {
+        self.state.load(SeqCst) == FINISHED
+    }
+
+    /// Asks the body for its first frame, and keeps it if it is all of the body.
+    fn is_whole(&self, cx: &mut Context<'_>) -> bool {
+        let content = match self.take() {
+            // Foreign code, which must not run under the lock.
+            Content::Untouched(mut body) => match body.as_mut().poll_whole(cx) {
+                Some(bytes) => Content::Whole(bytes),
+                None => Content::Untouched(body),
+            },
+            content => content,
+        };
+        let is_whole = matches!(content, Content::Whole(_));
+        *self.content.lock() = content;
+        is_whole
+    }
+
+    /// A copy of the body, if it can be copied. To be called before the body is handed to hyper: for hyper it is not there meanwhile.
+    #[inline]
+    pub(in crate::client) fn copy(&self) -> Option<ErasedBody> {
+        if !self.may_be_copied {
+            return None;
+        }
+        // Foreign code must not run under the lock.
+        let content = self.take();
+        let copied = match &content {
+            Content::Untouched(body) => body.copy(),
+            Content::Whole(_) | Content::Gone => None,
+        };
+        *self.content.lock() = content;
+        copied
+    }
+
+    /// The body, if it was there as a whole.
+    pub(in crate::client) fn kept(&self) -> Option<Bytes> {
+        match &*self.content.lock() {
+            Content::Whole(bytes) => Some(bytes.clone()),
+            Content::Untouched(_) | Content::Gone => None,
+        }
+    }
+
+    /// What is left of the body: hyper gets no more of it.
+    #[inline]
+    pub(in crate::client) fn take(&self) -> Content {
+        mem::replace(&mut *self.content.lock(), Content::Gone)
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        let Some(progress) = this.progress else {
+            return Poll::Ready(None);
+        };
+        if progress.stopped.load(SeqCst) {
+            // Whoever stopped it closes the connection.
+            return Poll::Pending;
+        }
+        if progress.is_held() {
+            progress.wanted.register(cx.waker());
+            if progress.is_held() {
+                return Poll::Pending;
+            }
+        }
+        if progress.has_ended() {
+            return Poll::Ready(None);
+        }
+        if this.body.is_none() {
+            match progress.begin() {
+                Content::Untouched(body) => *this.body = Some(body),
+                Content::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Content::Gone => {}
+            }
+        }
+        let Some(body) = this.body else {
+            return Poll::Ready(None);
+        };
+        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, progress.taken.load(SeqCst), cx));
+        let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
+        progress.taken.store(taken, SeqCst);
+        progress.has_ended.store(is_last, SeqCst);
+        Poll::Ready(frame.map(Ok))
+    }
+
+    /// Says so only where the body itself said that there is no more.
+    fn is_end_stream(&self) -> bool {
+        self.progress.as_ref().is_none_or(|progress| progress.has_ended())
+    }
+
+    /// What the body promised, which hyper is to declare.
+    fn size_hint(&self) -> SizeHint {
+        let Some(progress) = &self.progress else {
+            return SizeHint::with_exact(0);
+        };
+        match progress.framing {
+            Framing::Empty => SizeHint::with_exact(0),
+            Framing::Length(length) => SizeHint::with_exact(length.saturating_sub(progress.taken.load(SeqCst))),
+            Framing::Chunked(_) => SizeHint::new(),
+        }
+    }
+}
+
+impl Progress {
+    /// hyper asks for the first frame.
+    fn begin(&self) -> Content {
+        self.state.store(BEGUN, SeqCst);
+        let mut content = self.content.lock();
+        if let Content::Whole(bytes) = &*content {
+            self.taken.store(bytes.len() as u64, SeqCst);
+            self.has_ended.store(true, SeqCst);
+            return Content::Whole(bytes.clone());
+        }
+        mem::replace(&mut *content, Content::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! Who has a connection, who gets one, and who waits.
+
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::closes::Closes;
+use super::connection::{Owned, Place};
+use super::finishing::Finishing;
+use super::hosts::{Gone, Granting, Hosts, Idle};
+use super::lease::{Grant, Home, Lease, Return, Ticket};
+use super::runtimes::{RuntimeId, Watch};
+use super::settings::Settings;
+use super::shelf::Shelf;
+use crate::client::destination::Destination;
+use crate::client::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::lock::{Guard, Lock};
+use crate::timer::read_clock;
+
+/// The connections of a client, and those who want one.
+pub(in crate::client) struct Pool<W> {
+    pub(super) settings: Settings,
+    /// Guards what it holds. Nothing foreign runs while it is locked.
+    state: Lock<State<W>>,
+    pub(super) closes: Closes,
+    ids: AtomicU64,
+}
+
+pub(super) struct State<W> {
+    pub(super) hosts: Hosts<W>,
+    pub(super) idle: Shelf<Idle<W>>,
+    /// Of each runtime that has a sweeper.
+    pub(super) watches: Vec<Arc<Watch>>,
+    pub(super) finishing: Finishing,
+    /// The sweepers know that something is idle, or have been woken to see.
+    pub(super) has_told: bool,
+    pub(super) is_closed: bool,
+}
+
+/// What a request gets.
+pub(in crate::client) enum Acquired<W> {
+    /// An idle connection.
+    Owned { connection: Box<W>, idle_for: Duration },
+    /// There is no idle connection, and one may be made.
+    Dial(Lease),
+    /// There are as many connections as there may be.
+    Wait(Ticket<W>),
+}
+
+/// What became of a connection that came back.
+enum Kept<W> {
+    Idle {
+        /// It is the first, and the sweepers have to be woken.
+        is_news: bool,
+    },
+    /// It may not be idle.
+    Closed(Box<W>),
+    HandOver(Granting<W>, Box<W>),
+    /// It is closed for the right to make another.
+    GiveWay(Granting<W>, Box<W>),
+    /// Something happened on it meanwhile.
+    Touched(Box<W>),
+}
+
+impl<W: Owned> Pool<W> {
+    pub(in crate::client) fn new(settings: Settings) -> Self {
+        let state = State {
+            hosts: Hosts::new(),
+            idle: Shelf::new(),
+            watches: Vec::new(),
+            finishing: Finishing::new(),
+            has_told: false,
+            is_closed: false,
+        };
+        Self { settings, state: Lock::new(state), closes: Closes::new(), ids: AtomicU64::new(0) }
+    }
+
+    /// Counts the connection that was made with `lease`, in `runtime`: which one it is, what it shares with its sweeper, and whether there is
+    /// no sweeper yet.
+    pub(super) fn add(&self, lease: &mut Lease, runtime: RuntimeId) -> (Place, Arc<Watch>, bool) {
+        let place = Place { slot: lease.slot, id: self.ids.fetch_add(1, Relaxed) };
+        lease.is_connected = true;
+        let mut state = self.lock();
+        state.hosts.at(lease.slot).connected += 1;
+        let Some(runtime) = runtime else {
+            return (place, Watch::nobody(), false);
+        };
+        if let Some(watch) = state.watches.iter().find(|watch| watch.runtime() == Some(runtime)) {
+            return (place, Arc::clone(watch), false);
+        }
+        let watch = Watch::of(runtime);
+        state.watches.push(Arc::clone(&watch));
+        (place, watch, true)
+    }
+
+    /// A connection to `destination` for a request in `runtime`, or what to do for one.
+    pub(in crate::client) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<W> {
+        let now = read_clock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let slot = match state.hosts.find(destination) {
+            Some(slot) => slot,
+            None => state.hosts.add(destination),
+        };
+        match state.hosts.at(slot).take_newest(&mut state.idle, runtime) {
+            Some(Idle { connection, since }) => {
+                let idle_for = now.saturating_duration_since(since);
+                if self.settings.has_expired(idle_for, connection.created(), now) {
+                    return self.acquire_without_newest(guard, slot, runtime, Some(connection), now);
+                }
+                Acquired::Owned { connection, idle_for }
+            }
+            None => self.acquire_without_newest(guard, slot, runtime, None, now),
+        }
+    }
+
+    /// What to do for a connection where none is idle, or the one that was used last has expired.
+    #[cold]
+    fn acquire_without_newest(
+        self: &Arc<Self>,
+        guard: Guard<'_, State<W>>,
+        slot: usize,
+        runtime: RuntimeId,
+        expired: Option<Box<W>>,
+        now: Instant,
+    ) -> Acquired<W> {
+        // Dropped after the lock.
+        let (mut closed, mut gone): (Vec<_>, _) = (expired.into_iter().collect(), Gone::new());
+        let mut guard = guard;
+        let state = &mut *guard;
+        let host = state.hosts.at(slot);
+        // One that was looked at while it was idle is before the others of the row, though it was used earlier.
+        while let Some(Idle { connection, since }) = host.take_newest(&mut state.idle, runtime) {
+            let idle_for = now.saturating_duration_since(since);
+            if !self.settings.has_expired(idle_for, connection.created(), now) {
+                return Acquired::Owned { connection, idle_for };
+            }
+            closed.push(connection);
+        }
+        if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
+            closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.connection));
+        }
+        // What is closed makes room.
+        if let Some(mut lease) = closed.last_mut().and_then(|connection| connection.take_lease()) {
+            host.connected -= usize::from(mem::take(&mut lease.is_connected));
+            return Acquired::Dial(lease);
+        }
+        if host.open < self.settings.max_connections_per_host {
+            host.open += 1;
+            return Acquired::Dial(Lease::new(self.home(), slot));
+        }
+        Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), self.as_return()))
+    }
+
+    /// A place among those that wait for a connection to the host of `lease`, for a request in `runtime` that dials meanwhile.
+    pub(in crate::client) fn queue(self: &Arc<Self>, lease: &Lease, runtime: RuntimeId) -> Ticket<W> {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
+        let mut state = self.lock();
+        Ticket::new(state.hosts.at(lease.slot).wait(runtime, true, &mut gone), self.as_return())
+    }
+
+    /// Takes a connection back that may be used again, and hands it on.
+    pub(in crate::client) fn check_in(self: &Arc<Self>, mut connection: Box<W>) {
+        connection.on_return();
+        let now = read_clock();
+        if !self.settings.is_too_old(connection.created(), now) {
+            self.keep(connection, now);
+        }
+    }
+
+    /// Hands on a connection that has been idle since `since`, or keeps it.
+    #[inline(always)]
+    pub(super) fn keep(self: &Arc<Self>, mut connection: Box<W>, since: Instant) {
+        if self.settings.max_idle_per_host == 0 {
+            // Whoever waits gets the right to make another.
+            return;
+        }
+        let mut tries = 0;
+        loop {
+            connection = match self.try_keep(connection, since) {
+                Kept::Idle { is_news: false } => return,
+                Kept::Idle { is_news: true } => return self.wake_sweepers(),
+                Kept::Closed(connection) => return drop(connection),
+                Kept::HandOver(waiting, connection) => match waiting.send(Grant::Owned(connection)) {
+                    // It no longer waits: the next one, please.
+                    Err(Grant::Owned(connection)) => connection,
+                    Ok(()) | Err(Grant::Dial(_)) => return,
+                },
+                Kept::GiveWay(waiting, mut connection) => {
+                    let lease = connection.take_lease();
+                    drop(connection);
+                    if let Some(lease) = lease {
+                        // If nobody waits any more, dropping the lease tells the next.
+                        drop(waiting.send(Grant::Dial(lease.redial())));
+                    }
+                    return;
+                }
+                Kept::Touched(mut connection) => {
+                    tries += 1;
+                    if tries == TRIES || !connection.is_usable() {
+                        return;
+                    }
+                    connection
+                }
+            };
+        }
+    }
+
+    fn try_keep(&self, connection: Box<W>, since: Instant) -> Kept<W> {
+        // Dropped after the lock.
+        let (mut gone, mut evicted) = (Gone::new(), Vec::new());
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let (slot, watch) = (connection.place().slot, connection.watch());
+        let host = state.hosts.at(slot);
+        if let Some((waiting, is_own)) = host.next_for(watch.runtime(), &mut gone) {
+            return if is_own { Kept::HandOver(waiting, connection) } else { Kept::GiveWay(waiting, connection) };
+        }
+        if state.is_closed || watch.has_ended() {
+            return Kept::Closed(connection);
+        }
+        let runtime = watch.runtime();
+        if host.idle >= self.settings.max_idle_per_host {
+            evicted.extend(host.take_oldest(&mut state.idle));
+        }
+        if !connection.rest(state.idle.next_key()) {
+            return Kept::Touched(connection);
+        }
+        host.put(&mut state.idle, runtime, Idle { connection, since });
+        Kept::Idle { is_news: !mem::replace(&mut state.has_told, true) }
+    }
+
+    /// Closes every idle connection.
+    pub(in crate::client) fn close_idle(&self) {
+        let mut state = self.lock();
+        let idle = mem::replace(&mut state.idle, Shelf::new());
+        state.hosts.forget_idle();
+        drop(state);
+        drop(idle);
+    }
+
+    /// Closes every idle connection, and each other one when it comes back.
+    pub(in crate::client) fn close(&self) {
+        self.lock().is_closed = true;
+        self.close_idle();
+        self.wake_sweepers();
+    }
+
+    fn home(self: &Arc<Self>) -> Weak<dyn Home> {
+        Arc::<Self>::downgrade(self)
+    }
+
+    fn as_return(self: &Arc<Self>) -> Weak<dyn Return<W>> {
+        Arc::<Self>::downgrade(self)
+    }
+
+    /// A connection was closed by the server without notice, after having been idle for so long.
+    pub(in crate::client) fn on_closed(&self, destination: &Destination, created: Instant, idle_for: Duration) {
+        self.closes.add(destination, created, idle_for, read_clock());
+    }
+
+    /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
+    pub(in crate::client) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration) -> bool {
+        !self.closes.is_empty() && self.closes.prefers_fresh(destination, idle_for, read_clock())
+    }
+
+    pub(super) fn wake_sweepers(&self) {
+        let watches = self.lock().watches.clone();
+        watches.iter().for_each(|watch| watch.sweeper().wake());
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> Guard<'_, State<W>> {
+        self.state.lock()
+    }
+}
+
+/// Check-in retries while socket events keep arriving; after so many times the connection is closed.
+const TRIES: usize = 3;
+
+impl<W: Owned> Home for Pool<W> {
+    fn release(self: Arc<Self>, slot: usize, was_connected: bool) {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
+        let mut closed = usize::from(was_connected);
+        loop {
+            let mut state = self.lock();
+            let host = state.hosts.at(slot);
+            host.connected -= mem::take(&mut closed);
+            let Some(waiting) = host.next_dial(&mut gone) else {
+                return state.hosts.close(slot, &mut gone);
+            };
+            drop(state);
+            match waiting.send(Grant::Dial(Lease::new(self.home(), slot))) {
+                // It no longer waits: the next one, please.
+                Err(Grant::Dial(lease)) => lease.forget(),
+                Ok(()) | Err(Grant::Owned(_)) => return,
+            }
+        }
+    }
+
+    fn on_redial(&self, slot: usize) {
+        self.lock().hosts.at(slot).connected -= 1;
+    }
+}
+
+impl<W: Owned> Return<W> for Pool<W> {
+    fn give_back(self: Arc<Self>, mut connection: Box<W>) {
+        if connection.is_usable() {
+            self.check_in(connection);
+        }
+    }
+}
+
+impl<W> fmt::Debug for Pool<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        let (hosts, idle) = (state.hosts.len(), state.idle.len());
+        drop(state);
+        f.debug_struct("Pool").field("hosts", &hosts).field("idle", &idle).finish()
+    }
+}

@@ -1,0 +1,80 @@
+//! What a pool has, for those who watch it.
+
+use super::central::Pool;
+use super::connection::Owned;
+use super::hosts::Host;
+
+/// What a [`Client`](crate::Client) has of connections at one moment.
+///
+/// It is made from the lists of the client, which stand still for that long: all numbers are of the same moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStatistics {
+    /// Those of all hosts together.
+    pub total: ConnectionCounts,
+    /// Those of each host to which there is a connection, or a dial, in the order of their [names](HostStatistics::origin).
+    pub hosts: Vec<HostStatistics>,
+}
+
+/// What a [`Client`](crate::Client) has of connections to one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostStatistics {
+    /// Scheme and authority, like `http://example.com:8080`: as the first request had them, without userinfo. Requests with another userinfo
+    /// have connections of their own, which are counted apart.
+    pub origin: String,
+    /// Its connections, and who waits for one.
+    pub counts: ConnectionCounts,
+}
+
+/// How many connections there are, and how many requests wait for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionCounts {
+    /// Connections that nobody uses. One that its server has closed counts until the client has seen that.
+    pub idle: usize,
+    /// Connections that have an exchange: a request is sent, a response waited for or read, or the rest of an upload sent. A response whose
+    /// body is neither read to its end nor dropped keeps its connection; an upgraded one does not, once its stream was handed over.
+    pub in_use: usize,
+    /// Connections that are being made, as far as the connector: with [`late_binding`](super::super::Builder::late_binding) also those that
+    /// nobody waits for any more.
+    pub dialing: usize,
+    /// Requests that wait, since there are as many connections as there [may](super::super::Builder::max_connections_per_host) be.
+    pub waiting: usize,
+}
+
+impl ConnectionCounts {
+    fn of<W>(host: &Host<W>) -> Self {
+        Self {
+            idle: host.idle,
+            in_use: host.connected - host.idle,
+            dialing: host.open - host.connected,
+            waiting: host.waiting(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.idle += other.idle;
+        self.in_use += other.in_use;
+        self.dialing += other.dialing;
+        self.waiting += other.waiting;
+    }
+}
+
+impl<W: Owned> Pool<W> {
+    /// What there is at this moment.
+    pub(in crate::client) fn statistics(&self) -> PoolStatistics {
+        let state = self.lock();
+        let hosts: Vec<_> =
+            state.hosts.iter().map(|(destination, host)| (destination.clone(), ConnectionCounts::of(host))).collect();
+        drop(state);
+        let mut statistics = PoolStatistics::default();
+        for (destination, counts) in hosts {
+            statistics.total.add(counts);
+            let origin = format!("{}://{}", destination.scheme(), destination.host_and_port());
+            statistics.hosts.push(HostStatistics { origin, counts });
+        }
+        statistics.hosts.sort_by(|one, other| one.origin.cmp(&other.origin));
+        statistics
+    }
+}

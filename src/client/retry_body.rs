@@ -1,0 +1,207 @@
+//! The body of a request without its type, and bodies that can be had a second time.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::bounds::RequestBody;
+use crate::lock::assert_unlocked;
+use crate::outcome::BoxError;
+
+/// A body that can be copied, so that a [`Client`](super::Client) can send its request again.
+///
+/// It need not be used for an empty body, nor for one that is there as a whole: a body with an exact
+/// [`size_hint`](Body::size_hint) that ends with its first frame, such as a `Full<Bytes>` or a `String`, is kept while its request
+/// is under way. Any other body is gone once some of it was sent.
+///
+/// The client has to be given the `RetryBody` itself: it is not recognised inside of another body.
+///
+/// # Example
+///
+/// ```no_run
+/// use std::convert::Infallible;
+///
+/// use bytes::Bytes;
+/// use futures_util::stream;
+/// use http::Request;
+/// use http_body::Frame;
+/// use http_body_util::StreamBody;
+/// use hyper_happy_eyeballs::HappyEyeballsConnector;
+/// use hyper_happy_eyeballs::client::{Client, RequestBody, RetryBody};
+///
+/// /// Makes a body that is sent line by line.
+/// fn lines() -> impl RequestBody {
+///     let lines = ["one\n", "two\n"].map(|line| Ok::<_, Infallible>(Frame::data(Bytes::from(line))));
+///     StreamBody::new(stream::iter(lines))
+/// }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::new(HappyEyeballsConnector::new());
+/// let body = RetryBody::with(lines(), |_sent| Some(lines()));
+/// client.request(Request::put("http://example.com/lines").body(body)?).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct RetryBody {
+    body: Pin<Box<dyn AnyBody>>,
+}
+
+impl RetryBody {
+    /// A body that is cloned, which should be cheap.
+    pub fn new<B: RequestBody + Clone>(body: B) -> Self {
+        Self::with(body, |body| Some(body.clone()))
+    }
+
+    /// A body that `copy` makes another of, if it can. It is called before the request goes out on a connection that was used before,
+    /// when nothing has been taken from the body.
+    pub fn with<B: RequestBody>(body: B, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
+        Self { body: Box::pin(Erased { body, copy: Some(Arc::new(copy)), seen: Seen::new() }) }
+    }
+}
+
+impl Body for RetryBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.body.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Debug for RetryBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryBody").field("size_hint", &self.body.size_hint()).finish_non_exhaustive()
+    }
+}
+
+/// The body of a request, whatever its type.
+pub(super) type ErasedBody = Pin<Box<dyn AnyBody>>;
+
+/// A body in a box.
+pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
+    /// Another one, if this one can be copied. Nothing must have been taken from it.
+    fn copy(&self) -> Option<ErasedBody>;
+
+    /// Whether [`copy`](Self::copy) is worth a try.
+    fn may_be_copied(&self) -> bool;
+
+    /// All of the body, if it ends with its first frame, and that is there. Otherwise nothing is taken from the body: what was seen is
+    /// given once more.
+    fn poll_whole(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Bytes>;
+}
+
+/// Takes the type from a body, at the cost of a box. A [`RetryBody`] has one already.
+pub(super) fn erase<B: RequestBody>(body: B) -> ErasedBody {
+    // An option, so that what `Any` shows can be taken.
+    let mut body = Some(body);
+    let any: &mut dyn Any = &mut body;
+    if let Some(RetryBody { body }) = any.downcast_mut::<Option<RetryBody>>().and_then(Option::take) {
+        return body;
+    }
+    Box::pin(Erased { body: body.expect("it was not taken"), copy: None, seen: Seen::new() })
+}
+
+pin_project! {
+    struct Erased<B> {
+        #[pin]
+        body: B,
+        copy: Option<Arc<Copy<B>>>,
+        // What is given before the rest of the body.
+        seen: Seen,
+    }
+}
+
+/// What a body gives: a frame, an error, or the end.
+type Given = Option<Result<Frame<Bytes>, BoxError>>;
+
+/// At most two of them, in order.
+struct Seen {
+    first: Option<Given>,
+    second: Option<Given>,
+}
+
+impl Seen {
+    const fn new() -> Self {
+        Self { first: None, second: None }
+    }
+}
+
+type Copy<B> = dyn Fn(&B) -> Option<B> + Send + Sync;
+
+impl<B: RequestBody> Body for Erased<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Given> {
+        let this = self.project();
+        match this.seen.first.take().or_else(|| this.seen.second.take()) {
+            Some(seen) => Poll::Ready(seen),
+            None => poll_frame(this.body, cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: RequestBody> AnyBody for Erased<B> {
+    fn copy(&self) -> Option<ErasedBody> {
+        let copy = self.copy.as_ref()?;
+        assert_unlocked();
+        let body = copy(&self.body)?;
+        Some(Box::pin(Self { body, copy: Some(Arc::clone(copy)), seen: Seen::new() }))
+    }
+
+    fn may_be_copied(&self) -> bool {
+        self.copy.is_some()
+    }
+
+    fn poll_whole(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Bytes> {
+        let mut this = self.project();
+        let promised = this.body.size_hint().exact()?;
+        let Poll::Ready(given) = poll_frame(this.body.as_mut(), cx) else { return None };
+        let data = given.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        let data = data.filter(|data| data.len() as u64 == promised).cloned();
+        this.seen.first = Some(given);
+        let data = data?;
+        if !this.body.is_end_stream() {
+            match poll_frame(this.body, cx) {
+                Poll::Ready(None) => {}
+                // There may be more, of which it has only shown that it is not there yet.
+                Poll::Pending => return None,
+                Poll::Ready(more) => {
+                    this.seen.second = Some(more);
+                    return None;
+                }
+            }
+        }
+        Some(data)
+    }
+}
+
+fn poll_frame<B: RequestBody>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Given> {
+    body.poll_frame(cx).map(|frame| match frame? {
+        // Costs nothing if they are `Bytes`.
+        Ok(frame) => Some(Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),
+        Err(error) => Some(Err(error.into())),
+    })
+}

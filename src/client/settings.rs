@@ -1,0 +1,61 @@
+//! What is set of a client, and how it is by default.
+
+use std::fmt;
+use std::time::Duration;
+
+use hyper::client::conn::http1;
+
+use super::http1::duplex::AfterResponse;
+use super::pool;
+use super::retry::RetryPolicy;
+
+/// The settings of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) pool: pool::Settings,
+    pub(super) requests: RequestSettings,
+}
+
+/// Those that matter for each request.
+#[derive(Clone)]
+pub(super) struct RequestSettings {
+    pub(super) retry_policy: RetryPolicy,
+    pub(super) retries_on_request_timeout: bool,
+    pub(super) late_binding: bool,
+    pub(super) continue_timeout: Duration,
+    pub(super) upload_after_response: AfterResponse,
+    pub(super) http1: http1::Builder,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pool: pool::Settings {
+                idle_timeout: Some(Duration::from_secs(90)),
+                max_age: None,
+                max_idle_per_host: usize::MAX,
+                max_connections_per_host: usize::MAX,
+            },
+            requests: RequestSettings {
+                retry_policy: RetryPolicy::default(),
+                retries_on_request_timeout: false,
+                late_binding: false,
+                continue_timeout: Duration::from_secs(1),
+                upload_after_response: AfterResponse { bytes: 1024 * 1024, time: Duration::from_secs(5) },
+                http1: http1::Builder::new(),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for RequestSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestSettings")
+            .field("retry_policy", &self.retry_policy)
+            .field("retries_on_request_timeout", &self.retries_on_request_timeout)
+            .field("late_binding", &self.late_binding)
+            .field("continue_timeout", &self.continue_timeout)
+            .field("upload_after_response", &self.upload_after_response)
+            .finish_non_exhaustive()
+    }
+}
