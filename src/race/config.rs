@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config_error::ConfigError;
 use super::endpoint::{Endpoint, Family, ServiceRecord};
+use super::families::Families;
 use super::selection::PolicyTable;
 use super::untried::UntriedReason;
 
@@ -66,44 +67,6 @@ impl Order {
             Self::PreferV6 => family == Family::V4,
             Self::PreferV4 => family == Family::V6,
         }
-    }
-}
-
-/// Which address families may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "IP has these two versions")]
-pub enum Families {
-    /// IPv6 and IPv4.
-    #[default]
-    Both,
-    /// Only IPv6.
-    V6Only,
-    /// Only IPv4.
-    V4Only,
-}
-
-impl Families {
-    pub(crate) fn contains(self, family: Family) -> bool {
-        match self {
-            Self::Both => true,
-            Self::V6Only => family == Family::V6,
-            Self::V4Only => family == Family::V4,
-        }
-    }
-
-    /// The families for which this is so; `None` if there are none.
-    pub(crate) fn of(mut is_one: impl FnMut(Family) -> bool) -> Option<Self> {
-        match (is_one(Family::V6), is_one(Family::V4)) {
-            (true, true) => Some(Self::Both),
-            (true, false) => Some(Self::V6Only),
-            (false, true) => Some(Self::V4Only),
-            (false, false) => None,
-        }
-    }
-
-    /// The families of these that are among `others` too, or these if there are none.
-    pub(crate) fn among(self, others: Self) -> Self {
-        Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
     }
 }
 

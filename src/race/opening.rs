@@ -159,8 +159,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::config::{Families, Order, Policy};
+    use super::super::config::{Order, Policy};
     use super::super::endpoint::ServiceRecord;
+    use super::super::families::Families;
     use super::*;
     use crate::test_support::some_instant;
 
