@@ -41,12 +41,10 @@ pub struct ResponseFuture {
 }
 
 enum Inner {
-    Responding(Responding),
+    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>),
     /// The request cannot be sent.
     Failed(Option<ClientError>),
 }
-
-type Responding = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>;
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> Self {
@@ -58,15 +56,27 @@ impl ResponseFuture {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
-        let inner: Responding = if framing == Framing::Empty {
-            let (parts, body) = request.into_parts();
-            let request = Request::from_parts(parts, Upload::empty());
-            Box::pin(RespondToEmpty { body: Some(body), respond: Respond::new(shared, destination, request, exchange) })
-        } else {
-            let request = request.map(|body| Upload::new(body, framing));
-            Box::pin(Respond::new(shared, destination, request, exchange))
-        };
-        Self { inner: Inner::Responding(inner) }
+        let (parts, body) = request.into_parts();
+        let sendings = Sendings::default();
+        let is_connect = parts.method == Method::CONNECT;
+        if framing != Framing::Empty {
+            let request = Some(Request::from_parts(parts, Upload::new(body, framing)));
+            let state = State::Connecting { request, connecting: None };
+            let respond = Respond { shared, exchange, destination, is_connect, sendings, retry_copy: None, state };
+            return Self { inner: Inner::Responding(Box::pin(respond)) };
+        }
+        // Most requests: it is made in its box, since to move it there would cost more than all else that is done here.
+        let mut respond = Box::new(RespondToEmpty { body: Some(body), respond: None });
+        respond.respond = Some(Respond {
+            shared,
+            exchange,
+            destination,
+            is_connect,
+            sendings,
+            retry_copy: None,
+            state: State::Connecting { request: Some(Request::from_parts(parts, Upload::empty())), connecting: None },
+        });
+        Self { inner: Inner::Responding(Box::into_pin(respond)) }
     }
 
     fn failed(error: ClientError) -> Self {
@@ -96,8 +106,9 @@ pin_project! {
     struct RespondToEmpty<B, C, E, F> {
         // Until it has been asked whether it is.
         body: Option<B>,
+        // None only while it is made.
         #[pin]
-        respond: Respond<C, E, F>,
+        respond: Option<Respond<C, E, F>>,
     }
 }
 
@@ -111,14 +122,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let respond = this.respond.as_pin_mut().expect("it was made");
         // One that does not answer at once counts as empty.
         if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
             let error = ClientError::request_body(Some(error), Transfer::default());
-            return Poll::Ready(Err(
-                error.after(this.respond.destination.host_and_port().to_owned(), Sendings::default())
-            ));
+            let host = respond.destination.host_and_port().to_owned();
+            return Poll::Ready(Err(error.after(host, Sendings::default())));
         }
-        this.respond.poll(cx)
+        respond.poll(cx)
     }
 }
 
@@ -130,11 +141,7 @@ pin_project! {
         exchange: E,
         destination: Destination,
         is_connect: bool,
-        // The retry rules cover the request.
-        covered: bool,
-        retries: u32,
-        // An attempt before this one had sent something.
-        has_sent: bool,
+        sendings: Sendings,
         retry_copy: Option<RetryCopy>,
         #[pin]
         state: State<F>,
@@ -155,21 +162,6 @@ where
     C: Connector,
     E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
 {
-    #[inline(always)]
-    fn new(shared: Arc<Shared<C>>, destination: Destination, request: Request<Upload>, exchange: E) -> Self {
-        Self {
-            shared,
-            exchange,
-            destination,
-            is_connect: *request.method() == Method::CONNECT,
-            covered: false,
-            retries: 0,
-            has_sent: false,
-            retry_copy: None,
-            state: State::Connecting { request: Some(request), connecting: None },
-        }
-    }
-
     /// The request goes out.
     #[inline]
     fn send(self: Pin<&mut Self>, wire: Box<Wire>) {
@@ -204,7 +196,7 @@ where
             let error = wire.take_error().map(BoxError::from);
             return Err(ClientError::request_body(error, wire.transfer()));
         }
-        if this.shared.settings.retries_on_request_timeout && *this.covered && is_good_bye(response) {
+        if this.shared.settings.retries_on_request_timeout && this.sendings.covered && is_good_bye(response) {
             return Ok(this.retry_copy.take().and_then(|copy| copy.into_request(wire)));
         }
         Ok(None)
@@ -219,7 +211,8 @@ where
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
         let policy = this.shared.settings.retry_policy;
-        let Some(again) = this.retry_copy.take().and_then(|copy| copy.recover(&failure, *this.covered, policy)) else {
+        let Some(again) = this.retry_copy.take().and_then(|copy| copy.recover(&failure, this.sendings.covered, policy))
+        else {
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
@@ -232,8 +225,8 @@ where
     fn send_again(self: Pin<&mut Self>, request: Request<Upload>, wire: Box<Wire>) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
-        *this.retries += 1;
-        *this.has_sent |= wire.bytes_written() > 0;
+        this.sendings.retries += 1;
+        this.sendings.has_sent |= wire.bytes_written() > 0;
         let lease = wire.give_up().expect("a connection has a lease");
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
@@ -258,9 +251,9 @@ where
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
                     let settings = &this.shared.settings;
-                    *this.covered = settings.retry_policy.covers(request.method(), request.headers());
+                    this.sendings.covered = settings.retry_policy.covers(request.method(), request.headers());
                     let can_be_kept = can_be_kept(request, settings.retry_policy, cx);
-                    match checkout(this.shared, this.destination, *this.covered && can_be_kept) {
+                    match checkout(this.shared, this.destination, this.sendings.covered && can_be_kept) {
                         Checkout::Idle(wire) => {
                             self.as_mut().send(wire);
                             Ok(())
@@ -286,8 +279,7 @@ where
             };
             if let Err(error) = result {
                 let host = self.destination.host_and_port().to_owned();
-                let sendings = Sendings { retries: self.retries, has_sent: self.has_sent, covered: self.covered };
-                let error = error.after(host, sendings);
+                let error = error.after(host, self.sendings);
                 tracing::debug!(%error, "a request failed");
                 return Poll::Ready(Err(error));
             }
