@@ -18,6 +18,7 @@ use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtim
 use super::shared::Shared;
 use super::stock::Stock;
 use super::sync::spawn_in;
+use crate::connect::ConnectRequest;
 use crate::oneshot::Oneshot;
 
 /// A place in the queue for a connection.
@@ -79,7 +80,9 @@ async fn dial<C: Connector>(
     runtime: RuntimeId,
 ) -> Result<Box<Wire>, ClientError> {
     let connector = connectors.copy().await;
-    let io = Oneshot::new(connector, destination.without_path().into_uri()).await.map_err(ClientError::connect)?;
+    let uri = destination.without_path().into_uri();
+    let request = ConnectRequest::new(uri.clone()).with_epoch(connectors.epoch().get());
+    let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
     // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
     wire.spent |= wire.watch().runtime() != runtime;

@@ -18,6 +18,7 @@ use super::future::ResponseFuture;
 use super::pool::PoolStatistics;
 use super::settings::Settings;
 use super::shared::Shared;
+use crate::network::Epoch;
 
 /// An HTTP/1.1 client that never loses a response that arrived.
 ///
@@ -110,6 +111,17 @@ impl<C> Client<C> {
     /// What there is of connections at this moment, and who waits for one.
     pub fn pool_statistics(&self) -> PoolStatistics {
         self.shared.pool.statistics()
+    }
+
+    /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
+    ///
+    /// Idle connections are closed, and those in use when their exchange is over. The next connect tells a
+    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) under whatever layers
+    /// ([`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed)); another connector hears of it by
+    /// [`ConnectRequest::epoch`](crate::connect::ConnectRequest::epoch). Exchanges and connects that are under way go on.
+    pub fn network_changed(&self) {
+        self.shared.connectors.epoch().advance(Epoch::begin());
+        self.shared.pool.retire();
     }
 
     /// Closes every connection that is idle now.

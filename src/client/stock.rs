@@ -1,11 +1,13 @@
 //! The connector that all clones of a client share.
 
-use crate::lock::{Guard, Lock};
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
+
+use crate::lock::{Guard, Lock};
+use crate::network::CurrentEpoch;
 
 /// A connector to copy from. It need not be `Sync`.
 ///
@@ -14,6 +16,8 @@ use std::task::{Context, Poll, Waker};
 pub(super) struct Stock<C> {
     /// Guards what it holds.
     place: Lock<Place<C>>,
+    /// That of the client's network.
+    epoch: CurrentEpoch,
 }
 
 struct Place<C> {
@@ -25,7 +29,15 @@ struct Place<C> {
 
 impl<C> Stock<C> {
     pub(super) fn new(connector: C) -> Self {
-        Self { place: Lock::new(Place { connector: Some(connector), waiting: Vec::new() }) }
+        Self {
+            place: Lock::new(Place { connector: Some(connector), waiting: Vec::new() }),
+            epoch: CurrentEpoch::default(),
+        }
+    }
+
+    /// The epoch that connects are made in.
+    pub(super) fn epoch(&self) -> &CurrentEpoch {
+        &self.epoch
     }
 
     /// A clone of the connector.

@@ -36,6 +36,8 @@ pub(super) struct State<W> {
     /// The sweepers know that something is idle, or have been woken to see.
     pub(super) has_told: bool,
     pub(super) is_closed: bool,
+    /// The connections with smaller ids are of another network: none of them is kept.
+    pub(super) oldest: u64,
 }
 
 /// What a request gets.
@@ -72,6 +74,7 @@ impl<W: Owned> Pool<W> {
             finishing: Finishing::new(),
             has_told: false,
             is_closed: false,
+            oldest: 0,
         };
         Self { settings, state: Lock::new(state), closes: Closes::new(), ids: AtomicU64::new(0) }
     }
@@ -215,6 +218,10 @@ impl<W: Owned> Pool<W> {
         let state = &mut *guard;
         let (slot, watch) = (connection.place().slot, connection.watch());
         let host = state.hosts.at(slot);
+        if connection.place().id < state.oldest {
+            // Whoever waits gets the right to make another.
+            return Kept::Closed(connection);
+        }
         if let Some((waiting, is_own)) = host.next_for(watch.runtime(), &mut gone) {
             return if is_own { Kept::HandOver(waiting, connection) } else { Kept::GiveWay(waiting, connection) };
         }
@@ -239,6 +246,14 @@ impl<W: Owned> Pool<W> {
         state.hosts.forget_idle();
         drop(state);
         drop(idle);
+    }
+
+    /// Closes every idle connection, and each other one that there is now when it comes back.
+    pub(in crate::client) fn retire(&self) {
+        let mut state = self.lock();
+        state.oldest = self.ids.load(Relaxed);
+        drop(state);
+        self.close_idle();
     }
 
     /// Closes every idle connection, and each other one when it comes back.
