@@ -431,7 +431,7 @@ struct SeenTogether;
 
 impl Subscriber for SeenTogether {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "hyper_happy_eyeballs::client::exchange"
+        metadata.target() == "hyper_happy_eyeballs::client::http1::exchange"
     }
 
     fn event(&self, event: &Event<'_>) {
