@@ -61,7 +61,7 @@ impl RetryBody {
     /// A body that `copy` makes another of, if it can. It is called before the request goes out on a connection that was used before,
     /// when nothing has been taken from the body.
     pub fn with<B: RequestBody>(body: B, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
-        Self { body: Box::pin(Erased { body, copy: Some(Arc::new(copy)), seen: Seen::new() }) }
+        Self { body: Box::pin(Erased { body, copy: Some(Arc::new(copy)), seen: Vec::new() }) }
     }
 }
 
@@ -99,9 +99,9 @@ pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
     /// Whether [`copy`](Self::copy) is worth a try.
     fn may_be_copied(&self) -> bool;
 
-    /// All of the body, if it ends with its first frame, and that is there. Otherwise nothing is taken from the body: what was seen is
-    /// given once more.
-    fn poll_whole(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Bytes>;
+    /// All of the body, if it says that it has `promised` bytes, ends with its first frame, and that is there. Otherwise nothing is taken from
+    /// the body: what was seen is given once more.
+    fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes>;
 }
 
 /// Takes the type from a body, at the cost of a box. A [`RetryBody`] has one already.
@@ -112,7 +112,7 @@ pub(super) fn erase<B: RequestBody>(body: B) -> ErasedBody {
     if let Some(RetryBody { body }) = any.downcast_mut::<Option<RetryBody>>().and_then(Option::take) {
         return body;
     }
-    Box::pin(Erased { body: body.expect("it was not taken"), copy: None, seen: Seen::new() })
+    Box::pin(Erased { body: body.expect("it was not taken"), copy: None, seen: Vec::new() })
 }
 
 pin_project! {
@@ -120,25 +120,13 @@ pin_project! {
         #[pin]
         body: B,
         copy: Option<Arc<Copy<B>>>,
-        // What is given before the rest of the body.
-        seen: Seen,
+        // What is given before the rest of the body, the last first.
+        seen: Vec<Given>,
     }
 }
 
 /// What a body gives: a frame, an error, or the end.
 type Given = Option<Result<Frame<Bytes>, BoxError>>;
-
-/// At most two of them, in order.
-struct Seen {
-    first: Option<Given>,
-    second: Option<Given>,
-}
-
-impl Seen {
-    const fn new() -> Self {
-        Self { first: None, second: None }
-    }
-}
 
 type Copy<B> = dyn Fn(&B) -> Option<B> + Send + Sync;
 
@@ -148,14 +136,14 @@ impl<B: RequestBody> Body for Erased<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Given> {
         let this = self.project();
-        match this.seen.first.take().or_else(|| this.seen.second.take()) {
+        match this.seen.pop() {
             Some(seen) => Poll::Ready(seen),
             None => poll_frame(this.body, cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.seen.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -168,33 +156,34 @@ impl<B: RequestBody> AnyBody for Erased<B> {
         let copy = self.copy.as_ref()?;
         assert_unlocked();
         let body = copy(&self.body)?;
-        Some(Box::pin(Self { body, copy: Some(Arc::clone(copy)), seen: Seen::new() }))
+        Some(Box::pin(Self { body, copy: Some(Arc::clone(copy)), seen: Vec::new() }))
     }
 
     fn may_be_copied(&self) -> bool {
         self.copy.is_some()
     }
 
-    fn poll_whole(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Bytes> {
+    fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes> {
         let mut this = self.project();
-        let promised = this.body.size_hint().exact()?;
-        let Poll::Ready(given) = poll_frame(this.body.as_mut(), cx) else { return None };
-        let data = given.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-        let data = data.filter(|data| data.len() as u64 == promised).cloned();
-        this.seen.first = Some(given);
-        let data = data?;
-        if !this.body.is_end_stream() {
-            match poll_frame(this.body, cx) {
-                Poll::Ready(None) => {}
-                // There may be more, of which it has only shown that it is not there yet.
-                Poll::Pending => return None,
-                Poll::Ready(more) => {
-                    this.seen.second = Some(more);
-                    return None;
-                }
-            }
+        if this.body.size_hint().exact() != Some(promised) {
+            return None;
         }
-        Some(data)
+        let Poll::Ready(first) = poll_frame(this.body.as_mut(), cx) else { return None };
+        let data = first.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        let Some(data) = data.filter(|data| data.len() as u64 == promised).cloned() else {
+            this.seen.push(first);
+            return None;
+        };
+        if this.body.is_end_stream() {
+            return Some(data);
+        }
+        match poll_frame(this.body, cx) {
+            Poll::Ready(None) => return Some(data),
+            Poll::Ready(second) => this.seen.extend([second, first]),
+            // There may be more, of which it has only shown that it is not there yet.
+            Poll::Pending => this.seen.push(first),
+        }
+        None
     }
 }
 

@@ -122,7 +122,7 @@ impl Upload {
     #[inline]
     pub(in crate::client) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
         let Some(progress) = &self.progress else { return true };
-        progress.may_be_copied || (may_ask && progress.framing.promised().is_some() && progress.is_whole(cx))
+        progress.may_be_copied || (may_ask && progress.is_whole(cx))
     }
 }
 
@@ -182,9 +182,10 @@ impl Progress {
 
     /// Asks the body for its first frame, and keeps it if it is all of the body.
     fn is_whole(&self, cx: &mut Context<'_>) -> bool {
+        let Some(promised) = self.framing.promised() else { return false };
         let content = match self.take() {
             // Foreign code, which must not run under the lock.
-            Content::Untouched(mut body) => match body.as_mut().poll_whole(cx) {
+            Content::Untouched(mut body) => match body.as_mut().poll_whole(promised, cx) {
                 Some(bytes) => Content::Whole(bytes),
                 None => Content::Untouched(body),
             },
