@@ -1,25 +1,26 @@
 //! What is believed of this machine's network, and until when.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long something is believed that the system has said of its network: a change that nobody tells of is noticed after this time.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Counts the calls of `network_changed` in this process, on whichever connector or client.
-static CHANGES: AtomicU32 = AtomicU32::new(0);
+/// Counts the epochs of this process, whoever began them.
+static EPOCHS: AtomicU32 = AtomicU32::new(0);
 
-/// A period between two changes of the network, as far as the program tells of them.
+/// A point in time at which something became known of this machine's network: what was learned in an earlier epoch may no longer be true.
 ///
-/// [`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed) begins a new one. Epochs are ordered by time, across all
-/// connectors and clients of a process: what was learned in an earlier epoch than the one that is asked for may no longer be true.
+/// [`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed) and `Client::network_changed` begin a new one. Epochs are
+/// ordered by time, across all connectors and clients of a process. The default is before all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u32);
 
 impl Epoch {
-    /// The epoch that begins now.
-    pub(crate) fn begin() -> Self {
-        Self(CHANGES.fetch_add(1, Relaxed).wrapping_add(1))
+    /// A new epoch, which begins now. For tests of resolvers and connectors: it changes nothing by itself.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self(EPOCHS.fetch_add(1, Relaxed).wrapping_add(1))
     }
 }
 
@@ -32,41 +33,42 @@ impl CurrentEpoch {
         Epoch(self.0.load(Relaxed))
     }
 
-    /// Takes notice of `epoch`. Whether it is newer than the one before.
-    pub(crate) fn advance(&self, epoch: Epoch) -> bool {
-        // It is asked of every connect, and hardly ever true.
-        self.get() < epoch && self.0.fetch_max(epoch.0, Relaxed) < epoch.0
+    /// Takes notice of `epoch`, unless it is older than the one before.
+    pub(crate) fn advance(&self, epoch: Epoch) {
+        // It is asked of every connect, and hardly ever news.
+        if self.get() < epoch {
+            self.0.fetch_max(epoch.0, Relaxed);
+        }
     }
 }
 
-/// What all clones of a connector believe of the network.
+/// What all clones of a connector have heard of the network.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     epoch: CurrentEpoch,
-    /// An attempt has contradicted what is believed, and no look-up has asked the system since.
-    is_in_doubt: AtomicBool,
+    doubted: CurrentEpoch,
 }
 
 impl Network {
+    /// That of the last change that the program has told of.
     pub(crate) fn epoch(&self) -> &CurrentEpoch {
         &self.epoch
     }
 
-    /// Something contradicts what is believed: the next look-up asks the system again.
+    /// An attempt contradicts what is believed: the system is asked again.
     pub(crate) fn doubt(&self) {
-        self.is_in_doubt.store(true, Relaxed);
+        self.doubted.advance(Epoch::begin());
     }
 
-    /// Whether there is a doubt that nobody has cleared up yet. The caller is to do so.
+    /// The epoch from which on the system is believed: that of the last change or doubt.
     #[inline]
-    pub(crate) fn take_doubt(&self) -> bool {
-        // Most connects find no doubt, and then nothing is written.
-        self.is_in_doubt.load(Relaxed) && self.is_in_doubt.swap(false, Relaxed)
+    pub(crate) fn believed_from(&self) -> Epoch {
+        self.epoch.get().max(self.doubted.get())
     }
 }
 
 /// When the system has said something of its network.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
     at: Instant,
     epoch: Epoch,
@@ -102,16 +104,18 @@ mod tests {
     #[test]
     fn epochs_go_on_and_never_back() {
         let (current, [first, second]) = (CurrentEpoch::default(), [Epoch::begin(), Epoch::begin()]);
-        assert!(current.advance(second));
-        assert!(!current.advance(first) && !current.advance(second));
+        current.advance(second);
+        current.advance(first);
         assert_eq!(current.get(), second);
     }
 
     #[test]
-    fn a_doubt_is_for_one_look_up() {
+    fn a_doubt_is_no_change_but_ends_what_is_believed_like_one() {
         let network = Network::default();
-        assert!(!network.take_doubt());
         network.doubt();
-        assert!(network.take_doubt() && !network.take_doubt());
+        let doubted = network.believed_from();
+        assert!(network.epoch().get() == Epoch::default() && doubted > Epoch::default());
+        network.epoch().advance(Epoch::begin());
+        assert!(network.believed_from() == network.epoch().get() && network.believed_from() > doubted);
     }
 }

@@ -13,8 +13,9 @@ use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::connect::ConnectRequest;
 use hyper_happy_eyeballs::resolve::Epoch;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
-use runs::{get, in_time, on_both_runtimes, read, until};
+use runs::{get, in_time, on_both_runtimes, poll_once, read, until};
 use server::{Peer, Server};
+use tokio::sync::Semaphore;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 /// Answers every request.
@@ -78,5 +79,36 @@ fn a_connector_hears_of_the_change_through_the_layers_around_it() {
         }
         let heard = heard.lock().unwrap().clone();
         assert!(heard.len() == 3 && heard.is_sorted_by(|earlier, later| earlier < later), "{heard:?}");
+    });
+}
+
+#[test]
+fn a_connect_that_is_under_way_at_the_change_serves_its_own_request_alone() {
+    on_both_runtimes(async || {
+        for late_binding in [false, true] {
+            let server = Server::start_one_for_each(keep_alive);
+            let gate = Arc::new(Semaphore::new(0));
+            let passed = Arc::clone(&gate);
+            let connector = service_fn(move |uri: Uri| {
+                let passed = Arc::clone(&passed);
+                async move {
+                    passed.acquire().await.unwrap().forget();
+                    HappyEyeballsConnector::new().oneshot(uri).await
+                }
+            });
+            let client = Client::builder().late_binding(late_binding).build(connector).unwrap();
+            let mut first = Box::pin(client.get(server.uri("")));
+            assert!(poll_once(&mut first).await.is_none());
+            until(|| client.pool_statistics().total.dialing == 1).await;
+            client.network_changed();
+            gate.add_permits(1);
+            assert_eq!(read(in_time(first).await.unwrap()).await.unwrap(), (StatusCode::OK, "hello".into()));
+            until(|| client.pool_statistics().total.in_use == 0).await;
+            gate.add_permits(1);
+            for _ in 0..2 {
+                get(&client, server.uri("")).await.unwrap();
+            }
+            assert_eq!(server.accepted(), 2);
+        }
     });
 }

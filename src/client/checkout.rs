@@ -81,11 +81,13 @@ async fn dial<C: Connector>(
 ) -> Result<Box<Wire>, ClientError> {
     let connector = connectors.copy().await;
     let uri = destination.without_path().into_uri();
-    let request = ConnectRequest::new(uri.clone()).with_epoch(connectors.epoch().get());
+    let epoch = connectors.epoch().get();
+    let request = ConnectRequest::new(uri.clone()).with_epoch(epoch);
     let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
-    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to.
-    wire.spent |= wire.watch().runtime() != runtime;
+    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to. Or it was begun in one network, and serves
+    // this request alone.
+    wire.spent |= wire.watch().runtime() != runtime || connectors.epoch().get() != epoch;
     Ok(wire)
 }
 

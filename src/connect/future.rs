@@ -155,7 +155,7 @@ where
                 None => {
                     let network = &settings.network;
                     let name = Name::new(host, https_port).with_families(settings.families);
-                    let name = name.with_epoch(network.epoch().get()).with_doubt(network.take_doubt());
+                    let name = name.with_epoch(network.epoch().get()).with_belief_from(network.believed_from());
                     Stage::Resolving { lookup: Oneshot::new(resolver, name) }
                 }
             },

@@ -19,10 +19,10 @@ thread_local! {
 
 /// What a client asks of its connector: where to connect to, and what a [`Uri`] cannot say.
 ///
-/// A connector is a `Service<Uri>`, and so are the layers around it: TLS, time-outs, retries. For the rest of the request to come through all of them, the
-/// client calls and polls the connector in a [`scope`](Self::scope), as tokio's task-locals have it; and the connector that is called with the URI of
-/// the request takes the request out of the scope ([`ConnectRequest::of`]). A connector that does not, goes on as if there were nothing but the URI.
-/// So does one that is called from another task than the client's, as behind `tower::buffer`.
+/// A connector is a `Service<Uri>`, and so are the layers around it: TLS, time-outs, retries. For the rest of the request to come through
+/// all of them, the client calls and polls the connector in a [`scope`](Self::scope), as with tokio's task-locals; and the connector that is
+/// called with the URI of the request takes the request out of the scope ([`ConnectRequest::of`]). A connector that does not, goes on as if
+/// there were nothing but the URI. So does one that is called from another task than the client's, as behind `tower::buffer`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectRequest {
@@ -45,10 +45,12 @@ impl ConnectRequest {
     /// The epoch of the request in whose scope a connector is called with `uri`.
     #[inline]
     pub(super) fn epoch_of(uri: &Uri) -> Epoch {
-        IN_SCOPE.with_borrow(|request| match request {
+        let epoch = IN_SCOPE.try_with(|request| match &*request.borrow() {
             Some(request) if request.uri == *uri => request.epoch,
             _ => Epoch::default(),
-        })
+        });
+        // A thread that is ending has no scope.
+        epoch.unwrap_or_default()
     }
 
     /// Where to connect to.
@@ -125,7 +127,8 @@ impl<'a> Entered<'a> {
     }
 
     fn exchange(&mut self) {
-        IN_SCOPE.with_borrow_mut(|request| mem::swap(request, self.place));
+        // A thread that is ending has no scope.
+        _ = IN_SCOPE.try_with(|request| mem::swap(&mut *request.borrow_mut(), self.place));
     }
 }
 

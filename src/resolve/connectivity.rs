@@ -15,7 +15,7 @@ use crate::race::{Families, Family};
 ///
 /// That a family is connected is believed for some seconds: where the belief is wrong, a query is sent in vain. That a family
 /// is *not* connected is never remembered: where that belief is wrong, a name is lost. So the system is asked again by each
-/// look-up that would leave a family out. A doubt, or a new epoch, ends what is believed.
+/// look-up that would leave a family out. A new epoch ends what is believed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
     /// Guards what was seen, and nothing runs under the lock: the system is asked outside it.
@@ -29,8 +29,6 @@ pub(super) struct Connectivity {
 struct Seen {
     v6: Option<Observed>,
     v4: Option<Observed>,
-    /// How often it was doubted. What was asked before a doubt is not remembered after it.
-    doubts: u32,
 }
 
 /// What the system says of its network.
@@ -51,25 +49,19 @@ impl Connectivity {
         Self { always: Some(families), ..Self::default() }
     }
 
-    /// Something contradicts what is believed: the next look-up asks the system.
-    pub(super) fn doubt(&self) {
-        let mut seen = self.seen.lock();
-        *seen = Seen { doubts: seen.doubts.wrapping_add(1), ..Seen::default() };
-    }
-
-    /// The families to look `host` up for in `epoch`. Makes some system calls, unless both families are known to be connected.
-    pub(super) fn families_for(&self, host: &str, epoch: Epoch, now: Instant) -> Families {
+    /// The families to look `host` up for, by somebody who believes what was seen from `since` on. Makes some system calls, unless both families are known to be connected.
+    pub(super) fn families_for(&self, host: &str, since: Epoch, now: Instant) -> Families {
         #[cfg(test)]
         if let Some(families) = self.always {
             return families;
         }
         // Both loopback addresses are always there.
-        if is_localhost(host) { Families::Both } else { self.families(epoch, now, &System) }
+        if is_localhost(host) { Families::Both } else { self.families(since, now, &System) }
     }
 
-    fn families(&self, epoch: Epoch, now: Instant, network: &impl Network) -> Families {
+    fn families(&self, since: Epoch, now: Instant, network: &impl Network) -> Families {
         let seen = *self.seen.lock();
-        let is_believed = |seen: Option<Observed>| seen.is_some_and(|seen| seen.is_believed(epoch, now));
+        let is_believed = |seen: Option<Observed>| seen.is_some_and(|seen| seen.is_believed(since, now));
         let known = Families::of(|family| match family {
             Family::V6 => is_believed(seen.v6),
             Family::V4 => is_believed(seen.v4),
@@ -80,12 +72,12 @@ impl Connectivity {
         let families = ask(known, network);
         let is_news = |family| families.contains(family) && !known.is_some_and(|known| known.contains(family));
         let (v6, v4) = (is_news(Family::V6), is_news(Family::V4));
-        let (doubts, observed) = (seen.doubts, Some(Observed::new(now, epoch)));
+        let observed = Some(Observed::new(now, since));
         let mut seen = self.seen.lock();
-        if v6 && seen.doubts == doubts {
+        if v6 {
             seen.v6 = observed;
         }
-        if v4 && seen.doubts == doubts {
+        if v4 {
             seen.v4 = observed;
         }
         drop(seen);
@@ -252,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_and_a_new_epoch_end_what_is_believed() {
+    fn a_new_epoch_ends_what_is_believed() {
         let connectivity = Connectivity::default();
         let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("10.0.0.2", None));
         let (now, [first, second]) = (some_instant(), [Epoch::begin(), Epoch::begin()]);
@@ -265,27 +257,6 @@ mod tests {
             Families::Both,
             "whoever has not heard of the change believes it too"
         );
-        connectivity.doubt();
-        assert_eq!(connectivity.families(second, now, &v4), Families::V4Only);
-    }
-
-    #[test]
-    fn what_was_asked_before_a_doubt_is_not_remembered_after_it() {
-        /// A machine that is doubted while it is asked.
-        struct Doubted<'a>(&'a Connectivity);
-        impl Network for Doubted<'_> {
-            fn has_route(&self, _: Family) -> bool {
-                self.0.doubt();
-                true
-            }
-            fn addresses(&self) -> io::Result<Vec<IpAddr>> {
-                Ok(Vec::new())
-            }
-        }
-        let (connectivity, now) = (Connectivity::default(), some_instant());
-        assert_eq!(connectivity.families(Epoch::default(), now, &Doubted(&connectivity)), Families::Both);
-        let v4 = Machine::new("10.0.0.2", None);
-        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
     }
 
     #[test]

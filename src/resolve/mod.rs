@@ -45,6 +45,7 @@ mod hyper_util;
 mod threads;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::pin::Pin;
@@ -70,19 +71,20 @@ pub use crate::race::{Answer, Queries, Query};
 pub use hickory_resolver;
 
 /// The name to resolve, as it stood in the URI.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Name {
     host: Arc<str>,
     https_port: Option<NonZeroU16>,
     families: Families,
-    is_in_doubt: bool,
     epoch: Epoch,
+    /// From when on the caller believes the system: an attempt may have contradicted it. No part of the name's identity.
+    believed_from: Epoch,
 }
 
 impl Name {
     #[inline]
     pub(crate) fn new(host: Arc<str>, https_port: Option<NonZeroU16>) -> Self {
-        Self { host, https_port, families: Families::Both, is_in_doubt: false, epoch: Epoch::default() }
+        Self { host, https_port, families: Families::Both, epoch: Epoch::default(), believed_from: Epoch::default() }
     }
 
     fn host(&self) -> &Arc<str> {
@@ -137,14 +139,32 @@ impl Name {
         self
     }
 
-    /// Whether an attempt has contradicted what is believed of the network, and no look-up has asked the system since.
-    fn is_in_doubt(&self) -> bool {
-        self.is_in_doubt
+    /// From when on the caller believes what the system has said of its network.
+    fn believed_from(&self) -> Epoch {
+        self.epoch.max(self.believed_from)
     }
 
-    pub(crate) fn with_doubt(mut self, is_in_doubt: bool) -> Self {
-        self.is_in_doubt = is_in_doubt;
+    pub(crate) fn with_belief_from(mut self, since: Epoch) -> Self {
+        self.believed_from = since;
         self
+    }
+
+    fn identity(&self) -> (&str, Option<NonZeroU16>, Families, Epoch) {
+        (&self.host, self.https_port, self.families, self.epoch)
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
     }
 }
 

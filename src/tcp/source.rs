@@ -23,7 +23,7 @@ const DISCARD_PORT: u16 = 9;
 /// Knows the source address of destinations (RFC 6724 §6), and asks the system only now and then. Clones share what they know.
 ///
 /// 1. What the system said is believed for 5 s.
-/// 2. [`SourceAddresses::doubt`] ends that at once, and so does a new epoch: the next connect asks anew. So a network that changes costs
+/// 2. A new epoch ends that at once, be it that of a doubt: the next connect asks anew. So a network that changes costs
 ///    the connects that find out, and no others.
 /// 3. Neither the system nor a function of the user's is asked while the lock is held.
 #[derive(Clone)]
@@ -40,10 +40,8 @@ enum Knowledge {
 
 #[derive(Default)]
 struct Remembered {
-    /// `None`: nothing is believed.
-    since: Option<Observed>,
-    /// How often the sources were doubted. What was asked before a doubt is not remembered after it.
-    doubts: u64,
+    /// When what is believed was first asked. `None`: nothing is believed.
+    begun: Option<Observed>,
     /// The keys have no port.
     sources: BTreeMap<SocketAddr, Source>,
 }
@@ -72,33 +70,16 @@ impl SourceAddresses {
         }
     }
 
-    /// The source for `destination`, whose port does not matter, in `epoch`.
-    pub(crate) fn find(&self, destination: SocketAddr, epoch: Epoch, now: Instant) -> Source {
+    /// The source for `destination`, whose port does not matter, for somebody who believes what was said from `since` on.
+    pub(crate) fn find(&self, destination: SocketAddr, since: Epoch, now: Instant) -> Source {
         match &*self.0 {
             Knowledge::System { options, remembered } => {
-                find_remembered(remembered, destination, epoch, now, |destination| options.source_address(destination))
+                find_remembered(remembered, destination, since, now, |destination| options.source_address(destination))
             }
             Knowledge::Given(find) => {
                 assert_unlocked();
                 find(destination)
             }
-        }
-    }
-
-    /// How often they were doubted.
-    #[cfg(test)]
-    pub(crate) fn doubts(&self) -> u64 {
-        match &*self.0 {
-            Knowledge::System { remembered, .. } => lock(remembered).doubts,
-            Knowledge::Given(_) => 0,
-        }
-    }
-
-    /// Something contradicts what is believed of the network: it is asked anew at the next connect.
-    pub(crate) fn doubt(&self) {
-        match &*self.0 {
-            Knowledge::System { remembered, .. } => lock(remembered).doubt(),
-            Knowledge::Given(_) => {}
         }
     }
 }
@@ -107,17 +88,17 @@ impl SourceAddresses {
 fn find_remembered(
     remembered: &Lock<Remembered>,
     mut destination: SocketAddr,
-    epoch: Epoch,
+    since: Epoch,
     now: Instant,
     ask: impl FnOnce(SocketAddr) -> Source,
 ) -> Source {
     destination.set_port(0);
-    let doubts = match lock(remembered).find(destination, epoch, now) {
+    let begun = match lock(remembered).find(destination, since, now) {
         Ok(source) => return source,
-        Err(doubts) => doubts,
+        Err(begun) => begun,
     };
     let source = ask(destination);
-    lock(remembered).remember(destination, source, doubts);
+    lock(remembered).remember(destination, source, begun);
     source
 }
 
@@ -126,29 +107,27 @@ fn lock(remembered: &Lock<Remembered>) -> Guard<'_, Remembered> {
 }
 
 impl Remembered {
-    /// The source, or the number of doubts to [`remember`](Self::remember) it with.
-    fn find(&mut self, destination: SocketAddr, epoch: Epoch, now: Instant) -> Result<Source, u64> {
-        if !self.since.is_some_and(|since| since.is_believed(epoch, now)) {
-            self.doubt();
-            self.sources.clear();
-            self.since = Some(Observed::new(now, epoch));
-        }
-        self.sources.get(&destination).copied().ok_or(self.doubts)
+    /// The source, or what to [`remember`](Self::remember) it with.
+    fn find(&mut self, destination: SocketAddr, since: Epoch, now: Instant) -> Result<Source, Observed> {
+        let begun = match self.begun {
+            Some(begun) if begun.is_believed(since, now) => begun,
+            _ => {
+                self.sources.clear();
+                *self.begun.insert(Observed::new(now, since))
+            }
+        };
+        self.sources.get(&destination).copied().ok_or(begun)
     }
 
-    fn remember(&mut self, destination: SocketAddr, source: Source, doubts: u64) {
-        if self.doubts != doubts {
+    /// Remembers what was asked while what had `begun` was believed.
+    fn remember(&mut self, destination: SocketAddr, source: Source, begun: Observed) {
+        if self.begun != Some(begun) {
             return;
         }
         if self.sources.len() >= MAX_REMEMBERED {
             self.sources.clear();
         }
         self.sources.insert(destination, source);
-    }
-
-    fn doubt(&mut self) {
-        self.since = None;
-        self.doubts += 1;
     }
 }
 
@@ -241,14 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_has_the_system_asked_again_once() {
-        let mut asked = Asked::default();
-        assert_eq!((asked.source(80, 0), asked.source(80, 1)), (1, 1));
-        lock(&asked.remembered).doubt();
-        assert_eq!((asked.source(80, 2), asked.source(80, 3)), (2, 2));
-    }
-
-    #[test]
     fn a_new_epoch_has_the_system_asked_again_once() {
         let (mut asked, [first, second]) = (Asked::default(), [Epoch::begin(), Epoch::begin()]);
         assert_eq!((asked.source_in(first, 80, 0), asked.source_in(first, 80, 1)), (1, 1));
@@ -258,16 +229,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_before_a_doubt_is_not_believed_after_it() {
-        let remembered = Lock::default();
+    fn what_was_asked_before_an_epoch_is_not_believed_in_it() {
+        let (remembered, [first, second]) = (Lock::default(), [Epoch::begin(), Epoch::begin()]);
         let to = "192.0.2.1:80".parse().unwrap();
-        let doubtful = find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| {
-            lock(&remembered).doubt();
+        let local = Source::Address([192, 0, 2, 9].into());
+        let doubtful = find_remembered(&remembered, to, first, some_instant(), |_| {
+            // Another connect hears of the change meanwhile.
+            assert_eq!(find_remembered(&remembered, to, second, some_instant(), |_| local), local);
             Source::Unreachable
         });
         assert_eq!(doubtful, Source::Unreachable);
-        let local = Source::Address([192, 0, 2, 9].into());
-        assert_eq!(find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| local), local);
+        assert_eq!(find_remembered(&remembered, to, second, some_instant(), |_| Source::Unreachable), local);
     }
 
     #[test]

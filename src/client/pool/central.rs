@@ -241,7 +241,13 @@ impl<W: Owned> Pool<W> {
 
     /// Closes every idle connection.
     pub(in crate::client) fn close_idle(&self) {
+        self.close_idle_and(|_| ());
+    }
+
+    /// Closes every idle connection, and changes something under the same lock.
+    fn close_idle_and(&self, change: impl FnOnce(&mut State<W>)) {
         let mut state = self.lock();
+        change(&mut state);
         let idle = mem::replace(&mut state.idle, Shelf::new());
         state.hosts.forget_idle();
         drop(state);
@@ -250,16 +256,12 @@ impl<W: Owned> Pool<W> {
 
     /// Closes every idle connection, and each other one that there is now when it comes back.
     pub(in crate::client) fn retire(&self) {
-        let mut state = self.lock();
-        state.oldest = self.ids.load(Relaxed);
-        drop(state);
-        self.close_idle();
+        self.close_idle_and(|state| state.oldest = self.ids.load(Relaxed));
     }
 
     /// Closes every idle connection, and each other one when it comes back.
     pub(in crate::client) fn close(&self) {
-        self.lock().is_closed = true;
-        self.close_idle();
+        self.close_idle_and(|state| state.is_closed = true);
         self.wake_sweepers();
     }
 

@@ -105,20 +105,14 @@ where
 
     fn tell_sources(&mut self, answer: &Answer, now: Instant) {
         let (mut v6, mut v4) = (Source::Unknown, Source::Unknown);
-        let epoch = self.network.epoch().get();
+        let since = self.network.believed_from();
         for (place, destination) in answer.destinations().enumerate() {
             let of_family = if destination.is_ipv6() { &mut v6 } else { &mut v4 };
             if place < MAX_SOURCES {
-                *of_family = self.sources.find(destination, epoch, now);
+                *of_family = self.sources.find(destination, since, now);
             }
             self.race.handle_source(destination, *of_family);
         }
-    }
-
-    /// Something contradicts what is believed of the network.
-    pub(super) fn doubt(&self) {
-        self.sources.doubt();
-        self.network.doubt();
     }
 
     /// A query that is still open when no more answers are to come has failed.

@@ -204,7 +204,7 @@ where
                 let error = AttemptError::from_any(error);
                 let sent = error.was_sent();
                 if error.contradicts_routes() {
-                    self.doubt();
+                    self.network.doubt();
                 }
                 record.failed(begun, error, now);
                 Outcome::Failed { sent }
@@ -225,7 +225,7 @@ where
                 Action::Start { id, endpoint, reason } => {
                     if reason == StartReason::DelayElapsed {
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
-                        self.doubt();
+                        self.network.doubt();
                     }
                     let begun = record.started(id, endpoint, reason, now);
                     self.start(begun, record, now, cx);
@@ -233,7 +233,7 @@ where
                 Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),
                 Action::Drop { id, reason } => {
                     if matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed) {
-                        self.doubt();
+                        self.network.doubt();
                     }
                     self.drop_attempt(id, reason, first.as_mut(), record, now);
                 }

@@ -114,11 +114,8 @@ impl GaiResolver {
 
     /// Reads the system's files, and asks for its network, which may block too.
     fn make_plan(&self, name: &Name) -> Landing<Planned> {
-        if name.is_in_doubt() {
-            self.connectivity.doubt();
-        }
-        let (host, epoch) = (Arc::clone(name.host()), name.epoch());
-        let (landing, flight) = self.plans.join((Arc::clone(&host), epoch), None);
+        let (host, since) = (Arc::clone(name.host()), name.believed_from());
+        let (landing, flight) = self.plans.join((Arc::clone(&host), since), None);
         if let Some(flight) = flight {
             let connectivity = self.connectivity.clone();
             self.look_ups.run(name.as_str(), move |thread, system| {
@@ -126,7 +123,7 @@ impl GaiResolver {
                     let plan = system.plan(&host);
                     let families = match plan {
                         Plan::Together => Families::Both,
-                        Plan::Apart(_) => connectivity.families_for(&host, epoch, system.now()),
+                        Plan::Apart(_) => connectivity.families_for(&host, since, system.now()),
                     };
                     flight.land((plan, families));
                 }

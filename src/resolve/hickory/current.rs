@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
 use hickory_resolver::net::NetError;
-use tracing::debug;
+use tracing::warn;
 
 use super::look_up::LookUps;
 use super::names::Search;
@@ -61,23 +61,29 @@ impl Current {
     }
 
     /// What is asked in `epoch`, without the caches and connections of earlier ones. A configuration that cannot be read leaves
-    /// everything as it was.
+    /// everything as it was, and is read again by the next look-up.
     pub(super) fn at(&self, epoch: Epoch) -> Asked {
-        let (known, mut asked) = self.asked.lock().clone();
+        let (known, asked) = self.asked.lock().clone();
         if known >= epoch {
             return asked;
         }
-        match self.origin.make() {
-            Ok(made) => asked = made,
-            Err(error) => debug!(%error, "the network has changed, and its DNS servers cannot be found out"),
-        }
+        let made = match self.origin.make() {
+            Ok(made) => made,
+            Err(error) => {
+                warn!(%error, "the network has changed, and its DNS servers cannot be found out");
+                return asked;
+            }
+        };
         let mut current = self.asked.lock();
-        // Dropped after the lock.
-        let replaced =
-            if current.0 < epoch { mem::replace(&mut *current, (epoch, asked.clone())) } else { current.clone() };
+        if current.0 >= epoch {
+            // Another thread was faster: its servers, with their caches, are everybody's.
+            return current.1.clone();
+        }
+        let replaced = mem::replace(&mut *current, (epoch, made.clone()));
+        // Its caches are dropped after the lock.
         drop(current);
-        // Another thread may have been faster; then its servers, with their caches, are everybody's.
-        if replaced.0 >= epoch { replaced.1 } else { asked }
+        drop(replaced);
+        made
     }
 }
 

@@ -78,8 +78,9 @@ use crate::timer::read_clock;
 /// up to 12 packets in 5 s.
 ///
 /// The system's configuration is read by [`from_system_conf`](Self::from_system_conf), and again by the first look-up after a change of the network that
-/// the connector was told of ([`network_changed`](crate::HappyEyeballsConnector::network_changed)). That look-up also begins with empty caches and
-/// fresh connections to the servers, whatever the resolver was made of. If the configuration cannot be read then, everything stays as it was.
+/// the connector was told of ([`network_changed`](crate::HappyEyeballsConnector::network_changed)). If it cannot be read then, everything stays as it was, and the
+/// next look-up tries again. The servers of a configuration begin with empty caches and fresh connections then. A resolver of hickory's own making
+/// ([`new`](Self::new)) has its cache emptied; its connections stay, and an answer of the old network that is still under way may be cached.
 ///
 /// # HTTPS records
 ///
@@ -259,10 +260,7 @@ impl HickoryResolver {
 
     /// Those that the caller can use, as far as the machine is connected with them.
     fn connected_families(&self, name: &Name) -> Families {
-        if name.is_in_doubt() {
-            self.connectivity.doubt();
-        }
-        name.families().among(self.connectivity.families_for(name.as_str(), name.epoch(), read_clock()))
+        name.families().among(self.connectivity.families_for(name.as_str(), name.believed_from(), read_clock()))
     }
 
     /// What the table of hosts says of a name, if it is there.

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use crate::client::bounds::RequestBody;
 use crate::client::http1::framing::Framing;
 use crate::client::http1::promise::{BrokenPromise, Checked, poll_checked};
-use crate::client::retry_body::{ErasedBody, erase};
+use crate::client::retry_body::{AnyBody, ErasedBody, erase};
 use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use crate::lock::Lock;
@@ -182,10 +182,9 @@ impl Progress {
 
     /// Asks the body for its first frame, and keeps it if it is all of the body.
     fn is_whole(&self, cx: &mut Context<'_>) -> bool {
-        let Some(promised) = self.framing.promised() else { return false };
         let content = match self.take() {
             // Foreign code, which must not run under the lock.
-            Content::Untouched(mut body) => match body.as_mut().poll_whole(promised, cx) {
+            Content::Untouched(mut body) => match self.poll_whole(body.as_mut(), cx) {
                 Some(bytes) => Content::Whole(bytes),
                 None => Content::Untouched(body),
             },
@@ -194,6 +193,11 @@ impl Progress {
         let is_whole = matches!(content, Content::Whole(_));
         *self.content.lock() = content;
         is_whole
+    }
+
+    /// All of the body, if it says how long it is, and ends with its first frame, which is there.
+    fn poll_whole(&self, body: Pin<&mut dyn AnyBody>, cx: &mut Context<'_>) -> Option<Bytes> {
+        body.poll_whole(self.framing.promised()?, cx)
     }
 
     /// A copy of the body, if it can be copied. To be called before the body is handed to hyper: for hyper it is not there meanwhile.
@@ -251,8 +255,12 @@ impl Body for Upload {
         }
         if this.body.is_none() {
             match progress.begin() {
-                Content::Untouched(body) => *this.body = Some(body),
-                Content::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                // One that was held back until now may be all there, and is kept as one that was asked before.
+                Content::Untouched(mut body) => match progress.poll_whole(body.as_mut(), cx) {
+                    Some(bytes) => return Poll::Ready(Some(Ok(progress.give_whole(bytes)))),
+                    None => *this.body = Some(body),
+                },
+                Content::Whole(bytes) => return Poll::Ready(Some(Ok(progress.give_whole(bytes)))),
                 Content::Gone => {}
             }
         }
@@ -288,13 +296,15 @@ impl Progress {
     /// hyper asks for the first frame.
     fn begin(&self) -> Content {
         self.state.store(BEGUN, SeqCst);
-        let mut content = self.content.lock();
-        if let Content::Whole(bytes) = &*content {
-            self.taken.store(bytes.len() as u64, SeqCst);
-            self.has_ended.store(true, SeqCst);
-            return Content::Whole(bytes.clone());
-        }
-        mem::replace(&mut *content, Content::Gone)
+        self.take()
+    }
+
+    /// The only frame, which is kept.
+    fn give_whole(&self, bytes: Bytes) -> Frame<Bytes> {
+        self.taken.store(bytes.len() as u64, SeqCst);
+        self.has_ended.store(true, SeqCst);
+        *self.content.lock() = Content::Whole(bytes.clone());
+        Frame::data(bytes)
     }
 }
 
