@@ -195,7 +195,7 @@ async fn a_connect_that_fails_is_told() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_fails_is_told_as_such() {
+async fn a_retry_that_fails_is_told_as_such() {
     let (log, peer) = (Log::start(), Peer::listen().await);
     let client = client(&peer, |builder| builder);
     let server = async {
