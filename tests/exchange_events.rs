@@ -8,10 +8,13 @@ mod peer;
 mod support;
 
 use std::fmt::{self, Write as _};
+use std::future::Ready;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyper::header::CONTENT_LENGTH;
 use hyper::{Request, Uri};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{Builder, Connector};
@@ -19,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use peer::{Conn, OK, Peer, both, broken, fed, full, get, in_time, post, read};
 use support::origin::until;
 use tokio::net::TcpStream;
+use tokio_test::{assert_ready_err, task};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
@@ -165,6 +169,23 @@ async fn a_body_of_a_request_that_fails_is_told() {
 }
 
 #[tokio::test]
+async fn a_body_that_fails_where_none_is_promised_is_told_and_its_request_is_not_sent_after_all() {
+    let log = Log::start();
+    let client = Client::new(tower::service_fn(|_: Uri| -> Ready<io::Result<TokioIo<TcpStream>>> {
+        unreachable!("the request has failed")
+    }));
+    let (feed, body) = fed();
+    feed.send(broken()).unwrap();
+    let mut request = post(uri(), body);
+    request.headers_mut().insert(CONTENT_LENGTH, "0".parse().unwrap());
+    let mut responding = task::spawn(client.request(request));
+    assert!(assert_ready_err!(responding.poll()).is_request_body());
+    assert_eq!(log.lines(), ["a request failed error=the body of the request to origin.example failed"]);
+    let panic = catch_unwind(AssertUnwindSafe(|| responding.poll().is_ready())).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().map(|said| &**said), Some("not polled after completion"));
+}
+
+#[tokio::test]
 async fn a_connect_that_fails_is_told() {
     let log = Log::start();
     let connector = tower::service_fn(async |_: Uri| Err::<TokioIo<TcpStream>, _>(io::Error::other("no route")));
@@ -174,7 +195,7 @@ async fn a_connect_that_fails_is_told() {
 }
 
 #[tokio::test]
-async fn a_repeat_that_fails_is_told_as_such() {
+async fn a_retry_that_fails_is_told_as_such() {
     let (log, peer) = (Log::start(), Peer::listen().await);
     let client = client(&peer, |builder| builder);
     let server = async {

@@ -147,11 +147,11 @@ impl Verdict {
 }
 
 /// Judges one request, which may be sent again or not.
-pub(crate) fn judge(is_repeatable: bool, seen: Seen, outcome: &Outcome) -> Verdict {
+pub(crate) fn judge(is_retryable: bool, seen: Seen, outcome: &Outcome) -> Verdict {
     if let Outcome::Pending = outcome {
         return Verdict::Pending;
     }
-    if !is_repeatable && seen.read > 1 {
+    if !is_retryable && seen.read > 1 {
         return Verdict::SentTwice;
     }
     if seen.arrived > 1 {
@@ -167,7 +167,7 @@ pub(crate) fn judge(is_repeatable: bool, seen: Seen, outcome: &Outcome) -> Verdi
         Outcome::Failed(..) if seen.arrived > 0 => Verdict::Lost,
         Outcome::Failed(..) if seen.unacknowledged > 0 => Verdict::Unacknowledged,
         Outcome::Failed(claims, _) => {
-            let is_allowed = !is_repeatable && claims.is_closed_before_response && claims.was_reused;
+            let is_allowed = !is_retryable && claims.is_closed_before_response && claims.was_reused;
             let is_true = claims.retries == 0 && (!claims.is_unsent || seen.read == 0);
             if is_allowed && is_true { Verdict::Excused } else { Verdict::Untrue }
         }
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn what_was_answered_must_be_delivered_once() {
-        for is_repeatable in [false, true] {
-            let judged = |seen, outcome| judge(is_repeatable, seen, &outcome);
+        for is_retryable in [false, true] {
+            let judged = |seen, outcome| judge(is_retryable, seen, &outcome);
             assert_eq!(judged(ANSWERED, Outcome::Delivered), Verdict::Delivered);
             assert_eq!(judged(WRITTEN, Outcome::Delivered), Verdict::Delivered);
             assert_eq!(judged(ANSWERED, failed(CLOSED)), Verdict::Lost);
@@ -200,7 +200,7 @@ mod tests {
             assert_eq!(judged(READ, Outcome::Delivered), Verdict::Wrong);
         }
         let twice = Seen { read: 2, arrived: 2, unacknowledged: 0 };
-        assert_eq!(judge(true, twice, &Outcome::Delivered), Verdict::Lost, "the repeat hides the loss");
+        assert_eq!(judge(true, twice, &Outcome::Delivered), Verdict::Lost, "the retry hides the loss");
         let once_more = Seen { read: 2, arrived: 1, unacknowledged: 1 };
         assert_eq!(judge(true, once_more, &Outcome::Delivered), Verdict::Unacknowledged);
     }

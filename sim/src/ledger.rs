@@ -101,7 +101,7 @@ pub enum Rule {
     NotRetried,
     /// A request failed though nothing had happened to its connection.
     Unjustified,
-    /// What an error says of bytes, connections or repeats is not so.
+    /// What an error says of bytes, connections or retries is not so.
     FalseClaim,
     /// What the server was sent is not what the caller gave, or a success though not all of it was sent.
     WrongRequest,

@@ -178,7 +178,8 @@ impl Listener {
     /// What the attempt has said. The task of `cx` is woken when it says more.
     #[inline]
     pub(crate) fn hear(&self, cx: &Context<'_>) -> Option<News> {
-        self.in_use().and_then(|shared| shared.hear(cx.waker().clone()))
+        // Not by `in_use`: the last handle may have been dropped right after it said something.
+        self.shared.as_ref().and_then(|shared| shared.hear(cx.waker().clone()))
     }
 
     /// Admits the attempt to its handshake, with the service record of `endpoint`. The caller polls the attempt next: a waker of its own

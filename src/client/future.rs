@@ -125,9 +125,7 @@ where
         let respond = this.respond.as_pin_mut().expect("it was made");
         // One that does not answer at once counts as empty.
         if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
-            let error = ClientError::request_body(Some(error), Transfer::default());
-            let host = respond.destination.host_and_port().to_owned();
-            return Poll::Ready(Err(error.after(host, Sendings::default())));
+            return Poll::Ready(Err(respond.fail(ClientError::request_body(Some(error), Transfer::default()))));
         }
         respond.poll(cx)
     }
@@ -154,6 +152,18 @@ pin_project! {
         // Not polled yet, or there was no idle connection.
         Connecting { request: Option<Request<Upload>>, connecting: Option<Connecting> },
         Exchanging { #[pin] exchange: Exchange<F> },
+    }
+}
+
+impl<C, E, F> Respond<C, E, F> {
+    /// Returns the error of the whole. The request is gone: a further poll panics, and sends nothing.
+    #[cold]
+    fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError {
+        let mut this = self.project();
+        this.state.set(State::Connecting { request: None, connecting: None });
+        let error = error.after(this.destination.host_and_port().to_owned(), *this.sendings);
+        tracing::debug!(%error, "a request failed");
+        error
     }
 }
 
@@ -278,10 +288,7 @@ where
                 },
             };
             if let Err(error) = result {
-                let host = self.destination.host_and_port().to_owned();
-                let error = error.after(host, self.sendings);
-                tracing::debug!(%error, "a request failed");
-                return Poll::Ready(Err(error));
+                return Poll::Ready(Err(self.fail(error)));
             }
         }
     }

@@ -28,8 +28,8 @@
 //! - A body that is longer or shorter than it said is an [error of the body](ClientError::is_request_body).
 //! - Trailers are frames, in both directions. Those of a request need a `Trailer` field with their names, and no `Content-Length`.
 //!
-//! - A body with an exact `size_hint` is asked for its first frame before there is a connection, unless the server is to ask for it
-//!   (`Expect: 100-continue`). If that is all of it, its request can be retried; so can that of a [`RetryBody`].
+//! A body with an exact `size_hint` is asked for its first frame before there is a connection, unless the server is to ask for it
+//! (`Expect: 100-continue`). If that is all of it, its request can be retried; so can that of a [`RetryBody`].
 //!
 //! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
 //!

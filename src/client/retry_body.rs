@@ -100,7 +100,7 @@ pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
     fn may_be_copied(&self) -> bool;
 
     /// All of the body, if it says that it has `promised` bytes, ends with its first frame, and that is there. Otherwise nothing is taken from
-    /// the body: what was seen is given once more.
+    /// the body: what was seen is given once more. A second call changes nothing.
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes>;
 }
 
@@ -147,13 +147,25 @@ impl<B: RequestBody> Body for Erased<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.body.size_hint();
+        if self.seen.is_empty() {
+            return rest;
+        }
+        let data = self.seen.iter().flatten().flatten().filter_map(Frame::data_ref);
+        let seen: u64 = data.map(|data| data.len() as u64).sum();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(seen));
+        }
+        hint.set_lower(rest.lower().saturating_add(seen));
+        hint
     }
 }
 
 impl<B: RequestBody> AnyBody for Erased<B> {
     fn copy(&self) -> Option<ErasedBody> {
         let copy = self.copy.as_ref()?;
+        debug_assert!(self.seen.is_empty(), "a copy would lack what was taken from the body");
         assert_unlocked();
         let body = copy(&self.body)?;
         Some(Box::pin(Self { body, copy: Some(Arc::clone(copy)), seen: Vec::new() }))
@@ -165,7 +177,8 @@ impl<B: RequestBody> AnyBody for Erased<B> {
 
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes> {
         let mut this = self.project();
-        if this.body.size_hint().exact() != Some(promised) {
+        // What was seen has shown already that it is not the whole. A further look would take frames behind it.
+        if !this.seen.is_empty() || this.body.size_hint().exact() != Some(promised) {
             return None;
         }
         let Poll::Ready(first) = poll_frame(this.body.as_mut(), cx) else { return None };
@@ -193,4 +206,48 @@ fn poll_frame<B: RequestBody>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<G
         Ok(frame) => Some(Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),
         Err(error) => Some(Err(error.into())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Gives its pieces one by one, and says how many bytes are left.
+    struct Pieces(VecDeque<&'static str>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(Bytes::from(piece)))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_asked_twice_whether_it_is_whole_gives_all_of_its_frames_in_order() {
+        let mut cx = Context::from_waker(Waker::noop());
+        // The first frame shows that it is not the whole, or the second that there are more.
+        for pieces in [["", "hello", ""], ["hello", "", ""]] {
+            let mut body = erase(Pieces(pieces.into()));
+            for _ in 0..2 {
+                assert_eq!(body.as_mut().poll_whole(5, &mut cx), None);
+                assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(5), false), "{pieces:?}");
+            }
+            for piece in pieces {
+                let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut cx) else { panic!("{pieces:?}") };
+                assert_eq!(frame.into_data().unwrap(), piece, "{pieces:?}");
+            }
+            assert_eq!(body.size_hint().exact(), Some(0));
+            assert!(matches!(body.as_mut().poll_frame(&mut cx), Poll::Ready(None)));
+        }
+    }
 }

@@ -72,6 +72,23 @@ use crate::network::Epoch;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// As a `tower::Service` it takes requests with every type of body, so that a call which shows no request, such as `ready` or `poll_ready`, has
+/// to name one. `oneshot` needs no such help.
+///
+/// ```no_run
+/// use http::Request;
+/// use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+/// use tower::{Service, ServiceExt};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::new(HappyEyeballsConnector::new());
+/// let request = || Request::put("http://example.com/name").body("Ada".to_owned());
+/// ServiceExt::<Request<String>>::ready(&mut client).await?.call(request()?).await?;
+/// client.oneshot(request()?).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Client<C> {
     pub(super) shared: Arc<Shared<C>>,
 }

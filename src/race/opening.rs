@@ -229,6 +229,7 @@ mod tests {
         }
         assert!(opened > 10_000 && left_to_the_race > 10_000, "{opened} {left_to_the_race}");
     }
+
     #[test]
     fn what_takes_more_than_a_list_is_left_to_the_race() {
         let now = some_instant();

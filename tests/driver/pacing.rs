@@ -1,5 +1,6 @@
 //! When the next attempt starts (`Staggered`).
 
+use std::future::pending;
 use std::io;
 
 use futures_util::FutureExt;
@@ -13,7 +14,7 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_test::mock;
 
-use crate::fakes::{Fate, World, address, connect, list, ms, tried, untried, uri};
+use crate::fakes::{Fate, World, address, connect, list, ms, name, tried, untried, uri};
 
 #[tokio::test(start_paused = true)]
 async fn the_second_attempt_is_pending_at_249_ms_and_starts_at_250_ms() {
@@ -184,4 +185,32 @@ async fn no_timer_is_left_when_every_address_has_been_started() {
     advance(ms(24 * 60 * 60 * 1000)).await;
     assert!(!connecting.is_woken());
     assert_eq!(world.log(), ["0 start A6", "250 start A4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_of_the_opening_counts_though_its_handle_is_gone() {
+    assert_eq!(starts_after_last_words("A6", 700).await, [0, 700, 950]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_of_a_later_attempt_counts_though_its_handle_is_gone() {
+    assert_eq!(starts_after_last_words("A4", 500).await, [0, 250, 750]);
+}
+
+/// When the attempts to A6, A4 and B6 start, in milliseconds. Only B6 connects; the one to `speaker` says by a handle that it does not keep
+/// that the rest takes `remaining` milliseconds.
+async fn starts_after_last_words(speaker: &'static str, remaining: u64) -> Vec<u128> {
+    let attempt = service_fn(move |request: AttemptRequest| async move {
+        let (endpoint, handle) = request.into_parts();
+        match name(endpoint.address()) {
+            name if name == "B6" => return Ok::<_, AttemptError>(()),
+            name if name == speaker => handle.progress(ms(remaining)),
+            _ => {}
+        }
+        drop(handle);
+        pending().await
+    });
+    let connector = HappyEyeballsConnector::builder().resolver(list("A6 A4 B6")).attempt(attempt);
+    let stream = connect(connector).await.unwrap();
+    stream.info().attempts().iter().map(|attempt| attempt.offset().as_millis()).collect()
 }

@@ -1,4 +1,4 @@
-//! The shape of `src/`: no circles among files, no file that is too long, no arrow that climbs a layer.
+//! The shape of `src/`: no circles among files, no file that is too long, no arrow that climbs a layer, and a design page that says so truly.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,6 +6,7 @@ mod made_up;
 mod source;
 mod tree;
 
+use std::fs;
 use std::path::Path;
 
 use tree::{Tree, circle};
@@ -53,7 +54,15 @@ const ROOMS: [(&str, &[&str]); 14] = [
 ];
 
 fn tree() -> Tree {
-    Tree::of_directory(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap()
+    Tree::of_directory(&root().join("src")).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn design() -> String {
+    fs::read_to_string(root().join("docs/design.md")).unwrap()
 }
 
 #[test]
@@ -84,6 +93,39 @@ fn no_arrow_climbs_a_layer() {
         climbing.extend(above.map(|to| format!("{from} -> {to}")));
     }
     assert!(climbing.is_empty(), "arrows that climb:\n{}", climbing.join("\n"));
+}
+
+#[test]
+fn the_layer_picture_of_the_design_names_every_room() {
+    let design = design();
+    let (_, picture) = design.split_once("```text\nsrc/\n").unwrap();
+    let (picture, _) = picture.split_once("```").unwrap();
+    let named: Vec<_> = picture.split(|c: char| !(c.is_alphanumeric() || "_./".contains(c))).collect();
+    let mut missing = Vec::new();
+    for entry in fs::read_dir(root().join("src")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let name = if entry.path().is_dir() { format!("{name}/") } else { name };
+        if !named.contains(&&*name) {
+            missing.push(name);
+        }
+    }
+    assert!(missing.is_empty(), "not in the picture: {missing:?}");
+}
+
+#[test]
+fn every_path_in_the_design_leads_to_a_file() {
+    let design = design();
+    // Code in backticks is every other part of a line.
+    let code = design.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let paths: Vec<_> = code.filter(|code| code.contains('/') && code.ends_with(".rs")).collect();
+    assert!(paths.len() > 20, "few paths for such a page: {paths:?}");
+    let is_gone = |path: &&str| {
+        let home = if path.starts_with("tests/") { root().to_owned() } else { root().join("src") };
+        !home.join(path).is_file()
+    };
+    let gone: Vec<_> = paths.into_iter().filter(is_gone).collect();
+    assert!(gone.is_empty(), "paths that lead nowhere: {gone:?}");
 }
 
 /// The directory of `src/` that a file is in, or the file itself.
