@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::wire::Wire;
-use crate::client::connection_use::ConnectionUse;
 use crate::client::pool::{Lease, Owned, Place, Watch};
 use crate::response_first::ResponseFirstHandle;
 
@@ -65,10 +64,7 @@ impl Owned for Wire {
 
     #[inline]
     fn on_return(&mut self) {
-        if !self.reused {
-            self.reused = true;
-            self.extras.insert(ConnectionUse::new(self.place().id, true));
-        }
+        self.reused = true;
         self.upload = None;
     }
 

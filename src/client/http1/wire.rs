@@ -39,8 +39,9 @@ pub(in crate::client) struct Wire {
     pub(in crate::client) control: ResponseFirstHandle,
     /// That of the wrapper below TLS, if there is one.
     pub(super) below_tls: Option<ResponseFirstHandle>,
-    /// What is said of the connection in every response: by the connector, and which one it is.
-    pub(super) extras: Extensions,
+    /// What is said of the connection in every response: by the connector and, once it was used again, which one it is.
+    extras: Extensions,
+    extras_say_reused: bool,
     pub(in crate::client) is_proxied: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
@@ -91,7 +92,6 @@ impl Wire {
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
-        extras.insert(ConnectionUse::new(relay.place().id, false));
         Self {
             halves: Some(Halves { sender, connection }),
             is_over: false,
@@ -101,6 +101,7 @@ impl Wire {
             control,
             below_tls,
             extras,
+            extras_say_reused: false,
             is_proxied: connected.is_proxied(),
             host,
             created,
@@ -126,11 +127,20 @@ impl Wire {
     }
 
     /// Adds what is said of the connection.
-    pub(in crate::client) fn add_extras(&self, extensions: &mut Extensions) {
+    pub(in crate::client) fn add_extras(&mut self, extensions: &mut Extensions) {
+        let connection = ConnectionUse::new(self.relay.place().id, self.reused);
+        // Once it is used again it stays so, and need not be added to each response by itself.
+        if self.reused && !self.extras_say_reused {
+            self.extras.insert(connection);
+            self.extras_say_reused = true;
+        }
         if extensions.is_empty() {
             *extensions = self.extras.clone();
         } else {
             extensions.extend(self.extras.clone());
+        }
+        if !self.reused {
+            extensions.insert(connection);
         }
     }
 
