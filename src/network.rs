@@ -60,10 +60,14 @@ impl Network {
         self.doubted.advance(Epoch::begin());
     }
 
+    /// That of the last doubt.
+    pub(crate) fn doubted(&self) -> Epoch {
+        self.doubted.get()
+    }
+
     /// The epoch from which on the system is believed: that of the last change or doubt.
-    #[inline]
     pub(crate) fn believed_from(&self) -> Epoch {
-        self.epoch.get().max(self.doubted.get())
+        self.epoch.get().max(self.doubted())
     }
 }
 

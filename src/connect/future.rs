@@ -148,14 +148,12 @@ where
             port,
             is_secure,
             deadline: None,
-            record: Record::new(Arc::clone(&host), port.number(), settings.families),
+            record: Record::new(Arc::clone(&host), port.number()),
             attempt: Some(attempt),
             stage: match literal {
                 Some(address) => Stage::Literal { address },
                 None => {
-                    let network = &settings.network;
-                    let name = Name::new(host, https_port).with_families(settings.families);
-                    let name = name.with_epoch(network.epoch().get()).with_belief_from(network.believed_from());
+                    let name = Name::of_connect(host, https_port, settings.families, &settings.network);
                     Stage::Resolving { lookup: Oneshot::new(resolver, name) }
                 }
             },
@@ -205,7 +203,7 @@ where
                         }
                     };
                     this.stage.set(Stage::Over);
-                    return Poll::Ready(Err(this.record.lost(kind, Leftover::Nothing, now)));
+                    return Poll::Ready(Err(this.record.lost(kind, this.settings.families, Leftover::Nothing, now)));
                 }
                 StageProj::Answering { queries } => {
                     let queries = *queries;
@@ -287,7 +285,7 @@ where
                     let untried = racing.untried();
                     return Poll::Ready(match result {
                         Ok(connection) => Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now))),
-                        Err(kind) => Err(this.record.lost(kind, untried, now)),
+                        Err(kind) => Err(this.record.lost(kind, this.settings.families, untried, now)),
                     });
                 }
                 Round::Wait(until) => {

@@ -17,7 +17,6 @@ use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, St
 pub(super) struct Record {
     host: Arc<str>,
     port: u16,
-    families: Families,
     asked: Queries,
     answered: Queries,
     /// `None` until the future is polled.
@@ -38,11 +37,10 @@ pub(super) struct Begun {
 
 impl Record {
     #[inline]
-    pub(super) fn new(host: Arc<str>, port: u16, families: Families) -> Self {
+    pub(super) fn new(host: Arc<str>, port: u16) -> Self {
         Self {
             host,
             port,
-            families,
             asked: Queries::NONE,
             answered: Queries::NONE,
             began: None,
@@ -159,8 +157,8 @@ impl Record {
     }
 
     /// The race was lost. Closes the record.
-    pub(super) fn lost(&mut self, kind: Kind, untried: Leftover, now: Instant) -> ConnectError {
-        let error = ConnectError::lost(kind, self.finish(untried, now));
+    pub(super) fn lost(&mut self, kind: Kind, families: Families, untried: Leftover, now: Instant) -> ConnectError {
+        let error = ConnectError::lost(kind, families, self.finish(untried, now));
         debug!(%error, "no connection");
         error
     }
@@ -176,7 +174,6 @@ impl Record {
         Report {
             host: Arc::clone(&self.host),
             port: self.port,
-            families: self.families,
             asked: self.asked,
             answered: self.answered,
             began: self.began(),

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Untried};
 use super::query_error::QueryError;
-use crate::race::{Config, Families, Opening, Port, Queries, Query, Race};
+use crate::race::{Config, Opening, Port, Queries, Query, Race};
 
 /// The record of one race.
 pub(crate) struct Report {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
-    /// The address families that the connector could use.
-    pub(crate) families: Families,
     /// The queries that the resolver says it asked. Empty before it says.
     pub(crate) asked: Queries,
     /// The queries that have an answer, or have failed.

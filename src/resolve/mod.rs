@@ -62,6 +62,7 @@ pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
 pub use self::hyper_util::{HyperUtilAnswers, HyperUtilResolver};
 pub use crate::network::Epoch;
+use crate::network::Network;
 use crate::outcome::BoxError;
 pub use crate::outcome::{QueryError, QueryErrorKind};
 use crate::race::Families;
@@ -77,14 +78,20 @@ pub struct Name {
     https_port: Option<NonZeroU16>,
     families: Families,
     epoch: Epoch,
-    /// From when on the caller believes the system: an attempt may have contradicted it. No part of the name's identity.
-    believed_from: Epoch,
+    /// When an attempt last contradicted what the caller believed. No part of the name's identity.
+    doubted: Epoch,
 }
 
 impl Name {
+    /// The name that a connector asks for.
     #[inline]
-    pub(crate) fn new(host: Arc<str>, https_port: Option<NonZeroU16>) -> Self {
-        Self { host, https_port, families: Families::Both, epoch: Epoch::default(), believed_from: Epoch::default() }
+    pub(crate) fn of_connect(
+        host: Arc<str>,
+        https_port: Option<NonZeroU16>,
+        families: Families,
+        network: &Network,
+    ) -> Self {
+        Self { host, https_port, families, epoch: network.epoch().get(), doubted: network.doubted() }
     }
 
     fn host(&self) -> &Arc<str> {
@@ -141,12 +148,7 @@ impl Name {
 
     /// From when on the caller believes what the system has said of its network.
     fn believed_from(&self) -> Epoch {
-        self.epoch.max(self.believed_from)
-    }
-
-    pub(crate) fn with_belief_from(mut self, since: Epoch) -> Self {
-        self.believed_from = since;
-        self
+        self.epoch.max(self.doubted)
     }
 
     fn identity(&self) -> (&str, Option<NonZeroU16>, Families, Epoch) {
@@ -170,7 +172,8 @@ impl Hash for Name {
 
 impl From<&str> for Name {
     fn from(host: &str) -> Self {
-        Self::new(host.into(), None)
+        let epoch = Epoch::default();
+        Self { host: host.into(), https_port: None, families: Families::Both, epoch, doubted: epoch }
     }
 }
 

@@ -11,7 +11,7 @@ use super::box_error::BoxError;
 use super::causes::{Chain, causes};
 use super::query_error::QueryError;
 use super::report::Report;
-use crate::race::Queries;
+use crate::race::{Families, Queries};
 
 mod kind;
 mod permanent;
@@ -49,12 +49,13 @@ enum Inner {
     /// The URI says nowhere to connect to.
     InvalidUri { problem: String, source: Option<BoxError> },
     /// There was a race, or at least a look-up for one.
-    Lost { kind: Kind, report: Report },
+    Lost { kind: Kind, families: Families, report: Report },
 }
 
 impl ConnectError {
-    pub(crate) fn lost(kind: Kind, report: Report) -> Self {
-        Self { inner: Box::new(Inner::Lost { kind, report }) }
+    /// `families` are those that the connector could use.
+    pub(crate) fn lost(kind: Kind, families: Families, report: Report) -> Self {
+        Self { inner: Box::new(Inner::Lost { kind, families, report }) }
     }
 
     pub(crate) fn invalid_uri(problem: impl Into<String>, source: Option<BoxError>) -> Self {
@@ -111,7 +112,9 @@ impl ConnectError {
     pub fn is_permanent(&self) -> bool {
         match &*self.inner {
             Inner::InvalidUri { .. } => true,
-            Inner::Lost { kind, report } => permanent::is_permanent(permanent::Facts::new(kind, report)),
+            Inner::Lost { kind, families, report } => {
+                permanent::is_permanent(permanent::Facts::new(kind, *families, report))
+            }
         }
     }
 
@@ -194,7 +197,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.inner {
             Inner::InvalidUri { problem, .. } => write!(f, "invalid URI: {problem}"),
-            Inner::Lost { kind, report } => kind.fmt(report, f),
+            Inner::Lost { kind, report, .. } => kind.fmt(report, f),
         }
     }
 }

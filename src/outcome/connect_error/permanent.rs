@@ -5,7 +5,7 @@ use super::super::attempt_error::AttemptError;
 use super::super::query_error::{QueryError, QueryErrorKind};
 use super::super::report::Report;
 use super::kind::{Kind, about_addresses};
-use crate::race::{Family, Query, UntriedReason};
+use crate::race::{Families, Family, Query, UntriedReason};
 
 /// What the rule asks of a connect that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn is_permanent(facts: Facts) -> bool {
 }
 
 impl Facts {
-    pub(super) fn new(kind: &Kind, report: &Report) -> Self {
+    pub(super) fn new(kind: &Kind, families: Families, report: &Report) -> Self {
         let untried = report.untried();
         Self {
             ending: match kind {
@@ -56,7 +56,7 @@ impl Facts {
                 Kind::Resolver(_) | Kind::Timeout { .. } => Ending::Undecided,
             },
             has_failed_query: !report.query_errors.iter().all(QueryError::is_negative),
-            knows_addresses: knows_addresses(report, &untried),
+            knows_addresses: knows_addresses(families, report, &untried),
             all_attempts_permanent: report.attempts.as_slice().iter().all(is_permanent_attempt),
             has_address_left: untried.iter().any(|untried| match untried.reason {
                 UntriedReason::NotReached | UntriedReason::OverLimit => true,
@@ -75,7 +75,7 @@ fn is_permanent_attempt(attempt: &Attempt) -> bool {
     attempt.error().is_some_and(AttemptError::is_permanent)
 }
 
-fn knows_addresses(report: &Report, untried: &[Untried]) -> bool {
+fn knows_addresses(families: Families, report: &Report, untried: &[Untried]) -> bool {
     if report.asked().is_empty() {
         // A host that is an address was not looked up.
         return !untried.is_empty();
@@ -84,7 +84,7 @@ fn knows_addresses(report: &Report, untried: &[Untried]) -> bool {
     if about_addresses(&report.query_errors).any(|error| error.kind() == QueryErrorKind::NxDomain) {
         return true;
     }
-    let is_known = |(family, query)| !report.families.contains(family) || report.has_answer_of(query);
+    let is_known = |(family, query)| !families.contains(family) || report.has_answer_of(query);
     [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter().all(is_known)
 }
 

@@ -42,7 +42,6 @@ fn error_with_failures(
     let report = Report {
         host: "example.com".into(),
         port: 443,
-        families: Families::Both,
         asked: Queries::ADDRESSES,
         answered: Queries::ADDRESSES,
         began,
@@ -52,7 +51,7 @@ fn error_with_failures(
         untried: Leftover::Listed(untried),
         query_errors,
     };
-    ConnectError::lost(kind, report)
+    ConnectError::lost(kind, Families::Both, report)
 }
 
 fn report_of(error: &mut ConnectError) -> &mut Report {

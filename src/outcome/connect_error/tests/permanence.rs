@@ -5,8 +5,8 @@ use super::*;
 /// An error of a look-up of which this was asked and answered, for a connector that can use these families.
 fn looked_up(kind: Kind, families: Families, asked: Queries, errors: Vec<QueryError>, rest: Vec<Untried>) -> bool {
     let mut error = error_with_failures(kind, Vec::new(), rest, errors);
-    let report = report_of(&mut error);
-    (report.families, report.asked, report.answered) = (families, asked, asked);
+    let Inner::Lost { families: usable, report, .. } = &mut *error.inner else { unreachable!("there was a look-up") };
+    (*usable, report.asked, report.answered) = (families, asked, asked);
     error.is_permanent()
 }
 
