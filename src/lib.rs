@@ -37,8 +37,9 @@
 //!
 //! # What is where
 //!
-//! A program that sets up the connector and the client finds all it needs at the root: the two and their layers, the resolvers, the
-//! values of their settings, what is told of a connection, and the errors. The modules have the rest: what it takes to replace a part.
+//! A program that sets up the connector and the client finds what it needs at the root: the two and their layers, the resolvers, the
+//! usual settings, what is told of a connection and of its attempts, and the errors. The modules have the rest: rarer settings, and what it takes
+//! to replace a part.
 //!
 //! # Errors
 //!
@@ -59,7 +60,7 @@
 //! |---|---|---|
 //! | [`race`] | the decisions, as a state machine without I/O | drive it yourself, over QUIC say |
 //! | [`resolve`] | a name in, a stream of answers out | [`Builder::resolver`](connect::Builder::resolver) |
-//! | [`attempt`], [`tcp`] | an endpoint in, a connection out | [`HappyEyeballsLayer`] around your own service |
+//! | [`attempt`], [`tcp`] | an [`AttemptRequest`](attempt::AttemptRequest) in, a connection out | [`Builder::attempt`](connect::Builder::attempt), or [`HappyEyeballsLayer`] around your own service |
 //! | [`connect`] | the driver: everything in flight | |
 //! | [`client`] | requests and responses, and the connections they share | any connector, [`ClientLayer`] |
 //!
@@ -113,11 +114,11 @@ mod timer;
 mod wake_later;
 
 #[cfg(feature = "client")]
-pub use client::{Client, ClientError, ClientLayer, ConnectionUse, RetryBody, RetryPolicy};
+pub use client::{Client, ClientError, ClientLayer, ConnectionUse, PoolStatistics, RetryBody, RetryPolicy};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
 pub use outcome::{Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, QueryError, QueryErrorKind, Untried};
-pub use race::{ConfigError, Families, Order, Policy};
+pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason};
 #[cfg(feature = "hickory")]
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]

@@ -9,6 +9,9 @@ const BELIEVED: Duration = Duration::from_secs(5);
 /// Counts the epochs of this process, whoever began them.
 static EPOCHS: AtomicU32 = AtomicU32::new(0);
 
+/// Counts the doubts of this process. It may wrap: there is one for each attempt that contradicts what is believed.
+static DOUBTS: AtomicU32 = AtomicU32::new(0);
+
 /// A point in time at which something became known of this machine's network: what was learned in an earlier epoch may no longer be true.
 ///
 /// [`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed) and `Client::network_changed` begin a new one. Epochs are
@@ -42,11 +45,27 @@ impl CurrentEpoch {
     }
 }
 
+/// What somebody has heard of the network: what was said of it before that may no longer be true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Heard {
+    /// The last change that the program has told of.
+    pub(crate) epoch: Epoch,
+    /// The last doubt.
+    doubt: u32,
+}
+
+impl Heard {
+    /// Whether nothing in `other` is news.
+    fn includes(self, other: Self) -> bool {
+        self.epoch >= other.epoch && self.doubt.wrapping_sub(other.doubt) <= u32::MAX / 2
+    }
+}
+
 /// What all clones of a connector have heard of the network.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     epoch: CurrentEpoch,
-    doubted: CurrentEpoch,
+    doubt: AtomicU32,
 }
 
 impl Network {
@@ -57,17 +76,12 @@ impl Network {
 
     /// An attempt contradicts what is believed: the system is asked again.
     pub(crate) fn doubt(&self) {
-        self.doubted.advance(Epoch::begin());
+        self.doubt.store(DOUBTS.fetch_add(1, Relaxed).wrapping_add(1), Relaxed);
     }
 
-    /// That of the last doubt.
-    pub(crate) fn doubted(&self) -> Epoch {
-        self.doubted.get()
-    }
-
-    /// The epoch from which on the system is believed: that of the last change or doubt.
-    pub(crate) fn believed_from(&self) -> Epoch {
-        self.epoch.get().max(self.doubted())
+    #[inline]
+    pub(crate) fn heard(&self) -> Heard {
+        Heard { epoch: self.epoch.get(), doubt: self.doubt.load(Relaxed) }
     }
 }
 
@@ -75,18 +89,25 @@ impl Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
     at: Instant,
-    epoch: Epoch,
+    heard: Heard,
 }
 
 impl Observed {
-    /// `epoch` is that of the question.
-    pub(crate) fn new(at: Instant, epoch: Epoch) -> Self {
-        Self { at, epoch }
+    /// `heard` is what had been heard by whoever asked.
+    pub(crate) fn new(at: Instant, heard: Heard) -> Self {
+        Self { at, heard }
     }
 
-    /// Whether it is believed at `now`, by somebody who has heard of `epoch`.
-    pub(crate) fn is_believed(self, epoch: Epoch, now: Instant) -> bool {
-        self.epoch >= epoch && now.saturating_duration_since(self.at) < BELIEVED
+    /// Whether it is believed at `now`, by somebody who has heard of this.
+    pub(crate) fn is_believed(self, heard: Heard, now: Instant) -> bool {
+        self.heard.includes(heard) && now.saturating_duration_since(self.at) < BELIEVED
+    }
+}
+
+#[cfg(test)]
+impl From<Epoch> for Heard {
+    fn from(epoch: Epoch) -> Self {
+        Self { epoch, doubt: 0 }
     }
 }
 
@@ -98,8 +119,8 @@ mod tests {
     #[test]
     fn an_observation_is_believed_for_five_seconds_of_its_own_and_earlier_epochs() {
         let (began, [first, second]) = (some_instant(), [Epoch::begin(), Epoch::begin()]);
-        let observed = Observed::new(began, first);
-        let at = |epoch, after| observed.is_believed(epoch, began + Duration::from_millis(after));
+        let observed = Observed::new(began, first.into());
+        let at = |epoch: Epoch, after| observed.is_believed(epoch.into(), began + Duration::from_millis(after));
         assert!(at(first, 0) && at(first, 4_999) && at(Epoch::default(), 4_999));
         assert!(!at(first, 5_000));
         assert!(!at(second, 0), "the network has changed since");
@@ -115,11 +136,19 @@ mod tests {
 
     #[test]
     fn a_doubt_is_no_change_but_ends_what_is_believed_like_one() {
-        let network = Network::default();
+        let (network, now) = (Network::default(), some_instant());
+        let before = network.heard();
+        let observed = Observed::new(now, before);
         network.doubt();
-        let doubted = network.believed_from();
-        assert!(network.epoch().get() == Epoch::default() && doubted > Epoch::default());
-        network.epoch().advance(Epoch::begin());
-        assert!(network.believed_from() == network.epoch().get() && network.believed_from() > doubted);
+        assert!(observed.is_believed(before, now) && !observed.is_believed(network.heard(), now));
+        assert_eq!(network.heard().epoch, before.epoch);
+        assert!(Observed::new(now, network.heard()).is_believed(before, now), "an older view believes newer answers");
+    }
+
+    #[test]
+    fn doubts_go_on_when_their_number_wraps() {
+        let heard = |doubt| Heard { doubt, ..Heard::default() };
+        assert!(heard(0).includes(heard(u32::MAX)) && !heard(u32::MAX).includes(heard(0)));
+        assert!(heard(7).includes(heard(7)));
     }
 }

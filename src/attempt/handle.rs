@@ -114,6 +114,7 @@ impl Error for AttemptOver {}
 /// What attempt and driver share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    /// Guards what was said, and who waits. Wakers are cloned, called and dropped outside it.
     state: Lock<State>,
 }
 

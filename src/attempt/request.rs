@@ -58,11 +58,4 @@ impl AttemptRequest {
     pub fn with_endpoint(self, endpoint: impl Into<Endpoint>) -> Self {
         Self { endpoint: endpoint.into(), ..self }
     }
-
-    /// The endpoint and the handle.
-    #[must_use]
-    pub fn into_parts(self) -> (Endpoint, AttemptHandle) {
-        let handle = AttemptHandle::new(self.endpoint.clone(), self.shared);
-        (self.endpoint, handle)
-    }
 }

@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
-use crate::connect::authority::{default_port, split_authority, split_port};
+use crate::connect::authority::{default_port, split_authority};
 
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
@@ -132,6 +132,15 @@ impl Destination {
             Some(port) => parse(&format!("{host}:{port}")),
             None => Err(ClientError::invalid_request("CONNECT needs a port")),
         }
+    }
+}
+
+/// Returns the host, brackets included, and the port, empty if there is none. What follows a bracket and is no port counts as part of the host.
+pub(super) fn split_port(host_and_port: &str) -> (&str, &str) {
+    let (host, rest, _) = split_authority(host_and_port);
+    match rest.strip_prefix(':') {
+        Some(port) => (host, port),
+        None => (host_and_port, ""),
     }
 }
 

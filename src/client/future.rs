@@ -296,13 +296,11 @@ where
 
 /// Whether the body is there a second time, if it is asked for before it is sent.
 #[inline]
-fn can_be_kept(request: &mut Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
-    if request.body().progress().is_none() {
-        return true;
-    }
+fn can_be_kept(request: &Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
+    let Some(progress) = request.body().progress() else { return true };
     // A body that the server is to ask for is not touched before.
     let may_ask = policy != RetryPolicy::Never && !expects_continue(request.headers());
-    request.body_mut().can_be_kept(may_ask, cx)
+    progress.can_be_kept(may_ask, cx)
 }
 
 /// A `408 Request Timeout` that may be answered with a retry.

@@ -4,8 +4,9 @@ use http::{HeaderMap, Method};
 
 /// Which requests a [`Client`](super::Client) retries when a connection that was kept alive turns out to be dead.
 ///
-/// A request on a fresh connection is never sent again, nor one that was answered with a single byte, and each retry goes
-/// out on a fresh connection: so there is at most one.
+/// A request on a fresh connection is never sent again, nor one of whose response a byte has arrived, except as
+/// [`Builder::retry_on_request_timeout`](super::Builder::retry_on_request_timeout) says. Each retry goes out on a fresh connection: so there is at
+/// most one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryPolicy {

@@ -43,7 +43,7 @@ use crate::outcome::BoxError;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::new(HappyEyeballsConnector::new());
-/// let body = RetryBody::with(lines(), |_sent| Some(lines()));
+/// let body = RetryBody::with(lines(), |_body| Some(lines()));
 /// client.request(Request::put("http://example.com/lines").body(body)?).await?;
 /// # Ok(())
 /// # }
@@ -58,7 +58,7 @@ impl RetryBody {
         Self::with(body, |body| Some(body.clone()))
     }
 
-    /// A body that `copy` makes another of, if it can. It is called before the request goes out on a connection that was used before,
+    /// A body that `copy` can copy; `None` if it cannot. `copy` is called before the request goes out on a connection that was used before,
     /// when nothing has been taken from the body.
     pub fn with<B: RequestBody>(body: B, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
         Self { body: Box::pin(Erased { body, copy: Some(Arc::new(copy)), seen: Vec::new() }) }

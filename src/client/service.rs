@@ -132,8 +132,9 @@ impl<C> Client<C> {
 
     /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
     ///
-    /// Idle connections are closed. Exchanges and connects that are under way go on, and their connections serve no further request. The next
-    /// connect tells a
+    /// Idle connections are closed. Exchanges and connects that are under way go on, and their connections serve no further request.
+    ///
+    /// The next connect tells a
     /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) under whatever layers
     /// ([`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed)); another connector hears of it by
     /// [`ConnectRequest::epoch`](crate::connect::ConnectRequest::epoch).

@@ -19,15 +19,6 @@ pub(crate) fn split_authority(authority: &str) -> (&str, &str, bool) {
     (host, rest, is_plain)
 }
 
-/// Returns the host, brackets included, and the port, empty if there is none. What follows a bracket and is no port counts as part of the host.
-pub(crate) fn split_port(host_and_port: &str) -> (&str, &str) {
-    let (host, rest, _) = split_authority(host_and_port);
-    match rest.strip_prefix(':') {
-        Some(port) => (host, port),
-        None => (host_and_port, ""),
-    }
-}
-
 /// Returns the port of a URI that names none (RFC 9110 §4.2, RFC 6455 §3).
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {

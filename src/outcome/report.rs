@@ -1,4 +1,4 @@
-//! What a caller learns about a race, whether it was won or lost.
+//! The record of one race.
 
 use std::fmt;
 use std::slice;

@@ -24,7 +24,7 @@ impl Families {
         }
     }
 
-    /// The families for which this is so; `None` if there are none.
+    /// The families for which `is_one` holds; `None` if there are none.
     pub(crate) fn of(mut is_one: impl FnMut(Family) -> bool) -> Option<Self> {
         match (is_one(Family::V6), is_one(Family::V4)) {
             (true, true) => Some(Self::Both),
@@ -34,7 +34,7 @@ impl Families {
         }
     }
 
-    /// The families of these that are among `others` too, or these if there are none.
+    /// The families that are in `self` and in `others`, or `self` if the two share none.
     pub(crate) fn among(self, others: Self) -> Self {
         Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
     }

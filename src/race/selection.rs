@@ -53,7 +53,7 @@ pub struct PolicyTable {
 pub struct PolicyEntry {
     /// The prefix that the line is for: that of IPv4-mapped addresses (`::ffff:0:0`) for IPv4.
     pub prefix: Ipv6Addr,
-    /// How many bits of `prefix` count, up to 128. Of several lines that match, the one with the most counts.
+    /// How many bits of `prefix` count, up to 128. Of several lines that match, the one with the longest prefix decides.
     pub prefix_length: u8,
     /// The higher, the better the destination.
     pub precedence: u8,

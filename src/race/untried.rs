@@ -41,7 +41,7 @@ impl fmt::Display for UntriedReason {
             Self::Unspecified => "the unspecified address",
             Self::Multicast => "a multicast or broadcast address",
             Self::NoScope => "a link-local address without a scope",
-            Self::OverLimit => "too many addresses in the answer",
+            Self::OverLimit => "beyond the limits of a race",
         })
     }
 }

@@ -8,14 +8,14 @@ use std::time::Instant;
 use socket2::{Domain, Socket, Type};
 
 use crate::lock::Lock;
-use crate::network::{Epoch, Observed};
+use crate::network::{Heard, Observed};
 use crate::race::{Families, Family};
 
 /// Knows which families are connected. Clones share what they know.
 ///
 /// That a family is connected is believed for some seconds: where the belief is wrong, a query is sent in vain. That a family
 /// is *not* connected is never remembered: where that belief is wrong, a name is lost. So the system is asked again by each
-/// look-up that would leave a family out. A new epoch ends what is believed.
+/// look-up that would leave a family out. A new epoch or a doubt ends what is believed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
     /// Guards what was seen, and nothing runs under the lock: the system is asked outside it.
@@ -49,19 +49,19 @@ impl Connectivity {
         Self { always: Some(families), ..Self::default() }
     }
 
-    /// The families to look `host` up for, by somebody who believes what was seen from `since` on. Makes some system calls, unless both families are known to be connected.
-    pub(super) fn families_for(&self, host: &str, since: Epoch, now: Instant) -> Families {
+    /// The families to look `host` up for, by somebody who has `heard` this of the network. Makes some system calls, unless both families are known to be connected.
+    pub(super) fn families_for(&self, host: &str, heard: Heard, now: Instant) -> Families {
         #[cfg(test)]
         if let Some(families) = self.always {
             return families;
         }
         // Both loopback addresses are always there.
-        if is_localhost(host) { Families::Both } else { self.families(since, now, &System) }
+        if is_localhost(host) { Families::Both } else { self.families(heard, now, &System) }
     }
 
-    fn families(&self, since: Epoch, now: Instant, network: &impl Network) -> Families {
+    fn families(&self, heard: Heard, now: Instant, network: &impl Network) -> Families {
         let seen = *self.seen.lock();
-        let is_believed = |seen: Option<Observed>| seen.is_some_and(|seen| seen.is_believed(since, now));
+        let is_believed = |seen: Option<Observed>| seen.is_some_and(|seen| seen.is_believed(heard, now));
         let known = Families::of(|family| match family {
             Family::V6 => is_believed(seen.v6),
             Family::V4 => is_believed(seen.v4),
@@ -72,7 +72,7 @@ impl Connectivity {
         let families = ask(known, network);
         let is_news = |family| families.contains(family) && !known.is_some_and(|known| known.contains(family));
         let (v6, v4) = (is_news(Family::V6), is_news(Family::V4));
-        let observed = Some(Observed::new(now, since));
+        let observed = Some(Observed::new(now, heard));
         let mut seen = self.seen.lock();
         if v6 {
             seen.v6 = observed;
@@ -153,6 +153,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::network::Epoch;
     use crate::test_support::some_instant;
 
     /// A machine with these addresses, and with routes out for these families.
@@ -181,7 +182,7 @@ mod tests {
     }
 
     fn connected(addresses: &'static str, routes: Option<Families>) -> Families {
-        Connectivity::default().families(Epoch::default(), some_instant(), &Machine::new(addresses, routes))
+        Connectivity::default().families(Heard::default(), some_instant(), &Machine::new(addresses, routes))
     }
 
     #[test]
@@ -222,12 +223,12 @@ mod tests {
         let connectivity = Connectivity::default();
         let now = some_instant();
         let (v4, both) = (Machine::new("10.0.0.2", None), Machine::new("10.0.0.2 2001:db8::2", None));
-        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
-        assert_eq!(connectivity.families(Epoch::default(), now, &both), Families::Both, "IPv6 has come");
+        assert_eq!(connectivity.families(Heard::default(), now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(Heard::default(), now, &both), Families::Both, "IPv6 has come");
         // One family has gone, and the other has come.
         let connectivity = Connectivity::default();
-        assert_eq!(connectivity.families(Epoch::default(), now, &v4), Families::V4Only);
-        assert_eq!(connectivity.families(Epoch::default(), now, &Machine::new("2001:db8::2", None)), Families::Both);
+        assert_eq!(connectivity.families(Heard::default(), now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(Heard::default(), now, &Machine::new("2001:db8::2", None)), Families::Both);
     }
 
     #[test]
@@ -236,7 +237,7 @@ mod tests {
         let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("", Some(Families::V4Only)));
         let began = some_instant();
         let at =
-            |after, machine| connectivity.families(Epoch::default(), began + Duration::from_millis(after), machine);
+            |after, machine| connectivity.families(Heard::default(), began + Duration::from_millis(after), machine);
         assert_eq!(at(0, &both), Families::Both);
         assert_eq!((at(4_999, &v4), v4.asked.get()), (Families::Both, 0));
         assert_eq!(at(5_000, &v4), Families::V4Only);
@@ -248,12 +249,12 @@ mod tests {
         let connectivity = Connectivity::default();
         let (both, v4) = (Machine::new("", Some(Families::Both)), Machine::new("10.0.0.2", None));
         let (now, [first, second]) = (some_instant(), [Epoch::begin(), Epoch::begin()]);
-        assert_eq!(connectivity.families(first, now, &both), Families::Both);
-        assert_eq!(connectivity.families(first, now, &v4), Families::Both, "it is believed");
-        assert_eq!(connectivity.families(second, now, &v4), Families::V4Only);
-        assert_eq!(connectivity.families(second, now, &both), Families::Both);
+        assert_eq!(connectivity.families(first.into(), now, &both), Families::Both);
+        assert_eq!(connectivity.families(first.into(), now, &v4), Families::Both, "it is believed");
+        assert_eq!(connectivity.families(second.into(), now, &v4), Families::V4Only);
+        assert_eq!(connectivity.families(second.into(), now, &both), Families::Both);
         assert_eq!(
-            connectivity.families(first, now, &v4),
+            connectivity.families(first.into(), now, &v4),
             Families::Both,
             "whoever has not heard of the change believes it too"
         );
@@ -270,13 +271,13 @@ mod tests {
                 Err(io::ErrorKind::PermissionDenied.into())
             }
         }
-        assert_eq!(Connectivity::default().families(Epoch::default(), some_instant(), &Silent), Families::Both);
+        assert_eq!(Connectivity::default().families(Heard::default(), some_instant(), &Silent), Families::Both);
     }
 
     #[test]
     fn this_machine_can_be_asked() {
         // Whatever it says: no family is left out without a reason, so that there is always one.
-        let families = Connectivity::default().families_for("www.example", Epoch::default(), some_instant());
+        let families = Connectivity::default().families_for("www.example", Heard::default(), some_instant());
         assert!(families.contains(Family::V6) || families.contains(Family::V4));
     }
 }

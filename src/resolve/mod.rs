@@ -62,7 +62,7 @@ pub use self::gai::{GaiAnswers, GaiFuture, GaiResolver};
 pub use self::hickory::{HickoryAnswers, HickoryResolver};
 pub use self::hyper_util::{HyperUtilAnswers, HyperUtilResolver};
 pub use crate::network::Epoch;
-use crate::network::Network;
+use crate::network::{Heard, Network};
 use crate::outcome::BoxError;
 pub use crate::outcome::{QueryError, QueryErrorKind};
 use crate::race::Families;
@@ -77,9 +77,8 @@ pub struct Name {
     host: Arc<str>,
     https_port: Option<NonZeroU16>,
     families: Families,
-    epoch: Epoch,
-    /// When an attempt last contradicted what the caller believed. No part of the name's identity.
-    doubted: Epoch,
+    /// What the caller has heard of the network. Of that, only the epoch is part of the name's identity.
+    heard: Heard,
 }
 
 impl Name {
@@ -91,7 +90,7 @@ impl Name {
         families: Families,
         network: &Network,
     ) -> Self {
-        Self { host, https_port, families, epoch: network.epoch().get(), doubted: network.doubted() }
+        Self { host, https_port, families, heard: network.heard() }
     }
 
     fn host(&self) -> &Arc<str> {
@@ -136,23 +135,22 @@ impl Name {
     ///
     /// Defaults to an epoch before all changes.
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.heard.epoch
     }
 
     /// The same name, for a caller in this epoch.
     #[must_use]
     pub fn with_epoch(mut self, epoch: Epoch) -> Self {
-        self.epoch = epoch;
+        self.heard.epoch = epoch;
         self
     }
 
-    /// From when on the caller believes what the system has said of its network.
-    fn believed_from(&self) -> Epoch {
-        self.epoch.max(self.doubted)
+    fn heard(&self) -> Heard {
+        self.heard
     }
 
     fn identity(&self) -> (&str, Option<NonZeroU16>, Families, Epoch) {
-        (&self.host, self.https_port, self.families, self.epoch)
+        (&self.host, self.https_port, self.families, self.heard.epoch)
     }
 }
 
@@ -172,8 +170,7 @@ impl Hash for Name {
 
 impl From<&str> for Name {
     fn from(host: &str) -> Self {
-        let epoch = Epoch::default();
-        Self { host: host.into(), https_port: None, families: Families::Both, epoch, doubted: epoch }
+        Self { host: host.into(), https_port: None, families: Families::Both, heard: Heard::default() }
     }
 }
 

@@ -64,8 +64,8 @@ impl SharedFlags {
 pub(super) struct Flags(u16);
 
 impl Flags {
-    #[inline]
     /// Whether any of `flags` is set.
+    #[inline]
     pub(super) fn has(self, flags: u16) -> bool {
         self.0 & flags != 0
     }

@@ -24,7 +24,6 @@ mod source;
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -41,6 +40,7 @@ pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptRequest;
 use crate::forward_io::{forward_hyper_io, forward_tokio_io};
 use crate::outcome::AttemptError;
+use crate::race::Endpoint;
 
 /// Connects to one endpoint over TCP.
 ///
@@ -71,20 +71,20 @@ impl Service<AttemptRequest> for TcpConnector {
 
     #[inline]
     fn call(&mut self, request: AttemptRequest) -> Self::Future {
-        let address = request.endpoint().address();
+        let endpoint = request.endpoint();
         TcpConnecting {
-            begun: Some(begin(&self.options, address)),
+            begun: Some(begin(&self.options, endpoint)),
             nodelay: self.options.nodelay,
-            suspect: Suspect::at(&address),
+            suspect: Suspect::at(&endpoint.address()),
         }
     }
 }
 
 /// A socket on which the handshake has begun.
 #[inline]
-fn begin(options: &TcpOptions, address: SocketAddr) -> Result<TcpStream, AttemptError> {
-    let socket = options.open(address)?;
-    if let Err(error) = socket.connect(&address.into()) {
+fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
+    let socket = options.open(endpoint.address())?;
+    if let Err(error) = socket.connect(&endpoint.address().into()) {
         if !platform::is_in_progress(&error) {
             // The call itself failed (no route, no free port): nothing went out.
             return Err(AttemptError::new(error).unsent());

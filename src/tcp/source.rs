@@ -10,8 +10,8 @@ use std::time::Instant;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::TcpOptions;
-use crate::lock::{Guard, Lock, assert_unlocked};
-use crate::network::{Epoch, Observed};
+use crate::lock::{Lock, assert_unlocked};
+use crate::network::{Heard, Observed};
 use crate::race::Source;
 
 /// How many destinations are remembered. It takes a crawler to fill it in that time.
@@ -23,7 +23,7 @@ const DISCARD_PORT: u16 = 9;
 /// Knows the source address of destinations (RFC 6724 §6), and asks the system only now and then. Clones share what they know.
 ///
 /// 1. What the system said is believed for 5 s.
-/// 2. A new epoch ends that at once, be it that of a doubt: the next connect asks anew. So a network that changes costs
+/// 2. A new epoch or a doubt ends that at once: the next connect asks anew. So a network that changes costs
 ///    the connects that find out, and no others.
 /// 3. Neither the system nor a function of the user's is asked while the lock is held.
 #[derive(Clone)]
@@ -70,11 +70,11 @@ impl SourceAddresses {
         }
     }
 
-    /// The source for `destination`, whose port does not matter, for somebody who believes what was said from `since` on.
-    pub(crate) fn find(&self, destination: SocketAddr, since: Epoch, now: Instant) -> Source {
+    /// The source for `destination`, whose port does not matter, for somebody who has `heard` this of the network.
+    pub(crate) fn find(&self, destination: SocketAddr, heard: Heard, now: Instant) -> Source {
         match &*self.0 {
             Knowledge::System { options, remembered } => {
-                find_remembered(remembered, destination, since, now, |destination| options.source_address(destination))
+                find_remembered(remembered, destination, heard, now, |destination| options.source_address(destination))
             }
             Knowledge::Given(find) => {
                 assert_unlocked();
@@ -88,32 +88,28 @@ impl SourceAddresses {
 fn find_remembered(
     remembered: &Lock<Remembered>,
     mut destination: SocketAddr,
-    since: Epoch,
+    heard: Heard,
     now: Instant,
     ask: impl FnOnce(SocketAddr) -> Source,
 ) -> Source {
     destination.set_port(0);
-    let begun = match lock(remembered).find(destination, since, now) {
+    let begun = match remembered.lock().find(destination, heard, now) {
         Ok(source) => return source,
         Err(begun) => begun,
     };
     let source = ask(destination);
-    lock(remembered).remember(destination, source, begun);
+    remembered.lock().remember(destination, source, begun);
     source
-}
-
-fn lock(remembered: &Lock<Remembered>) -> Guard<'_, Remembered> {
-    remembered.lock()
 }
 
 impl Remembered {
     /// The source, or what to [`remember`](Self::remember) it with.
-    fn find(&mut self, destination: SocketAddr, since: Epoch, now: Instant) -> Result<Source, Observed> {
+    fn find(&mut self, destination: SocketAddr, heard: Heard, now: Instant) -> Result<Source, Observed> {
         let begun = match self.begun {
-            Some(begun) if begun.is_believed(since, now) => begun,
+            Some(begun) if begun.is_believed(heard, now) => begun,
             _ => {
                 self.sources.clear();
-                *self.begun.insert(Observed::new(now, since))
+                *self.begun.insert(Observed::new(now, heard))
             }
         };
         self.sources.get(&destination).copied().ok_or(begun)
@@ -168,13 +164,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::network::Epoch;
     use crate::test_support::some_instant;
 
     #[test]
     fn the_source_of_loopback_is_loopback() {
         let sources = SourceAddresses::of_system(TcpOptions::new());
         let home: SocketAddr = "127.0.0.1:80".parse().unwrap();
-        assert_eq!(sources.find(home, Epoch::default(), some_instant()), Source::Address(home.ip()));
+        assert_eq!(sources.find(home, Heard::default(), some_instant()), Source::Address(home.ip()));
     }
 
     #[test]
@@ -182,7 +179,7 @@ mod tests {
         let local: IpAddr = "127.0.0.2".parse().unwrap();
         let sources = SourceAddresses::of_system(TcpOptions::new().local_address(local));
         assert_eq!(
-            sources.find("127.0.0.1:80".parse().unwrap(), Epoch::default(), some_instant()),
+            sources.find("127.0.0.1:80".parse().unwrap(), Heard::default(), some_instant()),
             Source::Address(local)
         );
     }
@@ -201,11 +198,16 @@ mod tests {
 
         fn source_in(&mut self, epoch: Epoch, port: u16, after: u64) -> u32 {
             let to = SocketAddr::new([192, 0, 2, 1].into(), port);
-            let source =
-                find_remembered(&self.remembered, to, epoch, some_instant() + Duration::from_millis(after), |_| {
+            let source = find_remembered(
+                &self.remembered,
+                to,
+                epoch.into(),
+                some_instant() + Duration::from_millis(after),
+                |_| {
                     self.times += 1;
                     Source::Address(Ipv4Addr::from_bits(self.times).into())
-                });
+                },
+            );
             let Source::Address(IpAddr::V4(source)) = source else { panic!("{source:?}") };
             source.to_bits()
         }
@@ -233,20 +235,20 @@ mod tests {
         let (remembered, [first, second]) = (Lock::default(), [Epoch::begin(), Epoch::begin()]);
         let to = "192.0.2.1:80".parse().unwrap();
         let local = Source::Address([192, 0, 2, 9].into());
-        let doubtful = find_remembered(&remembered, to, first, some_instant(), |_| {
+        let doubtful = find_remembered(&remembered, to, first.into(), some_instant(), |_| {
             // Another connect hears of the change meanwhile.
-            assert_eq!(find_remembered(&remembered, to, second, some_instant(), |_| local), local);
+            assert_eq!(find_remembered(&remembered, to, second.into(), some_instant(), |_| local), local);
             Source::Unreachable
         });
         assert_eq!(doubtful, Source::Unreachable);
-        assert_eq!(find_remembered(&remembered, to, second, some_instant(), |_| Source::Unreachable), local);
+        assert_eq!(find_remembered(&remembered, to, second.into(), some_instant(), |_| Source::Unreachable), local);
     }
 
     #[test]
     fn the_system_is_asked_without_the_lock() {
         let remembered = Lock::default();
         let to = "192.0.2.1:80".parse().unwrap();
-        find_remembered(&remembered, to, Epoch::default(), some_instant(), |_| {
+        find_remembered(&remembered, to, Heard::default(), some_instant(), |_| {
             assert_unlocked();
             Source::Unreachable
         });
@@ -257,10 +259,10 @@ mod tests {
         let remembered = Lock::default();
         for i in 0..3 * MAX_REMEMBERED {
             let ip = Ipv4Addr::from_bits(u32::try_from(i).unwrap());
-            find_remembered(&remembered, SocketAddr::new(ip.into(), 80), Epoch::default(), some_instant(), |_| {
+            find_remembered(&remembered, SocketAddr::new(ip.into(), 80), Heard::default(), some_instant(), |_| {
                 Source::Unreachable
             });
-            assert!(lock(&remembered).sources.len() <= MAX_REMEMBERED);
+            assert!(remembered.lock().sources.len() <= MAX_REMEMBERED);
         }
     }
 }

@@ -65,7 +65,7 @@ impl Plan {
     }
 
     async fn attempt(&self, request: AttemptRequest) -> Result<String, AttemptError> {
-        let (endpoint, handle) = request.into_parts();
+        let (endpoint, handle) = (request.endpoint().clone(), request.handle());
         let name = match (name(endpoint.address()), endpoint.address().port()) {
             (name, 80) => name,
             (name, port) => format!("{name}:{port}"),
@@ -375,7 +375,7 @@ async fn a_request_outside_a_race_is_admitted_at_once() {
     let elsewhere = request.clone().with_endpoint(address("B4"));
     assert_eq!((elsewhere.host(), elsewhere.is_secure()), ("race.example", true));
     assert_eq!(elsewhere.endpoint().address(), address("B4"));
-    let (endpoint, _handle) = request.into_parts();
+    let endpoint = request.endpoint().clone();
     assert_eq!(endpoint.address(), address("A6"));
 }
 

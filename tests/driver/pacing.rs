@@ -201,7 +201,7 @@ async fn progress_of_a_later_attempt_counts_though_its_handle_is_gone() {
 /// that the rest takes `remaining` milliseconds.
 async fn starts_after_last_words(speaker: &'static str, remaining: u64) -> Vec<u128> {
     let attempt = service_fn(move |request: AttemptRequest| async move {
-        let (endpoint, handle) = request.into_parts();
+        let (endpoint, handle) = (request.endpoint().clone(), request.handle());
         match name(endpoint.address()) {
             name if name == "B6" => return Ok::<_, AttemptError>(()),
             name if name == speaker => handle.progress(ms(remaining)),

@@ -180,7 +180,8 @@ async fn an_address_in_the_uri_needs_no_resolver() {
         ("http://[2001:db8::a]/", "[2001:db8::a]:80"),
         ("http://[::ffff:192.0.2.10]/", "192.0.2.10:80"),
     ] {
-        let attempt = service_fn(|request: AttemptRequest| async move { Ok::<_, BoxError>(request.into_parts().0) });
+        let attempt =
+            service_fn(|request: AttemptRequest| async move { Ok::<_, BoxError>(request.endpoint().clone()) });
         let connector = HappyEyeballsConnector::builder().resolver(Untouchable).attempt(attempt).build().unwrap();
         let stream = connector.oneshot(uri.parse().unwrap()).await.unwrap();
         assert_eq!(stream.get_ref().address(), expected.parse().unwrap());

@@ -77,7 +77,7 @@ fn builder(
     resolver: HickoryResolver,
     attempt: fn(Endpoint) -> Result<(), AttemptError>,
 ) -> Builder<HickoryResolver, impl Attempts<Response = ()>> {
-    let attempts = tower::service_fn(move |request: AttemptRequest| ready(attempt(request.into_parts().0)));
+    let attempts = tower::service_fn(move |request: AttemptRequest| ready(attempt(request.endpoint().clone())));
     HappyEyeballsConnector::builder().resolver(resolver).enforce_http(false).attempt(attempts)
 }
 

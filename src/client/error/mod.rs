@@ -8,7 +8,6 @@ use self::exchanged::after_write;
 pub(super) use self::exchanged::{About, Sendings, Transfer};
 use super::retry::Fate;
 use crate::connect::ConnectInfo;
-use crate::connect::authority::split_port;
 use crate::outcome::{AttemptError, BoxError, Chain, ConnectError, causes};
 
 mod exchanged;
@@ -265,15 +264,20 @@ impl ClientError {
 
     /// The line of an error of the connector, which has the host once.
     fn fmt_connect(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = split_port(host).0.trim_matches(['[', ']']);
         match (self.connect_error(), self.source()) {
-            (Some(error), _) if error.host() == Some(name) => fmt::Display::fmt(error, f),
+            (Some(error), _) if error.host().is_some_and(|name| has_name(host, name)) => fmt::Display::fmt(error, f),
             // Its URI is invalid, or that of a proxy.
             (Some(error), _) => write!(f, "no connection to {host}: {error}"),
             (None, Some(error)) => write!(f, "no connection to {host}: {error}"),
             (None, None) => write!(f, "no connection to {host}"),
         }
     }
+}
+
+/// Whether a host, with or without brackets and port, is the one of this name.
+fn has_name(host: &str, name: &str) -> bool {
+    let rest = host.strip_prefix('[').unwrap_or(host).strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([']', ':']))
 }
 
 impl fmt::Display for ClientError {

@@ -5,9 +5,9 @@ use http::{HeaderMap, Request};
 use http_body::Body;
 
 use super::framing::{Framing, Size};
-use crate::client::destination::Destination;
+use crate::client::destination::{Destination, split_port};
 use crate::client::error::ClientError;
-use crate::connect::authority::{default_port, split_port};
+use crate::connect::authority::default_port;
 
 /// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
 ///

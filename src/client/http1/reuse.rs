@@ -46,7 +46,8 @@ impl Owned for Wire {
             return false;
         }
         if !self.control.is_at_rest() {
-            // What the server says before the first request is written is taken for the answer. Here it is none.
+            // What the server says before the first request is written is taken for the answer. In the pool there is no request that it could
+            // answer.
             return !self.control.is_broken() && !self.control.is_blocked() && self.look();
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {

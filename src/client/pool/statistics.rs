@@ -21,7 +21,7 @@ pub struct PoolStatistics {
 #[non_exhaustive]
 pub struct HostStatistics {
     /// Scheme and authority, like `http://example.com:8080`: as the first request had them, without userinfo. Requests with another userinfo
-    /// have connections of their own, which are counted apart.
+    /// have connections of their own: those are another entry, with the same `origin`.
     pub origin: String,
     /// Its connections, and who waits for one.
     pub counts: ConnectionCounts,
@@ -36,7 +36,7 @@ pub struct ConnectionCounts {
     /// Connections that have an exchange: a request is sent, a response waited for or read, or the rest of an upload sent. A response whose
     /// body is neither read to its end nor dropped keeps its connection; an upgraded one does not, once its stream was handed over.
     pub in_use: usize,
-    /// Connections that are being made, as far as the connector: with [`late_binding`](super::super::Builder::late_binding) also those that
+    /// Connections that are being made, until the connector has made them: with [`late_binding`](super::super::Builder::late_binding) also those that
     /// nobody waits for any more.
     pub dialing: usize,
     /// Requests that wait, since there are as many connections as there [may](super::super::Builder::max_connections_per_host) be.

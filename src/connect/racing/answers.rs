@@ -105,11 +105,11 @@ where
 
     fn tell_sources(&mut self, answer: &Answer, now: Instant) {
         let (mut v6, mut v4) = (Source::Unknown, Source::Unknown);
-        let since = self.network.believed_from();
+        let heard = self.network.heard();
         for (place, destination) in answer.destinations().enumerate() {
             let of_family = if destination.is_ipv6() { &mut v6 } else { &mut v4 };
             if place < MAX_SOURCES {
-                *of_family = self.sources.find(destination, since, now);
+                *of_family = self.sources.find(destination, heard, now);
             }
             self.race.handle_source(destination, *of_family);
         }

@@ -9,7 +9,7 @@ use tower::{ServiceExt, service_fn};
 use super::*;
 use crate::connect::HappyEyeballsConnector;
 use crate::connect::settings::Settings;
-use crate::network::Epoch;
+use crate::network::{Epoch, Heard};
 use crate::race::Policy;
 use crate::resolve::FixedResolver;
 use crate::tcp::TcpOptions;
@@ -48,7 +48,7 @@ async fn doubts(policy: Policy, first: Fate) -> bool {
     let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);
     connector.oneshot("http://race.example/".parse().unwrap()).await.unwrap();
     assert_eq!(network.epoch().get(), Epoch::default(), "a doubt is no change");
-    network.believed_from() > Epoch::default()
+    network.heard() != Heard::default()
 }
 
 #[tokio::test(start_paused = true)]

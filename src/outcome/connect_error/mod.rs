@@ -23,7 +23,7 @@ mod tests;
 /// `Display` is one line that names the addresses:
 ///
 /// ```text
-/// could not connect to example.com:443: [2001:db8::1]:443 timed out after 2.1 s, 192.0.2.1:443 connection refused
+/// could not connect to example.com:443: [2001:db8::1]:443 host unreachable, 192.0.2.1:443 connection refused
 /// ```
 ///
 /// It says no more than is known: where the addresses of a family were not asked for, it says so, and not that there are none.

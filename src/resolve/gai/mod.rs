@@ -21,7 +21,8 @@ use self::plan::Plan;
 use self::system::{Getaddrinfo, System};
 use super::connectivity::Connectivity;
 use super::flights::{Flights, Landing};
-use super::{Answers, Epoch, Name, Queries, Query};
+use super::{Answers, Name, Queries, Query};
+use crate::network::Heard;
 use crate::race::{Families, Family};
 
 /// Resolves with getaddrinfo: AAAA and A in parallel, wherever that comes to the same as both in one call.
@@ -75,7 +76,7 @@ use crate::race::{Families, Family};
 /// one it was. A query that is not in the error was not sent.
 #[derive(Clone)]
 pub struct GaiResolver {
-    plans: Flights<(Arc<str>, Epoch), Planned>,
+    plans: Flights<(Arc<str>, Heard), Planned>,
     look_ups: LookUps,
     connectivity: Connectivity,
 }
@@ -114,8 +115,8 @@ impl GaiResolver {
 
     /// Reads the system's files, and asks for its network, which may block too.
     fn make_plan(&self, name: &Name) -> Landing<Planned> {
-        let (host, since) = (Arc::clone(name.host()), name.believed_from());
-        let (landing, flight) = self.plans.join((Arc::clone(&host), since), None);
+        let (host, heard) = (Arc::clone(name.host()), name.heard());
+        let (landing, flight) = self.plans.join((Arc::clone(&host), heard), None);
         if let Some(flight) = flight {
             let connectivity = self.connectivity.clone();
             self.look_ups.run(name.as_str(), move |thread, system| {
@@ -123,7 +124,7 @@ impl GaiResolver {
                     let plan = system.plan(&host);
                     let families = match plan {
                         Plan::Together => Families::Both,
-                        Plan::Apart(_) => connectivity.families_for(&host, since, system.now()),
+                        Plan::Apart(_) => connectivity.families_for(&host, heard, system.now()),
                     };
                     flight.land((plan, families));
                 }

@@ -260,7 +260,7 @@ impl HickoryResolver {
 
     /// Those that the caller can use, as far as the machine is connected with them.
     fn connected_families(&self, name: &Name) -> Families {
-        name.families().among(self.connectivity.families_for(name.as_str(), name.believed_from(), read_clock()))
+        name.families().among(self.connectivity.families_for(name.as_str(), name.heard(), read_clock()))
     }
 
     /// What the table of hosts says of a name, if it is there.

@@ -116,19 +116,18 @@ impl Upload {
     pub(in crate::client) fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.as_ref()
     }
-
-    /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
-    /// it is may be asked for its first frame, which may be all of it.
-    #[inline]
-    pub(in crate::client) fn can_be_kept(&mut self, may_ask: bool, cx: &mut Context<'_>) -> bool {
-        let Some(progress) = &self.progress else { return true };
-        progress.may_be_copied || (may_ask && progress.is_whole(cx))
-    }
 }
 
 impl Progress {
     pub(in crate::client) fn framing(&self) -> &Framing {
         &self.framing
+    }
+
+    /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
+    /// it is may be asked for its first frame, which may be all of it.
+    #[inline]
+    pub(in crate::client) fn can_be_kept(&self, may_ask: bool, cx: &mut Context<'_>) -> bool {
+        self.may_be_copied || (may_ask && self.is_whole(cx))
     }
 
     /// Keeps the body back until [`release`](Self::release).

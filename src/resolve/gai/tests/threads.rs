@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt, StreamExt};
 
 use super::*;
+use crate::resolve::Epoch;
 use crate::test_support::some_instant;
 
 #[tokio::test]
