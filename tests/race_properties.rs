@@ -270,8 +270,8 @@ proptest! {
         // The answer for a family that may not be used is not waited for: whether it comes before the end is a matter of the order.
         let of_usable_families = |log: &Log| {
             let mut untried = untried(log);
-            untried.retain(|_, reason| {
-                !matches!(reason, UntriedReason::FamilyDisabled | UntriedReason::NoLocalAddress)
+            untried.retain(|address, _| {
+                case.settings.may_use(if family(*address) == Family::V6 { Query::Aaaa } else { Query::A })
             });
             untried
         };
