@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Family};
 
 /// A question that was put to the resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,9 @@ pub enum Query {
 
 impl Query {
     const ALL: [Self; 4] = [Self::A, Self::Aaaa, Self::Https, Self::List];
+
+    /// Each address family with the query for it alone, IPv6 first.
+    pub(crate) const OF_FAMILIES: [(Family, Self); 2] = [(Family::V6, Self::Aaaa), (Family::V4, Self::A)];
 
     const fn bit(self) -> u8 {
         1 << self as u8

@@ -141,7 +141,7 @@ impl Race {
         self.gate.on_answer(answer.query);
         let (tried, made) = (self.attempts.addresses(), self.attempts.made());
         self.candidates.on_answer(answer.query, answer.records, &self.config, tried, made);
-        for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
+        for (family, query) in Query::OF_FAMILIES {
             if self.candidates.has_hint(family, &self.config) {
                 self.resolution.on_hint(query);
             }

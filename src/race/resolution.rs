@@ -44,7 +44,7 @@ impl Resolution {
     /// Waits for the answers to `queries`, but for those that speak of a family that may not be used alone.
     #[inline]
     pub(super) fn new(mut queries: Queries, config: &Config) -> Self {
-        for (family, query) in [(Family::V6, Query::Aaaa), (Family::V4, Query::A)] {
+        for (family, query) in Query::OF_FAMILIES {
             if config.excludes(family).is_some() {
                 queries = queries.without(query);
             }

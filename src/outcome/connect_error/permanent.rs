@@ -5,7 +5,7 @@ use super::super::attempt_error::AttemptError;
 use super::super::query_error::{QueryError, QueryErrorKind};
 use super::super::report::Report;
 use super::kind::{Kind, about_addresses};
-use crate::race::{Families, Family, Query, UntriedReason};
+use crate::race::{Families, Query, UntriedReason};
 
 /// What the rule asks of a connect that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn knows_addresses(families: Families, report: &Report, untried: &[Untried]) -> 
         return true;
     }
     let is_known = |(family, query)| !families.contains(family) || report.has_answer_of(query);
-    [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter().all(is_known)
+    Query::OF_FAMILIES.into_iter().all(is_known)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::connectivity::Connectivity;
 use super::flights::{Flights, Landing};
 use super::{Answers, Name, Queries, Query};
 use crate::network::Heard;
-use crate::race::{Families, Family};
+use crate::race::Families;
 
 /// Resolves with getaddrinfo: AAAA and A in parallel, wherever that comes to the same as both in one call.
 ///
@@ -137,7 +137,7 @@ impl GaiResolver {
         match plan {
             Plan::Together => Answers::new(Queries::LIST, GaiAnswers::together(self.look_ups.start(name, Query::List))),
             Plan::Apart(second) => {
-                let both = [(Family::V6, Query::Aaaa), (Family::V4, Query::A)].into_iter();
+                let both = Query::OF_FAMILIES.into_iter();
                 let (first, others): (Vec<_>, Vec<_>) = both.partition(|(family, _)| families.contains(*family));
                 let pending: Vec<_> =
                     first.into_iter().map(|(_, query)| (query, self.look_ups.start(name, query))).collect();

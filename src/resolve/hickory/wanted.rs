@@ -33,10 +33,8 @@ pub(super) type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
 
 /// The queries for these families, AAAA first.
 pub(super) fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordType)> {
-    [(Family::V6, Query::Aaaa, RecordType::AAAA), (Family::V4, Query::A, RecordType::A)]
-        .into_iter()
-        .filter(move |(family, ..)| families.contains(*family))
-        .map(|(_, query, record_type)| (query, record_type))
+    let asked = Query::OF_FAMILIES.into_iter().filter(move |(family, _)| families.contains(*family));
+    asked.map(|(family, query)| (query, if family == Family::V6 { RecordType::AAAA } else { RecordType::A }))
 }
 
 /// The addresses of an answer.
