@@ -94,10 +94,19 @@ where
         record: &mut Record,
         now: Instant,
     ) {
-        self.in_flight.push(InFlight { begun, future: None, listener });
+        self.add(InFlight { begun, future: None, listener }, news, record, now);
+    }
+
+    /// An attempt is in flight, and may have said something.
+    fn add(&mut self, attempt: InFlight<A>, news: Option<News>, record: &mut Record, now: Instant) {
+        self.in_flight.push(attempt);
         if let Some(news) = news {
             self.on_news(self.in_flight.len() - 1, news, record, now);
         }
+    }
+
+    fn place_of(&self, id: AttemptId) -> Option<usize> {
+        self.in_flight.iter().position(|attempt| attempt.begun.id() == id)
     }
 
     /// Looks at every attempt and at the resolver once, and carries out what follows.
@@ -251,10 +260,7 @@ where
         match future.as_mut().poll_with(cx, request) {
             Poll::Pending => {
                 let news = listener.hear(cx);
-                self.in_flight.push(InFlight { begun, future: Some(future), listener });
-                if let Some(news) = news {
-                    self.on_news(self.in_flight.len() - 1, news, record, now);
-                }
+                self.add(InFlight { begun, future: Some(future), listener }, news, record, now);
             }
             Poll::Ready(result) => self.on_result(begun, result, record, now),
         }
@@ -270,7 +276,7 @@ where
         now: Instant,
         cx: &mut Context<'_>,
     ) {
-        if let Some(place) = self.in_flight.iter().position(|attempt| attempt.begun.id() == id) {
+        if let Some(place) = self.place_of(id) {
             let attempt = &self.in_flight[place];
             record.proceeds(&attempt.begun, &endpoint);
             attempt.listener.admit(endpoint, cx);
@@ -288,7 +294,7 @@ where
         now: Instant,
     ) {
         // An attempt whose own destructor panicked is in flight to the race alone.
-        if let Some(place) = self.in_flight.iter().position(|attempt| attempt.begun.id() == id) {
+        if let Some(place) = self.place_of(id) {
             let begun = self.remove(place, first);
             record.dropped(begun, reason, now);
         }
