@@ -164,7 +164,12 @@ pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
     unsupported()
 }
 
-pub(super) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duration) -> TcpKeepalive {
+/// Says after how long an unanswered probe is repeated, and how often, where the system can be told.
+pub(super) fn with_keepalive_probes(
+    keepalive: TcpKeepalive,
+    interval: Option<Duration>,
+    retries: Option<u32>,
+) -> TcpKeepalive {
     #[cfg(any(
         target_os = "android",
         target_os = "dragonfly",
@@ -180,29 +185,11 @@ pub(super) fn with_keepalive_interval(keepalive: TcpKeepalive, interval: Duratio
         target_os = "watchos",
         target_os = "windows",
     ))]
-    let keepalive = keepalive.with_interval(interval);
-    let _unused_elsewhere = interval;
-    keepalive
-}
-
-pub(super) fn with_keepalive_retries(keepalive: TcpKeepalive, retries: u32) -> TcpKeepalive {
-    #[cfg(any(
-        target_os = "android",
-        target_os = "dragonfly",
-        target_os = "freebsd",
-        target_os = "fuchsia",
-        target_os = "illumos",
-        target_os = "ios",
-        target_os = "linux",
-        target_os = "macos",
-        target_os = "netbsd",
-        target_os = "tvos",
-        target_os = "visionos",
-        target_os = "watchos",
-        target_os = "windows",
-    ))]
-    let keepalive = keepalive.with_retries(retries);
-    let _unused_elsewhere = retries;
+    let keepalive = {
+        let keepalive = interval.into_iter().fold(keepalive, TcpKeepalive::with_interval);
+        retries.into_iter().fold(keepalive, TcpKeepalive::with_retries)
+    };
+    let _unused_elsewhere = (interval, retries);
     keepalive
 }
 

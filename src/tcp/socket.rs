@@ -70,13 +70,7 @@ impl TcpOptions {
         if let Some(time) = self.keepalive_time {
             keepalive = keepalive.with_time(time);
         }
-        if let Some(interval) = self.keepalive_interval {
-            keepalive = platform::with_keepalive_interval(keepalive, interval);
-        }
-        if let Some(retries) = self.keepalive_retries {
-            keepalive = platform::with_keepalive_retries(keepalive, retries);
-        }
-        Some(keepalive)
+        Some(platform::with_keepalive_probes(keepalive, self.keepalive_interval, self.keepalive_retries))
     }
 
     /// The address to bind to, if any. An error if there is one for the other family alone.
