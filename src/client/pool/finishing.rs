@@ -43,32 +43,36 @@ impl Finishing {
     }
 }
 
+/// Counts how often it is closed.
+#[cfg(test)]
+#[derive(Default)]
+pub(super) struct Count(pub(super) std::sync::atomic::AtomicUsize);
+
+#[cfg(test)]
+impl Finish for Count {
+    fn close(&self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::Ordering::SeqCst;
     use std::time::Duration;
 
     use super::*;
     use crate::test_support::some_instant;
 
-    struct Count(AtomicUsize);
-
-    impl Finish for Count {
-        fn close(&self) {
-            self.0.fetch_add(1, SeqCst);
-        }
-    }
-
     #[test]
     fn what_is_overdue_is_taken_once_and_what_was_dropped_never() {
         let start = some_instant();
         let after = |milliseconds| start + Duration::from_millis(milliseconds);
-        let counts: Vec<_> = (0..3).map(|_| Arc::new(Count(AtomicUsize::new(0)))).collect();
+        let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
         let mut finishing = Finishing::new();
         for (count, deadline) in counts.iter().zip([20, 10, 30]) {
             finishing.add(after(deadline), Arc::downgrade(count) as Weak<dyn Finish>);
         }
-        let dropped: Arc<dyn Finish> = Arc::new(Count(AtomicUsize::new(0)));
+        let dropped: Arc<dyn Finish> = Arc::new(Count::default());
         finishing.add(after(5), Arc::downgrade(&dropped));
         drop(dropped);
         for (now, overdue, next) in [(0, 0, Some(10)), (10, 1, Some(20)), (25, 1, Some(30)), (30, 1, None)] {

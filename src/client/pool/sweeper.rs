@@ -138,24 +138,16 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::Ordering::SeqCst;
 
     use http::Request;
 
     use super::super::central::Acquired;
     use super::super::connection::NoConnection;
-    use super::super::finishing::Finish;
+    use super::super::finishing::{Count, Finish};
     use super::super::settings::Settings;
     use super::*;
     use crate::client::destination::Destination;
-
-    struct Count(AtomicUsize);
-
-    impl Finish for Count {
-        fn close(&self) {
-            self.0.fetch_add(1, SeqCst);
-        }
-    }
 
     /// Has the runtime that this is called in start its sweeper.
     fn start_sweeper(pool: &Arc<Pool<NoConnection>>) {
@@ -173,7 +165,7 @@ mod tests {
             max_connections_per_host: usize::MAX,
         };
         let pool = Arc::new(Pool::<NoConnection>::new(settings));
-        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let count = Arc::new(Count::default());
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (first, second) = (runtime(), runtime());
         second.block_on(async { start_sweeper(&pool) });
