@@ -45,7 +45,7 @@ impl CurrentEpoch {
     }
 }
 
-/// What somebody has heard of the network: what was said of it before that may no longer be true.
+/// What somebody has heard of the network: what was said of it before that may no longer be true. Its order is that of a key, and means nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Heard {
     /// The last change that the program has told of.
