@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use hyper_happy_eyeballs::attempt::{Admission, AttemptHandle, AttemptOver, AttemptRequest};
-use hyper_happy_eyeballs::connect::Builder;
+use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::race::{DropReason, Patience, ServiceRecord, StartReason};
 use hyper_happy_eyeballs::resolve::{Answer, FixedResolver, Queries, Query};
-use hyper_happy_eyeballs::{AttemptError, AttemptOutcome, HappyEyeballsConnector, HappyEyeballsLayer};
+use hyper_happy_eyeballs::{AttemptError, AttemptOutcome, ConnectError, HappyEyeballsConnector, HappyEyeballsLayer};
 use tokio::time::{Instant, advance, sleep, timeout};
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -112,6 +112,19 @@ fn resolver(https: Option<(u64, ServiceRecord)>) -> Resolver {
         Some((at, record)) => resolver.says(at, Ok(Answer::https([record], 80))),
         None => resolver,
     }
+}
+
+/// A connect whose attempts wait for the answer to the HTTPS query, which is open; and the handle of the first, which has started.
+async fn connecting_with_patience(
+    plan: &Plan,
+    resolver: Resolver,
+) -> (task::Spawn<impl Future<Output = Result<HappyEyeballsStream<String>, ConnectError>> + use<>>, AttemptHandle) {
+    let connector = HappyEyeballsConnector::builder().resolver(resolver).attempt(plan.attempts());
+    let mut connecting = task::spawn(connector.handshake_patience(Patience::Strict).build().unwrap().call(uri()));
+    assert_pending!(connecting.poll());
+    advance(ms(50)).await;
+    assert_pending!(connecting.poll());
+    (connecting, plan.handle(0))
 }
 
 fn record(ech: &str) -> ServiceRecord {
@@ -232,12 +245,7 @@ async fn bounded_patience_ends() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_loses_while_it_waits_is_told_wherever_it_asked() {
     let plan = Plan::new([("A6", &[Hangs]), ("A4", &[Takes(5)])]);
-    let connector = HappyEyeballsConnector::builder().resolver(resolver(None)).attempt(plan.attempts());
-    let mut connecting = task::spawn(connector.handshake_patience(Patience::Strict).build().unwrap().call(uri()));
-    assert_pending!(connecting.poll());
-    advance(ms(50)).await;
-    assert_pending!(connecting.poll());
-    let handle = plan.handle(0);
+    let (mut connecting, handle) = connecting_with_patience(&plan, resolver(None)).await;
     let mut asking = task::spawn(handle.admission());
     assert_pending!(asking.poll());
     assert!(connecting.is_woken());
@@ -256,12 +264,7 @@ async fn an_attempt_that_loses_while_it_waits_is_told_wherever_it_asked() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_race_that_is_dropped_is_told() {
     let plan = Plan::new([("A6", &[Hangs])]);
-    let connector = HappyEyeballsConnector::builder().resolver(resolver(None)).attempt(plan.attempts());
-    let mut connecting = task::spawn(connector.handshake_patience(Patience::Strict).build().unwrap().call(uri()));
-    assert_pending!(connecting.poll());
-    advance(ms(50)).await;
-    assert_pending!(connecting.poll());
-    let handle = plan.handle(0);
+    let (mut connecting, handle) = connecting_with_patience(&plan, resolver(None)).await;
     let mut asking = task::spawn(handle.admission());
     assert_pending!(asking.poll());
     assert_pending!(connecting.poll());
@@ -273,13 +276,7 @@ async fn who_waits_for_a_race_that_is_dropped_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_task_beside_the_attempt_may_ask_for_it() {
     let plan = Plan::new([("A6", &[Hangs])]);
-    let connector =
-        HappyEyeballsConnector::builder().resolver(resolver(Some((400, record("keys"))))).attempt(plan.attempts());
-    let mut connecting = task::spawn(connector.handshake_patience(Patience::Strict).build().unwrap().call(uri()));
-    assert_pending!(connecting.poll());
-    advance(ms(50)).await;
-    assert_pending!(connecting.poll());
-    let handle = plan.handle(0);
+    let (mut connecting, handle) = connecting_with_patience(&plan, resolver(Some((400, record("keys"))))).await;
     let mut asking = task::spawn(handle.admission());
     assert_pending!(asking.poll());
     assert_pending!(connecting.poll());
