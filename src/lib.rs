@@ -93,6 +93,8 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
+mod connection;
+#[cfg(feature = "connect")]
 mod forward_io;
 #[cfg(feature = "connect")]
 mod lock;
