@@ -75,8 +75,8 @@
 //!
 //! # Features
 //!
-//! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
-//! [`race`], and the crate depends on nothing.
+//! `connect` is the connector, and [`response_first`] for other clients; `client` is the client on top of it. Both are on by default. Without them
+//! there is the pure [`race`], and the crate depends on nothing.
 //!
 //! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-tls` and `hickory-https`
 //! let it ask over TLS and HTTPS.
@@ -93,6 +93,8 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
+mod connection;
+#[cfg(feature = "connect")]
 mod forward_io;
 #[cfg(feature = "connect")]
 mod lock;
@@ -104,13 +106,13 @@ mod outcome;
 pub mod race;
 #[cfg(feature = "connect")]
 pub mod resolve;
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub mod response_first;
 #[cfg(feature = "connect")]
 pub mod tcp;
 #[cfg(feature = "connect")]
 mod timer;
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 mod wake_later;
 
 #[cfg(feature = "client")]
@@ -123,7 +125,7 @@ pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, Start
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]
 pub use resolve::{FixedResolver, GaiResolver};
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub use response_first::ResponseFirstLayer;
 #[cfg(feature = "connect")]
 pub use tcp::TcpOptions;
