@@ -75,8 +75,8 @@
 //!
 //! # Features
 //!
-//! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
-//! [`race`], and the crate depends on nothing.
+//! `connect` is the connector, and [`response_first`] for other clients; `client` is the client on top of it. Both are on by default. Without them
+//! there is the pure [`race`], and the crate depends on nothing.
 //!
 //! `tls` adds [`tls`], TLS as a part of each attempt, and `https` all that goes with it.
 //!
@@ -108,7 +108,7 @@ mod outcome;
 pub mod race;
 #[cfg(feature = "connect")]
 pub mod resolve;
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub mod response_first;
 #[cfg(feature = "connect")]
 pub mod tcp;
@@ -116,7 +116,7 @@ pub mod tcp;
 mod timer;
 #[cfg(feature = "tls")]
 pub mod tls;
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 mod wake_later;
 
 #[cfg(feature = "client")]
@@ -129,7 +129,7 @@ pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, Start
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]
 pub use resolve::{FixedResolver, GaiResolver};
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub use response_first::ResponseFirstLayer;
 #[cfg(feature = "connect")]
 pub use tcp::TcpOptions;
