@@ -125,7 +125,7 @@ impl TlsError {
         let kind = self.kind;
         let error = AttemptError::new(self);
         match kind {
-            TlsErrorKind::Certificate(_) => error.permanent(),
+            TlsErrorKind::Certificate(_) => error.untrusted(),
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
             TlsErrorKind::InvalidName => error.permanent().unsent(),
             TlsErrorKind::Roots => error.permanent(),

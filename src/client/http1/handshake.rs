@@ -10,12 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::relay::Relay;
 use super::request;
+use super::socket::into_tcp_stream;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
 use crate::client::pool::Lease;
-use crate::response_first::{ResponseFirst, ResponseFirstHandle, into_tcp_stream};
+use crate::response_first::{ResponseFirst, ResponseFirstHandle};
 use crate::timer::read_clock;
 
 /// Makes a connection that can exchange of one that was made with `lease`.
