@@ -9,7 +9,6 @@ mod server;
 #[path = "support/exchange_tls.rs"]
 mod tls;
 
-use std::io::Write;
 use std::net::Shutdown;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{BoxError, Client};
 use hyper_util::rt::TokioIo;
 use runs::{client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
-use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
+use tls::Tls;
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
@@ -45,7 +44,7 @@ impl End {
             Self::HalfCloseAndDrain => {
                 // The client may have gone already.
                 peer.stream.shutdown(Shutdown::Write).ok();
-                peer.drain();
+                peer.drain_wire();
             }
             // On loopback the other system has it when the write returns.
             Self::Reset => peer.reset(),
@@ -84,28 +83,23 @@ fn an_answer_that_comes_before_the_request_is_its_answer() {
 fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
     on_both_runtimes(async || {
         for end in ENDS {
-            let (config, roots) = tls::configs();
+            let tls = Tls::new();
             let spoken = Arc::new(Semaphore::new(0));
             let server = Server::start_one_for_each({
-                let spoken = Arc::clone(&spoken);
+                let (config, spoken) = (Arc::clone(&tls.server), Arc::clone(&spoken));
                 move |peer| {
-                    let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                    let mut stream = StreamOwned::new(connection, peer.stream.try_clone().unwrap());
-                    while stream.conn.is_handshaking() {
-                        stream.conn.complete_io(&mut stream.sock).unwrap();
-                    }
-                    stream.write_all(BUSY.as_bytes()).unwrap();
-                    stream.conn.send_close_notify();
-                    stream.flush().unwrap();
-                    drop(stream);
+                    let mut peer = peer.over_tls(&config).unwrap();
+                    peer.send(BUSY);
+                    peer.tls().unwrap().send_close_notify();
+                    peer.flush().unwrap();
                     spoken.add_permits(1);
                     end.end(peer);
                 }
             });
-            let uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
-            let below = Client::new(late(tls::https(roots.clone()), &spoken));
+            let uri = tls::https(&server.uri(""));
+            let below = Client::new(late(tls.connector(), &spoken));
             assert_busy(&below, &uri, end, 30).await;
-            let bare = Client::new(late(tls::https_without_wrapper(roots), &spoken));
+            let bare = Client::new(late(tls.connector_without_wrapper(), &spoken));
             assert_busy(&bare, &uri, end, 30).await;
         }
     });

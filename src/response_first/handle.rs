@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
     BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, LOOKS, READ_ENDED, RESETS, SharedFlags, TOLD,
-    TOUCHED, UNFLUSHED, WRITTEN,
+    UNFLUSHED, WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 
@@ -183,18 +183,16 @@ impl ResponseFirstHandle {
         self.shared.write_error.lock()
     }
 
-    /// The next read that has nothing to give looks at the socket.
+    /// Until [`end_look`](Self::end_look), a read that the runtime has nothing for asks the system. What that has is read, and not only seen:
+    /// under TLS it may be TLS's own, session tickets for one, and only TLS can tell.
     #[inline]
     pub(crate) fn look(&self) {
-        self.set(TOUCHED, false);
         self.set(LOOKS, true);
     }
 
-    /// Whether the look found anything: bytes, the end, or an error.
     #[inline]
-    pub(crate) fn is_touched(&self) -> bool {
+    pub(crate) fn end_look(&self) {
         self.set(LOOKS, false);
-        self.has(TOUCHED)
     }
 
     /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.
@@ -222,11 +220,6 @@ impl ResponseFirstHandle {
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
         self.flags().is_armed()
-    }
-
-    #[inline]
-    pub(super) fn looked(&self, touched: bool) {
-        self.set(TOUCHED, touched);
     }
 
     #[inline]
