@@ -78,7 +78,7 @@
 //! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
 //! [`race`], and the crate depends on nothing.
 //!
-//! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-tls` and `hickory-https`
+//! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-dot` and `hickory-doh`
 //! let it ask over TLS and HTTPS.
 #![cfg_attr(
     not(feature = "client"),
@@ -92,6 +92,8 @@ pub mod attempt;
 pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
+#[cfg(feature = "connect")]
+mod connection;
 #[cfg(feature = "connect")]
 mod forward_io;
 #[cfg(feature = "connect")]
@@ -110,6 +112,8 @@ pub mod response_first;
 pub mod tcp;
 #[cfg(feature = "connect")]
 mod timer;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "client")]
 mod wake_later;
 

@@ -10,9 +10,9 @@ use tower_service::Service;
 use super::future::Connecting;
 use super::request::ConnectRequest;
 use super::settings::Settings;
-use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::attempt::AttemptRequest;
+use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
 use crate::resolve::{GaiResolver, Resolve};
@@ -59,6 +59,10 @@ impl<R, A> HappyEyeballsConnector<R, A> {
         Self { settings, resolver, attempt }
     }
 
+    pub(super) fn attempt(&self) -> &A {
+        &self.attempt
+    }
+
     /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
     ///
     /// From the next connect on, nothing is believed that was learned before: which families are connected, and which addresses are connected from, are asked of
@@ -83,7 +87,7 @@ where
     #[inline]
     fn begin(&self, uri: &Uri, epoch: Epoch) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
-        match Target::from_uri(uri, self.settings.enforce_http) {
+        match Target::from_uri(uri, self.settings.schemes) {
             Ok(target) => {
                 Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
             }

@@ -15,7 +15,7 @@ use tree::{Tree, circle};
 const MAX_LINES: usize = 400;
 
 /// What each room of the house may name, itself apart: nothing that stands above it.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     // L0
     ("race", &[]),
     // L1
@@ -31,10 +31,28 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("attempt", &["race", "lock"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
     ("tcp", &["race", "outcome", "attempt", "forward_io", "network", "lock", "oneshot", "timer"]),
+    ("connection", &["race", "outcome", "forward_io"]),
+    ("response_first", &["connection", "tcp", "forward_io", "lock", "wake_later"]),
+    ("tls", &["race", "outcome", "attempt", "tcp", "response_first", "lock", "timer"]),
     // L3
-    ("connect", &["race", "outcome", "attempt", "resolve", "tcp", "forward_io", "network", "lock", "oneshot", "timer"]),
+    (
+        "connect",
+        &[
+            "race",
+            "outcome",
+            "attempt",
+            "resolve",
+            "tcp",
+            "connection",
+            "tls",
+            "forward_io",
+            "network",
+            "lock",
+            "oneshot",
+            "timer",
+        ],
+    ),
     // L4
-    ("response_first", &["connect", "tcp", "forward_io", "lock", "wake_later"]),
     (
         "client",
         &[
@@ -42,6 +60,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "outcome",
             "resolve",
             "tcp",
+            "tls",
+            "connection",
             "connect",
             "response_first",
             "network",

@@ -77,7 +77,7 @@ where
             network: Arc::clone(&settings.network),
             attempt,
             is_secure,
-            hears_attempts: settings.hears_attempts,
+            hears_attempts: settings.hears_attempts(is_secure),
             answers: 0,
             settled: Queries::NONE,
             in_flight: Vec::new(),
