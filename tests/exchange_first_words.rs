@@ -6,8 +6,6 @@
 mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
-#[path = "support/exchange_tls.rs"]
-mod tls;
 
 use std::net::Shutdown;
 use std::pin::pin;
@@ -15,14 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use hyper::{Method, StatusCode, Uri};
+use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
-use hyper_happy_eyeballs::{BoxError, Client};
 use hyper_util::rt::TokioIo;
 use runs::{client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
 use server::{Peer, Server};
-use tls::Tls;
-use tokio::sync::{Notify, Semaphore};
-use tower::ServiceExt;
+use tokio::sync::Notify;
 
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
 
@@ -44,7 +40,7 @@ impl End {
             Self::HalfCloseAndDrain => {
                 // The client may have gone already.
                 peer.stream.shutdown(Shutdown::Write).ok();
-                peer.drain_wire();
+                peer.drain();
             }
             // On loopback the other system has it when the write returns.
             Self::Reset => peer.reset(),
@@ -77,48 +73,6 @@ fn an_answer_that_comes_before_the_request_is_its_answer() {
             assert_busy(&client(), &server.uri(""), end, 150).await;
         }
     });
-}
-
-#[test]
-fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
-    on_both_runtimes(async || {
-        for end in ENDS {
-            let tls = Tls::new();
-            let spoken = Arc::new(Semaphore::new(0));
-            let server = Server::start_one_for_each({
-                let (config, spoken) = (Arc::clone(&tls.server), Arc::clone(&spoken));
-                move |peer| {
-                    let mut peer = peer.over_tls(&config).unwrap();
-                    peer.send(BUSY);
-                    peer.tls().unwrap().send_close_notify();
-                    peer.flush().unwrap();
-                    spoken.add_permits(1);
-                    end.end(peer);
-                }
-            });
-            let uri = tls::https(&server.uri(""));
-            let below = Client::new(late(tls.connector(), &spoken));
-            assert_busy(&below, &uri, end, 30).await;
-            let bare = Client::new(late(tls.connector_without_wrapper(), &spoken));
-            assert_busy(&bare, &uri, end, 30).await;
-        }
-    });
-}
-
-/// The same connector, whose connections are there only once the server has spoken.
-fn late<C: Connector>(connector: C, spoken: &Arc<Semaphore>) -> impl Connector + use<C>
-where
-    C::Response: Send,
-{
-    let spoken = Arc::clone(spoken);
-    tower::service_fn(move |uri: Uri| {
-        let (connecting, spoken) = (connector.clone().oneshot(uri), Arc::clone(&spoken));
-        async move {
-            let connection = connecting.await.map_err(Into::into)?;
-            spoken.acquire().await.unwrap().forget();
-            Ok::<_, BoxError>(connection)
-        }
-    })
 }
 
 /// It has been read before the request was written, and not by hyper.

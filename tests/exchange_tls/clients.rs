@@ -55,7 +55,9 @@ impl Origin {
     }
 
     /// hyper-util's client over the same connector.
-    pub(crate) fn of_hyper_util(&self) -> legacy::Client<impl Connect + Clone + Send + Sync + 'static + use<>, AnyBody> {
+    pub(crate) fn of_hyper_util(
+        &self,
+    ) -> legacy::Client<impl Connect + Clone + Send + Sync + 'static + use<>, AnyBody> {
         legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(self.tls.connector())
     }
 }

@@ -32,7 +32,12 @@ const ENDS: [(&str, Act); 5] = [
 ];
 
 /// Answers a request, acts when it is told, and says so; and so on, while there are requests. What comes after `act` is counted.
-fn act_between(act: Act, told: &Arc<Mutex<mpsc::Receiver<()>>>, acted: mpsc::Sender<()>, strays: &Arc<AtomicUsize>) -> impl Fn(Peer) + Send + Sync + 'static {
+fn act_between(
+    act: Act,
+    told: &Arc<Mutex<mpsc::Receiver<()>>>,
+    acted: mpsc::Sender<()>,
+    strays: &Arc<AtomicUsize>,
+) -> impl Fn(Peer) + Send + Sync + 'static {
     let (told, strays) = (Arc::clone(told), Arc::clone(strays));
     let acted = Mutex::new(acted);
     move |mut peer| {
@@ -114,8 +119,7 @@ fn what_tls_says_by_itself_on_an_idle_connection_does_not_end_it() {
                 peer.flush().unwrap();
             };
             let count = times(10);
-            let (connections, reused) =
-                requests_with_acts_between(&rustls::version::TLS13, renew, count, heard).await;
+            let (connections, reused) = requests_with_acts_between(&rustls::version::TLS13, renew, count, heard).await;
             assert_eq!((connections, reused), (1, count - 1), "heard before: {heard}");
         }
     });
@@ -126,10 +130,12 @@ fn what_tls_says_by_itself_on_an_idle_connection_does_not_end_it() {
 fn requests_in_sequence_use_one_connection() {
     on_both_runtimes(async || {
         for version in VERSIONS {
-            let origin = Origin::start_one_for_each(version, |mut peer| while peer.request().is_some() && peer.send(OK) {});
+            let origin =
+                Origin::start_one_for_each(version, |mut peer| while peer.request().is_some() && peer.send(OK) {});
             let client = origin.client();
             for number in 0..times(200) {
-                let (method, body) = if number % 2 == 0 { (Method::GET, empty()) } else { (Method::POST, full("x".into())) };
+                let (method, body) =
+                    if number % 2 == 0 { (Method::GET, empty()) } else { (Method::POST, full("x".into())) };
                 let (status, _) = exchange(&client, request(method, origin.uri(""), body)).await.unwrap();
                 assert_eq!(status, StatusCode::OK);
             }
@@ -152,7 +158,10 @@ fn an_idle_connection_that_the_server_has_closed_is_closed() {
                     }
                 });
                 let client = origin.client();
-                let (status, _) = exchange(&client, request(Method::POST, origin.uri(""), Full::<bytes::Bytes>::default())).await.unwrap();
+                let (status, _) =
+                    exchange(&client, request(Method::POST, origin.uri(""), Full::<bytes::Bytes>::default()))
+                        .await
+                        .unwrap();
                 assert_eq!(status, StatusCode::OK);
                 until(|| origin.server.open() == 0).await;
                 assert_eq!(client.pool_statistics().total.idle, 0, "{version:?}, {what}");

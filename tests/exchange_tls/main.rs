@@ -1,5 +1,5 @@
 //! The exchange over TLS: what is promised of it in clear text holds there too, in each version of TLS.
-#![cfg(all(feature = "client", target_os = "linux"))]
+#![cfg(all(feature = "client", feature = "tls", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/exchange_runs.rs"]
@@ -12,6 +12,7 @@ mod tls;
 mod clients;
 mod closes;
 mod ends;
+mod first_words;
 mod idle;
 mod refusals;
 mod rest;

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
 use crate::clients::{Origin, exchange_by_hyper_util};
-use crate::runs::{
-    AnyBody, descriptors, exchange, full, on_both_runtimes, request, say, streamed, times, until,
-};
+use crate::runs::{AnyBody, descriptors, exchange, full, on_both_runtimes, request, say, streamed, times, until};
 use crate::server::Peer;
 use crate::tls::VERSIONS;
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::Uri;
 use hyper_happy_eyeballs::HappyEyeballsConnector;
-use hyper_happy_eyeballs::response_first::{ResponseFirstConnector, ResponseFirstLayer};
+use hyper_happy_eyeballs::resolve::GaiResolver;
+use hyper_happy_eyeballs::tls::{TlsConnector, TlsOptions};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use tower::Layer;
 
 /// The versions of TLS that there are.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -35,28 +35,26 @@ impl Tls {
 
     fn of(versions: &[&'static SupportedProtocolVersion]) -> Self {
         let (certificate, key) = identity();
-        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_protocol_versions(versions).unwrap().with_no_client_auth();
-        let server = builder.with_single_cert(vec![certificate.clone()], key.clone_key()).unwrap();
+        let mut server = builder.with_single_cert(vec![certificate.clone()], key.clone_key()).unwrap();
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self { server: Arc::new(server), trusted: certificate.clone() }
     }
 
-    /// The connector under test. The wrapper goes below TLS.
-    pub(crate) fn connector(&self) -> HttpsConnector<ResponseFirstConnector<HappyEyeballsConnector>> {
-        self.over(ResponseFirstLayer::new().layer(tcp()))
+    /// The connector under test.
+    pub(crate) fn connector(&self) -> HappyEyeballsConnector<GaiResolver, TlsConnector> {
+        let options = TlsOptions::new().provider(provider()).root_certificates([self.trusted.clone()]);
+        HappyEyeballsConnector::builder().protocols(["http/1.1"]).tls(options).build().unwrap()
     }
 
-    /// A connector of whose socket nothing is known.
-    pub(crate) fn connector_without_wrapper(&self) -> HttpsConnector<HappyEyeballsConnector> {
-        self.over(tcp())
-    }
-
-    fn over<C>(&self, tcp: C) -> HttpsConnector<C> {
+    /// Another connector for https, of whose connections nothing is known.
+    pub(crate) fn foreign_connector(&self) -> HttpsConnector<HappyEyeballsConnector> {
         let mut roots = RootCertStore::empty();
         roots.add(self.trusted.clone()).unwrap();
-        let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = versions.with_safe_default_protocol_versions().unwrap();
+        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
+        let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
         HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
     }
 }
@@ -66,8 +64,8 @@ pub(crate) fn https(uri: &Uri) -> Uri {
     uri.to_string().replacen("http:", "https:", 1).parse().unwrap()
 }
 
-fn tcp() -> HappyEyeballsConnector {
-    HappyEyeballsConnector::builder().enforce_http(false).build().unwrap()
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
 }
 
 /// One certificate for all servers of a process.
