@@ -1,4 +1,4 @@
-//! What a connect comes to: a connection, and how it came about.
+//! The connection that a race gives, and what it knows of its race. [`connect`](crate::connect) passes both on.
 
 mod info;
 mod stream;

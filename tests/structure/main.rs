@@ -27,11 +27,11 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("oneshot", &[]),
     ("timer", &[]),
     ("wake_later", &[]),
+    ("connection", &["outcome", "forward_io"]),
     // L2
     ("attempt", &["race", "lock"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
     ("tcp", &["race", "outcome", "attempt", "forward_io", "network", "lock", "oneshot", "timer"]),
-    ("connection", &["race", "outcome", "forward_io"]),
     ("response_first", &["connection", "tcp", "forward_io", "lock", "wake_later"]),
     ("tls", &["race", "outcome", "attempt", "tcp", "response_first", "lock", "timer"]),
     // L3
@@ -40,12 +40,11 @@ const ROOMS: [(&str, &[&str]); 16] = [
         &[
             "race",
             "outcome",
+            "connection",
             "attempt",
             "resolve",
             "tcp",
-            "connection",
             "tls",
-            "forward_io",
             "network",
             "lock",
             "oneshot",
@@ -58,10 +57,10 @@ const ROOMS: [(&str, &[&str]); 16] = [
         &[
             "race",
             "outcome",
+            "connection",
             "resolve",
             "tcp",
             "tls",
-            "connection",
             "connect",
             "response_first",
             "network",

@@ -211,12 +211,13 @@ where
             }
             Err(error) => {
                 let error = AttemptError::from_any(error);
-                let sent = error.was_sent();
+                let outcome =
+                    if error.is_untrusted() { Outcome::Untrusted } else { Outcome::Failed { sent: error.was_sent() } };
                 if error.contradicts_routes() {
                     self.network.doubt();
                 }
                 record.failed(begun, error, now);
-                Outcome::Failed { sent }
+                outcome
             }
         };
         self.race.handle_outcome(id, outcome, now);
