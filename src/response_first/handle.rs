@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
-    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD,
-    UNFLUSHED, WRITTEN,
+    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD, UNFLUSHED,
+    WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 

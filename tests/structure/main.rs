@@ -37,19 +37,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     // L3
     (
         "connect",
-        &[
-            "race",
-            "outcome",
-            "connection",
-            "attempt",
-            "resolve",
-            "tcp",
-            "tls",
-            "network",
-            "lock",
-            "oneshot",
-            "timer",
-        ],
+        &["race", "outcome", "connection", "attempt", "resolve", "tcp", "tls", "network", "lock", "oneshot", "timer"],
     ),
     // L4
     (
