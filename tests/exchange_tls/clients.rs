@@ -19,6 +19,7 @@ use crate::tls::{self, Tls};
 pub(crate) struct Origin {
     pub(crate) server: Server,
     pub(crate) tls: Tls,
+    is_secure: bool,
 }
 
 impl Origin {
@@ -29,7 +30,7 @@ impl Origin {
         serve: impl Fn(Peer) + Send + Sync + 'static,
     ) -> Self {
         let tls = Tls::with_version(version);
-        Self { server: Server::with_threads(threads, secured(&tls, serve)), tls }
+        Self { server: Server::with_threads(threads, secured(&tls, serve)), tls, is_secure: true }
     }
 
     /// A thread for each connection.
@@ -38,11 +39,17 @@ impl Origin {
         serve: impl Fn(Peer) + Send + Sync + 'static,
     ) -> Self {
         let tls = Tls::with_version(version);
-        Self { server: Server::start_one_for_each(secured(&tls, serve)), tls }
+        Self { server: Server::start_one_for_each(secured(&tls, serve)), tls, is_secure: true }
+    }
+
+    /// Without TLS, for the same clients.
+    pub(crate) fn in_clear(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        Self { server: Server::start_one_for_each(serve), tls: Tls::new(), is_secure: false }
     }
 
     pub(crate) fn uri(&self, path: impl std::fmt::Display) -> Uri {
-        tls::https(&self.server.uri(path))
+        let uri = self.server.uri(path);
+        if self.is_secure { tls::https(&uri) } else { uri }
     }
 
     /// A client with default settings.

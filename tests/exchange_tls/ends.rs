@@ -7,9 +7,10 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode};
 use hyper_happy_eyeballs::Client;
+use tokio::sync::Semaphore;
 
 use crate::clients::Origin;
-use crate::runs::{empty, exchange, get, in_time, on_both_runtimes, request, until};
+use crate::runs::{empty, full, get, in_time, on_both_runtimes, request, until};
 use crate::server::Peer;
 use crate::tls::VERSIONS;
 
@@ -99,29 +100,75 @@ fn whatever_closes_a_connection_at_rest_sends_the_closing_alert_first() {
     });
 }
 
-/// A caller that goes away leaves a request or a response that is cut off. The alert is for them as well: what it ends is the
-/// connection.
+/// A caller that goes away leaves a request without an answer, or a response that is cut off.
 #[test]
 fn a_request_that_is_given_up_closes_its_connection_with_an_alert() {
     on_both_runtimes(async || {
         for version in VERSIONS {
-            let ends = Ends::default();
-            let origin = Origin::start_one_for_each(version, {
-                let ends = Arc::clone(&ends);
-                move |mut peer| {
-                    assert!(peer.request().is_some());
-                    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nnot all of it");
-                    while peer.request().is_some() {}
-                    ends.lock().unwrap().push(peer.last_read().map_err(|error| error.kind()));
+            for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nnot all of it"] {
+                let (ends, asked) = (Ends::default(), Arc::new(Semaphore::new(0)));
+                let origin = Origin::start_one_for_each(version, {
+                    let (ends, asked) = (Arc::clone(&ends), Arc::clone(&asked));
+                    move |mut peer| {
+                        assert!(peer.request().is_some() && peer.send(answer));
+                        asked.add_permits(1);
+                        ends.lock().unwrap().push(peer.last_read().map_err(|error| error.kind()));
+                    }
+                });
+                let client = origin.client();
+                let mut request = client.get(origin.uri(""));
+                if answer.is_empty() {
+                    tokio::select! {
+                        answered = &mut request => panic!("{answered:?}"),
+                        permit = asked.acquire() => permit.unwrap().forget(),
+                    }
+                    drop(request);
+                } else {
+                    drop(in_time(request).await.unwrap());
                 }
-            });
-            let client = origin.client();
-            let response = in_time(client.get(origin.uri(""))).await.unwrap();
-            drop(response);
-            until(|| !ends.lock().unwrap().is_empty()).await;
-            assert_eq!(*ends.lock().unwrap(), [Ok(0)], "{version:?}");
-            let (status, _) = exchange(&client, request(Method::HEAD, origin.uri(""), empty())).await.unwrap();
-            assert_eq!(status, StatusCode::OK);
+                until(|| !ends.lock().unwrap().is_empty()).await;
+                assert_eq!(*ends.lock().unwrap(), [Ok(0)], "{version:?}: {answer:?}");
+            }
+        }
+    });
+}
+
+/// The server's system sends them in one segment.
+#[test]
+fn a_response_is_returned_though_something_wrong_follows_it_at_once() {
+    on_both_runtimes(async || {
+        for version in VERSIONS {
+            for (what, wrong) in [
+                ("no TLS", &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..]),
+                // An alert without encryption is none.
+                ("a fatal alert that nobody can have sent", &[21, 3, 3, 0, 2, 2, 80]),
+                (
+                    "a record that has been changed",
+                    &[
+                        23, 3, 3, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                        0, 0, 0, 0, 0, 0,
+                    ],
+                ),
+            ] {
+                for (head, complete) in [("content-length: 5\r\n", true), ("", false)] {
+                    let origin = Origin::start_one_for_each(version, move |mut peer| {
+                        assert!(peer.request().is_some());
+                        peer.send_with(format!("HTTP/1.1 200 OK\r\n{head}\r\nhello"), wrong);
+                        peer.drain_wire();
+                    });
+                    let client = origin.client();
+                    for body in [empty(), full(vec![0; 1024].into())] {
+                        let cell = format!("{version:?}: {what}, {head:?}");
+                        let post = request(Method::POST, origin.uri(""), body);
+                        let response =
+                            in_time(client.request(post)).await.unwrap_or_else(|error| panic!("{cell}: {error:?}"));
+                        let body = in_time(response.into_body().collect()).await;
+                        assert_eq!(body.is_ok(), complete, "{cell}: {body:?}");
+                    }
+                    // None of them is used again.
+                    assert_eq!(origin.server.accepted(), 2, "{what}");
+                }
+            }
         }
     });
 }

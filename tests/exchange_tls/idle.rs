@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use http_body_util::Full;
 use hyper::{Method, StatusCode};
+use rustls::SupportedProtocolVersion;
+use rustls::version::TLS13;
 
 use crate::clients::Origin;
-use crate::runs::{empty, exchange, full, get, on_both_runtimes, request, times, until};
+use crate::runs::{empty, exchange, full, on_both_runtimes, request, spin, times, until};
 use crate::server::Peer;
 use crate::tls::VERSIONS;
 
@@ -31,66 +32,68 @@ const ENDS: [(&str, Act); 5] = [
     ("garbage in the place of TLS", |peer| peer.stream.write_all(b"HTTP/1.1 400 \r\n\r\n").unwrap()),
 ];
 
-/// Answers a request, acts when it is told, and says so; and so on, while there are requests. What comes after `act` is counted.
-fn act_between(
-    act: Act,
-    told: &Arc<Mutex<mpsc::Receiver<()>>>,
-    acted: mpsc::Sender<()>,
-    strays: &Arc<AtomicUsize>,
-) -> impl Fn(Peer) + Send + Sync + 'static {
-    let (told, strays) = (Arc::clone(told), Arc::clone(strays));
-    let acted = Mutex::new(acted);
-    move |mut peer| {
-        let mut answered = 0;
-        while peer.request().is_some() {
-            if answered > 0 {
-                strays.fetch_add(1, SeqCst);
-            }
-            if !peer.send(OK) || told.lock().unwrap().recv().is_err() {
-                return;
-            }
-            act(&mut peer);
-            answered += 1;
-            acted.lock().unwrap().send(()).unwrap();
-        }
-    }
+/// A server that answers each request and then, when it is told to, acts.
+struct Acting {
+    origin: Origin,
+    tell: mpsc::Sender<()>,
+    acted: mpsc::Receiver<()>,
+    /// Requests that came after an act, on the same connection.
+    again: Arc<AtomicUsize>,
 }
 
-/// Sends `count` requests, and has the server act after each. Nothing of the runtime runs between that and the next request, unless it
-/// has other threads: the client has to look for itself. Returns how many connections there were, and how many requests came over
-/// one that was used before.
-async fn requests_with_acts_between(
-    version: &'static rustls::SupportedProtocolVersion,
-    act: Act,
-    count: usize,
-    heard: bool,
-) -> (usize, usize) {
-    let (tell, told) = mpsc::channel();
-    let (acted, has_acted) = mpsc::channel();
-    let (told, strays) = (Arc::new(Mutex::new(told)), Arc::new(AtomicUsize::new(0)));
-    let origin = Origin::start_one_for_each(version, act_between(act, &told, acted, &strays));
-    let client = origin.client();
-    for number in 0..count {
-        // The one cannot be sent again, and the other has been idle for long enough to be worth a look.
-        let (status, _) = if number % 2 == 0 {
-            exchange(&client, request(Method::POST, origin.uri(""), full("once".into()))).await
-        } else {
-            get(&client, origin.uri("")).await
-        }
-        .unwrap();
-        assert_eq!(status, StatusCode::OK);
-        tell.send(()).unwrap();
-        has_acted.recv().unwrap();
-        std::thread::sleep(Duration::from_millis(2));
-        if heard {
-            // The sweeper comes first.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+impl Acting {
+    /// `None` is clear text.
+    fn start(version: Option<&'static SupportedProtocolVersion>, act: Act) -> Self {
+        let (tell, told) = mpsc::channel();
+        let (acts, acted) = mpsc::channel();
+        let (told, acts, again) = (Mutex::new(told), Mutex::new(acts), Arc::<AtomicUsize>::default());
+        let serve = {
+            let again = Arc::clone(&again);
+            move |mut peer: Peer| {
+                for number in 0.. {
+                    if peer.request().is_none() {
+                        return;
+                    }
+                    again.fetch_add(usize::from(number > 0), SeqCst);
+                    if !peer.send(OK) || told.lock().unwrap().recv().is_err() {
+                        return;
+                    }
+                    act(&mut peer);
+                    acts.lock().unwrap().send(()).unwrap();
+                }
+            }
+        };
+        let origin = match version {
+            Some(version) => Origin::start_one_for_each(version, serve),
+            None => Origin::in_clear(serve),
+        };
+        Self { origin, tell, acted, again }
     }
-    drop((client, tell));
-    let accepted = origin.server.accepted();
-    drop(origin);
-    (accepted, strays.load(SeqCst))
+
+    /// Sends `count` requests, and has the server act after each. Returns how many connections there were, and how many requests came
+    /// after an act.
+    ///
+    /// A runtime without other threads does not hear of the act before the next request, unless it `hears`: the client has to look for itself.
+    async fn ask(self, count: usize, hears: bool) -> (usize, usize) {
+        let client = self.origin.client();
+        for number in 0..count {
+            // The one cannot be sent again, and the other's connection has been idle for long enough to be worth a look.
+            let (method, body) =
+                if number % 2 == 0 { (Method::POST, full("once".into())) } else { (Method::GET, empty()) };
+            let (status, _) = exchange(&client, request(method, self.origin.uri(""), body)).await.unwrap();
+            assert_eq!(status, StatusCode::OK);
+            self.tell.send(()).unwrap();
+            self.acted.recv().unwrap();
+            spin(Duration::from_millis(2));
+            if hears {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        let Self { origin, tell, again, .. } = self;
+        let accepted = origin.server.accepted();
+        drop((client, tell, origin));
+        (accepted, again.load(SeqCst))
+    }
 }
 
 /// T29, T44, T45, T48.
@@ -99,10 +102,10 @@ fn a_connection_that_has_ended_is_not_used_again() {
     on_both_runtimes(async || {
         for version in VERSIONS {
             for (what, act) in ENDS {
-                for heard in [false, true] {
+                for hears in [false, true] {
                     let count = times(6);
-                    let (connections, strays) = requests_with_acts_between(version, act, count, heard).await;
-                    assert_eq!((connections, strays), (count, 0), "{version:?}, {what}, heard before: {heard}");
+                    let (connections, again) = Acting::start(Some(version), act).ask(count, hears).await;
+                    assert_eq!((connections, again), (count, 0), "{version:?}, {what}, hears: {hears}");
                 }
             }
         }
@@ -113,14 +116,32 @@ fn a_connection_that_has_ended_is_not_used_again() {
 #[test]
 fn what_tls_says_by_itself_on_an_idle_connection_does_not_end_it() {
     on_both_runtimes(async || {
-        for heard in [false, true] {
-            let renew: Act = |peer| {
-                peer.tls().unwrap().refresh_traffic_keys().unwrap();
-                peer.flush().unwrap();
-            };
+        let renew: Act = |peer| {
+            peer.tls().unwrap().refresh_traffic_keys().unwrap();
+            peer.flush().unwrap();
+        };
+        for hears in [false, true] {
             let count = times(10);
-            let (connections, reused) = requests_with_acts_between(&rustls::version::TLS13, renew, count, heard).await;
-            assert_eq!((connections, reused), (1, count - 1), "heard before: {heard}");
+            let (connections, again) = Acting::start(Some(&TLS13), renew).ask(count, hears).await;
+            assert_eq!((connections, again), (1, count - 1), "hears: {hears}");
+        }
+    });
+}
+
+/// The same client and connector for a URI of http.
+#[test]
+fn a_connection_without_tls_of_a_connector_with_tls_is_looked_at_as_well() {
+    on_both_runtimes(async || {
+        let ends: [(&str, Act); 2] = [
+            ("an end", Peer::end_writing),
+            ("a stray response", |peer| {
+                assert!(peer.send("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"))
+            }),
+        ];
+        for (what, act) in ends {
+            let count = times(6);
+            let (connections, again) = Acting::start(None, act).ask(count, false).await;
+            assert_eq!((connections, again), (count, 0), "{what}");
         }
     });
 }
@@ -158,10 +179,7 @@ fn an_idle_connection_that_the_server_has_closed_is_closed() {
                     }
                 });
                 let client = origin.client();
-                let (status, _) =
-                    exchange(&client, request(Method::POST, origin.uri(""), Full::<bytes::Bytes>::default()))
-                        .await
-                        .unwrap();
+                let (status, _) = exchange(&client, request(Method::POST, origin.uri(""), empty())).await.unwrap();
                 assert_eq!(status, StatusCode::OK);
                 until(|| origin.server.open() == 0).await;
                 assert_eq!(client.pool_statistics().total.idle, 0, "{version:?}, {what}");

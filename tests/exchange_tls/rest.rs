@@ -14,7 +14,14 @@ use crate::runs::{client, exchange, on_both_runtimes, request, say, times, until
 use crate::server::{Peer, Server};
 use crate::tls::VERSIONS;
 
-/// How a server goes on that has refused an upload.
+/// When a server refuses an upload, and how it goes on.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    /// So much has been read by then.
+    after: usize,
+    reads: Reads,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Reads {
     /// It takes no more than its system does.
@@ -23,19 +30,22 @@ enum Reads {
     AsFastAsItCan,
 }
 
-impl Reads {
-    const ALL: [Self; 3] = [Self::Nothing, Self::Slowly, Self::AsFastAsItCan];
+impl Refusal {
+    fn all() -> impl Iterator<Item = Self> {
+        let reads = [Reads::Nothing, Reads::Slowly, Reads::AsFastAsItCan];
+        [0, 2 * MEGABYTE].into_iter().flat_map(move |after| reads.map(|reads| Self { after, reads }))
+    }
 
     /// Refuses an upload, and counts what it could have read of the rest.
     fn refuse(self, mut peer: Peer, rest: &AtomicUsize) {
-        assert!(peer.head().is_some() && peer.send(refusal()));
-        let bytes = match self {
-            Self::Nothing => {
+        assert!(peer.head().is_some() && peer.skip(self.after).is_some() && peer.send(refusal()));
+        let bytes = match self.reads {
+            Reads::Nothing => {
                 assert!(peer.sees_the_client_go());
                 peer.drain_wire()
             }
-            Self::Slowly => peer.drain_wire_slowly(),
-            Self::AsFastAsItCan => peer.drain_wire(),
+            Reads::Slowly => peer.drain_wire_slowly(),
+            Reads::AsFastAsItCan => peer.drain_wire(),
         };
         rest.fetch_add(bytes, SeqCst);
     }
@@ -60,22 +70,22 @@ async fn rest<C: Connector>(client: &Client<C>, uri: Uri, server: &Server, rest:
 fn no_more_is_sent_after_a_refusal_than_in_clear_text() {
     on_both_runtimes(async || {
         let bytes = zeros();
-        for reads in Reads::ALL {
+        for refusal in Refusal::all() {
             let counted = Arc::new(AtomicUsize::new(0));
             let serve = |counted: &Arc<AtomicUsize>| {
                 let counted = Arc::clone(counted);
-                move |peer| reads.refuse(peer, &counted)
+                move |peer| refusal.refuse(peer, &counted)
             };
             let in_clear = {
                 let server = Server::with_threads(1, serve(&counted));
                 rest(&client(), server.uri(""), &server, &counted, &bytes).await
             };
-            say(format_args!("{reads:?}, in clear text: {} KiB", in_clear / 1024));
+            say(format_args!("{refusal:?}, in clear text: {} KiB", in_clear / 1024));
             for version in VERSIONS {
                 let origin = Origin::with_threads(1, version, serve(&counted));
                 let over_tls = rest(&origin.client(), origin.uri(""), &origin.server, &counted, &bytes).await;
-                say(format_args!("{reads:?}, {:?}: {} KiB", version.version, over_tls / 1024));
-                assert!(over_tls <= in_clear + MEGABYTE, "{reads:?}, {version:?}: {over_tls}, not {in_clear}");
+                say(format_args!("{refusal:?}, {:?}: {} KiB", version.version, over_tls / 1024));
+                assert!(over_tls <= in_clear + MEGABYTE, "{refusal:?}, {version:?}: {over_tls}, not {in_clear}");
             }
         }
     });

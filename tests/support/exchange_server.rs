@@ -272,6 +272,18 @@ impl Peer {
         }
     }
 
+    /// Sends bytes over TLS, and others as they are, in one segment.
+    pub(crate) fn send_with(&mut self, bytes: impl AsRef<[u8]>, raw: &[u8]) {
+        let tls = self.tls.as_mut().unwrap();
+        tls.writer().write_all(bytes.as_ref()).unwrap();
+        let mut wire = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut wire).unwrap();
+        }
+        wire.extend_from_slice(raw);
+        self.stream.write_all(&wire).unwrap();
+    }
+
     /// What a read gives once the client has gone: no bytes, if it has said so.
     pub(crate) fn last_read(&mut self) -> std::io::Result<usize> {
         match &mut self.tls {
