@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
-use crate::connect::authority::{default_port, split_authority};
+use crate::connect::authority::{default_port, is_secure, split_authority};
 
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
@@ -64,6 +64,11 @@ impl Destination {
     #[inline]
     pub(super) fn scheme(&self) -> &str {
         self.uri.scheme_str().unwrap_or_default()
+    }
+
+    /// Whether the scheme is one of TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.uri.scheme().is_some_and(is_secure)
     }
 
     #[inline]

@@ -45,6 +45,7 @@ mod handshaking;
 mod info;
 mod name;
 mod options;
+mod plaintext_first;
 mod provider;
 mod roots;
 mod state;
