@@ -11,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::plain::into_tcp_stream;
 use super::relay::Relay;
 use super::request;
-use super::socket::into_tcp_stream;
 use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::client::destination::Destination;

@@ -28,6 +28,5 @@ pub(super) mod relay;
 pub(super) mod request;
 pub(super) mod retry_copy;
 pub(super) mod reuse;
-mod socket;
 pub(super) mod upload;
 pub(super) mod wire;
