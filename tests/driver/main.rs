@@ -12,6 +12,7 @@ mod limits;
 mod network;
 mod pacing;
 mod policies;
+mod protocols;
 mod record;
 mod resolution;
 mod services;
