@@ -343,7 +343,7 @@ where
         let mut this = self.project();
         let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, now);
         let attempt = this.attempt.clone().expect("a race begins once");
-        let listener = Listener::new(this.settings.hears_attempts);
+        let listener = Listener::new(this.settings.hears_attempts(*this.is_secure));
         this.first.set(Some(Attempting::new(attempt, ())));
         *this.opening = Some(Opened { opening, begun, listener });
         this.stage.set(Stage::Opening);

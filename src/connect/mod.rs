@@ -15,13 +15,17 @@ mod layer;
 mod racing;
 mod record;
 mod request;
+mod security;
 mod service;
 mod settings;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::builder::Builder;
 pub use self::future::Connecting;
 pub use self::layer::HappyEyeballsLayer;
 pub use self::request::{ConnectRequest, ConnectScope};
+pub use self::security::{Plain, Security};
 pub use self::service::HappyEyeballsConnector;
 pub use crate::connection::{ConnectInfo, HappyEyeballsStream};

@@ -60,6 +60,10 @@ impl<R, A> HappyEyeballsConnector<R, A> {
         Self { settings, resolver, attempt }
     }
 
+    pub(super) fn attempt(&self) -> &A {
+        &self.attempt
+    }
+
     /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
     ///
     /// From the next connect on, nothing is believed that was learned before: which families are connected, and which addresses are connected from, are asked of
@@ -85,7 +89,7 @@ where
     #[inline]
     fn begin(&self, uri: &Uri, epoch: Epoch, protocols: impl FnOnce() -> Option<Protocols>) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
-        match Target::from_uri(uri, self.settings.enforce_http) {
+        match Target::from_uri(uri, self.settings.schemes) {
             Ok(target) if target.is_secure => self.begin_secure(target, protocols()),
             Ok(target) => {
                 Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())

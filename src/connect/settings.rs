@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::target::Schemes;
 use crate::network::Network;
 use crate::race::{Config, Families, Protocols};
 use crate::tcp::SourceAddresses;
@@ -14,14 +15,22 @@ pub(super) struct Settings {
     /// Those that the race can use.
     pub(super) families: Families,
     pub(super) timeout: Option<Duration>,
-    pub(super) enforce_http: bool,
+    pub(super) schemes: Schemes,
     pub(super) sources: SourceAddresses,
     pub(super) network: Arc<Network>,
     /// Whether attempts may say something before they are over: those of `TcpConnector` do not.
     pub(super) hears_attempts: bool,
+    /// Whether those for secure URIs do, as they do TLS.
+    pub(super) does_tls: bool,
 }
 
 impl Settings {
+    /// Whether attempts for a URI that is secure or not may say something before they are over.
+    #[inline]
+    pub(super) fn hears_attempts(&self, is_secure: bool) -> bool {
+        self.hears_attempts || self.does_tls && is_secure
+    }
+
     /// The settings of a connect for a client that speaks `protocols`, if it names any: the connector's own protocols are narrowed to
     /// those, in the connector's order.
     ///

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::flags::{BLOCKED, BROKEN, HEARD, HELD_BACK, HOLDS_READS, LOOKS, RESETS, TOLD, TOUCHED, UNFLUSHED, WRITTEN};
+use super::flags::{BLOCKED, BROKEN, HEARD, HELD_BACK, HOLDS_READS, LOOKS, RESETS, TOLD, UNFLUSHED, WRITTEN};
 use super::{ResponseFirst, ResponseFirstHandle};
 
 impl<T: 'static> ResponseFirst<T> {
@@ -61,18 +61,16 @@ impl ResponseFirstHandle {
         self.set(HEARD, false);
     }
 
-    /// The next read that has nothing to give looks at the socket.
+    /// Until [`end_look`](Self::end_look), a read that the runtime has nothing for asks the system. What that has is read, and not only seen:
+    /// under TLS it may be TLS's own, session tickets for one, and only TLS can tell.
     #[inline]
     pub(crate) fn look(&self) {
-        self.set(TOUCHED, false);
         self.set(LOOKS, true);
     }
 
-    /// Whether the look found anything: bytes, the end, or an error.
     #[inline]
-    pub(crate) fn is_touched(&self) -> bool {
+    pub(crate) fn end_look(&self) {
         self.set(LOOKS, false);
-        self.has(TOUCHED)
     }
 
     /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.

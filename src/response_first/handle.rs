@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
-    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD, TOUCHED,
-    UNFLUSHED, WRITTEN,
+    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD, UNFLUSHED,
+    WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 
@@ -149,11 +149,6 @@ impl ResponseFirstHandle {
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
         self.flags().is_armed()
-    }
-
-    #[inline]
-    pub(super) fn looked(&self, touched: bool) {
-        self.set(TOUCHED, touched);
     }
 
     #[inline]

@@ -80,7 +80,7 @@ where
             attempt,
             is_secure,
             protocols: settings.alpn(is_secure),
-            hears_attempts: settings.hears_attempts,
+            hears_attempts: settings.hears_attempts(is_secure),
             answers: 0,
             settled: Queries::NONE,
             in_flight: Vec::new(),
@@ -216,12 +216,13 @@ where
             }
             Err(error) => {
                 let error = AttemptError::from_any(error);
-                let sent = error.was_sent();
+                let outcome =
+                    if error.is_untrusted() { Outcome::Untrusted } else { Outcome::Failed { sent: error.was_sent() } };
                 if error.contradicts_routes() {
                     self.network.doubt();
                 }
                 record.failed(begun, error, now);
-                Outcome::Failed { sent }
+                outcome
             }
         };
         self.race.handle_outcome(id, outcome, now);

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub(crate) use self::kind::Kind;
 use self::kind::about_addresses;
 use super::attempt::{Attempt, Untried};
+use super::attempt_error::AttemptError;
 use super::box_error::BoxError;
 use super::causes::{Chain, causes};
 use super::query_error::QueryError;
@@ -38,6 +39,7 @@ mod tests;
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
 /// | [`is_timeout`](Self::is_timeout) | The connector's time-out decided; besides one of the two above. |
+/// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
 /// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
 ///
 /// Exactly one of the first four is true. Whatever the error, nothing of a request was sent.
@@ -109,6 +111,15 @@ impl ConnectError {
         matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
     }
 
+    /// The peer of the attempt that decided did not prove that it is the host that is meant ([`AttemptError::is_untrusted`]):
+    /// its certificate was not accepted.
+    ///
+    /// The first attempt of which that is true decides, whatever the other attempts failed of. An address that refused may work
+    /// later: [`is_permanent`](Self::is_permanent) is true only if every attempt would fail again.
+    pub fn is_untrusted(&self) -> bool {
+        self.decided_by().and_then(Attempt::error).is_some_and(AttemptError::is_untrusted)
+    }
+
     /// The same connect would fail again, until somebody changes the URI, the configuration, the server or the name's
     /// records. It is not worth a second try:
     ///
@@ -119,7 +130,7 @@ impl ConnectError {
     ///   exist at all (NXDOMAIN).
     /// - The name or the URI has addresses, but none that may be used, and that is known as well: their family is switched off
     ///   or has no local address, or they are no addresses to connect to.
-    /// - Every attempt failed with an error that is [permanent](super::AttemptError::is_permanent), a certificate that is not
+    /// - Every attempt failed with an error that is [permanent](AttemptError::is_permanent), a certificate that is not
     ///   accepted, say; and every address was tried.
     ///
     /// One thing that may be different next time makes the error one that may pass: a look-up that failed or was not over, an
