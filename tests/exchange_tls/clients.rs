@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
-use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{Builder, Connector};
+use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
-use rustls::SupportedProtocolVersion;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::runs::{AnyBody, in_time, read, request};
 use crate::server::{Peer, Server};
-use crate::tls::{self, Tls};
+use crate::tls::{self, Tls, provider};
 
 /// A server, and what its clients have to trust.
 pub(crate) struct Origin {
@@ -59,6 +60,16 @@ impl Origin {
 
     pub(crate) fn client_with(&self, builder: Builder) -> Client<impl Connector + use<>> {
         builder.build(self.tls.connector()).unwrap()
+    }
+
+    /// A connector of whose connections nothing is known.
+    pub(crate) fn foreign_connector(&self) -> HttpsConnector<HappyEyeballsConnector> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.tls.trusted.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
+        HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
     }
 
     /// hyper-util's client over the same connector.
