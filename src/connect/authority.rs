@@ -32,6 +32,7 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
 pub(super) const HTTP_PORT: u16 = 80;
 
 /// Whether connections for this scheme are secured by TLS.
+#[inline]
 pub(crate) fn is_secure(scheme: &Scheme) -> bool {
     matches!(scheme.as_str(), "https" | "wss")
 }

@@ -118,7 +118,7 @@ impl<R, A, S> Builder<R, A, S> {
     }
 
     /// Whether URIs must have the scheme `http`, or `https` where this connector does TLS. Turn it off under a TLS layer, and under
-    /// tonic's own TLS, which pass `https` URIs on.
+    /// tonic's own TLS, which pass `https` URIs on: connections for them are TCP as for any other.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -175,9 +175,9 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.families(families))
     }
 
-    /// See [`ConfigBuilder::protocols`].
-    ///
-    /// They are offered in TLS (ALPN), in this order, as far as the client that asks for a connection speaks them.
+    /// See [`ConfigBuilder::protocols`]. For a secure URI those are left out that the client does not speak, if it says what it speaks
+    /// ([`ConnectRequest::protocols`](super::ConnectRequest::protocols)): this crate's [`Client`](crate::Client) speaks `http/1.1`. Attempts are told what is
+    /// left ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)).
     ///
     /// Defaults to `h2` and `http/1.1`, which go over TCP.
     #[must_use]

@@ -37,7 +37,7 @@ pub struct Connecting<R: Resolve, A: Service<AttemptRequest>> {
 type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
 
 enum State<R: Resolve, A: Service<AttemptRequest>> {
-    /// There is nothing to drive: the URI is invalid.
+    /// There is nothing to drive: the URI is invalid, or asks for what the connector cannot do.
     Failed(Option<ConnectError>),
     /// Boxed, since the client of hyper-util needs a future that can be moved.
     Driving(Pin<Box<Driver<R, A>>>),
@@ -219,8 +219,10 @@ where
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
                     let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
                     listener.hush();
+                    let (settings, is_secure) = (&*this.settings, *this.is_secure);
                     let request = |()| {
-                        AttemptRequest::heard(listener, begun.endpoint().clone(), this.record.host(), *this.is_secure)
+                        let (endpoint, host) = (begun.endpoint().clone(), this.record.host());
+                        AttemptRequest::heard(listener, endpoint, host, is_secure, settings.alpn(is_secure))
                     };
                     let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {

@@ -15,6 +15,7 @@ use crate::attempt::AttemptRequest;
 use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
+use crate::race::Protocols;
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::TcpConnector;
 
@@ -81,17 +82,27 @@ where
 {
     /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
-        self.begin(request.uri(), request.epoch())
+        self.begin(request.uri(), request.epoch(), || request.shared_protocols())
     }
 
+    /// `protocols` is asked for those of the client only where they matter.
     #[inline]
-    fn begin(&self, uri: &Uri, epoch: Epoch) -> Connecting<R, A> {
+    fn begin(&self, uri: &Uri, epoch: Epoch, protocols: impl FnOnce() -> Option<Protocols>) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
         match Target::from_uri(uri, self.settings.schemes) {
+            Ok(target) if target.is_secure => self.begin_secure(target, protocols()),
             Ok(target) => {
                 Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
             }
             Err(error) => Connecting::failed(error),
+        }
+    }
+
+    #[cold]
+    fn begin_secure(&self, target: Target, protocols: Option<Protocols>) -> Connecting<R, A> {
+        match self.settings.for_client(protocols) {
+            Ok(settings) => Connecting::new(settings, target, self.resolver.clone(), self.attempt.clone()),
+            Err(problem) => Connecting::failed(ConnectError::unsupported(&target.host, target.port.number(), problem)),
         }
     }
 }
@@ -111,7 +122,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        self.begin(&uri, ConnectRequest::epoch_of(&uri))
+        self.begin(&uri, ConnectRequest::epoch_of(&uri), || ConnectRequest::protocols_of(&uri))
     }
 }
 

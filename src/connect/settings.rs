@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::target::Schemes;
 use crate::network::Network;
-use crate::race::{Config, Families};
+use crate::race::{Config, Families, Protocols};
 use crate::tcp::SourceAddresses;
 
 /// The settings of a connector, checked.
@@ -29,6 +29,32 @@ impl Settings {
     #[inline]
     pub(super) fn hears_attempts(&self, is_secure: bool) -> bool {
         self.hears_attempts || self.does_tls && is_secure
+    }
+
+    /// The settings of a connect for a client that speaks `protocols`, if it names any: the connector's own protocols are narrowed to
+    /// those, in the connector's order.
+    ///
+    /// # Errors
+    ///
+    /// The two have none in common: in words. If either of them has an empty list, nothing is to be negotiated, which is no error.
+    pub(super) fn for_client(self: &Arc<Self>, protocols: Option<Protocols>) -> Result<Arc<Self>, String> {
+        let Some(client) = protocols else { return Ok(Arc::clone(self)) };
+        let own = self.race.shared_protocols();
+        let common = own.map_or_else(|| client.clone(), |own| own.in_common_with(&client));
+        match own {
+            Some(own) if common == *own => return Ok(Arc::clone(self)),
+            Some(own) if common.as_slice().is_empty() && !client.as_slice().is_empty() => {
+                return Err(format!("the connector speaks {own}, and the client {client}"));
+            }
+            _ => {}
+        }
+        Ok(Arc::new(Self { race: Arc::new(self.race.with_protocols(common)), ..Self::clone(self) }))
+    }
+
+    /// What attempts may negotiate over a connection. Nothing where the URI is not secure.
+    #[inline]
+    pub(super) fn alpn(&self, is_secure: bool) -> Option<Protocols> {
+        if is_secure { self.race.shared_protocols().cloned() } else { None }
     }
 
     /// The same for attempts that may take other routes than the sockets of `TcpConnector`, and may have more to say.

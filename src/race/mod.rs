@@ -57,6 +57,7 @@ mod families;
 mod gate;
 mod opening;
 mod pacing;
+mod protocols;
 mod resolution;
 mod selection;
 mod sorting;
@@ -78,6 +79,8 @@ use gate::Gate;
 pub use gate::Patience;
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
+#[cfg(feature = "connect")]
+pub(crate) use protocols::Protocols;
 use resolution::Resolution;
 pub use selection::{PolicyEntry, PolicyTable, Source};
 pub use untried::UntriedReason;

@@ -91,7 +91,7 @@ where
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
         let (state, plan) = match server_name(request.host()) {
             Ok(name) => {
-                let (handle, protocols) = (request.handle(), vec![b"h2".to_vec(), b"http/1.1".to_vec()]);
+                let (handle, protocols) = (request.handle(), request.protocols().to_vec());
                 let plan = Plan { settings, name, protocols, handle, began: read_clock(), config: None };
                 (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan)))
             }

@@ -13,6 +13,7 @@ mod network;
 mod pacing;
 mod plan;
 mod policies;
+mod protocols;
 mod record;
 mod resolution;
 mod services;
