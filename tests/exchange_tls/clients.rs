@@ -72,13 +72,19 @@ impl Origin {
         HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
     }
 
-    /// hyper-util's client over the same connector.
-    pub(crate) fn of_hyper_util(
-        &self,
-    ) -> legacy::Client<impl Connect + Clone + Send + Sync + 'static + use<>, AnyBody> {
+    /// hyper-util's client over the same connector, with a connection for each request.
+    pub(crate) fn of_hyper_util(&self) -> OfHyperUtil<impl Connect + Clone + Send + Sync + 'static + use<>> {
         legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(self.tls.connector())
     }
+
+    pub(crate) fn of_hyper_util_with_idle_connections(
+        &self,
+    ) -> OfHyperUtil<impl Connect + Clone + Send + Sync + 'static + use<>> {
+        legacy::Client::builder(TokioExecutor::new()).build(self.tls.connector())
+    }
 }
+
+pub(crate) type OfHyperUtil<C> = legacy::Client<C, AnyBody>;
 
 /// A client that goes before it has shaken hands is not served.
 fn secured(tls: &Tls, serve: impl Fn(Peer) + Send + Sync + 'static) -> impl Fn(Peer) + Send + Sync + 'static {
