@@ -38,8 +38,9 @@
 //! # Upgrades
 //!
 //! A stream that was upgraded must not swallow anything. The wrapper sees the upgrade happen (`101`, or success of `CONNECT`)
-//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise: there,
-//! call [`ResponseFirstHandle::disarm`] when the upgrade has happened. `ResponseFirstHandle` is an extension of the response.
+//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise. TLS of this crate's connector
+//! disarms it for an upgrade. Under any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`], which is an extension of the
+//! response, and of what the connection says of itself.
 
 mod allowance;
 #[cfg(feature = "client")]

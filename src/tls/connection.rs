@@ -18,7 +18,8 @@ use crate::response_first::ResponseFirst;
 /// A connection made by a [`TlsConnector`](super::TlsConnector): that of the transport, with TLS if the URI was one of `https` or `wss`.
 ///
 /// It has hyper's I/O traits, and tokio's if the transport's connection has them. As hyper-util's [`Connection`] it adds [`TlsInfo`] to what that
-/// one says of itself, and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated.
+/// one says of itself, and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated. For a protocol that is
+/// not HTTP, [disarm](crate::response_first::ResponseFirstHandle::disarm) that handle.
 pub struct TlsConnection<T: 'static> {
     inner: Inner<T>,
 }
