@@ -72,8 +72,13 @@ impl Authority {
     fn certify(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Identity {
         params.extended_key_usages = vec![usage];
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        Identity { certificate, key: PrivateKeyDer::Pkcs8(key.serialize_der().into()).into() }
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Identity {
+            certificate: certificate.der().clone(),
+            key: Arc::new(PrivateKeyDer::Pkcs8(key.serialize_der().into())),
+            pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        }
     }
 }
 
@@ -82,6 +87,8 @@ impl Authority {
 pub(crate) struct Identity {
     certificate: CertificateDer<'static>,
     key: Arc<PrivateKeyDer<'static>>,
+    pem: String,
+    key_pem: String,
 }
 
 impl Identity {
@@ -91,6 +98,15 @@ impl Identity {
 
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key()
+    }
+
+    /// The certificate, as it lies in files.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    pub(crate) fn key_pem(&self) -> &str {
+        &self.key_pem
     }
 }
 

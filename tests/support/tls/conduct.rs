@@ -52,7 +52,7 @@ impl Conduct {
     }
 
     /// Does it with one connection, until that is over.
-    pub(super) async fn run<T>(&self, io: T, seen: &Arc<Seen>)
+    pub(crate) async fn run<T>(&self, io: T, seen: &Arc<Seen>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -7,5 +7,6 @@ pub(crate) mod authority;
 pub(crate) mod canned;
 pub(crate) mod clients;
 pub(crate) mod conduct;
+pub(crate) mod memory;
 pub(crate) mod seen;
 pub(crate) mod server;
