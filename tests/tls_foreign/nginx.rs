@@ -104,7 +104,7 @@ async fn nginx_is_spoken_to_over_http_1_by_every_version_of_tls() {
             let expected = format!("{method} HTTP/1.1 {name} {HOST} {length}\n");
             assert_eq!(text(response).await, if method == Method::HEAD { String::new() } else { expected });
         }
-        assert_eq!(client.pool_statistics().idle, 1, "all went over one connection");
+        assert_eq!(client.pool_statistics().total.idle, 1, "all went over one connection");
     }
 }
 

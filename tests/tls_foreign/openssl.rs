@@ -112,7 +112,10 @@ async fn a_server_of_tls_1_0_or_1_1_is_refused() {
         let Some(openssl) = Openssl::start(&[argument, "-cipher", "ALL:@SECLEVEL=0"], None) else { return };
         let error = page(&openssl.connector(|options| options)).await.unwrap_err();
         let tls = TlsError::find(&error).unwrap();
-        assert_eq!((tls.kind(), tls.to_string()), (TlsErrorKind::Alert, "the server sent the TLS alert ProtocolVersion".into()));
+        assert_eq!(
+            (tls.kind(), tls.to_string()),
+            (TlsErrorKind::Alert, "the server sent the TLS alert ProtocolVersion".into())
+        );
         assert!(error.is_connect() && error.is_permanent(), "{error}");
     }
 }

@@ -61,10 +61,8 @@ async fn the_certificate_is_the_error_where_another_address_does_no_tls() {
     let bad = listen(Conduct::serves(&authority.server(&["other.example"]))).await;
     let servers = [&plain, &bad];
     let error = connect(&patient_connector(trusting(&authority), &servers)).await.unwrap_err();
-    let expected = [
-        "[0] first: the server does not speak TLS",
-        "[1] previous failed: the certificate is for other names",
-    ];
+    let expected =
+        ["[0] first: the server does not speak TLS", "[1] previous failed: the certificate is for other names"];
     assert_eq!(outcomes(error.attempts(), &servers), expected);
     assert_eq!(kind(&error), TlsErrorKind::Certificate(CertificateProblem::WrongName));
     assert!(error.is_untrusted() && error.is_permanent(), "{error}");

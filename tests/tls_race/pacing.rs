@@ -31,7 +31,8 @@ async fn connects(answers_after: Duration) -> (Vec<ConnectInfo>, usize) {
 /// When the attempt after `first` is due, after the start of the race: 250 ms after the start of `first`, or when the estimate of its handshake is over.
 fn due(first: &Attempt) -> Duration {
     let transport = first.transport_after().expect("the server accepts every connection");
-    let estimate = (2 * transport + Duration::from_millis(50)).clamp(Duration::from_millis(100), Duration::from_secs(2));
+    let estimate =
+        (2 * transport + Duration::from_millis(50)).clamp(Duration::from_millis(100), Duration::from_secs(2));
     first.offset() + DELAY.max(transport + estimate)
 }
 

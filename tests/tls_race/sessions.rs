@@ -106,7 +106,8 @@ async fn assert_identities_apart(server: &Server, [one, other]: [&TlsOptions; 2]
 async fn both_versions_of_tls_are_spoken_and_told() {
     let authority = Authority::new("a root");
     let identity = authority.server(&[HOST]);
-    let told = async |servers: &[&'static SupportedProtocolVersion], clients: Option<&'static SupportedProtocolVersion>| {
+    let told = async |servers: &[&'static SupportedProtocolVersion],
+                      clients: Option<&'static SupportedProtocolVersion>| {
         let server = listen(Tls::new(&identity).versions(servers).serves()).await;
         let options = clients.into_iter().fold(trusting(&authority), |options, version| options.versions([version]));
         let stream = in_time(builder(&[&server]).tls(options).build().unwrap().oneshot(uri())).await.unwrap();

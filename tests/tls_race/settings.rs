@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsInfo, TlsOptions};
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, KeyLog};
 
 use crate::listen;
@@ -45,8 +46,7 @@ async fn a_connection_that_is_made_stays_when_the_roots_are_replaced() {
 async fn a_replaced_client_certificate_is_shown_from_the_next_connect_on() {
     let (authority, others) = (Authority::new("a root"), Authority::new("the root of the clients"));
     let identity = authority.server(&[HOST]);
-    let tls = Tls::new(&identity).versions(&[&rustls::version::TLS12]).for_clients_of(&others);
-    let server = listen(tls.serves()).await;
+    let server = listen(Tls::new(&identity).versions(&[&TLS12]).for_clients_of(&others).serves()).await;
     let connector = connector(trusting(&authority), [server.address()]);
     let error = connect(&connector).await.unwrap_err();
     assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::Alert);
@@ -100,9 +100,9 @@ async fn the_key_log_hears_of_the_keys_of_every_connection() {
     let authority = Authority::new("a root");
     let identity = authority.server(&[HOST]);
     for (version, expected) in [
-        (&rustls::version::TLS12, &["CLIENT_RANDOM"][..]),
+        (&TLS12, &["CLIENT_RANDOM"][..]),
         (
-            &rustls::version::TLS13,
+            &TLS13,
             &[
                 "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
                 "CLIENT_TRAFFIC_SECRET_0",

@@ -16,7 +16,9 @@ async fn a_connect_that_is_dropped_in_any_phase_leaves_no_connection() {
     let authority = Authority::new("a root");
     let conduct = Conduct::serves(&authority.server(&[HOST]));
     // The transport of the first stands at 100, the second starts at 350, its transport stands at 380, and it is connected at 580.
-    for (dropped, connections, hellos) in [(50, 0, 0), (99, 0, 0), (101, 1, 1), (349, 1, 1), (360, 1, 1), (400, 2, 2), (579, 2, 2)] {
+    for (dropped, connections, hellos) in
+        [(50, 0, 0), (99, 0, 0), (101, 1, 1), (349, 1, 1), (360, 1, 1), (400, 2, 2), (579, 2, 2)]
+    {
         let world = World::new([
             ("A6", Path::Leads(100, Conduct::IsSilent)),
             ("A4", Path::Leads(30, conduct.clone().after(ms(200)))),
@@ -36,10 +38,7 @@ async fn a_connect_that_is_dropped_in_any_phase_leaves_no_connection() {
 async fn the_loser_of_a_race_is_closed_in_the_middle_of_its_handshake() {
     let authority = Authority::new("a root");
     let conduct = Conduct::serves(&authority.server(&[HOST]));
-    let world = World::new([
-        ("A6", Path::Leads(100, Conduct::IsSilent)),
-        ("A4", Path::Leads(30, conduct)),
-    ]);
+    let world = World::new([("A6", Path::Leads(100, Conduct::IsSilent)), ("A4", Path::Leads(30, conduct))]);
     let connector = world.builder().tls(trusting(&authority)).build().unwrap();
     let stream = connector.oneshot(uri()).await.unwrap();
     until(|| world.seen().closed() == 1).await;

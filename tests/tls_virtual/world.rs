@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_happy_eyeballs::attempt::AttemptRequest;
-use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
-use hyper_happy_eyeballs::tls::TlsConnection;
+use hyper_happy_eyeballs::connect::Builder;
 use hyper_happy_eyeballs::{Attempt, AttemptError, FixedResolver, HappyEyeballsConnector};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
@@ -22,7 +21,6 @@ use crate::tls::memory;
 use crate::tls::seen::Seen;
 
 pub(crate) type Transport = TokioIo<DuplexStream>;
-pub(crate) type Stream = HappyEyeballsStream<TlsConnection<Transport>>;
 
 /// How long an address takes to accept a connection, in milliseconds, and what it does then.
 #[derive(Clone)]
