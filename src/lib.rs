@@ -75,11 +75,13 @@
 //!
 //! # Features
 //!
-//! `connect` is the connector, `client` the client on top of it; both are on by default. Without them there is the pure
-//! [`race`], and the crate depends on nothing.
+//! `connect` is the connector, and [`response_first`] for other clients; `client` is the client on top of it. Both are on by default. Without them
+//! there is the pure [`race`], and the crate depends on nothing.
 //!
-//! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-tls` and `hickory-https`
-//! let it ask over TLS and HTTPS.
+//! `tls` adds [`tls`], TLS as a part of each attempt, and `https` all that goes with it.
+//!
+//! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-dot` and `hickory-doh`
+//! let it ask over TLS and HTTPS, with the provider and the root certificates of the features `tls-…`.
 #![cfg_attr(
     not(feature = "client"),
     expect(rustdoc::broken_intra_doc_links, reason = "the client, or the connector too, is switched off")
@@ -93,6 +95,8 @@ pub mod client;
 #[cfg(feature = "connect")]
 pub mod connect;
 #[cfg(feature = "connect")]
+mod connection;
+#[cfg(feature = "connect")]
 mod forward_io;
 #[cfg(feature = "connect")]
 mod lock;
@@ -104,13 +108,15 @@ mod outcome;
 pub mod race;
 #[cfg(feature = "connect")]
 pub mod resolve;
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub mod response_first;
 #[cfg(feature = "connect")]
 pub mod tcp;
 #[cfg(feature = "connect")]
 mod timer;
-#[cfg(feature = "client")]
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(feature = "connect")]
 mod wake_later;
 
 #[cfg(feature = "client")]
@@ -123,15 +129,17 @@ pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, Start
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]
 pub use resolve::{FixedResolver, GaiResolver};
-#[cfg(feature = "client")]
+#[cfg(feature = "connect")]
 pub use response_first::ResponseFirstLayer;
 #[cfg(feature = "connect")]
 pub use tcp::TcpOptions;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, TlsInfo, TlsOptions};
 
 #[cfg(test)]
 mod test_support;
 
 /// The examples of the README are tests.
-#[cfg(all(doctest, feature = "client"))]
+#[cfg(all(doctest, feature = "https"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

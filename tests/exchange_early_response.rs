@@ -7,12 +7,10 @@
 mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
-#[path = "support/exchange_tls.rs"]
-mod tls;
 
 use std::convert::Infallible;
 use std::fmt::Debug;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -21,7 +19,6 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::{Method, StatusCode, Uri};
-use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
@@ -31,7 +28,6 @@ use runs::{
     AnyBody, client, descriptors, empty, exchange, full, in_time, median, now, on_both_runtimes, read, request, say,
     streamed, times, until,
 };
-use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
 use tower::Layer;
 
@@ -374,50 +370,4 @@ fn an_upload_that_fails_without_a_response_says_why() {
 fn io_error(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
     let of_cause = || error.source().and_then(io_error);
     error.downcast_ref().map(std::io::Error::kind).or_else(of_cause)
-}
-
-/// The wrapper goes below TLS, whose errors come from the same socket.
-#[test]
-fn a_refusal_is_always_returned_over_tls() {
-    on_both_runtimes(async || {
-        let before = descriptors();
-        for reset in [false, true] {
-            let (tls, roots) = tls::configs();
-            let server = Server::with_threads(1, move |peer| {
-                let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
-                let mut stream = StreamOwned::new(connection, peer.stream);
-                refuse_over_tls(&mut stream, reset);
-            });
-            let client = Client::new(tls::https(roots));
-            upload_over_tls(&client, &server).await;
-            drop((client, server));
-        }
-        until(|| descriptors() == before).await;
-    });
-}
-
-async fn upload_over_tls<C: Connector>(client: &Client<C>, server: &Server) {
-    let bytes = zeros();
-    let uri: Uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
-    for (name, upload) in uploads() {
-        for size in SIZES {
-            for _ in 0..times(2) {
-                let post = request(Method::POST, uri.clone(), upload(bytes.slice(..size)));
-                assert_refused(exchange(client, post).await, || format!("{name} {size}"));
-                client.close_idle();
-            }
-        }
-    }
-}
-
-fn refuse_over_tls(stream: &mut StreamOwned<ServerConnection, TcpStream>, reset: bool) {
-    use std::io::{Read, Write};
-    // The head, or some of it, is enough.
-    if stream.read(&mut [0; 64]).is_ok() {
-        stream.write_all(refusal(true).as_bytes()).unwrap();
-        stream.flush().unwrap();
-        if reset {
-            socket2::SockRef::from(&stream.sock).set_linger(Some(Duration::ZERO)).unwrap();
-        }
-    }
 }

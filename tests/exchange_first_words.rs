@@ -6,24 +6,19 @@
 mod runs;
 #[path = "support/exchange_server.rs"]
 mod server;
-#[path = "support/exchange_tls.rs"]
-mod tls;
 
-use std::io::Write;
 use std::net::Shutdown;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use hyper::{Method, StatusCode, Uri};
+use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
-use hyper_happy_eyeballs::{BoxError, Client};
 use hyper_util::rt::TokioIo;
 use runs::{client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
-use rustls::{ServerConnection, StreamOwned};
 use server::{Peer, Server};
-use tokio::sync::{Notify, Semaphore};
-use tower::ServiceExt;
+use tokio::sync::Notify;
 
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
 
@@ -78,53 +73,6 @@ fn an_answer_that_comes_before_the_request_is_its_answer() {
             assert_busy(&client(), &server.uri(""), end, 150).await;
         }
     });
-}
-
-#[test]
-fn an_answer_that_comes_before_the_request_is_its_answer_over_tls() {
-    on_both_runtimes(async || {
-        for end in ENDS {
-            let (config, roots) = tls::configs();
-            let spoken = Arc::new(Semaphore::new(0));
-            let server = Server::start_one_for_each({
-                let spoken = Arc::clone(&spoken);
-                move |peer| {
-                    let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-                    let mut stream = StreamOwned::new(connection, peer.stream.try_clone().unwrap());
-                    while stream.conn.is_handshaking() {
-                        stream.conn.complete_io(&mut stream.sock).unwrap();
-                    }
-                    stream.write_all(BUSY.as_bytes()).unwrap();
-                    stream.conn.send_close_notify();
-                    stream.flush().unwrap();
-                    drop(stream);
-                    spoken.add_permits(1);
-                    end.end(peer);
-                }
-            });
-            let uri = server.uri("").to_string().replace("http:", "https:").parse().unwrap();
-            let below = Client::new(late(tls::https(roots.clone()), &spoken));
-            assert_busy(&below, &uri, end, 30).await;
-            let bare = Client::new(late(tls::https_without_wrapper(roots), &spoken));
-            assert_busy(&bare, &uri, end, 30).await;
-        }
-    });
-}
-
-/// The same connector, whose connections are there only once the server has spoken.
-fn late<C: Connector>(connector: C, spoken: &Arc<Semaphore>) -> impl Connector + use<C>
-where
-    C::Response: Send,
-{
-    let spoken = Arc::clone(spoken);
-    tower::service_fn(move |uri: Uri| {
-        let (connecting, spoken) = (connector.clone().oneshot(uri), Arc::clone(&spoken));
-        async move {
-            let connection = connecting.await.map_err(Into::into)?;
-            spoken.acquire().await.unwrap().forget();
-            Ok::<_, BoxError>(connection)
-        }
-    })
 }
 
 /// It has been read before the request was written, and not by hyper.

@@ -68,7 +68,9 @@ proptest! {
                     newest = Some((id, now));
                     newest_failed = false;
                 }
-                Event::Failed { id, .. } | Event::Drop { id, reason: DropReason::Superseded, .. } => {
+                Event::Failed { id, .. }
+                | Event::Untrusted { id, .. }
+                | Event::Drop { id, reason: DropReason::Superseded, .. } => {
                     newest_failed |= newest.is_some_and(|(newest, _)| newest == id);
                 }
                 _ => {}
@@ -94,7 +96,10 @@ proptest! {
         for (now, event) in &log.events {
             match event {
                 Event::Gate { address } => drop(waiting.insert(*address, *now)),
-                Event::Proceed { address, .. } | Event::Drop { address, .. } | Event::Failed { address, .. } => {
+                Event::Proceed { address, .. }
+                | Event::Drop { address, .. }
+                | Event::Failed { address, .. }
+                | Event::Untrusted { address, .. } => {
                     waiting.remove(address);
                 }
                 Event::Finish { .. } | Event::Untried { .. } => waiting.clear(),
@@ -290,7 +295,7 @@ proptest! {
     }
 
     #[test]
-    fn the_error_of_a_lost_race_is_the_first_failure(
+    fn the_error_of_a_lost_race_is_the_first_untrusted_peer_or_else_the_first_failure(
         case in prop_oneof![any_case(), case_of(Policy::TwoFamilies)],
     ) {
         let log = case.run();
@@ -299,7 +304,11 @@ proptest! {
             case.settings.policy != Policy::TwoFamilies || family(address) == family(log.started[0])
         };
         let failed = |id: &AttemptId| log.events.iter().any(|(_, event)| event.is_failure_of(*id));
-        let first = || attempts(&log).filter(counts).find(failed);
+        let distrusted = |id: &AttemptId| log.events.iter().any(|(_, event)| event.is_distrust_of(*id));
+        let first = || {
+            let error = attempts(&log).filter(counts).find(failed)?;
+            Some(attempts(&log).find(distrusted).unwrap_or(error))
+        };
         match log.conclusion() {
             Some((_, Conclusion::Exhausted { error, .. })) => prop_assert_eq!(Some(error), first()),
             Some((_, Conclusion::TimedOut { error, .. })) if case.settings.policy == Policy::Staggered => {

@@ -14,6 +14,10 @@ pub(crate) fn run(arguments: &[String]) -> bool {
     match words[..] {
         [FLAG, "serve"] => server::serve(),
         [FLAG, "connect", mode, connects] => cost::connects::run(mode, number(connects)),
+        [FLAG, "shake-hands"] => cost::handshakes::serve(),
+        [FLAG, "handshake", mode, sessions, server, handshakes] => {
+            cost::handshakes::run(mode, sessions, server, number(handshakes));
+        }
         [FLAG, "request", mode, port, requests, concurrency] => {
             cost::requests::run(mode, port.parse().unwrap(), number(requests), number(concurrency));
         }

@@ -114,7 +114,7 @@ enum Step {
     },
     Failed {
         id: Id,
-        sent: bool,
+        failure: Failure,
     },
     Progress {
         id: Id,
@@ -219,6 +219,22 @@ enum SourceOf {
     Address(Address),
 }
 
+/// How an attempt fails, in one byte.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+struct Failure(u8);
+
+impl Failure {
+    const SENT: Self = Self(1);
+
+    fn is_untrusted(self) -> bool {
+        self.0 >= 192
+    }
+
+    fn outcome(self) -> Outcome {
+        if self.is_untrusted() { Outcome::Untrusted } else { Outcome::Failed { sent: self.0 & 1 == 1 } }
+    }
+}
+
 /// The attempt that an outcome is told of.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Id {
@@ -242,6 +258,7 @@ struct Run {
     at_gate: BTreeSet<AttemptId>,
     connected: BTreeSet<AttemptId>,
     failed: BTreeSet<AttemptId>,
+    untrusted: BTreeSet<AttemptId>,
     conclusion: Option<Conclusion>,
     /// How many addresses all answers together had.
     offered: usize,
@@ -286,6 +303,7 @@ impl Run {
             at_gate: BTreeSet::new(),
             connected: BTreeSet::new(),
             failed: BTreeSet::new(),
+            untrusted: BTreeSet::new(),
             conclusion: None,
             offered: 0,
             in_force: BTreeMap::new(),
@@ -333,9 +351,9 @@ impl Run {
                     self.race.handle_outcome(id, Outcome::Connected, self.now);
                 }
             }
-            Step::Failed { id, sent } => {
+            Step::Failed { id, failure } => {
                 if let Some(id) = self.id(id) {
-                    self.fail(id, sent);
+                    self.fail(id, failure);
                 }
             }
             Step::Progress { id, remaining_ms } => {
@@ -394,14 +412,18 @@ impl Run {
         self.race.handle_answer(answer, self.now);
     }
 
-    fn fail(&mut self, id: AttemptId, sent: bool) {
+    fn fail(&mut self, id: AttemptId, failure: Failure) {
+        let outcome = failure.outcome();
         if self.in_flight.remove(&id).is_some() {
             self.failed.insert(id);
+            if failure.is_untrusted() {
+                self.untrusted.insert(id);
+            }
             self.at_gate.remove(&id);
             self.connected.remove(&id);
-            self.starts[id.index()].failed_unsent = !sent;
+            self.starts[id.index()].failed_unsent = outcome == Outcome::Failed { sent: false };
         }
-        self.race.handle_outcome(id, Outcome::Failed { sent }, self.now);
+        self.race.handle_outcome(id, outcome, self.now);
     }
 
     /// An id can only be had from a race: one that this race has not given comes from another.
@@ -484,13 +506,15 @@ impl Run {
                 Some(id)
             }
             Conclusion::Exhausted { error, .. } => {
-                assert!(self.failed.contains(&error), "{error:?} has not failed: {}", self.story());
+                self.check_error(error);
                 assert!(self.race.waiting_for().is_empty(), "there was hope: {}", self.story());
                 None
             }
             Conclusion::TimedOut { error, .. } => {
                 assert!(self.deadline.is_some_and(|deadline| deadline <= self.now), "too early: {}", self.story());
-                assert!(error.is_none_or(|error| self.failed.contains(&error)), "{}", self.story());
+                if let Some(error) = error {
+                    self.check_error(error);
+                }
                 None
             }
             Conclusion::NoAddresses | Conclusion::NoUsableAddress => {
@@ -501,6 +525,17 @@ impl Run {
         };
         let left: Vec<_> = self.in_flight.keys().copied().filter(|id| Some(*id) != winner).collect();
         assert!(left.is_empty(), "{left:?} are forgotten: {}", self.story());
+    }
+
+    /// The first peer that was untrusted comes before all others.
+    fn check_error(&self, error: AttemptId) {
+        assert!(self.failed.contains(&error), "{error:?} has not failed: {}", self.story());
+        let untrusted = self.untrusted.first();
+        assert!(
+            untrusted.is_none_or(|first| *first == error),
+            "it is not {error:?} but {untrusted:?}: {}",
+            self.story()
+        );
     }
 
     /// What holds whenever the race has nothing to say.
@@ -533,7 +568,7 @@ impl Run {
             }
             let before = (self.now, self.starts.len(), self.in_flight.len());
             if let Some(id) = self.in_flight.keys().next().copied() {
-                self.fail(id, true);
+                self.fail(id, Failure::SENT);
             } else if let Some(timeout) = self.race.poll_timeout() {
                 self.now = timeout;
             }

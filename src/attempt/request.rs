@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::handle::{AttemptHandle, Listener, Shared};
-use crate::race::Endpoint;
+use crate::race::{Endpoint, Protocols};
 
 /// One connection attempt, as an attempt service is asked for it.
 ///
@@ -13,22 +13,31 @@ pub struct AttemptRequest {
     endpoint: Endpoint,
     host: Arc<str>,
     is_secure: bool,
+    /// `None` is no ALPN.
+    protocols: Option<Protocols>,
     /// `None` if nobody listens to the attempt.
     shared: Option<Arc<Shared>>,
 }
 
 impl AttemptRequest {
-    /// A request outside a race, to call an attempt service by hand. Its handle reports to nobody, and admits at once.
+    /// A request outside a race, to call an attempt service by hand. Its handle reports to nobody, and admits at once. It names no
+    /// [`protocols`](Self::protocols).
     ///
     /// `host` and `is_secure` are as in [`host`](Self::host) and [`is_secure`](Self::is_secure).
     pub fn new(endpoint: impl Into<Endpoint>, host: impl Into<Arc<str>>, is_secure: bool) -> Self {
-        Self { endpoint: endpoint.into(), host: host.into(), is_secure, shared: None }
+        Self { endpoint: endpoint.into(), host: host.into(), is_secure, protocols: None, shared: None }
     }
 
     /// A request of a race that listens to what the attempt says.
     #[inline]
-    pub(crate) fn heard(listener: &Listener, endpoint: Endpoint, host: Arc<str>, is_secure: bool) -> Self {
-        Self { endpoint, host, is_secure, shared: listener.shared() }
+    pub(crate) fn heard(
+        listener: &Listener,
+        endpoint: Endpoint,
+        host: Arc<str>,
+        is_secure: bool,
+        protocols: Option<Protocols>,
+    ) -> Self {
+        Self { endpoint, host, is_secure, protocols, shared: listener.shared() }
     }
 
     /// Where to connect to.
@@ -47,6 +56,16 @@ impl AttemptRequest {
         self.is_secure
     }
 
+    /// The application protocols (ALPN ids) that may be negotiated over the connection, the most wanted first: those of the connector
+    /// ([`Builder::protocols`](crate::connect::Builder::protocols)) that the client speaks as well
+    /// ([`ConnectRequest::protocols`](crate::connect::ConnectRequest::protocols)).
+    ///
+    /// Empty: nothing is to be negotiated. So it is where the URI is not [secure](Self::is_secure), and where neither of the two names
+    /// any.
+    pub fn protocols(&self) -> &[Vec<u8>] {
+        self.protocols.as_ref().map_or(&[], Protocols::as_slice)
+    }
+
     /// The attempt's line to its race.
     #[must_use]
     pub fn handle(&self) -> AttemptHandle {
@@ -57,5 +76,11 @@ impl AttemptRequest {
     #[must_use]
     pub fn with_endpoint(self, endpoint: impl Into<Endpoint>) -> Self {
         Self { endpoint: endpoint.into(), ..self }
+    }
+
+    /// The same request with these [`protocols`](Self::protocols).
+    #[must_use]
+    pub fn with_protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        Self { protocols: Some(alpn_ids.into_iter().collect()), ..self }
     }
 }

@@ -15,10 +15,10 @@ use super::error::ClientError;
 use super::http1::handshake::handshake;
 use super::http1::wire::{Pool, Wire};
 use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtime};
+use super::security::connect_request;
 use super::shared::Shared;
 use super::stock::Stock;
 use super::sync::spawn_in;
-use crate::connect::ConnectRequest;
 use crate::oneshot::Oneshot;
 
 /// A place in the queue for a connection.
@@ -82,7 +82,7 @@ async fn dial<C: Connector>(
     let connector = connectors.copy().await;
     let uri = destination.without_path().into_uri();
     let epoch = connectors.epoch().get();
-    let request = ConnectRequest::new(uri.clone()).with_epoch(epoch);
+    let request = connect_request(&destination, uri.clone(), epoch);
     let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
     let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
     // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to. Or it was begun in one network, and serves

@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
-use crate::connect::authority::{default_port, split_authority};
+use crate::connect::authority::{default_port, is_secure, split_authority};
 
 /// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
@@ -66,6 +66,12 @@ impl Destination {
         self.uri.scheme_str().unwrap_or_default()
     }
 
+    /// Whether connections for the scheme are secured by TLS. That of a tunnel is the scheme of its target.
+    #[inline]
+    pub(super) fn is_secure(&self) -> bool {
+        self.uri.scheme().is_some_and(is_secure)
+    }
+
     #[inline]
     fn authority(&self) -> &str {
         self.uri.authority().map_or("", Authority::as_str)
@@ -74,6 +80,14 @@ impl Destination {
     /// Host and port, fit to be shown.
     pub(super) fn host_and_port(&self) -> &str {
         without_userinfo(self.authority())
+    }
+
+    /// The host, without brackets, and the port, or that of the scheme. An error if either cannot be written.
+    pub(super) fn host_and_port_number(&self) -> Result<(&str, u16), ClientError> {
+        self.check()?;
+        let (host, port) = split_port(self.host_and_port());
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Ok((host, port.parse().ok().or_else(|| default_port(self.scheme())).unwrap_or_default()))
     }
 
     /// The URI without its path: for a connector, and to be kept.

@@ -27,6 +27,7 @@ use super::http1::upload::Upload;
 use super::http1::wire::Wire;
 use super::pool::current_runtime;
 use super::retry::RetryPolicy;
+use super::security;
 use super::shared::Shared;
 use crate::outcome::BoxError;
 
@@ -59,6 +60,11 @@ impl ResponseFuture {
         let (parts, body) = request.into_parts();
         let sendings = Sendings::default();
         let is_connect = parts.method == Method::CONNECT;
+        if !is_connect {
+            if let Err(error) = security::check::<C>(&destination) {
+                return Self::failed(error.after(destination.host_and_port().to_owned(), sendings));
+            }
+        }
         if framing != Framing::Empty {
             let request = Some(Request::from_parts(parts, Upload::new(body, framing)));
             let state = State::Connecting { request, connecting: None };

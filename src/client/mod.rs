@@ -55,6 +55,7 @@ pub mod model;
 mod pool;
 mod retry;
 mod retry_body;
+mod security;
 mod service;
 mod settings;
 mod shared;

@@ -30,6 +30,11 @@ use crate::network::Epoch;
 /// look at a connection before it is used again, and the reset that ends a refused upload, are a matter of the socket, which
 /// cannot be seen through TLS otherwise.
 ///
+/// An `https` or `wss` request is not sent in clear text: over a connector whose connections are bare TCP (those of this crate, hyper-util and tokio, which
+/// are known by their type) it is an error before anything is looked up, which says that the connector does no TLS
+/// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)). Connections of any other type are believed to be what the scheme
+/// asks for. CONNECT is exempt, since its URI is that of the tunnel's target.
+///
 /// It is cheap to clone; clones share their connections. Dropping the last of them, and the last response that is waited
 /// for, closes those that are idle.
 ///

@@ -32,7 +32,8 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
 pub(super) const HTTP_PORT: u16 = 80;
 
 /// Whether connections for this scheme are secured by TLS.
-pub(super) fn is_secure(scheme: &Scheme) -> bool {
+#[inline]
+pub(crate) fn is_secure(scheme: &Scheme) -> bool {
     matches!(scheme.as_str(), "https" | "wss")
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::HappyEyeballsLayer;
+use super::security::{Plain, Security};
 use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
+use super::target::Schemes;
 use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Patience, Policy, PolicyTable, Source};
 use crate::resolve::GaiResolver;
 use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
@@ -20,15 +22,17 @@ use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 /// |---|---|
 /// | resolver | [`GaiResolver`] |
 /// | attempt | [`TcpConnector`] with the defaults of [`TcpOptions`] |
+/// | TLS | none |
 /// | timeout | none |
 /// | enforce http | on |
 /// | protocols | `h2`, `http/1.1` |
 /// | source addresses | the system's |
 /// | every other setting of the race | that of [`Config`] |
 #[derive(Clone)]
-pub struct Builder<R = GaiResolver, A = TcpConnector> {
+pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
     resolver: R,
     attempt: A,
+    security: S,
     race: ConfigBuilder,
     timeout: Option<Duration>,
     enforce_http: bool,
@@ -41,6 +45,7 @@ impl Builder {
         Self {
             resolver: GaiResolver::new(),
             attempt: TcpConnector::default(),
+            security: Plain,
             // What can be spoken over TCP.
             race: Config::builder().protocols(["h2", "http/1.1"]),
             timeout: None,
@@ -51,26 +56,26 @@ impl Builder {
     }
 }
 
-impl<R, A> Builder<R, A> {
+impl<R, A, S> Builder<R, A, S> {
     /// What resolves names: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers). Of one look-up, 256
     /// answers are taken in at most; then the stream is dropped, and the queries that are open have failed.
     ///
     /// Defaults to [`GaiResolver`].
     #[must_use]
-    pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A> {
-        let Self { attempt, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
-        Builder { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts }
+    pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A, S> {
+        let Self { attempt, security, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts }
     }
 
     /// What makes the attempts: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
     ///
     /// Defaults to [`TcpConnector`].
     #[must_use]
-    pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2> {
+    pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2, S> {
         // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
-        let Self { resolver, race, timeout, enforce_http, .. } = self.local_families(Families::Both);
+        let Self { resolver, security, race, timeout, enforce_http, .. } = self.local_families(Families::Both);
         let sources = SourceAddresses::unknown();
-        Builder { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts: true }
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts: true }
     }
 
     /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
@@ -78,7 +83,7 @@ impl<R, A> Builder<R, A> {
     ///
     /// Defaults to those of [`TcpOptions`].
     #[must_use]
-    pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector> {
+    pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector, S> {
         let local_families = options.local_families();
         let sources = SourceAddresses::of_system(options.clone());
         let mut builder = self.attempt(TcpConnector::new(options)).local_families(local_families);
@@ -112,8 +117,8 @@ impl<R, A> Builder<R, A> {
         self
     }
 
-    /// Whether URIs must have the scheme `http`. Turn it off under a TLS layer, and under
-    /// tonic's own TLS, which pass `https` URIs on.
+    /// Whether URIs must have the scheme `http`, or `https` where this connector does TLS. Turn it off under a TLS layer, and under
+    /// tonic's own TLS, which pass `https` URIs on: connections for them are TCP as for any other.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -170,7 +175,9 @@ impl<R, A> Builder<R, A> {
         self.race(|race| race.families(families))
     }
 
-    /// See [`ConfigBuilder::protocols`].
+    /// See [`ConfigBuilder::protocols`]. For a secure URI those are left out that the client does not speak, if it says what it speaks
+    /// ([`ConnectRequest::protocols`](super::ConnectRequest::protocols)): this crate's [`Client`](crate::Client) speaks `http/1.1`. Attempts are told what is
+    /// left ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)).
     ///
     /// Defaults to `h2` and `http/1.1`, which go over TCP.
     #[must_use]
@@ -197,25 +204,9 @@ impl<R, A> Builder<R, A> {
         self.race(|race| race.handshake_patience(patience))
     }
 
-    /// The connector.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ConfigBuilder::build`], and a timeout of zero.
-    pub fn build(self) -> Result<HappyEyeballsConnector<R, A>, ConfigError> {
-        let settings = self.settings()?;
-        Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, self.attempt))
-    }
-
-    /// A layer with these settings, for any attempt service; the one set here is left out, but what was said of its local
-    /// families and source addresses holds.
-    ///
-    /// # Errors
-    ///
-    /// As [`Builder::build`].
-    pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
-        let settings = self.settings()?.for_any_attempt();
-        Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
+    pub(super) fn security<S2>(self, security: S2) -> Builder<R, A, S2> {
+        let Self { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts }
     }
 
     fn race(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
@@ -223,7 +214,7 @@ impl<R, A> Builder<R, A> {
         self
     }
 
-    pub(super) fn settings(&self) -> Result<Settings, ConfigError> {
+    fn settings(&self, does_tls: bool) -> Result<Settings, ConfigError> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new("the timeout must not be zero"));
         }
@@ -232,11 +223,38 @@ impl<R, A> Builder<R, A> {
             families: race.usable_families(),
             race: Arc::new(race),
             timeout: self.timeout,
-            enforce_http: self.enforce_http,
+            schemes: Schemes::new(self.enforce_http, does_tls),
             sources: self.sources.clone(),
             network: Arc::default(),
             hears_attempts: self.hears_attempts,
+            does_tls,
         })
+    }
+}
+
+impl<R, A, S: Security<A>> Builder<R, A, S> {
+    /// The connector.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ConfigBuilder::build`], a timeout of zero, and options of TLS that cannot work.
+    pub fn build(self) -> Result<HappyEyeballsConnector<R, S::Attempt>, ConfigError> {
+        let settings = self.settings(S::DOES_TLS)?;
+        let attempt = self.security.secure(self.attempt)?;
+        Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, attempt))
+    }
+}
+
+impl<R, A> Builder<R, A> {
+    /// A layer with these settings, for any attempt service; the one set here is left out, but what was said of its local
+    /// families and source addresses holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
+        let settings = self.settings(false)?.for_any_attempt();
+        Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
     }
 }
 
@@ -280,15 +298,16 @@ impl Default for HappyEyeballsLayer {
 
 impl Default for Settings {
     fn default() -> Self {
-        Builder::new().settings().expect("the defaults are valid")
+        Builder::new().settings(false).expect("the defaults are valid")
     }
 }
 
-impl<R: fmt::Debug, A: fmt::Debug> fmt::Debug for Builder<R, A> {
+impl<R: fmt::Debug, A: fmt::Debug, S: fmt::Debug> fmt::Debug for Builder<R, A, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("resolver", &self.resolver)
             .field("attempt", &self.attempt)
+            .field("security", &self.security)
             .field("race", &self.race)
             .field("timeout", &self.timeout)
             .field("enforce_http", &self.enforce_http)

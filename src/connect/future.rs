@@ -14,9 +14,9 @@ use tower_service::Service;
 use super::racing::{Attempting, Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::settings::Settings;
-use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::attempt::{AttemptRequest, Listener, News};
+use crate::connection::HappyEyeballsStream;
 use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
 use crate::outcome::{BoxError, ConnectError, Kind, Leftover, QueryError};
@@ -37,7 +37,7 @@ pub struct Connecting<R: Resolve, A: Service<AttemptRequest>> {
 type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
 
 enum State<R: Resolve, A: Service<AttemptRequest>> {
-    /// There is nothing to drive: the URI is invalid.
+    /// There is nothing to drive: the URI is invalid, or asks for what the connector cannot do.
     Failed(Option<ConnectError>),
     /// Boxed, since the client of hyper-util needs a future that can be moved.
     Driving(Pin<Box<Driver<R, A>>>),
@@ -219,8 +219,10 @@ where
                     let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
                     let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
                     listener.hush();
+                    let (settings, is_secure) = (&*this.settings, *this.is_secure);
                     let request = |()| {
-                        AttemptRequest::heard(listener, begun.endpoint().clone(), this.record.host(), *this.is_secure)
+                        let (endpoint, host) = (begun.endpoint().clone(), this.record.host());
+                        AttemptRequest::heard(listener, endpoint, host, is_secure, settings.alpn(is_secure))
                     };
                     let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
@@ -341,7 +343,7 @@ where
         let mut this = self.project();
         let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, now);
         let attempt = this.attempt.clone().expect("a race begins once");
-        let listener = Listener::new(this.settings.hears_attempts);
+        let listener = Listener::new(this.settings.hears_attempts(*this.is_secure));
         this.first.set(Some(Attempting::new(attempt, ())));
         *this.opening = Some(Opened { opening, begun, listener });
         this.stage.set(Stage::Opening);

@@ -11,20 +11,21 @@
 pub(crate) mod authority;
 mod builder;
 mod future;
-mod info;
 mod layer;
 mod racing;
 mod record;
 mod request;
+mod security;
 mod service;
 mod settings;
-mod stream;
 mod target;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::builder::Builder;
 pub use self::future::Connecting;
-pub use self::info::ConnectInfo;
 pub use self::layer::HappyEyeballsLayer;
 pub use self::request::{ConnectRequest, ConnectScope};
+pub use self::security::{Plain, Security};
 pub use self::service::HappyEyeballsConnector;
-pub use self::stream::HappyEyeballsStream;
+pub use crate::connection::{ConnectInfo, HappyEyeballsStream};

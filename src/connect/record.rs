@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
-use super::info::ConnectInfo;
+use crate::connection::ConnectInfo;
 use crate::outcome::{
     Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, QueryError, Report, Time,
 };

@@ -11,6 +11,7 @@ use http::Uri;
 use pin_project_lite::pin_project;
 
 use crate::network::Epoch;
+use crate::race::Protocols;
 
 thread_local! {
     /// The request of the connector that is being called or polled.
@@ -28,29 +29,44 @@ thread_local! {
 pub struct ConnectRequest {
     uri: Uri,
     epoch: Epoch,
+    /// `None` is whatever the connector is set to.
+    protocols: Option<Protocols>,
 }
 
 impl ConnectRequest {
     /// A request for a connection to the host of `uri`, and for nothing else.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, epoch: Epoch::default() }
+        Self { uri, epoch: Epoch::default(), protocols: None }
     }
 
     /// The request in whose scope a connector is called with `uri`. Outside a scope, and in that of a request for another URI (a connector may connect to a
     /// proxy, or ask a DNS server over HTTPS), it is a request for nothing else.
     pub fn of(uri: Uri) -> Self {
-        Self { epoch: Self::epoch_of(&uri), uri }
+        let (epoch, protocols) =
+            Self::look(&uri, |request| (request.epoch, request.protocols.clone())).unwrap_or_default();
+        Self { uri, epoch, protocols }
     }
 
     /// The epoch of the request in whose scope a connector is called with `uri`.
     #[inline]
     pub(super) fn epoch_of(uri: &Uri) -> Epoch {
-        let epoch = IN_SCOPE.try_with(|request| match &*request.borrow() {
-            Some(request) if request.uri == *uri => request.epoch,
-            _ => Epoch::default(),
+        Self::look(uri, |request| request.epoch).unwrap_or_default()
+    }
+
+    /// The protocols of the request in whose scope a connector is called with `uri`.
+    pub(super) fn protocols_of(uri: &Uri) -> Option<Protocols> {
+        Self::look(uri, Self::shared_protocols).flatten()
+    }
+
+    /// Looks at the request in whose scope a connector is called with `uri`, if there is one. `look` runs no foreign code.
+    #[inline]
+    fn look<T>(uri: &Uri, look: impl FnOnce(&Self) -> T) -> Option<T> {
+        let looked = IN_SCOPE.try_with(|request| match &*request.borrow() {
+            Some(request) if request.uri == *uri => Some(look(request)),
+            _ => None,
         });
         // A thread that is ending has no scope.
-        epoch.unwrap_or_default()
+        looked.unwrap_or_default()
     }
 
     /// Where to connect to.
@@ -72,6 +88,32 @@ impl ConnectRequest {
         self
     }
 
+    /// The application protocols (ALPN ids) that the client speaks over the connection. Of its own, the connector uses those alone, in its
+    /// own order: to choose among service records (RFC 9460 §7.1.2), and over ALPN
+    /// ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)). If the two have none in common, the connect
+    /// fails before anything is looked up ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
+    ///
+    /// They matter for `https` and `wss` URIs alone. An empty list is a client that wants nothing negotiated.
+    ///
+    /// Defaults to `None`: whatever the connector is set to.
+    pub fn protocols(&self) -> Option<&[Vec<u8>]> {
+        self.protocols.as_ref().map(Protocols::as_slice)
+    }
+
+    pub(super) fn shared_protocols(&self) -> Option<Protocols> {
+        self.protocols.clone()
+    }
+
+    /// The same request, of a client that speaks these protocols. Clones share them.
+    #[must_use]
+    pub fn with_protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+        self.with_shared_protocols(alpn_ids.into_iter().collect())
+    }
+
+    pub(crate) fn with_shared_protocols(self, protocols: Protocols) -> Self {
+        Self { protocols: Some(protocols), ..self }
+    }
+
     /// The same future, polled in the scope of this request: one that calls a connector with the [`uri`](Self::uri) of the request.
     pub fn scope<F: Future>(self, future: F) -> ConnectScope<F> {
         ConnectScope { future, request: Some(self) }
@@ -87,6 +129,7 @@ impl fmt::Debug for ConnectRequest {
             .field("host", &host)
             .field("port", &port)
             .field("epoch", &self.epoch)
+            .field("protocols", &self.protocols.as_ref().map(ToString::to_string))
             .finish()
     }
 }
@@ -159,7 +202,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_comes_through_the_layers_around_a_connector() {
-        let request = ConnectRequest::new(uri("http://origin.example/")).with_epoch(Epoch::begin());
+        let request =
+            ConnectRequest::new(uri("https://origin.example/")).with_epoch(Epoch::begin()).with_protocols(["h2"]);
         let layered = ServiceBuilder::new().boxed_clone().timeout(Duration::from_secs(10)).service(connector());
         let came = request.clone().scope(layered.oneshot(request.uri().clone())).await;
         assert_eq!(came.unwrap(), request);
@@ -167,12 +211,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_connector_for_another_uri_and_one_outside_a_scope_are_asked_for_nothing_else() {
-        let request = ConnectRequest::new(uri("http://origin.example/")).with_epoch(Epoch::begin());
+        let request =
+            ConnectRequest::new(uri("http://origin.example/")).with_epoch(Epoch::begin()).with_protocols(["h2"]);
         let proxy = uri("http://proxy.example:3128/");
         let came = request.clone().scope(connector().oneshot(proxy.clone())).await;
         assert_eq!(came, Ok(ConnectRequest::new(proxy)));
         let came = connector().oneshot(request.uri().clone()).await;
         assert_eq!(came, Ok(ConnectRequest::new(request.uri().clone())));
+        assert_eq!(ConnectRequest::protocols_of(request.uri()), None);
     }
 
     #[tokio::test]

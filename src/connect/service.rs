@@ -10,11 +10,12 @@ use tower_service::Service;
 use super::future::Connecting;
 use super::request::ConnectRequest;
 use super::settings::Settings;
-use super::stream::HappyEyeballsStream;
 use super::target::Target;
 use crate::attempt::AttemptRequest;
+use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
+use crate::race::Protocols;
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::TcpConnector;
 
@@ -59,6 +60,10 @@ impl<R, A> HappyEyeballsConnector<R, A> {
         Self { settings, resolver, attempt }
     }
 
+    pub(super) fn attempt(&self) -> &A {
+        &self.attempt
+    }
+
     /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
     ///
     /// From the next connect on, nothing is believed that was learned before: which families are connected, and which addresses are connected from, are asked of
@@ -77,17 +82,27 @@ where
 {
     /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
-        self.begin(request.uri(), request.epoch())
+        self.begin(request.uri(), request.epoch(), || request.shared_protocols())
     }
 
+    /// `protocols` is asked for those of the client only where they matter.
     #[inline]
-    fn begin(&self, uri: &Uri, epoch: Epoch) -> Connecting<R, A> {
+    fn begin(&self, uri: &Uri, epoch: Epoch, protocols: impl FnOnce() -> Option<Protocols>) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
-        match Target::from_uri(uri, self.settings.enforce_http) {
+        match Target::from_uri(uri, self.settings.schemes) {
+            Ok(target) if target.is_secure => self.begin_secure(target, protocols()),
             Ok(target) => {
                 Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
             }
             Err(error) => Connecting::failed(error),
+        }
+    }
+
+    #[cold]
+    fn begin_secure(&self, target: Target, protocols: Option<Protocols>) -> Connecting<R, A> {
+        match self.settings.for_client(protocols) {
+            Ok(settings) => Connecting::new(settings, target, self.resolver.clone(), self.attempt.clone()),
+            Err(problem) => Connecting::failed(ConnectError::unsupported(&target.host, target.port.number(), problem)),
         }
     }
 }
@@ -107,7 +122,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        self.begin(&uri, ConnectRequest::epoch_of(&uri))
+        self.begin(&uri, ConnectRequest::epoch_of(&uri), || ConnectRequest::protocols_of(&uri))
     }
 }
 

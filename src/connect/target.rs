@@ -26,16 +26,45 @@ pub(super) struct Target {
     pub(super) literal: Option<SocketAddr>,
 }
 
+/// The schemes that URIs may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schemes {
+    Http,
+    HttpAndHttps,
+    Any,
+}
+
+impl Schemes {
+    /// `enforce_http` without TLS leaves `http` alone.
+    pub(super) fn new(enforce_http: bool, is_secure: bool) -> Self {
+        match (enforce_http, is_secure) {
+            (true, false) => Self::Http,
+            (true, true) => Self::HttpAndHttps,
+            (false, _) => Self::Any,
+        }
+    }
+
+    /// `Err` is what the scheme should have been.
+    #[inline]
+    fn check(self, scheme: &Scheme) -> Result<(), &'static str> {
+        match self {
+            Self::Any => Ok(()),
+            _ if *scheme == Scheme::HTTP => Ok(()),
+            Self::HttpAndHttps if *scheme == Scheme::HTTPS => Ok(()),
+            Self::HttpAndHttps => Err("http or https"),
+            Self::Http => Err("http"),
+        }
+    }
+}
+
 impl Target {
     #[inline]
-    pub(super) fn from_uri(uri: &Uri, enforce_http: bool) -> Result<Self, ConnectError> {
+    pub(super) fn from_uri(uri: &Uri, schemes: Schemes) -> Result<Self, ConnectError> {
         let invalid = |problem: String| ConnectError::invalid_uri(problem, None);
         let Some(scheme) = uri.scheme() else {
             return Err(invalid("it has no scheme".into()));
         };
-        if enforce_http && *scheme != Scheme::HTTP {
-            return Err(invalid(format!("the scheme is {scheme}, not http")));
-        }
+        schemes.check(scheme).map_err(|wanted| invalid(format!("the scheme is {scheme}, not {wanted}")))?;
         let Some(authority) = uri.authority() else {
             return Err(invalid("it has no host".into()));
         };
@@ -47,7 +76,7 @@ impl Target {
         let (host, literal) =
             if is_plain { (host, v4_literal(host, port.number())) } else { host_with_marks(host, port.number())? };
         // An enforced scheme has been looked at already.
-        let is_secure = !enforce_http && is_secure(scheme);
+        let is_secure = schemes != Schemes::Http && is_secure(scheme);
         let https_port = if is_secure { NonZeroU16::new(port.number()) } else { None };
         Ok(Self { host: host.into(), port, https_port, is_secure, literal })
     }
@@ -127,12 +156,12 @@ mod tests {
     use super::*;
 
     fn target(uri: &str) -> Target {
-        Target::from_uri(&uri.parse().unwrap(), false).unwrap()
+        Target::from_uri(&uri.parse().unwrap(), Schemes::Any).unwrap()
     }
 
     #[track_caller]
-    fn assert_invalid(uri: &str, enforce_http: bool, expected: &str) {
-        let error = Target::from_uri(&uri.parse().unwrap(), enforce_http).unwrap_err();
+    fn assert_invalid(uri: &str, schemes: Schemes, expected: &str) {
+        let error = Target::from_uri(&uri.parse().unwrap(), schemes).unwrap_err();
         assert_eq!(error.to_string(), format!("invalid URI: {expected}"));
         assert!(error.is_invalid_uri());
     }
@@ -168,31 +197,32 @@ mod tests {
 
     #[test]
     fn bad_uris_say_what_is_wrong() {
-        assert_invalid("https://example.com/", true, "the scheme is https, not http");
-        assert_invalid("ftp://example.com/", true, "the scheme is ftp, not http");
-        assert_invalid("example.com:80", false, "it has no scheme");
-        assert_invalid("/path", true, "it has no scheme");
-        assert_invalid("http://:80/", false, "it has no host");
-        assert_invalid("http://[]/", false, "it has no host");
-        assert_invalid("http://example.com:0/", false, "port 0 cannot be connected to");
-        assert_invalid("http://example.com:65536/", false, "port 65536 is above 65535");
-        assert_invalid("http://[::1]:99999999999/", false, "port 99999999999 is above 65535");
-        assert_invalid("http://example.com:abc/", false, "\"abc\" is not a port");
-        assert_invalid("http://example.com:+80/", false, "\"+80\" is not a port");
-        assert_invalid("http://[::1]x/", false, "\"x\" follows the host");
-        assert_invalid("http://[@]/", false, "\"]\" is not a host");
-        assert_invalid("http://[1@]:80/", false, "\"]\" is not a host");
-        assert_invalid("http://[@a]b/", false, "\"b\" follows the host");
-        assert_invalid("http://a[::1]:80/", false, "\"a[::1]\" is not a host");
-        assert_invalid("http://[v1.a]/", false, "[v1.a] is not an IPv6 address");
-        assert_invalid("http://[fe80::1%25]/", false, "the zone of [fe80::1%25] is empty");
-        assert_invalid("http://[fe80::1%25no-such-if]/", false, "no interface has the name \"no-such-if\"");
+        assert_invalid("https://example.com/", Schemes::Http, "the scheme is https, not http");
+        assert_invalid("ftp://example.com/", Schemes::Http, "the scheme is ftp, not http");
+        assert_invalid("ftp://example.com/", Schemes::HttpAndHttps, "the scheme is ftp, not http or https");
+        assert_invalid("example.com:80", Schemes::Any, "it has no scheme");
+        assert_invalid("/path", Schemes::Http, "it has no scheme");
+        assert_invalid("http://:80/", Schemes::Any, "it has no host");
+        assert_invalid("http://[]/", Schemes::Any, "it has no host");
+        assert_invalid("http://example.com:0/", Schemes::Any, "port 0 cannot be connected to");
+        assert_invalid("http://example.com:65536/", Schemes::Any, "port 65536 is above 65535");
+        assert_invalid("http://[::1]:99999999999/", Schemes::Any, "port 99999999999 is above 65535");
+        assert_invalid("http://example.com:abc/", Schemes::Any, "\"abc\" is not a port");
+        assert_invalid("http://example.com:+80/", Schemes::Any, "\"+80\" is not a port");
+        assert_invalid("http://[::1]x/", Schemes::Any, "\"x\" follows the host");
+        assert_invalid("http://[@]/", Schemes::Any, "\"]\" is not a host");
+        assert_invalid("http://[1@]:80/", Schemes::Any, "\"]\" is not a host");
+        assert_invalid("http://[@a]b/", Schemes::Any, "\"b\" follows the host");
+        assert_invalid("http://a[::1]:80/", Schemes::Any, "\"a[::1]\" is not a host");
+        assert_invalid("http://[v1.a]/", Schemes::Any, "[v1.a] is not an IPv6 address");
+        assert_invalid("http://[fe80::1%25]/", Schemes::Any, "the zone of [fe80::1%25] is empty");
+        assert_invalid("http://[fe80::1%25no-such-if]/", Schemes::Any, "no interface has the name \"no-such-if\"");
     }
 
     #[test]
     fn an_error_has_neither_userinfo_nor_path() {
         let uri = "http://user:secret@example.com:0/private".parse().unwrap();
-        let text = format!("{:?}", Target::from_uri(&uri, true).unwrap_err());
+        let text = format!("{:?}", Target::from_uri(&uri, Schemes::Http).unwrap_err());
         assert!(!text.contains("secret") && !text.contains("private"), "{text}");
     }
 }

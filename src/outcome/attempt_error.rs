@@ -9,12 +9,13 @@ use super::causes::causes;
 
 /// Why one attempt failed.
 ///
-/// An attempt service may fail with any error. With this one it can also say two things:
+/// An attempt service may fail with any error. With this one it can also say three things:
 ///
 /// | builder | says | what it changes | default |
 /// |---|---|---|---|
 /// | [`unsent`](Self::unsent) | Nothing was sent. | The next attempt does not wait for the 10 ms that RFC 8305 §5 demands between starts. | something may have been sent |
 /// | [`permanent`](Self::permanent) | The same attempt would fail again. | [`ConnectError::is_permanent`](super::ConnectError::is_permanent), if every attempt of the race says so. | it may succeed later |
+/// | [`untrusted`](Self::untrusted) | The peer did not prove that it is the host that is meant. | If the race is lost, this error comes before those of connections that failed, and [`ConnectError::is_untrusted`](super::ConnectError::is_untrusted) is true. It is permanent. | no question of trust |
 pub struct AttemptError {
     /// In a box, to keep the record of an attempt that succeeds small.
     inner: Box<Inner>,
@@ -24,13 +25,20 @@ struct Inner {
     step: Option<&'static str>,
     sent: bool,
     permanent: bool,
+    untrusted: bool,
     source: BoxError,
+}
+
+impl Inner {
+    fn new(source: BoxError) -> Self {
+        Self { step: None, sent: true, permanent: false, untrusted: false, source }
+    }
 }
 
 impl AttemptError {
     /// An attempt that failed while it connected. It counts as one that sent something, and that may succeed later.
     pub fn new(source: impl Into<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { step: None, sent: true, permanent: false, source: source.into() }) }
+        Self { inner: Box::new(Inner::new(source.into())) }
     }
 
     /// Says which step failed, in the form "could not open a socket".
@@ -47,38 +55,54 @@ impl AttemptError {
         self
     }
 
-    /// Says that the same attempt would fail again, until somebody changes the server or the configuration: a certificate
-    /// that is not accepted, say. The race goes on all the same: another address may be another server.
+    /// Says that the same attempt would fail again, until somebody changes the server or the configuration: a proxy that does not take the
+    /// credentials, say. The race goes on all the same: another address may be another server.
     #[must_use]
     pub fn permanent(mut self) -> Self {
         self.inner.permanent = true;
         self
     }
 
-    /// Whether something may have been sent.
-    pub fn was_sent(&self) -> bool {
-        self.inner.sent
+    /// Says that the peer did not prove that it is the host that is meant: its certificate was not accepted. Then something was sent, and
+    /// the error is [permanent](Self::permanent). The race goes on all the same: the certificate of another address is checked
+    /// against the same name.
+    #[must_use]
+    pub fn untrusted(mut self) -> Self {
+        self.inner.untrusted = true;
+        self
     }
 
-    /// Whether the same attempt would fail again: [`permanent`](Self::permanent) was called. Nothing that this crate's own
-    /// [`TcpConnector`](crate::tcp::TcpConnector) fails of is permanent: a server that refuses may be started.
+    /// Whether something may have been sent.
+    pub fn was_sent(&self) -> bool {
+        self.inner.sent || self.inner.untrusted
+    }
+
+    /// Whether the same attempt would fail again: [`permanent`](Self::permanent) or [`untrusted`](Self::untrusted) was called. Nothing that
+    /// this crate's own [`TcpConnector`](crate::tcp::TcpConnector) fails of is permanent: a server that refuses may be started.
     pub fn is_permanent(&self) -> bool {
-        self.inner.permanent
+        self.inner.permanent || self.inner.untrusted
+    }
+
+    /// Whether the peer did not prove that it is the host that is meant: [`untrusted`](Self::untrusted) was called.
+    pub fn is_untrusted(&self) -> bool {
+        self.inner.untrusted
     }
 
     /// Takes any error for an attempt's: itself if it is one. If one is among its causes, or wrapped in an [`io::Error`], that
-    /// one says whether anything was sent and whether it is permanent; otherwise something may have been sent, and it may
-    /// succeed later.
+    /// one says whether anything was sent, whether it is permanent and whether the peer was untrusted; otherwise something may
+    /// have been sent, it may succeed later, and it is no question of trust.
     pub fn from_any(error: impl Into<BoxError>) -> Self {
         let error = match error.into().downcast::<Self>() {
             Ok(own) => return *own,
             Err(other) => other,
         };
         let own = causes(&*error).find_map(|cause| cause.downcast_ref::<Self>());
-        match own.map(|own| (own.was_sent(), own.is_permanent())) {
-            Some((sent, permanent)) => Self { inner: Box::new(Inner { step: None, sent, permanent, source: error }) },
-            None => Self::new(error),
+        let said = own.map(|own| (own.inner.sent, own.inner.permanent, own.inner.untrusted));
+        let mut inner = Box::new(Inner::new(error));
+        if let Some(said) = said {
+            (inner.sent, inner.permanent, inner.untrusted) = said;
         }
+        Self { inner }
     }
 
     /// Whether it contradicts what is believed of routes and local addresses: there is no route or no such local address, the network or
@@ -119,11 +143,12 @@ impl fmt::Display for AttemptError {
 
 impl fmt::Debug for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { step, sent, permanent, source } = &*self.inner;
+        let Inner { step, sent: _, permanent: _, untrusted, source } = &*self.inner;
         f.debug_struct("AttemptError")
             .field("step", step)
-            .field("sent", sent)
-            .field("permanent", permanent)
+            .field("sent", &self.was_sent())
+            .field("permanent", &self.is_permanent())
+            .field("untrusted", untrusted)
             .field("source", source)
             .finish()
     }
@@ -154,11 +179,23 @@ mod tests {
     #[test]
     fn an_error_of_any_type_may_pass_unless_it_says_otherwise() {
         assert!(!AttemptError::from_any("a custom failure").is_permanent());
-        let permanent = || AttemptError::new("the certificate is not accepted").permanent();
+        let permanent = || AttemptError::new("the proxy does not know us").permanent();
         assert!(permanent().was_sent() && AttemptError::from_any(permanent()).is_permanent());
         let wrapped = AttemptError::from_any(io::Error::other(permanent().unsent()));
         assert!(wrapped.is_permanent() && !wrapped.was_sent());
         assert!(AttemptError::from_any(QueryError::new(Query::A, permanent())).is_permanent());
+    }
+
+    #[test]
+    fn an_untrusted_peer_was_sent_something_and_stays_untrusted() {
+        let untrusted = || AttemptError::new("the certificate is not accepted").untrusted();
+        for error in [untrusted(), untrusted().unsent(), AttemptError::new("expired").unsent().untrusted()] {
+            assert!(error.is_untrusted() && error.is_permanent() && error.was_sent(), "{error:?}");
+            let wrapped = AttemptError::from_any(io::Error::other(error));
+            assert!(wrapped.is_untrusted() && wrapped.is_permanent() && wrapped.was_sent(), "{wrapped:?}");
+        }
+        assert!(!AttemptError::from_any("a custom failure").is_untrusted());
+        assert!(!AttemptError::new("the proxy does not know us").permanent().is_untrusted());
     }
 
     #[test]

@@ -120,9 +120,10 @@ impl Leftover {
     }
 }
 
-struct Destination<'a> {
-    host: &'a str,
-    port: u16,
+/// A host, without brackets, and a port: as they are written.
+pub(crate) struct Destination<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
 }
 
 impl fmt::Display for Destination<'_> {

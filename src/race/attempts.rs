@@ -28,6 +28,8 @@ enum Phase {
     /// In flight, and waiting for its handshake.
     AtGate,
     Failed,
+    /// It failed, since the peer did not prove that it is the host that is meant.
+    Untrusted,
     /// It was dropped, and its endpoint may be tried once more.
     Superseded,
     /// It won, or was dropped.
@@ -67,6 +69,10 @@ impl Attempts {
 
     pub(super) fn on_failed(&mut self, id: AttemptId) {
         self.leave_flight(id, Phase::Failed);
+    }
+
+    pub(super) fn on_untrusted(&mut self, id: AttemptId) {
+        self.leave_flight(id, Phase::Untrusted);
     }
 
     pub(super) fn on_superseded(&mut self, id: AttemptId) {
@@ -110,14 +116,17 @@ impl Attempts {
 
     /// The first attempt in start order that failed, of those whose address passes `filter`.
     pub(super) fn first_failed(&self, filter: impl Fn(&SocketAddr) -> bool) -> Option<AttemptId> {
-        let failed = |attempt: &Attempt| attempt.phase == Phase::Failed && filter(&attempt.endpoint.address());
-        self.all.iter().position(failed).map(AttemptId::new)
+        self.first(|attempt| attempt.has_failed() && filter(&attempt.endpoint.address()))
+    }
+
+    /// The first attempt in start order whose peer was untrusted.
+    pub(super) fn first_untrusted(&self) -> Option<AttemptId> {
+        self.first(|attempt| attempt.phase == Phase::Untrusted)
     }
 
     /// The first attempt in start order that was superseded.
     pub(super) fn first_superseded(&self) -> Option<AttemptId> {
-        let place = self.all.iter().position(|attempt| attempt.phase == Phase::Superseded)?;
-        Some(AttemptId::new(place))
+        self.first(|attempt| attempt.phase == Phase::Superseded)
     }
 
     /// Every address that was tried and will not be tried again.
@@ -133,6 +142,10 @@ impl Attempts {
         self.has_superseded && self.all.iter().any(superseded)
     }
 
+    fn first(&self, is_it: impl Fn(&Attempt) -> bool) -> Option<AttemptId> {
+        self.all.iter().position(is_it).map(AttemptId::new)
+    }
+
     fn leave_flight(&mut self, id: AttemptId, phase: Phase) {
         debug_assert!(self.is_in_flight(id), "an attempt ends once");
         self.in_flight -= 1;
@@ -145,5 +158,9 @@ impl Attempts {
 impl Attempt {
     fn is_in_flight(&self) -> bool {
         matches!(self.phase, Phase::InFlight | Phase::AtGate)
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.phase, Phase::Failed | Phase::Untrusted)
     }
 }

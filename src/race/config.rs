@@ -1,12 +1,12 @@
 //! What can be set about a race, with its bounds.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::config_error::ConfigError;
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::families::Families;
 use super::gate::Patience;
+use super::protocols::Protocols;
 use super::selection::PolicyTable;
 use super::untried::UntriedReason;
 
@@ -100,7 +100,7 @@ pub struct Config {
     families: Families,
     local_families: Families,
     /// `None` is any.
-    protocols: Option<Arc<[Vec<u8>]>>,
+    protocols: Option<Protocols>,
     pub(super) policy_table: PolicyTable,
     pub(super) handshake_patience: Patience,
 }
@@ -120,7 +120,21 @@ impl Config {
     /// Whether a connection can speak one of the protocols of a service (RFC 9460 §7.1.2).
     pub(super) fn speaks_with(&self, service: &ServiceRecord) -> bool {
         let Some(protocols) = &self.protocols else { return true };
-        service.alpn.is_empty() || service.alpn.iter().any(|id| protocols.contains(id))
+        service.alpn.is_empty() || service.alpn.iter().any(|id| protocols.as_slice().contains(id))
+    }
+
+    /// The application protocols (ALPN ids) that can be spoken over a connection, the most wanted first. `None` is any.
+    pub fn protocols(&self) -> Option<&[Vec<u8>]> {
+        self.shared_protocols().map(Protocols::as_slice)
+    }
+
+    pub(crate) fn shared_protocols(&self) -> Option<&Protocols> {
+        self.protocols.as_ref()
+    }
+
+    /// The same, of a connection over which these can be spoken.
+    pub(crate) fn with_protocols(&self, protocols: Protocols) -> Self {
+        Self { protocols: Some(protocols), ..self.clone() }
     }
 
     /// The families whose addresses may be tried. The builder sees to it that there is one.
@@ -263,13 +277,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// The application protocols (ALPN ids) that can be spoken over a connection. A service record that has none of them is left
-    /// out (RFC 9460 §7.1.2).
+    /// The application protocols (ALPN ids) that can be spoken over a connection, the most wanted first. A service record that has
+    /// none of them is left out (RFC 9460 §7.1.2).
     ///
     /// Defaults to any.
     #[must_use]
     pub fn protocols(mut self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
-        self.config.protocols = Some(alpn_ids.into_iter().map(Into::into).collect());
+        self.config.protocols = Some(alpn_ids.into_iter().collect());
         self
     }
 

@@ -1,23 +1,37 @@
 //! Settings that cannot work.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// Settings that cannot work: of a race, and of the connector and the client, whose builders check theirs as well.
 ///
-/// `Display` names the setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConfigError(&'static str);
+/// `Display` names the setting, and [`source`](Error::source) is the error of another library that would not have it.
+#[derive(Debug, Clone)]
+pub struct ConfigError {
+    problem: &'static str,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
 
 impl ConfigError {
     pub(crate) fn new(problem: &'static str) -> Self {
-        Self(problem)
+        Self { problem, cause: None }
+    }
+
+    /// Another library says that a setting cannot work.
+    pub(crate) fn caused(problem: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { problem, cause: Some(Arc::new(cause)) }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.problem)
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}

@@ -157,6 +157,10 @@ pub enum Outcome {
         /// 10 ms between starts does not count such an attempt.
         sent: bool,
     },
+    /// The attempt failed, since the peer did not prove that it is the host that is meant: its certificate was not accepted. Something was sent.
+    ///
+    /// The race goes on as after any failure. If it is lost, this attempt's error comes before those of connections that failed.
+    Untrusted,
 }
 
 /// Why an attempt was started.
@@ -260,15 +264,15 @@ pub enum Conclusion {
     /// Every address was tried, and every attempt failed.
     #[non_exhaustive]
     Exhausted {
-        /// The attempt whose error is *the* error: the first to be started (of the primary family, in `TwoFamilies`)
-        /// that failed.
+        /// The attempt whose error is *the* error: the first to be started whose peer was [untrusted](Outcome::Untrusted), or, if there
+        /// is none, the first to be started (of the primary family, in `TwoFamilies`) that failed.
         error: AttemptId,
     },
     /// The deadline passed.
     #[non_exhaustive]
     TimedOut {
-        /// The attempt whose error is *the* error: in `TwoFamilies` and `Sequential`, the first failure of the primary
-        /// sequence. `None` if the time-out itself is the error.
+        /// The attempt whose error is *the* error: in `TwoFamilies` and `Sequential`, if an attempt of the primary sequence failed, the same as
+        /// in [`Exhausted`](Self::Exhausted). `None` if the time-out itself is the error.
         error: Option<AttemptId>,
     },
 }

@@ -57,6 +57,7 @@ mod families;
 mod gate;
 mod opening;
 mod pacing;
+mod protocols;
 mod resolution;
 mod selection;
 mod sorting;
@@ -78,6 +79,8 @@ use gate::Gate;
 pub use gate::Patience;
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
+#[cfg(feature = "connect")]
+pub(crate) use protocols::Protocols;
 use resolution::Resolution;
 pub use selection::{PolicyEntry, PolicyTable, Source};
 pub use untried::UntriedReason;
@@ -169,7 +172,7 @@ impl Race {
         }
         if !matches!(self.stage, Stage::Running) {
             // It failed in the instant in which the race ended: there is nothing left to drop.
-            if matches!(outcome, Outcome::Failed { .. }) {
+            if matches!(outcome, Outcome::Failed { .. } | Outcome::Untrusted) {
                 self.attempts.on_failed(id);
             }
             return;
@@ -190,6 +193,10 @@ impl Race {
                 self.attempts.on_failed(id);
                 self.pacing.on_failure(id, sent, &self.attempts, now);
             }
+            Outcome::Untrusted => {
+                self.attempts.on_untrusted(id);
+                self.pacing.on_failure(id, true, &self.attempts, now);
+            }
         }
     }
 
@@ -204,7 +211,7 @@ impl Race {
             if let Some(conclusion) = self.failure() {
                 self.end(conclusion, DropReason::Lost);
             } else if self.deadline.is_some_and(|deadline| deadline <= now) {
-                let error = self.pacing.error_when_timed_out(&self.attempts);
+                let error = self.pacing.error_when_timed_out(&self.attempts).map(|error| self.outranked(error));
                 self.end(Conclusion::TimedOut { error }, DropReason::DeadlineElapsed);
             }
         }
@@ -297,10 +304,15 @@ impl Race {
         // A superseded endpoint may have left its answer before its second turn: then the attempt counts as failed.
         let error = self.pacing.error_when_exhausted(&self.attempts).or_else(|| self.attempts.first_superseded());
         Some(match error {
-            Some(error) => Conclusion::Exhausted { error },
+            Some(error) => Conclusion::Exhausted { error: self.outranked(error) },
             None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,
             None => Conclusion::NoAddresses,
         })
+    }
+
+    /// The attempt whose error decides instead of that of `error`: one whose peer was untrusted says more than one without a connection.
+    fn outranked(&self, error: AttemptId) -> AttemptId {
+        self.attempts.first_untrusted().unwrap_or(error)
     }
 
     fn end(&mut self, conclusion: Conclusion, reason: DropReason) {

@@ -8,7 +8,7 @@ pub(crate) struct Allowance(u64);
 
 impl Allowance {
     /// Where nobody says when a poll begins.
-    pub(crate) const UNLIMITED: Self = Self(u64::MAX);
+    pub(crate) const UNLIMITED: Self = Self::new(u32::MAX, u32::MAX);
 
     pub(crate) const fn new(readable: u32, writable: u32) -> Self {
         Self((writable as u64) << 32 | readable as u64)

@@ -10,24 +10,22 @@ pub(super) const BROKEN: u16 = 1 << 1;
 pub(super) const READ_ENDED: u16 = 1 << 2;
 /// Somebody says when a request begins: no need to recognise it.
 pub(super) const TOLD: u16 = 1 << 3;
-/// The next read looks at the socket.
+/// A read that the runtime has nothing for asks the system.
 pub(super) const LOOKS: u16 = 1 << 4;
-/// It has found something.
-pub(super) const TOUCHED: u16 = 1 << 5;
 /// Closing is a reset.
-pub(super) const RESETS: u16 = 1 << 6;
+pub(super) const RESETS: u16 = 1 << 5;
 /// The last write did not take all that it was given.
-pub(super) const BLOCKED: u16 = 1 << 7;
+pub(super) const BLOCKED: u16 = 1 << 6;
 /// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
-pub(super) const HEARD: u16 = 1 << 8;
+pub(super) const HEARD: u16 = 1 << 7;
 /// Something was given to be written, ever.
-pub(super) const WRITTEN: u16 = 1 << 9;
+pub(super) const WRITTEN: u16 = 1 << 8;
 /// Reads wait for the first write.
-pub(super) const HOLDS_READS: u16 = 1 << 10;
+pub(super) const HOLDS_READS: u16 = 1 << 9;
 /// A read was held back so.
-pub(super) const HELD_BACK: u16 = 1 << 11;
+pub(super) const HELD_BACK: u16 = 1 << 10;
 /// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
-pub(super) const UNFLUSHED: u16 = 1 << 12;
+pub(super) const UNFLUSHED: u16 = 1 << 11;
 
 /// The flags of a connection. No order between them, or between them and anything else, matters.
 pub(super) struct SharedFlags(AtomicU16);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
-    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, LOOKS, READ_ENDED, RESETS, SharedFlags, TOLD,
-    TOUCHED, UNFLUSHED, WRITTEN,
+    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD, UNFLUSHED,
+    WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 
@@ -73,47 +73,6 @@ impl ResponseFirstHandle {
         self.shared.bytes_written.load(Relaxed)
     }
 
-    /// Whether anything has come since the current request began: bytes, the end, or an error.
-    #[inline]
-    pub(crate) fn has_heard(&self) -> bool {
-        self.bytes_read() > 0 || self.read_ended()
-    }
-
-    /// A request begins here, on a connection that may have had others.
-    #[inline]
-    pub(crate) fn begin_request(&self) {
-        if !self.flags().are(TOLD, TOLD | HEARD) {
-            self.set(TOLD, true);
-            self.set(HEARD, false);
-        }
-        self.reset_counts();
-    }
-
-    /// Holds reads back until something is written, unless that has happened before. What the server says before it has the first
-    /// request is the answer to that request, and nothing that hyper has to see before.
-    #[inline]
-    pub(crate) fn hold_reads_until_written(&self) {
-        if !self.has(WRITTEN) {
-            self.set(HOLDS_READS, true);
-        }
-    }
-
-    /// Whether requests have been written, all that was given, and writing is not over.
-    #[inline]
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.flags().are(WRITTEN, WRITTEN | BLOCKED | UNFLUSHED | BROKEN)
-    }
-
-    /// Whether a read was held back that need not wait any more. Only the first call after that says so.
-    #[inline]
-    pub(crate) fn was_held_back(&self) -> bool {
-        if !self.flags().are(HELD_BACK, HELD_BACK | HOLDS_READS) {
-            return false;
-        }
-        self.set(HELD_BACK, false);
-        true
-    }
-
     /// A poll of the connection begins, which may read and write so much: about as much, since a read counts for at least 1 KiB.
     /// What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
     #[inline]
@@ -142,12 +101,6 @@ impl ResponseFirstHandle {
         self.set(WRITTEN, true);
         self.set(HOLDS_READS, false);
         self.has(HELD_BACK)
-    }
-
-    /// What was read has been seen: the request may go on.
-    #[inline]
-    pub(crate) fn go_on(&self) {
-        self.set(HEARD, false);
     }
 
     /// Whether writing is put off until somebody has seen what was read.
@@ -183,32 +136,6 @@ impl ResponseFirstHandle {
         self.shared.write_error.lock()
     }
 
-    /// The next read that has nothing to give looks at the socket.
-    #[inline]
-    pub(crate) fn look(&self) {
-        self.set(TOUCHED, false);
-        self.set(LOOKS, true);
-    }
-
-    /// Whether the look found anything: bytes, the end, or an error.
-    #[inline]
-    pub(crate) fn is_touched(&self) -> bool {
-        self.set(LOOKS, false);
-        self.has(TOUCHED)
-    }
-
-    /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.
-    #[inline]
-    pub(crate) fn reset_on_close(&self) {
-        self.set(RESETS, true);
-    }
-
-    /// Whether something that was given to be written is not written yet, as far as that is known.
-    #[inline]
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.has(BLOCKED | UNFLUSHED)
-    }
-
     #[inline]
     pub(super) fn on_flush(&self, is_flushed: bool) {
         self.set(UNFLUSHED, !is_flushed);
@@ -222,11 +149,6 @@ impl ResponseFirstHandle {
     #[inline]
     pub(super) fn is_armed(&self) -> bool {
         self.flags().is_armed()
-    }
-
-    #[inline]
-    pub(super) fn looked(&self, touched: bool) {
-        self.set(TOUCHED, touched);
     }
 
     #[inline]
@@ -270,12 +192,12 @@ impl ResponseFirstHandle {
     }
 
     #[inline]
-    fn has(&self, flag: u16) -> bool {
+    pub(super) fn has(&self, flag: u16) -> bool {
         self.flags().has(flag)
     }
 
     #[inline]
-    fn set(&self, flag: u16, on: bool) {
+    pub(super) fn set(&self, flag: u16, on: bool) {
         self.shared.flags.set(flag, on);
     }
 

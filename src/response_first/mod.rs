@@ -42,12 +42,15 @@
 //! call [`ResponseFirstHandle::disarm`] when the upgrade has happened. `ResponseFirstHandle` is an extension of the response.
 
 mod allowance;
+#[cfg(feature = "client")]
+mod driving;
 mod flags;
 mod handle;
 mod layer;
 mod read;
 mod request_head;
 mod response_head;
+#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client takes a socket out of its connection"))]
 mod socket;
 mod stream;
 
@@ -61,12 +64,14 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
+#[cfg(feature = "client")]
 pub(crate) use self::allowance::Allowance;
 use self::flags::Flags;
 pub use self::handle::ResponseFirstHandle;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
 use self::request_head::RequestHead;
 use self::response_head::ResponseHead;
+#[cfg(feature = "client")]
 pub(crate) use self::socket::into_tcp_stream;
 pub use self::stream::ResponseFirstStream;
 use crate::wake_later::wake_later;
@@ -124,12 +129,6 @@ impl<T: 'static> ResponseFirst<T> {
             chances: 0,
             has_yielded: false,
         }
-    }
-
-    /// Wakes `waker` for what happens on the socket, whoever polls, as long as the stream is HTTP.
-    pub(crate) fn waking(mut self, waker: Waker) -> Self {
-        self.waker = Some(waker);
-        self
     }
 
     /// What else there is to know of the connection, and to tell it.

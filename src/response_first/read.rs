@@ -41,15 +41,12 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             if !goes_first && !flags.is_broken_or_looks() {
                 return Poll::Pending;
             }
-            if goes_first || flags.is_broken() {
-                // Whatever there is, the system has.
-                match socket::read_at_once(&*this.inner, buf, most) {
-                    Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Some(result) => read = Poll::Ready(result),
-                    None => read = wait_for_reads(this.handle, this.chances, &cx),
-                }
-            } else {
-                this.handle.looked(socket::peek(&*this.inner).is_some_and(|peeked| peeked.unwrap_or(true)));
+            // Whatever there is, the system has.
+            let most = if goes_first || flags.is_broken() { most } else { most.min(A_LOOK) };
+            match socket::read_at_once(&*this.inner, buf, most) {
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Some(result) => read = Poll::Ready(result),
+                None => read = wait_for_reads(this.handle, this.chances, &cx),
             }
         }
         match ready!(read) {
@@ -124,3 +121,6 @@ fn wait_for_reads(handle: &ResponseFirstHandle, chances: &mut u16, cx: &Context<
     wake_later(cx.waker());
     Poll::Pending
 }
+
+/// How much a look at an idle connection reads at once: there is nothing to be read most often, and the buffer has to be cleared for it.
+const A_LOOK: usize = 1024;

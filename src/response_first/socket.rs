@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use crate::connect::HappyEyeballsStream;
+use crate::connection::HappyEyeballsStream;
 use crate::tcp::TcpConnection;
 
 /// A connection that leaves all to a TCP socket, as those of this crate and of hyper-util do. Of any other the socket is not

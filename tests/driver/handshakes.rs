@@ -1,109 +1,22 @@
 //! What an attempt says by its handle, and what it is told: progress, and the permission to shake hands.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use hyper_happy_eyeballs::attempt::{Admission, AttemptHandle, AttemptOver, AttemptRequest};
-use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
+use hyper_happy_eyeballs::connect::HappyEyeballsStream;
 use hyper_happy_eyeballs::race::{DropReason, Patience, ServiceRecord, StartReason};
 use hyper_happy_eyeballs::resolve::{Answer, FixedResolver, Queries, Query};
 use hyper_happy_eyeballs::{AttemptError, AttemptOutcome, ConnectError, HappyEyeballsConnector, HappyEyeballsLayer};
-use tokio::time::{Instant, advance, sleep, timeout};
+use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service as _, ServiceExt, service_fn};
 
-use crate::fakes::{Resolver, World, address, connect, list, ms, name, tried, uri};
+use crate::fakes::{Resolver, World, address, connect, ms, tried, uri};
+use crate::plan::Plan;
+use crate::plan::Step::{Distrusts, Fails, Gate, Hangs, Progress, Takes};
 
-/// A part of an attempt. One that has no more of them has its connection.
-#[derive(Clone, Copy)]
-enum Step {
-    /// Takes so many milliseconds.
-    Takes(u64),
-    /// Says that the rest takes so many milliseconds.
-    Progress(u64),
-    /// Asks for admission, and fails if it is not there within so many milliseconds.
-    Gate(u64),
-    Fails,
-    Hangs,
-}
-
-use Step::{Fails, Gate, Hangs, Progress, Takes};
-
+/// More milliseconds than any test takes.
 const LONG: u64 = 1_000_000;
-
-/// What attempts do, and what they did. Those of other addresses have no parts.
-#[derive(Clone)]
-struct Plan {
-    began: Instant,
-    steps: Arc<BTreeMap<String, Vec<Step>>>,
-    log: Arc<Mutex<Vec<String>>>,
-    handles: Arc<Mutex<Vec<AttemptHandle>>>,
-}
-
-impl Plan {
-    fn new<const N: usize>(steps: [(&str, &[Step]); N]) -> Self {
-        let steps = steps.into_iter().map(|(name, steps)| (name.to_owned(), steps.to_vec())).collect();
-        Self { began: Instant::now(), steps: Arc::new(steps), log: Arc::default(), handles: Arc::default() }
-    }
-
-    fn attempts(&self) -> impl Service<AttemptRequest, Response = String, Error = AttemptError> + Clone + use<> {
-        let plan = self.clone();
-        service_fn(move |request: AttemptRequest| {
-            let plan = plan.clone();
-            async move { plan.attempt(request).await }
-        })
-    }
-
-    fn dial(
-        &self,
-        names: &str,
-    ) -> Builder<FixedResolver, impl Service<AttemptRequest, Response = String, Error = AttemptError> + Clone + use<>>
-    {
-        HappyEyeballsConnector::builder().resolver(list(names)).attempt(self.attempts())
-    }
-
-    async fn attempt(&self, request: AttemptRequest) -> Result<String, AttemptError> {
-        let (endpoint, handle) = (request.endpoint().clone(), request.handle());
-        let name = match (name(endpoint.address()), endpoint.address().port()) {
-            (name, 80) => name,
-            (name, port) => format!("{name}:{port}"),
-        };
-        self.note(&format!("start {name}"));
-        self.handles.lock().unwrap().push(handle.clone());
-        for step in self.steps.get(&name).into_iter().flatten() {
-            match *step {
-                Takes(time) => sleep(ms(time)).await,
-                Progress(remaining) => handle.progress(ms(remaining)),
-                Gate(patience) => match timeout(ms(patience), handle.admission()).await {
-                    Ok(admission) => {
-                        let admission = admission.map_err(AttemptError::new)?;
-                        let ech = admission.service().and_then(|record| record.ech.as_deref()).unwrap_or(b"-");
-                        self.note(&format!("admit {name} {}", String::from_utf8_lossy(ech)));
-                    }
-                    Err(_) => return Err(AttemptError::new("nobody let it shake hands")),
-                },
-                Fails => return Err(AttemptError::new("it fails")),
-                Hangs => std::future::pending().await,
-            }
-        }
-        Ok(name)
-    }
-
-    fn note(&self, what: &str) {
-        self.log.lock().unwrap().push(format!("{} {what}", self.began.elapsed().as_millis()));
-    }
-
-    fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap().clone()
-    }
-
-    /// The handle of the attempt that was started as the `place`-th.
-    fn handle(&self, place: usize) -> AttemptHandle {
-        self.handles.lock().unwrap()[place].clone()
-    }
-}
 
 /// AAAA and A at once, HTTPS later or never.
 fn resolver(https: Option<(u64, ServiceRecord)>) -> Resolver {
@@ -342,6 +255,30 @@ async fn an_attempt_that_the_record_has_no_place_for_is_superseded() {
     assert!(matches!(superseded.outcome(), AttemptOutcome::Dropped(DropReason::Superseded)));
     assert_eq!(superseded.to_string(), "[2001:db8::a]:80 superseded by a service record after 30 ms");
     assert_eq!(winner.reason(), StartReason::AnswerArrived);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_not_accepted_is_the_failure_of_its_attempt_alone() {
+    let plan = Plan::new([("A6", &[Takes(10), Progress(100), Takes(20), Distrusts]), ("A4", &[Takes(30)])]);
+    let stream = connect(plan.dial("A6 A4")).await.unwrap();
+    assert_eq!(plan.log(), ["0 start A6", "30 start A4"]);
+    assert_eq!(stream.info().winner().reason(), StartReason::PreviousFailed);
+    assert!(stream.info().attempts()[0].error().unwrap().is_untrusted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_not_accepted_is_the_error_whatever_else_failed() {
+    let plan = Plan::new([("A6", &[Takes(10), Fails]), ("A4", &[Takes(30), Distrusts]), ("B6", &[Takes(5), Fails])]);
+    let error = connect(plan.dial("A6 A4 B6")).await.unwrap_err();
+    assert!(error.is_untrusted() && error.is_connect() && !error.is_permanent(), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "could not connect to race.example:80: [2001:db8::a]:80 it fails, \
+         192.0.2.10:80 the certificate has expired, [2001:db8::b]:80 it fails"
+    );
+    let plan = Plan::new([("A6", &[Takes(10), Distrusts])]);
+    let error = connect(plan.dial("A6")).await.unwrap_err();
+    assert!(error.is_untrusted() && error.is_permanent(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::fakes::{Fate, World, address, addresses, connect, list, ms, tried, un
 
 /// A resolver that must be left alone.
 #[derive(Debug, Clone)]
-struct Untouchable;
+pub(crate) struct Untouchable;
 
 impl Service<Name> for Untouchable {
     type Response = Answers;

@@ -28,7 +28,7 @@ use crate::peer::{Body, Conn, OK, Peer, both, client, empty, full, get, in_time,
 use crate::support::loopback::{BlackHole, ClosedPort};
 
 /// Which of the predicates hold.
-fn kinds(error: &ClientError) -> Vec<&'static str> {
+pub(crate) fn kinds(error: &ClientError) -> Vec<&'static str> {
     [
         ("invalid request", error.is_invalid_request()),
         ("connect", error.is_connect()),

@@ -12,6 +12,7 @@ mod lengths;
 mod peer;
 mod persistence;
 mod secrecy;
+mod secure;
 mod statistics;
 #[path = "../support/mod.rs"]
 mod support;

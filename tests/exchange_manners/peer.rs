@@ -13,9 +13,11 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Frame;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{HeaderMap, Request, Response, Uri};
 use hyper_happy_eyeballs::client::{Connector, ResponseBody};
 use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,12 +53,61 @@ impl Peer {
         tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(TokioIo::new) })
     }
 
+    /// The same, but for all that the client knows, its connections are secure.
+    pub(crate) fn secure_connector(&self) -> impl Connector + use<> {
+        let address = self.address();
+        tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(Unknown::new) })
+    }
+
     #[track_caller]
     pub(crate) fn accept(&self) -> impl Future<Output = Conn> {
         in_time(async {
             let (stream, _) = self.listener.accept().await.unwrap();
             Conn { stream, unread: Vec::new() }
         })
+    }
+}
+
+/// A connection of a type that the client has never heard of: it is bare TCP, but might as well be TLS.
+pub(crate) struct Unknown {
+    io: TokioIo<TcpStream>,
+    is_proxied: bool,
+}
+
+impl Unknown {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { io: TokioIo::new(stream), is_proxied: false }
+    }
+
+    /// The same, through a proxy, as it says.
+    pub(crate) fn proxied(self) -> Self {
+        Self { is_proxied: true, ..self }
+    }
+}
+
+impl Connection for Unknown {
+    fn connected(&self) -> Connected {
+        self.io.connected().proxy(self.is_proxied)
+    }
+}
+
+impl Read for Unknown {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl Write for Unknown {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

@@ -1,19 +1,12 @@
 //! The request line and `Host` (RFC 9112 §3).
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use hyper::header::HOST;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, Uri, Version};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::peer::{Body, OK, Peer, both, empty, field, get, read};
+use crate::peer::{Body, OK, Peer, Unknown, both, empty, field, get, read};
 
 #[tokio::test]
 async fn an_origin_is_told_the_path_and_the_query() {
@@ -100,7 +93,7 @@ async fn any_method_goes_out_as_it_is() {
 /// What a server reads of a request.
 async fn head_of(request: Request<Body>) -> String {
     let peer = Peer::listen().await;
-    let client = Client::new(peer.connector());
+    let client = Client::new(peer.secure_connector());
     let server = async { peer.accept().await.answer(OK).await };
     let (head, response) = both(server, client.request(request)).await;
     assert_eq!(read(response.unwrap()).await.0, "ok");
@@ -111,34 +104,6 @@ async fn head_of(request: Request<Body>) -> String {
 fn proxied(peer: &Peer) -> impl Connector + use<> {
     let address = peer.address();
     tower::service_fn(move |_: Uri| async move {
-        TcpStream::connect(address).await.map(|stream| Proxied(TokioIo::new(stream)))
+        TcpStream::connect(address).await.map(|stream| Unknown::new(stream).proxied())
     })
-}
-
-struct Proxied(TokioIo<TcpStream>);
-
-impl Connection for Proxied {
-    fn connected(&self) -> Connected {
-        self.0.connected().proxy(true)
-    }
-}
-
-impl Read for Proxied {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for Proxied {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }

@@ -15,7 +15,7 @@ use tree::{Tree, circle};
 const MAX_LINES: usize = 400;
 
 /// What each room of the house may name, itself apart: nothing that stands above it.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     // L0
     ("race", &[]),
     // L1
@@ -27,21 +27,28 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("oneshot", &[]),
     ("timer", &[]),
     ("wake_later", &[]),
+    ("connection", &["outcome", "forward_io"]),
     // L2
     ("attempt", &["race", "lock"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
     ("tcp", &["race", "outcome", "attempt", "forward_io", "network", "lock", "oneshot", "timer"]),
+    ("response_first", &["connection", "tcp", "forward_io", "lock", "wake_later"]),
+    ("tls", &["race", "outcome", "attempt", "tcp", "response_first", "lock", "timer"]),
     // L3
-    ("connect", &["race", "outcome", "attempt", "resolve", "tcp", "forward_io", "network", "lock", "oneshot", "timer"]),
+    (
+        "connect",
+        &["race", "outcome", "connection", "attempt", "resolve", "tcp", "tls", "network", "lock", "oneshot", "timer"],
+    ),
     // L4
-    ("response_first", &["connect", "tcp", "forward_io", "lock", "wake_later"]),
     (
         "client",
         &[
             "race",
             "outcome",
+            "connection",
             "resolve",
             "tcp",
+            "tls",
             "connect",
             "response_first",
             "network",

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyper::Uri;
+use rustls::{ServerConfig, ServerConnection};
 use tokio::runtime::Builder;
 
 /// Does with each connection what it is told, in threads of its own. A panic there fails the test.
@@ -123,6 +124,8 @@ pub(crate) struct Peer {
     pub(crate) number: usize,
     /// Read, but not asked for.
     buffer: Vec<u8>,
+    /// None if it speaks in clear text.
+    tls: Option<Box<ServerConnection>>,
     /// Dropped when the stream is.
     _open: Open,
 }
@@ -166,7 +169,42 @@ impl Peer {
     fn new(stream: TcpStream, number: usize, open: Open) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Self { stream, number, buffer: Vec::new(), _open: open }
+        Self { stream, number, buffer: Vec::new(), tls: None, _open: open }
+    }
+
+    /// Shakes hands, and speaks TLS from then on. `None` if the client has gone before.
+    pub(crate) fn over_tls(mut self, config: &Arc<ServerConfig>) -> Option<Self> {
+        let mut tls = ServerConnection::new(Arc::clone(config)).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream).ok()?;
+        }
+        // What TLS says by itself after that, such as session tickets.
+        self.tls = Some(Box::new(tls));
+        self.flush().ok()?;
+        Some(self)
+    }
+
+    /// The session, if it speaks TLS.
+    pub(crate) fn tls(&mut self) -> Option<&mut ServerConnection> {
+        self.tls.as_deref_mut()
+    }
+
+    /// Sends what TLS has to say.
+    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        while tls.wants_write() {
+            tls.write_tls(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    /// Ends writing; over TLS with the alert that says so (RFC 8446 §6.1).
+    pub(crate) fn end_writing(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        self.flush().ok();
+        self.stream.shutdown(Shutdown::Write).ok();
     }
 
     /// The head of the next request, or `None` if the client has gone.
@@ -218,7 +256,10 @@ impl Peer {
 
     /// Whether the system took it all.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.stream.write_all(bytes.as_ref()).is_ok()
+        match &mut self.tls {
+            None => self.stream.write_all(bytes.as_ref()).is_ok(),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).write_all(bytes.as_ref()).is_ok(),
+        }
     }
 
     /// Reads to the end, be it a reset, and says how much there was.
@@ -229,6 +270,45 @@ impl Peer {
             let Some(more) = self.read_more() else { return bytes };
             bytes += more;
         }
+    }
+
+    /// Sends bytes over TLS, and others as they are, in one segment.
+    pub(crate) fn send_with(&mut self, bytes: impl AsRef<[u8]>, raw: &[u8]) {
+        let tls = self.tls.as_mut().unwrap();
+        tls.writer().write_all(bytes.as_ref()).unwrap();
+        let mut wire = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut wire).unwrap();
+        }
+        wire.extend_from_slice(raw);
+        self.stream.write_all(&wire).unwrap();
+    }
+
+    /// What a read gives once the client has gone: no bytes, if it has said so.
+    pub(crate) fn last_read(&mut self) -> std::io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.read(&mut [0]),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read(&mut [0]),
+        }
+    }
+
+    /// Reads to the end, be it a reset, without deciphering anything, and says how much there was.
+    pub(crate) fn drain_wire(&mut self) -> usize {
+        self.tls = None;
+        self.buffer.clear();
+        self.drain()
+    }
+
+    /// The same, 16 KiB at a time with a millisecond in between.
+    pub(crate) fn drain_wire_slowly(&mut self) -> usize {
+        self.tls = None;
+        let mut bytes = 0;
+        while let Some(more) = self.read_more() {
+            bytes += more;
+            self.buffer.clear();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        bytes
     }
 
     /// Closes by a reset.
@@ -255,7 +335,11 @@ impl Peer {
     /// How much was read, or `None` if the client has gone.
     fn read_more(&mut self) -> Option<usize> {
         let mut bytes = [0; 16 * 1024];
-        let read = self.ended((&self.stream).read(&mut bytes))?;
+        let read = match &mut self.tls {
+            None => self.stream.read(&mut bytes),
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read(&mut bytes),
+        };
+        let read = self.ended(read)?;
         self.buffer.extend_from_slice(&bytes[..read]);
         Some(read)
     }

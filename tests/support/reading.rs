@@ -12,6 +12,7 @@ use super::simulation::{Event, Log};
 pub(crate) trait Reading {
     fn ends(&self, id: AttemptId) -> bool;
     fn is_failure_of(&self, id: AttemptId) -> bool;
+    fn is_distrust_of(&self, id: AttemptId) -> bool;
     fn sent_nothing(&self) -> bool;
     fn is_drop(&self, why: DropReason) -> bool;
     fn is_action(&self) -> bool;
@@ -21,7 +22,7 @@ pub(crate) trait Reading {
 impl Reading for Event {
     fn ends(&self, attempt: AttemptId) -> bool {
         match *self {
-            Self::Failed { id, .. } | Self::Drop { id, .. } => id == attempt,
+            Self::Failed { id, .. } | Self::Untrusted { id, .. } | Self::Drop { id, .. } => id == attempt,
             Self::Finish { conclusion, .. } => conclusion == Conclusion::Connected(attempt),
             _ => false,
         }
@@ -30,9 +31,15 @@ impl Reading for Event {
     /// A slice that is used up counts as a failure.
     fn is_failure_of(&self, attempt: AttemptId) -> bool {
         match *self {
-            Self::Failed { id, .. } | Self::Drop { id, reason: DropReason::SliceElapsed, .. } => id == attempt,
+            Self::Failed { id, .. }
+            | Self::Untrusted { id, .. }
+            | Self::Drop { id, reason: DropReason::SliceElapsed, .. } => id == attempt,
             _ => false,
         }
+    }
+
+    fn is_distrust_of(&self, attempt: AttemptId) -> bool {
+        matches!(*self, Self::Untrusted { id, .. } if id == attempt)
     }
 
     fn sent_nothing(&self) -> bool {

@@ -77,6 +77,7 @@ pub(crate) enum Event {
     Gate { address: SocketAddr },
     Proceed { address: SocketAddr, service: Option<Service> },
     Failed { id: AttemptId, address: SocketAddr, sent: bool },
+    Untrusted { id: AttemptId, address: SocketAddr },
     Drop { id: AttemptId, address: SocketAddr, reason: DropReason },
     Timer(Option<Duration>),
     Finish { conclusion: Conclusion, waiting_for: Queries },
@@ -230,6 +231,7 @@ impl<'a> Driver<'a> {
                         self.note(Event::Gate { address });
                     }
                     Outcome::Failed { sent } => self.note(Event::Failed { id, address, sent }),
+                    Outcome::Untrusted => self.note(Event::Untrusted { id, address }),
                     _ => {}
                 }
             }

@@ -2,6 +2,8 @@
 
 pub(crate) mod connects;
 pub(crate) mod count;
+#[cfg_attr(not(feature = "https"), path = "no_handshakes.rs")]
+pub(crate) mod handshakes;
 pub(crate) mod requests;
 pub(crate) mod throughput;
 
@@ -37,6 +39,7 @@ const LIMIT_REQUEST: f64 = 1.2;
 pub(crate) fn measure(run: &mut Run) {
     connect_instructions(run);
     connect_calls(run);
+    handshakes::measure(run);
     // The words of all the names.
     let any = "instructions and system calls for a request on a connection that is kept, 32 at a time on one thread";
     if run.options.wants(GROUP, any) {

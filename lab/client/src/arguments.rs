@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::{Method, Uri};
 use hyper_happy_eyeballs::HappyEyeballsConnector;
-use hyper_happy_eyeballs::resolve::HickoryResolver;
+use hyper_happy_eyeballs::resolve::{GaiResolver, HickoryResolver};
 use hyper_happy_eyeballs::tcp::TcpOptions;
+use hyper_happy_eyeballs::tls::TlsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 
-use crate::Failure;
+use crate::{Failure, tls};
 
 /// What the client does and with which settings. Every time is in milliseconds on the command line.
 #[derive(Clone, Debug)]
@@ -117,16 +118,16 @@ impl Arguments {
         }
     }
 
-    /// This crate's connector with the system's resolver.
-    pub(crate) fn ours(&self) -> Result<HappyEyeballsConnector, Failure> {
+    /// This crate's connector with the system's resolver, for http and https.
+    pub(crate) fn ours(&self) -> Result<HappyEyeballsConnector<GaiResolver, TlsConnector>, Failure> {
         let builder = HappyEyeballsConnector::builder().tcp(self.tcp()).timeout(self.limit);
-        Ok(builder.enforce_http(false).build()?)
+        Ok(builder.tls(tls::options()).build()?)
     }
 
     /// This crate's connector with hickory's resolver.
-    pub(crate) fn hickory(&self) -> Result<HappyEyeballsConnector<HickoryResolver>, Failure> {
+    pub(crate) fn hickory(&self) -> Result<HappyEyeballsConnector<HickoryResolver, TlsConnector>, Failure> {
         let builder = HappyEyeballsConnector::builder().resolver(HickoryResolver::from_system_conf()?);
-        Ok(builder.tcp(self.tcp()).timeout(self.limit).enforce_http(false).build()?)
+        Ok(builder.tcp(self.tcp()).timeout(self.limit).tls(tls::options()).build()?)
     }
 
     /// hyper-util's connector with the same socket options. The program's limit is its only one.

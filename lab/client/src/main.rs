@@ -11,6 +11,7 @@ mod connects;
 mod report;
 mod requests;
 mod storm;
+mod tls;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,7 +26,8 @@ use hyper_util::rt::TokioExecutor;
 use tower::Service;
 
 use arguments::Arguments;
-use requests::{secured, send};
+use requests::send;
+use tls::secured;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,13 +60,11 @@ async fn dispatch(command: &str, arguments: &Arguments) -> Result<(), Failure> {
         ("connect" | "drip" | "storm", "ours") => connections(command, arguments, || arguments.ours()).await,
         ("connect" | "drip" | "storm", "hickory") => connections(command, arguments, || arguments.hickory()).await,
         ("connect" | "drip" | "storm", "hyper") => connections(command, arguments, || arguments.hyper()).await,
-        ("get", "ours") => send(arguments, Client::builder().build(arguments.ours()?)?).await,
-        ("get", "hickory") => send(arguments, Client::builder().build(arguments.hickory()?)?).await,
+        ("get" | "tls", "ours") => send(arguments, Client::builder().build(arguments.ours()?)?).await,
+        ("get" | "tls", "hickory") => send(arguments, Client::builder().build(arguments.hickory()?)?).await,
         ("get", "hyper") => send(arguments, legacy(arguments.hyper()?)).await,
-        ("tls", "ours") => send(arguments, Client::builder().build(secured(arguments.ours()?)?)?).await,
-        ("tls", "hickory") => send(arguments, Client::builder().build(secured(arguments.hickory()?)?)?).await,
         ("tls", "hyper") => send(arguments, legacy(secured(arguments.hyper()?)?)).await,
-        ("tls", "hyper-over-ours") => send(arguments, legacy(secured(arguments.ours()?)?)).await,
+        ("tls", "hyper-over-ours") => send(arguments, legacy(arguments.ours()?)).await,
         (command, who) => Err(format!("no command {command:?} of {who:?}").into()),
     }
 }

@@ -33,10 +33,11 @@ pin_project! {
     ///
     /// Dropping it closes the connection.
     pub(in crate::client) struct Exchange<F> {
-        // None once it is over.
-        wire: Option<Box<Wire>>,
+        // Dropped before the connection, so that hyper knows that nobody waits when it closes that.
         #[pin]
         sent: F,
+        // None once it is over.
+        wire: Option<Box<Wire>>,
         // Lets a body go that is kept back for too long.
         release: Option<Pin<Box<Release>>>,
     }

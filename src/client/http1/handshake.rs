@@ -8,6 +8,7 @@ use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::plain::into_tcp_stream;
 use super::relay::Relay;
 use super::request;
 use super::upload::Upload;
@@ -15,7 +16,7 @@ use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
 use crate::client::pool::Lease;
-use crate::response_first::{ResponseFirst, ResponseFirstHandle, into_tcp_stream};
+use crate::response_first::{ResponseFirst, ResponseFirstHandle};
 use crate::timer::read_clock;
 
 /// Makes a connection that can exchange of one that was made with `lease`.
@@ -37,16 +38,18 @@ where
     let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
     let control = ResponseFirstHandle::new();
-    let (sender, connection) = match into_tcp_stream(io) {
-        Ok(stream) => connect(http1, ResponseFirst::with_handle(stream, control.clone()).waking(socket_waker)).await?,
+    // A bare socket has no TLS, whatever the URI says.
+    let (does_tls, (sender, connection)) = match into_tcp_stream(io) {
+        Ok(stream) => {
+            (false, connect(http1, ResponseFirst::with_handle(stream, control.clone()).waking(socket_waker)).await?)
+        }
         Err(io) => {
-            let io = TokioIo::new(io);
-            connect(http1, ResponseFirst::with_handle(io, control.clone()).waking(socket_waker)).await?
+            let io = ResponseFirst::with_handle(TokioIo::new(io), control.clone()).waking(socket_waker);
+            (destination.is_secure(), connect(http1, io).await?)
         }
     };
-    let created = read_clock();
-    let dialed =
-        Dialed { sender, connection, relay, waker, control, connected, host: request::host(destination)?, created };
+    let (host, created) = (request::host(destination)?, read_clock());
+    let dialed = Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }

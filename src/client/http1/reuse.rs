@@ -60,7 +60,9 @@ impl Owned for Wire {
     fn look(&mut self) -> bool {
         self.next_to_the_socket().look();
         let is_over = self.poll_once().is_ready();
-        !self.next_to_the_socket().is_touched() && !is_over && self.is_ready()
+        self.next_to_the_socket().end_look();
+        // Whatever is read of an idle connection, hyper ends it.
+        !is_over && self.is_ready()
     }
 
     #[inline]

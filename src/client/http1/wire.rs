@@ -28,9 +28,9 @@ use crate::response_first::{Allowance, ResponseFirstHandle};
 /// server may never read.
 pub(in crate::client) struct Wire {
     /// Both halves of hyper's connection, until it is closed.
-    halves: Option<Halves>,
+    pub(super) halves: Option<Halves>,
     /// hyper has finished with the connection.
-    is_over: bool,
+    pub(super) is_over: bool,
     /// What hyper finished with, if nobody else was told.
     error: Option<hyper::Error>,
     pub(super) relay: Arc<Relay>,
@@ -43,6 +43,8 @@ pub(in crate::client) struct Wire {
     extras: Extensions,
     extras_say_reused: bool,
     pub(in crate::client) is_proxied: bool,
+    /// The connection has TLS, as far as can be told by its URI.
+    pub(super) does_tls: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
     pub(in crate::client) reused: bool,
@@ -66,9 +68,9 @@ pub(in crate::client) struct Wire {
 /// The connections of a client.
 pub(in crate::client) type Pool = crate::client::pool::Pool<Wire>;
 
-struct Halves {
-    sender: SendRequest<Upload>,
-    connection: ConnectionFuture,
+pub(super) struct Halves {
+    pub(super) sender: SendRequest<Upload>,
+    pub(super) connection: ConnectionFuture,
 }
 
 /// hyper's state machine of a connection that can be upgraded, whose type has no name.
@@ -82,13 +84,14 @@ pub(in crate::client) struct Dialed {
     pub(in crate::client) waker: Waker,
     pub(in crate::client) control: ResponseFirstHandle,
     pub(in crate::client) connected: Connected,
+    pub(in crate::client) does_tls: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
 }
 
 impl Wire {
     pub(in crate::client) fn new(dialed: Dialed, pool: Arc<Pool>, lease: Lease) -> Self {
-        let Dialed { sender, connection, relay, waker, control, connected, host, created } = dialed;
+        let Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created } = dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
@@ -103,6 +106,7 @@ impl Wire {
             extras,
             extras_say_reused: false,
             is_proxied: connected.is_proxied(),
+            does_tls,
             host,
             created,
             reused: false,
@@ -196,16 +200,16 @@ impl Wire {
     /// Runs hyper's state machine as far as it goes, or as far as one poll may read and write. Ready when the connection is over.
     #[inline(always)]
     pub(in crate::client) fn poll(&mut self) -> Poll<()> {
-        let (Some(halves), false) = (&mut self.halves, self.is_over) else {
+        if self.is_over {
+            return Poll::Ready(());
+        }
+        self.begin_poll();
+        let Some(halves) = &mut self.halves else {
             return Poll::Ready(());
         };
         // hyper polls the caller's I/O and body.
         assert_unlocked();
         self.relay.on_poll();
-        self.control.begin_poll(self.allowance);
-        if let Some(below) = &self.below_tls {
-            below.begin_poll(self.allowance);
-        }
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
@@ -216,6 +220,15 @@ impl Wire {
                 self.is_over = true;
                 Poll::Ready(())
             }
+        }
+    }
+
+    /// The next poll of hyper may read and write so much.
+    #[inline]
+    pub(super) fn begin_poll(&self) {
+        self.control.begin_poll(self.allowance);
+        if let Some(below) = &self.below_tls {
+            below.begin_poll(self.allowance);
         }
     }
 
@@ -337,18 +350,6 @@ impl Wire {
             bytes_read: self.control.bytes_read(),
         }
     }
-
-    /// Closes the connection.
-    ///
-    /// *Both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
-    /// request in between would be in nobody's hands. After that every response is decided.
-    pub(in crate::client) fn hang_up(&mut self) {
-        self.is_over = true;
-        if self.resets || self.is_uploading() {
-            self.next_to_the_socket().reset_on_close();
-        }
-        self.halves = None;
-    }
 }
 
 /// How much a poll may read whose reader got nothing of it before: what hyper looks at byte by byte in a few milliseconds, without
@@ -361,12 +362,6 @@ const MOST: u32 = 512 * 1024;
 
 /// Of a poll that gives the reader of a response nothing.
 const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        self.hang_up();
-    }
-}
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,7 +20,7 @@ use crate::network::Network;
 use crate::oneshot::Oneshot;
 use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
 use crate::race::{
-    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Queries, Race, StartReason,
+    Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Protocols, Queries, Race, StartReason,
 };
 use crate::tcp::SourceAddresses;
 
@@ -33,6 +33,8 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
     attempt: A,
     /// Whether the URI is, which attempts are told.
     is_secure: bool,
+    /// What may be negotiated over a connection, which attempts are told.
+    protocols: Option<Protocols>,
     /// Whether attempts may say something.
     hears_attempts: bool,
     /// The number of answers that were taken in.
@@ -77,7 +79,8 @@ where
             network: Arc::clone(&settings.network),
             attempt,
             is_secure,
-            hears_attempts: settings.hears_attempts,
+            protocols: settings.alpn(is_secure),
+            hears_attempts: settings.hears_attempts(is_secure),
             answers: 0,
             settled: Queries::NONE,
             in_flight: Vec::new(),
@@ -159,8 +162,10 @@ where
             None => first.as_mut().as_pin_mut().expect("it is in flight"),
         };
         let (endpoint, listener) = (attempt.begun.endpoint(), &attempt.listener);
-        let result =
-            future.poll_with(cx, |()| AttemptRequest::heard(listener, endpoint.clone(), record.host(), self.is_secure));
+        let (is_secure, protocols) = (self.is_secure, &self.protocols);
+        let request =
+            |()| AttemptRequest::heard(listener, endpoint.clone(), record.host(), is_secure, protocols.clone());
+        let result = future.poll_with(cx, request);
         let Poll::Ready(result) = result else {
             if let Some(news) = attempt.listener.hear(cx) {
                 self.on_news(place, news, record, now);
@@ -211,12 +216,13 @@ where
             }
             Err(error) => {
                 let error = AttemptError::from_any(error);
-                let sent = error.was_sent();
+                let outcome =
+                    if error.is_untrusted() { Outcome::Untrusted } else { Outcome::Failed { sent: error.was_sent() } };
                 if error.contradicts_routes() {
                     self.network.doubt();
                 }
                 record.failed(begun, error, now);
-                Outcome::Failed { sent }
+                outcome
             }
         };
         self.race.handle_outcome(id, outcome, now);
@@ -256,7 +262,9 @@ where
     fn start(&mut self, begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let listener = Listener::new(self.hears_attempts);
         let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
-        let request = |()| AttemptRequest::heard(&listener, begun.endpoint().clone(), record.host(), self.is_secure);
+        let (endpoint, is_secure) = (begun.endpoint(), self.is_secure);
+        let request =
+            |()| AttemptRequest::heard(&listener, endpoint.clone(), record.host(), is_secure, self.protocols.clone());
         match future.as_mut().poll_with(cx, request) {
             Poll::Pending => {
                 let news = listener.hear(cx);

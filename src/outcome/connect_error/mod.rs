@@ -7,10 +7,11 @@ use std::time::Duration;
 pub(crate) use self::kind::Kind;
 use self::kind::about_addresses;
 use super::attempt::{Attempt, Untried};
+use super::attempt_error::AttemptError;
 use super::box_error::BoxError;
 use super::causes::{Chain, causes};
 use super::query_error::QueryError;
-use super::report::Report;
+use super::report::{Destination, Report};
 use crate::race::{Families, Queries};
 
 mod kind;
@@ -34,12 +35,14 @@ mod tests;
 /// | predicate | true when |
 /// |---|---|
 /// | [`is_invalid_uri`](Self::is_invalid_uri) | The URI says nowhere to connect to. |
+/// | [`is_unsupported`](Self::is_unsupported) | The connector cannot do what it is asked for. |
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
 /// | [`is_timeout`](Self::is_timeout) | The connector's time-out decided; besides one of the two above. |
-/// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first three. |
+/// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
+/// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
 ///
-/// Exactly one of the first three is true. Whatever the error, nothing of a request was sent.
+/// Exactly one of the first four is true. Whatever the error, nothing of a request was sent.
 pub struct ConnectError {
     inner: Box<Inner>,
 }
@@ -48,6 +51,8 @@ pub struct ConnectError {
 enum Inner {
     /// The URI says nowhere to connect to.
     InvalidUri { problem: String, source: Option<BoxError> },
+    /// The connector cannot do what it is asked for. Nothing was looked up.
+    Unsupported { host: String, port: u16, problem: String },
     /// There was a race, or at least a look-up for one.
     Lost { kind: Kind, families: Families, report: Report },
 }
@@ -62,9 +67,20 @@ impl ConnectError {
         Self { inner: Box::new(Inner::InvalidUri { problem: problem.into(), source }) }
     }
 
+    /// `host` is without brackets.
+    pub(crate) fn unsupported(host: &str, port: u16, problem: impl Into<String>) -> Self {
+        Self { inner: Box::new(Inner::Unsupported { host: host.to_owned(), port, problem: problem.into() }) }
+    }
+
     /// The URI says nowhere to connect to: no host, a scheme or a port that cannot be, an unknown zone.
     pub fn is_invalid_uri(&self) -> bool {
         matches!(*self.inner, Inner::InvalidUri { .. })
+    }
+
+    /// The connector cannot do what it is asked for: it speaks none of the [protocols](crate::race::ConfigBuilder::protocols) that the
+    /// client speaks, or it does no TLS, and an `https` request would go out in clear text. Nothing was looked up.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(*self.inner, Inner::Unsupported { .. })
     }
 
     /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
@@ -95,23 +111,33 @@ impl ConnectError {
         matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
     }
 
+    /// The peer of the attempt that decided did not prove that it is the host that is meant ([`AttemptError::is_untrusted`]):
+    /// its certificate was not accepted.
+    ///
+    /// The first attempt of which that is true decides, whatever the other attempts failed of. An address that refused may work
+    /// later: [`is_permanent`](Self::is_permanent) is true only if every attempt would fail again.
+    pub fn is_untrusted(&self) -> bool {
+        self.decided_by().and_then(Attempt::error).is_some_and(AttemptError::is_untrusted)
+    }
+
     /// The same connect would fail again, until somebody changes the URI, the configuration, the server or the name's
     /// records. It is not worth a second try:
     ///
     /// - The [URI is invalid](Self::is_invalid_uri).
+    /// - The connector [cannot do](Self::is_unsupported) what it is asked for.
     /// - The name has no address, and that is known: the answer to every query that was asked is that there is none
     ///   ([`QueryError::is_negative`]), and each family that may be used was [`asked`](Self::asked) for, or the name does not
     ///   exist at all (NXDOMAIN).
     /// - The name or the URI has addresses, but none that may be used, and that is known as well: their family is switched off
     ///   or has no local address, or they are no addresses to connect to.
-    /// - Every attempt failed with an error that is [permanent](super::AttemptError::is_permanent), a certificate that is not
+    /// - Every attempt failed with an error that is [permanent](AttemptError::is_permanent), a certificate that is not
     ///   accepted, say; and every address was tried.
     ///
     /// One thing that may be different next time makes the error one that may pass: a look-up that failed or was not over, an
     /// attempt that was refused or took too long, an address that the race did not come to.
     pub fn is_permanent(&self) -> bool {
         match &*self.inner {
-            Inner::InvalidUri { .. } => true,
+            Inner::InvalidUri { .. } | Inner::Unsupported { .. } => true,
             Inner::Lost { kind, families, report } => {
                 permanent::is_permanent(permanent::Facts::new(kind, *families, report))
             }
@@ -120,7 +146,11 @@ impl ConnectError {
 
     /// The host of the URI, without brackets. `None` if the URI is invalid.
     pub fn host(&self) -> Option<&str> {
-        self.report().map(|report| &*report.host)
+        match &*self.inner {
+            Inner::InvalidUri { .. } => None,
+            Inner::Unsupported { host, .. } => Some(host),
+            Inner::Lost { report, .. } => Some(&report.host),
+        }
     }
 
     /// Every attempt that was made, in start order.
@@ -136,7 +166,8 @@ impl ConnectError {
     /// The queries that the resolver asked. It may leave out a family that this machine has no address of: then nothing is known of
     /// that family's addresses.
     ///
-    /// Empty for an invalid URI, for a host that is an address, and if the resolver failed before it said what it asks for.
+    /// Empty where nothing was looked up (an invalid URI, a connector that cannot do what it is asked for, a host that is an
+    /// address), and if the resolver failed before it said what it asks for.
     pub fn asked(&self) -> Queries {
         self.report().map_or(Queries::NONE, Report::asked)
     }
@@ -155,7 +186,7 @@ impl ConnectError {
         self.report().map_or(&[], |report| &report.query_errors)
     }
 
-    /// How long it took to fail. Zero for an invalid URI.
+    /// How long it took to fail. Zero for an invalid URI, and where the connector cannot do what it is asked for.
     pub fn elapsed(&self) -> Duration {
         self.report().map_or(Duration::ZERO, Report::elapsed)
     }
@@ -173,14 +204,14 @@ impl ConnectError {
 
     fn kind(&self) -> Option<&Kind> {
         match &*self.inner {
-            Inner::InvalidUri { .. } => None,
+            Inner::InvalidUri { .. } | Inner::Unsupported { .. } => None,
             Inner::Lost { kind, .. } => Some(kind),
         }
     }
 
     fn report(&self) -> Option<&Report> {
         match &*self.inner {
-            Inner::InvalidUri { .. } => None,
+            Inner::InvalidUri { .. } | Inner::Unsupported { .. } => None,
             Inner::Lost { report, .. } => Some(report),
         }
     }
@@ -197,6 +228,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.inner {
             Inner::InvalidUri { problem, .. } => write!(f, "invalid URI: {problem}"),
+            Inner::Unsupported { host, port, problem } => {
+                write!(f, "could not connect to {}: {problem}", Destination { host, port: *port })
+            }
             Inner::Lost { kind, report, .. } => kind.fmt(report, f),
         }
     }

@@ -114,7 +114,7 @@ impl Pacing {
         }
     }
 
-    /// The attempt whose error is the error when all have failed.
+    /// The attempt whose error is the error when all have failed, if no peer was untrusted.
     pub(super) fn error_when_exhausted(&self, attempts: &Attempts) -> Option<AttemptId> {
         match self {
             Self::Staggered(_) => attempts.first_failed(|_| true),
@@ -122,7 +122,7 @@ impl Pacing {
         }
     }
 
-    /// The attempt whose error is the error when the deadline ends the race; `None` if that is the time-out itself.
+    /// The attempt whose error is the error when the deadline ends the race, if no peer was untrusted; `None` if that is the time-out itself.
     pub(super) fn error_when_timed_out(&self, attempts: &Attempts) -> Option<AttemptId> {
         match self {
             Self::Staggered(_) => None,

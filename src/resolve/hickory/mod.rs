@@ -153,10 +153,10 @@ use crate::timer::read_clock;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// DNS over TLS, with the feature `hickory-tls`:
+/// DNS over TLS, with the feature `hickory-dot`:
 ///
 /// ```
-/// # #[cfg(feature = "hickory-tls")] {
+/// # #[cfg(feature = "hickory-dot")] {
 /// use hyper_happy_eyeballs::resolve::HickoryResolver;
 /// use hyper_happy_eyeballs::resolve::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 ///
@@ -192,7 +192,7 @@ impl HickoryResolver {
     /// A resolver with these servers and search domains. The domain of the configuration is searched if it has no
     /// search list.
     ///
-    /// Servers may be asked over TLS (feature `hickory-tls`) or HTTPS (`hickory-https`). DNSSEC is an option of
+    /// Servers may be asked over TLS (feature `hickory-dot`) or HTTPS (`hickory-doh`). DNSSEC is an option of
     /// hickory's, `validate` in [`ResolverOpts`], and needs a feature of `hickory-resolver` itself, such as
     /// `dnssec-ring`: name that crate in your `Cargo.toml` too.
     ///

@@ -30,6 +30,7 @@ impl Scenario {
             }
             Event::Failed { address, sent: true, .. } => format!("fail {}", name(address)),
             Event::Failed { address, sent: false, .. } => format!("fail {} unsent", name(address)),
+            Event::Untrusted { address, .. } => format!("fail {} untrusted", name(address)),
             Event::Drop { address, reason, .. } => format!("drop {} {}", name(address), drop_reason(*reason)),
             Event::Timer(Some(at)) => format!("timer {}", in_milliseconds(*at)),
             Event::Timer(None) => "timer none".into(),

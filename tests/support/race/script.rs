@@ -12,6 +12,9 @@ use crate::support::names::{Names, PORT, portless, unmapped};
 use crate::support::simulation::{Script, Waking};
 use crate::support::words::{milliseconds, number};
 
+/// What a script may say of an attempt.
+const OUTCOMES: &str = "an outcome is ok T, refused T, unsent T, untrusted T, progress T ESTIMATE, gate T or hang";
+
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// The statements, read one by one.
@@ -245,12 +248,13 @@ impl Scenario {
                 ["ok", after] => (milliseconds(after)?, Outcome::Connected),
                 ["refused", after] => (milliseconds(after)?, Outcome::Failed { sent: true }),
                 ["unsent", after] => (milliseconds(after)?, Outcome::Failed { sent: false }),
+                ["untrusted", after] => (milliseconds(after)?, Outcome::Untrusted),
                 ["progress", after, remaining] => {
                     (milliseconds(after)?, Outcome::Progress { remaining: milliseconds(remaining)? })
                 }
                 ["gate", after] => (milliseconds(after)?, Outcome::AtGate),
                 ["hang"] => break,
-                _ => return Err("an outcome is ok T, refused T, unsent T, progress T ESTIMATE, gate T or hang".into()),
+                _ => return Err(OUTCOMES.into()),
             });
         }
         self.attempts.insert(address, outcomes);

@@ -48,6 +48,7 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
                 End::Connected(after) => End::Connected(soon(after)),
                 End::Refused(after) => End::Refused(soon(after)),
                 End::Unsent(after) => End::Unsent(soon(after)),
+                End::Untrusted(after) => End::Untrusted(soon(after)),
                 End::Hang => End::Hang,
             };
         }

@@ -111,6 +111,7 @@ pub(crate) enum End {
     Refused(Duration),
     /// Failed before anything was sent.
     Unsent(Duration),
+    Untrusted(Duration),
     Hang,
 }
 
@@ -247,7 +248,7 @@ impl Fate {
                 let before = self.progress.iter().map(|(after, _)| after).chain(&self.gate);
                 Some(before.sum::<Duration>() + after)
             }
-            End::Refused(_) | End::Unsent(_) | End::Hang => None,
+            End::Refused(_) | End::Unsent(_) | End::Untrusted(_) | End::Hang => None,
         }
     }
 
@@ -257,6 +258,7 @@ impl Fate {
             End::Connected(after) => Some((after, Outcome::Connected)),
             End::Refused(after) => Some((after, Outcome::Failed { sent: true })),
             End::Unsent(after) => Some((after, Outcome::Failed { sent: false })),
+            End::Untrusted(after) => Some((after, Outcome::Untrusted)),
             End::Hang => None,
         };
         let gate = self.gate.map(|after| (after, Outcome::AtGate));

@@ -176,14 +176,15 @@ pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<Socke
     };
     let (steps, gates) = if with_progress { (1, 2) } else { (0, 1) };
     // A choice by number is several times as fast as one between strategies.
-    let fate = (time(), 0..7_u8, vec((time(), time()), 0..=steps), (0..gates, time())).prop_map(
+    let fate = (time(), 0..15_u8, vec((time(), time()), 0..=steps), (0..gates, time())).prop_map(
         |(after, choice, progress, gate)| Fate {
             progress,
             gate: Some(gate.1).filter(|_| gate.0 > 0),
             end: match choice {
-                0 => End::Connected(after),
-                1 | 2 => End::Refused(after),
-                3 | 4 => End::Unsent(after),
+                0 | 1 => End::Connected(after),
+                2..=5 => End::Refused(after),
+                6..=9 => End::Unsent(after),
+                10 => End::Untrusted(after),
                 _ => End::Hang,
             },
         },

@@ -106,6 +106,7 @@ impl fmt::Debug for Fate {
             End::Connected(after) => write!(f, "ok {}", after.as_millis()),
             End::Refused(after) => write!(f, "refused {}", after.as_millis()),
             End::Unsent(after) => write!(f, "unsent {}", after.as_millis()),
+            End::Untrusted(after) => write!(f, "untrusted {}", after.as_millis()),
             End::Hang => f.write_str("hang"),
         }
     }

@@ -82,6 +82,26 @@ fn a_lost_race_names_every_address_and_its_cause() {
 }
 
 #[test]
+fn an_untrusted_peer_is_told_if_its_attempt_decided() {
+    let untrusted = || AttemptOutcome::Failed(AttemptError::new("the certificate has expired").untrusted());
+    let decided_by = |decided_by| {
+        let attempts = vec![attempt(0, "[2001:db8::1]:443", 3, refused()), attempt(1, "192.0.2.1:443", 9, untrusted())];
+        error(Kind::Connect { decided_by }, attempts, Vec::new())
+    };
+    let error = decided_by(1);
+    assert_eq!(
+        error.to_string(),
+        "could not connect to example.com:443: [2001:db8::1]:443 connection refused, \
+         192.0.2.1:443 the certificate has expired"
+    );
+    assert!(error.is_untrusted() && error.is_connect() && !error.is_timeout() && !error.is_permanent());
+    let cause = error.source().unwrap().downcast_ref::<AttemptError>().unwrap();
+    assert!(cause.is_untrusted());
+    assert!(!decided_by(0).is_untrusted());
+    assert!(!ConnectError::invalid_uri("it has no host", None).is_untrusted());
+}
+
+#[test]
 fn a_line_has_an_end_even_for_a_thousand_addresses() {
     let attempts = (0..1000).map(|i| attempt(i, "192.0.2.1:443", 3, refused())).collect();
     let text = error(Kind::Connect { decided_by: 0 }, attempts, Vec::new()).to_string();

@@ -68,13 +68,14 @@ fn addresses_that_may_not_be_used_are_permanent() {
 
 #[test]
 fn a_lost_race_is_permanent_if_each_of_its_attempts_is() {
-    let bad_certificate = || AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").permanent());
+    let bad_certificate = || AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").untrusted());
     let dropped = AttemptOutcome::Dropped;
     let is_permanent = |outcomes: Vec<AttemptOutcome>, rest, errors| {
         let attempts = outcomes.into_iter().enumerate().map(|(i, outcome)| attempt(i, "192.0.2.1:443", 3, outcome));
         error_with_failures(Kind::Connect { decided_by: 0 }, attempts.collect(), rest, errors).is_permanent()
     };
-    assert!(is_permanent(vec![bad_certificate(), bad_certificate()], vec![], vec![]));
+    let refused_by_proxy = AttemptOutcome::Failed(AttemptError::new("the proxy does not know us").permanent());
+    assert!(is_permanent(vec![bad_certificate(), bad_certificate(), refused_by_proxy], vec![], vec![]));
     assert!(!is_permanent(vec![bad_certificate(), refused()], vec![], vec![]));
     assert!(!is_permanent(vec![refused(), bad_certificate()], vec![], vec![]));
     for reason in [DropReason::SliceElapsed, DropReason::DeadlineElapsed, DropReason::Pruned] {
@@ -97,7 +98,7 @@ fn a_lost_race_is_permanent_if_each_of_its_attempts_is() {
 
 #[test]
 fn what_was_not_found_out_may_pass() {
-    let failed = AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").permanent());
+    let failed = AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").untrusted());
     let attempts = vec![attempt(0, "192.0.2.1:443", 3, failed)];
     assert!(!error(Kind::Timeout { waiting_for: Some(Query::A.into()) }, attempts, vec![]).is_permanent());
     assert!(!error(Kind::Resolver("no server".into()), vec![], vec![]).is_permanent());

@@ -26,7 +26,7 @@ pub struct ConnectInfo {
 
 impl ConnectInfo {
     #[inline]
-    pub(super) fn new(report: Report) -> Self {
+    pub(crate) fn new(report: Report) -> Self {
         Self { report: Arc::new(report) }
     }
 

@@ -7,7 +7,7 @@ use super::info::ConnectInfo;
 use crate::forward_io::{forward_hyper_io, forward_tokio_io};
 
 pin_project! {
-    /// A connection made by [`HappyEyeballsConnector`](super::HappyEyeballsConnector): what the attempt service gave, and
+    /// A connection made by [`HappyEyeballsConnector`](crate::HappyEyeballsConnector): what the attempt service gave, and
     /// [how it came about](ConnectInfo).
     ///
     /// It has those of hyper's and tokio's I/O traits that the inner connection has. As hyper-util's [`Connection`] it adds
@@ -21,7 +21,7 @@ pin_project! {
 }
 
 impl<T> HappyEyeballsStream<T> {
-    pub(super) fn new(inner: T, info: ConnectInfo) -> Self {
+    pub(crate) fn new(inner: T, info: ConnectInfo) -> Self {
         Self { inner, info }
     }
 

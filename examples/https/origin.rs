@@ -1,0 +1,87 @@
+//! The servers of the example, and who vouches for them.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate authority that nobody else knows.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Result<Self, rcgen::Error> {
+        let mut params = CertificateParams::new([])?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+    }
+
+    /// The root certificate.
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+}
+
+/// Starts a server on a free port of loopback, whose certificate is for `host`.
+pub(crate) async fn start(authority: &Authority, host: &str) -> Result<SocketAddr, Box<dyn Error>> {
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new([host.to_owned()])?.signed_by(&key, &authority.issuer)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(serve(listener, Arc::new(config).into()));
+    Ok(address)
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let tls = tls.clone();
+        tokio::spawn(async move {
+            // A client that hangs up ends its own connection, not the server.
+            if let Ok(stream) = tls.accept(stream).await {
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await.ok();
+            }
+        });
+    }
+}
+
+/// Answers a GET, and refuses anything else before its body is read.
+async fn answer<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::from("hello over TLS"));
+    if request.method() != Method::GET {
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        *response.body_mut() = Full::default();
+    }
+    Ok(response)
+}
+
+/// Starts a server that accepts connections and says nothing on them.
+pub(crate) async fn start_silent() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        let mut connections = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.push(stream);
+        }
+    });
+    Ok(address)
+}

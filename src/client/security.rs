@@ -1,0 +1,111 @@
+//! `https`: what is asked of connectors, and which of them cannot have such a request.
+
+use std::any::TypeId;
+use std::sync::LazyLock;
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::bounds::Connector;
+use super::destination::Destination;
+use super::error::ClientError;
+use crate::connect::ConnectRequest;
+use crate::connection::HappyEyeballsStream;
+use crate::network::Epoch;
+use crate::outcome::ConnectError;
+use crate::race::Protocols;
+use crate::response_first::{ResponseFirst, ResponseFirstStream};
+use crate::tcp::TcpConnection;
+
+/// What the client speaks over a connection: `http/1.1`.
+static SPOKEN: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());
+
+/// What is asked of the connector for a connection to `destination`, whose URI for a connector is `uri`.
+#[inline]
+pub(super) fn connect_request(destination: &Destination, uri: Uri, epoch: Epoch) -> ConnectRequest {
+    let request = ConnectRequest::new(uri).with_epoch(epoch);
+    if destination.is_secure() { request.with_shared_protocols(SPOKEN.clone()) } else { request }
+}
+
+/// Checks that a request to `destination` does not go out in clear text although its scheme is secure. It would, if the connector is known
+/// to give TCP as it is, and nothing else. A connector whose connections are of any other type is believed to know what it does.
+///
+/// Not to be asked of CONNECT: there the scheme is that of the tunnel's target, and whoever is asked for the tunnel may be asked in clear
+/// text. To be asked before a connection is looked for: one that was made for CONNECT may be idle.
+#[inline]
+pub(super) fn check<C: Connector>(destination: &Destination) -> Result<(), ClientError> {
+    if is_bare_tcp::<C::Response>() && destination.is_secure() { Err(no_tls(destination)) } else { Ok(()) }
+}
+
+#[cold]
+fn no_tls(destination: &Destination) -> ClientError {
+    // What cannot be written could not be sent over TLS either.
+    destination.host_and_port_number().map_or_else(
+        |invalid| invalid,
+        |(host, port)| ClientError::connect(ConnectError::unsupported(host, port, "the connector does no TLS")),
+    )
+}
+
+/// Whether every connection of this type is TCP as it is, without TLS: a socket, whatever layers of this crate and of hyper-util are around
+/// it. Of any other type it is not known.
+#[inline]
+fn is_bare_tcp<T: 'static>() -> bool {
+    is_over::<T, TcpStream>() || is_over::<T, TcpConnection>()
+}
+
+/// Whether `T` is the socket `S`, as it is or as the connection of a race, in whatever layers.
+#[inline]
+fn is_over<T: 'static, S: 'static>() -> bool {
+    is_layered::<T, S>()
+        || is_layered::<T, HappyEyeballsStream<S>>()
+        || is_layered::<T, HappyEyeballsStream<TokioIo<S>>>()
+        || is_layered::<T, HappyEyeballsStream<ResponseFirstStream<S>>>()
+        || is_layered::<T, HappyEyeballsStream<ResponseFirstStream<TokioIo<S>>>>()
+}
+
+/// Whether `T` is `S`, which may have been made fit for the other of hyper's and tokio's traits, and so that responses come first.
+#[inline]
+fn is_layered<T: 'static, S: 'static>() -> bool {
+    [
+        TypeId::of::<S>(),
+        TypeId::of::<TokioIo<S>>(),
+        TypeId::of::<ResponseFirstStream<S>>(),
+        TypeId::of::<ResponseFirstStream<TokioIo<S>>>(),
+        TypeId::of::<TokioIo<ResponseFirst<S>>>(),
+        TypeId::of::<TokioIo<ResponseFirst<TokioIo<S>>>>(),
+    ]
+    .contains(&TypeId::of::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::HappyEyeballsConnector;
+    use crate::response_first::ResponseFirstLayer;
+
+    /// What the connections of a connector are.
+    type Of<C> = <C as tower_service::Service<Uri>>::Response;
+    type First<C> = <ResponseFirstLayer as tower_layer::Layer<C>>::Service;
+
+    #[test]
+    fn tcp_is_known_by_its_type_in_whatever_layers() {
+        assert!(is_bare_tcp::<Of<HappyEyeballsConnector>>());
+        assert!(is_bare_tcp::<Of<First<HappyEyeballsConnector>>>());
+        assert!(is_bare_tcp::<TcpStream>() && is_bare_tcp::<TokioIo<TcpStream>>());
+        assert!(is_bare_tcp::<TokioIo<ResponseFirst<TcpStream>>>());
+        assert!(is_bare_tcp::<HappyEyeballsStream<TokioIo<TcpStream>>>());
+        assert!(is_bare_tcp::<HappyEyeballsStream<ResponseFirstStream<TcpConnection>>>());
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_tcp_may_be_tls() {
+        assert!(!is_bare_tcp::<hyper_rustls::MaybeHttpsStream<TokioIo<TcpStream>>>());
+        assert!(!is_bare_tcp::<HappyEyeballsStream<TokioIo<DuplexStream>>>());
+        assert!(!is_bare_tcp::<Box<TcpStream>>() && !is_bare_tcp::<io::Empty>());
+    }
+}

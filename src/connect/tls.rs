@@ -1,0 +1,41 @@
+//! The connector for https.
+
+use super::builder::Builder;
+use super::security::{Plain, Security, sealed};
+use super::service::HappyEyeballsConnector;
+use crate::race::ConfigError;
+use crate::tls::{TlsConnector, TlsOptions};
+
+impl<R, A> Builder<R, A, Plain> {
+    /// TLS for `https` URIs, within the race: see [`tls`](crate::tls). URIs of `http` and of `https` are taken then.
+    ///
+    /// The order of this call and of those that set the attempts does not matter.
+    #[must_use]
+    pub fn tls(self, options: TlsOptions) -> Builder<R, A, TlsOptions> {
+        self.security(options)
+    }
+}
+
+impl<A> Security<A> for TlsOptions {
+    type Attempt = TlsConnector<A>;
+
+    const DOES_TLS: bool = true;
+
+    fn secure(self, attempt: A) -> Result<Self::Attempt, ConfigError> {
+        TlsConnector::new(attempt, self)
+    }
+}
+
+impl sealed::Sealed for TlsOptions {}
+
+impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
+    /// Replaces the settings of TLS, for all clones: certificates that were renewed, say, or root certificates. It holds for attempts from the next one
+    /// on; connections that are made stay, also in the pool of a client. Sessions begin anew.
+    ///
+    /// # Errors
+    ///
+    /// Options that cannot work. Then nothing has changed.
+    pub fn replace_tls(&self, options: TlsOptions) -> Result<(), ConfigError> {
+        self.attempt().replace(options)
+    }
+}

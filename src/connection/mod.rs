@@ -1,0 +1,7 @@
+//! The connection that a race gives, and what it knows of its race. [`connect`](crate::connect) passes both on.
+
+mod info;
+mod stream;
+
+pub use self::info::ConnectInfo;
+pub use self::stream::HappyEyeballsStream;

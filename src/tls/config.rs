@@ -1,0 +1,106 @@
+//! From options to a configuration of rustls, at once or when it is needed.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS, Error, RootCertStore};
+
+use super::options::{Identity, Parts, TlsOptions, Verification};
+use super::provider;
+use super::roots::Roots;
+use crate::race::ConfigError;
+
+/// A configuration, or how to make one.
+pub(super) enum Made {
+    Config(Arc<ClientConfig>),
+    /// It takes files to be read.
+    Later(Recipe),
+}
+
+/// All that a configuration takes but its root certificates.
+pub(super) struct Recipe {
+    without_roots: ClientConfig,
+    roots: Arc<dyn Roots>,
+    extra: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Whatever can be wrong with options is found here.
+pub(super) fn make(options: &TlsOptions) -> Result<Made, ConfigError> {
+    if options.handshake_timeout.is_some_and(|timeout| timeout.is_zero()) {
+        return Err(ConfigError::new("the handshake timeout must not be zero"));
+    }
+    match &options.config {
+        Some(_) if options.has_parts => {
+            Err(ConfigError::new("a whole TLS configuration leaves no room for settings of its parts"))
+        }
+        Some(config) => Ok(Made::Config(Arc::new(config.clone()))),
+        None => of_parts(&options.parts),
+    }
+}
+
+fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
+    let provider = provider::choose(parts.provider.clone())?;
+    let (roots, extra) = match &parts.verification {
+        Verification::Verifier(verifier) => {
+            let config = config(parts, &provider, Some(Arc::clone(verifier)))?;
+            return Ok(Made::Config(Arc::new(config)));
+        }
+        Verification::Roots { roots: Some(roots), extra } => (roots, extra),
+        Verification::Roots { roots: None, .. } => {
+            return Err(ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`"));
+        }
+    };
+    if !roots.is_slow() {
+        let verifier = roots
+            .verifier(extra, Arc::clone(&provider))
+            .map_err(|error| ConfigError::caused("the root certificates cannot be used", error))?;
+        return Ok(Made::Config(Arc::new(config(parts, &provider, Some(verifier))?)));
+    }
+    // Everything but the root certificates is tried now.
+    let without_roots = config(parts, &provider, None)?;
+    Ok(Made::Later(Recipe { without_roots, roots: Arc::clone(roots), extra: extra.clone(), provider }))
+}
+
+/// Without a verifier nobody is trusted.
+fn config(
+    parts: &Parts,
+    provider: &Arc<CryptoProvider>,
+    verifier: Option<Arc<dyn ServerCertVerifier>>,
+) -> Result<ClientConfig, ConfigError> {
+    let versions = parts.versions.as_deref().unwrap_or(DEFAULT_VERSIONS);
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| ConfigError::caused("these versions of TLS cannot be spoken", error))?;
+    let builder = match verifier {
+        Some(verifier) => builder.dangerous().with_custom_certificate_verifier(verifier),
+        None => builder.with_root_certificates(RootCertStore::empty()),
+    };
+    let mut config = match &parts.identity {
+        Identity::None => builder.with_no_client_auth(),
+        Identity::Certificate(chain, key) => builder
+            .with_client_auth_cert(chain.clone(), key.clone_key())
+            .map_err(|error| ConfigError::caused("the client certificate cannot be used", error))?,
+        Identity::Resolver(resolver) => builder.with_client_cert_resolver(Arc::clone(resolver)),
+    };
+    config.resumption = Resumption::in_memory_sessions(parts.session_hosts.saturating_mul(TICKETS_PER_HOST));
+    if let Some(key_log) = &parts.key_log {
+        config.key_log = Arc::clone(key_log);
+    }
+    Ok(config)
+}
+
+/// The store of rustls has room for so many of each host.
+const TICKETS_PER_HOST: usize = 8;
+
+impl Recipe {
+    pub(super) fn make(&self) -> Result<ClientConfig, Error> {
+        let verifier = self.roots.verifier(&self.extra, Arc::clone(&self.provider))?;
+        let mut config = self.without_roots.clone();
+        config.dangerous().set_certificate_verifier(verifier);
+        Ok(config)
+    }
+}

@@ -1,0 +1,247 @@
+//! What a handshake fails of.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use tokio_rustls::rustls::pki_types::InvalidDnsNameError;
+use tokio_rustls::rustls::{CertificateError, Error as RustlsError, InvalidMessage};
+
+use crate::outcome::{AttemptError, BoxError, Time, causes};
+
+/// Why there is no TLS connection: the cause of an [`AttemptError`].
+///
+/// `Display` is the reason in a few words, for a line that names several attempts. [`source`](StdError::source) is the error of
+/// rustls or of the system.
+pub struct TlsError {
+    kind: TlsErrorKind,
+    words: String,
+    source: Option<BoxError>,
+}
+
+/// What kind of error a [`TlsError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsErrorKind {
+    /// The certificate of the server was not accepted.
+    Certificate(CertificateProblem),
+    /// The server ended the handshake with an alert (RFC 8446 §6.2): it has no protocol or version in common with this client, or wants a
+    /// client certificate, say.
+    Alert,
+    /// The server does not speak TLS, or not as it should; or nothing that this client can do.
+    Protocol,
+    /// The server chose none of the protocols that were offered (ALPN), and there is none to fall back to; or the client above and the connector
+    /// have none in common.
+    NoCommonProtocol,
+    /// The server closed the connection during the handshake.
+    Closed,
+    /// Reading or writing failed.
+    Io,
+    /// The handshake had no answer for [as long as it may take](super::TlsOptions::handshake_timeout).
+    Timeout,
+    /// There are no root certificates on this system, or they cannot be read.
+    Roots,
+    /// The host of the URI is no name that a certificate could be for.
+    InvalidName,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// It is for other names.
+    WrongName,
+    /// It has expired.
+    Expired,
+    /// It is not valid yet. The clock of this machine may be wrong.
+    NotYetValid,
+    /// No root certificate vouches for it.
+    UnknownIssuer,
+    /// It was revoked.
+    Revoked,
+    /// Something else: see the source.
+    Other,
+}
+
+impl TlsError {
+    /// The kind.
+    pub fn kind(&self) -> TlsErrorKind {
+        self.kind
+    }
+
+    /// This error among `error` and its causes. One that is wrapped in an [`io::Error`] is found too.
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        causes(error).find_map(|error| error.downcast_ref())
+    }
+
+    fn new(kind: TlsErrorKind, words: impl Into<String>, source: Option<BoxError>) -> Self {
+        Self { kind, words: words.into(), source }
+    }
+
+    pub(super) fn invalid_name(source: InvalidDnsNameError) -> Self {
+        Self::new(TlsErrorKind::InvalidName, "the host is no name for TLS", Some(source.into()))
+    }
+
+    pub(super) fn roots(source: RustlsError) -> Self {
+        let words = format!("no root certificates: {source}");
+        Self::new(TlsErrorKind::Roots, words, Some(source.into()))
+    }
+
+    /// The client and the connector have no protocol in common.
+    pub(super) fn nothing_to_offer() -> Self {
+        let words = "the client speaks none of the protocols that the TLS configuration has";
+        Self::new(TlsErrorKind::NoCommonProtocol, words, None)
+    }
+
+    /// The server chose no protocol.
+    pub(super) fn none_chosen(offered: &[Vec<u8>]) -> Self {
+        let offered: Vec<_> = offered.iter().map(|id| String::from_utf8_lossy(id)).collect();
+        let words = format!("the server speaks none of {}", offered.join(", "));
+        Self::new(TlsErrorKind::NoCommonProtocol, words, None)
+    }
+
+    pub(super) fn timeout(after: Duration) -> Self {
+        Self::new(TlsErrorKind::Timeout, format!("TLS handshake timed out after {}", Time(after)), None)
+    }
+
+    /// The error of a handshake, which rustls' own are wrapped in.
+    pub(super) fn of_handshake(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<RustlsError>()) {
+            Some(tls) => {
+                let (kind, words) = describe(tls);
+                let tls = tls.clone();
+                Self::new(kind, words, Some(tls.into()))
+            }
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::new(TlsErrorKind::Closed, "the server closed during the TLS handshake", Some(error.into()))
+            }
+            None => Self::new(TlsErrorKind::Io, format!("TLS handshake: {}", error.kind()), Some(error.into())),
+        }
+    }
+
+    /// The failure of the attempt.
+    pub(super) fn into_attempt_error(self) -> AttemptError {
+        let kind = self.kind;
+        let error = AttemptError::new(self);
+        match kind {
+            TlsErrorKind::Certificate(_) => error.untrusted(),
+            TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
+            TlsErrorKind::InvalidName => error.permanent().unsent(),
+            TlsErrorKind::Roots => error.permanent(),
+            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Timeout => error,
+        }
+    }
+}
+
+fn describe(error: &RustlsError) -> (TlsErrorKind, String) {
+    match error {
+        RustlsError::InvalidCertificate(certificate) => {
+            let problem = problem_of(certificate);
+            (TlsErrorKind::Certificate(problem), words_of(problem, certificate))
+        }
+        RustlsError::NoCertificatesPresented => {
+            (TlsErrorKind::Certificate(CertificateProblem::Other), "the server has no certificate".into())
+        }
+        RustlsError::AlertReceived(alert) => (TlsErrorKind::Alert, format!("the server sent the TLS alert {alert:?}")),
+        RustlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            (TlsErrorKind::Protocol, "the server does not speak TLS".into())
+        }
+        RustlsError::PeerIncompatible(_)
+        | RustlsError::PeerMisbehaved(_)
+        | RustlsError::InvalidMessage(_)
+        | RustlsError::InappropriateMessage { .. }
+        | RustlsError::InappropriateHandshakeMessage { .. } => (TlsErrorKind::Protocol, format!("TLS: {error}")),
+        _ => (TlsErrorKind::Protocol, format!("TLS: {error}")),
+    }
+}
+
+fn problem_of(error: &CertificateError) -> CertificateProblem {
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            CertificateProblem::WrongName
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateProblem::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => CertificateProblem::NotYetValid,
+        CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
+        CertificateError::Revoked => CertificateProblem::Revoked,
+        _ => CertificateProblem::Other,
+    }
+}
+
+fn words_of(problem: CertificateProblem, error: &CertificateError) -> String {
+    let words = match problem {
+        CertificateProblem::WrongName => "the certificate is for other names",
+        CertificateProblem::Expired => "the certificate has expired",
+        CertificateProblem::NotYetValid => "the certificate is not valid yet",
+        CertificateProblem::UnknownIssuer => "the certificate is from an unknown issuer",
+        CertificateProblem::Revoked => "the certificate was revoked",
+        CertificateProblem::Other => return format!("the certificate is not accepted: {error}"),
+    };
+    words.into()
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsError").field("kind", &self.kind).field("source", &self.source).finish()
+    }
+}
+
+impl StdError for TlsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_rustls::rustls::AlertDescription;
+
+    use super::*;
+
+    fn of(error: RustlsError) -> TlsError {
+        TlsError::of_handshake(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_says_what_is_wrong_with_it() {
+        for (error, problem) in [
+            (CertificateError::NotValidForName, CertificateProblem::WrongName),
+            (CertificateError::Expired, CertificateProblem::Expired),
+            (CertificateError::NotValidYet, CertificateProblem::NotYetValid),
+            (CertificateError::UnknownIssuer, CertificateProblem::UnknownIssuer),
+            (CertificateError::Revoked, CertificateProblem::Revoked),
+            (CertificateError::BadEncoding, CertificateProblem::Other),
+        ] {
+            let error = of(error.into());
+            assert_eq!(error.kind(), TlsErrorKind::Certificate(problem));
+            assert!(error.source().is_some_and(|source| source.is::<RustlsError>()));
+            let error = error.into_attempt_error();
+            assert!(error.is_untrusted() && error.is_permanent() && error.was_sent());
+        }
+    }
+
+    #[test]
+    fn other_errors_are_told_apart() {
+        let alert = of(RustlsError::AlertReceived(AlertDescription::ProtocolVersion));
+        assert_eq!(alert.kind(), TlsErrorKind::Alert);
+        assert_eq!(alert.to_string(), "the server sent the TLS alert ProtocolVersion");
+        let no_tls = of(RustlsError::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert_eq!(no_tls.kind(), TlsErrorKind::Protocol);
+        let closed = TlsError::of_handshake(io::ErrorKind::UnexpectedEof.into());
+        assert_eq!(closed.kind(), TlsErrorKind::Closed);
+        let reset = TlsError::of_handshake(io::ErrorKind::ConnectionReset.into());
+        assert_eq!(reset.kind(), TlsErrorKind::Io);
+        assert_eq!(reset.to_string(), "TLS handshake: connection reset");
+        for passing in [closed, reset, TlsError::timeout(Duration::from_secs(10))] {
+            let error = passing.into_attempt_error();
+            assert!(!error.is_permanent() && !error.is_untrusted() && error.was_sent());
+        }
+    }
+}

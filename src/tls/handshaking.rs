@@ -1,0 +1,214 @@
+//! One attempt: transport, admission, handshake.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{Connect, TlsConnector as Rustls};
+use tower_service::Service;
+
+use super::alpn;
+use super::connection::{Stream, TlsConnection};
+use super::error::TlsError;
+use super::estimate::handshake_estimate;
+use super::info::TlsInfo;
+use super::name::server_name;
+use super::options::RaceUntil;
+use super::state::Settings;
+use crate::attempt::{AttemptHandle, AttemptRequest};
+use crate::outcome::{AttemptError, BoxError};
+use crate::response_first::ResponseFirst;
+use crate::timer::{Timer, read_clock};
+
+pin_project! {
+    /// One connection attempt of a [`TlsConnector`](super::TlsConnector).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct TlsConnecting<A>
+    where
+        A: Service<AttemptRequest>,
+        A::Response: 'static,
+    {
+        #[pin]
+        state: State<A>,
+        // `None` without TLS.
+        plan: Option<Box<Plan>>,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<A>
+    where
+        A: Service<AttemptRequest>,
+        A::Response: 'static,
+    {
+        // There is nothing to attempt.
+        Failed { error: Option<AttemptError> },
+        Connecting { #[pin] transport: A::Future },
+        // The transport stands. The handshake takes the race's consent, and a configuration.
+        Connected { transport: Option<A::Response> },
+        Handshaking { connect: Connect<ResponseFirst<TokioIo<A::Response>>>, deadline: Option<Instant> },
+    }
+}
+
+/// What it takes for a handshake.
+struct Plan {
+    settings: Arc<Settings>,
+    name: ServerName<'static>,
+    protocols: Vec<Vec<u8>>,
+    handle: AttemptHandle,
+    began: Instant,
+    /// `None` until it is made.
+    config: Option<Arc<ClientConfig>>,
+}
+
+type Connected<T> = Result<TlsConnection<T>, AttemptError>;
+
+impl<A> TlsConnecting<A>
+where
+    A: Service<AttemptRequest, Error: Into<BoxError>>,
+    A::Response: Read + Write + Unpin + 'static,
+{
+    pub(super) fn plain(transport: A::Future) -> Self {
+        Self { state: State::Connecting { transport }, plan: None, timer: Timer::new() }
+    }
+
+    /// Nothing is sent to a host that cannot be named.
+    pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
+        let (state, plan) = match server_name(request.host()) {
+            Ok(name) => {
+                let (handle, protocols) = (request.handle(), request.protocols().to_vec());
+                let plan = Plan { settings, name, protocols, handle, began: read_clock(), config: None };
+                (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan)))
+            }
+            Err(error) => (State::Failed { error: Some(error.into_attempt_error()) }, None),
+        };
+        Self { state, plan, timer: Timer::new() }
+    }
+}
+
+impl<A> Future for TlsConnecting<A>
+where
+    A: Service<AttemptRequest, Error: Into<BoxError>>,
+    A::Response: Read + Write + Unpin + 'static,
+{
+    type Output = Connected<A::Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut this = self.as_mut().project();
+            match (this.state.as_mut().project(), this.plan.as_deref_mut()) {
+                (StateProj::Failed { error }, _) => {
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
+                }
+                (StateProj::Connecting { transport }, None) => {
+                    let transport = ready!(transport.poll(cx)).map_err(AttemptError::from_any)?;
+                    return Poll::Ready(Ok(TlsConnection::plain(transport)));
+                }
+                (StateProj::Connecting { transport }, Some(plan)) => {
+                    // In the time that the transport takes.
+                    let _pending = plan.poll_config(cx)?;
+                    let transport = ready!(transport.poll(cx)).map_err(AttemptError::from_any)?;
+                    plan.on_transport();
+                    this.state.set(State::Connected { transport: Some(transport) });
+                }
+                (StateProj::Connected { transport }, Some(plan)) => {
+                    let config = ready!(plan.poll_config(cx))?;
+                    // No record has anything that a handshake of this crate would take.
+                    ready!(plan.handle.poll_admission(cx)).map_err(AttemptError::new)?;
+                    let transport = transport.take().expect("it is taken once");
+                    let connect = plan.begin(config, transport)?;
+                    let deadline = plan.settings.handshake_timeout.and_then(|limit| read_clock().checked_add(limit));
+                    this.state.set(State::Handshaking { connect, deadline });
+                }
+                (StateProj::Handshaking { connect, deadline }, Some(plan)) => {
+                    if let Poll::Ready(shaken) = Pin::new(connect).poll(cx) {
+                        let stream = shaken.map_err(|error| TlsError::of_handshake(error).into_attempt_error())?;
+                        return Poll::Ready(plan.end(stream));
+                    }
+                    ready!(this.timer.poll(*deadline, cx));
+                    let limit = plan.settings.handshake_timeout.unwrap_or_default();
+                    return Poll::Ready(Err(TlsError::timeout(limit).into_attempt_error()));
+                }
+                (StateProj::Connected { .. } | StateProj::Handshaking { .. }, None) => {
+                    unreachable!("without a plan there is no TLS")
+                }
+            }
+        }
+    }
+}
+
+impl Plan {
+    fn poll_config(&mut self, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, AttemptError>> {
+        if let Some(config) = &self.config {
+            return Poll::Ready(Ok(Arc::clone(config)));
+        }
+        let config = ready!(self.settings.poll_config(cx)).map_err(TlsError::into_attempt_error)?;
+        self.config = Some(Arc::clone(&config));
+        Poll::Ready(Ok(config))
+    }
+
+    fn on_transport(&self) {
+        match self.settings.race_until {
+            RaceUntil::Tls => self.handle.progress(handshake_estimate(read_clock() - self.began)),
+            RaceUntil::Tcp => self.handle.progress(std::time::Duration::ZERO),
+        }
+    }
+
+    fn begin<T>(
+        &mut self,
+        config: Arc<ClientConfig>,
+        transport: T,
+    ) -> Result<Connect<ResponseFirst<TokioIo<T>>>, AttemptError>
+    where
+        T: Read + Write + Unpin + 'static,
+    {
+        self.protocols = alpn::offer(&self.protocols, &config.alpn_protocols)
+            .ok_or_else(|| TlsError::nothing_to_offer().into_attempt_error())?;
+        let io = ResponseFirst::new(TokioIo::new(transport));
+        Ok(Rustls::from(config).with_alpn(self.protocols.clone()).connect(self.name.clone(), io))
+    }
+
+    /// The handshake is finished.
+    fn end<T: 'static>(&self, stream: Stream<T>) -> Connected<T> {
+        let (io, session) = stream.get_ref();
+        let info = TlsInfo::of(session);
+        if info.alpn().is_none() && !alpn::can_do_without(&self.protocols) {
+            return Err(TlsError::none_chosen(&self.protocols).into_attempt_error());
+        }
+        if info.is_http2() {
+            // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.
+            io.handle().disarm();
+        }
+        Ok(TlsConnection::secured(stream, info))
+    }
+}
+
+impl<A> fmt::Debug for TlsConnecting<A>
+where
+    A: Service<AttemptRequest>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Failed { .. } => "failed",
+            State::Connecting { .. } => "connecting",
+            State::Connected { .. } => "connected",
+            State::Handshaking { .. } => "handshaking",
+        };
+        f.debug_struct("TlsConnecting").field("state", &state).finish_non_exhaustive()
+    }
+}

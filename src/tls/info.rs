@@ -1,0 +1,91 @@
+//! What a caller learns of a TLS connection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{ClientConnection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
+
+/// What was negotiated on a TLS connection, and who the peer is.
+///
+/// It is an extra of the connection, and so an extension of each response that came over it:
+///
+/// ```
+/// use hyper_happy_eyeballs::tls::TlsInfo;
+///
+/// fn log<B>(response: &http::Response<B>) {
+///     if let Some(tls) = response.extensions().get::<TlsInfo>() {
+///         println!("{:?}, {} certificates", tls.protocol_version(), tls.peer_certificates().len());
+///     }
+/// }
+/// ```
+///
+/// A clone is a reference to the same.
+#[derive(Clone)]
+pub struct TlsInfo {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    protocol_version: Option<ProtocolVersion>,
+    cipher_suite: Option<SupportedCipherSuite>,
+    alpn: Option<Vec<u8>>,
+    is_resumed: bool,
+    peer_certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TlsInfo {
+    /// Of a connection whose handshake is finished.
+    pub(super) fn of(connection: &ClientConnection) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                protocol_version: connection.protocol_version(),
+                cipher_suite: connection.negotiated_cipher_suite(),
+                alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+                is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+                peer_certificates: connection.peer_certificates().unwrap_or_default().to_vec(),
+            }),
+        }
+    }
+
+    /// The version of TLS. Always there once a connection is made.
+    pub fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.inner.protocol_version
+    }
+
+    /// The cipher suite. Always there once a connection is made.
+    pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
+        self.inner.cipher_suite
+    }
+
+    /// The protocol that the server chose (ALPN, RFC 7301). `None` if it chose none: HTTP/1.1 is spoken then.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.inner.alpn.as_deref()
+    }
+
+    /// Whether an earlier session was resumed. The certificates are those of that session then.
+    pub fn is_resumed(&self) -> bool {
+        self.inner.is_resumed
+    }
+
+    /// The certificates of the server, its own first.
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        &self.inner.peer_certificates
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.alpn() == Some(b"h2")
+    }
+}
+
+impl fmt::Debug for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsInfo")
+            .field("protocol_version", &self.inner.protocol_version)
+            .field("cipher_suite", &self.inner.cipher_suite.map(|suite| suite.suite()))
+            .field("alpn", &self.alpn().map(String::from_utf8_lossy))
+            .field("is_resumed", &self.inner.is_resumed)
+            .field("peer_certificates", &self.inner.peer_certificates.len())
+            .finish()
+    }
+}

@@ -1,0 +1,273 @@
+//! What can be set of TLS.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_rustls::rustls::client::ResolvesClientCert;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, KeyLog, SupportedProtocolVersion};
+
+use super::roots::{self, Roots};
+
+/// The settings of TLS.
+///
+/// # Defaults
+///
+/// | setting | default |
+/// |---|---|
+/// | provider | that of the process, else aws-lc-rs or ring, whichever is compiled in |
+/// | root certificates | the system's, else Mozilla's, whichever is compiled in |
+/// | client certificate | none |
+/// | versions | TLS 1.2 and 1.3 |
+/// | key log | none |
+/// | session hosts | 256 |
+/// | handshake timeout | 10 s |
+/// | race until | [`RaceUntil::Tls`] |
+///
+/// The protocols that are offered (ALPN) are those of the connector: see [`protocols`](crate::connect::Builder::protocols). Early data is off.
+#[derive(Clone)]
+pub struct TlsOptions {
+    pub(super) config: Option<ClientConfig>,
+    pub(super) parts: Parts,
+    /// Whether any of them was set.
+    pub(super) has_parts: bool,
+    pub(super) handshake_timeout: Option<Duration>,
+    pub(super) race_until: RaceUntil,
+}
+
+/// What a configuration is made of.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) provider: Option<Arc<CryptoProvider>>,
+    pub(super) verification: Verification,
+    pub(super) identity: Identity,
+    pub(super) versions: Option<Vec<&'static SupportedProtocolVersion>>,
+    pub(super) key_log: Option<Arc<dyn KeyLog>>,
+    pub(super) session_hosts: usize,
+}
+
+/// How certificates are verified.
+#[derive(Clone)]
+pub(super) enum Verification {
+    Roots {
+        /// `None` if none are compiled in.
+        roots: Option<Arc<dyn Roots>>,
+        extra: Vec<CertificateDer<'static>>,
+    },
+    Verifier(Arc<dyn ServerCertVerifier>),
+}
+
+/// Who the client says that it is.
+#[derive(Clone)]
+pub(super) enum Identity {
+    None,
+    Certificate(Vec<CertificateDer<'static>>, Arc<PrivateKeyDer<'static>>),
+    Resolver(Arc<dyn ResolvesClientCert>),
+}
+
+/// What an attempt has to come to for the race to be won.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RaceUntil {
+    /// The handshake is finished and the certificate accepted (v3 §6.1). A server whose TCP answers and whose TLS is dead costs one delay.
+    #[default]
+    Tls,
+    /// The transport stands. The other attempts are dropped before the handshake begins, so that no server shakes hands in vain; if it fails,
+    /// the race goes on with them.
+    Tcp,
+}
+
+impl TlsOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            config: None,
+            parts: Parts {
+                provider: None,
+                verification: Verification::Roots { roots: roots::default_roots(), extra: Vec::new() },
+                identity: Identity::None,
+                versions: None,
+                key_log: None,
+                session_hosts: 256,
+            },
+            has_parts: false,
+            handshake_timeout: Some(Duration::from_secs(10)),
+            race_until: RaceUntil::default(),
+        }
+    }
+
+    /// A whole configuration of one's own, in the place of provider, root certificates, client certificate, versions, key log and
+    /// sessions: to set one of these too is an error of the connector's `build`.
+    ///
+    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well.
+    pub fn with_config(config: ClientConfig) -> Self {
+        Self { config: Some(config), ..Self::new() }
+    }
+
+    /// The provider of cryptography.
+    ///
+    /// Defaults to that of the process ([`CryptoProvider::get_default`]), else to the one that is compiled in, aws-lc-rs before ring.
+    #[must_use]
+    pub fn provider(self, provider: Arc<CryptoProvider>) -> Self {
+        self.part(|parts| parts.provider = Some(provider))
+    }
+
+    /// The only root certificates to verify by.
+    #[must_use]
+    pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        let extra = certificates.into_iter().collect();
+        self.part(|parts| parts.verification = Verification::Roots { roots: Some(Arc::new(roots::Given)), extra })
+    }
+
+    /// Root certificates besides those that there are. Android's own verifier takes none.
+    #[must_use]
+    pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        self.part(|parts| match &mut parts.verification {
+            Verification::Roots { extra, .. } => extra.extend(certificates),
+            Verification::Verifier(_) => {
+                let (roots, extra) = (roots::default_roots(), certificates.into_iter().collect());
+                parts.verification = Verification::Roots { roots, extra };
+            }
+        })
+    }
+
+    /// What verifies certificates, in the place of root certificates.
+    #[must_use]
+    pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        self.part(|parts| parts.verification = Verification::Verifier(verifier))
+    }
+
+    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. Connectors with different
+    /// certificates share no sessions.
+    ///
+    /// Defaults to none.
+    #[must_use]
+    pub fn client_certificate(self, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
+        self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
+    }
+
+    /// What chooses the certificate that the client shows, by what the server asks for.
+    ///
+    /// Defaults to none.
+    #[must_use]
+    pub fn client_certificate_resolver(self, resolver: Arc<dyn ResolvesClientCert>) -> Self {
+        self.part(|parts| parts.identity = Identity::Resolver(resolver))
+    }
+
+    /// The versions of TLS to speak.
+    ///
+    /// Defaults to TLS 1.2 and 1.3.
+    #[must_use]
+    pub fn versions(self, versions: impl IntoIterator<Item = &'static SupportedProtocolVersion>) -> Self {
+        self.part(|parts| parts.versions = Some(versions.into_iter().collect()))
+    }
+
+    /// What is told of the keys of every connection, so that a recording of it can be read: [`KeyLogFile`](super::rustls::KeyLogFile), say.
+    ///
+    /// Defaults to nothing.
+    #[must_use]
+    pub fn key_log(self, key_log: Arc<dyn KeyLog>) -> Self {
+        self.part(|parts| parts.key_log = Some(key_log))
+    }
+
+    /// The sessions of how many hosts are kept to be resumed, eight of each. More of it saves handshakes of a client of many hosts, at some
+    /// kilobytes a host. Zero resumes none. The connector and its clones share them.
+    ///
+    /// Defaults to 256.
+    #[must_use]
+    pub fn session_hosts(self, hosts: usize) -> Self {
+        self.part(|parts| parts.session_hosts = hosts)
+    }
+
+    /// How long a handshake may take. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
+    /// accepts connections and says nothing is then waited for without end. Zero is an error.
+    ///
+    /// Defaults to 10 s.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.handshake_timeout = timeout.into();
+        self
+    }
+
+    /// What an attempt has to come to for the race to be won.
+    ///
+    /// Defaults to [`RaceUntil::Tls`].
+    #[must_use]
+    pub fn race_until(mut self, until: RaceUntil) -> Self {
+        self.race_until = until;
+        self
+    }
+
+    fn part(mut self, set: impl FnOnce(&mut Parts)) -> Self {
+        self.has_parts = true;
+        set(&mut self.parts);
+        self
+    }
+}
+
+#[cfg(feature = "tls-platform-roots")]
+impl TlsOptions {
+    /// Certificates are verified by the root certificates of the system, or by its own verifier where it has one. They are read when the first `https` URI is
+    /// connected to. If there are none, that connect and all later ones fail, and `http` URIs are not concerned.
+    #[must_use]
+    pub fn platform_roots(self) -> Self {
+        self.roots(roots::platform::OfPlatform)
+    }
+}
+
+#[cfg(feature = "tls-webpki-roots")]
+impl TlsOptions {
+    /// Certificates are verified by the root certificates of Mozilla, as they were when `webpki-roots` was released.
+    #[must_use]
+    pub fn webpki_roots(self) -> Self {
+        self.roots(roots::webpki::OfMozilla)
+    }
+}
+
+#[cfg(any(feature = "tls-platform-roots", feature = "tls-webpki-roots"))]
+impl TlsOptions {
+    fn roots(self, roots: impl Roots + 'static) -> Self {
+        self.part(|parts| {
+            let extra = Vec::new();
+            parts.verification = Verification::Roots { roots: Some(Arc::new(roots)), extra };
+        })
+    }
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("TlsOptions");
+        match &self.config {
+            Some(_) => text.field("config", &"<given>"),
+            None => text.field("parts", &self.parts),
+        };
+        text.field("handshake_timeout", &self.handshake_timeout).field("race_until", &self.race_until).finish()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Parts");
+        match &self.verification {
+            Verification::Roots { roots, extra } => {
+                text.field("roots", roots).field("extra_root_certificates", &extra.len())
+            }
+            Verification::Verifier(_) => text.field("verifier", &"<given>"),
+        };
+        // A key is nobody's affair.
+        text.field("has_client_certificate", &!matches!(self.identity, Identity::None))
+            .field("versions", &self.versions)
+            .field("has_key_log", &self.key_log.is_some())
+            .field("session_hosts", &self.session_hosts)
+            .finish_non_exhaustive()
+    }
+}

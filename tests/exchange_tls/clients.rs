@@ -1,0 +1,91 @@
+//! Servers over TLS, and clients that trust them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{StatusCode, Uri};
+use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::client::{Builder, Connector};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::Connect;
+use hyper_util::rt::TokioExecutor;
+use rustls::SupportedProtocolVersion;
+
+use crate::runs::{AnyBody, in_time, read, request};
+use crate::server::{Peer, Server};
+use crate::tls::{self, Tls};
+
+/// A server, and what its clients have to trust.
+pub(crate) struct Origin {
+    pub(crate) server: Server,
+    pub(crate) tls: Tls,
+    is_secure: bool,
+}
+
+impl Origin {
+    /// As many connections at the same time as there are `threads`.
+    pub(crate) fn with_threads(
+        threads: usize,
+        version: &'static SupportedProtocolVersion,
+        serve: impl Fn(Peer) + Send + Sync + 'static,
+    ) -> Self {
+        let tls = Tls::with_version(version);
+        Self { server: Server::with_threads(threads, secured(&tls, serve)), tls, is_secure: true }
+    }
+
+    /// A thread for each connection.
+    pub(crate) fn start_one_for_each(
+        version: &'static SupportedProtocolVersion,
+        serve: impl Fn(Peer) + Send + Sync + 'static,
+    ) -> Self {
+        let tls = Tls::with_version(version);
+        Self { server: Server::start_one_for_each(secured(&tls, serve)), tls, is_secure: true }
+    }
+
+    /// Without TLS, for the same clients.
+    pub(crate) fn in_clear(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        Self { server: Server::start_one_for_each(serve), tls: Tls::new(), is_secure: false }
+    }
+
+    pub(crate) fn uri(&self, path: impl std::fmt::Display) -> Uri {
+        let uri = self.server.uri(path);
+        if self.is_secure { tls::https(&uri) } else { uri }
+    }
+
+    /// A client with default settings.
+    pub(crate) fn client(&self) -> Client<impl Connector + use<>> {
+        Client::new(self.tls.connector())
+    }
+
+    pub(crate) fn client_with(&self, builder: Builder) -> Client<impl Connector + use<>> {
+        builder.build(self.tls.connector()).unwrap()
+    }
+
+    /// hyper-util's client over the same connector.
+    pub(crate) fn of_hyper_util(
+        &self,
+    ) -> legacy::Client<impl Connect + Clone + Send + Sync + 'static + use<>, AnyBody> {
+        legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(self.tls.connector())
+    }
+}
+
+/// A client that goes before it has shaken hands is not served.
+fn secured(tls: &Tls, serve: impl Fn(Peer) + Send + Sync + 'static) -> impl Fn(Peer) + Send + Sync + 'static {
+    let config = Arc::clone(&tls.server);
+    move |peer| {
+        if let Some(peer) = peer.over_tls(&config) {
+            serve(peer);
+        }
+    }
+}
+
+/// Sends a request by hyper-util's client, and reads the response to its end.
+pub(crate) async fn exchange_by_hyper_util<C: Connect + Clone + Send + Sync + 'static>(
+    client: &legacy::Client<C, AnyBody>,
+    method: hyper::Method,
+    uri: Uri,
+    body: AnyBody,
+) -> Result<(StatusCode, Bytes), hyper_happy_eyeballs::BoxError> {
+    let response = client.request(request(method, uri, body));
+    in_time(async { Ok(read(response.await?).await?) }).await
+}

@@ -1,0 +1,18 @@
+//! The exchange over TLS: what is promised of it in clear text holds there too, in each version of TLS.
+#![cfg(all(feature = "client", feature = "tls", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/exchange_runs.rs"]
+mod runs;
+#[path = "../support/exchange_server.rs"]
+mod server;
+#[path = "../support/exchange_tls.rs"]
+mod tls;
+
+mod clients;
+mod closes;
+mod ends;
+mod first_words;
+mod idle;
+mod refusals;
+mod rest;
