@@ -194,6 +194,7 @@ impl Plan {
             // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.
             io.handle().disarm();
         }
+        self.handle.shook_hands(info.handshake());
         Ok(TlsConnection::secured(stream, info))
     }
 }
