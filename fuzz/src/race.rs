@@ -219,6 +219,9 @@ enum SourceOf {
     Address(Address),
 }
 
+/// An estimate that is longer than any: the attempt decides the race.
+const CHOICE: u16 = 0xC000;
+
 /// How an attempt fails, in one byte.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 struct Failure(u8);
@@ -256,6 +259,7 @@ struct Run {
     addresses: BTreeSet<SocketAddr>,
     in_flight: BTreeMap<AttemptId, SocketAddr>,
     at_gate: BTreeSet<AttemptId>,
+    chosen: Option<AttemptId>,
     connected: BTreeSet<AttemptId>,
     failed: BTreeSet<AttemptId>,
     untrusted: BTreeSet<AttemptId>,
@@ -301,6 +305,7 @@ impl Run {
             addresses: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             at_gate: BTreeSet::new(),
+            chosen: None,
             connected: BTreeSet::new(),
             failed: BTreeSet::new(),
             untrusted: BTreeSet::new(),
@@ -354,6 +359,14 @@ impl Run {
             Step::Failed { id, failure } => {
                 if let Some(id) = self.id(id) {
                     self.fail(id, failure);
+                }
+            }
+            Step::Progress { id, remaining_ms: CHOICE.. } => {
+                if let Some(id) = self.id(id) {
+                    if self.in_flight.contains_key(&id) {
+                        self.chosen.get_or_insert(id);
+                    }
+                    self.race.handle_outcome(id, Outcome::Chosen, self.now);
                 }
             }
             Step::Progress { id, remaining_ms } => {
@@ -416,6 +429,7 @@ impl Run {
         let outcome = failure.outcome();
         if self.in_flight.remove(&id).is_some() {
             self.failed.insert(id);
+            self.chosen.take_if(|chosen| *chosen == id);
             if failure.is_untrusted() {
                 self.untrusted.insert(id);
             }
@@ -464,8 +478,12 @@ impl Run {
                     panic!("{id:?} is not in flight: {}", self.story())
                 };
                 let waited = self.at_gate.remove(&id);
-                if reason == DropReason::Superseded {
-                    assert!(waited, "{id:?} did not ask: {}", self.story());
+                assert!(waited || reason != DropReason::Superseded, "{id:?} did not ask: {}", self.story());
+                let was_chosen = self.chosen.take_if(|chosen| *chosen == id).is_some();
+                if reason == DropReason::Overtaken {
+                    assert!(!was_chosen && self.chosen.is_some(), "nothing overtook {id:?}: {}", self.story());
+                }
+                if matches!(reason, DropReason::Superseded | DropReason::Overtaken) {
                     // It may have another turn.
                     self.addresses.remove(&address);
                 }
@@ -481,6 +499,7 @@ impl Run {
     fn start(&mut self, id: AttemptId, endpoint: &Endpoint) {
         let address = endpoint.address();
         assert_eq!(id.index(), self.starts.len(), "ids go up by one: {}", self.story());
+        assert_eq!(self.chosen, None, "{id:?} starts though the race is decided: {}", self.story());
         assert!(self.addresses.insert(address), "{address} is started for the second time: {}", self.story());
         let is_on_wire = !address.ip().is_loopback();
         if self.policy == Policy::Staggered && is_on_wire {
@@ -540,6 +559,9 @@ impl Run {
 
     /// What holds whenever the race has nothing to say.
     fn check(&self) {
+        if let Some(chosen) = self.chosen.filter(|_| self.conclusion.is_none()) {
+            assert!(self.in_flight.keys().eq([&chosen]), "{chosen:?} is not alone: {}", self.story());
+        }
         let timeout = self.race.poll_timeout();
         assert!(timeout.is_none_or(|timeout| timeout > self.now), "it is woken for nothing: {}", self.story());
         if self.conclusion.is_some() {

@@ -80,6 +80,10 @@ impl Case {
                         // All of the request was read: the end goes out in order, behind the response.
                         ledger.answered(number, true);
                     }
+                    // Without an alert a body that ends with the connection has been cut off.
+                    if framing == Framing::Close || (peer.tls().is_some() && random.below(2) == 0) {
+                        peer.send_closing_alert();
+                    }
                 }
             }
             Self::Idle => {
@@ -117,7 +121,7 @@ impl Case {
                 }
                 match random.below(3) {
                     0 => {
-                        peer.stream.shutdown(Shutdown::Write).ok();
+                        peer.end_writing();
                         ledger.answered(number, true);
                         peer.drain();
                     }
@@ -153,6 +157,9 @@ fn number_of(head: &Head) -> usize {
 /// Ends a connection that is idle, or has just got the next request.
 fn end_unannounced(mut peer: Peer, ledger: &Ledger, random: &mut Random) {
     pass(some_time(random, 10));
+    if peer.tls().is_some() && random.below(2) == 0 {
+        peer.send_closing_alert();
+    }
     if random.below(2) == 0 {
         if has_unread(&peer.stream) {
             ledger.came_late();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
-use hyper_happy_eyeballs::client::ClientError;
-use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use hyper::{Method, StatusCode, Uri};
+use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::client::{ClientError, Connector};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -16,6 +16,7 @@ use crate::ledger::{Claims, Ledger, Outcome, judge};
 use crate::leftovers::Census;
 use crate::runs::{Random, client, now, read, say};
 use crate::server::Server;
+use crate::tls::{Tls, VERSIONS, https};
 
 /// Requests at a time.
 const CALLERS: usize = 16;
@@ -36,13 +37,15 @@ const MOST_PENDING: usize = 4;
 /// Violations that are described, of each case.
 const MOST_DESCRIBED: usize = 5;
 
-/// Runs a case.
-pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64) -> Figures {
+/// Runs a case, in clear text or over TLS, whose versions take turns.
+pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64, over_tls: bool) -> Figures {
     let (start, census) = (now(), Census::take(runtime));
     let mut figures = Figures::new(case.name());
     for (portful, begin) in (0..requests).step_by(PORTFUL).enumerate() {
         let seed = seed ^ ((portful as u64) << 32);
-        if !run_portful(runtime, case, PORTFUL.min(requests - begin), seed, &mut figures) {
+        let tls = over_tls.then(|| Tls::with_version(VERSIONS[portful % VERSIONS.len()]));
+        let requests = PORTFUL.min(requests - begin);
+        if !run_portful(runtime, case, requests, seed, tls.as_ref(), &mut figures) {
             break;
         }
     }
@@ -52,16 +55,33 @@ pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64) -> 
 }
 
 /// `false` if it is no use to go on.
-fn run_portful(runtime: &Runtime, case: Case, requests: usize, seed: u64, figures: &mut Figures) -> bool {
+fn run_portful(
+    runtime: &Runtime,
+    case: Case,
+    requests: usize,
+    seed: u64,
+    tls: Option<&Tls>,
+    figures: &mut Figures,
+) -> bool {
     let ledger = Arc::new(Ledger::new(requests));
     let server = Server::with_threads(SERVER_THREADS, {
-        let ledger = Arc::clone(&ledger);
+        let (ledger, config) = (Arc::clone(&ledger), tls.map(|tls| Arc::clone(&tls.server)));
         move |peer| {
             let mut random = Random(seed ^ (peer.number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            case.serve(peer, &ledger, &mut random);
+            let peer = match &config {
+                Some(config) => peer.over_tls(config),
+                None => Some(peer),
+            };
+            if let Some(peer) = peer {
+                case.serve(peer, &ledger, &mut random);
+            }
         }
     });
-    let outcomes = runtime.block_on(ask(case, &server, requests, seed));
+    let uri = server.uri("");
+    let outcomes = match tls {
+        None => runtime.block_on(ask(case, client(), &uri, requests, seed)),
+        Some(tls) => runtime.block_on(ask(case, Client::new(tls.connector()), &https(&uri), requests, seed)),
+    };
     // All connections of the client are closed by now, so that the server comes to its end.
     drop(server);
     let mut pending = 0;
@@ -80,12 +100,18 @@ fn run_portful(runtime: &Runtime, case: Case, requests: usize, seed: u64, figure
 }
 
 /// Sends the requests, and says what became of each. Drops the client.
-async fn ask(case: Case, server: &Server, requests: usize, seed: u64) -> Vec<(usize, Outcome)> {
-    let (client, next, pending) = (Arc::new(client()), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+async fn ask<C: Connector>(
+    case: Case,
+    client: Client<C>,
+    base: &Uri,
+    requests: usize,
+    seed: u64,
+) -> Vec<(usize, Outcome)> {
+    let (client, next, pending) = (Arc::new(client), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let (client, next, pending) = (Arc::clone(&client), Arc::clone(&next), Arc::clone(&pending));
-        let base = server.uri("");
+        let base = base.clone();
         let mut random = Random(seed ^ caller as u64);
         callers.spawn(async move {
             let mut outcomes = Vec::new();
@@ -110,7 +136,7 @@ async fn ask(case: Case, server: &Server, requests: usize, seed: u64) -> Vec<(us
     callers.join_all().await.into_iter().flatten().collect()
 }
 
-async fn ask_one(case: Case, client: &Client<HappyEyeballsConnector>, number: usize, uri: hyper::Uri) -> Outcome {
+async fn ask_one<C: Connector>(case: Case, client: &Client<C>, number: usize, uri: Uri) -> Outcome {
     let response = client.request(case.request(number, uri));
     let answered = tokio::time::timeout(PATIENCE, async { read(response.await?).await }).await;
     match answered {

@@ -22,6 +22,8 @@ mod runs;
 #[path = "../../tests/support/exchange_server.rs"]
 mod server;
 mod system;
+#[path = "../../tests/support/exchange_tls.rs"]
+mod tls;
 
 use std::process::ExitCode;
 
@@ -32,9 +34,10 @@ use crate::cases::Case;
 use crate::figures::{Figures, table};
 
 const USAGE: &str = "\
-usage: races [--requests N] [--cancelled N] [--seed S]
+usage: races [--requests N] [--cancelled N] [--seed S] [--tls]
 
-Sends N requests in each of four cases of a close, and cancels N races to connect. The status is 1 if anything happens that must not.
+Sends N requests in each of four cases of a close, over TLS if that is said, and cancels N races to connect. The status is 1 if anything happens
+that must not.
 Defaults: 250000 requests, 100000 cancelled races, seed 0.";
 
 fn main() -> ExitCode {
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
 
     let mut rows = Vec::new();
     for case in Case::ALL {
-        let figures = closes::run(&runtime(threads), case, options.requests, options.seed);
+        let figures = closes::run(&runtime(threads), case, options.requests, options.seed, options.tls);
         violations += figures.violations();
         rows.push(figures.row());
     }
@@ -70,17 +73,19 @@ struct Options {
     requests: usize,
     cancelled: usize,
     seed: u64,
+    tls: bool,
 }
 
 impl Options {
     fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut options = Self { requests: 250_000, cancelled: 100_000, seed: 0 };
+        let mut options = Self { requests: 250_000, cancelled: 100_000, seed: 0, tls: false };
         while let Some(word) = words.next() {
-            let value = words.next()?.replace('_', "");
+            let mut value = || words.next().map(|value| value.replace('_', ""));
             match word.as_str() {
-                "--requests" => options.requests = value.parse().ok()?,
-                "--cancelled" => options.cancelled = value.parse().ok()?,
-                "--seed" => options.seed = value.parse().ok()?,
+                "--requests" => options.requests = value()?.parse().ok()?,
+                "--cancelled" => options.cancelled = value()?.parse().ok()?,
+                "--seed" => options.seed = value()?.parse().ok()?,
+                "--tls" => options.tls = true,
                 _ => return None,
             }
         }
@@ -100,7 +105,8 @@ mod tests {
     fn options_are_read() {
         let read = |words: &str| Options::read(words.split_whitespace().map(str::to_owned));
         let options = read("--requests 1_000 --seed 7").unwrap();
-        assert_eq!((options.requests, options.cancelled, options.seed), (1000, 100_000, 7));
+        assert_eq!((options.requests, options.cancelled, options.seed, options.tls), (1000, 100_000, 7, false));
+        assert!(read("--tls --requests 1").unwrap().tls);
         for wrong in ["--requests", "--requests many", "--other 1"] {
             assert!(read(wrong).is_none(), "{wrong}");
         }

@@ -33,10 +33,26 @@ impl AttemptHandle {
     /// the one before it, nor one that is due already. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
     /// take no notice.
     pub fn progress(&self, remaining: Duration) {
+        self.say(|state| state.progress = Some(remaining));
+    }
+
+    /// Says that the transport stands, and that this decides the race: the attempt has won, unless it fails.
+    ///
+    /// Every other attempt is dropped ([`DropReason::Overtaken`](crate::race::DropReason::Overtaken)), and none starts as long as this one
+    /// lasts, so that no server sees a second handshake. If it fails, the race goes on at once, with the endpoints of the attempts that were
+    /// dropped. The time-out of the connect goes on to count, and a connection that another attempt has in the same instant wins.
+    ///
+    /// Without it, the race is decided by the first attempt that has its connection.
+    pub fn choose(&self) {
+        self.say(|state| state.chooses = true);
+    }
+
+    /// Says something to the driver, which is woken for it.
+    fn say(&self, say: impl FnOnce(&mut State)) {
         let Some(shared) = &self.shared else { return };
         let driver = {
             let mut state = shared.state.lock();
-            state.progress = Some(remaining);
+            say(&mut state);
             state.driver.take()
         };
         wake(driver);
@@ -122,6 +138,8 @@ pub(super) struct Shared {
 struct State {
     /// What the driver has not heard yet. A later estimate replaces an earlier one.
     progress: Option<Duration>,
+    /// As `progress`.
+    chooses: bool,
     gate: Gate,
     /// Waits for news; `None` while the attempt is polled, since the driver looks for news afterwards.
     driver: Option<Waker>,
@@ -151,8 +169,14 @@ pub(crate) struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct News {
     pub(crate) progress: Option<Duration>,
+    /// Whether its transport decides the race.
+    pub(crate) chooses: bool,
     /// Whether it asks for admission.
     pub(crate) asks: bool,
+}
+
+impl News {
+    const NONE: Self = Self { progress: None, chooses: false, asks: false };
 }
 
 impl Listener {
@@ -217,9 +241,10 @@ impl Shared {
             if asks {
                 state.gate = Gate::Waiting;
             }
-            (News { progress: state.progress.take(), asks }, state.driver.replace(driver))
+            let news = News { progress: state.progress.take(), chooses: mem::take(&mut state.chooses), asks };
+            (news, state.driver.replace(driver))
         };
-        (news.asks || news.progress.is_some()).then_some(news)
+        (news != News::NONE).then_some(news)
     }
 
     /// Returns who waits for admission.

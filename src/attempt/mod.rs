@@ -9,7 +9,8 @@
 //!    [protocols](AttemptRequest::protocols) that may be negotiated, and has an [`AttemptHandle`].
 //!    By [`progress`](AttemptHandle::progress) it says that the transport stands, and how long the rest may take: the next attempt is put
 //!    off for so long.
-//! 3. By [`admission`](AttemptHandle::admission) it asks whether it may shake hands, and with what. The race may keep it waiting for the
+//! 3. By [`choose`](AttemptHandle::choose) it says that its transport decides the race, before the rest is done: no other attempt goes on beside it.
+//! 4. By [`admission`](AttemptHandle::admission) it asks whether it may shake hands, and with what. The race may keep it waiting for the
 //!    HTTPS query, as [`Patience`](crate::race::Patience) says, and then tells which service record holds.
 //!
 //! # Example

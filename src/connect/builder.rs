@@ -214,7 +214,7 @@ impl<R, A, S> Builder<R, A, S> {
         self
     }
 
-    fn settings(&self, does_tls: bool) -> Result<Settings, ConfigError> {
+    pub(super) fn settings(&self, does_tls: bool) -> Result<Settings, ConfigError> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::new("the timeout must not be zero"));
         }

@@ -117,6 +117,11 @@ impl Record {
         debug!(host = %self.host, attempt = id.index(), %endpoint, remaining = %Time(remaining), "an attempt made progress");
     }
 
+    pub(super) fn chosen(&self, begun: &Begun) {
+        let Begun { id, endpoint, .. } = begun;
+        debug!(host = %self.host, attempt = id.index(), %endpoint, "the transport of an attempt decides the race");
+    }
+
     pub(super) fn at_gate(&self, begun: &Begun) {
         let Begun { id, endpoint, .. } = begun;
         debug!(host = %self.host, attempt = id.index(), %endpoint, "an attempt is ready for its handshake");

@@ -11,7 +11,8 @@ pub(super) struct Attempts {
     all: Vec<Attempt>,
     in_flight: usize,
     at_gate: usize,
-    has_superseded: bool,
+    /// Whether an endpoint may be tried again.
+    has_unsettled: bool,
 }
 
 #[derive(Debug)]
@@ -32,6 +33,8 @@ enum Phase {
     Untrusted,
     /// It was dropped, and its endpoint may be tried once more.
     Superseded,
+    /// It was dropped for the transport of another attempt, and its endpoint may be tried again.
+    Overtaken,
     /// It won, or was dropped.
     Over,
 }
@@ -76,8 +79,15 @@ impl Attempts {
     }
 
     pub(super) fn on_superseded(&mut self, id: AttemptId) {
-        self.has_superseded = true;
+        self.has_unsettled = true;
         self.leave_flight(id, Phase::Superseded);
+    }
+
+    /// The attempt was dropped for the transport of another one. Returns its endpoint.
+    pub(super) fn on_overtaken(&mut self, id: AttemptId) -> Endpoint {
+        self.has_unsettled = true;
+        self.leave_flight(id, Phase::Overtaken);
+        self.all[id.index()].endpoint.clone()
     }
 
     /// The attempt won, or was dropped.
@@ -131,15 +141,14 @@ impl Attempts {
 
     /// Every address that was tried and will not be tried again.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        let settled = self.all.iter().filter(|attempt| attempt.phase != Phase::Superseded);
+        let settled = self.all.iter().filter(|attempt| !attempt.is_unsettled());
         settled.map(|attempt| attempt.endpoint.address())
     }
 
-    /// Whether an attempt to this address was superseded.
-    pub(super) fn was_superseded(&self, address: SocketAddr) -> bool {
-        let superseded =
-            |attempt: &Attempt| attempt.phase == Phase::Superseded && attempt.endpoint.address() == address;
-        self.has_superseded && self.all.iter().any(superseded)
+    /// Whether this address may be tried again, after an attempt that was superseded or overtaken.
+    pub(super) fn is_unsettled(&self, address: SocketAddr) -> bool {
+        let of_address = |attempt: &Attempt| attempt.is_unsettled() && attempt.endpoint.address() == address;
+        self.has_unsettled && self.all.iter().any(of_address)
     }
 
     fn first(&self, is_it: impl Fn(&Attempt) -> bool) -> Option<AttemptId> {
@@ -158,6 +167,10 @@ impl Attempts {
 impl Attempt {
     fn is_in_flight(&self) -> bool {
         matches!(self.phase, Phase::InFlight | Phase::AtGate)
+    }
+
+    fn is_unsettled(&self) -> bool {
+        matches!(self.phase, Phase::Superseded | Phase::Overtaken)
     }
 
     fn has_failed(&self) -> bool {

@@ -21,7 +21,8 @@ use super::untried::UntriedReason;
 /// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none. A service at another
 ///    name has only its hints, for which that name's addresses do not stand in.
 /// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
-/// 5. All that answers can feed has a bound, however many answers there are: what was withdrawn, what sources are known, and how many
+/// 5. An endpoint whose attempt was overtaken by another one's transport goes before those that were never tried, however often the list is sorted.
+/// 6. All that answers can feed has a bound, however many answers there are: what was withdrawn, what sources are known, and how many
 ///    attempts a race makes.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
@@ -36,10 +37,12 @@ pub(super) struct Candidates {
     excluded: Vec<(Endpoint, UntriedReason)>,
     /// The first [`MAX_ADDRESSES`] of them.
     withdrawn: Vec<Endpoint>,
+    /// The endpoints that were taken, and go first now.
+    overtaken: BTreeSet<SocketAddr>,
 }
 
 /// How many attempts a race makes. What stands further down counts as beyond the limit of its answer.
-const MAX_ATTEMPTS: usize = 4 * MAX_ADDRESSES;
+pub(super) const MAX_ATTEMPTS: usize = 4 * MAX_ADDRESSES;
 
 /// How many sources are kept that no address of the present answers needs.
 const MAX_SPARE_SOURCES: usize = 4 * MAX_ADDRESSES;
@@ -80,7 +83,22 @@ impl Candidates {
 
     /// Takes the next untried endpoint.
     pub(super) fn take(&mut self) -> Option<Endpoint> {
-        self.untried.pop_front()
+        let endpoint = self.untried.pop_front()?;
+        self.overtaken.remove(&endpoint.address());
+        Some(endpoint)
+    }
+
+    /// Puts an endpoint back that was taken, unless it has left its answer: it goes before those that were never taken. `made` is the
+    /// number of attempts.
+    pub(super) fn put_first(&mut self, endpoint: Endpoint, made: usize) {
+        let address = endpoint.address();
+        let is_offered = self.all().iter().any(|offered| offered.address() == address);
+        if is_offered && made + self.untried.len() < MAX_ATTEMPTS {
+            let is_overtaken = |endpoint: &&Endpoint| self.overtaken.contains(&endpoint.address());
+            let place = self.untried.iter().take_while(is_overtaken).count();
+            self.untried.insert(place, endpoint);
+            self.overtaken.insert(address);
+        }
     }
 
     /// Puts an endpoint of no service back that was taken, unless it has left its answer: it goes last. `made` is the number of attempts.
@@ -229,6 +247,7 @@ impl Candidates {
 
         let tried: BTreeSet<SocketAddr> = tried.collect();
         sorted.retain(|endpoint| !tried.contains(&endpoint.address()));
+        sorted.sort_by_key(|endpoint| !self.overtaken.contains(&endpoint.address()));
         let beyond = sorted.split_off(sorted.len().min(MAX_ATTEMPTS.saturating_sub(made)));
         let before = mem::replace(&mut self.untried, sorted.into());
         let now: BTreeSet<SocketAddr> = self.untried.iter().chain(&beyond).map(Endpoint::address).collect();

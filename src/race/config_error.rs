@@ -24,6 +24,15 @@ impl ConfigError {
     }
 }
 
+/// Two are equal if they are about the same setting.
+impl PartialEq for ConfigError {
+    fn eq(&self, other: &Self) -> bool {
+        self.problem == other.problem
+    }
+}
+
+impl Eq for ConfigError {}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.problem)

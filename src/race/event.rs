@@ -149,6 +149,12 @@ pub enum Outcome {
     /// The answer is [`Action::Proceed`], or the attempt is dropped. While it waits, the time to the next start stands still, for at most
     /// 2 s after the last start.
     AtGate,
+    /// The transport stands, and decides the race: this attempt has won, unless it fails.
+    ///
+    /// Every other attempt that is in flight is dropped as [overtaken](DropReason::Overtaken), and none starts as long as this one is in
+    /// flight, whatever is answered or reported. If it fails, the race goes on at once, and the endpoints of attempts that were
+    /// overtaken have their turn again before all others.
+    Chosen,
     /// The connection is there.
     Connected,
     /// The attempt failed.
@@ -171,7 +177,7 @@ pub enum StartReason {
     First,
     /// The connection attempt delay (or the fallback delay) had passed.
     DelayElapsed,
-    /// The attempt before it failed.
+    /// The attempt before it failed, or one that had been [chosen](Outcome::Chosen).
     PreviousFailed,
     /// An attempt was due, and a late answer brought an address to try; or the answer to the HTTPS query left no place for the newest.
     AnswerArrived,
@@ -203,6 +209,8 @@ pub enum DropReason {
     /// It was ready for its handshake, and the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is
     /// tried once more when nothing else is left.
     Superseded,
+    /// The transport of another attempt decided the race ([`Outcome::Chosen`]). If that one fails, this endpoint is tried again.
+    Overtaken,
 }
 
 impl fmt::Display for DropReason {
@@ -212,6 +220,7 @@ impl fmt::Display for DropReason {
             Self::Pruned => "made room for the next attempt",
             Self::SliceElapsed | Self::DeadlineElapsed => "timed out",
             Self::Superseded => "superseded by a service record",
+            Self::Overtaken => "another transport stood first",
         })
     }
 }

@@ -49,6 +49,7 @@
 mod answer;
 mod attempts;
 mod candidates;
+mod choice;
 mod config;
 mod config_error;
 mod endpoint;
@@ -69,6 +70,7 @@ use std::time::Instant;
 pub use answer::Answer;
 use attempts::Attempts;
 use candidates::Candidates;
+use choice::Choice;
 pub use config::{Config, ConfigBuilder, Order, Policy};
 pub use config_error::ConfigError;
 pub(crate) use endpoint::Port;
@@ -96,6 +98,7 @@ pub struct Race {
     candidates: Candidates,
     attempts: Attempts,
     gate: Gate,
+    choice: Choice,
     pacing: Pacing,
     stage: Stage,
 }
@@ -125,6 +128,7 @@ impl Race {
             resolution,
             candidates: Candidates::default(),
             attempts: Attempts::default(),
+            choice: Choice::default(),
             stage: Stage::Running,
         }
     }
@@ -163,7 +167,7 @@ impl Race {
         self.candidates.on_source(destination, source);
     }
 
-    /// An attempt succeeded, failed, made progress, or asks whether it may begin its handshake.
+    /// An attempt succeeded, failed, made progress, decides the race, or asks whether it may begin its handshake.
     ///
     /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
     pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
@@ -185,6 +189,7 @@ impl Race {
                     self.pacing.on_wait(now);
                 }
             }
+            Outcome::Chosen => self.choice.on_chosen(id),
             Outcome::Connected => {
                 self.attempts.on_over(id);
                 self.end(Conclusion::Connected(id), DropReason::Lost);
@@ -192,10 +197,12 @@ impl Race {
             Outcome::Failed { sent } => {
                 self.attempts.on_failed(id);
                 self.pacing.on_failure(id, sent, &self.attempts, now);
+                self.reopen(id, StartReason::PreviousFailed, now);
             }
             Outcome::Untrusted => {
                 self.attempts.on_untrusted(id);
                 self.pacing.on_failure(id, true, &self.attempts, now);
+                self.reopen(id, StartReason::PreviousFailed, now);
             }
         }
     }
@@ -205,8 +212,9 @@ impl Race {
     /// After [`Action::Finish`] it always returns `None`. An extra call changes nothing.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
         if matches!(self.stage, Stage::Running) {
-            if let Some(action) = self.poll_gate(now).or_else(|| self.poll_pacing(now)) {
-                return Some(action);
+            let action = self.poll_choice().or_else(|| self.poll_gate(now)).or_else(|| self.poll_pacing(now));
+            if action.is_some() {
+                return action;
             }
             if let Some(conclusion) = self.failure() {
                 self.end(conclusion, DropReason::Lost);
@@ -228,6 +236,7 @@ impl Race {
         let gate = self.attempts.oldest_at_gate().and_then(|_| self.gate.opens_at());
         let timer = match self.resolution.delay_ends() {
             Some(delay_ends) if self.candidates.has_untried() => Some(delay_ends),
+            _ if self.choice.is_made() => self.pacing.slice_ends(),
             _ => self.pacing.poll_timeout(&self.candidates),
         };
         timer.into_iter().chain(gate).chain(self.deadline).min()
@@ -242,8 +251,23 @@ impl Race {
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let untried = handed_over.chain(self.candidates.untried(self.attempts.addresses()));
-        // An endpoint that was superseded was tried, though it might have been tried once more.
-        untried.filter(|(endpoint, _)| !self.attempts.was_superseded(endpoint.address()))
+        // An endpoint that was superseded or overtaken was tried, though it might have been tried once more.
+        untried.filter(|(endpoint, _)| !self.attempts.is_unsettled(endpoint.address()))
+    }
+
+    /// The attempts that the chosen one has overtaken go before anything else happens.
+    fn poll_choice(&mut self) -> Option<Action> {
+        let id = self.choice.overtaken(&self.attempts)?;
+        let endpoint = self.attempts.on_overtaken(id);
+        self.pacing.on_overtaken(id, endpoint, &mut self.candidates, self.attempts.made());
+        Some(Action::Drop { id, reason: DropReason::Overtaken })
+    }
+
+    /// An attempt has ended without a connection: if the race was decided by it, the race is open again.
+    fn reopen(&mut self, id: AttemptId, reason: StartReason, now: Instant) {
+        if self.choice.on_over(id) {
+            self.pacing.on_choice_over(reason, now);
+        }
     }
 
     /// What becomes of an attempt that waits for its handshake.
@@ -263,6 +287,7 @@ impl Race {
                 self.attempts.on_superseded(id);
                 self.candidates.put_back(endpoint, self.attempts.made());
                 self.pacing.on_superseded(id, &self.attempts, now);
+                self.reopen(id, StartReason::AnswerArrived, now);
                 return Some(Action::Drop { id, reason: DropReason::Superseded });
             }
             None => endpoint.clone(),
@@ -277,8 +302,12 @@ impl Race {
         if nothing_begun || !self.resolution.may_start(now, is_behind_ipv4) {
             return None;
         }
-        let step = self.pacing.poll_step(&mut self.candidates, &self.attempts, self.deadline, now)?;
-        Some(match step {
+        let step = if self.choice.is_made() {
+            self.pacing.poll_slice(now)
+        } else {
+            self.pacing.poll_step(&mut self.candidates, &self.attempts, self.deadline, now)
+        };
+        Some(match step? {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
                 self.attempts.on_start(&endpoint, self.gate.is_unanswered());
@@ -286,7 +315,10 @@ impl Race {
             }
             Step::Drop(id, reason) => {
                 match reason {
-                    DropReason::SliceElapsed => self.attempts.on_failed(id),
+                    DropReason::SliceElapsed => {
+                        self.attempts.on_failed(id);
+                        self.reopen(id, StartReason::PreviousFailed, now);
+                    }
                     _ => self.attempts.on_over(id),
                 }
                 Action::Drop { id, reason }
@@ -301,8 +333,11 @@ impl Race {
         if hope {
             return None;
         }
+        let error = self.pacing.error_when_exhausted(&self.attempts);
+        // The first sequence may have nothing but attempts that were overtaken, in a race that may make no more attempts.
+        let error = error.or_else(|| self.attempts.first_failed(|_| true));
         // A superseded endpoint may have left its answer before its second turn: then the attempt counts as failed.
-        let error = self.pacing.error_when_exhausted(&self.attempts).or_else(|| self.attempts.first_superseded());
+        let error = error.or_else(|| self.attempts.first_superseded());
         Some(match error {
             Some(error) => Conclusion::Exhausted { error: self.outranked(error) },
             None if self.asked_in_vain || self.candidates.has_excluded() => Conclusion::NoUsableAddress,

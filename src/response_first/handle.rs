@@ -47,7 +47,7 @@ impl ResponseFirstHandle {
 
     /// Write errors are reported from now on as they come. For a connection that is no longer HTTP/1.1.
     ///
-    /// A connection without TLS that was upgraded is disarmed already.
+    /// A connection that was upgraded is disarmed already, unless its TLS is another than that of this crate's connector.
     #[inline]
     pub fn disarm(&self) {
         self.set(DISARMED, true);

@@ -38,8 +38,9 @@
 //! # Upgrades
 //!
 //! A stream that was upgraded must not swallow anything. The wrapper sees the upgrade happen (`101`, or success of `CONNECT`)
-//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise: there,
-//! call [`ResponseFirstHandle::disarm`] when the upgrade has happened. `ResponseFirstHandle` is an extension of the response.
+//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise. TLS of this crate's connector
+//! disarms it for an upgrade. Under any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`], which is an extension of the
+//! response, and of what the connection says of itself.
 
 mod allowance;
 #[cfg(feature = "client")]
@@ -48,6 +49,7 @@ mod flags;
 mod handle;
 mod layer;
 mod read;
+mod recognition;
 mod request_head;
 mod response_head;
 #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client takes a socket out of its connection"))]
@@ -69,8 +71,7 @@ pub(crate) use self::allowance::Allowance;
 use self::flags::Flags;
 pub use self::handle::ResponseFirstHandle;
 pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseFirstLayer};
-use self::request_head::RequestHead;
-use self::response_head::ResponseHead;
+pub(crate) use self::recognition::Recognition;
 #[cfg(feature = "client")]
 pub(crate) use self::socket::into_tcp_stream;
 pub use self::stream::ResponseFirstStream;
@@ -85,10 +86,7 @@ pin_project! {
         #[pin]
         inner: T,
         handle: ResponseFirstHandle,
-        // The next write may begin a request.
-        between_messages: bool,
-        // The responses to the request under way, where requests are recognised, until the status of the final one is read.
-        response: Option<ResponseHead>,
+        recognition: Recognition,
         // Waker for socket events; overrides the caller's.
         waker: Option<Waker>,
         // Bytes written since the last read, or since the wrapper last asked whether there is an answer.
@@ -121,8 +119,7 @@ impl<T: 'static> ResponseFirst<T> {
         Self {
             inner,
             handle,
-            between_messages: true,
-            response: None,
+            recognition: Recognition::new(),
             waker: None,
             unasked: 0,
             put_off: 0,
@@ -230,15 +227,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         if this.handle.begin_write() {
             cx.waker().wake_by_ref();
         }
-        if *this.between_messages {
-            *this.between_messages = false;
-            if this.handle.recognises_requests() {
-                *this.response = RequestHead::of(first).map(|head| {
-                    this.handle.reset_counts();
-                    ResponseHead::of(&head)
-                });
-            }
-        }
+        this.recognition.on_write(first, this.handle);
         let mut asked = Ok(());
         if *this.unasked >= ASK_AFTER && this.handle.is_armed() {
             *this.unasked = 0;

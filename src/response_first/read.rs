@@ -8,7 +8,6 @@ use std::thread;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::handle::ResponseFirstHandle;
-use super::response_head::{Answer, ResponseHead};
 use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, told};
 use crate::wake_later::wake_later;
 
@@ -56,10 +55,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                     *this.chances = CHANCES;
                 }
                 this.handle.on_read(buf.filled().len() - before);
-                *this.between_messages = match this.response {
-                    None => true,
-                    Some(_) => is_answered(this.response, &buf.filled()[before..], this.handle),
-                };
+                this.recognition.on_read(&buf.filled()[before..], this.handle);
                 Poll::Ready(Ok(()))
             }
             // Nothing was asked for.
@@ -72,19 +68,6 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             }
         }
     }
-}
-
-/// Whether these bytes have the status of the final response, after which the next write may begin a request.
-#[cold]
-fn is_answered(response: &mut Option<ResponseHead>, bytes: &[u8], handle: &ResponseFirstHandle) -> bool {
-    let Some(answer) = response.as_mut().and_then(|response| response.read(bytes)) else {
-        return false;
-    };
-    *response = None;
-    if answer == Answer::Switched {
-        handle.disarm();
-    }
-    true
 }
 
 /// Reads at most `most` bytes.

@@ -12,13 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use super::info::TlsInfo;
-use super::plaintext_first::PlaintextFirst;
+use super::plaintext::Plaintext;
 use crate::response_first::ResponseFirst;
 
 /// A connection made by a [`TlsConnector`](super::TlsConnector): that of the transport, with TLS if the URI was one of `https` or `wss`.
 ///
 /// It has hyper's I/O traits, and tokio's if the transport's connection has them. As hyper-util's [`Connection`] it adds [`TlsInfo`] to what that
-/// one says of itself, and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated.
+/// one says of itself, and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated. For a protocol that is
+/// not HTTP, [disarm](crate::response_first::ResponseFirstHandle::disarm) that handle.
 pub struct TlsConnection<T: 'static> {
     inner: Inner<T>,
 }
@@ -30,14 +31,12 @@ enum Inner<T: 'static> {
 }
 
 struct Secured<T: 'static> {
-    stream: TokioIo<PlaintextFirst<Transport<T>>>,
+    stream: TokioIo<Plaintext<TokioIo<T>>>,
     info: TlsInfo,
 }
 
 /// TLS over the wrapper that keeps a write error from hiding a response.
-pub(super) type Stream<T> = TlsStream<Transport<T>>;
-
-type Transport<T> = ResponseFirst<TokioIo<T>>;
+pub(super) type Stream<T> = TlsStream<ResponseFirst<TokioIo<T>>>;
 
 impl<T> TlsConnection<T> {
     pub(super) fn plain(transport: T) -> Self {
@@ -45,7 +44,7 @@ impl<T> TlsConnection<T> {
     }
 
     pub(super) fn secured(stream: Stream<T>, info: TlsInfo) -> Self {
-        Self { inner: Inner::Tls(Box::new(Secured { stream: TokioIo::new(PlaintextFirst::new(stream)), info })) }
+        Self { inner: Inner::Tls(Box::new(Secured { stream: TokioIo::new(Plaintext::new(stream)), info })) }
     }
 
     /// What was negotiated, and who the peer is. `None` without TLS.
@@ -78,7 +77,7 @@ impl<T> TlsConnection<T> {
 }
 
 impl<T> Secured<T> {
-    fn transport(&self) -> &Transport<T> {
+    fn transport(&self) -> &ResponseFirst<TokioIo<T>> {
         self.stream.inner().transport()
     }
 }

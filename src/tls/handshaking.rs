@@ -165,7 +165,7 @@ impl Plan {
     fn on_transport(&self) {
         match self.settings.race_until {
             RaceUntil::Tls => self.handle.progress(handshake_estimate(read_clock() - self.began)),
-            RaceUntil::Tcp => self.handle.progress(std::time::Duration::ZERO),
+            RaceUntil::Tcp => self.handle.choose(),
         }
     }
 

@@ -45,7 +45,7 @@ mod handshaking;
 mod info;
 mod name;
 mod options;
-mod plaintext_first;
+mod plaintext;
 mod provider;
 mod roots;
 mod state;

@@ -1,4 +1,4 @@
-//! What an attempt says by its handle, and what it is told: progress, and the permission to shake hands.
+//! What an attempt says by its handle, and what it is told: progress, its choice, and the permission to shake hands.
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -13,7 +13,7 @@ use tower::{Layer, Service as _, ServiceExt, service_fn};
 
 use crate::fakes::{Resolver, World, address, connect, ms, tried, uri};
 use crate::plan::Plan;
-use crate::plan::Step::{Distrusts, Fails, Gate, Hangs, Progress, Takes};
+use crate::plan::Step::{Chooses, Distrusts, Fails, Gate, Hangs, Progress, Takes};
 
 /// More milliseconds than any test takes.
 const LONG: u64 = 1_000_000;
@@ -282,6 +282,81 @@ async fn a_certificate_that_is_not_accepted_is_the_error_whatever_else_failed() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_transport_that_decides_has_no_handshake_beside_it() {
+    let plan = Plan::new([("A6", &[Takes(300), Chooses, Takes(900)]), ("A4", &[Hangs])]);
+    let stream = connect(plan.dial("A6 A4 B6")).await.unwrap();
+    assert_eq!(plan.log(), ["0 start A6", "250 start A4"]);
+    let [winner, overtaken] = stream.info().attempts() else { panic!("{:?}", stream.info()) };
+    assert_eq!(winner.duration(), ms(1200));
+    assert!(matches!(overtaken.outcome(), AttemptOutcome::Dropped(DropReason::Overtaken)));
+    assert_eq!(overtaken.to_string(), "192.0.2.10:80 another transport stood first after 50 ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_race_goes_on_with_what_was_overtaken_when_the_handshake_fails() {
+    let plan = Plan::new([("A6", &[Takes(300), Chooses, Takes(400), Distrusts]), ("A4", &[Takes(60)])]);
+    let stream = connect(plan.dial("A6 A4 B6")).await.unwrap();
+    assert_eq!(plan.log(), ["0 start A6", "250 start A4", "700 start A4"]);
+    assert_eq!(tried(stream.info().attempts()), "A6 A4 A4");
+    assert_eq!(stream.info().winner().reason(), StartReason::PreviousFailed);
+    assert_eq!(stream.info().elapsed(), ms(760));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_attempt_may_decide_at_its_call_and_wait_for_the_record() {
+    let plan = Plan::new([("A6", &[Chooses, Gate(LONG), Takes(20)])]);
+    let connector =
+        HappyEyeballsConnector::builder().resolver(resolver(Some((9000, record("keys"))))).attempt(plan.attempts());
+    let stream = connect(connector.handshake_patience(Patience::Strict)).await.unwrap();
+    assert_eq!(plan.log(), ["50 start A6", "9000 admit A6 keys"]);
+    assert_eq!(stream.info().elapsed(), ms(9020));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_from_another_task_wakes_the_driver_which_has_no_timer_then() {
+    let plan = Plan::new([("A6", &[Hangs])]);
+    let mut connecting = task::spawn(plan.dial("A6 A4").build().unwrap().call(uri()));
+    assert_pending!(connecting.poll());
+    advance(ms(100)).await;
+    plan.handle(0).choose();
+    assert!(connecting.is_woken());
+    assert_pending!(connecting.poll());
+    advance(ms(100_000)).await;
+    assert!(!connecting.is_woken());
+    assert_eq!(plan.log(), ["0 start A6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_the_instant_of_a_choice_wins() {
+    let plan = Plan::new([("A6", &[Takes(300), Chooses, Takes(20)]), ("A4", &[Takes(50)])]);
+    let stream = connect(plan.dial("A6 A4")).await.unwrap();
+    assert_eq!(stream.info().elapsed(), ms(300));
+    assert!(matches!(stream.info().attempts()[0].outcome(), AttemptOutcome::Dropped(DropReason::Lost)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timeout_of_the_connect_ends_a_handshake_that_nothing_is_beside() {
+    let plan = Plan::new([("A6", &[Takes(20), Chooses, Hangs])]);
+    let error = connect(plan.dial("A6 A4").timeout(ms(5000))).await.unwrap_err();
+    assert!(error.is_timeout() && error.elapsed() == ms(5000), "{error:?}");
+    assert_eq!(plan.log(), ["0 start A6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_over_decides_nothing() {
+    let plan = Plan::new([("A6", &[Takes(20), Fails]), ("A4", &[Hangs])]);
+    let mut connecting = task::spawn(plan.dial("A6 A4 B6").build().unwrap().call(uri()));
+    assert_pending!(connecting.poll());
+    advance(ms(20)).await;
+    assert_pending!(connecting.poll());
+    plan.handle(0).choose();
+    assert!(!connecting.is_woken());
+    advance(ms(250)).await;
+    let _stream = assert_ready_ok!(connecting.poll());
+    assert_eq!(plan.log(), ["0 start A6", "20 start A4", "270 start B6"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_has_the_host_and_the_security_of_the_uri() {
     for (uri, host, is_secure) in [
         ("http://race.example/", "race.example", false),
@@ -304,6 +379,7 @@ async fn a_request_has_the_host_and_the_security_of_the_uri() {
 async fn a_request_outside_a_race_is_admitted_at_once() {
     let request = AttemptRequest::new(address("A6"), "race.example", true);
     request.handle().progress(ms(100));
+    request.handle().choose();
     let admission = request.handle().admission().now_or_never().unwrap().unwrap();
     assert_eq!(admission.service(), None);
     let elsewhere = request.clone().with_endpoint(address("B4"));

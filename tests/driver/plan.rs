@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Takes(u64),
     /// Says that the rest takes so many milliseconds.
     Progress(u64),
+    /// Says that its transport decides the race.
+    Chooses,
     /// Asks for admission, and fails if it is not there within so many milliseconds.
     Gate(u64),
     Fails,
@@ -72,6 +74,7 @@ impl Plan {
             match *step {
                 Step::Takes(time) => sleep(ms(time)).await,
                 Step::Progress(remaining) => handle.progress(ms(remaining)),
+                Step::Chooses => handle.choose(),
                 Step::Gate(patience) => match timeout(ms(patience), handle.admission()).await {
                     Ok(admission) => {
                         let admission = admission.map_err(AttemptError::new)?;

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::{StatusCode, Uri};
-use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{Builder, Connector};
+use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
-use rustls::SupportedProtocolVersion;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::runs::{AnyBody, in_time, read, request};
 use crate::server::{Peer, Server};
-use crate::tls::{self, Tls};
+use crate::tls::{self, Tls, provider};
 
 /// A server, and what its clients have to trust.
 pub(crate) struct Origin {
@@ -61,13 +62,29 @@ impl Origin {
         builder.build(self.tls.connector()).unwrap()
     }
 
-    /// hyper-util's client over the same connector.
-    pub(crate) fn of_hyper_util(
-        &self,
-    ) -> legacy::Client<impl Connect + Clone + Send + Sync + 'static + use<>, AnyBody> {
+    /// A connector of whose connections nothing is known.
+    pub(crate) fn foreign_connector(&self) -> HttpsConnector<HappyEyeballsConnector> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.tls.trusted.clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
+        HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
+    }
+
+    /// hyper-util's client over the same connector, with a connection for each request.
+    pub(crate) fn of_hyper_util(&self) -> OfHyperUtil<impl Connect + Clone + Send + Sync + 'static + use<>> {
         legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(self.tls.connector())
     }
+
+    pub(crate) fn of_hyper_util_with_idle_connections(
+        &self,
+    ) -> OfHyperUtil<impl Connect + Clone + Send + Sync + 'static + use<>> {
+        legacy::Client::builder(TokioExecutor::new()).build(self.tls.connector())
+    }
 }
+
+pub(crate) type OfHyperUtil<C> = legacy::Client<C, AnyBody>;
 
 /// A client that goes before it has shaken hands is not served.
 fn secured(tls: &Tls, serve: impl Fn(Peer) + Send + Sync + 'static) -> impl Fn(Peer) + Send + Sync + 'static {

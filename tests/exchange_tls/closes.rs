@@ -24,8 +24,7 @@ fn answer_and_close(head: &'static str, alerts: bool) -> impl Fn(Peer) + Send + 
         if peer.request().is_some() {
             peer.send(head);
             if alerts {
-                peer.tls().unwrap().send_close_notify();
-                peer.flush().ok();
+                peer.send_closing_alert();
             }
         }
     }

@@ -36,8 +36,7 @@ fn a_body_that_ends_with_the_connection_is_complete_with_a_closing_alert_alone()
                     assert!(peer.request().is_some());
                     peer.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}"));
                     if alert {
-                        peer.tls().unwrap().send_close_notify();
-                        peer.flush().unwrap();
+                        peer.send_closing_alert();
                     }
                 });
                 let response = in_time(origin.client().get(origin.uri(""))).await.unwrap();

@@ -24,10 +24,7 @@ type Act = fn(&mut Peer);
 const ENDS: [(&str, Act); 5] = [
     ("an end without an alert", |peer| peer.stream.shutdown(Shutdown::Write).unwrap()),
     ("an alert and an end", Peer::end_writing),
-    ("an alert, and the connection stays open", |peer| {
-        peer.tls().unwrap().send_close_notify();
-        peer.flush().unwrap();
-    }),
+    ("an alert, and the connection stays open", Peer::send_closing_alert),
     ("a stray response", |peer| assert!(peer.send("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"))),
     ("garbage in the place of TLS", |peer| peer.stream.write_all(b"HTTP/1.1 400 \r\n\r\n").unwrap()),
 ];

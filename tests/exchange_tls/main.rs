@@ -16,3 +16,4 @@ mod first_words;
 mod idle;
 mod refusals;
 mod rest;
+mod upgrades;

@@ -35,8 +35,7 @@ impl End {
         match self {
             Self::Close => {}
             Self::AlertAndClose => {
-                peer.tls().unwrap().send_close_notify();
-                peer.flush().unwrap();
+                peer.send_closing_alert();
             }
             Self::Reset => peer.reset(),
             Self::HalfCloseAndDrain => {

@@ -1,25 +1,19 @@
 //! Servers that others have written.
 
-use std::env;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 
 use hyper_happy_eyeballs::race::Families;
 use hyper_happy_eyeballs::resolve::{HickoryResolver, QueryErrorKind};
 
-use crate::{LONG, config, connect, options, tried, trying_all};
+use crate::programs::{Process, find, find_for_gate, say};
+use crate::{config, connect, options, tried, trying_all};
 
 #[tokio::test]
 async fn dnsmasq_is_understood() {
-    let Some(dnsmasq) = find("dnsmasq") else {
-        // The gate installs it.
-        assert!(env::var_os("CI").is_none(), "there is no dnsmasq");
-        return;
-    };
+    let Some(dnsmasq) = find_for_gate("dnsmasq") else { return };
     let server = Foreign::start("started, version", |port| {
         let mut command = Command::new(&dnsmasq);
         command.args(["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]);
@@ -82,59 +76,20 @@ async fn assert_understood(server: &Foreign) {
 /// A server in a process of its own, until it is dropped.
 struct Foreign {
     address: SocketAddr,
-    process: Child,
+    _process: Process,
 }
 
 impl Foreign {
     /// Starts `command` for some port, and waits for the line that says that it listens.
-    fn start(listens: &'static str, command: impl Fn(u16) -> Command) -> Self {
+    fn start(listens: &str, command: impl Fn(u16) -> Command) -> Self {
         for _ in 0..10 {
             // Somebody else may take it before the server does.
             let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-            let mut process =
-                command(free.port()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-            let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-            let (tell, told) = mpsc::channel();
-            // It reads on for as long as there is something, so that the server never waits to be read.
-            std::thread::spawn(move || {
-                for line in lines.map_while(Result::ok) {
-                    let _unheard = tell.send(line);
-                }
-            });
-            let server = Self { address: free, process };
-            let mut said = Vec::new();
-            while let Ok(line) = told.recv_timeout(LONG) {
-                if line.contains(listens) {
-                    return server;
-                }
-                said.push(line);
+            match Process::start(&mut command(free.port()), listens) {
+                Ok((process, _)) => return Self { address: free, _process: process },
+                Err(said) => say(&format!("a server did not start: {said:?}")),
             }
-            say(&format!("a server did not start: {said:?}"));
         }
         panic!("no server starts");
     }
-}
-
-impl Drop for Foreign {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.process.kill();
-        self.process.wait().unwrap();
-    }
-}
-
-/// Where a program is. Says so if it is nowhere.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    let found = directories.map(|directory| directory.join(program)).find(|file| file.is_file());
-    if found.is_none() {
-        say(&format!("there is no {program} on this machine: its test is left out"));
-    }
-    found
-}
-
-#[expect(clippy::explicit_write, reason = "what the macros print is shown only if the test fails")]
-fn say(line: &str) {
-    writeln!(io::stderr(), "{line}").unwrap();
 }

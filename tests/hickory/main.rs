@@ -7,6 +7,8 @@ mod caching;
 mod failures;
 mod foreign;
 mod hostile;
+#[path = "../support/foreign.rs"]
+mod programs;
 mod search;
 mod server;
 mod servers;

@@ -198,12 +198,18 @@ impl Peer {
         Ok(())
     }
 
-    /// Ends writing; over TLS with the alert that says so (RFC 8446 §6.1).
-    pub(crate) fn end_writing(&mut self) {
+    /// Sends the alert that closes a session of TLS (RFC 8446 §6.1), if there is one.
+    pub(crate) fn send_closing_alert(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }
+        // The client may have gone.
         self.flush().ok();
+    }
+
+    /// Ends writing, over TLS with the alert for it.
+    pub(crate) fn end_writing(&mut self) {
+        self.send_closing_alert();
         self.stream.shutdown(Shutdown::Write).ok();
     }
 

@@ -8,10 +8,9 @@ use hyper::Uri;
 use hyper_happy_eyeballs::HappyEyeballsConnector;
 use hyper_happy_eyeballs::resolve::GaiResolver;
 use hyper_happy_eyeballs::tls::{TlsConnector, TlsOptions};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
 /// The versions of TLS that there are.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -20,7 +19,7 @@ pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::T
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) server: Arc<ServerConfig>,
-    trusted: CertificateDer<'static>,
+    pub(crate) trusted: CertificateDer<'static>,
 }
 
 impl Tls {
@@ -47,16 +46,6 @@ impl Tls {
         let options = TlsOptions::new().provider(provider()).root_certificates([self.trusted.clone()]);
         HappyEyeballsConnector::builder().protocols(["http/1.1"]).tls(options).build().unwrap()
     }
-
-    /// Another connector for https, of whose connections nothing is known.
-    pub(crate) fn foreign_connector(&self) -> HttpsConnector<HappyEyeballsConnector> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.trusted.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-        let config = config.with_root_certificates(roots).with_no_client_auth();
-        let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
-        HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
-    }
 }
 
 /// The URI with https in the place of http.
@@ -64,7 +53,7 @@ pub(crate) fn https(uri: &Uri) -> Uri {
     uri.to_string().replacen("http:", "https:", 1).parse().unwrap()
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -16,6 +16,7 @@ pub(crate) trait Reading {
     fn sent_nothing(&self) -> bool;
     fn is_drop(&self, why: DropReason) -> bool;
     fn is_action(&self) -> bool;
+    fn is_start(&self) -> bool;
     fn untried(&self) -> Option<&[SocketAddr]>;
 }
 
@@ -54,6 +55,10 @@ impl Reading for Event {
         matches!(self, Self::Start { .. } | Self::Proceed { .. } | Self::Drop { .. } | Self::Finish { .. })
     }
 
+    fn is_start(&self) -> bool {
+        matches!(self, Self::Start { .. })
+    }
+
     fn untried(&self) -> Option<&[SocketAddr]> {
         match self {
             Self::Untried { addresses, .. } => Some(addresses),
@@ -73,6 +78,22 @@ pub(crate) fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
 /// When the attempt ended.
 pub(crate) fn end_of(log: &Log, id: AttemptId) -> Option<Duration> {
     log.events.iter().find(|(_, event)| event.ends(id)).map(|(at, _)| *at)
+}
+
+/// The choices that were made and came to nothing: where in the log the attempt was chosen, and where it ended without a connection.
+/// A choice that the race ended with has no end.
+pub(crate) fn choices(log: &Log) -> Vec<(usize, Option<usize>)> {
+    let mut choices: Vec<(usize, Option<usize>)> = Vec::new();
+    for (place, (_, event)) in log.events.iter().enumerate() {
+        let Event::Chosen { id, .. } = *event else { continue };
+        let is_in_force = choices.last().is_some_and(|(_, end)| end.is_none_or(|end| place < end));
+        if !is_in_force {
+            let rest = log.events.iter().enumerate().skip(place);
+            let mut ends = rest.filter(|(_, (_, event))| event.ends(id) && !matches!(event, Event::Finish { .. }));
+            choices.push((place, ends.next().map(|(end, _)| end)));
+        }
+    }
+    choices
 }
 
 /// How many of the attempts that `counts` lets through are in flight, after each event.

@@ -75,6 +75,7 @@ pub(crate) enum Event {
     Start { id: AttemptId, address: SocketAddr, reason: StartReason, service: Option<Service> },
     Progress { address: SocketAddr },
     Gate { address: SocketAddr },
+    Chosen { id: AttemptId, address: SocketAddr },
     Proceed { address: SocketAddr, service: Option<Service> },
     Failed { id: AttemptId, address: SocketAddr, sent: bool },
     Untrusted { id: AttemptId, address: SocketAddr },
@@ -230,6 +231,7 @@ impl<'a> Driver<'a> {
                         attempt.waits = true;
                         self.note(Event::Gate { address });
                     }
+                    Outcome::Chosen => self.note(Event::Chosen { id, address }),
                     Outcome::Failed { sent } => self.note(Event::Failed { id, address, sent }),
                     Outcome::Untrusted => self.note(Event::Untrusted { id, address }),
                     _ => {}

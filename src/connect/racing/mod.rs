@@ -189,10 +189,14 @@ where
     /// An attempt that is in flight has said something.
     fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
         let begun = &self.in_flight[place].begun;
-        let News { progress, asks } = news;
+        let News { progress, chooses, asks } = news;
         if let Some(remaining) = progress {
             record.progressed(begun, remaining);
             self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
+        }
+        if chooses {
+            record.chosen(begun);
+            self.race.handle_outcome(begun.id(), Outcome::Chosen, now);
         }
         if asks {
             record.at_gate(begun);

@@ -42,7 +42,7 @@ async fn doubts(policy: Policy, first: Fate) -> bool {
     });
     let sources = SourceAddresses::of_system(TcpOptions::new());
     let builder = HappyEyeballsConnector::builder().policy(policy).timeout(Duration::from_secs(30));
-    let settings = Settings { sources: sources.clone(), ..builder.settings().unwrap() };
+    let settings = Settings { sources: sources.clone(), ..builder.settings(false).unwrap() };
     let network = Arc::clone(&settings.network);
     let resolver = FixedResolver::new().with("race.example", [v6, v4]);
     let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);

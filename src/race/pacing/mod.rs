@@ -7,10 +7,10 @@ mod tracks;
 use std::time::{Duration, Instant};
 
 use super::attempts::Attempts;
-use super::candidates::Candidates;
+use super::candidates::{Candidates, MAX_ATTEMPTS};
 use super::config::{Config, Policy};
 use super::endpoint::Endpoint;
-use super::event::AttemptId;
+use super::event::{AttemptId, StartReason};
 pub(super) use staggered::Staggered;
 pub(super) use step::Step;
 use tracks::Tracks;
@@ -45,6 +45,15 @@ impl Pacing {
         }
     }
 
+    /// The step that is due while the transport of an attempt has decided the race: nothing starts, but that attempt may have used up its
+    /// slice of the deadline.
+    pub(super) fn poll_slice(&mut self, now: Instant) -> Option<Step> {
+        match self {
+            Self::Staggered(_) => None,
+            Self::Tracks(pacing) => pacing.poll_slice(now),
+        }
+    }
+
     /// Whether some address that was handed over to the pacing has not been tried.
     pub(super) fn has_untried(&self) -> bool {
         self.untried().next().is_some()
@@ -64,6 +73,14 @@ impl Pacing {
         match self {
             Self::Staggered(pacing) => pacing.poll_timeout(candidates),
             Self::Tracks(pacing) => pacing.poll_timeout(),
+        }
+    }
+
+    /// When the first slice of an attempt in flight ends.
+    pub(super) fn slice_ends(&self) -> Option<Instant> {
+        match self {
+            Self::Staggered(_) => None,
+            Self::Tracks(pacing) => pacing.slice_ends(),
         }
     }
 
@@ -103,6 +120,24 @@ impl Pacing {
     pub(super) fn on_superseded(&mut self, id: AttemptId, attempts: &Attempts, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_superseded(id, attempts, now),
+            Self::Tracks(_) => {}
+        }
+    }
+
+    /// The attempt, whose endpoint this is, was dropped for the transport of another one. `made` is the number of attempts.
+    pub(super) fn on_overtaken(&mut self, id: AttemptId, endpoint: Endpoint, candidates: &mut Candidates, made: usize) {
+        let has_room = made + self.untried().count() < MAX_ATTEMPTS;
+        match self {
+            Self::Staggered(_) => candidates.put_first(endpoint, made),
+            Self::Tracks(pacing) => pacing.on_overtaken(id, Some(endpoint).filter(|_| has_room)),
+        }
+    }
+
+    /// The attempt whose transport had decided the race has ended without a connection: the next one starts at once, for this reason.
+    pub(super) fn on_choice_over(&mut self, reason: StartReason, now: Instant) {
+        match self {
+            Self::Staggered(pacing) => pacing.on_choice_over(reason, now),
+            // A sequence without an attempt goes on by itself.
             Self::Tracks(_) => {}
         }
     }

@@ -19,7 +19,8 @@ use super::step::Step;
 /// 5. While an attempt waits at the gate for its handshake, the time to the next start stands still, but the start is not put off past 2 s
 ///    after the last one. More connections would not bring the answer that is waited for. Then as much time is left as before.
 /// 6. An attempt that a service record supersedes counts as failed: if it is the newest, the next start falls due at once.
-/// 7. At the cap on concurrent attempts the oldest makes room.
+/// 7. When the attempt whose transport had decided the race has failed, the next start falls due at once.
+/// 8. At the cap on concurrent attempts the oldest makes room.
 #[derive(Debug)]
 pub(in crate::race) struct Staggered {
     delay: Duration,
@@ -125,6 +126,14 @@ impl Staggered {
             self.last_on_wire = None;
         }
         self.start_next_after(id, StartReason::PreviousFailed, attempts, now);
+    }
+
+    pub(super) fn on_choice_over(&mut self, reason: StartReason, now: Instant) {
+        self.held = None;
+        if let Some(last) = &mut self.last {
+            last.next_due = last.next_due.min(now);
+            last.next_reason = reason;
+        }
     }
 
     /// The next start falls due at once, if `id` is the newest attempt and none is due already.

@@ -14,7 +14,8 @@ const MINIMUM_SLICE: Duration = Duration::from_secs(2);
 
 /// 1. Each sequence tries one address at a time; a failure starts the next at once.
 /// 2. With a deadline, each address has a slice of what remains ([`slice`]); an attempt that uses it up has failed.
-/// 3. The other family's sequence starts after the fallback delay, or at once when the whole primary sequence has failed.
+/// 3. An attempt that was overtaken by the transport of another one has its turn again, before all that has not had one.
+/// 4. The other family's sequence starts after the fallback delay, or at once when the whole primary sequence has failed.
 #[derive(Debug)]
 pub(in crate::race) struct Tracks {
     /// `None` has all addresses in one sequence.
@@ -41,6 +42,8 @@ struct Track {
     untried: VecDeque<Endpoint>,
     current: Option<Current>,
     started: bool,
+    /// The first untried one was overtaken.
+    was_overtaken: bool,
 }
 
 #[derive(Debug)]
@@ -69,12 +72,16 @@ impl Tracks {
         if self.frozen.is_none() {
             self.frozen = freeze(candidates, fallback_delay, now);
         }
-        let Frozen { primary, fallback, .. } = self.frozen.as_mut()?;
-
-        if let Some(id) = primary.poll_slice(now).or_else(|| fallback.as_mut()?.track.poll_slice(now)) {
-            return Some(Step::Drop(id, DropReason::SliceElapsed));
+        if let Some(step) = self.poll_slice(now) {
+            return Some(step);
         }
+        let Frozen { primary, fallback, .. } = self.frozen.as_mut()?;
         let id = attempts.next_id();
+        if let Some(Fallback { track, .. }) = fallback.as_mut().filter(|fallback| fallback.track.was_overtaken) {
+            if let Some(endpoint) = track.poll_start(id, deadline, now) {
+                return Some(Step::Start(endpoint, StartReason::PreviousFailed));
+            }
+        }
         if let Some(endpoint) = primary.poll_start(id, deadline, now) {
             let reason = if id == AttemptId::FIRST { StartReason::First } else { StartReason::PreviousFailed };
             return Some(Step::Start(endpoint, reason));
@@ -93,23 +100,36 @@ impl Tracks {
         Some(Step::Start(endpoint, reason))
     }
 
+    /// The attempt whose slice is used up.
+    pub(super) fn poll_slice(&mut self, now: Instant) -> Option<Step> {
+        let id = self.tracks_mut().find_map(|track| track.poll_slice(now))?;
+        Some(Step::Drop(id, DropReason::SliceElapsed))
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let Frozen { primary, fallback, .. } = self.frozen.as_ref()?;
-        let slice_ends = |track: &Track| track.current.as_ref()?.slice_ends;
-        let Some(Fallback { track, opens }) = fallback else {
-            return slice_ends(primary);
-        };
-        let opens = (!track.started).then_some(*opens);
-        slice_ends(primary).into_iter().chain(slice_ends(track)).chain(opens).min()
+        let fallback = self.frozen.as_ref()?.fallback.as_ref();
+        let opens = fallback.filter(|fallback| !fallback.track.started).map(|fallback| fallback.opens);
+        self.slice_ends().into_iter().chain(opens).min()
+    }
+
+    /// When the first slice ends.
+    pub(super) fn slice_ends(&self) -> Option<Instant> {
+        self.tracks().filter_map(|track| track.current.as_ref()?.slice_ends).min()
     }
 
     pub(super) fn on_failure(&mut self, id: AttemptId) {
-        let Some(Frozen { primary, fallback, .. }) = &mut self.frozen else {
-            return;
-        };
-        for track in [Some(primary), fallback.as_mut().map(|f| &mut f.track)].into_iter().flatten() {
-            if track.current.as_ref().is_some_and(|current| current.id == id) {
-                track.current = None;
+        if let Some(track) = self.track_of(id) {
+            track.current = None;
+        }
+    }
+
+    /// The endpoint is put back, if there is one.
+    pub(super) fn on_overtaken(&mut self, id: AttemptId, endpoint: Option<Endpoint>) {
+        if let Some(track) = self.track_of(id) {
+            track.current = None;
+            if let Some(endpoint) = endpoint {
+                track.untried.push_front(endpoint);
+                track.was_overtaken = true;
             }
         }
     }
@@ -122,8 +142,24 @@ impl Tracks {
 
     /// The endpoints that have not been tried, those of the primary sequence first.
     pub(super) fn untried(&self) -> impl Iterator<Item = &Endpoint> {
+        self.tracks().flat_map(|track| &track.untried)
+    }
+
+    /// The primary sequence, then the other one.
+    fn tracks(&self) -> impl Iterator<Item = &Track> {
         let tracks = self.frozen.iter().flat_map(|f| [Some(&f.primary), f.fallback.as_ref().map(|f| &f.track)]);
-        tracks.flatten().flat_map(|track| &track.untried)
+        tracks.flatten()
+    }
+
+    fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
+        let tracks =
+            self.frozen.iter_mut().flat_map(|f| [Some(&mut f.primary), f.fallback.as_mut().map(|f| &mut f.track)]);
+        tracks.flatten()
+    }
+
+    /// The sequence that this attempt, which is in flight, belongs to.
+    fn track_of(&mut self, id: AttemptId) -> Option<&mut Track> {
+        self.tracks_mut().find(|track| track.current.as_ref().is_some_and(|current| current.id == id))
     }
 }
 
@@ -140,7 +176,7 @@ fn freeze(candidates: &mut Candidates, fallback_delay: Option<Duration>, now: In
 
 impl Track {
     fn new(untried: VecDeque<Endpoint>) -> Self {
-        Self { untried, current: None, started: false }
+        Self { untried, current: None, started: false, was_overtaken: false }
     }
 
     /// The attempt whose slice is used up, which then is no longer the current one.
@@ -160,6 +196,7 @@ impl Track {
             Slice::DeadlinePassed => return None,
         };
         self.started = true;
+        self.was_overtaken = false;
         self.current = Some(Current { id, slice_ends });
         self.untried.pop_front()
     }

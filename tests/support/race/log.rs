@@ -25,6 +25,7 @@ impl Scenario {
             }
             Event::Progress { address } => format!("progress {}", name(address)),
             Event::Gate { address } => format!("gate {}", name(address)),
+            Event::Chosen { address, .. } => format!("choose {}", name(address)),
             Event::Proceed { address, service } => {
                 format!("proceed {}{}", name(address), self.describe_service(service.as_ref()))
             }
@@ -99,6 +100,7 @@ fn drop_reason(reason: DropReason) -> &'static str {
         DropReason::SliceElapsed => "slice",
         DropReason::DeadlineElapsed => "deadline",
         DropReason::Superseded => "superseded",
+        DropReason::Overtaken => "overtaken",
         other => panic!("an unknown reason: {other:?}"),
     }
 }

@@ -13,7 +13,8 @@ use crate::support::simulation::{Script, Waking};
 use crate::support::words::{milliseconds, number};
 
 /// What a script may say of an attempt.
-const OUTCOMES: &str = "an outcome is ok T, refused T, unsent T, untrusted T, progress T ESTIMATE, gate T or hang";
+const OUTCOMES: &str =
+    "an outcome is ok T, refused T, unsent T, untrusted T, progress T ESTIMATE, choose T, gate T or hang";
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -252,6 +253,7 @@ impl Scenario {
                 ["progress", after, remaining] => {
                     (milliseconds(after)?, Outcome::Progress { remaining: milliseconds(remaining)? })
                 }
+                ["choose", after] => (milliseconds(after)?, Outcome::Chosen),
                 ["gate", after] => (milliseconds(after)?, Outcome::AtGate),
                 ["hang"] => break,
                 _ => return Err(OUTCOMES.into()),

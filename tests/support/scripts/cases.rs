@@ -43,7 +43,7 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
         case.settings.attempt_delay = soon(case.settings.attempt_delay).max(ms(1));
         for fate in case.fates.values_mut() {
             fate.progress.clear();
-            fate.gate = None;
+            (fate.chooses, fate.gate) = (None, None);
             fate.end = match fate.end {
                 End::Connected(after) => End::Connected(soon(after)),
                 End::Refused(after) => End::Refused(soon(after)),
@@ -51,6 +51,27 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
                 End::Untrusted(after) => End::Untrusted(soon(after)),
                 End::Hang => End::Hang,
             };
+        }
+        case
+    })
+}
+
+/// As another case, but no attempt decides the race before it has its connection.
+pub(crate) fn without_choices(case: impl Strategy<Value = Case>) -> impl Strategy<Value = Case> {
+    case.prop_map(|mut case| {
+        case.fates.values_mut().for_each(|fate| fate.chooses = None);
+        case
+    })
+}
+
+/// One list, by any policy, and attempts of which half decide the race before they end, and few have a connection.
+pub(crate) fn decided_case() -> impl Strategy<Value = Case> {
+    (any_case(), addresses(1..=12), vec(option::of(time()), 64)).prop_map(|(mut case, list, choices)| {
+        case.queries = Queries::LIST;
+        case.answers =
+            vec![Answered { at: ms(0), query: Query::List, content: Content::Addresses(list), is_final: true }];
+        for (fate, chooses) in case.fates.values_mut().zip(choices) {
+            fate.chooses = chooses;
         }
         case
     })

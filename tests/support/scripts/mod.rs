@@ -100,6 +100,8 @@ pub(crate) enum Content {
 pub(crate) struct Fate {
     /// Each so long after the one before it, with its estimate.
     pub(crate) progress: Vec<(Duration, Duration)>,
+    /// So long after that its transport decides the race, if it does.
+    pub(crate) chooses: Option<Duration>,
     /// So long after that it asks for its handshake, if it does.
     pub(crate) gate: Option<Duration>,
     pub(crate) end: End,
@@ -245,7 +247,7 @@ impl Fate {
     pub(crate) fn connects_after(&self) -> Option<Duration> {
         match self.end {
             End::Connected(after) => {
-                let before = self.progress.iter().map(|(after, _)| after).chain(&self.gate);
+                let before = self.progress.iter().map(|(after, _)| after).chain(&self.chooses).chain(&self.gate);
                 Some(before.sum::<Duration>() + after)
             }
             End::Refused(_) | End::Unsent(_) | End::Untrusted(_) | End::Hang => None,
@@ -261,8 +263,9 @@ impl Fate {
             End::Untrusted(after) => Some((after, Outcome::Untrusted)),
             End::Hang => None,
         };
+        let chooses = self.chooses.map(|after| (after, Outcome::Chosen));
         let gate = self.gate.map(|after| (after, Outcome::AtGate));
-        progress.chain(gate).chain(end).collect()
+        progress.chain(chooses).chain(gate).chain(end).collect()
     }
 }
 

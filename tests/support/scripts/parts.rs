@@ -165,7 +165,7 @@ pub(super) fn sources() -> impl Strategy<Value = BTreeMap<SocketAddr, Source>> {
     option::weighted(0.7, each).prop_map(|sources| sources.into_iter().flatten().flatten().collect())
 }
 
-/// What comes of an attempt to each endpoint there can be.
+/// What comes of an attempt to each endpoint there can be. Without progress, it says nothing before its end.
 pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<SocketAddr, Fate>> {
     let endpoints = || {
         let at_port = |port| {
@@ -174,11 +174,12 @@ pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<Socke
         };
         at_port(PORT).chain(at_port(SERVICE_PORT))
     };
-    let (steps, gates) = if with_progress { (1, 2) } else { (0, 1) };
+    let (steps, choices, gates) = if with_progress { (1, 5, 2) } else { (0, 4, 1) };
     // A choice by number is several times as fast as one between strategies.
-    let fate = (time(), 0..15_u8, vec((time(), time()), 0..=steps), (0..gates, time())).prop_map(
-        |(after, choice, progress, gate)| Fate {
+    let fate = (time(), 0..15_u8, vec((time(), time()), 0..=steps), (0..choices, time()), (0..gates, time())).prop_map(
+        |(after, choice, progress, chooses, gate)| Fate {
             progress,
+            chooses: Some(chooses.1).filter(|_| chooses.0 > 3),
             gate: Some(gate.1).filter(|_| gate.0 > 0),
             end: match choice {
                 0 | 1 => End::Connected(after),

@@ -99,6 +99,9 @@ impl fmt::Debug for Fate {
         for (after, remaining) in &self.progress {
             write!(f, "progress {} {}, ", after.as_millis(), remaining.as_millis())?;
         }
+        if let Some(after) = self.chooses {
+            write!(f, "choose {}, ", after.as_millis())?;
+        }
         if let Some(after) = self.gate {
             write!(f, "gate {}, ", after.as_millis())?;
         }

@@ -57,7 +57,7 @@ fn error_with_failures(
 fn report_of(error: &mut ConnectError) -> &mut Report {
     match &mut *error.inner {
         Inner::Lost { report, .. } => report,
-        Inner::InvalidUri { .. } => unreachable!("there was a look-up"),
+        Inner::InvalidUri { .. } | Inner::Unsupported { .. } => unreachable!("there was a look-up"),
     }
 }
 

@@ -1,0 +1,80 @@
+//! Programs that others have written, each in a process of its own.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+/// What no program takes as long as to begin.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A program that runs until it is dropped.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts `command`, waits for the line that contains `says`, and returns that line too.
+    ///
+    /// # Errors
+    ///
+    /// What the program said instead before it ended.
+    pub(crate) fn start(command: &mut Command, says: &str) -> Result<(Self, String), Vec<String>> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (tell, told) = mpsc::channel();
+        read_lines(child.stdout.take().unwrap(), tell.clone());
+        read_lines(child.stderr.take().unwrap(), tell);
+        let process = Self { child };
+        let mut said = Vec::new();
+        while let Ok(line) = told.recv_timeout(LONG) {
+            if line.contains(says) {
+                return Ok((process, line));
+            }
+            said.push(line);
+        }
+        Err(said)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Reads on for as long as there is something, so that the program never waits to be read.
+fn read_lines(output: impl Read + Send + 'static, tell: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let _unheard = tell.send(line);
+        }
+    });
+}
+
+/// Where a program is. Says so if it is nowhere.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    let found = directories.map(|directory| directory.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        say(&format!("there is no {program} on this machine: its test is left out"));
+    }
+    found
+}
+
+/// The same, of a program that the gate installs: there it must be.
+pub(crate) fn find_for_gate(program: &str) -> Option<PathBuf> {
+    let found = find(program);
+    assert!(found.is_some() || env::var_os("CI").is_none(), "there is no {program}");
+    found
+}
+
+#[expect(clippy::explicit_write, reason = "what the macros print is shown only if the test fails")]
+pub(crate) fn say(line: &str) {
+    writeln!(io::stderr(), "{line}").unwrap();
+}

@@ -1,0 +1,12 @@
+//! TLS without the world outside: an authority that certifies whatever a test asks for, and servers of every kind, good and bad.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
+
+pub(crate) mod authority;
+pub(crate) mod canned;
+pub(crate) mod clients;
+pub(crate) mod conduct;
+pub(crate) mod memory;
+pub(crate) mod seen;
+pub(crate) mod server;

@@ -1,0 +1,53 @@
+//! A server on loopback.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::conduct::Conduct;
+use super::seen::Seen;
+
+/// Does the same with every connection, and derefs to what it has seen.
+pub(crate) struct Server {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+    /// Dropping it ends the accepting, and closes every connection.
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    pub(crate) async fn listen(ip: IpAddr, conduct: Conduct) -> Self {
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Seen::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept_all(listener, conduct, Arc::clone(&seen)));
+        Self { address, seen, _tasks: tasks }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Deref for Server {
+    type Target = Seen;
+
+    fn deref(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+async fn accept_all(listener: TcpListener, conduct: Conduct, seen: Arc<Seen>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        seen.on_accepted();
+        let (conduct, seen) = (conduct.clone(), Arc::clone(&seen));
+        connections.spawn(async move { conduct.run(stream, &seen).await });
+        // What is over is taken out of the set.
+        while connections.try_join_next().is_some() {}
+    }
+}

@@ -1,0 +1,140 @@
+//! Settings that change while a connector is in use, and what they are told by.
+
+use std::sync::{Arc, Mutex};
+
+use hyper::{StatusCode, Uri};
+use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsInfo, TlsOptions};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, KeyLog};
+
+use crate::listen;
+use crate::tls::authority::Authority;
+use crate::tls::clients::{HOST, connect, connector, in_time, provider, trusting, uri};
+use crate::tls::conduct::{Conduct, Tls};
+
+#[tokio::test]
+async fn replaced_roots_hold_for_clones_from_the_next_connect_on() {
+    let (before, after) = (Authority::new("a root"), Authority::new("its successor"));
+    let server = listen(Conduct::serves(&after.server(&[HOST]))).await;
+    let connector = connector(trusting(&before), [server.address()]);
+    let clone = connector.clone();
+    assert!(connect(&clone).await.unwrap_err().is_untrusted());
+    connector.replace_tls(trusting(&after)).unwrap();
+    let stream = connect(&clone).await.unwrap();
+    clone.replace_tls(trusting(&before)).unwrap();
+    assert!(connect(&connector).await.unwrap_err().is_untrusted());
+    drop(stream);
+    server.sees_all_closed(3).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_made_stays_when_the_roots_are_replaced() {
+    let (before, after) = (Authority::new("a root"), Authority::new("its successor"));
+    let server = listen(Conduct::serves(&before.server(&[HOST]))).await;
+    let connector = connector(trusting(&before), [server.address()]);
+    let client = Client::new(connector.clone());
+    for _ in 0..2 {
+        let response = in_time(client.get(uri())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        connector.replace_tls(trusting(&after)).unwrap();
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_replaced_client_certificate_is_shown_from_the_next_connect_on() {
+    let (authority, others) = (Authority::new("a root"), Authority::new("the root of the clients"));
+    let identity = authority.server(&[HOST]);
+    let server = listen(Tls::new(&identity).versions(&[&TLS12]).for_clients_of(&others).serves()).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    let error = connect(&connector).await.unwrap_err();
+    assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::Alert);
+    let client = others.client("somebody");
+    connector.replace_tls(trusting(&authority).client_certificate(client.chain(), client.key())).unwrap();
+    connect(&connector).await.unwrap();
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_replace_nothing() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    let stranger = authority.client("somebody");
+    // A key that is not that of the certificate, and a time that nothing can be done in.
+    let mismatched = trusting(&authority).client_certificate(authority.client("else").chain(), stranger.key());
+    let hasty = trusting(&Authority::new("another root")).handshake_timeout(std::time::Duration::ZERO);
+    for options in [mismatched, hasty] {
+        connector.replace_tls(options.clone()).unwrap_err();
+        connect(&connector).await.unwrap();
+        crate::builder(&[&server]).tls(options).build().unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_whole_configuration_is_taken_as_it_is_and_with_nothing_beside_it() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let mut config = builder.with_root_certificates(authority.roots()).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let options = TlsOptions::with_config(config);
+    let stream = connect(&connector(options.clone(), [server.address()])).await.unwrap();
+    assert_eq!(stream.get_ref().tls().unwrap().alpn(), Some(&b"http/1.1"[..]));
+    assert_eq!(server.hellos()[0].alpn, ["http/1.1"]);
+    crate::builder(&[&server]).tls(options.session_hosts(1)).build().unwrap_err();
+}
+
+#[derive(Debug, Default)]
+struct Labels(Mutex<Vec<String>>);
+
+impl KeyLog for Labels {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        assert!(client_random.len() == 32 && !secret.is_empty());
+        self.0.lock().unwrap().push(label.into());
+    }
+}
+
+#[tokio::test]
+async fn the_key_log_hears_of_the_keys_of_every_connection() {
+    let authority = Authority::new("a root");
+    let identity = authority.server(&[HOST]);
+    for (version, expected) in [
+        (&TLS12, &["CLIENT_RANDOM"][..]),
+        (
+            &TLS13,
+            &[
+                "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+                "CLIENT_TRAFFIC_SECRET_0",
+                "EXPORTER_SECRET",
+                "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+                "SERVER_TRAFFIC_SECRET_0",
+            ],
+        ),
+    ] {
+        let server = listen(Tls::new(&identity).versions(&[version]).serves()).await;
+        let labels = Arc::new(Labels::default());
+        let connector = connector(trusting(&authority).key_log(labels.clone()), [server.address()]);
+        for _ in 0..2 {
+            labels.0.lock().unwrap().clear();
+            connect(&connector).await.unwrap();
+            let mut labels = labels.0.lock().unwrap().clone();
+            labels.sort();
+            assert_eq!(labels, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn http_goes_without_tls_over_the_same_connector() {
+    let authority = Authority::new("a root");
+    let secure = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let plain = listen(Conduct::ServesInPlain).await;
+    let client = Client::new(connector(trusting(&authority), [secure.address()]));
+    let http: Uri = format!("http://{}/", plain.address()).parse().unwrap();
+    let response = in_time(client.get(http)).await.unwrap();
+    assert!(response.status() == StatusCode::OK && response.extensions().get::<TlsInfo>().is_none());
+    let response = in_time(client.get(uri())).await.unwrap();
+    assert!(response.status() == StatusCode::OK && response.extensions().get::<TlsInfo>().is_some());
+    assert_eq!((plain.requests(), secure.requests()), (vec!["GET / HTTP/1.1".into()], vec!["GET / HTTP/1.1".into()]));
+}

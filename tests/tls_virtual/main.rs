@@ -1,0 +1,12 @@
+//! TLS within the race, in virtual time: connections and servers are in memory, and every instant is exact.
+#![cfg(feature = "tls")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cancellation;
+#[path = "../support/mod.rs"]
+mod support;
+mod sweep;
+mod timing;
+#[path = "../support/tls/mod.rs"]
+mod tls;
+mod world;
