@@ -4,11 +4,12 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Conclusion, Config, Order, Outcome, Query, ServiceRecord, Source, UntriedReason,
+    Answer, Conclusion, Config, Order, Outcome, Policy, Queries, Query, ServiceRecord, Source, UntriedReason,
 };
 use support::names::{PORT, portless};
 use support::simulation::{Event, Log, Script, simulate};
@@ -165,6 +166,34 @@ fn a_race_makes_no_more_than_4096_attempts_however_many_answers_come() {
     let log = run(ever_new_answers(12), Outcome::Failed { sent: false }, Duration::from_secs(60));
     assert_eq!(log.started.len(), 4 * MAX_ADDRESSES);
     assert_eq!(log.starts().last().unwrap().0, Duration::from_secs(3));
+}
+
+/// What is overtaken has no other turn once there are so many attempts and addresses, and then a later attempt has the error.
+#[test]
+fn a_race_makes_no_more_than_4096_attempts_however_many_are_overtaken() {
+    let (v6, v4) = (v6(1), v4(1024));
+    let mut record = ServiceRecord::new(1);
+    let records = (1..=3).map(|priority| {
+        (record.priority, record.port) = (priority, Some(8000 + priority));
+        record.clone()
+    });
+    let answers = [Answer::https(records, PORT), Answer::aaaa(v6.clone()), Answer::a(v4.clone())];
+    let decides_and_fails = vec![(Duration::ZERO, Outcome::Chosen), (Duration::ZERO, Outcome::Failed { sent: false })];
+    let ports = [8001, 8002, 8003, PORT];
+    let endpoints = v4.iter().flat_map(|address| ports.map(|port| SocketAddr::new(address.ip(), port)));
+    let attempts: BTreeMap<_, _> = endpoints.map(|endpoint| (endpoint, decides_and_fails.clone())).collect();
+    for policy in [Policy::Staggered, Policy::TwoFamilies] {
+        let log = simulate(&Script {
+            config: Config::builder().policy(policy).order(Order::PreferV6).build().unwrap(),
+            queries: Queries::ADDRESSES.with(Query::Https),
+            answers: answers.iter().map(|answer| (Duration::ZERO, answer.clone())).collect(),
+            attempts: attempts.clone(),
+            ..Script::default()
+        });
+        assert_eq!(log.started.len(), 4 * MAX_ADDRESSES, "{policy:?}");
+        let Some((_, Conclusion::Exhausted { error, .. })) = log.conclusion() else { panic!("{policy:?}") };
+        assert_eq!(log.started[error.index()], SocketAddr::new(v4[0].ip(), 8001), "{policy:?}");
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 #![cfg(feature = "tls-platform-roots")]
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{fs, process};
 
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsOptions};
@@ -65,6 +65,8 @@ fn without_root_certificates_the_connector_is_built_http_works_and_the_error_of_
             assert_eq!(in_time(client.get(http.clone())).await.unwrap().status(), StatusCode::OK);
         }
         assert!(secure.hellos().is_empty(), "no handshake has begun");
+        // Only the first connect can have been on its way before it was known.
+        assert!(secure.accepted() <= 1, "{} connections", secure.accepted());
     });
 }
 
@@ -84,12 +86,7 @@ fn root_certificates_of_ones_own_do_without_those_of_the_system() {
 
 #[test]
 fn the_root_certificates_of_the_system_are_the_default() {
-    // Parent and child make the same file name of the id of the parent.
-    let file = env::var_os("SSL_CERT_FILE").filter(|_| env::var_os(IN_CHILD).is_some());
-    let file = file.map_or_else(
-        || Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("roots-{}.pem", process::id())),
-        PathBuf::from,
-    );
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system-roots.pem");
     with_system_roots("the_root_certificates_of_the_system_are_the_default", &file, async || {
         // It is read when it is needed, and so may be written first.
         let authority = Authority::new("a root");
@@ -104,5 +101,25 @@ fn the_root_certificates_of_the_system_are_the_default() {
         // What was read is kept.
         let client = client.clone();
         assert_eq!(in_time(client.get(uri())).await.unwrap().status(), StatusCode::OK);
+    });
+}
+
+#[test]
+fn further_root_certificates_are_trusted_besides_those_of_the_system() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("further-roots.pem");
+    with_system_roots("further_root_certificates_are_trusted_besides_those_of_the_system", &file, async || {
+        let (of_system, further, unknown) = (Authority::new("one"), Authority::new("two"), Authority::new("three"));
+        fs::write(&file, of_system.pem()).unwrap();
+        let options = by_platform_roots().extra_root_certificates([further.certificate()]);
+        for (authority, is_trusted) in [(&of_system, true), (&further, true), (&unknown, false)] {
+            let server = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
+            let client = Client::new(connector(options.clone(), [server.address()]));
+            assert_eq!(in_time(client.get(uri())).await.is_ok(), is_trusted);
+        }
+        let only = by_platform_roots().root_certificates([further.certificate()]);
+        let server = Server::listen(some_loopback(), Conduct::serves(&of_system.server(&[HOST]))).await;
+        let error = in_time(Client::new(connector(only, [server.address()])).get(uri())).await.unwrap_err();
+        assert!(ConnectError::find(&error).unwrap().is_untrusted(), "{error}");
+        fs::remove_file(&file).unwrap();
     });
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind};
-use hyper_happy_eyeballs::{Client, ConnectError, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{Client, ConnectError, FixedResolver, HappyEyeballsConnector};
 use rustls::version::{TLS12, TLS13};
 use tower::ServiceExt;
 
@@ -67,6 +68,24 @@ async fn a_client_without_a_protocol_in_common_with_its_connector_dials_nothing(
         "could not connect to origin.example:443: the connector speaks h2, and the client http/1.1"
     );
     assert!(error.is_connect() && error.is_permanent() && cause.attempts().is_empty(), "{error}");
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_no_certificate_could_be_for_is_an_error_before_anything_is_dialled() {
+    let authority = Authority::new("a root");
+    let server = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
+    // A label has 63 characters at most (RFC 1035 §2.3.4).
+    let host = format!("{}.example", "a".repeat(64));
+    let resolver = FixedResolver::new().with(&host, [server.address()]);
+    let connector = HappyEyeballsConnector::builder().resolver(resolver).tls(trusting(&authority)).build().unwrap();
+    let uri: Uri = format!("https://{host}/").parse().unwrap();
+    let error = in_time(connector.oneshot(uri)).await.unwrap_err();
+    let says = "the host is no name for TLS";
+    assert_eq!(error.to_string(), format!("could not connect to {host}:443: {} {says}", server.address()));
+    assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::InvalidName);
+    assert!(error.is_permanent() && !error.is_untrusted(), "{error}");
+    assert!(!error.attempts()[0].error().unwrap().was_sent());
     assert_eq!(server.accepted(), 0);
 }
 

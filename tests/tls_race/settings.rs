@@ -5,8 +5,13 @@ use std::sync::{Arc, Mutex};
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsInfo, TlsOptions};
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, KeyLog};
+use rustls::{ClientConfig, DigitallySignedStruct, KeyLog, SignatureScheme};
 
 use crate::listen;
 use crate::tls::authority::Authority;
@@ -83,6 +88,90 @@ async fn a_whole_configuration_is_taken_as_it_is_and_with_nothing_beside_it() {
     assert_eq!(stream.get_ref().tls().unwrap().alpn(), Some(&b"http/1.1"[..]));
     assert_eq!(server.hellos()[0].alpn, ["http/1.1"]);
     crate::builder(&[&server]).tls(options.session_hosts(1)).build().unwrap_err();
+}
+
+#[derive(Debug)]
+struct Anybody {
+    asked: Mutex<Vec<String>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.asked.lock().unwrap().push(name.to_str().into_owned());
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_of_ones_own_decides_in_the_place_of_roots() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.expired(&["other.example"]))).await;
+    let verifier = Arc::new(Anybody { asked: Mutex::default(), provider: provider() });
+    let options = TlsOptions::new().provider(provider()).verifier(verifier.clone());
+    connect(&connector(options, [server.address()])).await.unwrap();
+    assert_eq!(*verifier.asked.lock().unwrap(), [HOST]);
+}
+
+#[derive(Debug)]
+struct Chosen(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Chosen {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_may_be_chosen_when_it_is_asked_for() {
+    let (authority, others) = (Authority::new("a root"), Authority::new("the root of the clients"));
+    let server = listen(Tls::new(&authority.server(&[HOST])).for_clients_of(&others).serves()).await;
+    let client = others.client("somebody");
+    let key = provider().key_provider.load_private_key(client.key()).unwrap();
+    let chosen = Arc::new(Chosen(Arc::new(CertifiedKey::new(client.chain(), key))));
+    let options = trusting(&authority).client_certificate_resolver(chosen);
+    let client = Client::new(connector(options, [server.address()]));
+    assert_eq!(in_time(client.get(uri())).await.unwrap().status(), StatusCode::OK);
+}
+
+#[test]
+fn no_root_certificates_at_all_are_an_error_when_the_connector_is_built() {
+    let options = TlsOptions::new().provider(provider()).root_certificates([]);
+    let error = crate::builder(&[]).tls(options).build().unwrap_err();
+    assert!(error.to_string().contains("root certificates"), "{error}");
 }
 
 #[derive(Debug, Default)]
