@@ -5,7 +5,8 @@
 //! the race.
 //!
 //! 1. An attempt that is done once the transport stands needs the [endpoint](AttemptRequest::endpoint) and nothing else.
-//! 2. One that has more to do (a TLS handshake, a CONNECT) knows the [host](AttemptRequest::host) of the URI, and has an [`AttemptHandle`].
+//! 2. One that has more to do (a TLS handshake, a CONNECT) knows the [host](AttemptRequest::host) of the URI and the
+//!    [protocols](AttemptRequest::protocols) that may be negotiated, and has an [`AttemptHandle`].
 //!    By [`progress`](AttemptHandle::progress) it says that the transport stands, and how long the rest may take: the next attempt is put
 //!    off for so long.
 //! 3. By [`choose`](AttemptHandle::choose) it says that its transport decides the race, before the rest is done: no other attempt goes on beside it.

@@ -129,7 +129,7 @@ impl fmt::Debug for ConnectRequest {
             .field("host", &host)
             .field("port", &port)
             .field("epoch", &self.epoch)
-            .field("protocols", &self.protocols.as_ref().map(ToString::to_string))
+            .field("protocols", &self.protocols)
             .finish()
     }
 }

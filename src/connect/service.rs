@@ -89,21 +89,27 @@ where
     #[inline]
     fn begin(&self, uri: &Uri, epoch: Epoch, protocols: impl FnOnce() -> Option<Protocols>) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
-        match Target::from_uri(uri, self.settings.schemes) {
-            Ok(target) if target.is_secure => self.begin_secure(target, protocols()),
-            Ok(target) => {
-                Connecting::new(Arc::clone(&self.settings), target, self.resolver.clone(), self.attempt.clone())
+        let target = match Target::from_uri(uri, self.settings.schemes) {
+            Ok(target) => target,
+            Err(error) => return Connecting::failed(error),
+        };
+        let settings = match self.settings_for(target.is_secure, protocols) {
+            Ok(settings) => settings,
+            Err(problem) => {
+                return Connecting::failed(ConnectError::unsupported(&target.host, target.port.number(), problem));
             }
-            Err(error) => Connecting::failed(error),
-        }
+        };
+        // There is one place that makes a connect, so that it is built where it is to lie.
+        Connecting::new(settings, target, self.resolver.clone(), self.attempt.clone())
     }
 
-    #[cold]
-    fn begin_secure(&self, target: Target, protocols: Option<Protocols>) -> Connecting<R, A> {
-        match self.settings.for_client(protocols) {
-            Ok(settings) => Connecting::new(settings, target, self.resolver.clone(), self.attempt.clone()),
-            Err(problem) => Connecting::failed(ConnectError::unsupported(&target.host, target.port.number(), problem)),
-        }
+    #[inline]
+    fn settings_for(
+        &self,
+        is_secure: bool,
+        protocols: impl FnOnce() -> Option<Protocols>,
+    ) -> Result<Arc<Settings>, String> {
+        if is_secure { self.settings.for_client(protocols()) } else { Ok(Arc::clone(&self.settings)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// ALPN ids, the most wanted first. Clones share them.
 // A thin pointer, since it is part of what is made for every connect, also where there is nothing to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Protocols(Arc<Vec<Vec<u8>>>);
 
 impl Protocols {
@@ -22,6 +22,13 @@ impl Protocols {
 impl<T: Into<Vec<u8>>> FromIterator<T> for Protocols {
     fn from_iter<I: IntoIterator<Item = T>>(ids: I) -> Self {
         Self(Arc::new(ids.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl fmt::Debug for Protocols {
+    /// `["h2", "http/1.1"]`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|id| id.escape_ascii().to_string())).finish()
     }
 }
 
@@ -62,5 +69,7 @@ mod tests {
         let protocols = |ids: &[&[u8]]| ids.iter().map(|id| id.to_vec()).collect::<Protocols>().to_string();
         assert_eq!(protocols(&[b"h2"]), "h2");
         assert_eq!(protocols(&[b"h2", b"http/1.1", b"\n\xff"]), "h2 and http/1.1 and \\n\\xff");
+        let config = Config::builder().protocols(["h2", "http/1.1"]).build().unwrap();
+        assert!(format!("{config:?}").contains(r#"protocols: Some(["h2", "http/1.1"])"#), "{config:?}");
     }
 }
