@@ -123,7 +123,9 @@ mod wake_later;
 pub use client::{Client, ClientError, ClientLayer, ConnectionUse, PoolStatistics, RetryBody, RetryPolicy};
 #[cfg(feature = "connect")]
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
-pub use outcome::{Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, QueryError, QueryErrorKind, Untried};
+pub use outcome::{
+    Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, Handshake, QueryError, QueryErrorKind, Untried,
+};
 pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason};
 #[cfg(feature = "hickory")]
 pub use resolve::HickoryResolver;

@@ -24,7 +24,7 @@ use crate::timeline::Timeline;
 
 mod origin;
 #[expect(dead_code, reason = "another example needs the rest")]
-#[path = "../race/timeline.rs"]
+#[path = "../support/timeline.rs"]
 mod timeline;
 
 const HOST: &str = "origin.example";

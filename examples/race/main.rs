@@ -38,6 +38,7 @@ mod loopback;
 #[path = "../support/origin.rs"]
 mod origin;
 mod scene;
+#[path = "../support/timeline.rs"]
 mod timeline;
 
 /// How long it may take to connect to a host of the reader's choice.

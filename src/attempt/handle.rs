@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::lock::{Lock, assert_unlocked};
+use crate::outcome::Handshake;
 use crate::race::{Endpoint, ServiceRecord};
 
 /// An attempt's line to its race: says how far the attempt has come, and asks whether it may shake hands.
@@ -45,6 +46,13 @@ impl AttemptHandle {
     /// Without it, the race is decided by the first attempt that has its connection.
     pub fn choose(&self) {
         self.say(|state| state.chooses = true);
+    }
+
+    /// Says that the handshake is finished, and what was negotiated, for the record of the attempt:
+    /// [`Attempt::handshake`](crate::Attempt::handshake).
+    pub fn shook_hands(&self, handshake: Handshake) {
+        let Some(shared) = &self.shared else { return };
+        let _before = shared.state.lock().handshake.replace(Box::new(handshake));
     }
 
     /// Says something to the driver, which is woken for it.
@@ -140,6 +148,8 @@ struct State {
     progress: Option<Duration>,
     /// As `progress`.
     chooses: bool,
+    /// For the record.
+    handshake: Option<Box<Handshake>>,
     gate: Gate,
     /// Waits for news; `None` while the attempt is polled, since the driver looks for news afterwards.
     driver: Option<Waker>,
@@ -175,6 +185,13 @@ pub(crate) struct News {
     pub(crate) asks: bool,
 }
 
+/// What an attempt that is over has said, and nobody has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastWords {
+    pub(crate) transport_stands: bool,
+    pub(crate) handshake: Option<Handshake>,
+}
+
 impl News {
     const NONE: Self = Self { progress: None, chooses: false, asks: false };
 }
@@ -205,6 +222,12 @@ impl Listener {
     pub(crate) fn hear(&self, cx: &Context<'_>) -> Option<News> {
         // Not by `in_use`: the last handle may have been dropped right after it said something.
         self.shared.as_ref().and_then(|shared| shared.hear(cx.waker().clone()))
+    }
+
+    /// What the attempt, which is over, has said since it was heard.
+    #[inline]
+    pub(crate) fn last_words(&self) -> Option<LastWords> {
+        self.shared.as_ref().map(|shared| shared.last_words())
     }
 
     /// Admits the attempt to its handshake, with the service record of `endpoint`. The caller polls the attempt next: a waker of its own
@@ -245,6 +268,14 @@ impl Shared {
             (news, state.driver.replace(driver))
         };
         (news != News::NONE).then_some(news)
+    }
+
+    fn last_words(&self) -> LastWords {
+        let (transport_stands, handshake) = {
+            let mut state = self.state.lock();
+            (state.progress.is_some() || state.chooses, state.handshake.take())
+        };
+        LastWords { transport_stands, handshake: handshake.map(|handshake| *handshake) }
     }
 
     /// Returns who waits for admission.

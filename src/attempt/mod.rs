@@ -40,5 +40,5 @@ mod handle;
 mod request;
 
 pub use self::handle::{Admission, AttemptHandle, AttemptOver};
-pub(crate) use self::handle::{Listener, News};
+pub(crate) use self::handle::{LastWords, Listener, News};
 pub use self::request::AttemptRequest;

@@ -227,7 +227,8 @@ where
                     let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
                             this.answers.set(None);
-                            let Opened { opening, begun, listener: _line } = this.opening.take().expect("opened once");
+                            let Opened { opening, begun, listener } = this.opening.take().expect("opened once");
+                            let begun = begun.hear_last(&listener, now);
                             let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
                             let info = this.record.won_alone(begun, untried, now);
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
@@ -266,7 +267,7 @@ where
         match first {
             First::Failed(error) => {
                 this.first.set(None);
-                racing.on_result(begun, Err(error), this.record, now);
+                racing.on_result(begun.hear_last(&listener, now), Err(error), this.record, now);
             }
             First::Runs(news) => racing.adopt_first(begun, listener, news, this.record, now),
         }

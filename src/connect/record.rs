@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
+use crate::attempt::{LastWords, Listener};
 use crate::connection::ConnectInfo;
 use crate::outcome::{
-    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, QueryError, Report, Time,
+    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, Phases, QueryError, Report, Time,
 };
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
 
@@ -33,6 +34,8 @@ pub(super) struct Begun {
     endpoint: Endpoint,
     reason: StartReason,
     at: Instant,
+    /// What it has said of itself.
+    phases: Option<Box<Phases>>,
 }
 
 impl Record {
@@ -109,7 +112,7 @@ impl Record {
     #[inline]
     pub(super) fn started(&self, id: AttemptId, endpoint: Endpoint, reason: StartReason, now: Instant) -> Begun {
         debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
-        Begun { id, endpoint, reason, at: now }
+        Begun { id, endpoint, reason, at: now, phases: None }
     }
 
     pub(super) fn progressed(&self, begun: &Begun, remaining: Duration) {
@@ -215,9 +218,28 @@ impl Begun {
         &self.endpoint
     }
 
+    /// Its transport stands. What it says of that later changes nothing.
+    pub(super) fn on_transport(&mut self, now: Instant) {
+        self.phases.get_or_insert_with(|| Box::new(Phases { transport: now, handshake: None }));
+    }
+
+    /// It is over: what it said last has not been heard.
+    #[inline]
+    pub(super) fn hear_last(mut self, listener: &Listener, now: Instant) -> Self {
+        if let Some(LastWords { transport_stands, handshake }) = listener.last_words() {
+            if transport_stands || handshake.is_some() {
+                self.on_transport(now);
+            }
+            if let Some(phases) = &mut self.phases {
+                phases.handshake = handshake;
+            }
+        }
+        self
+    }
+
     #[inline]
     fn end(self, outcome: AttemptOutcome, race_began: Instant, now: Instant) -> Attempt {
-        let Self { id, endpoint, reason, at } = self;
-        Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome }
+        let Self { id, endpoint, reason, at, phases } = self;
+        Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome, phases }
     }
 }

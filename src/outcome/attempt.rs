@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::attempt_error::AttemptError;
+use super::handshake::Handshake;
 use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
 
 /// One connection attempt of a race, from its start to its end.
@@ -15,6 +16,16 @@ pub struct Attempt {
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
     pub(crate) outcome: AttemptOutcome,
+    /// `None` of an attempt that said nothing.
+    pub(crate) phases: Option<Box<Phases>>,
+}
+
+/// What an attempt said of itself before it was over.
+#[derive(Debug, Clone)]
+pub(crate) struct Phases {
+    /// When its transport stood.
+    pub(crate) transport: Instant,
+    pub(crate) handshake: Option<Handshake>,
 }
 
 impl Attempt {
@@ -38,6 +49,16 @@ impl Attempt {
         self.ended - self.started
     }
 
+    /// How long it took until its transport stood, with the rest still to come: a TLS handshake, say. `None` if it did not get so far, or did not say.
+    pub fn transport_after(&self) -> Option<Duration> {
+        self.phases.as_ref().map(|phases| phases.transport - self.started)
+    }
+
+    /// What was negotiated in its handshake. `None` if there was none, or it did not say.
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.phases.as_ref()?.handshake.as_ref()
+    }
+
     /// What came of it.
     pub fn outcome(&self) -> &AttemptOutcome {
         &self.outcome
@@ -56,13 +77,20 @@ impl Attempt {
     }
 }
 
-/// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line.
+/// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line. Where it said how far it came, that follows:
+/// `[2001:db8::1]:443 connected after 14 ms (transport 5 ms, TLS 1.3 9 ms)`.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.endpoint, self.outcome)?;
         match &self.outcome {
-            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => write!(f, " after {}", Time(self.duration())),
-            AttemptOutcome::Failed(_) => Ok(()),
+            AttemptOutcome::Connected | AttemptOutcome::Dropped(_) => write!(f, " after {}", Time(self.duration()))?,
+            AttemptOutcome::Failed(_) => return Ok(()),
+        }
+        let Some(phases) = &self.phases else { return Ok(()) };
+        let (transport, rest) = (Time(phases.transport - self.started), Time(self.ended - phases.transport));
+        match &phases.handshake {
+            Some(handshake) => write!(f, " (transport {transport}, {handshake} {rest})"),
+            None => write!(f, " (transport {transport}, handshake {rest})"),
         }
     }
 }
@@ -74,6 +102,8 @@ impl fmt::Debug for Attempt {
             .field("reason", &self.reason)
             .field("offset", &self.offset())
             .field("duration", &self.duration())
+            .field("transport_after", &self.transport_after())
+            .field("handshake", &self.handshake())
             .field("outcome", &self.outcome)
             .finish()
     }

@@ -5,19 +5,25 @@ mod attempt_error;
 mod box_error;
 mod causes;
 mod connect_error;
+mod handshake;
 mod query_error;
 mod report;
 
+#[cfg(feature = "connect")]
+pub(crate) use attempt::Phases;
 #[cfg(feature = "connect")]
 pub(crate) use attempt::Time;
 pub use attempt::{Attempt, AttemptOutcome, Untried};
 pub use attempt_error::AttemptError;
 pub use box_error::BoxError;
 #[cfg(feature = "client")]
-pub(crate) use causes::{Chain, causes};
+pub(crate) use causes::Chain;
+#[cfg(any(feature = "client", feature = "tls"))]
+pub(crate) use causes::causes;
 pub use connect_error::ConnectError;
 #[cfg(feature = "connect")]
 pub(crate) use connect_error::Kind;
+pub use handshake::Handshake;
 pub use query_error::{QueryError, QueryErrorKind};
 #[cfg(feature = "connect")]
 pub(crate) use report::{Attempts, Leftover, Report};

@@ -127,8 +127,7 @@ impl TlsError {
         match kind {
             TlsErrorKind::Certificate(_) => error.untrusted(),
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
-            TlsErrorKind::InvalidName => error.permanent().unsent(),
-            TlsErrorKind::Roots => error.permanent(),
+            TlsErrorKind::InvalidName | TlsErrorKind::Roots => error.permanent(),
             TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Timeout => error,
         }
     }

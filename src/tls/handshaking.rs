@@ -87,15 +87,16 @@ where
         Self { state: State::Connecting { transport }, plan: None, timer: Timer::new() }
     }
 
-    /// Nothing is sent to a host that cannot be named.
+    /// Nothing is sent to a host that cannot be named, nor where it is known that no certificate can be verified.
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
-        let (state, plan) = match server_name(request.host()) {
+        let name = settings.failure().map_or_else(|| server_name(request.host()), Err);
+        let (state, plan) = match name {
             Ok(name) => {
                 let (handle, protocols) = (request.handle(), request.protocols().to_vec());
                 let plan = Plan { settings, name, protocols, handle, began: read_clock(), config: None };
                 (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan)))
             }
-            Err(error) => (State::Failed { error: Some(error.into_attempt_error()) }, None),
+            Err(error) => (State::Failed { error: Some(error.into_attempt_error().unsent()) }, None),
         };
         Self { state, plan, timer: Timer::new() }
     }
@@ -194,6 +195,7 @@ impl Plan {
             // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.
             io.handle().disarm();
         }
+        self.handle.shook_hands(info.handshake());
         Ok(TlsConnection::secured(stream, info))
     }
 }

@@ -1,10 +1,13 @@
 //! What a caller learns of a TLS connection.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConnection, HandshakeKind, ProtocolVersion, SupportedCipherSuite};
+
+use crate::outcome::Handshake;
 
 /// What was negotiated on a TLS connection, and who the peer is.
 ///
@@ -73,8 +76,31 @@ impl TlsInfo {
         &self.inner.peer_certificates
     }
 
+    /// The same for the record of the attempt.
+    pub(super) fn handshake(&self) -> Handshake {
+        let mut handshake = Handshake::new().with_resumed(self.is_resumed());
+        if let Some(version) = self.protocol_version() {
+            handshake = handshake.with_protocol_version(name_of(version));
+        }
+        if let Some(suite) = self.cipher_suite().and_then(|suite| suite.suite().as_str()) {
+            handshake = handshake.with_cipher_suite(suite);
+        }
+        match self.alpn() {
+            Some(id) => handshake.with_alpn(id),
+            None => handshake,
+        }
+    }
+
     pub(super) fn is_http2(&self) -> bool {
         self.alpn() == Some(b"h2")
+    }
+}
+
+fn name_of(version: ProtocolVersion) -> Cow<'static, str> {
+    match version {
+        ProtocolVersion::TLSv1_2 => "TLS 1.2".into(),
+        ProtocolVersion::TLSv1_3 => "TLS 1.3".into(),
+        other => format!("{other:?}").into(),
     }
 }
 

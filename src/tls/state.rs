@@ -80,6 +80,14 @@ impl Settings {
             Config::Later(later) => later.poll(cx),
         }
     }
+
+    /// Why there is no configuration, and none to come, if that is known.
+    pub(super) fn failure(&self) -> Option<TlsError> {
+        match &self.config {
+            Config::Ready(_) => None,
+            Config::Later(later) => later.failure(),
+        }
+    }
 }
 
 impl Later {
@@ -105,6 +113,14 @@ impl Later {
             self.begin();
         }
         Poll::Pending
+    }
+
+    fn failure(&self) -> Option<TlsError> {
+        let error = match &*self.making.lock() {
+            Making::Over(made) => made.as_ref().err().cloned(),
+            Making::NotBegun | Making::Begun(_) => None,
+        };
+        error.map(TlsError::roots)
     }
 
     /// No runtime is needed, so that nobody waits for one that is not driven.

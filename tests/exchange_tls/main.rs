@@ -11,6 +11,7 @@ mod tls;
 
 mod clients;
 mod closes;
+mod duplex;
 mod ends;
 mod first_words;
 mod idle;

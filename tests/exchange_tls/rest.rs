@@ -38,7 +38,7 @@ impl Refusal {
 
     /// Refuses an upload, and counts what it could have read of the rest.
     fn refuse(self, mut peer: Peer, rest: &AtomicUsize) {
-        assert!(peer.head().is_some() && peer.skip(self.after).is_some() && peer.send(refusal()));
+        assert!(peer.head().is_some() && peer.skip(self.after).is_some() && peer.send(refusal(true)));
         let bytes = match self.reads {
             Reads::Nothing => {
                 assert!(peer.sees_the_client_go());

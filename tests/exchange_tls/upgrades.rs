@@ -58,7 +58,7 @@ fn an_upload_after_a_declined_upgrade_is_refused_like_any_other() {
         for version in VERSIONS {
             let origin = Origin::with_threads(2, version, |mut peer| {
                 if peer.request().is_some() && peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok") {
-                    assert!(peer.head().is_some() && peer.send(refusal()));
+                    assert!(peer.head().is_some() && peer.send(refusal(true)));
                 }
             });
             for (name, upload) in UPLOADS {

@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("wake_later", &[]),
     ("connection", &["outcome", "forward_io"]),
     // L2
-    ("attempt", &["race", "lock"]),
+    ("attempt", &["race", "outcome", "lock"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
     ("tcp", &["race", "outcome", "attempt", "forward_io", "network", "lock", "oneshot", "timer"]),
     ("response_first", &["connection", "tcp", "forward_io", "lock", "wake_later"]),

@@ -228,6 +228,12 @@ impl Peer {
     /// The next request, with a body that is not kept; or `None` if the client has gone.
     pub(crate) fn request(&mut self) -> Option<Head> {
         let head = self.head()?;
+        self.skip_body(&head)?;
+        Some(head)
+    }
+
+    /// Takes the body of a request away, if the client sends it.
+    pub(crate) fn skip_body(&mut self, head: &Head) -> Option<()> {
         if let Some(length) = head.field("content-length") {
             self.skip(length.parse().unwrap())?;
         } else if head.field("transfer-encoding").is_some() {
@@ -239,7 +245,7 @@ impl Peer {
             }
             self.buffer.clear();
         }
-        Some(head)
+        Some(())
     }
 
     /// Takes so many bytes away, if the client sends them.

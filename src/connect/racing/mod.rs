@@ -172,24 +172,27 @@ where
             }
             return Poll::Pending;
         };
-        let begun = self.remove(place, first);
+        let begun = self.remove(place, first, now);
         self.on_result(begun, result, record, now);
         Poll::Ready(())
     }
 
-    fn remove(&mut self, place: usize, mut first: First<'_, A>) -> Begun {
-        let InFlight { begun, future, listener: _ended_last } = self.in_flight.remove(place);
+    fn remove(&mut self, place: usize, mut first: First<'_, A>, now: Instant) -> Begun {
+        let InFlight { begun, future, listener } = self.in_flight.remove(place);
         match future {
             Some(future) => drop(future),
             None => first.set(None),
         }
-        begun
+        begun.hear_last(&listener, now)
     }
 
     /// An attempt that is in flight has said something.
     fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
-        let begun = &self.in_flight[place].begun;
+        let begun = &mut self.in_flight[place].begun;
         let News { progress, chooses, asks } = news;
+        if progress.is_some() || chooses {
+            begun.on_transport(now);
+        }
         if let Some(remaining) = progress {
             record.progressed(begun, remaining);
             self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
@@ -274,7 +277,7 @@ where
                 let news = listener.hear(cx);
                 self.add(InFlight { begun, future: Some(future), listener }, news, record, now);
             }
-            Poll::Ready(result) => self.on_result(begun, result, record, now),
+            Poll::Ready(result) => self.on_result(begun.hear_last(&listener, now), result, record, now),
         }
     }
 
@@ -307,7 +310,7 @@ where
     ) {
         // An attempt whose own destructor panicked is in flight to the race alone.
         if let Some(place) = self.place_of(id) {
-            let begun = self.remove(place, first);
+            let begun = self.remove(place, first, now);
             record.dropped(begun, reason, now);
         }
     }

@@ -21,6 +21,7 @@ fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) 
         started: began,
         ended: began + Duration::from_millis(duration),
         outcome,
+        phases: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Draws a race: a row for each attempt, all on one axis of time.
 //!
+//! An attempt that said when its transport stood has a bar of two parts, and a line below the axis says which is which.
+//!
 //! Everything that is drawn is public: [`ConnectInfo`] says it of a race that was won, and [`ConnectError`] of one that was lost.
 
 use std::fmt;
@@ -13,6 +15,9 @@ const BAR_WIDTH: usize = 36;
 const LEAST_BAR_WIDTH: usize = 20;
 /// How wide a line should be.
 const LINE_WIDTH: usize = 100;
+/// The bar of an attempt until its transport stands, and from there on.
+const TRANSPORT: &str = "━";
+const HANDSHAKE: &str = "═";
 /// How many characters there are between two ticks of the axis, at least.
 const TICK_DISTANCE: usize = 6;
 
@@ -76,7 +81,9 @@ impl fmt::Display for Timeline<'_> {
             writeln!(f, "{}", self.paint(row.colour, &row.outcome))?;
         }
         let margin = 2 + address + 2 + why + 2;
-        for line in [axis.ticks(), axis.labels()] {
+        let has_phases = rows.iter().any(|row| row.transport_stood.is_some());
+        let legend = has_phases.then(|| format!("{TRANSPORT} transport  {HANDSHAKE} handshake"));
+        for line in [axis.ticks(), axis.labels()].into_iter().chain(legend) {
             writeln!(f, "{:margin$}{}", "", self.paint(Colour::Faint, &line))?;
         }
         Ok(())
@@ -89,7 +96,8 @@ impl Timeline<'_> {
             return write!(f, "{}", self.paint(Colour::Faint, &axis.grid(0, axis.width)));
         };
         let (from, to) = (axis.column(from), axis.column(to));
-        let bar = format!("{}{}", "━".repeat(to - from), row.end);
+        let stood = row.transport_stood.map_or(to, |at| axis.column(at).clamp(from, to));
+        let bar = format!("{}{}{}", TRANSPORT.repeat(stood - from), HANDSHAKE.repeat(to - stood), row.end);
         let (before, after) = (axis.grid(0, from), axis.grid(to + 1, axis.width));
         write!(
             f,
@@ -124,6 +132,8 @@ struct Row {
     why: String,
     /// From when to when, since the beginning of the race.
     span: Option<(Duration, Duration)>,
+    /// When the transport of the attempt stood, since the beginning of the race.
+    transport_stood: Option<Duration>,
     /// The last character of the bar.
     end: char,
     took: Option<Duration>,
@@ -145,6 +155,7 @@ impl Row {
             address: "(name look-up)".into(),
             why: String::new(),
             span: Some((Duration::ZERO, took)),
+            transport_stood: None,
             end: '●',
             took: Some(took),
             outcome: "first address known".into(),
@@ -155,13 +166,16 @@ impl Row {
     fn of_attempt(attempt: &Attempt) -> Self {
         let (end, colour) = match attempt.outcome() {
             AttemptOutcome::Connected => ('●', Colour::Good),
-            AttemptOutcome::Dropped(DropReason::Lost | DropReason::Pruned) => ('┥', Colour::Plain),
+            AttemptOutcome::Dropped(DropReason::Lost | DropReason::Pruned | DropReason::Overtaken) => {
+                ('┥', Colour::Plain)
+            }
             _ => ('×', Colour::Bad),
         };
         Self {
             address: attempt.endpoint().to_string(),
             why: attempt.reason().to_string(),
             span: Some((attempt.offset(), attempt.offset() + attempt.duration())),
+            transport_stood: attempt.transport_after().map(|after| attempt.offset() + after),
             end,
             took: Some(attempt.duration()),
             outcome: attempt.outcome().to_string(),
@@ -174,6 +188,7 @@ impl Row {
             address: untried.endpoint().to_string(),
             why: "(not tried)".into(),
             span: None,
+            transport_stood: None,
             end: ' ',
             took: None,
             outcome: untried.reason().to_string(),
