@@ -3,8 +3,9 @@
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::tls::{TlsInfo, TlsOptions};
 use hyper_happy_eyeballs::{Client, FixedResolver, HappyEyeballsConnector};
-use rustls::SupportedProtocolVersion;
+use rustls::crypto::ring;
 use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, SupportedProtocolVersion};
 use tower::ServiceExt;
 
 use crate::tls::authority::Authority;
@@ -101,7 +102,6 @@ async fn assert_identities_apart(server: &Server, [one, other]: [&TlsOptions; 2]
     assert!(resumes(&first, uri(), server).await);
 }
 
-/// The versions that the sessions of a test are of.
 #[tokio::test]
 async fn both_versions_of_tls_are_spoken_and_told() {
     let authority = Authority::new("a root");
@@ -123,4 +123,19 @@ async fn both_versions_of_tls_are_spoken_and_told() {
     assert_eq!(told(&[&TLS12, &TLS13], None).await, TLS13.version);
     assert_eq!(told(&[&TLS12], None).await, TLS12.version);
     assert_eq!(told(&[&TLS12, &TLS13], Some(&TLS12)).await, TLS12.version);
+}
+
+/// The server wants a key that the ClientHello has none of, and asks for one (HelloRetryRequest, RFC 8446 §4.1.4).
+#[tokio::test]
+async fn a_server_that_asks_for_another_key_is_given_it_in_the_same_attempt() {
+    let authority = Authority::new("a root");
+    let identity = authority.server(&[HOST]);
+    let server = listen(Tls::new(&identity).group(ring::kx_group::SECP384R1).serves()).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
+    assert_eq!(stream.info().attempts().len(), 1, "{:?}", stream.info());
+    // What the client sees as the end of the handshake is sent before the server sees it.
+    drop(stream);
+    server.sees_all_closed(1).await;
+    assert_eq!(server.handshakes_of(HandshakeKind::FullWithHelloRetryRequest), 1);
 }
