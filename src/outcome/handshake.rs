@@ -4,12 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// What was negotiated in the handshake of an attempt, as far as the attempt service says it.
+///
+/// ```
+/// use hyper_happy_eyeballs::Handshake;
+///
+/// let handshake = Handshake::new().with_protocol_version("TLS 1.3").with_alpn("h2");
+/// assert_eq!(handshake.protocol_version(), Some("TLS 1.3"));
+/// assert_eq!(handshake.alpn(), Some(&b"h2"[..]));
+/// assert_eq!((handshake.cipher_suite(), handshake.is_resumed()), (None, false));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshake {
     protocol_version: Option<Cow<'static, str>>,
     cipher_suite: Option<Cow<'static, str>>,
-    alpn: Option<Box<[u8]>>,
+    alpn: Option<Vec<u8>>,
     is_resumed: bool,
 }
 
@@ -55,14 +64,14 @@ impl Handshake {
 
     /// The same with this [`alpn`](Self::alpn).
     #[must_use]
-    pub fn with_alpn(mut self, id: impl Into<Box<[u8]>>) -> Self {
+    pub fn with_alpn(mut self, id: impl Into<Vec<u8>>) -> Self {
         self.alpn = Some(id.into());
         self
     }
 
     /// The same, of a session that was resumed or not.
     #[must_use]
-    pub fn with_resumption(mut self, is_resumed: bool) -> Self {
+    pub fn with_resumed(mut self, is_resumed: bool) -> Self {
         self.is_resumed = is_resumed;
         self
     }

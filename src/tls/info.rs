@@ -78,7 +78,7 @@ impl TlsInfo {
 
     /// The same for the record of the attempt.
     pub(super) fn handshake(&self) -> Handshake {
-        let mut handshake = Handshake::new().with_resumption(self.is_resumed());
+        let mut handshake = Handshake::new().with_resumed(self.is_resumed());
         if let Some(version) = self.protocol_version() {
             handshake = handshake.with_protocol_version(name_of(version));
         }

@@ -11,6 +11,7 @@ mod handshakes;
 mod limits;
 mod network;
 mod pacing;
+mod phases;
 mod plan;
 mod policies;
 mod protocols;

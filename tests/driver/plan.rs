@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use hyper_happy_eyeballs::attempt::{AttemptHandle, AttemptRequest};
 use hyper_happy_eyeballs::connect::Builder;
 use hyper_happy_eyeballs::resolve::FixedResolver;
-use hyper_happy_eyeballs::{AttemptError, HappyEyeballsConnector};
+use hyper_happy_eyeballs::{AttemptError, Handshake, HappyEyeballsConnector};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Progress(u64),
     /// Says that its transport decides the race.
     Chooses,
+    /// Says that a handshake of this protocol is finished.
+    ShookHands(&'static str),
     /// Asks for admission, and fails if it is not there within so many milliseconds.
     Gate(u64),
     Fails,
@@ -75,6 +77,7 @@ impl Plan {
                 Step::Takes(time) => sleep(ms(time)).await,
                 Step::Progress(remaining) => handle.progress(ms(remaining)),
                 Step::Chooses => handle.choose(),
+                Step::ShookHands(version) => handle.shook_hands(Handshake::new().with_protocol_version(version)),
                 Step::Gate(patience) => match timeout(ms(patience), handle.admission()).await {
                     Ok(admission) => {
                         let admission = admission.map_err(AttemptError::new)?;
