@@ -1,5 +1,6 @@
 //! Sessions that are resumed, and sessions that must not be.
 
+use futures_util::future::join_all;
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::tls::{TlsInfo, TlsOptions};
 use hyper_happy_eyeballs::{Client, FixedResolver, HappyEyeballsConnector};
@@ -138,4 +139,24 @@ async fn a_server_that_asks_for_another_key_is_given_it_in_the_same_attempt() {
     drop(stream);
     server.sees_all_closed(1).await;
     assert_eq!(server.handshakes_of(HandshakeKind::FullWithHelloRetryRequest), 1);
+}
+
+/// Tickets of TLS 1.3 are used once: of a burst, a few are resumed, and the others shake hands in full.
+#[expect(clippy::disallowed_methods, reason = "threads are what this is about")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connects_at_the_same_time_do_not_get_into_each_others_way() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    assert!(!resumes(&connector, uri(), &server).await);
+    let burst = (0..32).map(|_| {
+        let connector = connector.clone();
+        tokio::spawn(async move { in_time(Client::new(connector).get(uri())).await.unwrap().status() })
+    });
+    for status in join_all(burst).await {
+        assert_eq!(status.unwrap(), StatusCode::OK);
+    }
+    server.sees_all_closed(33).await;
+    assert_eq!(server.handshakes(), 33);
+    assert!(server.resumed() >= 1, "no session was resumed");
 }

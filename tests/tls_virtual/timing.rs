@@ -185,3 +185,13 @@ async fn a_race_that_the_transport_decided_goes_on_with_those_that_were_overtake
     assert_eq!(lines(stream.info().attempts())[..2], expected[..2]);
     assert_eq!(stream.info().attempts()[2].offset(), ms(1350), "{:?}", lines(stream.info().attempts()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_comes_in_small_pieces_is_a_handshake() {
+    let site = Site::new();
+    let world = World::new([("A6", Path::Leads(10, site.good(0)))]).buffer(16);
+    let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
+    assert_eq!(lines(stream.info().attempts()), ["A6 at 0, first: connected at 10"]);
+    until(|| world.seen().handshakes() == 1).await;
+}

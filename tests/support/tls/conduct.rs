@@ -28,6 +28,8 @@ pub(crate) enum Conduct {
     Serves { config: Arc<ServerConfig>, delay: Duration },
     /// Reads the ClientHello, and closes.
     Closes,
+    /// Reads the beginning of the ClientHello, and closes: the rest, which nobody has read, makes that a reset.
+    Resets,
     /// Reads the ClientHello, and says nothing.
     IsSilent,
     /// Reads the ClientHello, and says this.
@@ -53,7 +55,7 @@ impl Conduct {
     }
 
     /// Does it with one connection, until that is over.
-    pub(crate) async fn run<T>(&self, io: T, seen: &Arc<Seen>)
+    pub(crate) async fn run<T>(&self, mut io: T, seen: &Arc<Seen>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -69,6 +71,10 @@ impl Conduct {
             Self::Closes => {
                 // Reads all that came, so that the close is none with a reset.
                 drop(hear_hello(io, seen).await);
+            }
+            Self::Resets => {
+                io.read_u8().await.ok();
+                drop(io);
             }
             Self::IsSilent => {
                 if let Some(start) = hear_hello(io, seen).await {
