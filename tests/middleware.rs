@@ -132,7 +132,7 @@ fn the_connector_prints_its_settings_its_resolver_and_its_options() {
         "HappyEyeballsConnector",
         "connection_attempt_delay: 250ms",
         "timeout: None",
-        "enforce_http: true",
+        "schemes: Http",
         "resolver: GaiResolver",
         "nodelay: true",
     ] {

@@ -204,6 +204,7 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.handshake_patience(patience))
     }
 
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(super) fn security<S2>(self, security: S2) -> Builder<R, A, S2> {
         let Self { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
         Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts }

@@ -60,6 +60,7 @@ impl<R, A> HappyEyeballsConnector<R, A> {
         Self { settings, resolver, attempt }
     }
 
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(super) fn attempt(&self) -> &A {
         &self.attempt
     }

@@ -19,6 +19,7 @@ impl ConfigError {
     }
 
     /// Another library says that a setting cannot work.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(crate) fn caused(problem: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { problem, cause: Some(Arc::new(cause)) }
     }

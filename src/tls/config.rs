@@ -14,10 +14,11 @@ use super::roots::Roots;
 use crate::race::ConfigError;
 
 /// A configuration, or how to make one.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub(super) enum Made {
     Config(Arc<ClientConfig>),
     /// It takes files to be read.
-    Later(Recipe),
+    Later(Box<Recipe>),
 }
 
 /// All that a configuration takes but its root certificates.
@@ -62,7 +63,7 @@ fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
     }
     // Everything but the root certificates is tried now.
     let without_roots = config(parts, &provider, None)?;
-    Ok(Made::Later(Recipe { without_roots, roots: Arc::clone(roots), extra: extra.clone(), provider }))
+    Ok(Made::Later(Box::new(Recipe { without_roots, roots: Arc::clone(roots), extra: extra.clone(), provider })))
 }
 
 /// Without a verifier nobody is trusted.

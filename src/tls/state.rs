@@ -36,7 +36,7 @@ enum Config {
 
 /// A configuration that is made when somebody needs it, by a thread of its own: it takes files to be read.
 struct Later {
-    recipe: Recipe,
+    recipe: Box<Recipe>,
     /// Guards how far the making has come, and who waits.
     making: Lock<Making>,
 }

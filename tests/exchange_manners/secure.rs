@@ -153,9 +153,12 @@ async fn a_tunnel_to_port_443_is_asked_for_in_clear_text_and_its_connection_gets
     }
 }
 
+/// The protocols that a connector was asked for.
+type Heard = Option<Vec<Vec<u8>>>;
+
 #[tokio::test]
 async fn the_client_says_that_it_speaks_http_1_1_where_that_is_negotiated() {
-    let heard: Arc<Mutex<Vec<Option<Vec<Vec<u8>>>>>> = Arc::default();
+    let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
     let log = Arc::clone(&heard);
     let connector = service_fn(move |uri: Uri| {
         log.lock().unwrap().push(ConnectRequest::of(uri).protocols().map(<[_]>::to_vec));

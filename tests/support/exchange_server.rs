@@ -237,13 +237,18 @@ impl Peer {
         if let Some(length) = head.field("content-length") {
             self.skip(length.parse().unwrap())?;
         } else if head.field("transfer-encoding").is_some() {
-            // No body here contains it.
-            while !self.buffer.ends_with(b"0\r\n\r\n") {
-                let kept = self.buffer.len().saturating_sub(5);
+            // No body here contains it. The next request may come with it.
+            const END: &[u8] = b"0\r\n\r\n";
+            loop {
+                let end = self.buffer.windows(END.len()).position(|window| window == END);
+                if let Some(end) = end {
+                    self.buffer.drain(..end + END.len());
+                    break;
+                }
+                let kept = self.buffer.len().saturating_sub(END.len());
                 self.buffer.drain(..kept);
                 self.read_more()?;
             }
-            self.buffer.clear();
         }
         Some(())
     }

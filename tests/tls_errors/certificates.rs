@@ -1,18 +1,18 @@
 //! Certificates that are not accepted.
 
 use hyper::Uri;
-use hyper_happy_eyeballs::tls::CertificateProblem::{Expired, NotYetValid, UnknownIssuer, WrongName};
-use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsOptions};
+use hyper_happy_eyeballs::tls::CertificateProblem::{self, Expired, NotYetValid, UnknownIssuer, WrongName};
+use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind};
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::loopback::some_loopback;
 use crate::tls::authority::{Authority, Identity};
-use crate::tls::clients::{HOST, provider, trusting};
+use crate::tls::clients::{HOST, trusting, uri};
 use crate::tls::conduct::{Conduct, Tls};
 use crate::tls::server::Server;
 use crate::{Cause, Expected, assert_fails, error_of};
 
-fn refused(problem: hyper_happy_eyeballs::tls::CertificateProblem, says: &'static str) -> Expected {
+pub(crate) fn refused(problem: CertificateProblem, says: &'static str) -> Expected {
     Expected { kind: TlsErrorKind::Certificate(problem), says, is_permanent: true, cause: Cause::Rustls }
 }
 
@@ -55,7 +55,7 @@ async fn a_certificate_of_an_unknown_issuer_is_not_accepted() {
 async fn an_authority_of_the_same_name_is_another_one() {
     let (known, unknown) = (Authority::new("a root"), Authority::new("a root"));
     let server = Server::listen(some_loopback(), Conduct::serves(&unknown.server(&[HOST]))).await;
-    let error = error_of(crate::uri(), trusting(&known), &server).await;
+    let error = error_of(uri(), trusting(&known), &server).await;
     assert!(error.is_untrusted() && error.is_permanent(), "{error}");
 }
 
@@ -71,15 +71,4 @@ async fn a_name_that_is_not_that_of_the_uri_is_not_accepted_however_it_is_writte
     let [hello] = &server.hellos()[..] else { panic!("{:?}", server.hellos()) };
     assert_eq!(hello.name, None, "an address is no name that could be asked for (RFC 6066 §3)");
     server.sees_all_closed(1).await;
-}
-
-#[tokio::test]
-async fn a_certificate_is_not_accepted_by_the_roots_that_are_compiled_in_if_they_do_not_know_its_issuer() {
-    #[cfg(feature = "tls-webpki-roots")]
-    {
-        let authority = Authority::new("a root");
-        let options = TlsOptions::new().provider(provider()).webpki_roots();
-        let expected = refused(UnknownIssuer, "the certificate is from an unknown issuer");
-        assert_fails(Conduct::serves(&authority.server(&[HOST])), options, expected).await;
-    }
 }

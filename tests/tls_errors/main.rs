@@ -4,6 +4,7 @@
 
 mod certificates;
 mod client_certificates;
+mod mozilla;
 mod no_roots;
 mod refusals;
 #[path = "../support/mod.rs"]

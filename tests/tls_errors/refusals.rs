@@ -141,6 +141,13 @@ async fn a_server_that_closes_during_the_handshake_may_do_better_next_time() {
 }
 
 #[tokio::test]
+async fn a_server_that_resets_during_the_handshake_may_do_better_next_time() {
+    let says = "TLS handshake: connection reset";
+    let expected = Expected { kind: TlsErrorKind::Io, says, is_permanent: false, cause: Cause::Io };
+    assert_fails_of(Conduct::Resets, expected).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_silent_in_tls_fails_its_attempt_when_the_handshake_has_taken_too_long() {
     let options = trusting(&Authority::new("a root")).handshake_timeout(Duration::from_millis(200));
     let says = "TLS handshake timed out after 200 ms";

@@ -1,10 +1,12 @@
 //! Sessions that are resumed, and sessions that must not be.
 
+use futures_util::future::join_all;
 use hyper::{StatusCode, Uri};
 use hyper_happy_eyeballs::tls::{TlsInfo, TlsOptions};
 use hyper_happy_eyeballs::{Client, FixedResolver, HappyEyeballsConnector};
-use rustls::SupportedProtocolVersion;
+use rustls::crypto::ring;
 use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, SupportedProtocolVersion};
 use tower::ServiceExt;
 
 use crate::tls::authority::Authority;
@@ -101,7 +103,6 @@ async fn assert_identities_apart(server: &Server, [one, other]: [&TlsOptions; 2]
     assert!(resumes(&first, uri(), server).await);
 }
 
-/// The versions that the sessions of a test are of.
 #[tokio::test]
 async fn both_versions_of_tls_are_spoken_and_told() {
     let authority = Authority::new("a root");
@@ -123,4 +124,39 @@ async fn both_versions_of_tls_are_spoken_and_told() {
     assert_eq!(told(&[&TLS12, &TLS13], None).await, TLS13.version);
     assert_eq!(told(&[&TLS12], None).await, TLS12.version);
     assert_eq!(told(&[&TLS12, &TLS13], Some(&TLS12)).await, TLS12.version);
+}
+
+/// The server wants a key that the ClientHello has none of, and asks for one (HelloRetryRequest, RFC 8446 §4.1.4).
+#[tokio::test]
+async fn a_server_that_asks_for_another_key_is_given_it_in_the_same_attempt() {
+    let authority = Authority::new("a root");
+    let identity = authority.server(&[HOST]);
+    let server = listen(Tls::new(&identity).group(ring::kx_group::SECP384R1).serves()).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
+    assert_eq!(stream.info().attempts().len(), 1, "{:?}", stream.info());
+    // What the client sees as the end of the handshake is sent before the server sees it.
+    drop(stream);
+    server.sees_all_closed(1).await;
+    assert_eq!(server.handshakes_of(HandshakeKind::FullWithHelloRetryRequest), 1);
+}
+
+/// Tickets of TLS 1.3 are used once: of a burst, a few are resumed, and the others shake hands in full.
+#[expect(clippy::disallowed_methods, reason = "threads are what this is about")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connects_at_the_same_time_do_not_get_into_each_others_way() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let connector = connector(trusting(&authority), [server.address()]);
+    assert!(!resumes(&connector, uri(), &server).await);
+    let burst = (0..32).map(|_| {
+        let connector = connector.clone();
+        tokio::spawn(async move { in_time(Client::new(connector).get(uri())).await.unwrap().status() })
+    });
+    for status in join_all(burst).await {
+        assert_eq!(status.unwrap(), StatusCode::OK);
+    }
+    server.sees_all_closed(33).await;
+    assert_eq!(server.handshakes(), 33);
+    assert!(server.resumed() >= 1, "no session was resumed");
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use crate::support::origin::until;
 use crate::tls::authority::Authority;
-use crate::tls::clients::{HOST, trusting, uri};
+use crate::tls::clients::{HOST, in_time, trusting, uri};
 use crate::tls::conduct::Conduct;
 use crate::world::{Path, World, ms};
 
@@ -28,7 +28,7 @@ async fn a_connect_that_is_dropped_in_any_phase_leaves_no_connection() {
         let seen = world.seen();
         until(|| seen.closed() == connections).await;
         // What could have been started by a task that was left behind would have been by then.
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_secs(60)).await;
         assert_eq!((seen.accepted(), seen.hellos().len()), (connections, hellos), "dropped at {dropped}");
         assert_eq!((seen.closed(), seen.handshakes()), (connections, 0), "dropped at {dropped}");
     }
@@ -40,7 +40,7 @@ async fn the_loser_of_a_race_is_closed_in_the_middle_of_its_handshake() {
     let conduct = Conduct::serves(&authority.server(&[HOST]));
     let world = World::new([("A6", Path::Leads(100, Conduct::IsSilent)), ("A4", Path::Leads(30, conduct))]);
     let connector = world.builder().tls(trusting(&authority)).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     until(|| world.seen().closed() == 1).await;
     assert_eq!((world.seen().accepted(), world.seen().handshakes()), (2, 1));
     drop(stream);

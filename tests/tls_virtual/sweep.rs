@@ -7,7 +7,7 @@ use hyper_happy_eyeballs::StartReason;
 use tower::ServiceExt;
 
 use crate::tls::authority::Authority;
-use crate::tls::clients::{HOST, trusting, uri};
+use crate::tls::clients::{HOST, in_time, trusting, uri};
 use crate::tls::conduct::Conduct;
 use crate::world::{Path, World, ms};
 
@@ -51,7 +51,7 @@ async fn a_slow_handshake_is_left_exactly_when_its_estimate_is_over() {
             ]);
             let builder = world.builder().connection_attempt_delay(ms(delay));
             let connector = builder.tls(trusting(&authority).session_hosts(0)).build().unwrap();
-            let stream = connector.oneshot(uri()).await.unwrap();
+            let stream = in_time(connector.oneshot(uri())).await.unwrap();
             let (took, attempts) = (stream.info().elapsed(), stream.info().attempts());
             let what = format!("a delay of {delay} ms, TCP {tcp} ms, TLS {tls} ms: {attempts:?}");
             if tcp + tls < due {
@@ -89,7 +89,8 @@ async fn a_server_that_is_far_away_is_given_as_much_time_as_it_took_to_reach() {
         let authority = Authority::new("a root");
         let conduct = Conduct::serves(&authority.server(&[HOST]));
         let world = World::new([("A6", Path::Leads(tcp, Conduct::IsSilent)), ("A4", Path::Leads(0, conduct))]);
-        let stream = world.builder().tls(trusting(&authority)).build().unwrap().oneshot(uri()).await.unwrap();
+        let connector = world.builder().tls(trusting(&authority)).build().unwrap();
+        let stream = in_time(connector.oneshot(uri())).await.unwrap();
         assert_eq!(stream.info().elapsed(), ms(expected), "TCP {tcp} ms");
     }
 }

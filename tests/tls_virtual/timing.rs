@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use hyper_happy_eyeballs::tls::{RaceUntil, TlsError, TlsErrorKind};
+use tokio::time::{sleep, timeout};
 use tokio_test::{assert_pending, task};
 use tower::{Service, ServiceExt};
 
 use crate::support::origin::until;
 use crate::tls::authority::Authority;
-use crate::tls::clients::{HOST, trusting, uri};
+use crate::tls::clients::{HOST, in_time, trusting, uri};
 use crate::tls::conduct::Conduct;
 use crate::world::{Path, World, lines, ms};
+
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 struct Site {
     authority: Authority,
@@ -38,7 +41,7 @@ async fn a_handshake_within_its_estimate_has_no_other_attempt_beside_it() {
     let site = Site::new();
     let world = World::new([("A6", Path::Leads(100, site.good(200))), ("A4", Path::Leads(10, site.good(20)))]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     assert_eq!(lines(stream.info().attempts()), ["A6 at 0, first: connected at 300"]);
     let [winner] = stream.info().attempts() else { panic!() };
     assert_eq!(winner.transport_after(), Some(ms(100)));
@@ -52,7 +55,7 @@ async fn a_handshake_beyond_its_estimate_has_another_attempt_beside_it_and_may_w
     let site = Site::new();
     let world = World::new([("A6", Path::Leads(100, site.good(300))), ("A4", Path::Leads(10, site.good(60)))]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     let expected = ["A6 at 0, first: connected at 400", "A4 at 350, delay elapsed: another attempt won at 400"];
     assert_eq!(lines(stream.info().attempts()), expected);
     // The loser has come as far as its ClientHello.
@@ -66,7 +69,7 @@ async fn a_bad_certificate_starts_the_next_attempt_at_once() {
     let site = Site::new();
     let world = World::new([("A6", Path::Leads(10, site.bad(20))), ("A4", Path::Leads(10, site.good(20)))]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     let expected = ["A6 at 0, first: the certificate has expired at 30", "A4 at 30, previous failed: connected at 60"];
     assert_eq!(lines(stream.info().attempts()), expected);
 }
@@ -80,7 +83,7 @@ async fn the_failure_of_an_older_attempt_changes_nothing() {
         ("B6", Path::Leads(10, site.good(1))),
     ]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     let expected = [
         "A6 at 0, first: the certificate has expired at 310",
         "A4 at 250, delay elapsed: another attempt won at 511",
@@ -95,7 +98,7 @@ async fn of_a_bad_certificate_and_a_refusal_the_certificate_is_the_error_whichev
     for (bad, refused) in [(10, 200), (200, 10)] {
         let world = World::new([("A6", Path::Leads(0, site.bad(bad))), ("A4", Path::Refuses(refused))]);
         let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-        let error = connector.oneshot(uri()).await.unwrap_err();
+        let error = in_time(connector.oneshot(uri())).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "could not connect to origin.example:443: [2001:db8::a]:443 the certificate has expired, 192.0.2.10:443 connection refused"
@@ -111,12 +114,12 @@ async fn a_silent_server_fails_its_attempt_ten_seconds_after_the_transport_stand
     let mut connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
     let mut connecting = task::spawn(connector.call(uri()));
     assert_pending!(connecting.poll());
-    tokio::time::sleep(ms(40)).await;
+    sleep(ms(40)).await;
     assert_pending!(connecting.poll());
     until(|| world.seen().hellos().len() == 1).await;
-    tokio::time::sleep(ms(9_900)).await;
+    sleep(ms(9_900)).await;
     assert_pending!(connecting.poll());
-    let error = connecting.await.unwrap_err();
+    let error = in_time(connecting).await.unwrap_err();
     assert_eq!(error.elapsed(), ms(10_040));
     let says = "[2001:db8::a]:443 TLS handshake timed out after 10 s";
     assert_eq!(error.to_string(), format!("could not connect to origin.example:443: {says}"));
@@ -130,7 +133,7 @@ async fn each_silent_server_has_ten_seconds_of_its_own() {
     let site = Site::new();
     let world = World::new([("A6", Path::Leads(40, Conduct::IsSilent)), ("A4", Path::Leads(10, Conduct::IsSilent))]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
-    let error = connector.oneshot(uri()).await.unwrap_err();
+    let error = in_time(connector.oneshot(uri())).await.unwrap_err();
     let expected = [
         "A6 at 0, first: TLS handshake timed out after 10 s at 10040",
         "A4 at 250, delay elapsed: TLS handshake timed out after 10 s at 10260",
@@ -145,12 +148,11 @@ async fn without_a_limit_a_silent_server_is_waited_for_until_the_connector_has_n
     let world = World::new([("A6", Path::Leads(40, Conduct::IsSilent))]);
     let options = trusting(&site.authority).handshake_timeout(None);
     let connector = world.builder().timeout(Duration::from_secs(3600)).tls(options.clone()).build().unwrap();
-    let error = connector.oneshot(uri()).await.unwrap_err();
+    let error = timeout(A_YEAR, connector.oneshot(uri())).await.unwrap().unwrap_err();
     assert!(error.is_timeout() && error.elapsed() == Duration::from_secs(3600), "{error}");
 
     let connector = world.builder().tls(options).build().unwrap();
-    let in_time = tokio::time::timeout(Duration::from_secs(365 * 24 * 3600), connector.oneshot(uri())).await;
-    assert!(in_time.is_err());
+    assert!(timeout(A_YEAR, connector.oneshot(uri())).await.is_err());
     until(|| world.seen().closed() == 2).await;
 }
 
@@ -160,7 +162,7 @@ async fn a_race_that_the_transport_decides_waits_for_its_handshake_alone() {
     let world = World::new([("A6", Path::Leads(100, site.good(5000))), ("A4", Path::Leads(10, site.good(0)))]);
     let options = trusting(&site.authority).race_until(RaceUntil::Tcp);
     let connector = world.builder().tls(options).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     assert_eq!(lines(stream.info().attempts()), ["A6 at 0, first: connected at 5100"]);
 }
 
@@ -174,7 +176,7 @@ async fn a_race_that_the_transport_decided_goes_on_with_those_that_were_overtake
     ]);
     let options = trusting(&site.authority).race_until(RaceUntil::Tcp);
     let connector = world.builder().tls(options).build().unwrap();
-    let stream = connector.oneshot(uri()).await.unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
     let expected = [
         "A6 at 0, first: another transport stood first at 350",
         "A4 at 250, delay elapsed: the certificate has expired at 1350",
@@ -182,4 +184,14 @@ async fn a_race_that_the_transport_decided_goes_on_with_those_that_were_overtake
     ];
     assert_eq!(lines(stream.info().attempts())[..2], expected[..2]);
     assert_eq!(stream.info().attempts()[2].offset(), ms(1350), "{:?}", lines(stream.info().attempts()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_comes_in_small_pieces_is_a_handshake() {
+    let site = Site::new();
+    let world = World::new([("A6", Path::Leads(10, site.good(0)))]).buffer(16);
+    let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
+    assert_eq!(lines(stream.info().attempts()), ["A6 at 0, first: connected at 10"]);
+    until(|| world.seen().handshakes() == 1).await;
 }

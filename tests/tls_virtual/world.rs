@@ -35,6 +35,8 @@ pub(crate) struct World {
     order: Vec<SocketAddr>,
     paths: Arc<BTreeMap<SocketAddr, Path>>,
     seen: Arc<Seen>,
+    /// How many bytes a connection holds.
+    buffer: usize,
 }
 
 impl World {
@@ -42,7 +44,12 @@ impl World {
     pub(crate) fn new<const N: usize>(paths: [(&str, Path); N]) -> Self {
         let paths = paths.map(|(name, path)| (Names::default().address(name).unwrap(), path));
         let order = paths.iter().map(|(address, _)| *address).collect();
-        Self { order, paths: Arc::new(paths.into_iter().collect()), seen: Arc::default() }
+        Self { order, paths: Arc::new(paths.into_iter().collect()), seen: Arc::default(), buffer: memory::BUFFER }
+    }
+
+    /// With connections that hold so many bytes.
+    pub(crate) fn buffer(self, buffer: usize) -> Self {
+        Self { buffer, ..self }
     }
 
     /// What all servers have seen.
@@ -68,7 +75,7 @@ impl World {
         match &self.paths[&address] {
             Path::Leads(after, conduct) => {
                 sleep(ms(*after)).await;
-                Ok(TokioIo::new(memory::dial(conduct, &self.seen)))
+                Ok(TokioIo::new(memory::dial(self.buffer, conduct, &self.seen)))
             }
             Path::Refuses(after) => {
                 sleep(ms(*after)).await;

@@ -41,11 +41,9 @@ pub(super) fn measure(run: &mut Run) {
         run.progress(GROUP, name);
         let server = Server::start();
         let program = |(mode, standing)| {
-            let words = |n: usize| ["handshake", mode, sessions, &server.said, &n.to_string()].map(str::to_owned);
-            let at_length: AtLength<'_> = Box::new(move |n| {
-                let words = words(n);
-                Program::child(&words.each_ref().map(String::as_str))
-            });
+            let said = &server.said;
+            let at_length: AtLength<'_> =
+                Box::new(move |n| Program::child(&["handshake", mode, sessions, said, &n.to_string()]));
             (mode, standing, at_length)
         };
         let programs = [(OURS, Standing::Ours), (BARE, Standing::Beside)].map(program).into();

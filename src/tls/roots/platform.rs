@@ -8,7 +8,7 @@ use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::Roots;
+use super::given::Roots;
 
 /// On Windows, macOS, iOS and Android the system verifies. On others its certificates are read, once.
 #[derive(Debug)]

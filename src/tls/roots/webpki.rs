@@ -7,7 +7,7 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{Error, RootCertStore};
 
-use super::Roots;
+use super::given::{Roots, verifier};
 
 /// As they were when `webpki-roots` was released.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Roots for OfMozilla {
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        super::verifier(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>(), extra, provider)
+        verifier(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>(), extra, provider)
     }
 
     fn is_slow(&self) -> bool {

@@ -11,8 +11,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{Acceptor, WebPkiClientVerifier};
-use rustls::{HandshakeKind, ServerConfig, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
@@ -27,6 +28,8 @@ pub(crate) enum Conduct {
     Serves { config: Arc<ServerConfig>, delay: Duration },
     /// Reads the ClientHello, and closes.
     Closes,
+    /// Reads the beginning of the ClientHello, and closes: the rest, which nobody has read, makes that a reset.
+    Resets,
     /// Reads the ClientHello, and says nothing.
     IsSilent,
     /// Reads the ClientHello, and says this.
@@ -52,7 +55,7 @@ impl Conduct {
     }
 
     /// Does it with one connection, until that is over.
-    pub(crate) async fn run<T>(&self, io: T, seen: &Arc<Seen>)
+    pub(crate) async fn run<T>(&self, mut io: T, seen: &Arc<Seen>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -68,6 +71,10 @@ impl Conduct {
             Self::Closes => {
                 // Reads all that came, so that the close is none with a reset.
                 drop(hear_hello(io, seen).await);
+            }
+            Self::Resets => {
+                io.read_u8().await.ok();
+                drop(io);
             }
             Self::IsSilent => {
                 if let Some(start) = hear_hello(io, seen).await {
@@ -92,12 +99,19 @@ pub(crate) struct Tls<'a> {
     versions: &'a [&'static SupportedProtocolVersion],
     alpn: &'a [&'a str],
     clients: Option<&'a Authority>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl<'a> Tls<'a> {
     /// With TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, and for clients whoever they are.
     pub(crate) fn new(identity: &'a Identity) -> Self {
-        Self { identity, versions: rustls::ALL_VERSIONS, alpn: &["h2", "http/1.1"], clients: None }
+        Self {
+            identity,
+            versions: rustls::ALL_VERSIONS,
+            alpn: &["h2", "http/1.1"],
+            clients: None,
+            provider: provider(),
+        }
     }
 
     pub(crate) fn versions(self, versions: &'a [&'static SupportedProtocolVersion]) -> Self {
@@ -114,8 +128,15 @@ impl<'a> Tls<'a> {
         Self { clients: Some(authority), ..self }
     }
 
+    /// Agrees on keys by this group alone.
+    pub(crate) fn group(mut self, group: &'static dyn SupportedKxGroup) -> Self {
+        Arc::make_mut(&mut self.provider).kx_groups = vec![group];
+        self
+    }
+
     pub(crate) fn config(&self) -> ServerConfig {
-        let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(self.versions).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
+        let builder = builder.with_protocol_versions(self.versions).unwrap();
         let builder = match self.clients {
             Some(authority) => {
                 let roots = Arc::new(authority.roots());
@@ -154,7 +175,7 @@ where
     match start.into_stream(config).into_fallible().await {
         Ok(stream) => {
             let kind = stream.get_ref().1.handshake_kind();
-            seen.on_handshake(kind == Some(HandshakeKind::Resumed));
+            seen.on_handshake(kind.unwrap());
             serve(stream, seen).await;
         }
         Err((_reason, io)) => read_to_end(io).await,

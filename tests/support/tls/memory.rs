@@ -8,11 +8,11 @@ use super::conduct::Conduct;
 use super::seen::Seen;
 
 /// More than any handshake takes.
-const BUFFER: usize = 64 * 1024;
+pub(crate) const BUFFER: usize = 64 * 1024;
 
-/// A connection to a server that does this with it.
-pub(crate) fn dial(conduct: &Conduct, seen: &Arc<Seen>) -> DuplexStream {
-    let (ours, theirs) = tokio::io::duplex(BUFFER);
+/// A connection that holds so many bytes, to a server that does this with it.
+pub(crate) fn dial(buffer: usize, conduct: &Conduct, seen: &Arc<Seen>) -> DuplexStream {
+    let (ours, theirs) = tokio::io::duplex(buffer);
     let (conduct, seen) = (conduct.clone(), Arc::clone(seen));
     seen.on_accepted();
     tokio::spawn(async move { conduct.run(theirs, &seen).await });

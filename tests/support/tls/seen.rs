@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use rustls::NamedGroup;
+use rustls::{HandshakeKind, NamedGroup};
 
 use crate::support::origin::until;
 
@@ -16,8 +16,7 @@ pub(crate) struct Seen {
 struct State {
     accepted: usize,
     hellos: Vec<Hello>,
-    handshakes: usize,
-    resumed: usize,
+    handshakes: Vec<HandshakeKind>,
     closed: usize,
     requests: Vec<String>,
 }
@@ -45,12 +44,17 @@ impl Seen {
 
     /// Handshakes that came to their end here, resumed ones included.
     pub(crate) fn handshakes(&self) -> usize {
-        self.read(|state| state.handshakes)
+        self.read(|state| state.handshakes.len())
     }
 
     /// Handshakes in which the client came back to a session.
     pub(crate) fn resumed(&self) -> usize {
-        self.read(|state| state.resumed)
+        self.handshakes_of(HandshakeKind::Resumed)
+    }
+
+    /// Handshakes of this kind that came to their end here.
+    pub(crate) fn handshakes_of(&self, kind: HandshakeKind) -> usize {
+        self.read(|state| state.handshakes.iter().filter(|other| **other == kind).count())
     }
 
     /// Requests so far, such as `GET /path HTTP/1.1`.
@@ -82,11 +86,8 @@ impl Seen {
         self.write(|state| state.hellos.push(hello));
     }
 
-    pub(super) fn on_handshake(&self, is_resumed: bool) {
-        self.write(|state| {
-            state.handshakes += 1;
-            state.resumed += usize::from(is_resumed);
-        });
+    pub(super) fn on_handshake(&self, kind: HandshakeKind) {
+        self.write(|state| state.handshakes.push(kind));
     }
 
     pub(super) fn on_request(&self, line: String) {
