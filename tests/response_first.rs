@@ -179,3 +179,20 @@ async fn a_writer_that_never_waits_lets_the_reader_read() {
     }
     client.write_all(&piece).await.unwrap();
 }
+
+/// Over loopback the system takes two megabytes for a peer that reads nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn of_a_long_request_little_is_left_to_the_system_that_it_cannot_send() {
+    let (mut client, _server) = connected().await;
+    let mut taken = 0;
+    // The wrapper puts off a write now and then.
+    for refused in 0..8 {
+        while let Poll::Ready(written) = spawn(client.write(&[0; 64 * 1024])).poll() {
+            taken += written.unwrap();
+            assert!(taken < 1024 * 1024, "{taken} bytes, {refused} writes refused");
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(taken >= 256 * 1024, "{taken} bytes");
+}

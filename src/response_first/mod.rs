@@ -91,6 +91,8 @@ pin_project! {
         waker: Option<Waker>,
         // Bytes written since the last read, or since the wrapper last asked whether there is an answer.
         unasked: usize,
+        // The system has been told to hold no more unsent than `MOST_UNSENT`.
+        limits_unsent: bool,
         // So many more writes are put off, so that reads go first.
         put_off: u8,
         // A write has failed, on a transport that is no known socket: so many more polls wait for the read side.
@@ -122,6 +124,7 @@ impl<T: 'static> ResponseFirst<T> {
             recognition: Recognition::new(),
             waker: None,
             unasked: 0,
+            limits_unsent: false,
             put_off: 0,
             chances: 0,
             has_yielded: false,
@@ -231,6 +234,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         let mut asked = Ok(());
         if *this.unasked >= ASK_AFTER && this.handle.is_armed() {
             *this.unasked = 0;
+            if !*this.limits_unsent {
+                *this.limits_unsent = true;
+                socket::limit_unsent(&*this.inner, MOST_UNSENT);
+            }
             asked = ask(&*this.inner).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
@@ -325,6 +332,10 @@ fn ask(io: &dyn Any) -> io::Result<u8> {
 /// after as many bytes without a read the wrapper asks whether there is an answer already (RFC 9112 §9.5): about what a
 /// socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
+
+/// How much of a long request the system may hold unsent. It takes megabytes otherwise, which go on to a server that has refused the request, while the refusal
+/// is on its way back.
+const MOST_UNSENT: u32 = 256 * 1024;
 
 /// How many writes are put off at most for an answer that waits to be read.
 const PUT_OFF: u8 = 8;

@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::connection::HappyEyeballsStream;
-use crate::tcp::TcpConnection;
+use crate::tcp::{self, TcpConnection};
 
 /// A connection that leaves all to a TCP socket, as those of this crate and of hyper-util do. Of any other the socket is not
 /// known.
@@ -70,6 +70,13 @@ pub(super) fn peek(io: &dyn Any) -> Option<io::Result<bool>> {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(error),
     })
+}
+
+/// Has the system take no more writes while it holds `bytes` that it has not sent, where it can be told so.
+pub(super) fn limit_unsent(io: &dyn Any, bytes: u32) {
+    if let Some(stream) = tcp_stream(io) {
+        let _ignored = tcp::limit_unsent(stream, bytes);
+    }
 }
 
 /// Makes closing a reset. The worst that a failure does is a graceful close.

@@ -34,7 +34,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub use self::options::TcpOptions;
-pub(crate) use self::platform::interface_index;
+pub(crate) use self::platform::{interface_index, limit_unsent};
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptRequest;

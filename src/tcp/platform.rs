@@ -154,6 +154,17 @@ pub(super) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
     unsupported()
 }
 
+/// Has the system take no more while it holds `bytes` unsent.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) -> io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+pub(crate) fn limit_unsent(_: &TcpStream, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 pub(super) fn set_user_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(timeout))

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, StatusCode};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
 use crate::clients::Origin;
@@ -183,4 +184,22 @@ fn a_get_that_meets_the_end_of_its_connection_is_retried_and_a_post_is_an_error(
             }
         }
     });
+}
+
+/// It is too late to send anything then.
+#[test]
+fn the_end_of_a_runtime_closes_its_idle_connections() {
+    for version in VERSIONS {
+        let origin = Origin::start_one_for_each(version, |mut peer| while peer.request().is_some() && peer.send(OK) {});
+        let client = origin.client();
+        for mut runtime in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+            let runtime = runtime.enable_all().build().unwrap();
+            let (status, _) = runtime.block_on(get(&client, origin.uri(""))).unwrap();
+            assert_eq!((status, origin.server.open()), (StatusCode::OK, 1));
+            drop(runtime);
+            while origin.server.open() > 0 {
+                std::thread::yield_now();
+            }
+        }
+    }
 }

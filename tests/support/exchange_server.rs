@@ -271,6 +271,16 @@ impl Peer {
         self.ended(self.stream.peek(&mut [0])).is_some()
     }
 
+    /// How much has arrived that was not read, in whatever cipher.
+    pub(crate) fn arrived(&self) -> usize {
+        const MOST: usize = 8 * 1024 * 1024;
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut vec![0; MOST]);
+        self.stream.set_nonblocking(false).unwrap();
+        // There is nothing, or there will be nothing any more.
+        peeked.unwrap_or(0)
+    }
+
     /// Whether the system took it all.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         match &mut self.tls {
