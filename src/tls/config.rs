@@ -14,7 +14,6 @@ use super::roots::Roots;
 use crate::race::ConfigError;
 
 /// A configuration, or how to make one.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub(super) enum Made {
     Config(Arc<ClientConfig>),
     /// It takes files to be read.
