@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use tokio_rustls::rustls::pki_types::InvalidDnsNameError;
-use tokio_rustls::rustls::{CertificateError, Error as RustlsError, InvalidMessage};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as RustlsError, InvalidMessage};
 
 use crate::outcome::{AttemptError, BoxError, Time, causes};
 
@@ -120,11 +120,21 @@ impl TlsError {
         }
     }
 
+    /// Whether it is an alert that says nothing of what server and client can do: the server has trouble of its own.
+    fn is_passing_alert(&self) -> bool {
+        let tls = self.source.as_deref().and_then(|source| source.downcast_ref());
+        matches!(
+            tls,
+            Some(RustlsError::AlertReceived(AlertDescription::InternalError | AlertDescription::UserCanceled))
+        )
+    }
+
     /// The failure of the attempt.
     pub(super) fn into_attempt_error(self) -> AttemptError {
-        let kind = self.kind;
+        let (kind, may_pass) = (self.kind, self.is_passing_alert());
         let error = AttemptError::new(self);
         match kind {
+            TlsErrorKind::Alert if may_pass => error,
             TlsErrorKind::Certificate(_) => error.untrusted(),
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
             TlsErrorKind::InvalidName | TlsErrorKind::Roots => error.permanent(),
@@ -200,8 +210,6 @@ impl StdError for TlsError {
 
 #[cfg(test)]
 mod tests {
-    use tokio_rustls::rustls::AlertDescription;
-
     use super::*;
 
     fn of(error: RustlsError) -> TlsError {
@@ -238,7 +246,9 @@ mod tests {
         let reset = TlsError::of_handshake(io::ErrorKind::ConnectionReset.into());
         assert_eq!(reset.kind(), TlsErrorKind::Io);
         assert_eq!(reset.to_string(), "TLS handshake: connection reset");
-        for passing in [closed, reset, TlsError::timeout(Duration::from_secs(10))] {
+        assert!(alert.into_attempt_error().is_permanent());
+        let trouble = of(RustlsError::AlertReceived(AlertDescription::InternalError));
+        for passing in [closed, reset, trouble, TlsError::timeout(Duration::from_secs(10))] {
             let error = passing.into_attempt_error();
             assert!(!error.is_permanent() && !error.is_untrusted() && error.was_sent());
         }
