@@ -133,6 +133,41 @@ async fn a_grpc_channel_makes_its_calls_over_it() {
     assert_eq!(server.accepted(), 1);
 }
 
+/// Without TLS of tonic's own.
+#[cfg(feature = "tls")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grpc_channel_makes_its_calls_over_tls_of_the_connector() {
+    let (closed, server) = (ClosedPort::new(V4), Server::listen_with_tls(&[b"h2"]).await);
+    let connector =
+        builder([closed.address(), server.address]).protocols(["h2"]).tls(server.options()).build().unwrap();
+    let endpoint = Endpoint::from_static("https://origin.example");
+    let channel = in_time(endpoint.connect_with_connector(connector)).await.unwrap();
+
+    let mut grpc = tonic::client::Grpc::new(channel);
+    for text in ["a small message", &"a large message ".repeat(10_000)] {
+        let request = tonic::Request::new(text.to_owned());
+        in_time(grpc.ready()).await.unwrap();
+        let reply = in_time(grpc.unary(request, PathAndQuery::from_static("/test.Echo/Shout"), Text)).await.unwrap();
+        assert_eq!(reply.into_inner(), text.to_uppercase());
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn tls_of_the_connector_speaks_what_the_server_prefers() {
+    for (alpn, version) in [(&[b"h2" as &[u8], b"http/1.1"][..], Version::HTTP_2), (&[b"http/1.1"], Version::HTTP_11)] {
+        let server = Server::listen_with_tls(alpn).await;
+        let client = client(builder([server.address]).tls(server.options()).build().unwrap());
+        for _ in 0..3 {
+            let response = exchange(&client, "https://origin.example/").await.unwrap();
+            assert_eq!((response.version(), response.body()), (version, &payload()));
+            put_back_into_the_pool().await;
+        }
+        assert_eq!(server.accepted(), 1, "{version:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_of_layers_in_a_box_serves_a_client() {
     let (closed, server) = (ClosedPort::new(V4), Server::listen().await);
@@ -334,6 +369,13 @@ impl Server {
         let mut config = versions.with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Self::start(Some(Arc::new(config).into()), Some(certificate)).await
+    }
+
+    /// Trusts the server, and nobody else.
+    #[cfg(feature = "tls")]
+    fn options(&self) -> hyper_happy_eyeballs::tls::TlsOptions {
+        let provider = Arc::new(ring::default_provider());
+        hyper_happy_eyeballs::tls::TlsOptions::new().provider(provider).root_certificates(self.certificate.clone())
     }
 
     async fn start(tls: Option<TlsAcceptor>, certificate: Option<CertificateDer<'static>>) -> Self {
