@@ -174,7 +174,7 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        let first = first_of(bufs);
         let len = bufs.iter().map(|buf| buf.len()).sum();
         let most = self.most_at_once();
         if most == 0 {
@@ -311,6 +311,12 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFirst").field("inner", &self.inner).field("handle", &self.handle).finish()
     }
+}
+
+/// The first of the bytes: those of the first buffer that has any.
+#[inline]
+pub(crate) fn first_of<'a>(bufs: &'a [IoSlice<'a>]) -> &'a [u8] {
+    bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf)
 }
 
 /// Who is told of what happens on the socket.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use crate::response_first::{Recognition, ResponseFirst};
+use crate::response_first::{Recognition, ResponseFirst, first_of};
 
 /// TLS over the wrapper that keeps a write error from hiding a response.
 ///
@@ -105,9 +105,4 @@ impl<T: fmt::Debug> fmt::Debug for Plaintext<T> {
             .field("error", &self.error)
             .finish_non_exhaustive()
     }
-}
-
-/// The first of the bytes.
-fn first_of<'a>(bufs: &'a [IoSlice<'a>]) -> &'a [u8] {
-    bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf)
 }
