@@ -156,11 +156,6 @@ fn describe(error: &RustlsError) -> (TlsErrorKind, String) {
         RustlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
             (TlsErrorKind::Protocol, "the server does not speak TLS".into())
         }
-        RustlsError::PeerIncompatible(_)
-        | RustlsError::PeerMisbehaved(_)
-        | RustlsError::InvalidMessage(_)
-        | RustlsError::InappropriateMessage { .. }
-        | RustlsError::InappropriateHandshakeMessage { .. } => (TlsErrorKind::Protocol, format!("TLS: {error}")),
         _ => (TlsErrorKind::Protocol, format!("TLS: {error}")),
     }
 }
