@@ -52,7 +52,7 @@ impl AttemptHandle {
     /// [`Attempt::handshake`](crate::Attempt::handshake).
     pub fn shook_hands(&self, handshake: Handshake) {
         let Some(shared) = &self.shared else { return };
-        let _before = shared.state.lock().handshake.replace(Box::new(handshake));
+        let _before = shared.state.lock().handshake.replace(handshake);
     }
 
     /// Says something to the driver, which is woken for it.
@@ -149,7 +149,7 @@ struct State {
     /// As `progress`.
     chooses: bool,
     /// For the record.
-    handshake: Option<Box<Handshake>>,
+    handshake: Option<Handshake>,
     gate: Gate,
     /// Waits for news; `None` while the attempt is polled, since the driver looks for news afterwards.
     driver: Option<Waker>,
@@ -271,11 +271,9 @@ impl Shared {
     }
 
     fn last_words(&self) -> LastWords {
-        let (transport_stands, handshake) = {
-            let mut state = self.state.lock();
-            (state.progress.is_some() || state.chooses, state.handshake.take())
-        };
-        LastWords { transport_stands, handshake: handshake.map(|handshake| *handshake) }
+        let mut state = self.state.lock();
+        let transport_stands = state.progress.is_some() || state.chooses;
+        LastWords { transport_stands, handshake: state.handshake.take() }
     }
 
     /// Returns who waits for admission.
