@@ -39,7 +39,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tower::retry::Policy;
 use tower::timeout::error::Elapsed;
@@ -122,7 +122,12 @@ async fn a_grpc_channel_makes_its_calls_over_it() {
     let connector = builder([closed.address(), server.address]).build().unwrap();
     let endpoint = Endpoint::from_static("http://origin.example");
     let channel = in_time(endpoint.connect_with_connector(connector)).await.unwrap();
+    assert_shouts(channel).await;
+    assert_eq!(server.accepted(), 1);
+}
 
+/// Calls of a small message and of a large one are answered.
+async fn assert_shouts(channel: Channel) {
     let mut grpc = tonic::client::Grpc::new(channel);
     for text in ["a small message", &"a large message ".repeat(10_000)] {
         let request = tonic::Request::new(text.to_owned());
@@ -130,7 +135,6 @@ async fn a_grpc_channel_makes_its_calls_over_it() {
         let reply = in_time(grpc.unary(request, PathAndQuery::from_static("/test.Echo/Shout"), Text)).await.unwrap();
         assert_eq!(reply.into_inner(), text.to_uppercase());
     }
-    assert_eq!(server.accepted(), 1);
 }
 
 /// Without TLS of tonic's own.
@@ -142,14 +146,7 @@ async fn a_grpc_channel_makes_its_calls_over_tls_of_the_connector() {
         builder([closed.address(), server.address]).protocols(["h2"]).tls(server.options()).build().unwrap();
     let endpoint = Endpoint::from_static("https://origin.example");
     let channel = in_time(endpoint.connect_with_connector(connector)).await.unwrap();
-
-    let mut grpc = tonic::client::Grpc::new(channel);
-    for text in ["a small message", &"a large message ".repeat(10_000)] {
-        let request = tonic::Request::new(text.to_owned());
-        in_time(grpc.ready()).await.unwrap();
-        let reply = in_time(grpc.unary(request, PathAndQuery::from_static("/test.Echo/Shout"), Text)).await.unwrap();
-        assert_eq!(reply.into_inner(), text.to_uppercase());
-    }
+    assert_shouts(channel).await;
     assert_eq!(server.accepted(), 1);
 }
 

@@ -3,6 +3,8 @@
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/exchange_refused.rs"]
+mod refused;
 #[path = "support/exchange_runs.rs"]
 mod runs;
 #[path = "support/exchange_server.rs"]
@@ -18,24 +20,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use hyper::{Method, StatusCode, Uri};
+use hyper::{Method, StatusCode};
 use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
+use refused::{LARGEST, MEGABYTE, UPLOADS, assert_refused, exchange_by_hyper_util, refusal, zeros};
 use runs::{
-    AnyBody, client, descriptors, empty, exchange, full, in_time, median, now, on_both_runtimes, read, request, say,
-    streamed, times, until,
+    client, descriptors, empty, exchange, full, in_time, median, now, on_both_runtimes, request, say, times, until,
 };
 use server::{Peer, Server};
 use tower::Layer;
 
-const REFUSED: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
-const REASON: &str = "too large";
 const SIZES: [usize; 5] = [1024, 64 * 1024, 256 * 1024, MEGABYTE, LARGEST];
-const MEGABYTE: usize = 1024 * 1024;
-const LARGEST: usize = 16 * 1024 * 1024;
 
 /// What a server does that refuses an upload.
 #[derive(Clone, Copy, Debug)]
@@ -81,29 +78,6 @@ impl Refusal {
     }
 }
 
-fn refusal(says_close: bool) -> String {
-    let close = if says_close { "connection: close\r\n" } else { "" };
-    format!("HTTP/1.1 413 Content Too Large\r\ncontent-length: {}\r\n{close}\r\n{REASON}", REASON.len())
-}
-
-type Upload = fn(Bytes) -> AnyBody;
-
-fn uploads() -> [(&'static str, Upload); 2] {
-    [("full", full), ("streamed", streamed)]
-}
-
-/// One piece of memory for every body.
-fn zeros() -> Bytes {
-    Bytes::from(vec![0; LARGEST])
-}
-
-fn assert_refused<E: Debug>(result: Result<(StatusCode, Bytes), E>, cell: impl FnOnce() -> String) {
-    match result {
-        Ok((status, body)) => assert_eq!((status, &*body), (REFUSED, REASON.as_bytes()), "{}", cell()),
-        Err(error) => panic!("{}: {error:?}", cell()),
-    }
-}
-
 /// T12 to T15, T27.
 #[test]
 fn t27_a_refusal_of_an_upload_is_always_returned_and_leaves_no_socket() {
@@ -113,7 +87,7 @@ fn t27_a_refusal_of_an_upload_is_always_returned_and_leaves_no_socket() {
         for refusal in Refusal::all() {
             let server = Server::with_threads(1, move |peer| refusal.serve(peer));
             let client = client();
-            for (name, upload) in uploads() {
+            for (name, upload) in UPLOADS {
                 for size in SIZES {
                     for _ in 0..times(2) {
                         let post = request(Method::POST, server.uri(""), upload(bytes.slice(..size)));
@@ -142,11 +116,12 @@ fn a_refusal_is_always_returned_under_the_client_of_hyper_util() {
             let server = Server::with_threads(1, move |peer| refusal.serve(peer));
             let connector = ResponseFirstLayer::new().layer(HappyEyeballsConnector::new());
             let client = legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-            for (name, upload) in uploads() {
+            for (name, upload) in UPLOADS {
                 for size in SIZES {
                     for _ in 0..times(1) {
-                        let result = refused_under_hyper_util(&client, server.uri(""), upload(bytes.slice(..size)));
-                        assert_refused(result.await, || format!("{refusal:?}, {name} {size}"));
+                        let body = upload(bytes.slice(..size));
+                        let answered = exchange_by_hyper_util(&client, Method::POST, server.uri(""), body).await;
+                        assert_refused(answered, || format!("{refusal:?}, {name} {size}"));
                         sent += 1;
                     }
                 }
@@ -160,21 +135,12 @@ fn a_refusal_is_always_returned_under_the_client_of_hyper_util() {
     });
 }
 
-fn refused_under_hyper_util<C: Connect + Clone + Send + Sync + 'static>(
-    client: &legacy::Client<C, AnyBody>,
-    uri: Uri,
-    body: AnyBody,
-) -> impl Future<Output = Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>>> + use<C> {
-    let response = client.request(request(Method::POST, uri, body));
-    in_time(async { Ok(read(response.await?).await?) })
-}
-
 /// T15.
 #[test]
 fn most_of_an_upload_is_not_sent_to_a_server_that_refuses_it_and_drains() {
     on_both_runtimes(async || {
         let bytes = zeros();
-        for (name, upload) in uploads() {
+        for (name, upload) in UPLOADS {
             let drained = Arc::new(AtomicUsize::new(0));
             let server = Server::with_threads(1, {
                 let drained = Arc::clone(&drained);
@@ -207,7 +173,7 @@ fn a_server_that_refuses_and_then_does_nothing_sees_the_client_go() {
         for (says_close, size) in
             [(true, 16 * 1024), (true, MEGABYTE), (true, LARGEST), (false, MEGABYTE), (false, LARGEST)]
         {
-            for (name, upload) in uploads() {
+            for (name, upload) in UPLOADS {
                 let cell = format!("close: {says_close}, {name} {size}");
                 let went = Arc::new(Mutex::new(Vec::<Option<Instant>>::new()));
                 let server = Server::with_threads(1, {
@@ -313,7 +279,7 @@ fn the_whole_of_an_early_response_is_read_however_slowly() {
             }
         });
         let (client, bytes) = (client(), zeros());
-        for (_, upload) in uploads() {
+        for (_, upload) in UPLOADS {
             for _ in 0..times(2) {
                 let post = request(Method::POST, server.uri(""), upload(bytes.clone()));
                 let mut body = in_time(client.request(post)).await.unwrap().into_body();

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/exchange_busy.rs"]
+mod busy;
 #[path = "support/exchange_runs.rs"]
 mod runs;
 #[path = "support/exchange_server.rs"]
@@ -12,55 +14,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
+use busy::{BUSY, ENDS, assert_busy};
 use hyper::{Method, StatusCode, Uri};
 use hyper_happy_eyeballs::Client;
-use hyper_happy_eyeballs::client::Connector;
 use hyper_util::rt::TokioIo;
 use runs::{client, empty, exchange, full, on_both_runtimes, poll_once, request, times, until};
-use server::{Peer, Server};
+use server::Server;
 use tokio::sync::Notify;
-
-const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
-
-/// How a server ends a connection on which it has said what it has to say.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Close,
-    HalfCloseAndDrain,
-    /// Once the other system has all of it.
-    Reset,
-}
-
-const ENDS: [End; 3] = [End::Close, End::HalfCloseAndDrain, End::Reset];
-
-impl End {
-    fn end(self, mut peer: Peer) {
-        match self {
-            Self::Close => {}
-            Self::HalfCloseAndDrain => {
-                // The client may have gone already.
-                peer.stream.shutdown(Shutdown::Write).ok();
-                peer.drain();
-            }
-            // On loopback the other system has it when the write returns.
-            Self::Reset => peer.reset(),
-        }
-    }
-}
-
-async fn assert_busy<C: Connector>(client: &Client<C>, uri: &Uri, end: End, count: usize) {
-    for number in 0..times(count) {
-        let (method, body) = match number % 3 {
-            0 => (Method::GET, empty()),
-            1 => (Method::POST, full("hello".into())),
-            _ => (Method::POST, full(vec![0; 1024 * 1024].into())),
-        };
-        let (status, text) = exchange(client, request(method, uri.clone(), body)).await.unwrap_or_else(|error| {
-            panic!("{end:?}, request {number}: {error:?}");
-        });
-        assert_eq!((status, &*text), (StatusCode::SERVICE_UNAVAILABLE, &b"busy"[..]), "{end:?}");
-    }
-}
 
 #[test]
 fn an_answer_that_comes_before_the_request_is_its_answer() {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hyper::{StatusCode, Uri};
+use hyper::Uri;
 use hyper_happy_eyeballs::client::{Builder, Connector};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -12,7 +11,7 @@ use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
-use crate::runs::{AnyBody, in_time, read, request};
+use crate::runs::AnyBody;
 use crate::server::{Peer, Server};
 use crate::tls::{self, Tls, provider};
 
@@ -94,15 +93,4 @@ fn secured(tls: &Tls, serve: impl Fn(Peer) + Send + Sync + 'static) -> impl Fn(P
             serve(peer);
         }
     }
-}
-
-/// Sends a request by hyper-util's client, and reads the response to its end.
-pub(crate) async fn exchange_by_hyper_util<C: Connect + Clone + Send + Sync + 'static>(
-    client: &legacy::Client<C, AnyBody>,
-    method: hyper::Method,
-    uri: Uri,
-    body: AnyBody,
-) -> Result<(StatusCode, Bytes), hyper_happy_eyeballs::BoxError> {
-    let response = client.request(request(method, uri, body));
-    in_time(async { Ok(read(response.await?).await?) }).await
 }

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use hyper_happy_eyeballs::Client;
 
 use crate::clients::Origin;
-use crate::refusals::{MEGABYTE, UPLOADS};
+use crate::refused::{MEGABYTE, UPLOADS};
 use crate::runs::{exchange, on_both_runtimes, request, times, until};
 use crate::tls::VERSIONS;
 

@@ -2,6 +2,10 @@
 #![cfg(all(feature = "client", feature = "tls", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../support/exchange_busy.rs"]
+mod busy;
+#[path = "../support/exchange_refused.rs"]
+mod refused;
 #[path = "../support/exchange_runs.rs"]
 mod runs;
 #[path = "../support/exchange_server.rs"]

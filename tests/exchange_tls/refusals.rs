@@ -3,18 +3,15 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::{Method, StatusCode};
+use hyper::Method;
 
-use crate::clients::{Origin, exchange_by_hyper_util};
-use crate::runs::{AnyBody, descriptors, exchange, full, on_both_runtimes, request, say, streamed, times, until};
+use crate::clients::Origin;
+use crate::refused::{LARGEST, MEGABYTE, UPLOADS, assert_refused, exchange_by_hyper_util, refusal, zeros};
+use crate::runs::{descriptors, exchange, full, on_both_runtimes, request, say, times, until};
 use crate::server::Peer;
 use crate::tls::VERSIONS;
 
-pub(crate) const REFUSED: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
-const REASON: &str = "too large";
-pub(crate) const MEGABYTE: usize = 1024 * 1024;
-const SIZES: [usize; 4] = [1024, 256 * 1024, MEGABYTE, 16 * MEGABYTE];
+const SIZES: [usize; 4] = [1024, 256 * 1024, MEGABYTE, LARGEST];
 
 /// How a server refuses an upload.
 #[derive(Clone, Copy, Debug)]
@@ -51,27 +48,6 @@ impl Refusal {
                 peer.drain_wire();
             }
         }
-    }
-}
-
-pub(crate) fn refusal(says_close: bool) -> String {
-    let close = if says_close { "connection: close\r\n" } else { "" };
-    format!("HTTP/1.1 413 Content Too Large\r\ncontent-length: {}\r\n{close}\r\n{REASON}", REASON.len())
-}
-
-pub(crate) type Upload = fn(Bytes) -> AnyBody;
-
-pub(crate) const UPLOADS: [(&str, Upload); 2] = [("full", full), ("streamed", streamed)];
-
-/// One piece of memory for every body.
-pub(crate) fn zeros() -> Bytes {
-    Bytes::from(vec![0; 16 * MEGABYTE])
-}
-
-pub(crate) fn assert_refused<E: Debug>(result: Result<(StatusCode, Bytes), E>, cell: impl FnOnce() -> String) {
-    match result {
-        Ok((status, body)) => assert_eq!((status, &*body), (REFUSED, REASON.as_bytes()), "{}", cell()),
-        Err(error) => panic!("{}: {error:?}", cell()),
     }
 }
 

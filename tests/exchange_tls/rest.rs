@@ -8,7 +8,7 @@ use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
 
 use crate::clients::Origin;
-use crate::refusals::{MEGABYTE, UPLOADS, assert_refused, refusal, zeros};
+use crate::refused::{MEGABYTE, UPLOADS, assert_refused, refusal, zeros};
 use crate::runs::{client, exchange, on_both_runtimes, request, say, times, until};
 use crate::server::{Peer, Server};
 use crate::tls::VERSIONS;

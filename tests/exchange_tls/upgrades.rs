@@ -5,8 +5,8 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
-use crate::clients::{Origin, exchange_by_hyper_util};
-use crate::refusals::{MEGABYTE, UPLOADS, assert_refused, refusal, zeros};
+use crate::clients::Origin;
+use crate::refused::{MEGABYTE, UPLOADS, assert_refused, exchange_by_hyper_util, refusal, zeros};
 use crate::runs::{AnyBody, empty, in_time, on_both_runtimes, read, times};
 use crate::server::Peer;
 use crate::tls::VERSIONS;
