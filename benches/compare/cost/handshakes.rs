@@ -27,10 +27,14 @@ pub(super) const OURS: &str = "this crate";
 
 const HOST: &str = "test.example";
 
-const HANDSHAKE: &str = "it would be unfair to count the server: it is another process. Both connect over TCP, shake hands with the same                          provider, verify the same certificate, offer the same protocols, and read one byte, with which the session tickets come;                          each is run at two lengths, of which the difference counts";
+const HANDSHAKE: &str = "\
+    it would be unfair to count the server: it is another process. Both connect over TCP, shake hands with the same \
+    provider, verify the same certificate, offer the same protocols, and read one byte, with which the session tickets \
+    come; each is run at two lengths, of which the difference counts";
 
 /// What a handshake may cost, in times of one over a bare socket.
 const LIMIT_HANDSHAKE: f64 = 1.02;
+
 pub(super) fn measure(run: &mut Run) {
     for (name, sessions) in
         [("instructions for an https connect", "full"), ("instructions for an https connect, resumed", "resumed")]
