@@ -11,8 +11,10 @@
 //! 2. The [resolver](resolve) is asked for the name, and answers as it can.
 //! 3. The addresses are put into an order in which the families alternate, and the first attempt starts.
 //! 4. While no attempt succeeds, the next one starts 250 ms after the last, or at once when the newest has failed. Earlier
-//!    attempts keep running: a slow path is not a dead one.
-//! 5. The first connection wins. Every other socket is closed before it is handed over, without a byte sent.
+//!    attempts keep running: a slow path is not a dead one. An attempt whose TCP connection stands and whose TLS handshake has begun puts the next
+//!    start off.
+//! 5. The first connection wins. Every other socket is closed before it is handed over. Nothing was sent on it but for the beginning of a TLS
+//!    handshake, where there is TLS.
 //! 6. What happened is kept: [`ConnectInfo`] on the connection and on every response over it, or [`ConnectError::attempts`].
 //!
 //! # Example

@@ -72,8 +72,20 @@ impl Attempt {
         }
     }
 
-    pub(crate) fn timed_out(&self) -> bool {
-        matches!(self.outcome, AttemptOutcome::Dropped(DropReason::SliceElapsed | DropReason::DeadlineElapsed))
+    /// Whether a time limit ended it: the connector's, or its own.
+    pub(crate) fn is_timeout(&self) -> bool {
+        match &self.outcome {
+            AttemptOutcome::Dropped(reason) => {
+                matches!(reason, DropReason::SliceElapsed | DropReason::DeadlineElapsed)
+            }
+            AttemptOutcome::Failed(error) => error.is_timeout(),
+            AttemptOutcome::Connected => false,
+        }
+    }
+
+    /// Whether it made room for another attempt to the same endpoint, if one was made: what came of it says nothing.
+    pub(crate) fn was_put_off(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Dropped(DropReason::Overtaken | DropReason::Superseded))
     }
 }
 

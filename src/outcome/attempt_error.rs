@@ -9,13 +9,14 @@ use super::causes::causes;
 
 /// Why one attempt failed.
 ///
-/// An attempt service may fail with any error. With this one it can also say three things:
+/// An attempt service may fail with any error. With this one it can also say four things:
 ///
 /// | builder | says | what it changes | default |
 /// |---|---|---|---|
 /// | [`unsent`](Self::unsent) | Nothing was sent. | The next attempt does not wait for the 10 ms that RFC 8305 §5 demands between starts. | something may have been sent |
 /// | [`permanent`](Self::permanent) | The same attempt would fail again. | [`ConnectError::is_permanent`](super::ConnectError::is_permanent), if every attempt of the race says so. | it may succeed later |
 /// | [`untrusted`](Self::untrusted) | The peer did not prove that it is the host that is meant. | If the race is lost, this error comes before those of connections that failed, and [`ConnectError::is_untrusted`](super::ConnectError::is_untrusted) is true. It is permanent. | no question of trust |
+/// | [`timed_out`](Self::timed_out) | A time limit of the attempt's own has ended it. | [`ConnectError::is_timeout`](super::ConnectError::is_timeout), if the attempt decides. | no limit of its own |
 pub struct AttemptError {
     /// In a box, to keep the record of an attempt that succeeds small.
     inner: Box<Inner>,
@@ -23,22 +24,27 @@ pub struct AttemptError {
 
 struct Inner {
     step: Option<&'static str>,
-    sent: bool,
-    permanent: bool,
-    untrusted: bool,
+    said: Said,
     source: BoxError,
 }
 
-impl Inner {
-    fn new(source: BoxError) -> Self {
-        Self { step: None, sent: true, permanent: false, untrusted: false, source }
-    }
+/// What an attempt says of its failure.
+#[derive(Clone, Copy)]
+struct Said {
+    sent: bool,
+    permanent: bool,
+    untrusted: bool,
+    timed_out: bool,
+}
+
+impl Said {
+    const NOTHING: Self = Self { sent: true, permanent: false, untrusted: false, timed_out: false };
 }
 
 impl AttemptError {
     /// An attempt that failed while it connected. It counts as one that sent something, and that may succeed later.
     pub fn new(source: impl Into<BoxError>) -> Self {
-        Self { inner: Box::new(Inner::new(source.into())) }
+        Self { inner: Box::new(Inner { step: None, said: Said::NOTHING, source: source.into() }) }
     }
 
     /// Says which step failed, in the form "could not open a socket".
@@ -51,7 +57,7 @@ impl AttemptError {
     /// Says that nothing was sent.
     #[must_use]
     pub fn unsent(mut self) -> Self {
-        self.inner.sent = false;
+        self.inner.said.sent = false;
         self
     }
 
@@ -59,7 +65,7 @@ impl AttemptError {
     /// credentials, say. The race goes on all the same: another address may be another server.
     #[must_use]
     pub fn permanent(mut self) -> Self {
-        self.inner.permanent = true;
+        self.inner.said.permanent = true;
         self
     }
 
@@ -68,41 +74,49 @@ impl AttemptError {
     /// against the same name.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
-        self.inner.untrusted = true;
+        self.inner.said.untrusted = true;
+        self
+    }
+
+    /// Says that a time limit of the attempt's own has ended it, as that of a handshake does. A connect that the kernel gave up is not meant.
+    #[must_use]
+    pub fn timed_out(mut self) -> Self {
+        self.inner.said.timed_out = true;
         self
     }
 
     /// Whether something may have been sent.
     pub fn was_sent(&self) -> bool {
-        self.inner.sent || self.inner.untrusted
+        self.inner.said.sent || self.inner.said.untrusted
     }
 
     /// Whether the same attempt would fail again: [`permanent`](Self::permanent) or [`untrusted`](Self::untrusted) was called. Nothing that
     /// this crate's own [`TcpConnector`](crate::tcp::TcpConnector) fails of is permanent: a server that refuses may be started.
     pub fn is_permanent(&self) -> bool {
-        self.inner.permanent || self.inner.untrusted
+        self.inner.said.permanent || self.inner.said.untrusted
     }
 
     /// Whether the peer did not prove that it is the host that is meant: [`untrusted`](Self::untrusted) was called.
     pub fn is_untrusted(&self) -> bool {
-        self.inner.untrusted
+        self.inner.said.untrusted
+    }
+
+    /// Whether a time limit of the attempt's own has ended it: [`timed_out`](Self::timed_out) was called.
+    pub fn is_timeout(&self) -> bool {
+        self.inner.said.timed_out
     }
 
     /// Takes any error for an attempt's: itself if it is one. If one is among its causes, or wrapped in an [`io::Error`], that
-    /// one says whether anything was sent, whether it is permanent and whether the peer was untrusted; otherwise something may
-    /// have been sent, it may succeed later, and it is no question of trust.
+    /// one says whether anything was sent, whether it is permanent, whether the peer was untrusted and whether time was up; otherwise
+    /// something may have been sent, it may succeed later, and it is no question of trust or time.
     pub fn from_any(error: impl Into<BoxError>) -> Self {
         let error = match error.into().downcast::<Self>() {
             Ok(own) => return *own,
             Err(other) => other,
         };
         let own = causes(&*error).find_map(|cause| cause.downcast_ref::<Self>());
-        let said = own.map(|own| (own.inner.sent, own.inner.permanent, own.inner.untrusted));
-        let mut inner = Box::new(Inner::new(error));
-        if let Some(said) = said {
-            (inner.sent, inner.permanent, inner.untrusted) = said;
-        }
-        Self { inner }
+        let said = own.map_or(Said::NOTHING, |own| own.inner.said);
+        Self { inner: Box::new(Inner { step: None, said, source: error }) }
     }
 
     /// Whether it contradicts what is believed of routes and local addresses: there is no route or no such local address, the network or
@@ -143,12 +157,13 @@ impl fmt::Display for AttemptError {
 
 impl fmt::Debug for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { step, sent: _, permanent: _, untrusted, source } = &*self.inner;
+        let Inner { step, said: Said { sent: _, permanent: _, untrusted, timed_out }, source } = &*self.inner;
         f.debug_struct("AttemptError")
             .field("step", step)
             .field("sent", &self.was_sent())
             .field("permanent", &self.is_permanent())
             .field("untrusted", untrusted)
+            .field("timed_out", timed_out)
             .field("source", source)
             .finish()
     }
@@ -196,6 +211,15 @@ mod tests {
         }
         assert!(!AttemptError::from_any("a custom failure").is_untrusted());
         assert!(!AttemptError::new("the proxy does not know us").permanent().is_untrusted());
+    }
+
+    #[test]
+    fn a_time_limit_that_was_reached_is_told_by_the_error_that_wraps_it() {
+        let late = || AttemptError::new("no answer").timed_out();
+        assert!(late().is_timeout() && AttemptError::from_any(late()).is_timeout());
+        assert!(AttemptError::from_any(io::Error::other(late())).is_timeout());
+        assert!(!late().is_permanent() && late().was_sent());
+        assert!(!AttemptError::new(io::Error::from(io::ErrorKind::TimedOut)).is_timeout());
     }
 
     #[test]

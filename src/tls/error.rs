@@ -26,13 +26,13 @@ pub struct TlsError {
 pub enum TlsErrorKind {
     /// The certificate of the server was not accepted.
     Certificate(CertificateProblem),
-    /// The server ended the handshake with an alert (RFC 8446 §6.2): it has no protocol or version in common with this client, or wants a
-    /// client certificate, say.
+    /// The server ended the handshake with an alert (RFC 8446 §6.2): it has no version in common with this client, or wants a client
+    /// certificate, say. It may pass if the alert is `InternalError`, `UserCanceled` or `BadRecordMac`.
     Alert,
-    /// The server does not speak TLS, or not as it should; or nothing that this client can do.
+    /// The server does not speak TLS, or not as it should; or nothing that this client can do. It may pass if a record could not be decrypted.
     Protocol,
-    /// The server chose none of the protocols that were offered (ALPN), and there is none to fall back to; or the client above and the connector
-    /// have none in common.
+    /// The server speaks none of the protocols that were offered (ALPN, RFC 7301 §3.2), and says so or chooses none where one has to be chosen;
+    /// or the client above has none in common with the TLS configuration.
     NoCommonProtocol,
     /// The server closed the connection during the handshake.
     Closed,
@@ -44,6 +44,9 @@ pub enum TlsErrorKind {
     Roots,
     /// The host of the URI is no name that a certificate could be for.
     InvalidName,
+    /// Something on this side: the key of the client certificate could not sign, or a verifier of one's own failed with an error that is no
+    /// [`InvalidCertificate`](RustlsError::InvalidCertificate). It may pass.
+    Other,
 }
 
 /// What is wrong with a certificate.
@@ -120,25 +123,31 @@ impl TlsError {
         }
     }
 
-    /// Whether it is an alert that says nothing of what server and client can do: the server has trouble of its own.
-    fn is_passing_alert(&self) -> bool {
+    /// Whether the error is one that says nothing of what server and client can do: the server has trouble of its own, or bytes were
+    /// changed on their way.
+    fn may_pass(&self) -> bool {
         let tls = self.source.as_deref().and_then(|source| source.downcast_ref());
-        matches!(
-            tls,
-            Some(RustlsError::AlertReceived(AlertDescription::InternalError | AlertDescription::UserCanceled))
-        )
+        match tls {
+            Some(RustlsError::AlertReceived(alert)) => matches!(
+                alert,
+                AlertDescription::InternalError | AlertDescription::UserCanceled | AlertDescription::BadRecordMac
+            ),
+            Some(error) => matches!(error, RustlsError::DecryptError),
+            None => false,
+        }
     }
 
     /// The failure of the attempt.
     pub(super) fn into_attempt_error(self) -> AttemptError {
-        let (kind, may_pass) = (self.kind, self.is_passing_alert());
+        let (kind, may_pass) = (self.kind, self.may_pass());
         let error = AttemptError::new(self);
         match kind {
-            TlsErrorKind::Alert if may_pass => error,
             TlsErrorKind::Certificate(_) => error.untrusted(),
+            TlsErrorKind::Timeout => error.timed_out(),
+            TlsErrorKind::Alert | TlsErrorKind::Protocol if may_pass => error,
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
             TlsErrorKind::InvalidName | TlsErrorKind::Roots => error.permanent(),
-            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Timeout => error,
+            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Other => error,
         }
     }
 }
@@ -152,11 +161,21 @@ fn describe(error: &RustlsError) -> (TlsErrorKind, String) {
         RustlsError::NoCertificatesPresented => {
             (TlsErrorKind::Certificate(CertificateProblem::Other), "the server has no certificate".into())
         }
+        RustlsError::AlertReceived(AlertDescription::NoApplicationProtocol) | RustlsError::NoApplicationProtocol => {
+            (TlsErrorKind::NoCommonProtocol, "the server speaks none of the protocols that were offered".into())
+        }
         RustlsError::AlertReceived(alert) => (TlsErrorKind::Alert, format!("the server sent the TLS alert {alert:?}")),
         RustlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
             (TlsErrorKind::Protocol, "the server does not speak TLS".into())
         }
-        _ => (TlsErrorKind::Protocol, format!("TLS: {error}")),
+        RustlsError::InvalidMessage(_)
+        | RustlsError::InappropriateMessage { .. }
+        | RustlsError::InappropriateHandshakeMessage { .. }
+        | RustlsError::PeerIncompatible(_)
+        | RustlsError::PeerMisbehaved(_)
+        | RustlsError::PeerSentOversizedRecord
+        | RustlsError::DecryptError => (TlsErrorKind::Protocol, format!("TLS: {error}")),
+        _ => (TlsErrorKind::Other, format!("TLS: {error}")),
     }
 }
 
@@ -242,10 +261,45 @@ mod tests {
         assert_eq!(reset.kind(), TlsErrorKind::Io);
         assert_eq!(reset.to_string(), "TLS handshake: connection reset");
         assert!(alert.into_attempt_error().is_permanent());
-        let trouble = of(RustlsError::AlertReceived(AlertDescription::InternalError));
-        for passing in [closed, reset, trouble, TlsError::timeout(Duration::from_secs(10))] {
+        for passing in [closed, reset] {
             let error = passing.into_attempt_error();
-            assert!(!error.is_permanent() && !error.is_untrusted() && error.was_sent());
+            assert!(!error.is_permanent() && !error.is_untrusted() && !error.is_timeout() && error.was_sent());
         }
+    }
+
+    #[test]
+    fn a_server_without_a_protocol_in_common_is_one_kind_however_it_says_so() {
+        let alert = of(RustlsError::AlertReceived(AlertDescription::NoApplicationProtocol));
+        for error in [alert, TlsError::none_chosen(&[b"h2".to_vec()])] {
+            assert_eq!(error.kind(), TlsErrorKind::NoCommonProtocol);
+            assert!(error.into_attempt_error().is_permanent());
+        }
+    }
+
+    #[test]
+    fn trouble_and_damage_may_pass() {
+        for alert in [AlertDescription::InternalError, AlertDescription::UserCanceled, AlertDescription::BadRecordMac] {
+            let error = of(RustlsError::AlertReceived(alert));
+            assert_eq!(error.kind(), TlsErrorKind::Alert);
+            assert!(!error.into_attempt_error().is_permanent(), "{alert:?}");
+        }
+        let damaged = of(RustlsError::DecryptError);
+        assert_eq!(damaged.kind(), TlsErrorKind::Protocol);
+        assert!(!damaged.into_attempt_error().is_permanent());
+    }
+
+    #[test]
+    fn what_fails_on_this_side_is_no_fault_of_the_server() {
+        for error in [RustlsError::General("no signature".into()), RustlsError::FailedToGetRandomBytes] {
+            let error = of(error);
+            assert_eq!(error.kind(), TlsErrorKind::Other);
+            assert!(!error.into_attempt_error().is_permanent());
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_takes_too_long_is_a_time_out() {
+        let error = TlsError::timeout(Duration::from_secs(10)).into_attempt_error();
+        assert!(error.is_timeout() && !error.is_permanent() && error.was_sent());
     }
 }

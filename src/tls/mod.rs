@@ -21,7 +21,8 @@
 //! 5. Whatever goes wrong is the failure of this attempt ([`TlsError`]), and the next one starts at once. If all fail, a certificate that is not
 //!    accepted is the error of the connect, before a refused connection, say.
 //!
-//! `http` URIs have the transport alone.
+//! `http` URIs have the transport alone; under another client than this crate's they need a
+//! [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer) as without TLS.
 //!
 //! Below TLS lies a [`ResponseFirst`](crate::response_first::ResponseFirst), so that an early response is not lost under TLS either. It is
 //! disarmed where HTTP/2 was negotiated.
@@ -30,6 +31,13 @@
 //!
 //! `tls` is rustls without a provider of cryptography and without root certificates. `tls-aws-lc-rs` and `tls-ring` bring a provider,
 //! `tls-platform-roots` and `tls-webpki-roots` root certificates. `https` is `tls-aws-lc-rs`, `tls-platform-roots` and the client.
+//!
+//! Cargo joins the features that all crates of a program ask for. The defaults prefer aws-lc-rs to ring and the system's root certificates to
+//! Mozilla's, so that another crate's feature may change them: a program for which that matters names its provider and its root certificates.
+//!
+//! # Stability
+//!
+//! The types of [`rustls`] 0.23 are part of this interface. Another version of rustls that is not compatible is a version of this crate that is not.
 //!
 //! # Not there
 //!

@@ -66,7 +66,8 @@ async fn assert_fails(conduct: Conduct, options: TlsOptions, expected: Expected)
 fn assert_expected(error: &ConnectError, server: &Server, expected: Expected) {
     let Expected { kind, says, is_permanent, cause } = expected;
     assert_eq!(error.to_string(), format!("could not connect to origin.example:443: {} {says}", server.address()));
-    assert!(error.is_connect() && !error.is_dns() && !error.is_timeout() && !error.is_invalid_uri(), "{error}");
+    assert!(error.is_connect() && !error.is_dns() && !error.is_invalid_uri(), "{error}");
+    assert_eq!(error.is_timeout(), kind == TlsErrorKind::Timeout, "{error}");
     assert_eq!(error.is_untrusted(), matches!(kind, TlsErrorKind::Certificate(_)), "{error}");
     assert_eq!(error.is_permanent(), is_permanent, "{error}");
 

@@ -32,7 +32,8 @@ fn protocol(says: &'static str) -> Expected {
 async fn a_server_that_speaks_none_of_the_protocols_refuses_the_handshake() {
     let authority = Authority::new("a root");
     let server = authority.server(&[HOST]);
-    let expected = alert("the server sent the TLS alert NoApplicationProtocol");
+    let says = "the server speaks none of the protocols that were offered";
+    let expected = Expected { kind: TlsErrorKind::NoCommonProtocol, says, is_permanent: true, cause: Cause::Rustls };
     assert_fails(Tls::new(&server).alpn(&["acme-tls/1"]).serves(), trusting(&authority), expected).await;
 }
 

@@ -157,7 +157,8 @@ impl ClientError {
         self.inner.kind == Kind::Canceled
     }
 
-    /// The connector took too long, or the system gave up on the connection.
+    /// A time limit of the connector was reached, that of a TLS handshake among them ([`ConnectError::is_timeout`]); or the system gave up on
+    /// the connection.
     pub fn is_timeout(&self) -> bool {
         // What a body of the caller's says is its own affair.
         !self.is_request_body()

@@ -38,7 +38,7 @@ mod tests;
 /// | [`is_unsupported`](Self::is_unsupported) | The connector cannot do what it is asked for. |
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
-/// | [`is_timeout`](Self::is_timeout) | The connector's time-out decided; besides one of the two above. |
+/// | [`is_timeout`](Self::is_timeout) | A time-out decided: the connector's, or that of an attempt's handshake; besides one of the two above. |
 /// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
 /// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
 ///
@@ -104,11 +104,12 @@ impl ConnectError {
         }
     }
 
-    /// The connector's `timeout` decided: time was up, or the attempt whose error counts had used up its share of it.
+    /// A time limit decided. The connector's `timeout`: time was up, or the attempt whose error counts had used up its share of that. Or a limit
+    /// of the attempt whose error counts ([`AttemptError::is_timeout`]): its TLS handshake had no answer.
     ///
     /// A connect that the kernel gave up by itself is a failed attempt, and not meant here.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::timed_out)
+        matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::is_timeout)
     }
 
     /// The peer of the attempt that decided did not prove that it is the host that is meant ([`AttemptError::is_untrusted`]):

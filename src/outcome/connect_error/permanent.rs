@@ -15,7 +15,8 @@ pub(super) struct Facts {
     pub(super) has_failed_query: bool,
     /// The name does not exist; or of each family that may be used it is known which addresses the name has.
     pub(super) knows_addresses: bool,
-    /// Every attempt failed, and says that it would fail again. One that was dropped might have succeeded.
+    /// Every attempt failed, and says that it would fail again. One that was dropped might have succeeded, unless its address was
+    /// attempted again.
     pub(super) all_attempts_permanent: bool,
     /// There is an address that may be used, and that was not tried.
     pub(super) has_address_left: bool,
@@ -57,7 +58,7 @@ impl Facts {
             },
             has_failed_query: !report.query_errors.iter().all(QueryError::is_negative),
             knows_addresses: knows_addresses(families, report, &untried),
-            all_attempts_permanent: report.attempts.as_slice().iter().all(is_permanent_attempt),
+            all_attempts_permanent: are_permanent(report.attempts.as_slice()),
             has_address_left: untried.iter().any(|untried| match untried.reason {
                 UntriedReason::NotReached | UntriedReason::OverLimit => true,
                 UntriedReason::Withdrawn
@@ -71,8 +72,15 @@ impl Facts {
     }
 }
 
-fn is_permanent_attempt(attempt: &Attempt) -> bool {
-    attempt.error().is_some_and(AttemptError::is_permanent)
+/// Whether all of these, which are in start order, would fail again.
+fn are_permanent(attempts: &[Attempt]) -> bool {
+    let is_made_again = |place: usize, attempt: &Attempt| {
+        attempts[place + 1..].iter().any(|later| later.endpoint.address() == attempt.endpoint.address())
+    };
+    attempts.iter().enumerate().all(|(place, attempt)| {
+        attempt.error().is_some_and(AttemptError::is_permanent)
+            || attempt.was_put_off() && is_made_again(place, attempt)
+    })
 }
 
 fn knows_addresses(families: Families, report: &Report, untried: &[Untried]) -> bool {

@@ -97,6 +97,25 @@ fn a_lost_race_is_permanent_if_each_of_its_attempts_is() {
 }
 
 #[test]
+fn an_attempt_that_made_room_for_another_counts_by_the_one_that_came_after_it() {
+    let bad_certificate = || AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").untrusted());
+    let is_permanent = |attempts: Vec<(&str, AttemptOutcome)>| {
+        let attempts = attempts.into_iter().enumerate().map(|(i, (address, outcome))| attempt(i, address, 3, outcome));
+        error(Kind::Connect { decided_by: 1 }, attempts.collect(), vec![]).is_permanent()
+    };
+    let [first, second] = ["[2001:db8::1]:443", "192.0.2.1:443"];
+    for reason in [DropReason::Overtaken, DropReason::Superseded] {
+        let put_off = || (first, AttemptOutcome::Dropped(reason));
+        let again = |outcome| (first, outcome);
+        assert!(is_permanent(vec![put_off(), (second, bad_certificate()), again(bad_certificate())]), "{reason:?}");
+        assert!(!is_permanent(vec![put_off(), (second, bad_certificate()), again(refused())]), "{reason:?}");
+        assert!(!is_permanent(vec![put_off(), (second, bad_certificate())]), "{reason:?}");
+    }
+    let ended = (first, AttemptOutcome::Dropped(DropReason::SliceElapsed));
+    assert!(!is_permanent(vec![ended, (second, bad_certificate()), (first, bad_certificate())]));
+}
+
+#[test]
 fn what_was_not_found_out_may_pass() {
     let failed = AttemptOutcome::Failed(AttemptError::new("the certificate is not accepted").untrusted());
     let attempts = vec![attempt(0, "192.0.2.1:443", 3, failed)];
