@@ -227,8 +227,8 @@ where
                     let first = match first.poll_with(cx, request) {
                         Poll::Ready(Ok(connection)) => {
                             this.answers.set(None);
-                            let Opened { opening, begun, listener } = this.opening.take().expect("opened once");
-                            let begun = begun.hear_last(&listener, now);
+                            let Opened { opening, mut begun, listener } = this.opening.take().expect("opened once");
+                            begun.hear_last(&listener, now);
                             let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
                             let info = this.record.won_alone(begun, untried, now);
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
@@ -261,13 +261,14 @@ where
         now: Instant,
     ) {
         let mut this = self.project();
-        let Opened { opening, begun, listener } = opened;
+        let Opened { opening, mut begun, listener } = opened;
         let race = opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
         let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
         match first {
             First::Failed(error) => {
                 this.first.set(None);
-                racing.on_result(begun.hear_last(&listener, now), Err(error), this.record, now);
+                begun.hear_last(&listener, now);
+                racing.on_result(begun, Err(error), this.record, now);
             }
             First::Runs(news) => racing.adopt_first(begun, listener, news, this.record, now),
         }

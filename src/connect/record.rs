@@ -225,7 +225,7 @@ impl Begun {
 
     /// It is over: what it said last has not been heard.
     #[inline]
-    pub(super) fn hear_last(mut self, listener: &Listener, now: Instant) -> Self {
+    pub(super) fn hear_last(&mut self, listener: &Listener, now: Instant) {
         if let Some(LastWords { transport_stands, handshake }) = listener.last_words() {
             if transport_stands || handshake.is_some() {
                 self.on_transport(now);
@@ -234,7 +234,6 @@ impl Begun {
                 phases.handshake = handshake;
             }
         }
-        self
     }
 
     #[inline]

@@ -178,12 +178,13 @@ where
     }
 
     fn remove(&mut self, place: usize, mut first: First<'_, A>, now: Instant) -> Begun {
-        let InFlight { begun, future, listener } = self.in_flight.remove(place);
+        let InFlight { mut begun, future, listener } = self.in_flight.remove(place);
         match future {
             Some(future) => drop(future),
             None => first.set(None),
         }
-        begun.hear_last(&listener, now)
+        begun.hear_last(&listener, now);
+        begun
     }
 
     /// An attempt that is in flight has said something.
@@ -266,7 +267,7 @@ where
     }
 
     /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
-    fn start(&mut self, begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
+    fn start(&mut self, mut begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let listener = Listener::new(self.hears_attempts);
         let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
         let (endpoint, is_secure) = (begun.endpoint(), self.is_secure);
@@ -277,7 +278,10 @@ where
                 let news = listener.hear(cx);
                 self.add(InFlight { begun, future: Some(future), listener }, news, record, now);
             }
-            Poll::Ready(result) => self.on_result(begun.hear_last(&listener, now), result, record, now),
+            Poll::Ready(result) => {
+                begun.hear_last(&listener, now);
+                self.on_result(begun, result, record, now);
+            }
         }
     }
 
