@@ -56,6 +56,7 @@ mod endpoint;
 mod event;
 mod families;
 mod gate;
+mod memory;
 mod opening;
 mod pacing;
 mod protocols;
@@ -79,6 +80,9 @@ pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Que
 pub use families::Families;
 use gate::Gate;
 pub use gate::Patience;
+pub use memory::{
+    Advice, AttemptDelay, Dead, DeadBy, DelayBasis, End, Ending, Memory, Observation, Partition, Tried, Viewpoint,
+};
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 #[cfg(feature = "connect")]
