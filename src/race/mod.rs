@@ -171,6 +171,14 @@ impl Race {
         self.candidates.on_source(destination, source);
     }
 
+    /// What a [`Memory`] knows of `destination`, whose port does not matter.
+    ///
+    /// It decides the order from the next answer on: tell it of an answer's [`destinations`](Answer::destinations) first. The delay of an attempt is
+    /// that which was told last. Without it, nothing is known.
+    pub fn handle_advice(&mut self, destination: SocketAddr, advice: Advice) {
+        self.candidates.on_advice(destination, advice);
+    }
+
     /// An attempt succeeded, failed, made progress, decides the race, or asks whether it may begin its handshake.
     ///
     /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
@@ -315,7 +323,9 @@ impl Race {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
                 self.attempts.on_start(&endpoint, self.gate.is_unanswered());
-                Action::Start { id, endpoint, reason }
+                let delay = self.candidates.attempt_delay(&endpoint, self.config.connection_attempt_delay);
+                let demoted = self.candidates.demotion(&endpoint, &self.config);
+                Action::Start { id, endpoint, reason, delay, demoted }
             }
             Step::Drop(id, reason) => {
                 match reason {

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::delay;
-
 /// What is known of a destination, as far as it changes a race: told by [`Race::handle_advice`](super::super::Race::handle_advice).
 ///
 /// The default is that nothing is known.
@@ -19,13 +17,6 @@ pub struct Advice {
     pub used: bool,
     /// The attempt delay by what was learned. `None` is the configured one.
     pub delay: Option<AttemptDelay>,
-}
-
-impl Advice {
-    /// The delay of an attempt to the destination, in a race with this configured one.
-    pub(in crate::race) fn attempt_delay(&self, configured: Duration) -> AttemptDelay {
-        delay::of_attempt(self.delay, configured)
-    }
 }
 
 /// Why a destination is believed to be unreachable, and for how long.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::config::MINIMUM_DERIVED_DELAY;
-use super::advice::{AttemptDelay, DelayBasis};
+use super::advice::{Advice, AttemptDelay, DelayBasis};
 use super::rtt::Rtt;
 
 /// The delay of a destination with this round trip: about when its first packet would be sent again, if the system knew the round trip.
@@ -22,10 +22,10 @@ pub(super) fn of_network(least: Duration) -> AttemptDelay {
     AttemptDelay { length, basis: DelayBasis::Network { rtt: least } }
 }
 
-/// The delay of an attempt to a destination of which this was learned.
-pub(super) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
+/// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
+pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> AttemptDelay {
     let configured = AttemptDelay { length: configured, basis: DelayBasis::Configured };
-    match learned {
+    match advice.delay {
         None => configured,
         Some(AttemptDelay { length, basis: DelayBasis::Configured }) => AttemptDelay { length, ..configured },
         Some(AttemptDelay { length, basis: basis @ DelayBasis::Network { .. } }) => {
@@ -54,6 +54,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn of_learned(delay: Option<AttemptDelay>, configured: u64) -> AttemptDelay {
+        of_attempt(&Advice { delay, ..Advice::default() }, ms(configured))
+    }
+
     fn of_samples(rtt: u64, count: usize) -> Duration {
         let mut known = None;
         for _ in 0..count {
@@ -76,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_network_makes_no_attempt_come_sooner() {
-        let after = |least, configured| of_attempt(Some(of_network(ms(least))), ms(configured));
+        let after = |least, configured| of_learned(Some(of_network(ms(least))), configured);
         let configured = AttemptDelay { length: ms(250), basis: DelayBasis::Configured };
         assert_eq!(after(20, 250), configured);
         assert_eq!(after(166, 250), configured);
@@ -89,9 +93,9 @@ mod tests {
     fn what_was_learned_of_a_destination_beats_the_configured_delay_either_way() {
         for (learned, expected) in [(1, 100), (120, 120), (930, 930), (5000, 1000)] {
             let basis = DelayBasis::Prefix { rtt: ms(80), samples: 3 };
-            let delay = of_attempt(Some(AttemptDelay { length: ms(learned), basis }), ms(250));
+            let delay = of_learned(Some(AttemptDelay { length: ms(learned), basis }), 250);
             assert_eq!(delay, AttemptDelay { length: ms(expected), basis });
         }
-        assert_eq!(of_attempt(None, ms(250)), AttemptDelay { length: ms(250), basis: DelayBasis::Configured });
+        assert_eq!(of_learned(None, 250), AttemptDelay { length: ms(250), basis: DelayBasis::Configured });
     }
 }

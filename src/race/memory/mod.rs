@@ -21,9 +21,9 @@
 //! another one.
 
 mod address;
-pub(in crate::race) mod advice;
+mod advice;
 mod bucket;
-mod delay;
+pub(super) mod delay;
 mod episodes;
 mod family;
 mod key;

@@ -62,7 +62,7 @@ impl Known {
 
     /// In milliseconds, for a configured delay of 250.
     fn delay(&mut self, destination: &str) -> (u128, DelayBasis) {
-        let AttemptDelay { length, basis } = self.advice(destination).attempt_delay(Duration::from_millis(250));
+        let AttemptDelay { length, basis } = delay::of_attempt(&self.advice(destination), ms(250));
         (length.as_millis(), basis)
     }
 
