@@ -89,7 +89,7 @@ impl Opening {
         };
         let first = first_of_list(used.iter().filter(is_usable), config.order, is_dead)?.clone().at(port);
         // If all are dead, the first of them goes first.
-        let advice = advice.or(dead.first().map(|(_, advice)| *advice)).unwrap_or_default();
+        let advice = advice.or_else(|| dead.first().map(|(_, advice)| *advice)).unwrap_or_default();
         let is_another = |endpoint: &&Endpoint| {
             // Most lists have both families, and those are cheaper to compare.
             endpoint.family() != first.family() || endpoint.address_at(port) != first.address()
