@@ -11,9 +11,9 @@ mod race;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use race::script::{Failure, Scenario};
+use race::course::Course;
+use race::script::Failure;
 use support::report::Report;
-use support::simulation::simulate;
 
 datatest_stable::harness! {
     { test = scenario, root = "tests/scenarios/race", pattern = r"\.txt$" },
@@ -42,12 +42,12 @@ fn scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
 
 fn check(text: &str) -> Result<(), Failure> {
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
-    let scenario = Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?;
+    let course = Course::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?;
     let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
     if expected.is_empty() {
         return Err("there is no log below a line `---`".into());
     }
-    let actual = scenario.describe(&simulate(&scenario.script()?));
+    let actual = course.run()?;
     if actual == expected { Ok(()) } else { Err(side_by_side(&expected, &actual).into()) }
 }
 

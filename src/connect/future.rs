@@ -20,7 +20,7 @@ use crate::connection::HappyEyeballsStream;
 use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
 use crate::outcome::{BoxError, ConnectError, Kind, Leftover, QueryError};
-use crate::race::{Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
+use crate::race::{Advice, Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
 use crate::resolve::{Name, Resolve};
 use crate::timer::{Timer, read_clock};
 
@@ -262,7 +262,14 @@ where
     ) {
         let mut this = self.project();
         let Opened { opening, mut begun, listener } = opened;
-        let race = opening.into_race(&this.settings.race, begun.endpoint(), *this.port, deadline, begun.at());
+        let race = opening.into_race(
+            &this.settings.race,
+            begun.endpoint(),
+            *this.port,
+            |_| Advice::default(),
+            deadline,
+            begun.at(),
+        );
         let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
         match first {
             First::Failed(error) => {
@@ -302,7 +309,7 @@ where
 
     /// The host is an address: there is nothing to resolve.
     fn on_literal(self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
-        match Opening::of_address(&self.settings.race, address, deadline, now) {
+        match Opening::of_address(&self.settings.race, address, Advice::default(), deadline, now) {
             Some((first, opening)) => self.open(first, opening, now),
             None => {
                 let mut this = self.project();
@@ -324,9 +331,15 @@ where
     ) {
         let mut this = self.as_mut().project();
         if let Poll::Ready(Ok(answer)) = &first {
-            if let Some((first, opening)) =
-                Opening::of_first_answer(&this.settings.race, queries, answer, *this.port, deadline, now)
-            {
+            if let Some((first, opening)) = Opening::of_first_answer(
+                &this.settings.race,
+                queries,
+                answer,
+                *this.port,
+                |_| Advice::default(),
+                deadline,
+                now,
+            ) {
                 this.record.answered(answer, now);
                 return self.open(first, opening, now);
             }

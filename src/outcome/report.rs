@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Untried};
 use super::query_error::QueryError;
-use crate::race::{Config, Opening, Port, Queries, Query, Race};
+use crate::race::{Advice, Config, Opening, Port, Queries, Query, Race};
 
 /// The record of one race.
 pub(crate) struct Report {
@@ -111,7 +111,14 @@ impl Leftover {
     fn list(&self, attempts: &[Attempt]) -> Vec<Untried> {
         match (self, attempts) {
             (Self::Opening { opening, config, port }, [first]) => {
-                let race = opening.clone().into_race(config, &first.endpoint, *port, None, first.started);
+                let race = opening.clone().into_race(
+                    config,
+                    &first.endpoint,
+                    *port,
+                    |_| Advice::default(),
+                    None,
+                    first.started,
+                );
                 Self::of_race(&race).list(attempts)
             }
             (Self::Listed(untried), _) => untried.clone(),

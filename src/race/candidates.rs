@@ -4,13 +4,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::{MAX_ADDRESSES, Records, Services};
 use super::config::{Config, Order, Policy};
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::Query;
+use super::memory::{Advice, AttemptDelay, Dead, delay};
 use super::selection::Source;
-use super::sorting::{Selection, Sources, arrange};
+use super::sorting::{Selection, Told, arrange, is_put_behind};
 use super::untried::UntriedReason;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
@@ -22,7 +24,7 @@ use super::untried::UntriedReason;
 ///    name has only its hints, for which that name's addresses do not stand in.
 /// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
 /// 5. An endpoint whose attempt was overtaken by another one's transport goes before those that were never tried, however often the list is sorted.
-/// 6. All that answers can feed has a bound, however many answers there are: what was withdrawn, what sources are known, and how many
+/// 6. All that answers can feed has a bound, however many answers there are: what was withdrawn, what was told of destinations, and how many
 ///    attempts a race makes.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
@@ -33,7 +35,8 @@ pub(super) struct Candidates {
     a: Arc<[Endpoint]>,
     services: Vec<Arc<ServiceRecord>>,
     hints: Vec<Endpoint>,
-    sources: Sources,
+    sources: Told<Source>,
+    advice: Told<Advice>,
     excluded: Vec<(Endpoint, UntriedReason)>,
     /// The first [`MAX_ADDRESSES`] of them.
     withdrawn: Vec<Endpoint>,
@@ -44,13 +47,31 @@ pub(super) struct Candidates {
 /// How many attempts a race makes. What stands further down counts as beyond the limit of its answer.
 pub(super) const MAX_ATTEMPTS: usize = 4 * MAX_ADDRESSES;
 
-/// How many sources are kept that no address of the present answers needs.
-const MAX_SPARE_SOURCES: usize = 4 * MAX_ADDRESSES;
+/// Of how many destinations something is kept that no address of the present answers needs.
+const MAX_SPARE: usize = 4 * MAX_ADDRESSES;
 
 impl Candidates {
     /// Takes in the source of a destination. It counts from the next answer on.
     pub(super) fn on_source(&mut self, destination: SocketAddr, source: Source) {
         self.sources.set(Endpoint::new(destination).address(), source);
+    }
+
+    /// Takes in what is known of a destination. It counts for the order from the next answer on.
+    pub(super) fn on_advice(&mut self, destination: SocketAddr, advice: Advice) {
+        self.advice.set(Endpoint::new(destination).address(), advice);
+    }
+
+    /// The delay of an attempt to this endpoint.
+    pub(super) fn attempt_delay(&self, endpoint: &Endpoint, configured: Duration) -> AttemptDelay {
+        delay::of_attempt(&self.advice.of(endpoint.address()), configured)
+    }
+
+    /// Why this endpoint stood behind others of its group, if it is believed to be dead.
+    pub(super) fn demotion(&self, endpoint: &Endpoint, config: &Config) -> Option<Dead> {
+        let dead = self.advice.of(endpoint.address()).dead?;
+        let all = self.all();
+        let usable = all.iter().filter(|endpoint| config.excludes_endpoint(endpoint).is_none());
+        is_put_behind(endpoint, usable, &self.advice).then_some(dead)
     }
 
     /// Takes in the records of an answer. `tried` are the addresses that attempts were made to, and are not to be tried again; `made` is the
@@ -150,7 +171,7 @@ impl Candidates {
     }
 
     /// Whether an A answer would go before the endpoint that is to be tried first, whatever its addresses are: an IPv6 one that RFC 6724
-    /// puts behind any IPv4 address of its group.
+    /// puts behind any IPv4 address of its group, since it is believed to be dead, say.
     pub(super) fn is_behind_ipv4(&self, config: &Config) -> bool {
         let Some(first) = self.untried.front() else { return false };
         // A service at another name has its hints alone.
@@ -163,7 +184,8 @@ impl Candidates {
             && self.list.is_empty()
             && first.family() == Family::V6
             && first.service().is_none_or(takes_addresses_of_the_name)
-            && config.policy_table.is_behind_ipv4(first.address().ip(), self.sources.of(first.address()))
+            && (self.advice.of(first.address()).dead.is_some()
+                || config.policy_table.is_behind_ipv4(first.address().ip(), self.sources.of(first.address())))
     }
 
     /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.
@@ -236,13 +258,20 @@ impl Candidates {
             let excluded = arrange(excluded, config.order, None, None).into_iter();
             self.excluded = excluded.filter_map(|e| config.excludes_endpoint(&e).map(|reason| (e, reason))).collect();
         }
-        let selection =
-            Selection { table: &config.policy_table, sources: &self.sources, keeps_records: !self.list.is_empty() };
+        let selection = Selection {
+            table: &config.policy_table,
+            sources: &self.sources,
+            advice: &self.advice,
+            keeps_records: !self.list.is_empty(),
+        };
         let interleave = (config.policy == Policy::Staggered).then_some(config.first_address_family_count);
         let mut sorted = arrange(usable, config.order, interleave, Some(&selection));
 
-        if self.sources.len() > MAX_SPARE_SOURCES {
+        if self.sources.len() > MAX_SPARE {
             self.sources.keep_only(sorted.iter().map(Endpoint::address));
+        }
+        if self.advice.len() > MAX_SPARE {
+            self.advice.keep_only(sorted.iter().map(Endpoint::address));
         }
 
         let tried: BTreeSet<SocketAddr> = tried.collect();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::endpoint::{Endpoint, Family};
+use super::memory::{AttemptDelay, Dead};
 
 /// A question that was put to the resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -239,6 +240,10 @@ pub enum Action {
         endpoint: Endpoint,
         /// Why now.
         reason: StartReason,
+        /// How long it may be silent.
+        delay: AttemptDelay,
+        /// Why it stood behind others of its group, if it did: it is believed to be dead.
+        demoted: Option<Dead>,
     },
     /// Let an attempt that asked ([`Outcome::AtGate`]) begin its handshake.
     #[non_exhaustive]

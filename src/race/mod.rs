@@ -56,6 +56,7 @@ mod endpoint;
 mod event;
 mod families;
 mod gate;
+mod memory;
 mod opening;
 mod pacing;
 mod protocols;
@@ -79,6 +80,9 @@ pub use event::{Action, AttemptId, Conclusion, DropReason, Outcome, Queries, Que
 pub use families::Families;
 use gate::Gate;
 pub use gate::Patience;
+pub use memory::{
+    Advice, AttemptDelay, Dead, DeadBy, DelayBasis, End, Ending, Memory, Observation, Partition, Tried, Viewpoint,
+};
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
 #[cfg(feature = "connect")]
@@ -165,6 +169,14 @@ impl Race {
     /// [`destinations`](Answer::destinations) first. Without it, a destination counts as reached from an address like it.
     pub fn handle_source(&mut self, destination: SocketAddr, source: Source) {
         self.candidates.on_source(destination, source);
+    }
+
+    /// What a [`Memory`] knows of `destination`, whose port does not matter.
+    ///
+    /// It decides the order from the next answer on: tell it of an answer's [`destinations`](Answer::destinations) first. The delay of an attempt is
+    /// that which was told last. Without it, nothing is known.
+    pub fn handle_advice(&mut self, destination: SocketAddr, advice: Advice) {
+        self.candidates.on_advice(destination, advice);
     }
 
     /// An attempt succeeded, failed, made progress, decides the race, or asks whether it may begin its handshake.
@@ -311,7 +323,9 @@ impl Race {
             Step::Start(endpoint, reason) => {
                 let id = self.attempts.next_id();
                 self.attempts.on_start(&endpoint, self.gate.is_unanswered());
-                Action::Start { id, endpoint, reason }
+                let delay = self.candidates.attempt_delay(&endpoint, self.config.connection_attempt_delay);
+                let demoted = self.candidates.demotion(&endpoint, &self.config);
+                Action::Start { id, endpoint, reason, delay, demoted }
             }
             Step::Drop(id, reason) => {
                 match reason {

@@ -8,6 +8,7 @@ use super::answer::{Answer, MAX_ADDRESSES, Records};
 use super::config::Config;
 use super::endpoint::{Endpoint, Port};
 use super::event::{Action, AttemptId, Queries, Query, StartReason};
+use super::memory::{Advice, AttemptDelay, delay};
 use super::pacing::Staggered;
 use super::resolution::Resolution;
 use super::sorting::first_of_list;
@@ -25,13 +26,18 @@ pub(crate) struct Opening {
     /// With the ports that the resolver supplied. `None` is a list of one address.
     list: Option<Answer>,
     next_start: Option<Instant>,
+    /// What is known of the first address.
+    advice: Advice,
+    /// What is known of those that would have gone before it, had they not been dead; of all, if all are.
+    dead: Vec<(SocketAddr, Advice)>,
 }
 
 impl Opening {
-    /// The host is an address: the first move, unless the address may not be used.
+    /// The host is an address, of which this is known: the first move, unless the address may not be used.
     pub(crate) fn of_address(
         config: &Config,
         address: SocketAddr,
+        advice: Advice,
         deadline: Option<Instant>,
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
@@ -39,12 +45,13 @@ impl Opening {
         if config.excludes_endpoint(&first).is_some() || is_over(deadline, now) {
             return None;
         }
-        let opening = Self { list: None, next_start: None };
+        let opening = Self { list: None, next_start: None, advice, dead: Vec::new() };
         debug_assert_eq!(opening.differs(config, Answer::list([first.clone()]), &first, deadline, now), None);
         Some((first, opening))
     }
 
-    /// `answer` is the first to `queries`: the first move.
+    /// `answer` is the first to `queries`: the first move. `advise` says what is known of an address, and is asked in the order of the
+    /// attempts until there is one to begin with.
     ///
     /// `None` if it takes a race to say what follows: other answers are to come, there is no address that may be used, the
     /// addresses belong to services, they are to be sorted, or there are several for a policy that freezes its list.
@@ -54,6 +61,7 @@ impl Opening {
         queries: Queries,
         answer: &Answer,
         port: Port,
+        mut advise: impl FnMut(SocketAddr) -> Advice,
         deadline: Option<Instant>,
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
@@ -69,7 +77,19 @@ impl Opening {
         }
         let used = &endpoints[..endpoints.len().min(MAX_ADDRESSES)];
         let is_usable = |endpoint: &&Endpoint| config.excludes_endpoint(endpoint).is_none();
-        let first = first_of_list(used.iter().filter(is_usable), config.order)?.clone().at(port);
+        let (mut advice, mut dead) = (None, Vec::new());
+        let is_dead = |endpoint: &Endpoint| {
+            let known = advise(endpoint.address());
+            if known.dead.is_some() {
+                dead.push((endpoint.address(), known));
+            } else {
+                advice = Some(known);
+            }
+            known.dead.is_some()
+        };
+        let first = first_of_list(used.iter().filter(is_usable), config.order, is_dead)?.clone().at(port);
+        // If all are dead, the first of them goes first.
+        let advice = advice.or_else(|| dead.first().map(|(_, advice)| *advice)).unwrap_or_default();
         let is_another = |endpoint: &&Endpoint| {
             // Most lists have both families, and those are cheaper to compare.
             endpoint.family() != first.family() || endpoint.address_at(port) != first.address()
@@ -80,11 +100,12 @@ impl Opening {
                 return None;
             }
             let mut pacing = Staggered::new(config);
-            pacing.on_start(AttemptId::FIRST, &first, now);
+            let delay = delay::of_attempt(&advice, config.connection_attempt_delay);
+            pacing.on_start(AttemptId::FIRST, &first, delay.length, now);
             next_start = pacing.next_start();
         }
         let list = (endpoints.len() > 1).then(|| answer.clone());
-        let opening = Self { list, next_start };
+        let opening = Self { list, next_start, advice, dead };
         debug_assert_eq!(opening.differs(config, answer.clone().at(port), &first, deadline, now), None);
         Some((first, opening))
     }
@@ -95,27 +116,35 @@ impl Opening {
         self.next_start.into_iter().chain(deadline).min()
     }
 
+    /// How long the first attempt may be silent.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the driver does not ask a memory yet"))]
+    #[inline]
+    pub(crate) fn delay(&self, config: &Config) -> AttemptDelay {
+        delay::of_attempt(&self.advice, config.connection_attempt_delay)
+    }
+
     /// Whether there are addresses besides the first.
     #[inline]
     pub(crate) fn has_more(&self) -> bool {
         self.list.is_some()
     }
 
-    /// The race, with the attempt to `first` in flight since `started`.
+    /// The race, with the attempt to `first` in flight since `started`. `advise` says what is known of the other
+    /// addresses.
     pub(crate) fn into_race(
-        self,
+        mut self,
         config: &Config,
         first: &Endpoint,
         port: Port,
+        advise: impl FnMut(SocketAddr) -> Advice,
         deadline: Option<Instant>,
         started: Instant,
     ) -> Race {
-        let Self { list, .. } = self;
-        let list = match list {
+        let list = match self.list.take() {
             Some(list) => list.at(port),
             None => Answer::list([first.clone()]),
         };
-        let (race, action) = begin(config, list, deadline, started);
+        let (race, action) = self.begin(config, list, first, advise, deadline, started);
         debug_assert!(
             matches!(&action, Some(Action::Start { id: AttemptId::FIRST, endpoint, .. }) if endpoint == first),
             "the race would open with {action:?}, not {first:?}"
@@ -132,11 +161,40 @@ impl Opening {
         deadline: Option<Instant>,
         now: Instant,
     ) -> Option<(Option<Action>, Option<Action>, Option<Instant>)> {
-        let (mut race, action) = begin(config, answer, deadline, now);
+        let (mut race, action) = self.begin(config, answer, first, |_| Advice::default(), deadline, now);
         let (then, until) = (race.poll_action(now), race.poll_timeout());
-        let start = Action::Start { id: AttemptId::FIRST, endpoint: first.clone(), reason: StartReason::First };
+        let start = Action::Start {
+            id: AttemptId::FIRST,
+            endpoint: first.clone(),
+            reason: StartReason::First,
+            delay: delay::of_attempt(&self.advice, config.connection_attempt_delay),
+            demoted: None,
+        };
         let is_same = action.as_ref() == Some(&start) && then.is_none() && until == self.poll_timeout(deadline);
         (!is_same).then_some((action, then, until))
+    }
+
+    /// A race with its only answer, and what it does first. `advise` says what is known of the addresses that the opening did not ask about.
+    fn begin(
+        &self,
+        config: &Config,
+        list: Answer,
+        first: &Endpoint,
+        mut advise: impl FnMut(SocketAddr) -> Advice,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> (Race, Option<Action>) {
+        let mut race = Race::new(config.clone(), Queries::LIST, deadline);
+        for destination in list.destinations() {
+            race.handle_advice(destination, advise(destination));
+        }
+        // What the opening went by may have changed since.
+        for (destination, advice) in self.dead.iter().copied().chain([(first.address(), self.advice)]) {
+            race.handle_advice(destination, advice);
+        }
+        race.handle_answer(list, now);
+        let action = race.poll_action(now);
+        (race, action)
     }
 }
 
@@ -146,22 +204,17 @@ fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|deadline| deadline <= now)
 }
 
-/// A race with its only answer, and what it does first.
-fn begin(config: &Config, list: Answer, deadline: Option<Instant>, now: Instant) -> (Race, Option<Action>) {
-    let mut race = Race::new(config.clone(), Queries::LIST, deadline);
-    race.handle_answer(list, now);
-    let action = race.poll_action(now);
-    (race, action)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::super::config::{Order, Policy};
     use super::super::endpoint::ServiceRecord;
+    use super::super::event::Outcome;
     use super::super::families::Families;
+    use super::super::memory::{Dead, DeadBy, DelayBasis};
     use super::*;
     use crate::test_support::some_instant;
 
@@ -196,6 +249,19 @@ mod tests {
         configs
     }
 
+    /// One of eight memories: which addresses are dead, and how long attempts may be silent.
+    fn advice(memory: usize, address: SocketAddr, now: Instant) -> Advice {
+        let addresses = ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(|address| address.parse::<IpAddr>().unwrap());
+        let Some(bit) = addresses.iter().position(|known| *known == address.ip()) else { return Advice::default() };
+        let (until, length) = (now + Duration::from_secs(30), Duration::from_millis(100 * (bit as u64 + 1)));
+        let basis = DelayBasis::Address { rtt: length / 2, samples: 1 };
+        Advice {
+            dead: (memory >> bit & 1 == 1).then(|| Dead::new(until, DeadBy::Address)),
+            delay: (memory > 0).then(|| AttemptDelay::new(length, basis)),
+            ..Advice::default()
+        }
+    }
+
     #[test]
     fn the_opening_is_the_move_that_the_race_would_make() {
         let now = some_instant();
@@ -205,24 +271,32 @@ mod tests {
                 for port in [Port::Explicit(443), Port::OfScheme(443)] {
                     for deadline in [None, Some(100), Some(1000)].map(|d| d.map(|d| now + Duration::from_millis(d))) {
                         let answer = Answer::list(list.iter().copied());
+                        let advise = |address| advice((opened + left_to_the_race) % 8, address, now);
                         let mut race = Race::new(config.clone(), Queries::LIST, deadline);
+                        for destination in answer.destinations() {
+                            race.handle_advice(destination, advise(destination));
+                        }
                         race.handle_answer(answer.clone().at(port), now);
                         let first = race.poll_action(now);
                         let Some((opened_with, opening)) =
-                            Opening::of_first_answer(&config, Queries::LIST, &answer, port, deadline, now)
+                            Opening::of_first_answer(&config, Queries::LIST, &answer, port, advise, deadline, now)
                         else {
                             let has_a_first_move = matches!(first, Some(Action::Start { .. }));
                             assert!(!has_a_first_move || config.policy != Policy::Staggered, "{list:?} {config:?}");
                             left_to_the_race += 1;
                             continue;
                         };
-                        opened += 1;
-                        let Some(Action::Start { endpoint, .. }) = first else { panic!("{first:?}") };
-                        assert_eq!(opened_with, endpoint, "{list:?} {config:?}");
+                        let Some(Action::Start { endpoint, delay, .. }) = first else { panic!("{first:?}") };
+                        assert_eq!(
+                            (opened_with, opening.delay(&config)),
+                            (endpoint.clone(), delay),
+                            "{list:?} {config:?}"
+                        );
                         assert_eq!(race.poll_action(now), None);
                         assert_eq!(opening.poll_timeout(deadline), race.poll_timeout(), "{list:?} {config:?}");
-                        let late = opening.into_race(&config, &endpoint, port, deadline, now);
+                        let late = opening.into_race(&config, &endpoint, port, advise, deadline, now);
                         assert!(late.untried().eq(race.untried()));
+                        opened += 1;
                     }
                 }
             }
@@ -236,7 +310,8 @@ mod tests {
         let addresses = ["[2001:db8::1]:0", "192.0.2.1:0"].map(|address| address.parse::<SocketAddr>().unwrap());
         let list = || Answer::list(addresses);
         let opens = |queries, answer: &Answer, deadline| {
-            Opening::of_first_answer(&Config::default(), queries, answer, Port::OfScheme(443), deadline, now).is_some()
+            let (config, nothing, port) = (Config::default(), |_| Advice::default(), Port::OfScheme(443));
+            Opening::of_first_answer(&config, queries, answer, port, nothing, deadline, now).is_some()
         };
         assert!(opens(Queries::LIST, &list(), None));
         assert!(!opens(Queries::LIST, &list().provisional(), None));
@@ -255,10 +330,36 @@ mod tests {
         let now = some_instant();
         let deadline = Some(now + Duration::from_secs(1));
         for address in ["0.0.0.0:80", "[fe80::1]:80", "[2001:db8::1]:80"].map(|address| address.parse().unwrap()) {
-            let (first, opening) = Opening::of_address(&Config::default(), address, deadline, now).unwrap();
+            let nothing = Advice::default();
+            let (first, opening) = Opening::of_address(&Config::default(), address, nothing, deadline, now).unwrap();
             assert_eq!((first.address(), opening.poll_timeout(deadline)), (address, deadline));
         }
         let v4_only = Config::builder().families(Families::V4Only).build().unwrap();
-        assert!(Opening::of_address(&v4_only, "[2001:db8::1]:80".parse().unwrap(), None, now).is_none());
+        let v6 = "[2001:db8::1]:80".parse().unwrap();
+        assert!(Opening::of_address(&v4_only, v6, Advice::default(), None, now).is_none());
+    }
+
+    #[test]
+    fn no_more_is_asked_than_it_takes_to_find_the_first_address_and_what_was_said_holds() {
+        let (now, config, port) = (some_instant(), Config::default(), Port::OfScheme(443));
+        let list: Vec<SocketAddr> =
+            ["[2001:db8::1]:0", "192.0.2.1:0", "[2001:db8::2]:0"].map(|address| address.parse().unwrap()).into();
+        let answer = Answer::list(list.iter().copied());
+        let mut asked = Vec::new();
+        let advise = |address| {
+            asked.push(address);
+            advice(1, address, now)
+        };
+        let (first, opening) =
+            Opening::of_first_answer(&config, Queries::LIST, &answer, port, advise, None, now).unwrap();
+        assert_eq!((first.address().ip(), asked), (list[1].ip(), list[..2].to_vec()));
+        assert_eq!(opening.poll_timeout(None), Some(now + Duration::from_millis(300)));
+        // Meanwhile all of them have died.
+        let mut race = opening.into_race(&config, &first, port, |address| advice(7, address, now), None, now);
+        race.handle_outcome(AttemptId::FIRST, Outcome::Failed { sent: true }, now + Duration::from_millis(20));
+        let Some(Action::Start { endpoint, demoted, .. }) = race.poll_action(now + Duration::from_millis(20)) else {
+            panic!("the next one starts");
+        };
+        assert_eq!((endpoint.address().ip(), demoted.is_some()), (list[0].ip(), true));
     }
 }

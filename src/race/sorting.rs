@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::config::Order;
 use super::endpoint::Endpoint;
+use super::memory::Advice;
 use super::selection::{PolicyTable, Source};
 
 /// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
@@ -14,8 +15,9 @@ use super::selection::{PolicyTable, Source};
 /// 2. An address that stands in several groups stays in the first.
 /// 3. Within a group the destinations are sorted by RFC 6724 if there is a `selection`; then the preferred family goes first,
 ///    and addresses of one family keep their order.
-/// 4. With `interleave`, so many addresses of the group's first family are followed by one of the other, and from there on
-///    the families alternate.
+/// 4. Whatever the order, what is believed to be dead goes last in its group, unless all of the group is (RFC 6724 §6, rule 1).
+/// 5. With `interleave`, so many addresses of the group's first family are followed by one of the other, and from there on
+///    the families alternate. What is dead alternates by itself.
 pub(super) fn arrange(
     mut endpoints: Vec<Endpoint>,
     order: Order,
@@ -31,27 +33,50 @@ pub(super) fn arrange(
             selection.sort(group);
         }
         group.sort_by_key(|endpoint| order.puts_behind(endpoint.family()));
+        let alive = selection.map_or(group.len(), |selection| selection.put_dead_behind(group));
         if let Some(first_address_family_count) = interleave {
-            alternate_families(group, first_address_family_count);
+            let (alive, dead) = group.split_at_mut(alive);
+            alternate_families(alive, first_address_family_count);
+            alternate_families(dead, first_address_family_count);
         }
     });
     endpoints
 }
 
-/// The endpoint that [`arrange`] puts first where there is nothing to sort by but the order: in a list without services.
+/// The endpoint that [`arrange`] puts first where there is nothing to sort by but the order, and which are dead: in a list without services.
+///
+/// Whether one is dead is asked in their order, until one is not.
 #[inline]
 pub(super) fn first_of_list<'a>(
-    mut endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
+    endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
     order: Order,
+    mut is_dead: impl FnMut(&Endpoint) -> bool,
 ) -> Option<&'a Endpoint> {
-    let is_in_front = |endpoint: &&Endpoint| !order.puts_behind(endpoint.family());
-    endpoints.clone().find(is_in_front).or_else(|| endpoints.next())
+    let goes_behind = |endpoint: &&Endpoint| order.puts_behind(endpoint.family());
+    let in_front = endpoints.clone().filter(|endpoint| !goes_behind(endpoint));
+    let mut in_order = in_front.chain(endpoints.filter(goes_behind));
+    let first = in_order.next()?;
+    if !is_dead(first) {
+        return Some(first);
+    }
+    in_order.find(|endpoint| !is_dead(endpoint)).or(Some(first))
 }
 
-/// What destinations are sorted by: the policy table, and the source of each destination.
+/// Whether this endpoint goes last in its group, since it is believed to be dead, and others of the group are not.
+pub(super) fn is_put_behind<'a>(
+    endpoint: &Endpoint,
+    mut endpoints: impl Iterator<Item = &'a Endpoint>,
+    advice: &Told<Advice>,
+) -> bool {
+    let is_dead = |endpoint: &Endpoint| advice.of(endpoint.address()).dead.is_some();
+    is_dead(endpoint) && endpoints.any(|other| group(other) == group(endpoint) && !is_dead(other))
+}
+
+/// What destinations are sorted by: the policy table, and the source and what is known of each destination.
 pub(super) struct Selection<'a> {
     pub(super) table: &'a PolicyTable,
-    pub(super) sources: &'a Sources,
+    pub(super) sources: &'a Told<Source>,
+    pub(super) advice: &'a Told<Advice>,
     /// Whether the records are a list, which somebody has sorted.
     pub(super) keeps_records: bool,
 }
@@ -60,32 +85,63 @@ impl Selection<'_> {
     fn sort(&self, endpoints: &mut [Endpoint]) {
         let keeps_order = self.keeps_records && endpoints.iter().any(|endpoint| !endpoint.is_hint());
         if endpoints.len() > 1 && !keeps_order {
-            self.table.sort(endpoints, |endpoint| (endpoint.address().ip(), self.sources.of(endpoint.address())));
+            self.table.sort_advised(endpoints, |endpoint| {
+                let address = endpoint.address();
+                (address.ip(), self.sources.of(address), self.advice.of(address))
+            });
+        }
+    }
+
+    /// Puts the dead ones of a group behind the others. Returns how many those are: all, if none is dead or all are.
+    fn put_dead_behind(&self, group: &mut [Endpoint]) -> usize {
+        if self.advice.is_empty() {
+            return group.len();
+        }
+        let is_dead = |endpoint: &Endpoint| self.advice.of(endpoint.address()).dead.is_some();
+        group.sort_by_cached_key(is_dead);
+        match group.iter().take_while(|endpoint| !is_dead(endpoint)).count() {
+            0 => group.len(),
+            alive => alive,
         }
     }
 }
 
-/// The source address of each destination that was asked for. Ports do not count.
-#[derive(Debug, Default)]
-pub(super) struct Sources(BTreeMap<SocketAddr, Source>);
+/// What was told of each destination: its source, say. Ports do not count.
+#[derive(Debug)]
+pub(super) struct Told<T>(BTreeMap<SocketAddr, T>);
 
-impl Sources {
-    pub(super) fn set(&mut self, destination: SocketAddr, source: Source) {
-        self.0.insert(portless(destination), source);
+impl<T: Copy + Default + PartialEq> Told<T> {
+    /// What is the default need not be kept.
+    pub(super) fn set(&mut self, destination: SocketAddr, told: T) {
+        if told == T::default() {
+            self.0.remove(&portless(destination));
+        } else {
+            self.0.insert(portless(destination), told);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Forgets the sources of all other destinations.
+    /// Forgets what was told of all other destinations.
     pub(super) fn keep_only(&mut self, destinations: impl Iterator<Item = SocketAddr>) {
         let kept: BTreeSet<SocketAddr> = destinations.map(portless).collect();
         self.0.retain(|destination, _| kept.contains(destination));
     }
 
-    pub(super) fn of(&self, destination: SocketAddr) -> Source {
+    pub(super) fn of(&self, destination: SocketAddr) -> T {
         self.0.get(&portless(destination)).copied().unwrap_or_default()
+    }
+}
+
+impl<T> Default for Told<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
     }
 }
 
@@ -132,6 +188,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::endpoint::ServiceRecord;
+    use super::super::memory::{Dead, DeadBy};
     use super::*;
 
     /// `A6` is 2001:db8::a, `B4` is 192.0.2.11: a letter and a family.
@@ -180,6 +237,59 @@ mod tests {
     fn a_duplicate_stays_where_it_stood_first() {
         assert_arranged("A4 A4", Order::Resolver, 1, "A4");
         assert_arranged("A4 B4 A4 C6 B4", Order::Resolver, 1, "A4 C6 B4");
+    }
+
+    /// A list, of which `dead` are believed to be dead, is arranged like this, and opened with the first of them.
+    #[track_caller]
+    fn assert_arranged_with_dead(names: &str, dead: &str, order: Order, expected: &str) {
+        let mut advice = Told::default();
+        let until = crate::test_support::some_instant();
+        for dead in endpoints(dead) {
+            let dead_for_a_while = Some(Dead::new(until, DeadBy::Address));
+            advice.set(dead.address(), Advice { dead: dead_for_a_while, ..Advice::default() });
+        }
+        let (table, sources) = (PolicyTable::default(), Told::default());
+        let selection = Selection { table: &table, sources: &sources, advice: &advice, keeps_records: true };
+        let (listed, expected) = (endpoints(names), endpoints(expected));
+        assert_eq!(arrange(listed.clone(), order, Some(1), Some(&selection)), expected);
+        let is_dead = |endpoint: &Endpoint| endpoints(dead).contains(endpoint);
+        assert_eq!(first_of_list(listed.iter(), order, is_dead), expected.first());
+        let put_behind = listed.iter().filter(|endpoint| is_put_behind(endpoint, listed.iter(), &advice));
+        let all_are_dead = listed.iter().all(is_dead);
+        assert_eq!(put_behind.count(), if all_are_dead { 0 } else { endpoints(dead).len() });
+    }
+
+    #[test]
+    fn what_is_dead_goes_last_whatever_the_order_and_alternates_by_itself() {
+        assert_arranged_with_dead("A6 A4", "A6", Order::Resolver, "A4 A6");
+        assert_arranged_with_dead("A6 A4", "A6", Order::PreferV6, "A4 A6");
+        assert_arranged_with_dead("A6 A4", "A4", Order::PreferV4, "A6 A4");
+        assert_arranged_with_dead("A6 B6 A4 B4", "A6", Order::Resolver, "B6 A4 B4 A6");
+        assert_arranged_with_dead("A6 A4 B4", "A6", Order::Resolver, "A4 B4 A6");
+        assert_arranged_with_dead("A6 B6 A4 B4", "A6 B6 B4", Order::Resolver, "A4 A6 B4 B6");
+        assert_arranged_with_dead("A4 A6 B4 B6", "A6 B6 B4", Order::PreferV6, "A4 A6 B4 B6");
+    }
+
+    #[test]
+    fn where_all_are_dead_none_is_put_behind() {
+        assert_arranged_with_dead("A6 B6 A4", "A6 B6 A4", Order::Resolver, "A6 A4 B6");
+        assert_arranged_with_dead("A6 B6 A4", "A6 B6 A4", Order::PreferV4, "A4 A6 B6");
+    }
+
+    #[test]
+    fn what_is_dead_stays_before_the_next_group() {
+        let service = Arc::new(ServiceRecord::new(1));
+        let (v6, v4) = (endpoint("A6"), Endpoint::new("192.0.2.10:8443".parse().unwrap()));
+        let in_group = [v6.in_service(&service), v4.in_service(&service), endpoint("B6")];
+        let mut advice = Told::default();
+        let dead = Some(Dead::new(crate::test_support::some_instant(), DeadBy::Family));
+        advice.set(v6.address(), Advice { dead, ..Advice::default() });
+        let (table, sources) = (PolicyTable::default(), Told::default());
+        let selection = Selection { table: &table, sources: &sources, advice: &advice, keeps_records: false };
+        let sorted = [v4.in_service(&service), v6.in_service(&service), endpoint("B6")];
+        assert_eq!(arrange(in_group.to_vec(), Order::Resolver, Some(1), Some(&selection)), sorted);
+        assert!(is_put_behind(&in_group[0], in_group.iter(), &advice));
+        assert!(!is_put_behind(&v6, in_group[..2].iter(), &advice), "the others are of another group");
     }
 
     #[test]

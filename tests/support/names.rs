@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) const PORT: u16 = 443;
 
 /// `A6` is 2001:db8::a, `B4` is 192.0.2.11, at port 443; `A6:8443` is the same at another port. Other names are declared.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Names {
     declared: BTreeMap<String, SocketAddr>,
 }

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hyper_happy_eyeballs::race::{
-    Action, Answer, AttemptId, Conclusion, Config, DropReason, Endpoint, Outcome, Queries, Race, ServiceRecord, Source,
-    StartReason, UntriedReason,
+    Action, Advice, Answer, AttemptDelay, AttemptId, Conclusion, Config, DeadBy, DropReason, End, Ending, Endpoint,
+    Outcome, Queries, Race, ServiceRecord, Source, StartReason, UntriedReason,
 };
 
 use super::names::portless;
@@ -72,17 +72,52 @@ impl Service {
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    Start { id: AttemptId, address: SocketAddr, reason: StartReason, service: Option<Service> },
-    Progress { address: SocketAddr },
-    Gate { address: SocketAddr },
-    Chosen { id: AttemptId, address: SocketAddr },
-    Proceed { address: SocketAddr, service: Option<Service> },
-    Failed { id: AttemptId, address: SocketAddr, sent: bool },
-    Untrusted { id: AttemptId, address: SocketAddr },
-    Drop { id: AttemptId, address: SocketAddr, reason: DropReason },
+    Start {
+        id: AttemptId,
+        address: SocketAddr,
+        reason: StartReason,
+        service: Option<Service>,
+        delay: AttemptDelay,
+        /// It stood behind others, and is believed to be dead for so long.
+        demoted: Option<(Duration, DeadBy)>,
+    },
+    Progress {
+        address: SocketAddr,
+    },
+    Gate {
+        address: SocketAddr,
+    },
+    Chosen {
+        id: AttemptId,
+        address: SocketAddr,
+    },
+    Proceed {
+        address: SocketAddr,
+        service: Option<Service>,
+    },
+    Failed {
+        id: AttemptId,
+        address: SocketAddr,
+        sent: bool,
+    },
+    Untrusted {
+        id: AttemptId,
+        address: SocketAddr,
+    },
+    Drop {
+        id: AttemptId,
+        address: SocketAddr,
+        reason: DropReason,
+    },
     Timer(Option<Duration>),
-    Finish { conclusion: Conclusion, waiting_for: Queries },
-    Untried { reason: UntriedReason, addresses: Vec<SocketAddr> },
+    Finish {
+        conclusion: Conclusion,
+        waiting_for: Queries,
+    },
+    Untried {
+        reason: UntriedReason,
+        addresses: Vec<SocketAddr>,
+    },
     Cancelled,
     Idle,
 }
@@ -93,8 +128,22 @@ pub(crate) struct Log {
     pub(crate) events: Vec<(Duration, Event)>,
     /// The addresses of the attempts, in start order.
     pub(crate) started: Vec<SocketAddr>,
+    /// What became of them.
+    pub(crate) tried: Vec<Attempt>,
     /// How many times the race was asked for an action.
     pub(crate) polls: usize,
+}
+
+/// An attempt of a race that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) address: SocketAddr,
+    pub(crate) started: Duration,
+    pub(crate) delay: Duration,
+    /// When its transport stood, if it said so.
+    pub(crate) transport: Option<Duration>,
+    pub(crate) ended: Duration,
+    pub(crate) end: End,
 }
 
 impl Log {
@@ -112,17 +161,42 @@ impl Log {
             _ => None,
         })
     }
+
+    /// A race that stands still is one that its caller gives up.
+    pub(crate) fn ending(&self) -> Ending {
+        match self.conclusion() {
+            Some((_, Conclusion::Connected(_))) => Ending::Won,
+            Some(_) => Ending::Lost,
+            None => Ending::Cancelled,
+        }
+    }
+
+    /// When the last thing happened.
+    pub(crate) fn ended(&self) -> Duration {
+        self.events.last().map_or(Duration::ZERO, |(at, _)| *at)
+    }
 }
 
 /// Runs `script` to its end.
 pub(crate) fn simulate(script: &Script) -> Log {
-    let mut driver = Driver::new(script);
+    simulate_advised(script, some_instant(), |_, _| Advice::default())
+}
+
+/// Runs `script`, which begins at `zero`, to its end. The race is told what `advise` says of each address just before each answer that has it.
+pub(crate) fn simulate_advised(
+    script: &Script,
+    zero: Instant,
+    mut advise: impl FnMut(SocketAddr, Instant) -> Advice,
+) -> Log {
+    let mut driver = Driver::new(script, zero, &mut advise);
     driver.run();
+    driver.log.tried = driver.attempts.into_iter().map(|attempt| attempt.into_tried(driver.now)).collect();
     driver.log
 }
 
 struct Driver<'a> {
     script: &'a Script,
+    advise: &'a mut dyn FnMut(SocketAddr, Instant) -> Advice,
     zero: Instant,
     now: Duration,
     race: Race,
@@ -136,6 +210,10 @@ struct Driver<'a> {
 struct Running<'a> {
     id: AttemptId,
     address: SocketAddr,
+    started: Duration,
+    delay: Duration,
+    transport: Option<Duration>,
+    ended: Option<(Duration, End)>,
     since: Duration,
     outcomes: &'a [(Duration, Outcome)],
     /// At the gate: the next outcome comes so long after it may proceed.
@@ -147,14 +225,29 @@ impl Running<'_> {
     fn next_outcome(&self) -> Option<Duration> {
         self.outcomes.first().filter(|_| !self.waits).map(|(after, _)| self.since + *after)
     }
+
+    /// What comes of an attempt that is in flight.
+    fn keep(&mut self, outcome: Outcome, now: Duration) {
+        match outcome {
+            Outcome::Failed { sent: true } => self.ended = Some((now, End::Refused)),
+            Outcome::Failed { sent: false } | Outcome::Untrusted => self.ended = Some((now, End::Failed)),
+            _ => drop(self.transport.get_or_insert(now)),
+        }
+    }
+
+    fn into_tried(self, now: Duration) -> Attempt {
+        let Self { address, started, delay, transport, ended, .. } = self;
+        let (ended, end) = ended.unwrap_or((now, End::Silent));
+        Attempt { address, started, delay, transport, ended, end }
+    }
 }
 
 impl<'a> Driver<'a> {
-    fn new(script: &'a Script) -> Self {
-        let zero = some_instant();
+    fn new(script: &'a Script, zero: Instant, advise: &'a mut dyn FnMut(SocketAddr, Instant) -> Advice) -> Self {
         let deadline = script.deadline.map(|deadline| zero + deadline);
         Driver {
             script,
+            advise,
             zero,
             now: Duration::ZERO,
             race: Race::new(script.config.clone(), script.queries, deadline),
@@ -162,7 +255,7 @@ impl<'a> Driver<'a> {
             attempts: Vec::new(),
             timer: None,
             finished: false,
-            log: Log { events: Vec::new(), started: Vec::new(), polls: 0 },
+            log: Log { events: Vec::new(), started: Vec::new(), tried: Vec::new(), polls: 0 },
         }
     }
 
@@ -225,6 +318,7 @@ impl<'a> Driver<'a> {
             attempt.since = self.now;
             let (id, address) = (attempt.id, attempt.address);
             if !attempt.dropped && !self.finished {
+                attempt.keep(outcome, self.now);
                 match outcome {
                     Outcome::Progress { .. } => self.note(Event::Progress { address }),
                     Outcome::AtGate => {
@@ -248,6 +342,9 @@ impl<'a> Driver<'a> {
                 if let Some(source) = self.script.sources.get(&portless(destination)) {
                     self.race.handle_source(destination, *source);
                 }
+                let now = self.instant();
+                let advice = (self.advise)(destination, now);
+                self.race.handle_advice(destination, advice);
             }
             self.race.handle_answer(answer.clone(), self.instant());
         }
@@ -261,7 +358,10 @@ impl<'a> Driver<'a> {
             };
             assert!(!self.finished, "an action after the end: {action:?}");
             match action {
-                Action::Start { id, endpoint, reason, .. } => self.start(id, &endpoint, reason),
+                Action::Start { id, endpoint, reason, delay, demoted, .. } => {
+                    let demoted = demoted.map(|dead| (dead.until - self.instant(), dead.by));
+                    self.start(id, &endpoint, reason, delay, demoted);
+                }
                 Action::Proceed { id, endpoint, .. } => {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(attempt.waits, "it did not ask: {id:?}");
@@ -274,6 +374,7 @@ impl<'a> Driver<'a> {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(!attempt.dropped, "dropped twice: {id:?}");
                     (attempt.dropped, attempt.waits) = (true, false);
+                    attempt.ended = Some((self.now, End::Silent));
                     let address = attempt.address;
                     self.note(Event::Drop { id, address, reason });
                 }
@@ -283,20 +384,41 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn start(&mut self, id: AttemptId, endpoint: &Endpoint, reason: StartReason) {
+    fn start(
+        &mut self,
+        id: AttemptId,
+        endpoint: &Endpoint,
+        reason: StartReason,
+        delay: AttemptDelay,
+        demoted: Option<(Duration, DeadBy)>,
+    ) {
         let address = endpoint.address();
         assert_eq!(id.index(), self.attempts.len(), "attempts are numbered in start order");
         let outcomes = self.script.attempts.get(&address).map_or(&[][..], |outcomes| &outcomes[..]);
-        self.attempts.push(Running { id, address, since: self.now, outcomes, waits: false, dropped: false });
+        self.attempts.push(Running {
+            id,
+            address,
+            started: self.now,
+            delay: delay.length,
+            transport: None,
+            ended: None,
+            since: self.now,
+            outcomes,
+            waits: false,
+            dropped: false,
+        });
         self.log.started.push(address);
         let service = endpoint.service().map(Service::of);
-        self.note(Event::Start { id, address, reason, service });
+        self.note(Event::Start { id, address, reason, service, delay, demoted });
     }
 
     fn finish(&mut self, conclusion: Conclusion) {
         let waiting_for = self.race.waiting_for();
         self.note(Event::Finish { conclusion, waiting_for });
         self.finished = true;
+        if let Conclusion::Connected(id) = conclusion {
+            self.attempts[id.index()].ended = Some((self.now, End::Connected));
+        }
         let mut untried: Vec<(UntriedReason, Vec<SocketAddr>)> = Vec::new();
         for (endpoint, reason) in self.race.untried() {
             match untried.iter_mut().find(|(other, _)| *other == reason) {

@@ -245,7 +245,7 @@ where
     ) -> Round<A::Response> {
         while let Some(action) = self.race.poll_action(now) {
             match action {
-                Action::Start { id, endpoint, reason } => {
+                Action::Start { id, endpoint, reason, .. } => {
                     if reason == StartReason::DelayElapsed {
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
                         self.network.doubt();

@@ -9,7 +9,7 @@ use super::super::endpoint::Endpoint;
 use super::super::event::{AttemptId, DropReason, StartReason};
 use super::step::Step;
 
-/// 1. A start falls due one delay after the last one, or when the *newest* attempt fails. The failure of an older one
+/// 1. A start falls due after the delay of the last attempt, which is that of its destination, or when the *newest* attempt fails. The failure of an older one
 ///    changes nothing.
 /// 2. A start that is due stays due while there is nothing to try.
 /// 3. The floor: 10 ms must pass between starts that use a wire. A start to a loopback address uses none, nor does one whose
@@ -23,7 +23,7 @@ use super::step::Step;
 /// 8. At the cap on concurrent attempts the oldest makes room.
 #[derive(Debug)]
 pub(in crate::race) struct Staggered {
-    delay: Duration,
+    configured_delay: Duration,
     cap: Option<usize>,
     last: Option<LastStart>,
     last_on_wire: Option<(AttemptId, Instant)>,
@@ -42,7 +42,7 @@ impl Staggered {
     #[inline]
     pub(in crate::race) fn new(config: &Config) -> Self {
         Self {
-            delay: config.connection_attempt_delay,
+            configured_delay: config.connection_attempt_delay,
             cap: config.max_concurrent_attempts,
             last: None,
             last_on_wire: None,
@@ -68,15 +68,16 @@ impl Staggered {
         }
         let endpoint = candidates.take()?;
         let reason = self.last.as_ref().map_or(StartReason::First, |last| last.next_reason);
-        self.on_start(attempts.next_id(), &endpoint, now);
+        let delay = candidates.attempt_delay(&endpoint, self.configured_delay).length;
+        self.on_start(attempts.next_id(), &endpoint, delay, now);
         Some(Step::Start(endpoint, reason))
     }
 
-    /// An attempt starts.
+    /// An attempt with this delay starts.
     #[inline]
-    pub(in crate::race) fn on_start(&mut self, id: AttemptId, endpoint: &Endpoint, now: Instant) {
+    pub(in crate::race) fn on_start(&mut self, id: AttemptId, endpoint: &Endpoint, delay: Duration, now: Instant) {
         self.held = None;
-        self.last = Some(LastStart { at: now, next_due: now + self.delay, next_reason: StartReason::DelayElapsed });
+        self.last = Some(LastStart { at: now, next_due: now + delay, next_reason: StartReason::DelayElapsed });
         if !endpoint.is_loopback() {
             self.last_on_wire = Some((id, now));
         }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_happy_eyeballs::race::{Conclusion, DropReason, Query, StartReason, UntriedReason};
+use hyper_happy_eyeballs::race::{
+    Advice, AttemptDelay, Conclusion, DeadBy, DelayBasis, DropReason, Query, StartReason, UntriedReason,
+};
 
 use super::script::Scenario;
 use crate::support::simulation::{Event, Log, Service};
@@ -20,8 +22,14 @@ impl Scenario {
     fn describe_event(&self, event: &Event, log: &Log) -> String {
         let name = |address: &SocketAddr| self.names.name(*address);
         match event {
-            Event::Start { address, reason, service, .. } => {
-                format!("start {} {}{}", name(address), start_reason(*reason), self.describe_service(service.as_ref()))
+            Event::Start { address, reason, service, delay, demoted, .. } => {
+                let mut line = format!("start {} {}", name(address), start_reason(*reason));
+                line += &self.describe_service(service.as_ref());
+                if self.show_advice {
+                    line += &described_dead(*demoted);
+                    line += &described_delay(*delay);
+                }
+                line
             }
             Event::Progress { address } => format!("progress {}", name(address)),
             Event::Gate { address } => format!("gate {}", name(address)),
@@ -68,6 +76,40 @@ impl Scenario {
     fn describe_service(&self, service: Option<&Service>) -> String {
         service.filter(|_| self.show_services).map(described).unwrap_or_default()
     }
+}
+
+/// ` dead=30000 address bucket=1 used delay=120 prefix`, or ` nothing`.
+pub(super) fn described_advice(advice: &Advice, now: Instant) -> String {
+    let mut line = described_dead(advice.dead.map(|dead| (dead.until - now, dead.by)));
+    if advice.rtt_bucket > 0 {
+        line += &format!(" bucket={}", advice.rtt_bucket);
+    }
+    if advice.used {
+        line += " used";
+    }
+    line += &advice.delay.map(described_delay).unwrap_or_default();
+    if line.is_empty() { " nothing".into() } else { line }
+}
+
+fn described_dead(dead: Option<(Duration, DeadBy)>) -> String {
+    let Some((rest, by)) = dead else { return String::new() };
+    let by = match by {
+        DeadBy::Address => "address",
+        DeadBy::Family => "family",
+        other => panic!("unknown: {other:?}"),
+    };
+    format!(" dead={} {by}", in_milliseconds(rest))
+}
+
+fn described_delay(delay: AttemptDelay) -> String {
+    let basis = match delay.basis {
+        DelayBasis::Configured => "configured",
+        DelayBasis::Address { .. } => "address",
+        DelayBasis::Prefix { .. } => "prefix",
+        DelayBasis::Network { .. } => "network",
+        other => panic!("unknown: {other:?}"),
+    };
+    format!(" delay={} {basis}", in_milliseconds(delay.length))
 }
 
 /// ` priority=1 alpn=h2,http/1.1 ech=keys`
@@ -120,7 +162,7 @@ fn untried_reason(reason: UntriedReason) -> &'static str {
 }
 
 /// Milliseconds, with as many decimals as there are.
-fn in_milliseconds(time: Duration) -> String {
+pub(super) fn in_milliseconds(time: Duration) -> String {
     let text = format!("{}.{:06}", time.as_millis(), time.as_nanos() % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').into()
 }

@@ -2,5 +2,6 @@
 //! `tests/scenarios/README.md`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod course;
 mod log;
 pub(crate) mod script;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper_happy_eyeballs::race::{
-    Answer, Config, Families, Order, Outcome, Patience, Policy, Queries, Query, ServiceRecord, Source,
+    Answer, Config, Families, Order, Outcome, Partition, Patience, Policy, Queries, Query, ServiceRecord, Source,
 };
 
 use crate::support::names::{Names, PORT, portless, unmapped};
@@ -18,8 +18,8 @@ const OUTCOMES: &str =
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// The statements, read one by one.
-#[derive(Default)]
+/// The statements about one race, read one by one.
+#[derive(Clone, Default)]
 pub(crate) struct Scenario {
     policy: Policy,
     order: Order,
@@ -34,12 +34,19 @@ pub(crate) struct Scenario {
     deadline: Option<Duration>,
     pub(crate) show_timers: bool,
     pub(crate) show_services: bool,
+    pub(crate) show_advice: bool,
+    pub(crate) partition: Partition,
+    /// The source of each family.
+    pub(crate) from_v6: Source,
+    pub(crate) from_v4: Source,
     protocols: Option<Vec<String>>,
     cancelled: Option<Duration>,
     waking: Waking,
     pub(crate) names: Names,
     queries: Queries,
     answers: Vec<(Duration, Answer)>,
+    /// They are not those of this race alone, if it has any.
+    answers_are_of_all: bool,
     sources: BTreeMap<SocketAddr, Source>,
     attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
     /// The ports of service records.
@@ -51,22 +58,26 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Reads the lines above the line `---`, without comments; empty lines do not count.
-    pub(crate) fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Self, Failure> {
-        let mut this = Self::default();
-        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-            this.statement(number, line).map_err(|error| format!("line {number}, `{line}`: {error}"))?;
-        }
-        match this.attempt_lines.iter().find(|(_, _, address)| !this.is_offered(*address)) {
-            Some((number, line, address)) => {
-                let name = this.names.name(unmapped(*address));
-                Err(format!("line {number}, `{line}`: no answer has the address `{name}`").into())
-            }
-            None => Ok(this),
-        }
+    /// What holds of every race so far, for one of them: its own statements take the place of these.
+    pub(crate) fn for_one_race(&self) -> Self {
+        Self { said: BTreeMap::new(), answers_are_of_all: true, ..self.clone() }
     }
 
-    fn statement(&mut self, at: usize, line: &str) -> Result<(), Failure> {
+    /// An attempt must be to an address that an answer of these races has.
+    pub(crate) fn check_attempts(races: &[&Self]) -> Result<(), Failure> {
+        for this in races {
+            let is_offered = |address| races.iter().any(|race| race.is_offered(address));
+            if let Some((number, line, address)) =
+                this.attempt_lines.iter().find(|(_, _, address)| !is_offered(*address))
+            {
+                let name = this.names.name(unmapped(*address));
+                return Err(format!("line {number}, `{line}`: no answer has the address `{name}`").into());
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn statement(&mut self, at: usize, line: &str) -> Result<(), Failure> {
         let (keyword, rest) = line.split_once(char::is_whitespace).ok_or("a statement is a keyword and a value")?;
         let rest = rest.trim();
         self.say_once(at, keyword, rest)?;
@@ -104,6 +115,9 @@ impl Scenario {
             "deadline" => self.deadline = Some(milliseconds(rest)?),
             "show" if rest == "timers" => self.show_timers = true,
             "show" if rest == "services" => self.show_services = true,
+            "show" if rest == "advice" => self.show_advice = true,
+            "partition" => self.partition = Partition::new(number(rest)?),
+            "from" => self.from(rest)?,
             "cancel" => self.cancelled = Some(milliseconds(rest)?),
             "wake" => self.waking = waking(rest)?,
             "address" => {
@@ -129,6 +143,7 @@ impl Scenario {
     fn say_once(&mut self, at: usize, keyword: &str, rest: &str) -> Result<(), Failure> {
         let what = match keyword {
             "answer" => return Ok(()),
+            "from" => format!("from IPv{}", if rest.contains(':') { '6' } else { '4' }),
             "address" | "source" | "attempt" | "show" => {
                 format!("{keyword} {}", rest.split_whitespace().next().unwrap_or_default())
             }
@@ -138,6 +153,13 @@ impl Scenario {
             Some(before) => Err(format!("line {before} has said `{what}` already").into()),
             None => Ok(()),
         }
+    }
+
+    fn from(&mut self, ip: &str) -> Result<(), Failure> {
+        let ip: IpAddr = ip.parse().map_err(|_error| format!("`{ip}` is not an IP address"))?;
+        let of_family = if ip.is_ipv6() { &mut self.from_v6 } else { &mut self.from_v4 };
+        *of_family = Source::Address(ip);
+        Ok(())
     }
 
     /// Whether an answer has the address, as a hint too, at its own port or that of a service.
@@ -157,6 +179,10 @@ impl Scenario {
             "LIST" => Query::List,
             _ => return Err("the query is A, AAAA, HTTPS or LIST".into()),
         };
+        if self.answers_are_of_all {
+            self.answers_are_of_all = false;
+            (self.queries, self.answers) = (Queries::NONE, Vec::new());
+        }
         self.queries = self.queries.with(query);
         if rest.trim() == "never" {
             return Ok(());
@@ -310,7 +336,7 @@ impl Scenario {
     }
 }
 
-fn families(word: &str) -> Result<Families, Failure> {
+pub(super) fn families(word: &str) -> Result<Families, Failure> {
     match word {
         "both" => Ok(Families::Both),
         "v6-only" => Ok(Families::V6Only),

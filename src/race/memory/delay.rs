@@ -1,0 +1,101 @@
+//! How long an attempt may be silent before the next one starts, by what is known (RFC 8305 §5, v3 §6).
+
+use std::time::Duration;
+
+use super::super::config::MINIMUM_DERIVED_DELAY;
+use super::advice::{Advice, AttemptDelay, DelayBasis};
+use super::rtt::Rtt;
+
+/// The delay of a destination with this round trip: about when its first packet would be sent again, if the system knew the round trip.
+///
+/// `S + 4 V` is the time-out of RFC 6298. A steady path has hardly any deviation, so that half a round trip is the least reserve.
+pub(super) fn of_destination(rtt: &Rtt) -> Duration {
+    let smoothed = rtt.smoothed();
+    let by_deviation = smoothed + LEAST_RESERVE.max(4 * rtt.deviation());
+    (smoothed * 3 / 2).max(by_deviation).clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY)
+}
+
+/// The delay of a destination of which nothing is known, in a network whose least round trip this is. It is no reason to be faster than the
+/// configured delay.
+pub(super) fn of_network(least: Duration) -> AttemptDelay {
+    let length = (least * 3 / 2).min(MAXIMUM_LEARNED_DELAY);
+    AttemptDelay { length, basis: DelayBasis::Network { rtt: least } }
+}
+
+/// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
+pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> AttemptDelay {
+    let configured = AttemptDelay { length: configured, basis: DelayBasis::Configured };
+    match advice.delay {
+        None => configured,
+        Some(AttemptDelay { length, basis: DelayBasis::Configured }) => AttemptDelay { length, ..configured },
+        Some(AttemptDelay { length, basis: basis @ DelayBasis::Network { .. } }) => {
+            let length = length.min(MAXIMUM_LEARNED_DELAY);
+            if length > configured.length { AttemptDelay { length, basis } } else { configured }
+        }
+        Some(AttemptDelay { length, basis }) => {
+            AttemptDelay { length: length.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY), basis }
+        }
+    }
+}
+
+/// By then the system sends the packet again, whatever the round trip is.
+const MAXIMUM_LEARNED_DELAY: Duration = Duration::from_secs(1);
+
+/// What is added to a round trip at least: about what a scheduler takes.
+const LEAST_RESERVE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::super::moment::Moment;
+    use super::super::rtt::Sample;
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn of_learned(delay: Option<AttemptDelay>, configured: u64) -> AttemptDelay {
+        of_attempt(&Advice { delay, ..Advice::default() }, ms(configured))
+    }
+
+    fn of_samples(rtt: u64, count: usize) -> Duration {
+        let mut known = None;
+        for _ in 0..count {
+            Rtt::add(&mut known, Sample::of(ms(rtt)).unwrap(), Moment::default());
+        }
+        of_destination(&known.unwrap())
+    }
+
+    #[test]
+    fn the_delay_follows_the_round_trip_within_its_bounds() {
+        for (rtt, expected) in
+            [(5, 100), (20, 100), (50, 150), (100, 300), (200, 600), (333, 999), (334, 1000), (949, 1000)]
+        {
+            assert_eq!(of_samples(rtt, 1), ms(expected), "{rtt}");
+        }
+        assert_eq!(of_samples(100, 10), ms(150));
+        assert_eq!(of_samples(200, 10), ms(300));
+        assert_eq!(of_samples(620, 20), ms(930));
+    }
+
+    #[test]
+    fn a_network_makes_no_attempt_come_sooner() {
+        let after = |least, configured| of_learned(Some(of_network(ms(least))), configured);
+        let configured = AttemptDelay { length: ms(250), basis: DelayBasis::Configured };
+        assert_eq!(after(20, 250), configured);
+        assert_eq!(after(166, 250), configured);
+        assert_eq!(after(620, 250), AttemptDelay { length: ms(930), basis: DelayBasis::Network { rtt: ms(620) } });
+        assert_eq!(after(900, 250).length, ms(1000));
+        assert_eq!(after(900, 2000).length, ms(2000));
+    }
+
+    #[test]
+    fn what_was_learned_of_a_destination_beats_the_configured_delay_either_way() {
+        for (learned, expected) in [(1, 100), (120, 120), (930, 930), (5000, 1000)] {
+            let basis = DelayBasis::Prefix { rtt: ms(80), samples: 3 };
+            let delay = of_learned(Some(AttemptDelay { length: ms(learned), basis }), 250);
+            assert_eq!(delay, AttemptDelay { length: ms(expected), basis });
+        }
+        assert_eq!(of_learned(None, 250), AttemptDelay { length: ms(250), basis: DelayBasis::Configured });
+    }
+}

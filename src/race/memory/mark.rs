@@ -1,0 +1,87 @@
+//! For how long is an address believed to be dead?
+
+use std::time::Duration;
+
+use super::moment::Moment;
+
+/// Marks an address as dead, for longer each time.
+///
+/// 1. A mark lasts 30 s, then 60, 120, 240 and 480 s, and 600 s from the sixth in a row on. A restart is over in 30 s, and a probe costs one delay;
+///    ten minutes is what RFC 6555 would remember a failure for.
+/// 2. While a mark lasts, nothing makes it longer: the attempts of races that began before it are one outage.
+/// 3. When it ends, the address has its ordinary place again, so that the next race probes it.
+/// 4. A success ends it, and what comes after is the first mark again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// The beginning of time is no mark.
+    until: Moment,
+    /// How many in a row.
+    made: usize,
+}
+
+impl Mark {
+    pub(super) fn is_on(&self, now: Moment) -> bool {
+        now < self.until
+    }
+
+    /// When the mark that is on ends.
+    pub(super) fn until(&self, now: Moment) -> Option<Moment> {
+        self.is_on(now).then_some(self.until)
+    }
+
+    /// Marks the address, unless it is. Returns when the new mark ends.
+    pub(super) fn make(&mut self, now: Moment) -> Option<Moment> {
+        if self.is_on(now) {
+            return None;
+        }
+        let duration = DURATIONS[self.made.min(DURATIONS.len() - 1)];
+        self.made += 1;
+        self.until = now.plus(duration);
+        Some(self.until)
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+const DURATIONS: [Duration; 6] = [
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(240),
+    Duration::from_secs(480),
+    Duration::from_secs(600),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mark_lasts_longer_until_there_is_a_success() {
+        let (mut mark, mut now) = (Mark::default(), Moment::default());
+        for round in 0..2 {
+            for seconds in [30, 60, 120, 240, 480, 600, 600] {
+                assert!(!mark.is_on(now) && mark.until(now).is_none(), "round {round}");
+                let until = mark.make(now).unwrap();
+                assert_eq!(until.since(now), Duration::from_secs(seconds));
+                assert_eq!(mark.until(now), Some(until));
+                assert!(!mark.is_on(until));
+                now = until;
+            }
+            mark.clear();
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_on_is_not_made_again() {
+        let (mut mark, now) = (Mark::default(), Moment::default());
+        let until = mark.make(now).unwrap();
+        for second in 0..30 {
+            let later = now.plus(Duration::from_secs(second));
+            assert_eq!((mark.make(later), mark.until(later)), (None, Some(until)));
+        }
+        assert_eq!(mark.make(until).unwrap().since(until), Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a race teaches of its destinations.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// What became of the attempts of a race to one destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observation {
+    /// Its transport stood, whatever came of the rest.
+    Connected {
+        /// How long after the attempt had started.
+        after: Duration,
+        /// Whether the race was won by it.
+        won: bool,
+    },
+    /// Its host, or a router, answered that there is no connection to be had, and another destination won the race.
+    Refused,
+    /// It gave no sign of life for at least its own attempt delay, and another destination won the race.
+    Silent,
+    /// It was tried in vain in a race that no destination answered in. This speaks of the network, or of the service.
+    Unconnected,
+}
+
+/// One attempt of a race that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tried {
+    /// Where it went.
+    pub destination: IpAddr,
+    /// When it started.
+    pub started: Instant,
+    /// Its attempt delay, as [`Action::Start`](super::super::Action::Start) told.
+    pub delay: Duration,
+    /// When its transport stood, if it said so before its end: a TCP connection that TLS follows on.
+    pub transport: Option<Instant>,
+    /// When it ended.
+    pub ended: Instant,
+    /// How it ended.
+    pub end: End,
+}
+
+impl Tried {
+    /// An attempt that ended at `ended`, and never said that its transport stood.
+    pub const fn new(destination: IpAddr, started: Instant, delay: Duration, ended: Instant, end: End) -> Self {
+        Self { destination, started, delay, transport: None, ended, end }
+    }
+
+    /// When its transport is known to have stood.
+    fn stood(&self) -> Option<Instant> {
+        self.transport.or_else(|| (self.end == End::Connected).then_some(self.ended))
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// It won the race.
+    Connected,
+    /// It failed by an error that came over the network: refused, reset, unreachable by the word of a router.
+    Refused,
+    /// It was dropped, or the system gave it up, with nothing heard.
+    Silent,
+    /// It failed by something that says nothing of the destination's network: before anything was sent, or by TLS, a certificate, a proxy.
+    Failed,
+}
+
+/// How a race ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// With a connection.
+    Won,
+    /// Without one: exhausted, or timed out.
+    Lost,
+    /// Its caller no longer wanted it.
+    Cancelled,
+}
+
+/// What the attempts of a race teach. What speaks for a destination comes last, for it may have been tried at two ports.
+///
+/// 1. A transport that stood is a round trip, and a sign of life: what TLS made of it does not matter.
+/// 2. In a race that was won, an attempt that was refused, or silent for at least its own delay, speaks against its destination.
+/// 3. In a race that was lost none does, and what was held against its destinations before is taken back.
+/// 4. A race that was cancelled says neither, nor does an attempt that failed without a word from the network.
+pub(super) fn lessons(tried: &[Tried], ending: Ending) -> impl Iterator<Item = (IpAddr, Observation)> {
+    let against = tried.iter().filter_map(move |tried| Some((tried.destination, lesson_against(tried, ending)?)));
+    let in_favour = tried.iter().filter_map(|tried| {
+        let after = tried.stood()?.saturating_duration_since(tried.started);
+        Some((tried.destination, Observation::Connected { after, won: tried.end == End::Connected }))
+    });
+    against.chain(in_favour)
+}
+
+fn lesson_against(tried: &Tried, ending: Ending) -> Option<Observation> {
+    if tried.stood().is_some() {
+        return None;
+    }
+    let lasted = tried.ended.saturating_duration_since(tried.started);
+    match (ending, tried.end) {
+        (Ending::Won, End::Refused) => Some(Observation::Refused),
+        (Ending::Won, End::Silent) if lasted >= tried.delay => Some(Observation::Silent),
+        (Ending::Lost, End::Refused | End::Silent) => Some(Observation::Unconnected),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::some_instant;
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// An attempt with a delay of 250 ms, from `started` to `ended`.
+    fn tried(destination: IpAddr, started: u64, ended: u64, end: End) -> Tried {
+        let zero = some_instant();
+        Tried::new(destination, zero + ms(started), ms(250), zero + ms(ended), end)
+    }
+
+    fn of(tried: &[Tried], ending: Ending) -> Vec<(IpAddr, Observation)> {
+        lessons(tried, ending).collect()
+    }
+
+    fn connected(after: u64, won: bool) -> Observation {
+        Observation::Connected { after: ms(after), won }
+    }
+
+    #[test]
+    fn a_race_that_was_won_speaks_against_what_was_silent_or_refused() {
+        for (end, ended, expected) in [
+            (End::Silent, 270, Some(Observation::Silent)),
+            (End::Silent, 250, Some(Observation::Silent)),
+            (End::Silent, 249, None),
+            (End::Refused, 5, Some(Observation::Refused)),
+            (End::Failed, 270, None),
+        ] {
+            let lessons = of(&[tried(A, 0, ended, end), tried(B, 250, 270, End::Connected)], Ending::Won);
+            let against = expected.map(|expected| (A, expected));
+            assert_eq!(lessons, against.into_iter().chain([(B, connected(20, true))]).collect::<Vec<_>>(), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_race_that_was_lost_speaks_against_nobody() {
+        let all = [tried(A, 0, 5, End::Refused), tried(B, 5, 1000, End::Silent), tried(A, 15, 15, End::Failed)];
+        assert_eq!(of(&all, Ending::Lost), [(A, Observation::Unconnected), (B, Observation::Unconnected)]);
+        assert_eq!(of(&all, Ending::Cancelled), []);
+    }
+
+    #[test]
+    fn a_transport_that_stood_counts_whatever_came_of_it() {
+        for ending in [Ending::Won, Ending::Lost, Ending::Cancelled] {
+            for end in [End::Failed, End::Refused, End::Silent] {
+                let mut attempt = tried(A, 0, 900, end);
+                attempt.transport = Some(attempt.started + ms(30));
+                assert_eq!(of(&[attempt], ending), [(A, connected(30, false))], "{ending:?} {end:?}");
+            }
+        }
+        let mut attempt = tried(A, 0, 110, End::Connected);
+        attempt.transport = Some(attempt.started + ms(30));
+        assert_eq!(of(&[attempt], Ending::Won), [(A, connected(30, true))], "a round trip, not a handshake");
+    }
+
+    #[test]
+    fn what_speaks_for_a_destination_comes_last() {
+        let all = [tried(A, 0, 20, End::Connected), tried(A, 10, 12, End::Refused)];
+        assert_eq!(of(&all, Ending::Won), [(A, Observation::Refused), (A, connected(20, true))]);
+    }
+}

@@ -1,0 +1,256 @@
+//! A bounded map: the entry that was used least recently makes room.
+
+use super::key::Key;
+
+/// Entries by key, as many as the capacity at most.
+///
+/// A look-up compares one or two keys, allocates nothing, and makes its entry the one used last. The order of the entries is that of their use,
+/// so that the same calls leave the same table.
+pub(super) struct Table<V> {
+    capacity: u16,
+    entries: Vec<Entry<V>>,
+    /// For each value of the high bits of a hash, the first entry that has it. Empty before there is an entry.
+    heads: Vec<u16>,
+    newest: u16,
+    oldest: u16,
+}
+
+struct Entry<V> {
+    key: Key,
+    value: V,
+    /// The next entry with the same high bits.
+    next: u16,
+    newer: u16,
+    older: u16,
+}
+
+/// No entry.
+const NONE: u16 = u16::MAX;
+
+impl<V: Default> Table<V> {
+    pub(super) const fn new(capacity: u16) -> Self {
+        assert!(capacity > 1 && capacity < NONE, "an entry can be told from none");
+        Self { capacity, entries: Vec::new(), heads: Vec::new(), newest: NONE, oldest: NONE }
+    }
+
+    /// The entry of this key, if there is one. It counts as used.
+    #[inline]
+    pub(super) fn get(&mut self, key: &Key) -> Option<&mut V> {
+        let place = self.find(key)?;
+        self.touch(place);
+        Some(&mut self.entries[usize::from(place)].value)
+    }
+
+    /// The entry of this key, which is made if there is none. It counts as used.
+    #[inline]
+    pub(super) fn get_or_insert(&mut self, key: &Key) -> &mut V {
+        let place = match self.find(key) {
+            Some(place) => {
+                self.touch(place);
+                place
+            }
+            None => self.insert(*key, V::default()),
+        };
+        &mut self.entries[usize::from(place)].value
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The entries, the one used last first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
+        let mut place = self.newest;
+        std::iter::from_fn(move || {
+            let entry = self.entries.get(usize::from(place))?;
+            place = entry.older;
+            Some((&entry.key, &entry.value))
+        })
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.capacity);
+    }
+
+    /// Removes the entries whose keys do not pass. The others keep their order.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Key) -> bool) {
+        let order: Vec<Key> = self.iter().map(|(key, _)| *key).filter(keep).collect();
+        let mut before = std::mem::replace(self, Self::new(self.capacity));
+        for key in order.into_iter().rev() {
+            let value = before.get(&key).map(std::mem::take);
+            self.insert(key, value.unwrap_or_default());
+        }
+    }
+
+    #[inline]
+    fn find(&self, key: &Key) -> Option<u16> {
+        let mut place = *self.heads.get(self.bucket(key))?;
+        loop {
+            let entry = self.entries.get(usize::from(place))?;
+            if entry.key == *key {
+                return Some(place);
+            }
+            place = entry.next;
+        }
+    }
+
+    fn bucket(&self, key: &Key) -> usize {
+        let bits = self.capacity.next_power_of_two().trailing_zeros();
+        (key.hash() >> (u64::BITS - bits)) as usize
+    }
+
+    /// Makes an entry the newest.
+    #[inline]
+    fn touch(&mut self, place: u16) {
+        if place != self.newest {
+            self.unlink(place);
+            self.link(place);
+        }
+    }
+
+    /// Adds an entry, whose key has none, in the place of the oldest if the table is full.
+    #[cold]
+    fn insert(&mut self, key: Key, value: V) -> u16 {
+        if self.heads.is_empty() {
+            self.heads = vec![NONE; usize::from(self.capacity.next_power_of_two())];
+        }
+        let entry = Entry { key, value, next: NONE, newer: NONE, older: NONE };
+        let place = if self.entries.len() < usize::from(self.capacity) {
+            self.entries.push(entry);
+            // It is below the capacity.
+            (self.entries.len() - 1) as u16
+        } else {
+            let oldest = self.oldest;
+            self.unlink(oldest);
+            self.leave_bucket(oldest);
+            self.entries[usize::from(oldest)] = entry;
+            oldest
+        };
+        let bucket = self.bucket(&key);
+        self.entries[usize::from(place)].next = std::mem::replace(&mut self.heads[bucket], place);
+        self.link(place);
+        place
+    }
+
+    fn leave_bucket(&mut self, place: u16) {
+        let Entry { key, next, .. } = self.entries[usize::from(place)];
+        let bucket = self.bucket(&key);
+        if self.heads[bucket] == place {
+            self.heads[bucket] = next;
+            return;
+        }
+        let mut before = self.heads[bucket];
+        while let Some(entry) = self.entries.get_mut(usize::from(before)) {
+            if entry.next == place {
+                entry.next = next;
+                return;
+            }
+            before = entry.next;
+        }
+    }
+
+    fn unlink(&mut self, place: u16) {
+        let Entry { newer, older, .. } = self.entries[usize::from(place)];
+        match self.entries.get_mut(usize::from(newer)) {
+            Some(entry) => entry.older = older,
+            None => self.newest = older,
+        }
+        match self.entries.get_mut(usize::from(older)) {
+            Some(entry) => entry.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    /// Makes an entry that is in no list the newest.
+    fn link(&mut self, place: u16) {
+        let older = std::mem::replace(&mut self.newest, place);
+        match self.entries.get_mut(usize::from(older)) {
+            Some(entry) => entry.newer = place,
+            None => self.oldest = place,
+        }
+        let entry = &mut self.entries[usize::from(place)];
+        (entry.newer, entry.older) = (NONE, older);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::super::selection::Source;
+    use super::super::key::{Partition, SourceKeys};
+    use super::*;
+
+    fn key(number: u32) -> Key {
+        let from = SourceKeys::default().of(Source::Unknown).unwrap();
+        Key::new(Partition::default(), from, IpAddr::V4(Ipv4Addr::from_bits(number)))
+    }
+
+    fn values(table: &Table<u32>) -> Vec<u32> {
+        table.iter().map(|(_, value)| *value).collect()
+    }
+
+    fn table(capacity: u16, numbers: impl IntoIterator<Item = u32>) -> Table<u32> {
+        let mut table = Table::new(capacity);
+        for number in numbers {
+            *table.get_or_insert(&key(number)) = number;
+        }
+        table
+    }
+
+    #[test]
+    fn the_entry_that_was_used_least_recently_makes_room() {
+        let mut table = table(3, [1, 2, 3]);
+        assert_eq!(values(&table), [3, 2, 1]);
+        assert_eq!(table.get(&key(1)), Some(&mut 1));
+        *table.get_or_insert(&key(4)) = 4;
+        assert_eq!(values(&table), [4, 1, 3]);
+        assert_eq!(table.get(&key(2)), None);
+        assert_eq!(*table.get_or_insert(&key(3)), 3);
+        assert_eq!(values(&table), [3, 4, 1]);
+    }
+
+    /// Held against a list that is searched from end to end.
+    #[test]
+    fn a_table_is_a_list_in_the_order_of_use() {
+        for capacity in [2, 3, 7, 64] {
+            let mut table = Table::<u32>::new(capacity);
+            let mut list: Vec<(u32, u32)> = Vec::new();
+            let mut random = 1_u32;
+            for step in 0..5_000 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let number = (random >> 16) % 100;
+                let at = list.iter().position(|(other, _)| *other == number);
+                if random & 0x8000 == 0 {
+                    assert_eq!(table.get(&key(number)).copied(), at.map(|at| list[at].1));
+                } else {
+                    *table.get_or_insert(&key(number)) = step;
+                }
+                match at {
+                    Some(at) => {
+                        let entry = list.remove(at);
+                        list.insert(0, entry);
+                    }
+                    None if random & 0x8000 != 0 => list.insert(0, (number, step)),
+                    None => continue,
+                }
+                if random & 0x8000 != 0 {
+                    list[0].1 = step;
+                }
+                list.truncate(capacity.into());
+                assert_eq!(values(&table), list.iter().map(|(_, value)| *value).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_keeps_its_order_and_its_value() {
+        let mut table = table(8, 0..8);
+        table.get(&key(2));
+        table.retain(|kept| [2, 5, 6].iter().any(|number| key(*number) == *kept));
+        assert_eq!(values(&table), [2, 6, 5]);
+        assert_eq!(table.get(&key(5)), Some(&mut 5));
+        table.clear();
+        assert_eq!((table.len(), table.get(&key(5))), (0, None));
+    }
+}
