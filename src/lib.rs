@@ -124,9 +124,10 @@ mod wake_later;
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, ClientLayer, ConnectionUse, PoolStatistics, RetryBody, RetryPolicy};
 #[cfg(feature = "connect")]
-pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer};
+pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer, MemoryHandle};
 pub use outcome::{
-    Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, Handshake, QueryError, QueryErrorKind, Untried,
+    Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, Demotion, Handshake, QueryError, QueryErrorKind,
+    Untried,
 };
 pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason};
 #[cfg(feature = "hickory")]

@@ -1,5 +1,6 @@
 //! What is believed of this machine's network, and until when.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -103,6 +104,12 @@ impl Observed {
         self.heard.includes(heard) && now.saturating_duration_since(self.at) < BELIEVED
     }
 }
+
+/// An address that only a default route leads to. It is of the benchmarking networks (RFC 2544, RFC 5180), which are global, and which nobody has a
+/// route of their own for. No packet is sent there.
+pub(crate) const OUTSIDE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1));
+/// The same of IPv4.
+pub(crate) const OUTSIDE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 
 #[cfg(test)]
 impl From<Epoch> for Heard {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::HappyEyeballsLayer;
+use super::memory::MemoryHandle;
 use super::security::{Plain, Security};
 use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
@@ -27,6 +28,7 @@ use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 /// | enforce http | on |
 /// | protocols | `h2`, `http/1.1` |
 /// | source addresses | the system's |
+/// | memory | one of its own |
 /// | every other setting of the race | that of [`Config`] |
 #[derive(Clone)]
 pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
@@ -37,6 +39,8 @@ pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
     timeout: Option<Duration>,
     enforce_http: bool,
     sources: SourceAddresses,
+    /// `None` is one of its own where attempts go by TCP, and none elsewhere.
+    memory: Option<MemoryHandle>,
     hears_attempts: bool,
 }
 
@@ -51,6 +55,7 @@ impl Builder {
             timeout: None,
             enforce_http: true,
             sources: SourceAddresses::of_system(TcpOptions::new()),
+            memory: None,
             hears_attempts: false,
         }
     }
@@ -63,8 +68,8 @@ impl<R, A, S> Builder<R, A, S> {
     /// Defaults to [`GaiResolver`].
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A, S> {
-        let Self { attempt, security, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts }
+        let Self { attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts }
     }
 
     /// What makes the attempts: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
@@ -73,9 +78,9 @@ impl<R, A, S> Builder<R, A, S> {
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2, S> {
         // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
-        let Self { resolver, security, race, timeout, enforce_http, .. } = self.local_families(Families::Both);
+        let Self { resolver, security, race, timeout, enforce_http, memory, .. } = self.local_families(Families::Both);
         let sources = SourceAddresses::unknown();
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts: true }
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts: true }
     }
 
     /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
@@ -101,6 +106,17 @@ impl<R, A, S> Builder<R, A, S> {
     #[must_use]
     pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
         self.sources = SourceAddresses::given(source);
+        self
+    }
+
+    /// What is remembered of the network, so that a broken path is paid for once: which addresses are dead, how far away they are, which were used
+    /// (v3 §5.3, §6). [`MemoryHandle`] says what is remembered of which connects.
+    ///
+    /// Defaults to a memory of this connector and its clones; and to [`MemoryHandle::off`] for an [attempt service](Builder::attempt) other
+    /// than [`TcpConnector`], and for a [`layer`](Builder::layer).
+    #[must_use]
+    pub fn memory(mut self, memory: MemoryHandle) -> Self {
+        self.memory = Some(memory);
         self
     }
 
@@ -206,8 +222,8 @@ impl<R, A, S> Builder<R, A, S> {
 
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(super) fn security<S2>(self, security: S2) -> Builder<R, A, S2> {
-        let Self { resolver, attempt, race, timeout, enforce_http, sources, hears_attempts, .. } = self;
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, hears_attempts }
+        let Self { resolver, attempt, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
+        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts }
     }
 
     fn race(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
@@ -220,6 +236,7 @@ impl<R, A, S> Builder<R, A, S> {
             return Err(ConfigError::new("the timeout must not be zero"));
         }
         let race = self.race.clone().build()?;
+        let memory = || if self.hears_attempts { MemoryHandle::off() } else { MemoryHandle::new() };
         Ok(Settings {
             families: race.usable_families(),
             race: Arc::new(race),
@@ -227,6 +244,7 @@ impl<R, A, S> Builder<R, A, S> {
             schemes: Schemes::new(self.enforce_http, does_tls),
             sources: self.sources.clone(),
             network: Arc::default(),
+            memory: self.memory.clone().unwrap_or_else(memory),
             hears_attempts: self.hears_attempts,
             does_tls,
         })
@@ -254,7 +272,8 @@ impl<R, A> Builder<R, A> {
     ///
     /// As [`Builder::build`].
     pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
-        let settings = self.settings(false)?.for_any_attempt();
+        let memory = self.memory.clone().unwrap_or_else(MemoryHandle::off);
+        let settings = self.settings(false)?.for_any_attempt(memory);
         Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
     }
 }
@@ -282,7 +301,7 @@ impl Default for HappyEyeballsConnector {
 impl HappyEyeballsLayer {
     /// A layer with the defaults of [`HappyEyeballsConnector`].
     pub fn new() -> Self {
-        Self::from_parts(Settings::default().for_any_attempt(), GaiResolver::new())
+        Self::from_parts(Settings::default().for_any_attempt(MemoryHandle::off()), GaiResolver::new())
     }
 
     /// Starts from the defaults; [`Builder::layer`] ends it.
@@ -313,6 +332,7 @@ impl<R: fmt::Debug, A: fmt::Debug, S: fmt::Debug> fmt::Debug for Builder<R, A, S
             .field("timeout", &self.timeout)
             .field("enforce_http", &self.enforce_http)
             .field("sources", &self.sources)
+            .field("memory", &self.memory)
             .finish()
     }
 }

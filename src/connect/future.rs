@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::iter;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use crate::attempt::{AttemptRequest, Listener, News};
 use crate::connection::HappyEyeballsStream;
 use crate::lock::assert_unlocked;
 use crate::oneshot::Oneshot;
-use crate::outcome::{BoxError, ConnectError, Kind, Leftover, QueryError};
-use crate::race::{Advice, Answer, AttemptId, Config, Endpoint, Opening, Port, Queries, Race, StartReason};
+use crate::outcome::{BoxError, ConnectError, Kind, Leftover, Placing, QueryError};
+use crate::race::{
+    Answer, AttemptId, Config, Ending, Endpoint, Opening, Port, Queries, Query, Race, StartReason, Viewpoint,
+};
 use crate::resolve::{Name, Resolve};
 use crate::timer::{Timer, read_clock};
 
@@ -100,6 +103,8 @@ pin_project! {
         #[pin]
         first: Option<Attempting<A>>,
         opening: Option<Opened>,
+        // From where the opening looked at what is remembered.
+        view: Option<Viewpoint>,
         #[pin]
         timer: Timer,
     }
@@ -161,6 +166,7 @@ where
             answers: None,
             first: None,
             opening: None,
+            view: None,
             timer: Timer::new(),
         })
     }
@@ -230,7 +236,10 @@ where
                             let Opened { opening, mut begun, listener } = this.opening.take().expect("opened once");
                             begun.hear_last(&listener, now);
                             let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
-                            let info = this.record.won_alone(begun, untried, now);
+                            let attempt = this.record.connected_alone(begun, now);
+                            let Settings { memory, network, .. } = &**this.settings;
+                            memory.learn(*this.view, std::slice::from_ref(&attempt), Ending::Won, network, now);
+                            let info = this.record.won_alone(attempt, untried, now);
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                         }
                         Poll::Ready(Err(error)) => First::Failed(error),
@@ -262,15 +271,13 @@ where
     ) {
         let mut this = self.project();
         let Opened { opening, mut begun, listener } = opened;
-        let race = opening.into_race(
-            &this.settings.race,
-            begun.endpoint(),
-            *this.port,
-            |_| Advice::default(),
-            deadline,
-            begun.at(),
-        );
-        let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
+        let Settings { race: config, memory, network, .. } = &**this.settings;
+        let race = {
+            let mut recall = memory.look(*this.view, network, now);
+            let advise = |destination| recall.advise(destination);
+            opening.into_race(config, begun.endpoint(), *this.port, advise, deadline, begun.at())
+        };
+        let mut racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
         match first {
             First::Failed(error) => {
                 this.first.set(None);
@@ -294,6 +301,9 @@ where
                 Round::Over(result) => {
                     this.answers.set(None);
                     let untried = racing.untried();
+                    let Settings { memory, network, .. } = &**this.settings;
+                    let ending = if result.is_ok() { Ending::Won } else { Ending::Lost };
+                    memory.learn(racing.view(), this.record.ended(), ending, network, now);
                     return Poll::Ready(match result {
                         Ok(connection) => Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now))),
                         Err(kind) => Err(this.record.lost(kind, this.settings.families, untried, now)),
@@ -308,14 +318,20 @@ where
     }
 
     /// The host is an address: there is nothing to resolve.
-    fn on_literal(self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
-        match Opening::of_address(&self.settings.race, address, Advice::default(), deadline, now) {
+    fn on_literal(mut self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
+        let mut this = self.as_mut().project();
+        let opened = {
+            let Settings { race, memory, sources, network, .. } = &**this.settings;
+            let mut recall = memory.open(iter::once(address.ip()), sources, network, now);
+            *this.view = recall.view();
+            Opening::of_address(race, address, recall.advise(address), deadline, now)
+        };
+        match opened {
             Some((first, opening)) => self.open(first, opening, now),
             None => {
-                let mut this = self.project();
                 let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
                 race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
-                let racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
+                let racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
                 this.stage.set(Stage::Racing { racing });
             }
         }
@@ -331,22 +347,25 @@ where
     ) {
         let mut this = self.as_mut().project();
         if let Poll::Ready(Ok(answer)) = &first {
-            if let Some((first, opening)) = Opening::of_first_answer(
-                &this.settings.race,
-                queries,
-                answer,
-                *this.port,
-                |_| Advice::default(),
-                deadline,
-                now,
-            ) {
-                this.record.answered(answer, now);
-                return self.open(first, opening, now);
+            // Of anything else it takes a race to say what follows, and that looks for itself.
+            if answer.query() == Query::List {
+                let Settings { race, memory, sources, network, .. } = &**this.settings;
+                let opened = {
+                    let destinations = answer.destinations().map(|destination| destination.ip());
+                    let mut recall = memory.open(destinations, sources, network, now);
+                    *this.view = recall.view();
+                    let advise = |destination| recall.advise(destination);
+                    Opening::of_first_answer(race, queries, answer, *this.port, advise, deadline, now)
+                };
+                if let Some((first, opening)) = opened {
+                    this.record.answered(answer, now);
+                    return self.open(first, opening, now);
+                }
             }
         }
         this.record.asked(queries);
         let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
-        let mut racing = begin_race(race, this.settings, *this.port, *this.is_secure, this.attempt);
+        let mut racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
         if let Poll::Ready(answer) = first {
             racing.on_answer(answer, this.record, now);
         }
@@ -356,7 +375,8 @@ where
     #[inline]
     fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
         let mut this = self.project();
-        let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, now);
+        let placing = Placing { delay: opening.delay(&this.settings.race), demoted: None };
+        let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, placing, now);
         let attempt = this.attempt.clone().expect("a race begins once");
         let listener = Listener::new(this.settings.hears_attempts(*this.is_secure));
         this.first.set(Some(Attempting::new(attempt, ())));
@@ -370,6 +390,7 @@ fn begin_race<A>(
     race: Race,
     settings: &Settings,
     port: Port,
+    view: Option<Viewpoint>,
     is_secure: bool,
     attempt: &mut Option<A>,
 ) -> Box<Racing<A>>
@@ -377,5 +398,5 @@ where
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     let attempt = attempt.take().expect("a race begins once");
-    Box::new(Racing::new(race, port, settings, is_secure, attempt))
+    Box::new(Racing::new(race, port, settings, view, is_secure, attempt))
 }

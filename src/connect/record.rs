@@ -4,12 +4,13 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::{debug, field, warn};
 
 use crate::attempt::{LastWords, Listener};
 use crate::connection::ConnectInfo;
 use crate::outcome::{
-    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, Phases, QueryError, Report, Time,
+    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, LearnedDelay, Leftover, Phases, Placing,
+    QueryError, Report, Time,
 };
 use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
 
@@ -33,6 +34,7 @@ pub(super) struct Begun {
     id: AttemptId,
     endpoint: Endpoint,
     reason: StartReason,
+    placing: Placing,
     at: Instant,
     /// What it has said of itself.
     phases: Option<Box<Phases>>,
@@ -110,9 +112,24 @@ impl Record {
     }
 
     #[inline]
-    pub(super) fn started(&self, id: AttemptId, endpoint: Endpoint, reason: StartReason, now: Instant) -> Begun {
-        debug!(host = %self.host, attempt = id.index(), %endpoint, %reason, "an attempt started");
-        Begun { id, endpoint, reason, at: now, phases: None }
+    pub(super) fn started(
+        &self,
+        id: AttemptId,
+        endpoint: Endpoint,
+        reason: StartReason,
+        placing: Placing,
+        now: Instant,
+    ) -> Begun {
+        debug!(
+            host = %self.host,
+            attempt = id.index(),
+            %endpoint,
+            %reason,
+            delay = %LearnedDelay(placing.delay),
+            demoted = placing.demotion(now).map(field::display),
+            "an attempt started"
+        );
+        Begun { id, endpoint, reason, placing, at: now, phases: None }
     }
 
     pub(super) fn progressed(&self, begun: &Begun, remaining: Duration) {
@@ -151,11 +168,16 @@ impl Record {
         self.end(begun, AttemptOutcome::Connected, now);
     }
 
-    /// The first attempt succeeded before there was a race. Closes the record.
+    /// The first attempt succeeded before there was a race.
     #[inline]
-    pub(super) fn won_alone(&mut self, begun: Begun, untried: Leftover, now: Instant) -> ConnectInfo {
+    pub(super) fn connected_alone(&self, begun: Begun, now: Instant) -> Attempt {
         self.say_connected(&begun, now);
-        let attempt = begun.end(AttemptOutcome::Connected, self.began(), now);
+        begun.end(AttemptOutcome::Connected, self.began(), now)
+    }
+
+    /// This attempt was all that it took. Closes the record.
+    #[inline]
+    pub(super) fn won_alone(&mut self, attempt: Attempt, untried: Leftover, now: Instant) -> ConnectInfo {
         ConnectInfo::new(self.report(Attempts::One(attempt), untried, now))
     }
 
@@ -169,6 +191,11 @@ impl Record {
         let error = ConnectError::lost(kind, families, self.finish(untried, now));
         debug!(%error, "no connection");
         error
+    }
+
+    /// The attempts that are over.
+    pub(super) fn ended(&self) -> &[Attempt] {
+        &self.ended
     }
 
     fn finish(&mut self, untried: Leftover, now: Instant) -> Report {
@@ -238,7 +265,7 @@ impl Begun {
 
     #[inline]
     fn end(self, outcome: AttemptOutcome, race_began: Instant, now: Instant) -> Attempt {
-        let Self { id, endpoint, reason, at, phases } = self;
-        Attempt { id, endpoint, reason, race_began, started: at, ended: now, outcome, phases }
+        let Self { id, endpoint, reason, placing, at, phases } = self;
+        Attempt { id, endpoint, reason, placing, race_began, started: at, ended: now, outcome, phases }
     }
 }

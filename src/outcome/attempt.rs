@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::attempt_error::AttemptError;
 use super::handshake::Handshake;
-use crate::race::{AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
+use super::placing::{Demotion, LearnedDelay, Placing};
+use super::time::Time;
+use crate::race::{AttemptDelay, AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
 
 /// One connection attempt of a race, from its start to its end.
 pub struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) endpoint: Endpoint,
     pub(crate) reason: StartReason,
+    pub(crate) placing: Placing,
     pub(crate) race_began: Instant,
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
@@ -37,6 +40,17 @@ impl Attempt {
     /// Why it was started when it was.
     pub fn reason(&self) -> StartReason {
         self.reason
+    }
+
+    /// How long it might be silent, and what that was derived from: with [`Policy::Staggered`](crate::Policy::Staggered) the next attempt started
+    /// then, unless this one had failed or its transport stood.
+    pub fn delay(&self) -> AttemptDelay {
+        self.placing.delay
+    }
+
+    /// Why it stood behind others, if it did: its destination was believed to be dead as it started.
+    pub fn demoted(&self) -> Option<Demotion> {
+        self.placing.demotion(self.started)
     }
 
     /// How long after the beginning of the race it was started. The race begins with the look-up of the name.
@@ -113,6 +127,8 @@ impl fmt::Debug for Attempt {
             .field("endpoint", &self.endpoint)
             .field("reason", &self.reason)
             .field("offset", &self.offset())
+            .field("delay", &format_args!("{}", LearnedDelay(self.placing.delay)))
+            .field("demoted", &self.demoted())
             .field("duration", &self.duration())
             .field("transport_after", &self.transport_after())
             .field("handshake", &self.handshake())
@@ -166,40 +182,5 @@ impl Untried {
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.endpoint, self.reason)
-    }
-}
-
-/// A time with as many digits as a reader wants: `2.1 s`, `800 ms`, `0.4 ms`.
-pub(crate) struct Time(pub(crate) Duration);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.0.as_secs_f64() * 1e3;
-        if milliseconds >= 999.5 {
-            let tenths = (milliseconds / 100.0).round() / 10.0;
-            write!(f, "{tenths} s")
-        } else if milliseconds >= 9.95 {
-            write!(f, "{milliseconds:.0} ms")
-        } else {
-            let tenths = (milliseconds * 10.0).round() / 10.0;
-            write!(f, "{tenths} ms")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_as_many_digits_as_a_reader_wants() {
-        let text = |microseconds| Time(Duration::from_micros(microseconds)).to_string();
-        assert_eq!(text(2_140_000), "2.1 s");
-        assert_eq!(text(5_000_000), "5 s");
-        assert_eq!(text(999_800), "1 s");
-        assert_eq!(text(800_200), "800 ms");
-        assert_eq!(text(9_960), "10 ms");
-        assert_eq!(text(420), "0.4 ms");
-        assert_eq!(text(0), "0 ms");
     }
 }

@@ -6,24 +6,29 @@ mod box_error;
 mod causes;
 mod connect_error;
 mod handshake;
+mod placing;
 mod query_error;
 mod report;
+mod time;
 
 #[cfg(feature = "connect")]
 pub(crate) use attempt::Phases;
-#[cfg(feature = "connect")]
-pub(crate) use attempt::Time;
 pub use attempt::{Attempt, AttemptOutcome, Untried};
 pub use attempt_error::AttemptError;
 pub use box_error::BoxError;
 #[cfg(feature = "client")]
 pub(crate) use causes::Chain;
-#[cfg(any(feature = "client", feature = "tls"))]
+#[cfg(feature = "connect")]
 pub(crate) use causes::causes;
 pub use connect_error::ConnectError;
 #[cfg(feature = "connect")]
 pub(crate) use connect_error::Kind;
 pub use handshake::Handshake;
+pub use placing::Demotion;
+#[cfg(feature = "connect")]
+pub(crate) use placing::{LearnedDelay, Placing};
 pub use query_error::{QueryError, QueryErrorKind};
 #[cfg(feature = "connect")]
 pub(crate) use report::{Attempts, Leftover, Report};
+#[cfg(feature = "connect")]
+pub(crate) use time::Time;

@@ -117,7 +117,6 @@ impl Opening {
     }
 
     /// How long the first attempt may be silent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the driver does not ask a memory yet"))]
     #[inline]
     pub(crate) fn delay(&self, config: &Config) -> AttemptDelay {
         delay::of_attempt(&self.advice, config.connection_attempt_delay)

@@ -1,14 +1,14 @@
 //! Which address families this machine is connected with, so that no query is sent for the others (v3 §4.1).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::lock::Lock;
-use crate::network::{Heard, Observed};
+use crate::network::{Heard, OUTSIDE_V4, OUTSIDE_V6, Observed};
 use crate::race::{Families, Family};
 
 /// Knows which families are connected. Clones share what they know.
@@ -116,11 +116,6 @@ fn is_localhost(name: &str) -> bool {
     let (_, top) = name.rsplit_once('.').unwrap_or(("", name));
     top.eq_ignore_ascii_case("localhost")
 }
-
-/// Addresses of the benchmarking networks (RFC 2544, RFC 5180), which are global, and which nobody has a route of their own
-/// for. No packet is sent there.
-const OUTSIDE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1));
-const OUTSIDE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 
 impl Network for System {
     fn has_route(&self, family: Family) -> bool {

@@ -83,6 +83,7 @@ where
                 if answer.query() != Query::List {
                     self.tell_sources(&answer, now);
                 }
+                self.tell_advice(&answer, now);
                 self.race.handle_answer(answer.at(self.port), now);
             }
             Err(error) => {
@@ -112,6 +113,18 @@ where
                 *of_family = self.sources.find(destination, heard, now);
             }
             self.race.handle_source(destination, *of_family);
+        }
+    }
+
+    fn tell_advice(&mut self, answer: &Answer, now: Instant) {
+        let destinations = || answer.destinations().map(|destination| destination.ip());
+        let mut recall = match self.view {
+            Some(_) => self.memory.look(self.view, &self.network, now),
+            None => self.memory.open(destinations(), &self.sources, &self.network, now),
+        };
+        self.view = recall.view();
+        for destination in answer.destinations() {
+            self.race.handle_advice(destination, recall.advise(destination));
         }
     }
 

@@ -13,14 +13,16 @@ use futures_core::Stream;
 use tower_service::Service;
 
 pub(super) use self::answers::poll_answer;
+use super::memory::MemoryHandle;
 use super::record::{Begun, Record};
 use super::settings::Settings;
 use crate::attempt::{AttemptRequest, Listener, News};
 use crate::network::Network;
 use crate::oneshot::Oneshot;
-use crate::outcome::{AttemptError, BoxError, Kind, Leftover, QueryError};
+use crate::outcome::{AttemptError, BoxError, Kind, Leftover, Placing, QueryError};
 use crate::race::{
     Action, Answer, AttemptId, Conclusion, DropReason, Endpoint, Outcome, Port, Protocols, Queries, Race, StartReason,
+    Viewpoint,
 };
 use crate::tcp::SourceAddresses;
 
@@ -30,6 +32,9 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
     port: Port,
     sources: SourceAddresses,
     network: Arc<Network>,
+    memory: MemoryHandle,
+    /// From where the connect looks at what is remembered, if it does: the first answer begins that.
+    view: Option<Viewpoint>,
     attempt: A,
     /// Whether the URI is, which attempts are told.
     is_secure: bool,
@@ -71,12 +76,21 @@ impl<A> Racing<A>
 where
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(race: Race, port: Port, settings: &Settings, is_secure: bool, attempt: A) -> Self {
+    pub(super) fn new(
+        race: Race,
+        port: Port,
+        settings: &Settings,
+        view: Option<Viewpoint>,
+        is_secure: bool,
+        attempt: A,
+    ) -> Self {
         Self {
             race,
             port,
             sources: settings.sources.clone(),
             network: Arc::clone(&settings.network),
+            memory: settings.memory.clone(),
+            view,
             attempt,
             is_secure,
             protocols: settings.alpn(is_secure),
@@ -129,6 +143,11 @@ where
             self.poll_answers(answers.as_mut(), record, now, cx);
         }
         self.carry_out_actions(first, record, now, cx)
+    }
+
+    /// From where the connect has looked at what is remembered.
+    pub(super) fn view(&self) -> Option<Viewpoint> {
+        self.view
     }
 
     /// The addresses that no attempt was made to.
@@ -245,12 +264,12 @@ where
     ) -> Round<A::Response> {
         while let Some(action) = self.race.poll_action(now) {
             match action {
-                Action::Start { id, endpoint, reason, .. } => {
+                Action::Start { id, endpoint, reason, delay, demoted } => {
                     if reason == StartReason::DelayElapsed {
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
                         self.network.doubt();
                     }
-                    let begun = record.started(id, endpoint, reason, now);
+                    let begun = record.started(id, endpoint, reason, Placing { delay, demoted }, now);
                     self.start(begun, record, now, cx);
                 }
                 Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::super::attempt::{Attempt, Time, Untried};
+use super::super::attempt::{Attempt, Untried};
 use super::super::box_error::BoxError;
 use super::super::query_error::{QueryError, QueryErrorKind};
 use super::super::report::Report;
+use super::super::time::Time;
 use crate::race::{Queries, Query, UntriedReason};
 
 /// How many attempts the line names.

@@ -63,10 +63,8 @@ use turn::Turns;
 ///
 /// | setting | default |
 /// |---|---|
-/// | learned delay | on |
 /// | families of which addresses that were used go first | [`Families::V6Only`] |
 pub struct Memory {
-    learned_delay: bool,
     prefer_used: Families,
     era: Era,
     sources: SourceKeys,
@@ -87,13 +85,21 @@ pub struct Viewpoint {
     v4: Option<SourceKey>,
     /// Whether the race does as one that knows nothing of its destinations, but for which are dead: every 20th does.
     explores: bool,
+    learned_delay: bool,
+}
+
+impl Viewpoint {
+    /// The same, but attempt delays are the configured ones whatever is known. What is dead goes last all the same.
+    #[must_use]
+    pub fn with_configured_delay(self) -> Self {
+        Self { learned_delay: false, ..self }
+    }
 }
 
 impl Memory {
     /// A memory that knows nothing.
     pub fn new() -> Self {
         Self {
-            learned_delay: true,
             prefer_used: Families::V6Only,
             era: Era::default(),
             sources: SourceKeys::default(),
@@ -103,15 +109,6 @@ impl Memory {
             families: Table::new(MAX_SOURCES),
             turns: Table::new(MAX_SOURCES),
         }
-    }
-
-    /// Whether attempt delays follow what was learned. Without, the configured delay holds whatever is known; dead addresses go last all the same.
-    ///
-    /// Defaults to `true`.
-    #[must_use]
-    pub fn learned_delay(mut self, is_on: bool) -> Self {
-        self.learned_delay = is_on;
-        self
     }
 
     /// The families of which an address that was used goes before its equals. For IPv4 this undoes the rotation of DNS answers, which shares
@@ -124,6 +121,12 @@ impl Memory {
         self
     }
 
+    /// Whether anything is ever remembered of a destination. Loopback and link-local addresses are not, nor are those that no connection can be made
+    /// to.
+    pub fn is_remembered(destination: IpAddr) -> bool {
+        scope::is_remembered(destination.to_canonical())
+    }
+
     /// A race begins, for this partition, which would connect from these sources: those of the default route of each family.
     ///
     /// Of a family without a route nothing is known or learned. Where a source is [unknown](Source::Unknown), all networks are one until
@@ -131,7 +134,7 @@ impl Memory {
     pub fn begin_race(&mut self, partition: Partition, v6: Source, v4: Source) -> Viewpoint {
         let (v6, v4) = (self.sources.of(v6), self.sources.of(v4));
         let explores = self.turns.get_or_insert(&Key::of_races(partition, v6, v4)).next();
-        Viewpoint { generation: self.generation, partition, v6, v4, explores }
+        Viewpoint { generation: self.generation, partition, v6, v4, explores, learned_delay: true }
     }
 
     /// What is known of a destination. It counts as used.
@@ -154,7 +157,7 @@ impl Memory {
                 advice.used = self.prefer_used.contains(key.family()) && address.is_used(now);
             }
         }
-        if self.learned_delay {
+        if from.learned_delay {
             let rtt = address.and_then(|address| address.rtt).filter(|rtt| !from.explores && rtt.is_believed(now));
             advice.delay = match rtt {
                 Some(rtt) => {
@@ -273,7 +276,6 @@ impl fmt::Debug for Memory {
             }
         }
         f.debug_struct("Memory")
-            .field("learned_delay", &self.learned_delay)
             .field("prefer_used", &self.prefer_used)
             .field("addresses", &Addresses(self))
             .field("prefixes", &self.prefixes.len())

@@ -124,7 +124,8 @@ fn used_counts_for_ipv6_alone_unless_it_is_set() {
 
 #[test]
 fn the_configured_delay_holds_where_no_other_is_wanted() {
-    let mut known = Known::of(Memory::new().learned_delay(false)).connected(A6, 620).silent(B6);
+    let mut known = Known::new().connected(A6, 620).silent(B6);
+    known.from = known.from.with_configured_delay();
     assert_eq!((known.advice(A6).delay, known.advice(B6).delay), (None, None));
     assert_eq!((known.advice(A6).rtt_bucket, known.dead(B6)), (5, Some((30, DeadBy::Address))));
 }
@@ -269,7 +270,7 @@ fn debug_reads_like_a_page_of_notes_and_names_no_partition() {
     let known = known.told(B6, Observation::Refused);
     assert_eq!(
         format!("{:?}", known.memory),
-        "Memory { learned_delay: true, prefer_used: V6Only, addresses: [\
+        "Memory { prefer_used: V6Only, addresses: [\
          2001:db8::b from an unknown source: never answered, outlasted 1, dead for 30s, \
          192.0.2.10 from 192.0.2.1: 20ms ± 10ms of 1, used, outlasted 1, \
          2001:db8::a from 2001:db8:ffff::/64: never answered, outlasted 1, dead for 20s], prefixes: 1, .. }"

@@ -123,7 +123,7 @@ impl Course {
 
     /// The whole log.
     pub(crate) fn run(&self) -> Result<Vec<String>, Failure> {
-        let mut memory = Memory::new().learned_delay(!self.fixed_delay);
+        let mut memory = Memory::new();
         if let Some(families) = self.prefer_used {
             memory = memory.prefer_used(families);
         }
@@ -160,6 +160,7 @@ impl Course {
     /// One race from its beginning to what it teaches.
     fn race(&self, scenario: &Scenario, memory: &mut Memory, zero: Instant) -> Result<(Log, Vec<String>), Failure> {
         let from = memory.begin_race(scenario.partition, scenario.from_v6, scenario.from_v4);
+        let from = if self.fixed_delay { from.with_configured_delay() } else { from };
         let script = scenario.script()?;
         let log = simulate_advised(&script, zero, |destination, now| memory.advise(&from, destination.ip(), now));
         let now = zero + log.ended();

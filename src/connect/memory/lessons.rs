@@ -1,0 +1,88 @@
+//! What an attempt that is over says of the network to its destination.
+
+use std::error::Error as StdError;
+use std::io;
+
+use crate::outcome::{Attempt, AttemptError, AttemptOutcome, causes};
+use crate::race::{End, Tried};
+
+/// The attempt, as a memory takes it in.
+pub(super) fn tried(attempt: &Attempt) -> Tried {
+    let destination = attempt.endpoint.address().ip();
+    let end = end(&attempt.outcome);
+    let mut tried = Tried::new(destination, attempt.started, attempt.placing.delay.length, attempt.ended, end);
+    tried.transport = attempt.phases.as_ref().map(|phases| phases.transport);
+    tried
+}
+
+fn end(outcome: &AttemptOutcome) -> End {
+    match outcome {
+        AttemptOutcome::Connected => End::Connected,
+        AttemptOutcome::Dropped(_) => End::Silent,
+        AttemptOutcome::Failed(error) => end_of(error),
+    }
+}
+
+/// Only what came over the network speaks of it, and only what the system says of its own socket is known to have come from there.
+fn end_of(error: &AttemptError) -> End {
+    if !error.was_sent() || error.is_untrusted() {
+        return End::Failed;
+    }
+    let io = error.source().into_iter().flat_map(causes).find_map(|cause| cause.downcast_ref::<io::Error>());
+    match io.map(io::Error::kind) {
+        Some(
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable,
+        ) => End::Refused,
+        // The system has sent as often as it does.
+        Some(io::ErrorKind::TimedOut) => End::Silent,
+        _ => End::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::race::DropReason;
+
+    fn failed(kind: io::ErrorKind) -> AttemptError {
+        AttemptError::new(io::Error::from(kind))
+    }
+
+    #[test]
+    fn what_came_over_the_network_speaks_of_the_destination() {
+        for kind in [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable,
+        ] {
+            assert_eq!(end_of(&failed(kind)), End::Refused, "{kind}");
+            assert_eq!(
+                end_of(&AttemptError::from_any(io::Error::other(failed(kind)))),
+                End::Refused,
+                "{kind}, wrapped"
+            );
+            assert_eq!(end_of(&failed(kind).unsent()), End::Failed, "{kind}, by this machine itself");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_dropped_or_given_up_was_silent() {
+        for reason in [DropReason::Lost, DropReason::Pruned, DropReason::SliceElapsed, DropReason::DeadlineElapsed] {
+            assert_eq!(end(&AttemptOutcome::Dropped(reason)), End::Silent);
+        }
+        assert_eq!(end_of(&failed(io::ErrorKind::TimedOut)), End::Silent);
+    }
+
+    #[test]
+    fn what_is_no_matter_of_the_network_says_nothing_of_it() {
+        assert_eq!(end_of(&AttemptError::new("the certificate has expired").untrusted()), End::Failed);
+        assert_eq!(end_of(&AttemptError::new("the proxy does not know us").permanent()), End::Failed);
+        assert_eq!(end_of(&failed(io::ErrorKind::InvalidData)), End::Failed);
+        assert_eq!(end_of(&failed(io::ErrorKind::AddrNotAvailable).unsent()), End::Failed);
+    }
+}
