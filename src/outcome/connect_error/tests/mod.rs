@@ -2,11 +2,14 @@ use std::io;
 
 use super::super::attempt::AttemptOutcome;
 use super::super::attempt_error::AttemptError;
+use super::super::placing::Placing;
 use super::super::query_error::QueryErrorKind;
 use super::super::report::{Attempts, Leftover};
 use super::kind::NAMED_ATTEMPTS;
 use super::*;
-use crate::race::{AttemptId, DropReason, Endpoint, Families, Query, StartReason, UntriedReason};
+use crate::race::{
+    AttemptDelay, AttemptId, DelayBasis, DropReason, Endpoint, Families, Query, StartReason, UntriedReason,
+};
 use crate::test_support::some_instant;
 
 mod permanence;
@@ -17,6 +20,10 @@ fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) 
         id: AttemptId::new(index),
         endpoint: Endpoint::new(address.parse().unwrap()),
         reason: StartReason::First,
+        placing: Placing {
+            delay: AttemptDelay::new(Duration::from_millis(250), DelayBasis::Configured),
+            demoted: None,
+        },
         race_began: began,
         started: began,
         ended: began + Duration::from_millis(duration),
