@@ -8,9 +8,9 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS, Error, RootCertStore};
 
-use super::options::{Identity, Parts, TlsOptions, Verification};
+use super::options::{Base, Identity, Parts, TlsOptions};
 use super::provider;
-use super::roots::Roots;
+use super::roots::{self, Roots};
 use crate::race::ConfigError;
 
 /// A configuration, or how to make one.
@@ -33,27 +33,28 @@ pub(super) fn make(options: &TlsOptions) -> Result<Made, ConfigError> {
     if options.handshake_timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err(ConfigError::new("the handshake timeout must not be zero"));
     }
-    match &options.config {
-        Some(_) if options.has_parts => {
+    match &options.base {
+        Base::Whole { has_parts: true, .. } => {
             Err(ConfigError::new("a whole TLS configuration leaves no room for settings of its parts"))
         }
-        Some(config) => Ok(Made::Config(Arc::new(config.clone()))),
-        None => of_parts(&options.parts),
+        Base::Whole { config, .. } => Ok(Made::Config(Arc::clone(config))),
+        Base::Parts(parts) => of_parts(parts),
     }
 }
 
 fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
     let provider = provider::choose(parts.provider.clone())?;
-    let (roots, extra) = match &parts.verification {
-        Verification::Verifier(verifier) => {
-            let config = config(parts, &provider, Some(Arc::clone(verifier)))?;
-            return Ok(Made::Config(Arc::new(config)));
+    let extra = &parts.extra_roots;
+    if let Some(verifier) = &parts.verifier {
+        if parts.roots.is_some() || !extra.is_empty() {
+            return Err(ConfigError::new("a verifier of one's own leaves no room for root certificates"));
         }
-        Verification::Roots { roots: Some(roots), extra } => (roots, extra),
-        Verification::Roots { roots: None, .. } => {
-            return Err(ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`"));
-        }
-    };
+        return Ok(Made::Config(Arc::new(config(parts, &provider, Some(Arc::clone(verifier)))?)));
+    }
+    let roots =
+        parts.roots.clone().or_else(roots::default_roots).ok_or_else(|| {
+            ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`")
+        })?;
     if !roots.is_slow() {
         let verifier = roots
             .verifier(extra, Arc::clone(&provider))
@@ -62,7 +63,7 @@ fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
     }
     // Everything but the root certificates is tried now.
     let without_roots = config(parts, &provider, None)?;
-    Ok(Made::Later(Box::new(Recipe { without_roots, roots: Arc::clone(roots), extra: extra.clone(), provider })))
+    Ok(Made::Later(Box::new(Recipe { without_roots, roots, extra: extra.clone(), provider })))
 }
 
 /// Without a verifier nobody is trusted.
@@ -86,12 +87,16 @@ fn config(
             .map_err(|error| ConfigError::caused("the client certificate cannot be used", error))?,
         Identity::Resolver(resolver) => builder.with_client_cert_resolver(Arc::clone(resolver)),
     };
-    config.resumption = Resumption::in_memory_sessions(parts.session_hosts.saturating_mul(TICKETS_PER_HOST));
+    config.resumption =
+        Resumption::in_memory_sessions(parts.session_hosts.unwrap_or(SESSION_HOSTS).saturating_mul(TICKETS_PER_HOST));
     if let Some(key_log) = &parts.key_log {
         config.key_log = Arc::clone(key_log);
     }
     Ok(config)
 }
+
+/// The sessions of so many hosts are kept by default.
+const SESSION_HOSTS: usize = 256;
 
 /// The store of rustls has room for so many of each host.
 const TICKETS_PER_HOST: usize = 8;

@@ -142,6 +142,37 @@ async fn a_verifier_of_ones_own_decides_in_the_place_of_roots() {
     assert_eq!(*verifier.asked.lock().unwrap(), [HOST]);
 }
 
+#[test]
+fn a_verifier_and_root_certificates_are_an_error_in_whatever_order_they_are_set() {
+    let certificate = || [Authority::new("a root").certificate()];
+    let verifier = || Arc::new(Anybody { asked: Mutex::default(), provider: provider() });
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        options().verifier(verifier()).extra_root_certificates(certificate()),
+        options().extra_root_certificates(certificate()).verifier(verifier()),
+        options().verifier(verifier()).root_certificates(certificate()),
+        options().root_certificates(certificate()).verifier(verifier()),
+    ] {
+        let error = crate::builder(&[]).tls(options).build().unwrap_err();
+        assert_eq!(error.to_string(), "a verifier of one's own leaves no room for root certificates");
+    }
+}
+
+#[tokio::test]
+async fn further_root_certificates_are_trusted_whether_they_are_set_before_or_after_the_others() {
+    let (one, further) = (Authority::new("a root"), Authority::new("another root"));
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        options().root_certificates([one.certificate()]).extra_root_certificates([further.certificate()]),
+        options().extra_root_certificates([further.certificate()]).root_certificates([one.certificate()]),
+    ] {
+        for authority in [&one, &further] {
+            let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+            connect(&connector(options.clone(), [server.address()])).await.unwrap();
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Chosen(Arc<CertifiedKey>);
 

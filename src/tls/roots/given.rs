@@ -22,9 +22,8 @@ pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
     fn is_slow(&self) -> bool;
 }
 
-/// No root certificates but the extra ones.
-#[derive(Debug)]
-pub(in crate::tls) struct Given;
+/// The root certificates of a caller.
+pub(in crate::tls) struct Given(pub(in crate::tls) Vec<CertificateDer<'static>>);
 
 impl Roots for Given {
     fn verifier(
@@ -32,11 +31,19 @@ impl Roots for Given {
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        verifier(RootCertStore::empty(), extra, provider)
+        let mut roots = RootCertStore::empty();
+        self.0.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
+        verifier(roots, extra, provider)
     }
 
     fn is_slow(&self) -> bool {
         false
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("certificates", &self.0.len()).finish()
     }
 }
 
