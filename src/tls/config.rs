@@ -55,15 +55,24 @@ fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
         parts.roots.clone().or_else(roots::default_roots).ok_or_else(|| {
             ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`")
         })?;
+    check_extra(&*roots, extra).map_err(|error| ConfigError::caused(BAD_ROOTS, error))?;
     if !roots.is_slow() {
-        let verifier = roots
-            .verifier(extra, Arc::clone(&provider))
-            .map_err(|error| ConfigError::caused("the root certificates cannot be used", error))?;
+        let verifier =
+            roots.verifier(extra, Arc::clone(&provider)).map_err(|error| ConfigError::caused(BAD_ROOTS, error))?;
         return Ok(Made::Config(Arc::new(config(parts, &provider, Some(verifier))?)));
     }
     // Everything but the root certificates is tried now.
     let without_roots = config(parts, &provider, None)?;
     Ok(Made::Later(Box::new(Recipe { without_roots, roots, extra: extra.clone(), provider })))
+}
+
+/// What is wrong with further root certificates is known before the system's are read.
+fn check_extra(roots: &dyn Roots, extra: &[CertificateDer<'static>]) -> Result<(), Error> {
+    if !extra.is_empty() && !roots.takes_extra() {
+        return Err(Error::General("this system takes no further root certificates".into()));
+    }
+    let mut store = RootCertStore::empty();
+    extra.iter().try_for_each(|certificate| store.add(certificate.clone()))
 }
 
 /// Without a verifier nobody is trusted.
@@ -94,6 +103,8 @@ fn config(
     }
     Ok(config)
 }
+
+const BAD_ROOTS: &str = "the root certificates cannot be used";
 
 /// The sessions of so many hosts are kept by default.
 const SESSION_HOSTS: usize = 256;

@@ -112,7 +112,8 @@ impl TlsOptions {
         self.roots(roots::Given(certificates))
     }
 
-    /// Root certificates in addition to the roots chosen by the other settings. Further calls add to them. Android's own verifier takes none.
+    /// Root certificates in addition to the roots chosen by the other settings. Further calls add to them. One that
+    /// cannot be read is an error of the connector's `build`; so is any where Android's own verifier is used, which takes none.
     #[must_use]
     pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.part(|parts| parts.extra_roots.extend(certificates))

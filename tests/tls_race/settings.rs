@@ -205,6 +205,22 @@ fn no_root_certificates_at_all_are_an_error_when_the_connector_is_built() {
     assert!(error.to_string().contains("root certificates"), "{error}");
 }
 
+#[test]
+fn a_root_certificate_that_cannot_be_read_is_an_error_when_the_connector_is_built() {
+    let (good, bad) = (Authority::new("a root").certificate(), CertificateDer::from(vec![0x30, 0x03, 2, 1, 0]));
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        // With the system's, which are not read yet, or Mozilla's; and with those of ones own.
+        options().extra_root_certificates([good.clone(), bad.clone()]),
+        options().root_certificates([good.clone()]).extra_root_certificates([bad.clone()]),
+        options().root_certificates([good, bad]),
+    ] {
+        let error = crate::builder(&[]).tls(options).build().unwrap_err();
+        assert_eq!(error.to_string(), "the root certificates cannot be used");
+        assert!(std::error::Error::source(&error).is_some_and(|cause| cause.is::<rustls::Error>()));
+    }
+}
+
 #[derive(Debug, Default)]
 struct Labels(Mutex<Vec<String>>);
 

@@ -20,6 +20,11 @@ pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
 
     /// Whether that may take long, as it reads files.
     fn is_slow(&self) -> bool;
+
+    /// Whether there may be extra ones.
+    fn takes_extra(&self) -> bool {
+        true
+    }
 }
 
 /// The root certificates of a caller.
