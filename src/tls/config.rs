@@ -96,8 +96,8 @@ fn config(
             .map_err(|error| ConfigError::caused("the client certificate cannot be used", error))?,
         Identity::Resolver(resolver) => builder.with_client_cert_resolver(Arc::clone(resolver)),
     };
-    config.resumption =
-        Resumption::in_memory_sessions(parts.session_hosts.unwrap_or(SESSION_HOSTS).saturating_mul(TICKETS_PER_HOST));
+    let session_hosts = parts.session_hosts.unwrap_or(SESSION_HOSTS).min(MAX_SESSION_HOSTS);
+    config.resumption = Resumption::in_memory_sessions(session_hosts * TICKETS_PER_HOST);
     if let Some(key_log) = &parts.key_log {
         config.key_log = Arc::clone(key_log);
     }
@@ -108,6 +108,9 @@ const BAD_ROOTS: &str = "the root certificates cannot be used";
 
 /// The sessions of so many hosts are kept by default.
 const SESSION_HOSTS: usize = 256;
+
+/// The store of rustls allocates its table at once, and panics where that is too large.
+const MAX_SESSION_HOSTS: usize = 65_536;
 
 /// The store of rustls has room for so many of each host.
 const TICKETS_PER_HOST: usize = 8;

@@ -159,7 +159,8 @@ impl TlsOptions {
     }
 
     /// The sessions of how many hosts are kept to be resumed, eight of each. More of it saves handshakes of a client of many hosts, at some
-    /// kilobytes a host. Zero resumes none. The connector and its clones share them.
+    /// kilobytes a host. Zero resumes none. The connector and its clones share them. The table of hosts is allocated at once, some hundred bytes a
+    /// host; more than 65,536 are 65,536.
     ///
     /// Defaults to 256.
     #[must_use]
