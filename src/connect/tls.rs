@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::security::{Plain, Security, sealed};
 use super::service::HappyEyeballsConnector;
-use crate::race::ConfigError;
+use crate::race::{Config, ConfigError};
 use crate::tls::{TlsConnector, TlsOptions};
 
 impl<R, A> Builder<R, A, Plain> {
@@ -21,7 +21,8 @@ impl<A> Security<A> for TlsOptions {
 
     const DOES_TLS: bool = true;
 
-    fn secure(self, attempt: A) -> Result<Self::Attempt, ConfigError> {
+    fn secure(self, attempt: A, race: &Config) -> Result<Self::Attempt, ConfigError> {
+        self.check_protocols(race.shared_protocols())?;
         TlsConnector::new(attempt, self)
     }
 }
@@ -34,8 +35,9 @@ impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
     ///
     /// # Errors
     ///
-    /// Options that cannot work. Then nothing has changed.
+    /// Options that cannot work, with the protocols of this connector too. Then nothing has changed.
     pub fn replace_tls(&self, options: TlsOptions) -> Result<(), ConfigError> {
+        options.check_protocols(self.race().shared_protocols())?;
         self.attempt().replace(options)
     }
 }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS, Error, RootCertStore}
 use super::options::{Base, Identity, Parts, TlsOptions};
 use super::provider;
 use super::roots::{self, Roots};
-use crate::race::ConfigError;
+use crate::race::{ConfigError, Protocols};
 
 /// A configuration, or how to make one.
 pub(super) enum Made {
@@ -28,10 +28,14 @@ pub(super) struct Recipe {
     provider: Arc<CryptoProvider>,
 }
 
-/// Whatever can be wrong with options is found here.
+/// Whatever is wrong with options is found here, but that the system has no root certificates. What only a connector's protocols contradict is
+/// found by [`TlsOptions::check_protocols`].
 pub(super) fn make(options: &TlsOptions) -> Result<Made, ConfigError> {
     if options.handshake_timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err(ConfigError::new("the handshake timeout must not be zero"));
+    }
+    if let Some(problem) = options.protocols().as_ref().and_then(Protocols::problem) {
+        return Err(ConfigError::new(problem));
     }
     match &options.base {
         Base::Whole { has_parts: true, .. } => {

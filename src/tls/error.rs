@@ -88,9 +88,8 @@ impl TlsError {
         Self::new(TlsErrorKind::Roots, words, Some(source.into()))
     }
 
-    /// The client and the connector have no protocol in common.
-    pub(super) fn nothing_to_offer() -> Self {
-        let words = "the client speaks none of the protocols that the TLS configuration has";
+    /// There are no protocols that could be offered.
+    pub(super) fn nothing_to_offer(words: &'static str) -> Self {
         Self::new(TlsErrorKind::NoCommonProtocol, words, None)
     }
 

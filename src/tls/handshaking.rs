@@ -25,6 +25,7 @@ use super::options::RaceUntil;
 use super::state::Settings;
 use crate::attempt::{AttemptHandle, AttemptRequest};
 use crate::outcome::{AttemptError, BoxError};
+use crate::race::Protocols;
 use crate::response_first::ResponseFirst;
 use crate::timer::{Timer, read_clock};
 
@@ -69,7 +70,8 @@ pin_project! {
 struct Plan {
     settings: Arc<Settings>,
     name: ServerName<'static>,
-    protocols: Vec<Vec<u8>>,
+    /// Those that are offered.
+    protocols: Protocols,
     handle: AttemptHandle,
     began: Instant,
     /// `None` until it is made.
@@ -87,15 +89,10 @@ where
         Self { state: State::Connecting { transport }, plan: None, timer: Timer::new() }
     }
 
-    /// Nothing is sent to a host that cannot be named, nor where it is known that no certificate can be verified.
+    /// Nothing is sent where it is known that the handshake would fail.
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
-        let name = settings.failure().map_or_else(|| server_name(request.host()), Err);
-        let (state, plan) = match name {
-            Ok(name) => {
-                let (handle, protocols) = (request.handle(), request.protocols().to_vec());
-                let plan = Plan { settings, name, protocols, handle, began: read_clock(), config: None };
-                (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan)))
-            }
+        let (state, plan) = match Plan::new(settings, &request) {
+            Ok(plan) => (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan))),
             Err(error) => (State::Failed { error: Some(error.into_attempt_error().unsent()) }, None),
         };
         Self { state, plan, timer: Timer::new() }
@@ -132,7 +129,7 @@ where
                     // No record has anything that a handshake of this crate would take.
                     ready!(plan.handle.poll_admission(cx)).map_err(AttemptError::new)?;
                     let transport = transport.take().expect("it is taken once");
-                    let connect = plan.begin(config, transport)?;
+                    let connect = plan.begin(config, transport);
                     let deadline = plan.settings.handshake_timeout.and_then(|limit| read_clock().checked_add(limit));
                     this.state.set(State::Handshaking { connect, deadline });
                 }
@@ -154,6 +151,16 @@ where
 }
 
 impl Plan {
+    fn new(settings: Arc<Settings>, request: &AttemptRequest) -> Result<Self, TlsError> {
+        if let Some(error) = settings.failure() {
+            return Err(error);
+        }
+        let name = server_name(request.host())?;
+        let protocols = alpn::offer(request.shared_protocols(), settings.protocols.as_ref());
+        let protocols = protocols.map_err(TlsError::nothing_to_offer)?;
+        Ok(Self { settings, name, protocols, handle: request.handle(), began: read_clock(), config: None })
+    }
+
     fn poll_config(&mut self, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, AttemptError>> {
         if let Some(config) = &self.config {
             return Poll::Ready(Ok(Arc::clone(config)));
@@ -170,18 +177,12 @@ impl Plan {
         }
     }
 
-    fn begin<T>(
-        &mut self,
-        config: Arc<ClientConfig>,
-        transport: T,
-    ) -> Result<Connect<ResponseFirst<TokioIo<T>>>, AttemptError>
+    fn begin<T>(&self, config: Arc<ClientConfig>, transport: T) -> Connect<ResponseFirst<TokioIo<T>>>
     where
         T: Read + Write + Unpin + 'static,
     {
-        self.protocols = alpn::offer(&self.protocols, &config.alpn_protocols)
-            .ok_or_else(|| TlsError::nothing_to_offer().into_attempt_error())?;
         let io = ResponseFirst::new(TokioIo::new(transport));
-        Ok(Rustls::from(config).with_alpn(self.protocols.clone()).connect(self.name.clone(), io))
+        Rustls::from(config).with_alpn(self.protocols.as_slice().to_vec()).connect(self.name.clone(), io)
     }
 
     /// The handshake is finished.
@@ -189,7 +190,7 @@ impl Plan {
         let (io, session) = stream.get_ref();
         let info = TlsInfo::of(session);
         if info.alpn().is_none() && !alpn::can_do_without(&self.protocols) {
-            return Err(TlsError::none_chosen(&self.protocols).into_attempt_error());
+            return Err(TlsError::none_chosen(self.protocols.as_slice()).into_attempt_error());
         }
         if info.is_http2() {
             // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.

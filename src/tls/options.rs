@@ -10,7 +10,9 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, KeyLog, SupportedProtocolVersion};
 
+use super::alpn;
 use super::roots::{self, Roots};
+use crate::race::{ConfigError, Protocols};
 
 /// The settings of TLS.
 ///
@@ -92,7 +94,8 @@ impl TlsOptions {
     /// A whole configuration of one's own, in the place of provider, root certificates, client certificate, versions, key log and
     /// sessions: to set one of these too is an error of the connector's `build`.
     ///
-    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well.
+    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well. That there are none is an error of the
+    /// connector's `build`.
     pub fn with_config(config: ClientConfig) -> Self {
         Self::of(Base::Whole { config: Arc::new(config), has_parts: false })
     }
@@ -185,6 +188,21 @@ impl TlsOptions {
     pub fn race_until(mut self, until: RaceUntil) -> Self {
         self.race_until = until;
         self
+    }
+
+    /// The protocols that the configuration names; `None` if it names none.
+    pub(super) fn protocols(&self) -> Option<Protocols> {
+        match &self.base {
+            Base::Whole { config, .. } if !config.alpn_protocols.is_empty() => {
+                Some(config.alpn_protocols.iter().cloned().collect())
+            }
+            Base::Whole { .. } | Base::Parts(_) => None,
+        }
+    }
+
+    /// Finds out whether a connector with these protocols could offer any.
+    pub(crate) fn check_protocols(&self, of_connector: Option<&Protocols>) -> Result<(), ConfigError> {
+        alpn::offer(of_connector, self.protocols().as_ref()).map(drop).map_err(ConfigError::new)
     }
 
     fn of(base: Base) -> Self {

@@ -14,7 +14,7 @@ use super::config::{Made, Recipe, make};
 use super::error::TlsError;
 use super::options::{RaceUntil, TlsOptions};
 use crate::lock::{Lock, assert_unlocked};
-use crate::race::ConfigError;
+use crate::race::{ConfigError, Protocols};
 
 /// The settings that hold now.
 pub(super) struct Current {
@@ -26,6 +26,8 @@ pub(super) struct Current {
 pub(super) struct Settings {
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) race_until: RaceUntil,
+    /// Those that the configuration names, if any.
+    pub(super) protocols: Option<Protocols>,
     config: Config,
 }
 
@@ -70,7 +72,8 @@ impl Settings {
             Made::Config(config) => Config::Ready(config),
             Made::Later(recipe) => Config::Later(Arc::new(Later { recipe, making: Lock::new(Making::NotBegun) })),
         };
-        Ok(Self { handshake_timeout: options.handshake_timeout, race_until: options.race_until, config })
+        let TlsOptions { handshake_timeout, race_until, .. } = *options;
+        Ok(Self { handshake_timeout, race_until, protocols: options.protocols(), config })
     }
 
     /// The configuration, once it is made. The task that polls is woken.
