@@ -1,4 +1,4 @@
-//! One attempt: transport, admission, handshake.
+//! One attempt: transport, handshake.
 
 use std::fmt;
 use std::future::Future;
@@ -60,7 +60,7 @@ pin_project! {
         // There is nothing to attempt.
         Failed { error: Option<AttemptError> },
         Connecting { #[pin] transport: A::Future },
-        // The transport stands. The handshake takes the race's consent, and a configuration.
+        // The transport stands. The handshake takes a configuration, and perhaps the race's consent.
         Connected { transport: Option<A::Response> },
         Handshaking { connect: Connect<ResponseFirst<TokioIo<A::Response>>>, deadline: Option<Instant> },
     }
@@ -126,8 +126,7 @@ where
                 }
                 (StateProj::Connected { transport }, Some(plan)) => {
                     let config = ready!(plan.poll_config(cx))?;
-                    // No record has anything that a handshake of this crate would take.
-                    ready!(plan.handle.poll_admission(cx)).map_err(AttemptError::new)?;
+                    ready!(plan.poll_consent(cx))?;
                     let transport = transport.take().expect("it is taken once");
                     let connect = plan.begin(config, transport);
                     let deadline = plan.settings.handshake_timeout.and_then(|limit| read_clock().checked_add(limit));
@@ -174,6 +173,15 @@ impl Plan {
         match self.settings.race_until {
             RaceUntil::Tls => self.handle.progress(handshake_estimate(read_clock() - self.began)),
             RaceUntil::Tcp => self.handle.choose(),
+        }
+    }
+
+    /// No record has anything that this handshake would take, so that it need not ask whether it may begin: but where transports decide, another one may
+    /// have stood in the same instant, and only the race knows which of them goes on.
+    fn poll_consent(&self, cx: &mut Context<'_>) -> Poll<Result<(), AttemptError>> {
+        match self.settings.race_until {
+            RaceUntil::Tls => Poll::Ready(Ok(())),
+            RaceUntil::Tcp => self.handle.poll_admission(cx).map(|asked| asked.map(drop).map_err(AttemptError::new)),
         }
     }
 

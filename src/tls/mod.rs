@@ -33,7 +33,9 @@
 //!
 //! # Not there
 //!
-//! Early data (0-RTT) is never sent: it can be replayed by anyone, and in a race it would be sent more than once. Encrypted ClientHello is not offered.
+//! Early data (0-RTT) is never sent: it can be replayed by anyone, and in a race it would be sent more than once.
+//! Encrypted ClientHello is not offered. So nothing in a handshake depends on a service record, and none waits for the HTTPS query, whatever
+//! [`handshake_patience`](crate::connect::Builder::handshake_patience) says; but with [`RaceUntil::Tcp`] it does.
 
 mod alpn;
 mod config;
