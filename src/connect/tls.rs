@@ -33,6 +33,8 @@ impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
     /// Replaces the settings of TLS, for all clones: certificates that were renewed, say, or root certificates. It holds for attempts from the next one
     /// on; connections that are made stay, also in the pool of a client. Sessions begin anew.
     ///
+    /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
+    ///
     /// # Errors
     ///
     /// Options that cannot work, with the protocols of this connector too. Then nothing has changed.

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS, Error, RootCertStore}
 
 use super::options::{Base, Identity, Parts, TlsOptions};
 use super::provider;
-use super::roots::{self, Roots};
+use super::roots::{self, Roots, RootsError, Verifying};
 use crate::race::{ConfigError, Protocols};
 
 /// A configuration, or how to make one.
@@ -26,6 +26,25 @@ pub(super) struct Recipe {
     roots: Arc<dyn Roots>,
     extra: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
+}
+
+impl Recipe {
+    pub(super) fn read(&self) -> Result<Verifying, RootsError> {
+        self.roots.verifier(&self.extra, Arc::clone(&self.provider))
+    }
+
+    pub(super) fn config(&self, verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+        let mut config = self.without_roots.clone();
+        config.dangerous().set_certificate_verifier(verifier);
+        config
+    }
+
+    /// Whether a verifier of `other` does for this one: all slow roots are those of the system.
+    pub(super) fn has_roots_of(&self, other: &Self) -> bool {
+        // Two providers of one crate have the same algorithms, in different places on the heap.
+        let algorithms = |recipe: &Self| recipe.provider.signature_verification_algorithms.all.as_ptr();
+        self.extra == other.extra && algorithms(self) == algorithms(other)
+    }
 }
 
 /// Whatever is wrong with options is found here, but that the system has no root certificates. What only a connector's protocols contradict is
@@ -61,8 +80,9 @@ fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
         })?;
     check_extra(&*roots, extra).map_err(|error| ConfigError::caused(BAD_ROOTS, error))?;
     if !roots.is_slow() {
-        let verifier =
-            roots.verifier(extra, Arc::clone(&provider)).map_err(|error| ConfigError::caused(BAD_ROOTS, error))?;
+        let Verifying { verifier, .. } = roots
+            .verifier(extra, Arc::clone(&provider))
+            .map_err(|error| ConfigError::caused(BAD_ROOTS, error.into_source()))?;
         return Ok(Made::Config(Arc::new(config(parts, &provider, Some(verifier))?)));
     }
     // Everything but the root certificates is tried now.
@@ -118,12 +138,3 @@ const MAX_SESSION_HOSTS: usize = 65_536;
 
 /// The store of rustls has room for so many of each host.
 const TICKETS_PER_HOST: usize = 8;
-
-impl Recipe {
-    pub(super) fn make(&self) -> Result<ClientConfig, Error> {
-        let verifier = self.roots.verifier(&self.extra, Arc::clone(&self.provider))?;
-        let mut config = self.without_roots.clone();
-        config.dangerous().set_certificate_verifier(verifier);
-        Ok(config)
-    }
-}

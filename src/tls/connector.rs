@@ -38,6 +38,8 @@ impl<A> TlsConnector<A> {
 
     /// Replaces the settings, for all clones: certificates that were renewed, say. It holds for attempts from the next one on. Sessions begin anew.
     ///
+    /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
+    ///
     /// # Errors
     ///
     /// Options that cannot work. Then nothing has changed.

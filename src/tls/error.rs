@@ -40,7 +40,7 @@ pub enum TlsErrorKind {
     Io,
     /// The handshake had no answer for [as long as it may take](super::TlsOptions::handshake_timeout).
     Timeout,
-    /// There are no root certificates on this system, or they cannot be read.
+    /// There are no root certificates on this system, or they cannot be read, or not within the time of a handshake.
     Roots,
     /// The host of the URI is no name that a certificate could be for.
     InvalidName,
@@ -83,9 +83,8 @@ impl TlsError {
         Self::new(TlsErrorKind::InvalidName, "the host is no name for TLS", Some(source.into()))
     }
 
-    pub(super) fn roots(source: RustlsError) -> Self {
-        let words = format!("no root certificates: {source}");
-        Self::new(TlsErrorKind::Roots, words, Some(source.into()))
+    pub(super) fn roots(words: impl Into<String>, source: Option<RustlsError>) -> Self {
+        Self::new(TlsErrorKind::Roots, words, source.map(Into::into))
     }
 
     /// There are no protocols that could be offered.
@@ -136,8 +135,9 @@ impl TlsError {
             TlsErrorKind::Alert if may_pass => error,
             TlsErrorKind::Certificate(_) => error.untrusted(),
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
-            TlsErrorKind::InvalidName | TlsErrorKind::Roots => error.permanent(),
-            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Timeout => error,
+            TlsErrorKind::InvalidName => error.permanent(),
+            // The next reading of the root certificates may do better, unless it is known that there are none.
+            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Timeout | TlsErrorKind::Roots => error,
         }
     }
 }

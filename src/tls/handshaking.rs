@@ -20,8 +20,10 @@ use super::connection::{Stream, TlsConnection};
 use super::error::TlsError;
 use super::estimate::handshake_estimate;
 use super::info::TlsInfo;
+use super::later::Place;
 use super::name::server_name;
 use super::options::RaceUntil;
+use super::roots::RootsError;
 use super::state::Settings;
 use crate::attempt::{AttemptHandle, AttemptRequest};
 use crate::outcome::{AttemptError, BoxError};
@@ -60,8 +62,10 @@ pin_project! {
         // There is nothing to attempt.
         Failed { error: Option<AttemptError> },
         Connecting { #[pin] transport: A::Future },
-        // The transport stands. The handshake takes a configuration, and perhaps the race's consent.
+        // The transport stands. The handshake may take the race's consent.
         Connected { transport: Option<A::Response> },
+        // The handshake takes a configuration.
+        Admitted { transport: Option<A::Response>, deadline: Option<Instant> },
         Handshaking { connect: Connect<ResponseFirst<TokioIo<A::Response>>>, deadline: Option<Instant> },
     }
 }
@@ -76,6 +80,8 @@ struct Plan {
     began: Instant,
     /// `None` until it is made.
     config: Option<Arc<ClientConfig>>,
+    /// Where this attempt waits for it.
+    place: Option<Place>,
 }
 
 type Connected<T> = Result<TlsConnection<T>, AttemptError>;
@@ -93,7 +99,7 @@ where
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
         let (state, plan) = match Plan::new(settings, &request) {
             Ok(plan) => (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan))),
-            Err(error) => (State::Failed { error: Some(error.into_attempt_error().unsent()) }, None),
+            Err(error) => (State::Failed { error: Some(error.unsent()) }, None),
         };
         Self { state, plan, timer: Timer::new() }
     }
@@ -125,11 +131,19 @@ where
                     this.state.set(State::Connected { transport: Some(transport) });
                 }
                 (StateProj::Connected { transport }, Some(plan)) => {
-                    let config = ready!(plan.poll_config(cx))?;
                     ready!(plan.poll_consent(cx))?;
-                    let transport = transport.take().expect("it is taken once");
-                    let connect = plan.begin(config, transport);
                     let deadline = plan.settings.handshake_timeout.and_then(|limit| read_clock().checked_add(limit));
+                    let transport = transport.take();
+                    this.state.set(State::Admitted { transport, deadline });
+                }
+                (StateProj::Admitted { transport, deadline }, Some(plan)) => {
+                    let Poll::Ready(config) = plan.poll_config(cx)? else {
+                        ready!(this.timer.poll(*deadline, cx));
+                        let error = TlsError::roots("the root certificates are still being read", None);
+                        return Poll::Ready(Err(error.into_attempt_error()));
+                    };
+                    let connect = plan.begin(config, transport.take().expect("it is taken once"));
+                    let deadline = *deadline;
                     this.state.set(State::Handshaking { connect, deadline });
                 }
                 (StateProj::Handshaking { connect, deadline }, Some(plan)) => {
@@ -141,7 +155,7 @@ where
                     let limit = plan.settings.handshake_timeout.unwrap_or_default();
                     return Poll::Ready(Err(TlsError::timeout(limit).into_attempt_error()));
                 }
-                (StateProj::Connected { .. } | StateProj::Handshaking { .. }, None) => {
+                (StateProj::Connected { .. } | StateProj::Admitted { .. } | StateProj::Handshaking { .. }, None) => {
                     unreachable!("without a plan there is no TLS")
                 }
             }
@@ -150,22 +164,25 @@ where
 }
 
 impl Plan {
-    fn new(settings: Arc<Settings>, request: &AttemptRequest) -> Result<Self, TlsError> {
+    fn new(settings: Arc<Settings>, request: &AttemptRequest) -> Result<Self, AttemptError> {
         if let Some(error) = settings.failure() {
-            return Err(error);
+            return Err(error.into_attempt_error());
         }
-        let name = server_name(request.host())?;
+        let name = server_name(request.host()).map_err(TlsError::into_attempt_error)?;
         let protocols = alpn::offer(request.shared_protocols(), settings.protocols.as_ref());
-        let protocols = protocols.map_err(TlsError::nothing_to_offer)?;
-        Ok(Self { settings, name, protocols, handle: request.handle(), began: read_clock(), config: None })
+        let protocols = protocols.map_err(|why| TlsError::nothing_to_offer(why).into_attempt_error())?;
+        let (handle, began) = (request.handle(), read_clock());
+        Ok(Self { settings, name, protocols, handle, began, config: None, place: None })
     }
 
     fn poll_config(&mut self, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, AttemptError>> {
         if let Some(config) = &self.config {
             return Poll::Ready(Ok(Arc::clone(config)));
         }
-        let config = ready!(self.settings.poll_config(cx)).map_err(TlsError::into_attempt_error)?;
+        let polled = self.settings.poll_config(&mut self.place, cx);
+        let config = ready!(polled).map_err(RootsError::into_attempt_error)?;
         self.config = Some(Arc::clone(&config));
+        self.place = None;
         Poll::Ready(Ok(config))
     }
 
@@ -218,6 +235,7 @@ where
             State::Failed { .. } => "failed",
             State::Connecting { .. } => "connecting",
             State::Connected { .. } => "connected",
+            State::Admitted { .. } => "admitted",
             State::Handshaking { .. } => "handshaking",
         };
         f.debug_struct("TlsConnecting").field("state", &state).finish_non_exhaustive()

@@ -45,6 +45,7 @@ mod error;
 mod estimate;
 mod handshaking;
 mod info;
+mod later;
 mod name;
 mod options;
 mod plaintext;

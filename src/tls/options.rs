@@ -209,7 +209,7 @@ impl TlsOptions {
         Self { base, handshake_timeout: Some(Duration::from_secs(10)), race_until: RaceUntil::default() }
     }
 
-    fn roots(self, roots: impl Roots + 'static) -> Self {
+    pub(super) fn roots(self, roots: impl Roots + 'static) -> Self {
         self.part(|parts| parts.roots = Some(Arc::new(roots)))
     }
 
@@ -225,7 +225,8 @@ impl TlsOptions {
 #[cfg(feature = "tls-platform-roots")]
 impl TlsOptions {
     /// Certificates are verified by the root certificates of the system, or by its own verifier where it has one. They are read when the first `https` URI is
-    /// connected to. If there are none, that connect and all later ones fail, and `http` URIs are not concerned.
+    /// connected to. If there are none, connects to `https` URIs fail, and `http` URIs are not concerned. After 5 s they are read again, also where some
+    /// could not be read.
     #[must_use]
     pub fn platform_roots(self) -> Self {
         self.roots(roots::platform::OfPlatform)

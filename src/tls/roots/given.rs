@@ -9,6 +9,8 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{Error, OtherError, RootCertStore};
 
+use super::error::RootsError;
+
 /// Some root certificates, and what verifies by them.
 pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
     /// Returns what verifies by these certificates and `extra` ones.
@@ -16,7 +18,7 @@ pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error>;
+    ) -> Result<Verifying, RootsError>;
 
     /// Whether that may take long, as it reads files.
     fn is_slow(&self) -> bool;
@@ -27,6 +29,13 @@ pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
     }
 }
 
+/// What verifies by root certificates.
+pub(in crate::tls) struct Verifying {
+    pub(in crate::tls) verifier: Arc<dyn ServerCertVerifier>,
+    /// Why some of them are missing.
+    pub(in crate::tls) problem: Option<RootsError>,
+}
+
 /// The root certificates of a caller.
 pub(in crate::tls) struct Given(pub(in crate::tls) Vec<CertificateDer<'static>>);
 
@@ -35,10 +44,10 @@ impl Roots for Given {
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    ) -> Result<Verifying, RootsError> {
         let mut roots = RootCertStore::empty();
         self.0.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
-        verifier(roots, extra, provider)
+        Ok(Verifying { verifier: verifier(roots, extra, provider)?, problem: None })
     }
 
     fn is_slow(&self) -> bool {
