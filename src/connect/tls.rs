@@ -31,7 +31,7 @@ impl sealed::Sealed for TlsOptions {}
 
 impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
     /// Replaces the settings of TLS, for all clones: certificates that were renewed, say, or root certificates. It holds for attempts from the next one
-    /// on; connections that are made stay, also in the pool of a client. Sessions begin anew.
+    /// on; connections that are made stay, also in the pool of a client. Sessions begin anew, except those of a [whole configuration](TlsOptions::with_config) whose clone was there before.
     ///
     /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
     ///

@@ -96,6 +96,9 @@ impl TlsOptions {
     ///
     /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well. That there are none is an error of the
     /// connector's `build`.
+    ///
+    /// Its sessions are those of the configuration (`resumption`), which its clones share: so do connectors that are given clones of one configuration, and settings that take
+    /// the place of others ([`TlsConnector::replace`](super::TlsConnector::replace)).
     pub fn with_config(config: ClientConfig) -> Self {
         Self::of(Base::Whole { config: Arc::new(config), has_parts: false })
     }
@@ -128,8 +131,8 @@ impl TlsOptions {
         self.part(|parts| parts.verifier = Some(verifier))
     }
 
-    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. Connectors with different
-    /// certificates share no sessions.
+    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. A session is
+    /// resumed with the certificate that it began with, or not at all.
     ///
     /// Defaults to none.
     #[must_use]
