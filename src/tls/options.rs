@@ -174,7 +174,7 @@ impl TlsOptions {
         self.part(|parts| parts.session_hosts = Some(hosts))
     }
 
-    /// How long a handshake may take. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
+    /// How long a handshake may take, once the transport stands; to wait for the system's root certificates is a part of it. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
     /// accepts connections and says nothing is then waited for without end. Zero is an error.
     ///
     /// Defaults to 10 s.
