@@ -226,7 +226,6 @@ impl Listener {
 
     /// What the attempt, which is over, has said since it was heard.
     #[inline]
-    #[inline]
     pub(crate) fn last_words(&self) -> Option<LastWords> {
         self.shared.as_ref().map(|shared| shared.last_words())
     }
