@@ -13,7 +13,7 @@ pub struct AttemptRequest {
     endpoint: Endpoint,
     host: Arc<str>,
     is_secure: bool,
-    /// `None` is no ALPN.
+    /// `None` leaves the choice to the attempt service.
     protocols: Option<Protocols>,
     /// `None` if nobody listens to the attempt.
     shared: Option<Arc<Shared>>,
@@ -21,7 +21,7 @@ pub struct AttemptRequest {
 
 impl AttemptRequest {
     /// A request outside a race, to call an attempt service by hand. Its handle reports to nobody, and admits at once. It names no
-    /// [`protocols`](Self::protocols).
+    /// [`protocols`](Self::protocols), which leaves the choice of them to the attempt service.
     ///
     /// `host` and `is_secure` are as in [`host`](Self::host) and [`is_secure`](Self::is_secure).
     pub fn new(endpoint: impl Into<Endpoint>, host: impl Into<Arc<str>>, is_secure: bool) -> Self {
@@ -60,10 +60,16 @@ impl AttemptRequest {
     /// ([`Builder::protocols`](crate::connect::Builder::protocols)) that the client speaks as well
     /// ([`ConnectRequest::protocols`](crate::connect::ConnectRequest::protocols)).
     ///
-    /// Empty: nothing is to be negotiated. So it is where the URI is not [secure](Self::is_secure), and where neither of the two names
-    /// any.
+    /// Empty: nothing is to be negotiated. So it is where the URI is not [secure](Self::is_secure), and where connector or client has an empty
+    /// list.
     pub fn protocols(&self) -> &[Vec<u8>] {
         self.protocols.as_ref().map_or(&[], Protocols::as_slice)
+    }
+
+    /// The same; `None` if nobody has named any.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
+    pub(crate) fn shared_protocols(&self) -> Option<&Protocols> {
+        self.protocols.as_ref()
     }
 
     /// The attempt's line to its race.
@@ -78,7 +84,8 @@ impl AttemptRequest {
         Self { endpoint: endpoint.into(), ..self }
     }
 
-    /// The same request with these [`protocols`](Self::protocols).
+    /// The same request with these [`protocols`](Self::protocols). TLS fails the attempt if there is an id that has not 1 to 255 bytes (RFC 7301
+    /// §3.1), or more than 64.
     #[must_use]
     pub fn with_protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         Self { protocols: Some(alpn_ids.into_iter().collect()), ..self }

@@ -259,7 +259,7 @@ impl<R, A, S: Security<A>> Builder<R, A, S> {
     /// Those of [`ConfigBuilder::build`], a timeout of zero, and options of TLS that cannot work.
     pub fn build(self) -> Result<HappyEyeballsConnector<R, S::Attempt>, ConfigError> {
         let settings = self.settings(S::DOES_TLS)?;
-        let attempt = self.security.secure(self.attempt)?;
+        let attempt = self.security.secure(self.attempt, &settings.race)?;
         Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, attempt))
     }
 }

@@ -105,6 +105,9 @@ impl ConnectRequest {
     }
 
     /// The same request, of a client that speaks these protocols. Clones share them.
+    ///
+    /// An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be 64 of them. Otherwise a connect to a secure URI fails before anything is looked up
+    /// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
     #[must_use]
     pub fn with_protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         self.with_shared_protocols(alpn_ids.into_iter().collect())

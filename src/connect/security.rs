@@ -1,6 +1,6 @@
 //! What is put around the attempts of a connector: nothing, or TLS.
 
-use crate::race::ConfigError;
+use crate::race::{Config, ConfigError};
 
 /// What is put around the attempts of a connector, whose attempt service is `A`: [`Plain`] is nothing, and
 /// `TlsOptions` are TLS (feature `tls`).
@@ -14,8 +14,9 @@ pub trait Security<A>: sealed::Sealed {
     #[doc(hidden)]
     const DOES_TLS: bool;
 
+    /// `race` has the protocols of the connector.
     #[doc(hidden)]
-    fn secure(self, attempt: A) -> Result<Self::Attempt, ConfigError>;
+    fn secure(self, attempt: A, race: &Config) -> Result<Self::Attempt, ConfigError>;
 }
 
 /// Nothing is put around the attempts.
@@ -28,7 +29,7 @@ impl<A> Security<A> for Plain {
 
     const DOES_TLS: bool = false;
 
-    fn secure(self, attempt: A) -> Result<A, ConfigError> {
+    fn secure(self, attempt: A, _: &Config) -> Result<A, ConfigError> {
         Ok(attempt)
     }
 }

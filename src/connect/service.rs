@@ -15,7 +15,7 @@ use crate::attempt::AttemptRequest;
 use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;
 use crate::outcome::{BoxError, ConnectError};
-use crate::race::Protocols;
+use crate::race::{Config, Protocols};
 use crate::resolve::{GaiResolver, Resolve};
 use crate::tcp::TcpConnector;
 
@@ -63,6 +63,11 @@ impl<R, A> HappyEyeballsConnector<R, A> {
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(super) fn attempt(&self) -> &A {
         &self.attempt
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
+    pub(super) fn race(&self) -> &Config {
+        &self.settings.race
     }
 
     /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.

@@ -38,14 +38,17 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The two have none in common: in words. If either of them has an empty list, nothing is to be negotiated, which is no error.
+    /// The two have none in common, or no handshake could offer those of the client: in words. If either of them has an empty list, nothing is to be negotiated, which is no error.
     pub(super) fn for_client(self: &Arc<Self>, protocols: Option<Protocols>) -> Result<Arc<Self>, String> {
         let Some(client) = protocols else { return Ok(Arc::clone(self)) };
+        if let Some(problem) = client.problem() {
+            return Err(problem.into());
+        }
         let own = self.race.shared_protocols();
         let common = own.map_or_else(|| client.clone(), |own| own.in_common_with(&client));
         match own {
             Some(own) if common == *own => return Ok(Arc::clone(self)),
-            Some(own) if common.as_slice().is_empty() && !client.as_slice().is_empty() => {
+            Some(own) if common.is_empty() && !client.is_empty() => {
                 return Err(format!("the connector speaks {own}, and the client {client}"));
             }
             _ => {}

@@ -278,7 +278,7 @@ impl ConfigBuilder {
     }
 
     /// The application protocols (ALPN ids) that can be spoken over a connection, the most wanted first. A service record that has
-    /// none of them is left out (RFC 9460 §7.1.2).
+    /// none of them is left out (RFC 9460 §7.1.2). An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be 64 of them.
     ///
     /// Defaults to any.
     #[must_use]
@@ -309,7 +309,7 @@ impl ConfigBuilder {
     ///
     /// # Errors
     ///
-    /// If a setting that must not be zero is zero, or if no address family is left to use.
+    /// If a setting that must not be zero is zero, if no address family is left to use, or if there are protocols that no handshake could offer.
     pub fn build(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
         if config.connection_attempt_delay.is_zero() {
@@ -323,6 +323,9 @@ impl ConfigBuilder {
         }
         if config.excludes(Family::V6).is_some() && config.excludes(Family::V4).is_some() {
             return Err(ConfigError::new("the local address is of a family that is switched off"));
+        }
+        if let Some(problem) = config.protocols.as_ref().and_then(Protocols::problem) {
+            return Err(ConfigError::new(problem));
         }
         config.connection_attempt_delay = config.connection_attempt_delay.clamp(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY);
         config.resolution_delay = config.resolution_delay.min(LONGEST_WAIT);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// ALPN ids, the most wanted first. Clones share them.
 // A thin pointer, since it is part of what is made for every connect, also where there is nothing to say.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Protocols(Arc<Vec<Vec<u8>>>);
 
 impl Protocols {
@@ -13,9 +13,21 @@ impl Protocols {
         &self.0
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those that `others` has as well, in the order of `self`.
     pub(crate) fn in_common_with(&self, others: &Self) -> Self {
         self.0.iter().filter(|id| others.0.contains(id)).cloned().collect()
+    }
+
+    /// Returns why no handshake could offer them, or `None` if one could (RFC 7301 §3.1).
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        if self.0.iter().any(|id| !(1..=255).contains(&id.len())) {
+            return Some("an ALPN id must have 1 to 255 bytes");
+        }
+        (self.0.len() > MAX_IDS).then_some("there are more than 64 ALPN ids")
     }
 }
 
@@ -43,6 +55,9 @@ impl fmt::Display for Protocols {
     }
 }
 
+/// So many of any length have room in a ClientHello.
+const MAX_IDS: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::super::Config;
@@ -62,6 +77,20 @@ mod tests {
         assert_eq!(ours.in_common_with(&protocols(&["x", "h3", "h2"])), protocols(&["h2", "x"]));
         assert_eq!(ours.in_common_with(&protocols(&[])), protocols(&[]));
         assert_eq!(ours.in_common_with(&ours), ours);
+    }
+
+    #[test]
+    fn what_no_handshake_could_offer_is_an_error() {
+        let problem = |ids: &[&[u8]]| {
+            let built = Config::builder().protocols(ids.iter().map(|id| id.to_vec())).build();
+            built.err().map(|error| error.to_string())
+        };
+        assert_eq!(problem(&[]), None);
+        assert_eq!(problem(&[&[0], &[7; 255]]), None);
+        let says = Some("an ALPN id must have 1 to 255 bytes".to_owned());
+        assert_eq!((problem(&[b"h2", b""]), problem(&[&[7; 256]])), (says.clone(), says));
+        assert_eq!(problem(&[&b"h2"[..]; 64]), None);
+        assert_eq!(problem(&[&b"h2"[..]; 65]).as_deref(), Some("there are more than 64 ALPN ids"));
     }
 
     #[test]

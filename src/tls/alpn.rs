@@ -1,46 +1,64 @@
 //! Which protocols a handshake offers (RFC 7301), and what to make of the answer.
 
-/// The protocols to offer: those of the connect, in its order, of which a configuration that names some of its own knows.
-/// `None` if the two have none in common.
-pub(super) fn offer(of_connect: &[Vec<u8>], of_config: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
-    if of_connect.is_empty() || of_config.is_empty() {
-        return Some([of_connect, of_config].concat());
+use crate::race::Protocols;
+
+/// Returns the protocols to offer: those of the connect, in its order, that the configuration names as well. `None` leaves it to the other one, and an empty
+/// list of the connect offers nothing.
+///
+/// # Errors
+///
+/// Why there are none, in words.
+pub(super) fn offer(of_connect: Option<&Protocols>, of_config: Option<&Protocols>) -> Result<Protocols, &'static str> {
+    let offered = match (of_connect, of_config) {
+        (Some(connect), Some(config)) => connect.in_common_with(config),
+        (Some(only), None) | (None, Some(only)) => only.clone(),
+        (None, None) => Protocols::default(),
+    };
+    match offered.problem() {
+        Some(problem) => Err(problem),
+        None if offered.is_empty() && of_connect.is_some_and(|connect| !connect.is_empty()) => {
+            Err("the TLS configuration has none of the protocols that could be spoken")
+        }
+        None => Ok(offered),
     }
-    let common: Vec<_> = of_connect.iter().filter(|id| of_config.contains(id)).cloned().collect();
-    (!common.is_empty()).then_some(common)
 }
 
 /// Whether a server that has chosen none of `offered` can be spoken to: it is one of HTTP/1.1, which many servers do without ALPN.
-pub(super) fn can_do_without(offered: &[Vec<u8>]) -> bool {
-    offered.is_empty() || offered.iter().any(|id| id == b"http/1.1")
+pub(super) fn can_do_without(offered: &Protocols) -> bool {
+    offered.is_empty() || offered.as_slice().iter().any(|id| id == b"http/1.1")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ids(ids: &[&str]) -> Vec<Vec<u8>> {
-        ids.iter().map(|id| id.as_bytes().to_vec()).collect()
+    fn ids(ids: &[&str]) -> Protocols {
+        ids.iter().copied().collect()
     }
 
     #[test]
     fn what_is_offered_is_what_the_connect_and_the_configuration_have_in_common() {
         for (of_connect, of_config, expected) in [
-            (&["h2", "http/1.1"][..], &[][..], Some(&["h2", "http/1.1"][..])),
-            (&[], &["h2"], Some(&["h2"])),
-            (&[], &[], Some(&[])),
-            (&["http/1.1"], &["h2", "http/1.1"], Some(&["http/1.1"])),
-            (&["h2", "http/1.1"], &["http/1.1", "h2"], Some(&["h2", "http/1.1"])),
-            (&["http/1.1"], &["h2"], None),
+            (Some(&["h2", "http/1.1"][..]), None, Some(&["h2", "http/1.1"][..])),
+            (None, Some(&["h2"][..]), Some(&["h2"])),
+            (None, None, Some(&[])),
+            (Some(&["http/1.1"]), Some(&["h2", "http/1.1"]), Some(&["http/1.1"])),
+            (Some(&["h2", "http/1.1"]), Some(&["http/1.1", "h2"]), Some(&["h2", "http/1.1"])),
+            (Some(&["http/1.1"]), Some(&["h2"]), None),
+            // Nothing is to be negotiated.
+            (Some(&[]), Some(&["h2"]), Some(&[])),
+            (Some(&[]), None, Some(&[])),
+            // No handshake could offer these.
+            (Some(&["h2", ""]), None, None),
         ] {
-            let offered = offer(&ids(of_connect), &ids(of_config));
-            assert_eq!(offered, expected.map(ids), "{of_connect:?} {of_config:?}");
+            let offered = offer(of_connect.map(ids).as_ref(), of_config.map(ids).as_ref());
+            assert_eq!(offered.ok(), expected.map(ids), "{of_connect:?} {of_config:?}");
         }
     }
 
     #[test]
     fn without_an_answer_only_http_1_can_be_spoken() {
-        assert!(can_do_without(&[]) && can_do_without(&ids(&["h2", "http/1.1"])));
+        assert!(can_do_without(&ids(&[])) && can_do_without(&ids(&["h2", "http/1.1"])));
         assert!(!can_do_without(&ids(&["h2"])));
     }
 }

@@ -8,10 +8,10 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, DEFAULT_VERSIONS, Error, RootCertStore};
 
-use super::options::{Identity, Parts, TlsOptions, Verification};
+use super::options::{Base, Identity, Parts, TlsOptions};
 use super::provider;
-use super::roots::Roots;
-use crate::race::ConfigError;
+use super::roots::{self, Roots, RootsError, Verifying};
+use crate::race::{ConfigError, Protocols};
 
 /// A configuration, or how to make one.
 pub(super) enum Made {
@@ -28,41 +28,75 @@ pub(super) struct Recipe {
     provider: Arc<CryptoProvider>,
 }
 
-/// Whatever can be wrong with options is found here.
+impl Recipe {
+    pub(super) fn read(&self) -> Result<Verifying, RootsError> {
+        self.roots.verifier(&self.extra, Arc::clone(&self.provider))
+    }
+
+    pub(super) fn config(&self, verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+        let mut config = self.without_roots.clone();
+        config.dangerous().set_certificate_verifier(verifier);
+        config
+    }
+
+    /// Whether a verifier of `other` does for this one: all slow roots are those of the system.
+    pub(super) fn has_roots_of(&self, other: &Self) -> bool {
+        // Two providers of one crate have the same algorithms, in different places on the heap.
+        let algorithms = |recipe: &Self| recipe.provider.signature_verification_algorithms.all.as_ptr();
+        self.extra == other.extra && algorithms(self) == algorithms(other)
+    }
+}
+
+/// Whatever is wrong with options is found here, but that the system has no root certificates. What only a connector's protocols contradict is
+/// found by [`TlsOptions::check_protocols`].
 pub(super) fn make(options: &TlsOptions) -> Result<Made, ConfigError> {
     if options.handshake_timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err(ConfigError::new("the handshake timeout must not be zero"));
     }
-    match &options.config {
-        Some(_) if options.has_parts => {
+    if let Some(problem) = options.protocols().as_ref().and_then(Protocols::problem) {
+        return Err(ConfigError::new(problem));
+    }
+    match &options.base {
+        Base::Whole { has_parts: true, .. } => {
             Err(ConfigError::new("a whole TLS configuration leaves no room for settings of its parts"))
         }
-        Some(config) => Ok(Made::Config(Arc::new(config.clone()))),
-        None => of_parts(&options.parts),
+        Base::Whole { config, .. } => Ok(Made::Config(Arc::clone(config))),
+        Base::Parts(parts) => of_parts(parts),
     }
 }
 
 fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
     let provider = provider::choose(parts.provider.clone())?;
-    let (roots, extra) = match &parts.verification {
-        Verification::Verifier(verifier) => {
-            let config = config(parts, &provider, Some(Arc::clone(verifier)))?;
-            return Ok(Made::Config(Arc::new(config)));
+    let extra = &parts.extra_roots;
+    if let Some(verifier) = &parts.verifier {
+        if parts.roots.is_some() || !extra.is_empty() {
+            return Err(ConfigError::new("a verifier of one's own leaves no room for root certificates"));
         }
-        Verification::Roots { roots: Some(roots), extra } => (roots, extra),
-        Verification::Roots { roots: None, .. } => {
-            return Err(ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`"));
-        }
-    };
+        return Ok(Made::Config(Arc::new(config(parts, &provider, Some(Arc::clone(verifier)))?)));
+    }
+    let roots =
+        parts.roots.clone().or_else(roots::default_roots).ok_or_else(|| {
+            ConfigError::new("TLS has no root certificates: give some, or turn on the feature `https`")
+        })?;
+    check_extra(&*roots, extra).map_err(|error| ConfigError::caused(BAD_ROOTS, error))?;
     if !roots.is_slow() {
-        let verifier = roots
+        let Verifying { verifier, .. } = roots
             .verifier(extra, Arc::clone(&provider))
-            .map_err(|error| ConfigError::caused("the root certificates cannot be used", error))?;
+            .map_err(|error| ConfigError::caused(BAD_ROOTS, error.into_source()))?;
         return Ok(Made::Config(Arc::new(config(parts, &provider, Some(verifier))?)));
     }
     // Everything but the root certificates is tried now.
     let without_roots = config(parts, &provider, None)?;
-    Ok(Made::Later(Box::new(Recipe { without_roots, roots: Arc::clone(roots), extra: extra.clone(), provider })))
+    Ok(Made::Later(Box::new(Recipe { without_roots, roots, extra: extra.clone(), provider })))
+}
+
+/// What is wrong with further root certificates is known before the system's are read.
+fn check_extra(roots: &dyn Roots, extra: &[CertificateDer<'static>]) -> Result<(), Error> {
+    if !extra.is_empty() && !roots.takes_extra() {
+        return Err(Error::General("this system takes no further root certificates".into()));
+    }
+    let mut store = RootCertStore::empty();
+    extra.iter().try_for_each(|certificate| store.add(certificate.clone()))
 }
 
 /// Without a verifier nobody is trusted.
@@ -86,21 +120,21 @@ fn config(
             .map_err(|error| ConfigError::caused("the client certificate cannot be used", error))?,
         Identity::Resolver(resolver) => builder.with_client_cert_resolver(Arc::clone(resolver)),
     };
-    config.resumption = Resumption::in_memory_sessions(parts.session_hosts.saturating_mul(TICKETS_PER_HOST));
+    let session_hosts = parts.session_hosts.unwrap_or(SESSION_HOSTS).min(MAX_SESSION_HOSTS);
+    config.resumption = Resumption::in_memory_sessions(session_hosts * TICKETS_PER_HOST);
     if let Some(key_log) = &parts.key_log {
         config.key_log = Arc::clone(key_log);
     }
     Ok(config)
 }
 
+const BAD_ROOTS: &str = "the root certificates cannot be used";
+
+/// The sessions of so many hosts are kept by default.
+const SESSION_HOSTS: usize = 256;
+
+/// The store of rustls allocates its table at once, and panics where that is too large.
+const MAX_SESSION_HOSTS: usize = 65_536;
+
 /// The store of rustls has room for so many of each host.
 const TICKETS_PER_HOST: usize = 8;
-
-impl Recipe {
-    pub(super) fn make(&self) -> Result<ClientConfig, Error> {
-        let verifier = self.roots.verifier(&self.extra, Arc::clone(&self.provider))?;
-        let mut config = self.without_roots.clone();
-        config.dangerous().set_certificate_verifier(verifier);
-        Ok(config)
-    }
-}

@@ -25,8 +25,8 @@ pub struct TlsConnection<T: 'static> {
 }
 
 enum Inner<T: 'static> {
-    Plain(T),
-    /// In a box, to keep a plain connection small.
+    Clear(T),
+    /// In a box, to keep a connection without TLS small.
     Tls(Box<Secured<T>>),
 }
 
@@ -40,7 +40,7 @@ pub(super) type Stream<T> = TlsStream<ResponseFirst<TokioIo<T>>>;
 
 impl<T> TlsConnection<T> {
     pub(super) fn plain(transport: T) -> Self {
-        Self { inner: Inner::Plain(transport) }
+        Self { inner: Inner::Clear(transport) }
     }
 
     pub(super) fn secured(stream: Stream<T>, info: TlsInfo) -> Self {
@@ -50,7 +50,7 @@ impl<T> TlsConnection<T> {
     /// What was negotiated, and who the peer is. `None` without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         match &self.inner {
-            Inner::Plain(_) => None,
+            Inner::Clear(_) => None,
             Inner::Tls(secured) => Some(&secured.info),
         }
     }
@@ -58,7 +58,7 @@ impl<T> TlsConnection<T> {
     /// The connection of the transport.
     pub fn get_ref(&self) -> &T {
         match &self.inner {
-            Inner::Plain(transport) => transport,
+            Inner::Clear(transport) => transport,
             Inner::Tls(secured) => secured.transport().get_ref().inner(),
         }
     }
@@ -70,7 +70,7 @@ impl<T> TlsConnection<T> {
     /// This connection, if it has TLS.
     pub fn into_plain(self) -> Result<T, Self> {
         match self.inner {
-            Inner::Plain(transport) => Ok(transport),
+            Inner::Clear(transport) => Ok(transport),
             Inner::Tls(_) => Err(self),
         }
     }
@@ -85,7 +85,7 @@ impl<T> Secured<T> {
 impl<T: Connection> Connection for TlsConnection<T> {
     fn connected(&self) -> Connected {
         match &self.inner {
-            Inner::Plain(transport) => transport.connected(),
+            Inner::Clear(transport) => transport.connected(),
             Inner::Tls(secured) => {
                 let connected = secured.transport().connected().extra(secured.info.clone());
                 if secured.info.is_http2() { connected.negotiated_h2() } else { connected }
@@ -97,7 +97,7 @@ impl<T: Connection> Connection for TlsConnection<T> {
 impl<T: Read + Write + Unpin> Read for TlsConnection<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().inner {
-            Inner::Plain(transport) => Read::poll_read(Pin::new(transport), cx, buf),
+            Inner::Clear(transport) => Read::poll_read(Pin::new(transport), cx, buf),
             Inner::Tls(secured) => Pin::new(&mut secured.stream).poll_read(cx, buf),
         }
     }
@@ -106,7 +106,7 @@ impl<T: Read + Write + Unpin> Read for TlsConnection<T> {
 impl<T: Read + Write + AsyncRead + Unpin> AsyncRead for TlsConnection<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().inner {
-            Inner::Plain(transport) => AsyncRead::poll_read(Pin::new(transport), cx, buf),
+            Inner::Clear(transport) => AsyncRead::poll_read(Pin::new(transport), cx, buf),
             Inner::Tls(secured) => Pin::new(secured.stream.inner_mut()).poll_read(cx, buf),
         }
     }
@@ -118,28 +118,28 @@ macro_rules! write_to_either {
         impl<T: $($bound)*> $Write for TlsConnection<T> {
             fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 match &mut self.get_mut().inner {
-                    Inner::Plain(transport) => $Write::poll_write(Pin::new(transport), cx, buf),
+                    Inner::Clear(transport) => $Write::poll_write(Pin::new(transport), cx, buf),
                     Inner::Tls($secured) => $Write::poll_write(Pin::new($stream), cx, buf),
                 }
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 match &mut self.get_mut().inner {
-                    Inner::Plain(transport) => $Write::poll_flush(Pin::new(transport), cx),
+                    Inner::Clear(transport) => $Write::poll_flush(Pin::new(transport), cx),
                     Inner::Tls($secured) => $Write::poll_flush(Pin::new($stream), cx),
                 }
             }
 
             fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 match &mut self.get_mut().inner {
-                    Inner::Plain(transport) => $Write::poll_shutdown(Pin::new(transport), cx),
+                    Inner::Clear(transport) => $Write::poll_shutdown(Pin::new(transport), cx),
                     Inner::Tls($secured) => $Write::poll_shutdown(Pin::new($stream), cx),
                 }
             }
 
             fn is_write_vectored(&self) -> bool {
                 match &self.inner {
-                    Inner::Plain(transport) => $Write::is_write_vectored(transport),
+                    Inner::Clear(transport) => $Write::is_write_vectored(transport),
                     Inner::Tls($shared) => $Write::is_write_vectored($shared_stream),
                 }
             }
@@ -150,7 +150,7 @@ macro_rules! write_to_either {
                 bufs: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
                 match &mut self.get_mut().inner {
-                    Inner::Plain(transport) => $Write::poll_write_vectored(Pin::new(transport), cx, bufs),
+                    Inner::Clear(transport) => $Write::poll_write_vectored(Pin::new(transport), cx, bufs),
                     Inner::Tls($secured) => $Write::poll_write_vectored(Pin::new($stream), cx, bufs),
                 }
             }

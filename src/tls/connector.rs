@@ -36,7 +36,9 @@ impl<A> TlsConnector<A> {
         Ok(Self { transport, current: Arc::new(Current::new(&options)?) })
     }
 
-    /// Replaces the settings, for all clones: certificates that were renewed, say. It holds for attempts from the next one on. Sessions begin anew.
+    /// Replaces the settings, for all clones: certificates that were renewed, say. It holds for attempts from the next one on. Sessions begin anew, except those of a [whole configuration](TlsOptions::with_config) whose clone was there before.
+    ///
+    /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ pub enum TlsErrorKind {
     Io,
     /// The handshake had no answer for [as long as it may take](super::TlsOptions::handshake_timeout).
     Timeout,
-    /// There are no root certificates on this system, or they cannot be read.
+    /// There are no root certificates on this system, or they cannot be read, or not within the time of a handshake.
     Roots,
     /// The host of the URI is no name that a certificate could be for.
     InvalidName,
@@ -86,14 +86,12 @@ impl TlsError {
         Self::new(TlsErrorKind::InvalidName, "the host is no name for TLS", Some(source.into()))
     }
 
-    pub(super) fn roots(source: RustlsError) -> Self {
-        let words = format!("no root certificates: {source}");
-        Self::new(TlsErrorKind::Roots, words, Some(source.into()))
+    pub(super) fn roots(words: impl Into<String>, source: Option<RustlsError>) -> Self {
+        Self::new(TlsErrorKind::Roots, words, source.map(Into::into))
     }
 
-    /// The client and the connector have no protocol in common.
-    pub(super) fn nothing_to_offer() -> Self {
-        let words = "the client speaks none of the protocols that the TLS configuration has";
+    /// There are no protocols that could be offered.
+    pub(super) fn nothing_to_offer(words: &'static str) -> Self {
         Self::new(TlsErrorKind::NoCommonProtocol, words, None)
     }
 
@@ -146,8 +144,9 @@ impl TlsError {
             TlsErrorKind::Timeout => error.timed_out(),
             TlsErrorKind::Alert | TlsErrorKind::Protocol if may_pass => error,
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
-            TlsErrorKind::InvalidName | TlsErrorKind::Roots => error.permanent(),
-            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Other => error,
+            TlsErrorKind::InvalidName => error.permanent(),
+            // The next reading of the root certificates may do better, unless it is known that there are none.
+            TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Roots | TlsErrorKind::Other => error,
         }
     }
 }

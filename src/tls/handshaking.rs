@@ -1,4 +1,4 @@
-//! One attempt: transport, admission, handshake.
+//! One attempt: transport, handshake.
 
 use std::fmt;
 use std::future::Future;
@@ -20,11 +20,14 @@ use super::connection::{Stream, TlsConnection};
 use super::error::TlsError;
 use super::estimate::handshake_estimate;
 use super::info::TlsInfo;
+use super::later::Place;
 use super::name::server_name;
 use super::options::RaceUntil;
+use super::roots::RootsError;
 use super::state::Settings;
 use crate::attempt::{AttemptHandle, AttemptRequest};
 use crate::outcome::{AttemptError, BoxError};
+use crate::race::Protocols;
 use crate::response_first::ResponseFirst;
 use crate::timer::{Timer, read_clock};
 
@@ -59,8 +62,10 @@ pin_project! {
         // There is nothing to attempt.
         Failed { error: Option<AttemptError> },
         Connecting { #[pin] transport: A::Future },
-        // The transport stands. The handshake takes the race's consent, and a configuration.
+        // The transport stands. The handshake may take the race's consent.
         Connected { transport: Option<A::Response> },
+        // The handshake takes a configuration.
+        Admitted { transport: Option<A::Response>, deadline: Option<Instant> },
         Handshaking { connect: Connect<ResponseFirst<TokioIo<A::Response>>>, deadline: Option<Instant> },
     }
 }
@@ -69,11 +74,14 @@ pin_project! {
 struct Plan {
     settings: Arc<Settings>,
     name: ServerName<'static>,
-    protocols: Vec<Vec<u8>>,
+    /// Those that are offered.
+    protocols: Protocols,
     handle: AttemptHandle,
     began: Instant,
     /// `None` until it is made.
     config: Option<Arc<ClientConfig>>,
+    /// Where this attempt waits for it.
+    place: Option<Place>,
 }
 
 type Connected<T> = Result<TlsConnection<T>, AttemptError>;
@@ -87,16 +95,11 @@ where
         Self { state: State::Connecting { transport }, plan: None, timer: Timer::new() }
     }
 
-    /// Nothing is sent to a host that cannot be named, nor where it is known that no certificate can be verified.
+    /// Nothing is sent where it is known that the handshake would fail.
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
-        let name = settings.failure().map_or_else(|| server_name(request.host()), Err);
-        let (state, plan) = match name {
-            Ok(name) => {
-                let (handle, protocols) = (request.handle(), request.protocols().to_vec());
-                let plan = Plan { settings, name, protocols, handle, began: read_clock(), config: None };
-                (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan)))
-            }
-            Err(error) => (State::Failed { error: Some(error.into_attempt_error().unsent()) }, None),
+        let (state, plan) = match Plan::new(settings, &request) {
+            Ok(plan) => (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan))),
+            Err(error) => (State::Failed { error: Some(error.unsent()) }, None),
         };
         Self { state, plan, timer: Timer::new() }
     }
@@ -128,12 +131,19 @@ where
                     this.state.set(State::Connected { transport: Some(transport) });
                 }
                 (StateProj::Connected { transport }, Some(plan)) => {
-                    let config = ready!(plan.poll_config(cx))?;
-                    // No record has anything that a handshake of this crate would take.
-                    ready!(plan.handle.poll_admission(cx)).map_err(AttemptError::new)?;
-                    let transport = transport.take().expect("it is taken once");
-                    let connect = plan.begin(config, transport)?;
+                    ready!(plan.poll_consent(cx))?;
                     let deadline = plan.settings.handshake_timeout.and_then(|limit| read_clock().checked_add(limit));
+                    let transport = transport.take();
+                    this.state.set(State::Admitted { transport, deadline });
+                }
+                (StateProj::Admitted { transport, deadline }, Some(plan)) => {
+                    let Poll::Ready(config) = plan.poll_config(cx)? else {
+                        ready!(this.timer.poll(*deadline, cx));
+                        let error = TlsError::roots("the root certificates are still being read", None);
+                        return Poll::Ready(Err(error.into_attempt_error()));
+                    };
+                    let connect = plan.begin(config, transport.take().expect("it is taken once"));
+                    let deadline = *deadline;
                     this.state.set(State::Handshaking { connect, deadline });
                 }
                 (StateProj::Handshaking { connect, deadline }, Some(plan)) => {
@@ -145,7 +155,7 @@ where
                     let limit = plan.settings.handshake_timeout.unwrap_or_default();
                     return Poll::Ready(Err(TlsError::timeout(limit).into_attempt_error()));
                 }
-                (StateProj::Connected { .. } | StateProj::Handshaking { .. }, None) => {
+                (StateProj::Connected { .. } | StateProj::Admitted { .. } | StateProj::Handshaking { .. }, None) => {
                     unreachable!("without a plan there is no TLS")
                 }
             }
@@ -154,12 +164,25 @@ where
 }
 
 impl Plan {
+    fn new(settings: Arc<Settings>, request: &AttemptRequest) -> Result<Self, AttemptError> {
+        if let Some(error) = settings.failure() {
+            return Err(error.into_attempt_error());
+        }
+        let name = server_name(request.host()).map_err(TlsError::into_attempt_error)?;
+        let protocols = alpn::offer(request.shared_protocols(), settings.protocols.as_ref());
+        let protocols = protocols.map_err(|why| TlsError::nothing_to_offer(why).into_attempt_error())?;
+        let (handle, began) = (request.handle(), read_clock());
+        Ok(Self { settings, name, protocols, handle, began, config: None, place: None })
+    }
+
     fn poll_config(&mut self, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, AttemptError>> {
         if let Some(config) = &self.config {
             return Poll::Ready(Ok(Arc::clone(config)));
         }
-        let config = ready!(self.settings.poll_config(cx)).map_err(TlsError::into_attempt_error)?;
+        let polled = self.settings.poll_config(&mut self.place, cx);
+        let config = ready!(polled).map_err(RootsError::into_attempt_error)?;
         self.config = Some(Arc::clone(&config));
+        self.place = None;
         Poll::Ready(Ok(config))
     }
 
@@ -170,18 +193,21 @@ impl Plan {
         }
     }
 
-    fn begin<T>(
-        &mut self,
-        config: Arc<ClientConfig>,
-        transport: T,
-    ) -> Result<Connect<ResponseFirst<TokioIo<T>>>, AttemptError>
+    /// No record has anything that this handshake would take, so that it need not ask whether it may begin: but where transports decide, another one may
+    /// have stood in the same instant, and only the race knows which of them goes on.
+    fn poll_consent(&self, cx: &mut Context<'_>) -> Poll<Result<(), AttemptError>> {
+        match self.settings.race_until {
+            RaceUntil::Tls => Poll::Ready(Ok(())),
+            RaceUntil::Tcp => self.handle.poll_admission(cx).map(|asked| asked.map(drop).map_err(AttemptError::new)),
+        }
+    }
+
+    fn begin<T>(&self, config: Arc<ClientConfig>, transport: T) -> Connect<ResponseFirst<TokioIo<T>>>
     where
         T: Read + Write + Unpin + 'static,
     {
-        self.protocols = alpn::offer(&self.protocols, &config.alpn_protocols)
-            .ok_or_else(|| TlsError::nothing_to_offer().into_attempt_error())?;
         let io = ResponseFirst::new(TokioIo::new(transport));
-        Ok(Rustls::from(config).with_alpn(self.protocols.clone()).connect(self.name.clone(), io))
+        Rustls::from(config).with_alpn(self.protocols.as_slice().to_vec()).connect(self.name.clone(), io)
     }
 
     /// The handshake is finished.
@@ -189,7 +215,7 @@ impl Plan {
         let (io, session) = stream.get_ref();
         let info = TlsInfo::of(session);
         if info.alpn().is_none() && !alpn::can_do_without(&self.protocols) {
-            return Err(TlsError::none_chosen(&self.protocols).into_attempt_error());
+            return Err(TlsError::none_chosen(self.protocols.as_slice()).into_attempt_error());
         }
         if info.is_http2() {
             // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.
@@ -209,6 +235,7 @@ where
             State::Failed { .. } => "failed",
             State::Connecting { .. } => "connecting",
             State::Connected { .. } => "connected",
+            State::Admitted { .. } => "admitted",
             State::Handshaking { .. } => "handshaking",
         };
         f.debug_struct("TlsConnecting").field("state", &state).finish_non_exhaustive()

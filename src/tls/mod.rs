@@ -14,7 +14,7 @@
 //! 1. The host becomes the name that is asked for (SNI) and verified, whatever the address. A host that cannot be a name is an error before
 //!    anything is sent.
 //! 2. The transport connects. The next attempt is then put off by what the handshake may take: twice the time that the transport
-//!    took, and 50 ms (v3 §6.1). Less than 100 ms it never is.
+//!    took, and 50 ms (v3 §6.1). It is at least 100 ms.
 //! 3. The handshake offers the protocols that the connector and its client have in common (ALPN). One that has no answer after
 //!    [10 s](TlsOptions::handshake_timeout) fails.
 //! 4. The certificate is verified. The attempt is successful, and the race is won, when the handshake is finished.
@@ -41,7 +41,9 @@
 //!
 //! # Not there
 //!
-//! Early data (0-RTT) is never sent: it can be replayed by anyone, and in a race it would be sent more than once. Encrypted ClientHello is not offered.
+//! Early data (0-RTT) is never sent: it can be replayed by anyone, and in a race it would be sent more than once.
+//! Encrypted ClientHello is not offered. So nothing in a handshake depends on a service record, and none waits for the HTTPS query, whatever
+//! [`handshake_patience`](crate::connect::Builder::handshake_patience) says; but with [`RaceUntil::Tcp`] it does.
 
 mod alpn;
 mod config;
@@ -51,6 +53,7 @@ mod error;
 mod estimate;
 mod handshaking;
 mod info;
+mod later;
 mod name;
 mod options;
 mod plaintext;

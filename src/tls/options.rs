@@ -10,7 +10,9 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, KeyLog, SupportedProtocolVersion};
 
+use super::alpn;
 use super::roots::{self, Roots};
+use crate::race::{ConfigError, Protocols};
 
 /// The settings of TLS.
 ///
@@ -30,39 +32,42 @@ use super::roots::{self, Roots};
 /// The protocols that are offered (ALPN) are those of the connector: see [`protocols`](crate::connect::Builder::protocols). Early data is off.
 #[derive(Clone)]
 pub struct TlsOptions {
-    pub(super) config: Option<ClientConfig>,
-    pub(super) parts: Parts,
-    /// Whether any of them was set.
-    pub(super) has_parts: bool,
+    pub(super) base: Base,
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) race_until: RaceUntil,
 }
 
-/// What a configuration is made of.
+/// What the configuration of rustls comes from.
 #[derive(Clone)]
+pub(super) enum Base {
+    Whole {
+        config: Arc<ClientConfig>,
+        /// Whether parts were set too, which is an error.
+        has_parts: bool,
+    },
+    Parts(Parts),
+}
+
+/// What a configuration is made of. Each setter has a field of its own, so that their order does not matter.
+#[derive(Clone, Default)]
 pub(super) struct Parts {
     pub(super) provider: Option<Arc<CryptoProvider>>,
-    pub(super) verification: Verification,
+    /// `None` is the default.
+    pub(super) roots: Option<Arc<dyn Roots>>,
+    pub(super) extra_roots: Vec<CertificateDer<'static>>,
+    /// An error together with root certificates.
+    pub(super) verifier: Option<Arc<dyn ServerCertVerifier>>,
     pub(super) identity: Identity,
     pub(super) versions: Option<Vec<&'static SupportedProtocolVersion>>,
     pub(super) key_log: Option<Arc<dyn KeyLog>>,
-    pub(super) session_hosts: usize,
-}
-
-/// How certificates are verified.
-#[derive(Clone)]
-pub(super) enum Verification {
-    Roots {
-        /// `None` if none are compiled in.
-        roots: Option<Arc<dyn Roots>>,
-        extra: Vec<CertificateDer<'static>>,
-    },
-    Verifier(Arc<dyn ServerCertVerifier>),
+    /// `None` is the default.
+    pub(super) session_hosts: Option<usize>,
 }
 
 /// Who the client says that it is.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) enum Identity {
+    #[default]
     None,
     Certificate(Vec<CertificateDer<'static>>, Arc<PrivateKeyDer<'static>>),
     Resolver(Arc<dyn ResolvesClientCert>),
@@ -83,28 +88,19 @@ pub enum RaceUntil {
 impl TlsOptions {
     /// The defaults.
     pub fn new() -> Self {
-        Self {
-            config: None,
-            parts: Parts {
-                provider: None,
-                verification: Verification::Roots { roots: roots::default_roots(), extra: Vec::new() },
-                identity: Identity::None,
-                versions: None,
-                key_log: None,
-                session_hosts: 256,
-            },
-            has_parts: false,
-            handshake_timeout: Some(Duration::from_secs(10)),
-            race_until: RaceUntil::default(),
-        }
+        Self::of(Base::Parts(Parts::default()))
     }
 
     /// A whole configuration of one's own, in the place of provider, root certificates, client certificate, versions, key log and
     /// sessions: to set one of these too is an error of the connector's `build`.
     ///
-    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well.
+    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well. That there are none is an error of the
+    /// connector's `build`.
+    ///
+    /// Its sessions are those of the configuration (`resumption`), which its clones share: so do connectors that are given clones of one configuration, and settings that take
+    /// the place of others ([`TlsConnector::replace`](super::TlsConnector::replace)).
     pub fn with_config(config: ClientConfig) -> Self {
-        Self { config: Some(config), ..Self::new() }
+        Self::of(Base::Whole { config: Arc::new(config), has_parts: false })
     }
 
     /// The provider of cryptography.
@@ -115,33 +111,28 @@ impl TlsOptions {
         self.part(|parts| parts.provider = Some(provider))
     }
 
-    /// The only root certificates to verify by.
+    /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's.
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
-        let extra = certificates.into_iter().collect();
-        self.part(|parts| parts.verification = Verification::Roots { roots: Some(Arc::new(roots::Given)), extra })
+        let certificates = certificates.into_iter().collect();
+        self.roots(roots::Given(certificates))
     }
 
-    /// Root certificates besides those that there are. Android's own verifier takes none.
+    /// Root certificates in addition to the roots chosen by the other settings. Further calls add to them. One that
+    /// cannot be read is an error of the connector's `build`; so is any where Android's own verifier is used, which takes none.
     #[must_use]
     pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
-        self.part(|parts| match &mut parts.verification {
-            Verification::Roots { extra, .. } => extra.extend(certificates),
-            Verification::Verifier(_) => {
-                let (roots, extra) = (roots::default_roots(), certificates.into_iter().collect());
-                parts.verification = Verification::Roots { roots, extra };
-            }
-        })
+        self.part(|parts| parts.extra_roots.extend(certificates))
     }
 
-    /// What verifies certificates, in the place of root certificates.
+    /// What verifies certificates, in the place of root certificates: to set both is an error of the connector's `build`.
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
-        self.part(|parts| parts.verification = Verification::Verifier(verifier))
+        self.part(|parts| parts.verifier = Some(verifier))
     }
 
-    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. Connectors with different
-    /// certificates share no sessions.
+    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. A session is
+    /// resumed with the certificate that it began with, or not at all.
     ///
     /// Defaults to none.
     #[must_use]
@@ -174,15 +165,16 @@ impl TlsOptions {
     }
 
     /// The sessions of how many hosts are kept to be resumed, eight of each. More of it saves handshakes of a client of many hosts, at some
-    /// kilobytes a host. Zero resumes none. The connector and its clones share them.
+    /// kilobytes a host. Zero resumes none. The connector and its clones share them. The table of hosts is allocated at once, some hundred bytes a
+    /// host; more than 65,536 are 65,536.
     ///
     /// Defaults to 256.
     #[must_use]
     pub fn session_hosts(self, hosts: usize) -> Self {
-        self.part(|parts| parts.session_hosts = hosts)
+        self.part(|parts| parts.session_hosts = Some(hosts))
     }
 
-    /// How long a handshake may take. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
+    /// How long a handshake may take, once the transport stands; to wait for the system's root certificates is a part of it. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
     /// accepts connections and says nothing is then waited for without end. Zero is an error.
     ///
     /// Defaults to 10 s.
@@ -201,9 +193,34 @@ impl TlsOptions {
         self
     }
 
+    /// The protocols that the configuration names; `None` if it names none.
+    pub(super) fn protocols(&self) -> Option<Protocols> {
+        match &self.base {
+            Base::Whole { config, .. } if !config.alpn_protocols.is_empty() => {
+                Some(config.alpn_protocols.iter().cloned().collect())
+            }
+            Base::Whole { .. } | Base::Parts(_) => None,
+        }
+    }
+
+    /// Finds out whether a connector with these protocols could offer any.
+    pub(crate) fn check_protocols(&self, of_connector: Option<&Protocols>) -> Result<(), ConfigError> {
+        alpn::offer(of_connector, self.protocols().as_ref()).map(drop).map_err(ConfigError::new)
+    }
+
+    fn of(base: Base) -> Self {
+        Self { base, handshake_timeout: Some(Duration::from_secs(10)), race_until: RaceUntil::default() }
+    }
+
+    pub(super) fn roots(self, roots: impl Roots + 'static) -> Self {
+        self.part(|parts| parts.roots = Some(Arc::new(roots)))
+    }
+
     fn part(mut self, set: impl FnOnce(&mut Parts)) -> Self {
-        self.has_parts = true;
-        set(&mut self.parts);
+        match &mut self.base {
+            Base::Whole { has_parts, .. } => *has_parts = true,
+            Base::Parts(parts) => set(parts),
+        }
         self
     }
 }
@@ -211,7 +228,8 @@ impl TlsOptions {
 #[cfg(feature = "tls-platform-roots")]
 impl TlsOptions {
     /// Certificates are verified by the root certificates of the system, or by its own verifier where it has one. They are read when the first `https` URI is
-    /// connected to. If there are none, that connect and all later ones fail, and `http` URIs are not concerned.
+    /// connected to. If there are none, connects to `https` URIs fail, and `http` URIs are not concerned. After 5 s they are read again, also where some
+    /// could not be read.
     #[must_use]
     pub fn platform_roots(self) -> Self {
         self.roots(roots::platform::OfPlatform)
@@ -227,16 +245,6 @@ impl TlsOptions {
     }
 }
 
-#[cfg(any(feature = "tls-platform-roots", feature = "tls-webpki-roots"))]
-impl TlsOptions {
-    fn roots(self, roots: impl Roots + 'static) -> Self {
-        self.part(|parts| {
-            let extra = Vec::new();
-            parts.verification = Verification::Roots { roots: Some(Arc::new(roots)), extra };
-        })
-    }
-}
-
 impl Default for TlsOptions {
     fn default() -> Self {
         Self::new()
@@ -246,9 +254,9 @@ impl Default for TlsOptions {
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("TlsOptions");
-        match &self.config {
-            Some(_) => text.field("config", &"<given>"),
-            None => text.field("parts", &self.parts),
+        match &self.base {
+            Base::Whole { .. } => text.field("config", &"<given>"),
+            Base::Parts(parts) => text.field("parts", parts),
         };
         text.field("handshake_timeout", &self.handshake_timeout).field("race_until", &self.race_until).finish()
     }
@@ -256,15 +264,12 @@ impl fmt::Debug for TlsOptions {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("Parts");
-        match &self.verification {
-            Verification::Roots { roots, extra } => {
-                text.field("roots", roots).field("extra_root_certificates", &extra.len())
-            }
-            Verification::Verifier(_) => text.field("verifier", &"<given>"),
-        };
-        // A key is nobody's affair.
-        text.field("has_client_certificate", &!matches!(self.identity, Identity::None))
+        // Private keys are never printed.
+        f.debug_struct("Parts")
+            .field("roots", &self.roots)
+            .field("extra_roots", &self.extra_roots.len())
+            .field("has_verifier", &self.verifier.is_some())
+            .field("has_client_certificate", &!matches!(self.identity, Identity::None))
             .field("versions", &self.versions)
             .field("has_key_log", &self.key_log.is_some())
             .field("session_hosts", &self.session_hosts)

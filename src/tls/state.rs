@@ -2,19 +2,18 @@
 
 use std::fmt;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::thread;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio_rustls::rustls::{ClientConfig, Error};
+use tokio_rustls::rustls::ClientConfig;
 
-use super::config::{Made, Recipe, make};
-use super::error::TlsError;
+use super::config::{Made, make};
+use super::later::{Later, Place};
 use super::options::{RaceUntil, TlsOptions};
-use crate::lock::{Lock, assert_unlocked};
-use crate::race::ConfigError;
+use super::roots::RootsError;
+use crate::lock::Lock;
+use crate::race::{ConfigError, Protocols};
 
 /// The settings that hold now.
 pub(super) struct Current {
@@ -26,6 +25,8 @@ pub(super) struct Current {
 pub(super) struct Settings {
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) race_until: RaceUntil,
+    /// Those that the configuration names, if any.
+    pub(super) protocols: Option<Protocols>,
     config: Config,
 }
 
@@ -34,22 +35,9 @@ enum Config {
     Later(Arc<Later>),
 }
 
-/// A configuration that is made when somebody needs it, by a thread of its own: it takes files to be read.
-struct Later {
-    recipe: Box<Recipe>,
-    /// Guards how far the making has come, and who waits.
-    making: Lock<Making>,
-}
-
-enum Making {
-    NotBegun,
-    Begun(Vec<Waker>),
-    Over(Result<Arc<ClientConfig>, Error>),
-}
-
 impl Current {
     pub(super) fn new(options: &TlsOptions) -> Result<Self, ConfigError> {
-        Ok(Self { settings: Lock::new(Arc::new(Settings::new(options)?)) })
+        Ok(Self { settings: Lock::new(Arc::new(Settings::new(options, None)?)) })
     }
 
     pub(super) fn get(&self) -> Arc<Settings> {
@@ -57,7 +45,7 @@ impl Current {
     }
 
     pub(super) fn replace(&self, options: &TlsOptions) -> Result<(), ConfigError> {
-        let settings = Arc::new(Settings::new(options)?);
+        let settings = Arc::new(Settings::new(options, Some(&self.get()))?);
         // What was given is foreign, and dropped outside the lock.
         let _before = mem::replace(&mut *self.settings.lock(), settings);
         Ok(())
@@ -65,86 +53,36 @@ impl Current {
 }
 
 impl Settings {
-    fn new(options: &TlsOptions) -> Result<Self, ConfigError> {
+    fn new(options: &TlsOptions, before: Option<&Self>) -> Result<Self, ConfigError> {
         let config = match make(options)? {
             Made::Config(config) => Config::Ready(config),
-            Made::Later(recipe) => Config::Later(Arc::new(Later { recipe, making: Lock::new(Making::NotBegun) })),
+            Made::Later(recipe) => Config::Later(Arc::new(Later::new(recipe, before.and_then(Self::later)))),
         };
-        Ok(Self { handshake_timeout: options.handshake_timeout, race_until: options.race_until, config })
+        let TlsOptions { handshake_timeout, race_until, .. } = *options;
+        Ok(Self { handshake_timeout, race_until, protocols: options.protocols(), config })
     }
 
-    /// The configuration, once it is made. The task that polls is woken.
-    pub(super) fn poll_config(&self, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, TlsError>> {
+    /// The configuration, once it is made. The task that polled last in this place is woken.
+    pub(super) fn poll_config(
+        &self,
+        place: &mut Option<Place>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Arc<ClientConfig>, RootsError>> {
         match &self.config {
             Config::Ready(config) => Poll::Ready(Ok(Arc::clone(config))),
-            Config::Later(later) => later.poll(cx),
+            Config::Later(later) => later.poll(place, cx),
         }
     }
 
-    /// Why there is no configuration, and none to come, if that is known.
-    pub(super) fn failure(&self) -> Option<TlsError> {
+    /// Why there is no configuration, as long as that is believed.
+    pub(super) fn failure(&self) -> Option<RootsError> {
+        self.later().and_then(Later::failure)
+    }
+
+    fn later(&self) -> Option<&Later> {
         match &self.config {
             Config::Ready(_) => None,
-            Config::Later(later) => later.failure(),
-        }
-    }
-}
-
-impl Later {
-    fn poll(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Arc<ClientConfig>, TlsError>> {
-        let waker = cx.waker().clone();
-        let begins = {
-            let mut making = self.making.lock();
-            match &mut *making {
-                Making::Over(Ok(config)) => return Poll::Ready(Ok(Arc::clone(config))),
-                Making::Over(Err(error)) => return Poll::Ready(Err(TlsError::roots(error.clone()))),
-                Making::Begun(waiting) => {
-                    // One task may be in the list more than once: to compare wakers is foreign code.
-                    waiting.push(waker);
-                    false
-                }
-                Making::NotBegun => {
-                    *making = Making::Begun(vec![waker]);
-                    true
-                }
-            }
-        };
-        if begins {
-            self.begin();
-        }
-        Poll::Pending
-    }
-
-    fn failure(&self) -> Option<TlsError> {
-        let error = match &*self.making.lock() {
-            Making::Over(made) => made.as_ref().err().cloned(),
-            Making::NotBegun | Making::Begun(_) => None,
-        };
-        error.map(TlsError::roots)
-    }
-
-    /// No runtime is needed, so that nobody waits for one that is not driven.
-    fn begin(self: &Arc<Self>) {
-        let this = Arc::clone(self);
-        let spawned = thread::Builder::new().name("root-certificates".into()).spawn(move || {
-            // The roots are foreign code, and whoever waits must hear of the end.
-            let made = catch_unwind(AssertUnwindSafe(|| this.recipe.make()));
-            this.end(made.unwrap_or_else(|_| Err(Error::General("reading them panicked".into()))));
-        });
-        if let Err(error) = spawned {
-            self.end(Err(Error::General(format!("no thread could be started: {error}"))));
-        }
-    }
-
-    fn end(&self, made: Result<ClientConfig, Error>) {
-        if let Err(error) = &made {
-            tracing::warn!(%error, "there are no root certificates: https will fail");
-        }
-        let over = Making::Over(made.map(Arc::new));
-        let before = mem::replace(&mut *self.making.lock(), over);
-        if let Making::Begun(waiting) = before {
-            assert_unlocked();
-            waiting.into_iter().for_each(Waker::wake);
+            Config::Later(later) => Some(later),
         }
     }
 }

@@ -113,6 +113,18 @@ async fn a_client_that_speaks_nothing_of_it_is_told_so_before_anything_is_looked
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_handshake_could_offer_is_an_error_before_anything_is_looked_up() {
+    let world = World::new([]);
+    let connector = world.dial_by(Untouchable).enforce_http(false).build().unwrap();
+    for ids in [vec![b"http/1.1".to_vec(), Vec::new()], vec![b"http/1.1".to_vec(), vec![b'x'; 256]]] {
+        let error = connector.connect(https().with_protocols(ids)).await.unwrap_err();
+        let says = "could not connect to race.example:443: an ALPN id must have 1 to 255 bytes";
+        assert!(error.to_string() == says && error.is_unsupported(), "{error}");
+    }
+    assert!(world.log().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_that_speaks_nothing_that_the_client_does_is_left_out() {
     let mut service = ServiceRecord::new(1);
     (service.port, service.alpn) = (Some(8443), vec!["h2".into()]);

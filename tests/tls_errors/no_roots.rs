@@ -12,7 +12,7 @@ use hyper_happy_eyeballs::{Client, ConnectError};
 
 use crate::support::loopback::some_loopback;
 use crate::tls::authority::Authority;
-use crate::tls::clients::{HOST, connector, in_time, provider, uri};
+use crate::tls::clients::{HOST, connect, connector, in_time, provider, uri};
 use crate::tls::conduct::Conduct;
 use crate::tls::server::Server;
 
@@ -27,23 +27,29 @@ fn with_system_roots(test: &str, roots: &Path, body: impl AsyncFnOnce()) {
     }
     let mut child = Command::new(env::current_exe().unwrap());
     child.args([&format!("no_roots::{test}"), "--exact", "--nocapture"]).env(IN_CHILD, "1");
-    let child = child.env("SSL_CERT_FILE", roots).env("SSL_CERT_DIR", nowhere()).output().unwrap();
+    let child = child.env("SSL_CERT_FILE", roots).env("SSL_CERT_DIR", "").output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }
 
 fn nowhere() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-no-such-file")
+    file("there-is-no-such-file")
 }
 
 fn by_platform_roots() -> TlsOptions {
     TlsOptions::new().provider(provider())
 }
 
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
 #[test]
 fn without_root_certificates_the_connector_is_built_http_works_and_the_error_of_https_says_why() {
     let test = "without_root_certificates_the_connector_is_built_http_works_and_the_error_of_https_says_why";
-    with_system_roots(test, &nowhere(), async || {
+    let file = file("no-roots.pem");
+    with_system_roots(test, &file, async || {
+        fs::write(&file, "").unwrap();
         let authority = Authority::new("a root");
         let secure = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
         let plain = Server::listen(some_loopback(), Conduct::ServesInPlain).await;
@@ -53,7 +59,7 @@ fn without_root_certificates_the_connector_is_built_http_works_and_the_error_of_
         for _ in 0..3 {
             let error = in_time(client.get(uri())).await.unwrap_err();
             let cause = ConnectError::find(&error).unwrap();
-            let says = "no root certificates: unexpected error: No CA certificates were loaded from the system";
+            let says = "no root certificates: the system has none";
             assert_eq!(
                 cause.to_string(),
                 format!("could not connect to origin.example:443: {} {says}", secure.address())
@@ -67,6 +73,52 @@ fn without_root_certificates_the_connector_is_built_http_works_and_the_error_of_
         assert!(secure.hellos().is_empty(), "no handshake has begun");
         // Only the first connect can have been on its way before it was known.
         assert!(secure.accepted() <= 1, "{} connections", secure.accepted());
+        fs::remove_file(&file).unwrap();
+    });
+}
+
+#[test]
+fn root_certificates_that_could_not_be_read_are_read_again() {
+    let file = file("late-roots.pem");
+    with_system_roots("root_certificates_that_could_not_be_read_are_read_again", &file, async || {
+        let authority = Authority::new("a root");
+        let server = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
+        let client = Client::new(connector(by_platform_roots(), [server.address()]));
+        let error = in_time(client.get(uri())).await.unwrap_err();
+        let says = format!("at '{}'", file.display());
+        assert!(error.to_string().ends_with(&says) && !error.is_permanent(), "{error}");
+        assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::Roots);
+        fs::write(&file, authority.pem()).unwrap();
+        // What failed is believed for a while.
+        let served = async {
+            while let Err(error) = client.get(uri()).await {
+                assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::Roots);
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        };
+        in_time(served).await;
+        fs::remove_file(&file).unwrap();
+    });
+}
+
+#[test]
+fn root_certificates_that_were_read_hold_where_new_settings_cannot_read_them() {
+    let file = file("gone-roots.pem");
+    with_system_roots("root_certificates_that_were_read_hold_where_new_settings_cannot_read_them", &file, async || {
+        let authority = Authority::new("a root");
+        fs::write(&file, authority.pem()).unwrap();
+        let server = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
+        let connector = connector(by_platform_roots(), [server.address()]);
+        connect(&connector).await.unwrap();
+        fs::remove_file(&file).unwrap();
+        connector.replace_tls(by_platform_roots()).unwrap();
+        for _ in 0..3 {
+            connect(&connector).await.unwrap();
+        }
+        connector
+            .replace_tls(by_platform_roots().extra_root_certificates([Authority::new("b").certificate()]))
+            .unwrap();
+        assert!(connect(&connector).await.unwrap_err().is_untrusted());
     });
 }
 
@@ -86,7 +138,7 @@ fn root_certificates_of_ones_own_do_without_those_of_the_system() {
 
 #[test]
 fn the_root_certificates_of_the_system_are_the_default() {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system-roots.pem");
+    let file = file("system-roots.pem");
     with_system_roots("the_root_certificates_of_the_system_are_the_default", &file, async || {
         // It is read when it is needed, and so may be written first.
         let authority = Authority::new("a root");
@@ -106,7 +158,7 @@ fn the_root_certificates_of_the_system_are_the_default() {
 
 #[test]
 fn further_root_certificates_are_trusted_besides_those_of_the_system() {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("further-roots.pem");
+    let file = file("further-roots.pem");
     with_system_roots("further_root_certificates_are_trusted_besides_those_of_the_system", &file, async || {
         let (of_system, further, unknown) = (Authority::new("one"), Authority::new("two"), Authority::new("three"));
         fs::write(&file, of_system.pem()).unwrap();

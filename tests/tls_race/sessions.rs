@@ -61,6 +61,16 @@ async fn no_session_is_kept_where_there_is_no_room_for_any() {
 }
 
 #[tokio::test]
+async fn more_hosts_than_there_can_be_room_for_are_as_many_as_there_can() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let connector = connector(trusting(&authority).session_hosts(usize::MAX), [server.address()]);
+    for is_resumed in [false, true] {
+        assert_eq!(resumes(&connector, uri(), &server).await, is_resumed);
+    }
+}
+
+#[tokio::test]
 async fn clones_share_their_sessions_and_other_connectors_do_not() {
     let authority = Authority::new("a root");
     let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use hyper::{StatusCode, Uri};
-use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::connect::ConnectRequest;
 use hyper_happy_eyeballs::tls::{TlsError, TlsErrorKind, TlsInfo, TlsOptions};
+use hyper_happy_eyeballs::{Client, ConnectError};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -80,14 +81,64 @@ async fn settings_that_cannot_work_replace_nothing() {
 async fn a_whole_configuration_is_taken_as_it_is_and_with_nothing_beside_it() {
     let authority = Authority::new("a root");
     let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-    let mut config = builder.with_root_certificates(authority.roots()).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let options = TlsOptions::with_config(config);
+    let options = whole(&authority, &["http/1.1"]);
     let stream = connect(&connector(options.clone(), [server.address()])).await.unwrap();
     assert_eq!(stream.get_ref().tls().unwrap().alpn(), Some(&b"http/1.1"[..]));
     assert_eq!(server.hellos()[0].alpn, ["http/1.1"]);
     crate::builder(&[&server]).tls(options.session_hosts(1)).build().unwrap_err();
+}
+
+/// A whole configuration that names these protocols.
+fn whole(authority: &Authority, alpn: &[&str]) -> TlsOptions {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let mut config = builder.with_root_certificates(authority.roots()).with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|id| id.as_bytes().to_vec()).collect();
+    TlsOptions::with_config(config)
+}
+
+#[tokio::test]
+async fn a_configuration_whose_protocols_the_connector_does_not_know_is_an_error_when_it_is_set() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let builder = crate::builder(&[&server]).protocols(["h2"]);
+    let says = "the TLS configuration has none of the protocols that could be spoken";
+    let error = builder.clone().tls(whole(&authority, &["http/1.1"])).build().unwrap_err();
+    assert_eq!(error.to_string(), says);
+    let connector = builder.tls(whole(&authority, &["http/1.1", "h2"])).build().unwrap();
+    assert_eq!(connector.replace_tls(whole(&authority, &["http/1.1"])).unwrap_err().to_string(), says);
+    let error = connector.replace_tls(whole(&authority, &["h2", ""])).unwrap_err();
+    assert_eq!(error.to_string(), "an ALPN id must have 1 to 255 bytes");
+    connect(&connector).await.unwrap();
+    assert_eq!(server.hellos()[0].alpn, ["h2"]);
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_nothing_of_the_configuration_dials_nothing() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let client = Client::new(connector(whole(&authority, &["h2"]), [server.address()]));
+    let error = in_time(client.get(uri())).await.unwrap_err();
+    assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::NoCommonProtocol);
+    let cause = ConnectError::find(&error).unwrap();
+    assert!(error.is_permanent() && !cause.attempts()[0].error().unwrap().was_sent(), "{error}");
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn where_nothing_is_to_be_negotiated_nothing_is_offered_whatever_the_configuration_names() {
+    let authority = Authority::new("a root");
+    let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+    let nothing = || Vec::<Vec<u8>>::new();
+    for options in [trusting(&authority), whole(&authority, &["h2", "http/1.1"])] {
+        let of_client = ConnectRequest::new(uri()).with_protocols(nothing());
+        let connector = connector(options.clone(), [server.address()]);
+        let stream = in_time(connector.connect(of_client)).await.unwrap();
+        assert_eq!(stream.get_ref().tls().unwrap().alpn(), None);
+        let of_connector = crate::builder(&[&server]).protocols(nothing()).tls(options).build().unwrap();
+        connect(&of_connector).await.unwrap();
+    }
+    assert_eq!(server.hellos().len(), 4);
+    assert!(server.hellos().iter().all(|hello| hello.alpn.is_empty()), "{:?}", server.hellos());
 }
 
 #[derive(Debug)]
@@ -142,6 +193,37 @@ async fn a_verifier_of_ones_own_decides_in_the_place_of_roots() {
     assert_eq!(*verifier.asked.lock().unwrap(), [HOST]);
 }
 
+#[test]
+fn a_verifier_and_root_certificates_are_an_error_in_whatever_order_they_are_set() {
+    let certificate = || [Authority::new("a root").certificate()];
+    let verifier = || Arc::new(Anybody { asked: Mutex::default(), provider: provider() });
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        options().verifier(verifier()).extra_root_certificates(certificate()),
+        options().extra_root_certificates(certificate()).verifier(verifier()),
+        options().verifier(verifier()).root_certificates(certificate()),
+        options().root_certificates(certificate()).verifier(verifier()),
+    ] {
+        let error = crate::builder(&[]).tls(options).build().unwrap_err();
+        assert_eq!(error.to_string(), "a verifier of one's own leaves no room for root certificates");
+    }
+}
+
+#[tokio::test]
+async fn further_root_certificates_are_trusted_whether_they_are_set_before_or_after_the_others() {
+    let (one, further) = (Authority::new("a root"), Authority::new("another root"));
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        options().root_certificates([one.certificate()]).extra_root_certificates([further.certificate()]),
+        options().extra_root_certificates([further.certificate()]).root_certificates([one.certificate()]),
+    ] {
+        for authority in [&one, &further] {
+            let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
+            connect(&connector(options.clone(), [server.address()])).await.unwrap();
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Chosen(Arc<CertifiedKey>);
 
@@ -172,6 +254,22 @@ fn no_root_certificates_at_all_are_an_error_when_the_connector_is_built() {
     let options = TlsOptions::new().provider(provider()).root_certificates([]);
     let error = crate::builder(&[]).tls(options).build().unwrap_err();
     assert!(error.to_string().contains("root certificates"), "{error}");
+}
+
+#[test]
+fn a_root_certificate_that_cannot_be_read_is_an_error_when_the_connector_is_built() {
+    let (good, bad) = (Authority::new("a root").certificate(), CertificateDer::from(vec![0x30, 0x03, 2, 1, 0]));
+    let options = || TlsOptions::new().provider(provider());
+    for options in [
+        // With the system's, which are not read yet, or Mozilla's; and with those of ones own.
+        options().extra_root_certificates([good.clone(), bad.clone()]),
+        options().root_certificates([good.clone()]).extra_root_certificates([bad.clone()]),
+        options().root_certificates([good, bad]),
+    ] {
+        let error = crate::builder(&[]).tls(options).build().unwrap_err();
+        assert_eq!(error.to_string(), "the root certificates cannot be used");
+        assert!(std::error::Error::source(&error).is_some_and(|cause| cause.is::<rustls::Error>()));
+    }
 }
 
 #[derive(Debug, Default)]

@@ -1,12 +1,19 @@
 //! What happens when, to the millisecond.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+use hyper_happy_eyeballs::QueryError;
+use hyper_happy_eyeballs::race::Patience;
+use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Queries, Query};
 use hyper_happy_eyeballs::tls::{RaceUntil, TlsError, TlsErrorKind};
 use tokio::time::{sleep, timeout};
 use tokio_test::{assert_pending, task};
-use tower::{Service, ServiceExt};
+use tower::{Service, ServiceExt, service_fn};
 
+use crate::support::names::Names;
 use crate::support::origin::until;
 use crate::tls::authority::Authority;
 use crate::tls::clients::{HOST, in_time, trusting, uri};
@@ -164,6 +171,36 @@ async fn a_race_that_the_transport_decides_waits_for_its_handshake_alone() {
     let connector = world.builder().tls(options).build().unwrap();
     let stream = in_time(connector.oneshot(uri())).await.unwrap();
     assert_eq!(lines(stream.info().attempts()), ["A6 at 0, first: connected at 5100"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_transports_that_stand_in_one_instant_one_shakes_hands() {
+    let site = Site::new();
+    let world = World::new([("A6", Path::Leads(300, site.good(20))), ("A4", Path::Leads(50, site.good(20)))]);
+    let options = trusting(&site.authority).race_until(RaceUntil::Tcp);
+    let connector = world.builder().tls(options).build().unwrap();
+    let stream = in_time(connector.oneshot(uri())).await.unwrap();
+    let expected =
+        ["A6 at 0, first: connected at 320", "A4 at 250, delay elapsed: another transport stood first at 300"];
+    assert_eq!(lines(stream.info().attempts()), expected);
+    until(|| world.seen().closed() == 1).await;
+    assert_eq!(world.seen().hellos().len(), 1);
+}
+
+/// HT4
+#[tokio::test(start_paused = true)]
+async fn a_handshake_without_ech_does_not_wait_for_the_https_query() {
+    let site = Site::new();
+    let world = World::new([("A6", Path::Leads(10, site.good(20)))]);
+    let asked = Queries::ADDRESSES.with(Query::Https);
+    let resolver = service_fn(|_: Name| {
+        let addresses = [Ok(Answer::aaaa([Names::default().address("A6").unwrap()])), Ok(Answer::negative(Query::A))];
+        let answers = stream::iter(addresses).chain(stream::pending::<Result<_, QueryError>>());
+        ready(Ok::<_, Infallible>(Answers::new(asked, answers)))
+    });
+    let builder = world.builder().resolver(resolver).handshake_patience(Patience::Strict);
+    let stream = in_time(builder.tls(trusting(&site.authority)).build().unwrap().oneshot(uri())).await.unwrap();
+    assert_eq!(lines(stream.info().attempts()), ["A6 at 50, first: connected at 80"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,8 @@ impl ConnectError {
     }
 
     /// The connector cannot do what it is asked for: it speaks none of the [protocols](crate::race::ConfigBuilder::protocols) that the
-    /// client speaks, or it does no TLS, and an `https` request would go out in clear text. Nothing was looked up.
+    /// client speaks, or the client asks for one that cannot be offered (RFC 7301 §3.1); or it does no TLS, and an `https` request would go out in
+    /// clear text. Nothing was looked up.
     pub fn is_unsupported(&self) -> bool {
         matches!(*self.inner, Inner::Unsupported { .. })
     }

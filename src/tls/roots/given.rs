@@ -9,6 +9,8 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{Error, OtherError, RootCertStore};
 
+use super::error::RootsError;
+
 /// Some root certificates, and what verifies by them.
 pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
     /// Returns what verifies by these certificates and `extra` ones.
@@ -16,27 +18,46 @@ pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error>;
+    ) -> Result<Verifying, RootsError>;
 
     /// Whether that may take long, as it reads files.
     fn is_slow(&self) -> bool;
+
+    /// Whether there may be extra ones.
+    fn takes_extra(&self) -> bool {
+        true
+    }
 }
 
-/// No root certificates but the extra ones.
-#[derive(Debug)]
-pub(in crate::tls) struct Given;
+/// What verifies by root certificates.
+pub(in crate::tls) struct Verifying {
+    pub(in crate::tls) verifier: Arc<dyn ServerCertVerifier>,
+    /// Why some of them are missing.
+    pub(in crate::tls) problem: Option<RootsError>,
+}
+
+/// The root certificates of a caller.
+pub(in crate::tls) struct Given(pub(in crate::tls) Vec<CertificateDer<'static>>);
 
 impl Roots for Given {
     fn verifier(
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        verifier(RootCertStore::empty(), extra, provider)
+    ) -> Result<Verifying, RootsError> {
+        let mut roots = RootCertStore::empty();
+        self.0.iter().try_for_each(|certificate| roots.add(certificate.clone()))?;
+        Ok(Verifying { verifier: verifier(roots, extra, provider)?, problem: None })
     }
 
     fn is_slow(&self) -> bool {
         false
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("certificates", &self.0.len()).finish()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who vouches for certificates.
 
+mod error;
 mod given;
 #[cfg(feature = "tls-platform-roots")]
 pub(super) mod platform;
@@ -8,7 +9,8 @@ pub(super) mod webpki;
 
 use std::sync::Arc;
 
-pub(super) use self::given::{Given, Roots};
+pub(super) use self::error::RootsError;
+pub(super) use self::given::{Given, Roots, Verifying};
 
 /// Those that are used where none are given; `None` if none are compiled in.
 #[cfg(feature = "tls-platform-roots")]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{Error, RootCertStore};
 
-use super::given::{Roots, verifier};
+use super::error::RootsError;
+use super::given::{Roots, Verifying, verifier};
 
 /// As they were when `webpki-roots` was released.
 #[derive(Debug)]
@@ -18,8 +18,9 @@ impl Roots for OfMozilla {
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-        verifier(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>(), extra, provider)
+    ) -> Result<Verifying, RootsError> {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect::<RootCertStore>();
+        Ok(Verifying { verifier: verifier(roots, extra, provider)?, problem: None })
     }
 
     fn is_slow(&self) -> bool {

@@ -1,0 +1,214 @@
+//! A configuration that is made when somebody needs it: its root certificates are in files, or are the system's to tell.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::{ClientConfig, Error};
+
+use super::config::Recipe;
+use super::roots::{RootsError, Verifying};
+use crate::lock::{Lock, assert_unlocked};
+use crate::timer::read_clock;
+
+/// A configuration whose root certificates are read by a thread of their own.
+///
+/// 1. The first connect begins the reading. All that need a configuration before it is over wait for it.
+/// 2. What was read is kept. A reading that failed is believed for 5 s, and so is one that could not read everything; the next connect after that
+///    begins another one.
+/// 3. A configuration that there is serves until a better one has been read: nobody waits then, and a failure takes nothing away.
+pub(super) struct Later {
+    recipe: Box<Recipe>,
+    /// Guards what has been read, and who waits. Wakers are cloned, called and dropped outside it, and configurations dropped.
+    state: Lock<State>,
+}
+
+struct State {
+    made: Option<Made>,
+    reading: Reading,
+    /// Who waits, by the number of the place.
+    waiting: BTreeMap<u64, Waker>,
+    next_place: u64,
+}
+
+struct Made {
+    config: Arc<ClientConfig>,
+    verifier: Arc<dyn ServerCertVerifier>,
+}
+
+enum Reading {
+    NotBegun,
+    UnderWay {
+        began: Instant,
+    },
+    /// Nothing is left to wish for.
+    Complete,
+    /// Something could not be read, or nothing.
+    Lacking {
+        began: Instant,
+        problem: RootsError,
+    },
+}
+
+/// The place of one who waits. It is given up when dropped.
+pub(super) struct Place {
+    later: Arc<Later>,
+    number: u64,
+}
+
+impl Later {
+    /// If `before` has read the same root certificates, what it has read serves until they are read anew.
+    pub(super) fn new(recipe: Box<Recipe>, before: Option<&Self>) -> Self {
+        let alike = before.filter(|before| before.recipe.has_roots_of(&recipe));
+        let verifier =
+            alike.and_then(|before| before.state.lock().made.as_ref().map(|made| Arc::clone(&made.verifier)));
+        let made = verifier.map(|verifier| Made::new(&recipe, verifier));
+        let state = State { made, reading: Reading::NotBegun, waiting: BTreeMap::new(), next_place: 0 };
+        Self { recipe, state: Lock::new(state) }
+    }
+
+    /// Returns the configuration, once there is one. The task that polled last in this place is woken; a place is taken where it is `None`.
+    pub(super) fn poll(
+        self: &Arc<Self>,
+        place: &mut Option<Place>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Arc<ClientConfig>, RootsError>> {
+        let now = read_clock();
+        // Dropped last, where it is not needed.
+        let mut waker = Some(cx.waker().clone());
+        let (begins, polled, _replaced) = {
+            let mut state = self.state.lock();
+            // Whoever has waited takes the outcome as it is, however long ago the reading began.
+            let begins = place.is_none() && state.begin_if_due(now);
+            let polled = state.outcome();
+            let replaced = if polled.is_pending() {
+                let number = place.get_or_insert_with(|| state.new_place(Arc::clone(self))).number;
+                waker.take().and_then(|waker| state.waiting.insert(number, waker))
+            } else {
+                None
+            };
+            (begins, polled, replaced)
+        };
+        if begins {
+            self.begin();
+        }
+        polled
+    }
+
+    /// Returns why there is no configuration, as long as that is believed.
+    pub(super) fn failure(&self) -> Option<RootsError> {
+        let now = read_clock();
+        let state = self.state.lock();
+        match &state.reading {
+            Reading::Lacking { began, problem } if state.made.is_none() && is_believed(*began, now) => {
+                Some(problem.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// No runtime is needed, so that nobody waits for one that is not driven.
+    fn begin(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let spawned = thread::Builder::new().name("root-certificates".into()).spawn(move || {
+            // The roots are foreign code, and whoever waits must hear of the end.
+            let read = catch_unwind(AssertUnwindSafe(|| this.recipe.read()));
+            this.end(read.unwrap_or_else(|_| Err(RootsError::passing(Error::General("reading them panicked".into())))));
+        });
+        if let Err(error) = spawned {
+            let words = format!("no thread could be started: {error}");
+            self.end(Err(RootsError::passing(Error::General(words))));
+        }
+    }
+
+    fn end(&self, read: Result<Verifying, RootsError>) {
+        let (made, problem) = match read {
+            Ok(Verifying { verifier, problem }) => (Some(Made::new(&self.recipe, verifier)), problem),
+            Err(problem) => (None, Some(problem)),
+        };
+        let serves = made.is_some();
+        let (waiting, _unused) = {
+            let mut state = self.state.lock();
+            let unused = state.on_end(made, problem.clone());
+            (mem::take(&mut state.waiting), unused)
+        };
+        assert_unlocked();
+        for waker in waiting.into_values() {
+            // One that panics is no reason for the others to sleep on.
+            drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+        }
+        match problem {
+            Some(error) if serves => tracing::warn!(%error, "not all root certificates could be read"),
+            Some(error) => tracing::warn!(%error, "root certificates could not be read: without any, https fails"),
+            None => {}
+        }
+    }
+}
+
+impl State {
+    fn begin_if_due(&mut self, now: Instant) -> bool {
+        let is_due = match &self.reading {
+            Reading::NotBegun => true,
+            Reading::UnderWay { .. } | Reading::Complete => false,
+            Reading::Lacking { began, .. } => !is_believed(*began, now),
+        };
+        if is_due {
+            self.reading = Reading::UnderWay { began: now };
+        }
+        is_due
+    }
+
+    fn outcome(&self) -> Poll<Result<Arc<ClientConfig>, RootsError>> {
+        match (&self.made, &self.reading) {
+            (Some(made), _) => Poll::Ready(Ok(Arc::clone(&made.config))),
+            (None, Reading::Lacking { problem, .. }) => Poll::Ready(Err(problem.clone())),
+            (None, _) => Poll::Pending,
+        }
+    }
+
+    fn new_place(&mut self, later: Arc<Later>) -> Place {
+        let number = self.next_place;
+        self.next_place += 1;
+        Place { later, number }
+    }
+
+    /// The reading is over. Returns what is not needed any more.
+    fn on_end(&mut self, made: Option<Made>, problem: Option<RootsError>) -> Option<Made> {
+        let problem = problem.filter(|problem| made.is_none() || problem.may_pass());
+        let is_better = problem.is_none() || self.made.is_none();
+        self.reading = match (&self.reading, problem) {
+            (Reading::UnderWay { began }, Some(problem)) => Reading::Lacking { began: *began, problem },
+            _ => Reading::Complete,
+        };
+        // One that is as good keeps the sessions, which belong to its verifier.
+        if is_better && made.is_some() { mem::replace(&mut self.made, made) } else { made }
+    }
+}
+
+impl Made {
+    fn new(recipe: &Recipe, verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        Self { config: Arc::new(recipe.config(Arc::clone(&verifier))), verifier }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _waker = self.later.state.lock().waiting.remove(&self.number);
+    }
+}
+
+/// Whether a reading that began then is believed, if it was not complete.
+fn is_believed(began: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(began) < BELIEVED
+}
+
+/// As what the system says of its network.
+const BELIEVED: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;
