@@ -28,8 +28,10 @@ fn end_of(error: &AttemptError) -> End {
     if !error.was_sent() || error.is_untrusted() {
         return End::Failed;
     }
-    let io = error.source().into_iter().flat_map(causes).find_map(|cause| cause.downcast_ref::<io::Error>());
-    match io.map(io::Error::kind) {
+    let mut kinds =
+        error.source().into_iter().flat_map(causes).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    // One of the kind `Other` is a wrapper.
+    match kinds.find(|kind| *kind != io::ErrorKind::Other) {
         Some(
             io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionReset
