@@ -173,7 +173,9 @@ impl Row {
         };
         Self {
             address: attempt.endpoint().to_string(),
-            why: attempt.reason().to_string(),
+            why: attempt
+                .demoted()
+                .map_or_else(|| attempt.reason().to_string(), |why| format!("{}; {why}", attempt.reason())),
             span: Some((attempt.offset(), attempt.offset() + attempt.duration())),
             transport_stood: attempt.transport_after().map(|after| attempt.offset() + after),
             end,
@@ -191,7 +193,7 @@ impl Row {
             transport_stood: None,
             end: ' ',
             took: None,
-            outcome: untried.reason().to_string(),
+            outcome: untried.demoted().map_or_else(|| untried.reason().to_string(), |why| why.to_string()),
             colour: Colour::Faint,
         }
     }

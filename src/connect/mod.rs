@@ -10,6 +10,7 @@
 
 pub(crate) mod authority;
 mod builder;
+mod driver;
 mod future;
 mod layer;
 mod memory;

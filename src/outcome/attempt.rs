@@ -165,6 +165,7 @@ impl fmt::Display for AttemptOutcome {
 pub struct Untried {
     pub(crate) endpoint: Endpoint,
     pub(crate) reason: UntriedReason,
+    pub(crate) demoted: Option<Demotion>,
 }
 
 impl Untried {
@@ -177,10 +178,16 @@ impl Untried {
     pub fn reason(&self) -> UntriedReason {
         self.reason
     }
+
+    /// Why it stood behind others, if it did: it was believed to be dead when the race was over.
+    pub fn demoted(&self) -> Option<Demotion> {
+        self.demoted
+    }
 }
 
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.endpoint, self.reason)
+        write!(f, "{} {}", self.endpoint, self.reason)?;
+        self.demoted.map_or(Ok(()), |demotion| write!(f, " ({demotion})"))
     }
 }

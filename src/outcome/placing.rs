@@ -16,8 +16,7 @@ pub(crate) struct Placing {
 impl Placing {
     /// Why an attempt that `started` then stood behind others.
     pub(crate) fn demotion(&self, started: Instant) -> Option<Demotion> {
-        let Dead { until, by, .. } = self.demoted?;
-        Some(Demotion { left: until.saturating_duration_since(started), by })
+        Some(Demotion::new(self.demoted?, started))
     }
 }
 
@@ -29,7 +28,12 @@ pub struct Demotion {
 }
 
 impl Demotion {
-    /// For how long yet its destination was believed to be dead as the attempt started.
+    /// As it is at `now`.
+    pub(crate) fn new(dead: Dead, now: Instant) -> Self {
+        Self { left: dead.until.saturating_duration_since(now), by: dead.by }
+    }
+
+    /// For how long yet its destination was believed to be dead, as the attempt started; or, if there was none, as the race ended.
     pub fn left(&self) -> Duration {
         self.left
     }

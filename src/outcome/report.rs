@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Untried};
+use super::placing::Demotion;
 use super::query_error::QueryError;
-use crate::race::{Advice, Config, Opening, Port, Queries, Query, Race};
+use crate::race::{Advice, Config, Endpoint, Opening, Port, Queries, Query, Race, UntriedReason};
 
 /// The record of one race.
 pub(crate) struct Report {
@@ -103,9 +104,13 @@ impl Leftover {
         if opening.has_more() { Self::Opening { opening, config: Arc::clone(config), port } } else { Self::Nothing }
     }
 
-    pub(crate) fn of_race(race: &Race) -> Self {
-        let untried = race.untried();
-        Self::Listed(untried.map(|(endpoint, reason)| Untried { endpoint: endpoint.clone(), reason }).collect())
+    /// What a race that is over at `now` has not tried.
+    pub(crate) fn of_race(race: &Race, now: Instant) -> Self {
+        let untried = |(endpoint, reason): (&Endpoint, UntriedReason)| {
+            let demoted = race.demotion(endpoint).map(|dead| Demotion::new(dead, now));
+            Untried { endpoint: endpoint.clone(), reason, demoted }
+        };
+        Self::Listed(race.untried().map(untried).collect())
     }
 
     fn list(&self, attempts: &[Attempt]) -> Vec<Untried> {
@@ -119,7 +124,7 @@ impl Leftover {
                     None,
                     first.started,
                 );
-                Self::of_race(&race).list(attempts)
+                Self::of_race(&race, first.ended).list(attempts)
             }
             (Self::Listed(untried), _) => untried.clone(),
             (Self::Nothing | Self::Opening { .. }, _) => Vec::new(),

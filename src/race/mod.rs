@@ -267,6 +267,11 @@ impl Race {
         untried.filter(|(endpoint, _)| !self.attempts.is_unsettled(endpoint.address()))
     }
 
+    /// Why an endpoint stands behind others of its group, if it does.
+    pub(crate) fn demotion(&self, endpoint: &Endpoint) -> Option<Dead> {
+        self.candidates.demotion(endpoint, &self.config)
+    }
+
     /// The attempts that the chosen one has overtaken go before anything else happens.
     fn poll_choice(&mut self) -> Option<Action> {
         let id = self.choice.overtaken(&self.attempts)?;

@@ -29,6 +29,7 @@ const DISCARD_PORT: u16 = 9;
 #[derive(Clone)]
 pub(crate) struct SourceAddresses(Arc<Knowledge>);
 
+#[expect(clippy::large_enum_variant, reason = "it is always behind a pointer")]
 enum Knowledge {
     System {
         options: TcpOptions,

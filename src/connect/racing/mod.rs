@@ -151,8 +151,8 @@ where
     }
 
     /// The addresses that no attempt was made to.
-    pub(super) fn untried(&self) -> Leftover {
-        Leftover::of_race(&self.race)
+    pub(super) fn untried(&self, now: Instant) -> Leftover {
+        Leftover::of_race(&self.race, now)
     }
 
     fn poll_attempts(&mut self, mut first: First<'_, A>, record: &mut Record, now: Instant, cx: &mut Context<'_>) {

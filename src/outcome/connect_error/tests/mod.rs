@@ -70,7 +70,7 @@ fn report_of(error: &mut ConnectError) -> &mut Report {
 }
 
 fn untried(address: &str, reason: UntriedReason) -> Untried {
-    Untried { endpoint: Endpoint::new(address.parse().unwrap()), reason }
+    Untried { endpoint: Endpoint::new(address.parse().unwrap()), reason, demoted: None }
 }
 
 #[test]
