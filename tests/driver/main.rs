@@ -9,6 +9,7 @@ mod cancellation;
 mod fakes;
 mod handshakes;
 mod limits;
+mod memory;
 mod network;
 mod pacing;
 mod phases;

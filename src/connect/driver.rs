@@ -1,0 +1,352 @@
+//! What drives a connect: from the name to the connection, and the owner of everything that is in flight.
+
+use std::iter;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::racing::{Attempting, Racing, Round, poll_answer};
+use super::record::{Begun, Record};
+use super::settings::Settings;
+use super::target::Target;
+use crate::attempt::{AttemptRequest, Listener, News};
+use crate::connection::HappyEyeballsStream;
+use crate::lock::assert_unlocked;
+use crate::oneshot::Oneshot;
+use crate::outcome::{BoxError, ConnectError, Kind, Leftover, Placing, QueryError};
+use crate::race::{
+    Answer, AttemptId, Config, Ending, Endpoint, Opening, Port, Queries, Query, Race, StartReason, Viewpoint,
+};
+use crate::resolve::{Name, Resolve};
+use crate::timer::{Timer, read_clock};
+
+/// What a connect comes to.
+pub(super) type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
+
+pin_project! {
+    /// A connect that is under way.
+    pub(super) struct Driver<R: Resolve, A: Service<AttemptRequest>> {
+        settings: Arc<Settings>,
+        port: Port,
+        is_secure: bool,
+        // `None` until the first poll.
+        deadline: Option<Option<Instant>>,
+        record: Record,
+        // Taken when the race begins.
+        attempt: Option<A>,
+        #[pin]
+        stage: Stage<R, A>,
+        #[pin]
+        answers: Option<R::Stream>,
+        // The first attempt, if it was started before there was a race.
+        #[pin]
+        first: Option<Attempting<A>>,
+        opening: Option<Opened>,
+        // From where the opening looked at what is remembered.
+        view: Option<Viewpoint>,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+/// The first attempt, and the race that it may take.
+struct Opened {
+    opening: Opening,
+    begun: Begun,
+    listener: Listener,
+}
+
+/// What the first attempt, which has no connection yet, has come to.
+enum First<E> {
+    /// It is in flight, and may have said something.
+    Runs(Option<News>),
+    Failed(E),
+}
+
+pin_project! {
+    #[project = StageProj]
+    enum Stage<R: Resolve, A: Service<AttemptRequest>> {
+        // There is nothing to resolve.
+        Literal { address: SocketAddr },
+        // The resolver has not said yet what it asks for.
+        Resolving { #[pin] lookup: Oneshot<R, Name> },
+        // The resolver has, but its first answer is not there.
+        Answering { queries: Queries },
+        // The first attempt runs alone, and there is no race yet.
+        Opening,
+        Racing { racing: Box<Racing<A>> },
+        // The resolver kept it from coming to an attempt.
+        Over,
+    }
+}
+
+impl<R: Resolve, A: Service<AttemptRequest>> Driver<R, A> {
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl<R, A> Driver<R, A>
+where
+    R: Resolve,
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
+{
+    #[inline]
+    pub(super) fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
+        let Target { host, port, https_port, is_secure, literal } = target;
+        Box::pin(Self {
+            port,
+            is_secure,
+            deadline: None,
+            record: Record::new(Arc::clone(&host), port.number()),
+            attempt: Some(attempt),
+            stage: match literal {
+                Some(address) => Stage::Literal { address },
+                None => {
+                    let name = Name::of_connect(host, https_port, settings.families, &settings.network);
+                    Stage::Resolving { lookup: Oneshot::new(resolver, name) }
+                }
+            },
+            settings,
+            answers: None,
+            first: None,
+            opening: None,
+            view: None,
+            timer: Timer::new(),
+        })
+    }
+
+    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
+        // Resolver and attempts are the user's.
+        assert_unlocked();
+        let mut now = read_clock();
+        // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
+        let this = self.as_mut().project();
+        let deadline = *this.deadline.get_or_insert_with(|| {
+            this.record.begin(now);
+            this.settings.timeout.and_then(|timeout| now.checked_add(timeout))
+        });
+        loop {
+            let mut this = self.as_mut().project();
+            match this.stage.as_mut().project() {
+                StageProj::Literal { address } => {
+                    let address = *address;
+                    self.as_mut().on_literal(address, deadline, now);
+                }
+                StageProj::Resolving { lookup } => {
+                    let kind = match lookup.poll(cx) {
+                        Poll::Ready(Ok(answers)) => {
+                            let (queries, first, stream) = answers.into_parts();
+                            this.answers.set(stream);
+                            match first {
+                                Some(answer) => {
+                                    self.as_mut().on_first_answer(queries, Poll::Ready(Ok(answer)), deadline, now);
+                                }
+                                None => this.stage.set(Stage::Answering { queries }),
+                            }
+                            continue;
+                        }
+                        Poll::Ready(Err(error)) => Kind::Resolver(error.into()),
+                        Poll::Pending => {
+                            ready!(this.timer.poll(deadline, cx));
+                            now = read_clock();
+                            Kind::Timeout { waiting_for: None }
+                        }
+                    };
+                    this.stage.set(Stage::Over);
+                    return Poll::Ready(Err(this.record.lost(kind, this.settings.families, Leftover::Nothing, now)));
+                }
+                StageProj::Answering { queries } => {
+                    let queries = *queries;
+                    let answer = poll_answer(this.answers.as_mut(), cx);
+                    // A list may be all that is needed. Of other answers it takes a race to know what to wait for.
+                    if answer.is_pending() && queries == Queries::LIST && this.answers.is_some() {
+                        ready!(this.timer.poll(deadline, cx));
+                        now = read_clock();
+                    }
+                    self.as_mut().on_first_answer(queries, answer, deadline, now);
+                }
+                StageProj::Opening => {
+                    let first = this.first.as_mut().as_pin_mut().expect("an opening has an attempt");
+                    let Opened { opening, begun, listener } = this.opening.as_ref().expect("an opening has an attempt");
+                    listener.hush();
+                    let (settings, is_secure) = (&*this.settings, *this.is_secure);
+                    let request = |()| {
+                        let (endpoint, host) = (begun.endpoint().clone(), this.record.host());
+                        AttemptRequest::heard(listener, endpoint, host, is_secure, settings.alpn(is_secure))
+                    };
+                    let first = match first.poll_with(cx, request) {
+                        Poll::Ready(Ok(connection)) => {
+                            this.answers.set(None);
+                            let Opened { opening, mut begun, listener } = this.opening.take().expect("opened once");
+                            begun.hear_last(&listener, now);
+                            let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
+                            let attempt = this.record.connected_alone(begun, now);
+                            let Settings { memory, network, .. } = &**this.settings;
+                            memory.learn(*this.view, std::slice::from_ref(&attempt), Ending::Won, network, now);
+                            let info = this.record.won_alone(attempt, untried, now);
+                            return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
+                        }
+                        Poll::Ready(Err(error)) => First::Failed(error),
+                        Poll::Pending => First::Runs(listener.hear(cx)),
+                    };
+                    let answer = poll_answer(this.answers.as_mut(), cx);
+                    if matches!(first, First::Runs(None)) && answer.is_pending() {
+                        ready!(this.timer.poll(opening.poll_timeout(deadline), cx));
+                        now = read_clock();
+                    }
+                    let opened = this.opening.take().expect("opened once");
+                    self.as_mut().go_on(opened, first, answer, deadline, now);
+                }
+                StageProj::Over => panic!("polled after completion"),
+                StageProj::Racing { .. } => return self.poll_racing(now, cx),
+            }
+        }
+    }
+
+    /// One attempt was not enough: here the race begins.
+    #[cold]
+    fn go_on(
+        self: Pin<&mut Self>,
+        opened: Opened,
+        first: First<A::Error>,
+        answer: Poll<Result<Answer, QueryError>>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        let mut this = self.project();
+        let Opened { opening, mut begun, listener } = opened;
+        let Settings { race: config, memory, network, .. } = &**this.settings;
+        let race = {
+            let mut recall = memory.look(*this.view, network, now);
+            let advise = |destination| recall.advise(destination);
+            opening.into_race(config, begun.endpoint(), *this.port, advise, deadline, begun.at())
+        };
+        let mut racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
+        match first {
+            First::Failed(error) => {
+                this.first.set(None);
+                begun.hear_last(&listener, now);
+                racing.on_result(begun, Err(error), this.record, now);
+            }
+            First::Runs(news) => racing.adopt_first(begun, listener, news, this.record, now),
+        }
+        if let Poll::Ready(answer) = answer {
+            racing.on_answer(answer, this.record, now);
+        }
+        this.stage.set(Stage::Racing { racing });
+    }
+
+    #[cold]
+    fn poll_racing(self: Pin<&mut Self>, mut now: Instant, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
+        let mut this = self.project();
+        let StageProj::Racing { racing } = this.stage.project() else { unreachable!("the stage is looked at before") };
+        loop {
+            match racing.poll_round(this.answers.as_mut(), this.first.as_mut(), this.record, now, cx) {
+                Round::Over(result) => {
+                    this.answers.set(None);
+                    let untried = racing.untried(now);
+                    let Settings { memory, network, .. } = &**this.settings;
+                    let ending = if result.is_ok() { Ending::Won } else { Ending::Lost };
+                    memory.learn(racing.view(), this.record.ended(), ending, network, now);
+                    return Poll::Ready(match result {
+                        Ok(connection) => Ok(HappyEyeballsStream::new(connection, this.record.won(untried, now))),
+                        Err(kind) => Err(this.record.lost(kind, this.settings.families, untried, now)),
+                    });
+                }
+                Round::Wait(until) => {
+                    ready!(this.timer.as_mut().poll(until, cx));
+                    now = read_clock();
+                }
+            }
+        }
+    }
+
+    /// The host is an address: there is nothing to resolve.
+    fn on_literal(mut self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
+        let mut this = self.as_mut().project();
+        let opened = {
+            let Settings { race, memory, sources, network, .. } = &**this.settings;
+            let mut recall = memory.open(iter::once(address.ip()), sources, network, now);
+            *this.view = recall.view();
+            Opening::of_address(race, address, recall.advise(address), deadline, now)
+        };
+        match opened {
+            Some((first, opening)) => self.open(first, opening, now),
+            None => {
+                let mut race = Race::new(Config::clone(&this.settings.race), Queries::LIST, deadline);
+                race.handle_answer(Answer::list([Endpoint::literal(address)]), now);
+                let racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
+                this.stage.set(Stage::Racing { racing });
+            }
+        }
+    }
+
+    /// Opens the race if the first answer is all that it takes, or begins it. Pending is no answer yet.
+    fn on_first_answer(
+        mut self: Pin<&mut Self>,
+        queries: Queries,
+        first: Poll<Result<Answer, QueryError>>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        let mut this = self.as_mut().project();
+        if let Poll::Ready(Ok(answer)) = &first {
+            // Of anything else it takes a race to say what follows, and that looks for itself.
+            if answer.query() == Query::List {
+                let Settings { race, memory, sources, network, .. } = &**this.settings;
+                let opened = {
+                    let destinations = answer.destinations().map(|destination| destination.ip());
+                    let mut recall = memory.open(destinations, sources, network, now);
+                    *this.view = recall.view();
+                    let advise = |destination| recall.advise(destination);
+                    Opening::of_first_answer(race, queries, answer, *this.port, advise, deadline, now)
+                };
+                if let Some((first, opening)) = opened {
+                    this.record.answered(answer, now);
+                    return self.open(first, opening, now);
+                }
+            }
+        }
+        this.record.asked(queries);
+        let race = Race::new(Config::clone(&this.settings.race), queries, deadline);
+        let mut racing = begin_race(race, this.settings, *this.port, *this.view, *this.is_secure, this.attempt);
+        if let Poll::Ready(answer) = first {
+            racing.on_answer(answer, this.record, now);
+        }
+        this.stage.set(Stage::Racing { racing });
+    }
+
+    #[inline]
+    fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
+        let mut this = self.project();
+        let placing = Placing { delay: opening.delay(&this.settings.race), demoted: None };
+        let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, placing, now);
+        let attempt = this.attempt.clone().expect("a race begins once");
+        let listener = Listener::new(this.settings.hears_attempts(*this.is_secure));
+        this.first.set(Some(Attempting::new(attempt, ())));
+        *this.opening = Some(Opened { opening, begun, listener });
+        this.stage.set(Stage::Opening);
+    }
+}
+
+/// Takes the attempt service, since there is no other race.
+fn begin_race<A>(
+    race: Race,
+    settings: &Settings,
+    port: Port,
+    view: Option<Viewpoint>,
+    is_secure: bool,
+    attempt: &mut Option<A>,
+) -> Box<Racing<A>>
+where
+    A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
+{
+    let attempt = attempt.take().expect("a race begins once");
+    Box::new(Racing::new(race, port, settings, view, is_secure, attempt))
+}
