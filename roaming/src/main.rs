@@ -1,0 +1,87 @@
+//! A client that runs for long, on a machine that moves from network to network.
+//!
+//! ```text
+//! cargo run --package hyper-happy-eyeballs-roaming -- http://example.com/
+//! ```
+//!
+//! It sends a request every ten seconds and says over which address it went. An interface that gets or loses an address is a change of the network
+//! ([`Client::network_changed`]): idle connections are closed, and the next connect believes nothing that was learned before.
+//!
+//! [if-watch](https://docs.rs/if-watch) knows of such changes on Linux, Windows, macOS, iOS and Android. Any other source of them will do: what an
+//! operating system tells a program when it wakes from sleep, say.
+
+#![allow(clippy::print_stdout, reason = "it is what the program is for")]
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use http::Uri;
+use hyper_happy_eyeballs::{Client, ConnectInfo, HappyEyeballsConnector};
+use if_watch::IfEvent;
+use if_watch::tokio::IfWatcher;
+use tokio::time::{MissedTickBehavior, interval};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let uri: Uri = std::env::args().nth(1).ok_or("which http URI?")?.parse()?;
+    let client = Client::new(HappyEyeballsConnector::builder().timeout(Duration::from_secs(10)).build()?);
+    let mut interfaces = IfWatcher::new()?;
+    let mut ticks = interval(Duration::from_secs(10));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = interfaces.select_next_some() => {
+                let event = event?;
+                if is_a_change(&event) {
+                    println!("{event:?}: the network has changed");
+                    client.network_changed();
+                }
+            }
+            _ = ticks.tick() => println!("{}", get(&client, &uri).await),
+        }
+    }
+}
+
+/// Whether other hosts may be reached in other ways from now on. Loopback and link-local addresses come and go with containers and cables, and lead
+/// nowhere.
+fn is_a_change(event: &IfEvent) -> bool {
+    let (IfEvent::Up(network) | IfEvent::Down(network)) = event;
+    match network.addr() {
+        IpAddr::V6(address) => !(address.is_loopback() || address.is_unicast_link_local()),
+        IpAddr::V4(address) => !(address.is_loopback() || address.is_link_local()),
+    }
+}
+
+/// Sends a request: what came of it, in a line.
+async fn get(client: &Client<HappyEyeballsConnector>, uri: &Uri) -> String {
+    match client.get(uri.clone()).await {
+        Ok(response) => {
+            let status = response.status();
+            match response.extensions().get::<ConnectInfo>() {
+                Some(info) => format!("{status} over {}", info.winner()),
+                None => status.to_string(),
+            }
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_leads_somewhere_is_a_change() {
+        let is_a_change = |network: &str| {
+            let network = network.parse().expect("it is a network");
+            let [up, down] = [IfEvent::Up(network), IfEvent::Down(network)].map(|event| is_a_change(&event));
+            assert_eq!(up, down);
+            up
+        };
+        assert!(is_a_change("192.168.1.23/24") && is_a_change("2001:db8::1/64") && is_a_change("fd00::1/64"));
+        assert!(!is_a_change("127.0.0.1/8") && !is_a_change("::1/128"));
+        assert!(!is_a_change("169.254.0.7/16") && !is_a_change("fe80::1/64"));
+    }
+}
