@@ -26,8 +26,7 @@ pub(super) fn of_network(least: Duration) -> AttemptDelay {
 pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> AttemptDelay {
     let configured = AttemptDelay { length: configured, basis: DelayBasis::Configured };
     match advice.delay {
-        None => configured,
-        Some(AttemptDelay { length, basis: DelayBasis::Configured }) => AttemptDelay { length, ..configured },
+        None | Some(AttemptDelay { basis: DelayBasis::Configured, .. }) => configured,
         Some(AttemptDelay { length, basis: basis @ DelayBasis::Network { .. } }) => {
             let length = length.min(MAXIMUM_LEARNED_DELAY);
             if length > configured.length { AttemptDelay { length, basis } } else { configured }
@@ -96,6 +95,7 @@ mod tests {
             let delay = of_learned(Some(AttemptDelay { length: ms(learned), basis }), 250);
             assert_eq!(delay, AttemptDelay { length: ms(expected), basis });
         }
-        assert_eq!(of_learned(None, 250), AttemptDelay { length: ms(250), basis: DelayBasis::Configured });
+        let configured = |ms| AttemptDelay { length: Duration::from_millis(ms), basis: DelayBasis::Configured };
+        assert_eq!((of_learned(None, 250), of_learned(Some(configured(0)), 250)), (configured(250), configured(250)));
     }
 }

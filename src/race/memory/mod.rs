@@ -225,6 +225,16 @@ impl Memory {
         self.turns.retain(is_kept);
     }
 
+    /// Of how many addresses something is known: 1,024 at most.
+    pub fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Whether nothing is known of any address.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// `None` if nothing is known or learned of the destination.
     fn key(&self, from: &Viewpoint, destination: IpAddr) -> Option<Key> {
         let destination = destination.to_canonical();
