@@ -49,6 +49,11 @@ impl Known {
     }
 }
 
+fn begin(memory: &mut Memory, partition: u64, v6: Source, v4: Source) -> Viewpoint {
+    let place = memory.place(Partition::new(partition), v6, v4);
+    memory.begin_race(place)
+}
+
 /// Delays of any length and basis, which the race has to bound.
 fn known() -> impl Strategy<Value = Known> {
     let rtt = ms(20);
@@ -63,7 +68,7 @@ fn known() -> impl Strategy<Value = Known> {
 /// The bases that a memory has for a delay: they are made by a memory, since nobody else can.
 fn learned_bases(rtt: Duration) -> Vec<DelayBasis> {
     let (mut memory, now) = (Memory::new(), some_instant());
-    let from = memory.begin_race(Partition::default(), Source::Unknown, Source::Unknown);
+    let from = begin(&mut memory, 0, Source::Unknown, Source::Unknown);
     let connected = Observation::Connected { after: rtt, won: true };
     let addresses: [IpAddr; 3] = ["192.0.2.1", "192.0.2.2", "198.51.100.1"].map(|address| address.parse().unwrap());
     memory.observe(&from, addresses[0], connected, now);
@@ -172,7 +177,7 @@ proptest! {
     fn what_is_said_of_an_attempt_teaches_no_more_than_it_showed(case in advised(case_of(Policy::Staggered))) {
         let log = run(&case);
         let (mut memory, zero) = (Memory::new(), some_instant());
-        let from = memory.begin_race(Partition::default(), Source::Unknown, Source::Unknown);
+        let from = begin(&mut memory, 0, Source::Unknown, Source::Unknown);
         let tried: Vec<Tried> = log.tried.iter().map(|attempt| {
             let mut tried = Tried::new(
                 attempt.address.ip(),
@@ -294,7 +299,7 @@ struct Stepped {
 impl Stepped {
     fn new(now: Instant) -> Self {
         let mut memory = Memory::new();
-        let from = memory.begin_race(Partition::default(), Source::Unknown, Source::Unknown);
+        let from = begin(&mut memory, 0, Source::Unknown, Source::Unknown);
         Self { memory, from, now, said: Vec::new() }
     }
 
@@ -302,8 +307,7 @@ impl Stepped {
         match *step {
             Step::Begin { partition, v6, v4 } => {
                 let v6 = source(["2001:db8:ffff::1", "2001:db8:fffe::1"], v6);
-                self.from =
-                    self.memory.begin_race(Partition::new(partition), v6, source(["10.0.0.1", "192.0.2.1"], v4));
+                self.from = begin(&mut self.memory, partition, v6, source(["10.0.0.1", "192.0.2.1"], v4));
             }
             Step::Observe { destination, observation } => self.observe(destination, observation),
             Step::Flood { first, observation } => {
