@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::layer::HappyEyeballsLayer;
-use super::memory::MemoryHandle;
+use super::memory::{MemoryHandle, Remembering};
 use super::security::{Plain, Security};
 use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
@@ -244,7 +244,7 @@ impl<R, A, S> Builder<R, A, S> {
             schemes: Schemes::new(self.enforce_http, does_tls),
             sources: self.sources.clone(),
             network: Arc::default(),
-            memory: self.memory.clone().unwrap_or_else(memory),
+            memory: Arc::new(Remembering::new(self.memory.clone().unwrap_or_else(memory))),
             hears_attempts: self.hears_attempts,
             does_tls,
         })

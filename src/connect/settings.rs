@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::MemoryHandle;
+use super::memory::{MemoryHandle, Remembering};
 use super::target::Schemes;
 use crate::network::Network;
 use crate::race::{Config, Families, Protocols};
@@ -19,7 +19,7 @@ pub(super) struct Settings {
     pub(super) schemes: Schemes,
     pub(super) sources: SourceAddresses,
     pub(super) network: Arc<Network>,
-    pub(super) memory: MemoryHandle,
+    pub(super) memory: Arc<Remembering>,
     /// Whether attempts may say something before they are over: those of `TcpConnector` do not.
     pub(super) hears_attempts: bool,
     /// Whether those for secure URIs do, as they do TLS.
@@ -64,7 +64,7 @@ impl Settings {
 
     /// The same for attempts that may take other routes than the sockets of `TcpConnector`, and may have more to say.
     pub(super) fn for_any_attempt(mut self, memory: MemoryHandle) -> Self {
-        self.memory = memory;
+        self.memory = Arc::new(Remembering::new(memory));
         self.sources = self.sources.unless_of_system();
         self.hears_attempts = true;
         self

@@ -81,7 +81,8 @@ pub use families::Families;
 use gate::Gate;
 pub use gate::Patience;
 pub use memory::{
-    Advice, AttemptDelay, Dead, DeadBy, DelayBasis, End, Ending, Memory, Observation, Partition, Tried, Viewpoint,
+    Advice, AttemptDelay, Dead, DeadBy, DelayBasis, End, Ending, Memory, Observation, Partition, Place, Tried,
+    Viewpoint,
 };
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};

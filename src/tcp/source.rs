@@ -29,7 +29,6 @@ const DISCARD_PORT: u16 = 9;
 #[derive(Clone)]
 pub(crate) struct SourceAddresses(Arc<Knowledge>);
 
-#[expect(clippy::large_enum_variant, reason = "it is always behind a pointer")]
 enum Knowledge {
     System {
         options: TcpOptions,
@@ -45,8 +44,6 @@ struct Remembered {
     begun: Option<Observed>,
     /// The keys have no port.
     sources: BTreeMap<SocketAddr, Source>,
-    /// Those of the default routes, of IPv6 and of IPv4: each connect asks for both.
-    default_routes: Option<[Source; 2]>,
 }
 
 impl SourceAddresses {
@@ -86,38 +83,21 @@ impl SourceAddresses {
         }
     }
 
-    /// The sources of the default routes of IPv6 and of IPv4, for somebody who has `heard` this of the network. That of a family without a default
-    /// route is unknown: what it leads to is near.
-    #[inline]
-    pub(crate) fn of_default_routes(&self, heard: Heard, now: Instant) -> [Source; 2] {
-        match &*self.0 {
-            Knowledge::System { options, remembered } => {
-                let begun = {
-                    let mut remembered = remembered.lock();
-                    let begun = remembered.begun(heard, now);
-                    if let Some(sources) = remembered.default_routes {
-                        return sources;
-                    }
-                    begun
-                };
-                let sources = default_routes(|outside| options.source_address(outside));
-                remembered.lock().remember_default_routes(sources, begun);
-                sources
-            }
-            Knowledge::Given(find) => {
-                assert_unlocked();
-                default_routes(find)
-            }
-        }
+    /// The sources of the default routes of IPv6 and of IPv4, which the system is asked for each time. That of a family without a default route is unknown:
+    /// what it leads to is near.
+    pub(crate) fn of_default_routes(&self) -> [Source; 2] {
+        [OUTSIDE_V6, OUTSIDE_V4].map(|outside| {
+            let outside = SocketAddr::new(outside, 0);
+            let source = match &*self.0 {
+                Knowledge::System { options, .. } => options.source_address(outside),
+                Knowledge::Given(find) => {
+                    assert_unlocked();
+                    find(outside)
+                }
+            };
+            if source == Source::Unreachable { Source::Unknown } else { source }
+        })
     }
-}
-
-#[cold]
-fn default_routes(find: impl Fn(SocketAddr) -> Source) -> [Source; 2] {
-    [OUTSIDE_V6, OUTSIDE_V4].map(|outside| match find(SocketAddr::new(outside, 0)) {
-        Source::Unreachable => Source::Unknown,
-        source => source,
-    })
 }
 
 /// What is remembered of `destination`, or else what `ask` says, which is called without the lock.
@@ -141,28 +121,14 @@ fn find_remembered(
 impl Remembered {
     /// The source, or what to [`remember`](Self::remember) it with.
     fn find(&mut self, destination: SocketAddr, heard: Heard, now: Instant) -> Result<Source, Observed> {
-        let begun = self.begun(heard, now);
-        self.sources.get(&destination).copied().ok_or(begun)
-    }
-
-    /// When what is believed was first asked. What is not believed any more is forgotten.
-    #[inline]
-    fn begun(&mut self, heard: Heard, now: Instant) -> Observed {
-        match self.begun {
+        let begun = match self.begun {
             Some(begun) if begun.is_believed(heard, now) => begun,
             _ => {
                 self.sources.clear();
-                self.default_routes = None;
                 *self.begun.insert(Observed::new(now, heard))
             }
-        }
-    }
-
-    /// Remembers what was asked while what had `begun` was believed.
-    fn remember_default_routes(&mut self, sources: [Source; 2], begun: Observed) {
-        if self.begun == Some(begun) {
-            self.default_routes = Some(sources);
-        }
+        };
+        self.sources.get(&destination).copied().ok_or(begun)
     }
 
     /// Remembers what was asked while what had `begun` was believed.
@@ -295,25 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_of_the_default_routes_are_asked_for_once_and_again_when_the_network_has_changed() {
-        let system = SourceAddresses::of_system(TcpOptions::new());
-        let (now, epoch) = (some_instant(), Epoch::begin());
-        let sources = system.of_default_routes(Heard::default(), now);
-        assert!(!sources.contains(&Source::Unreachable), "a family without a route has an unknown source");
-        let remembered = |given: &SourceAddresses| match &*given.0 {
-            Knowledge::System { remembered, .. } => remembered.lock().default_routes,
-            Knowledge::Given(_) => panic!("it is the system's"),
-        };
-        assert_eq!(remembered(&system), Some(sources));
-        let elsewhere = [Source::Unknown, Source::Address([192, 0, 2, 9].into())];
-        let Knowledge::System { remembered: lock, .. } = &*system.0 else { panic!("it is the system's") };
-        lock.lock().default_routes = Some(elsewhere);
-        let at = |epoch: Epoch, after| system.of_default_routes(epoch.into(), now + Duration::from_millis(after));
-        assert_eq!(at(Epoch::default(), 4_999), elsewhere, "they are believed");
-        assert_eq!(at(epoch, 4_999), sources);
-        lock.lock().default_routes = Some(elsewhere);
-        assert_eq!(at(epoch, 9_998), elsewhere);
-        assert_eq!(at(epoch, 9_999), sources);
+    fn a_family_without_a_default_route_has_an_unknown_source() {
+        assert!(!SourceAddresses::of_system(TcpOptions::new()).of_default_routes().contains(&Source::Unreachable));
+        let local = Source::Address([192, 0, 2, 9].into());
+        let given = SourceAddresses::given(move |outside| if outside.is_ipv4() { local } else { Source::Unreachable });
+        assert_eq!(given.of_default_routes(), [Source::Unknown, local]);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use self::lessons::tried;
 use crate::lock::{Guard, Lock};
-use crate::network::{Epoch, Network};
+use crate::network::{Epoch, Heard, Network, Observed};
 use crate::outcome::Attempt;
-use crate::race::{Advice, Ending, Memory, Partition, Viewpoint};
+use crate::race::{Advice, Ending, Memory, Partition, Place, Viewpoint};
 use crate::tcp::SourceAddresses;
 
 /// What a connector remembers of the network ([`Memory`]), or that it remembers nothing.
@@ -125,6 +125,26 @@ impl MemoryHandle {
             shared.known.lock().memory.clear(self.partition);
         }
     }
+}
+
+/// The memory of a connector and its clones, and where their races run from.
+#[derive(Debug)]
+pub(super) struct Remembering {
+    handle: MemoryHandle,
+    /// Guards the place, and nothing else.
+    placed: Lock<Option<Placed>>,
+}
+
+/// Where races run from, as long as what the system has said of its default routes is believed.
+struct Placed {
+    observed: Observed,
+    place: Place,
+}
+
+impl Remembering {
+    pub(super) fn new(handle: MemoryHandle) -> Self {
+        Self { handle, placed: Lock::new(None) }
+    }
 
     /// Looks at what is known, for a connect that has learned of these destinations and had no answer before.
     #[inline]
@@ -135,26 +155,35 @@ impl MemoryHandle {
         network: &Network,
         now: Instant,
     ) -> Recall<'_> {
-        let Some(shared) = self.shared.as_ref().filter(|_| destinations.any(Memory::is_remembered)) else {
+        let Some(shared) = self.handle.shared.as_ref().filter(|_| destinations.any(Memory::is_remembered)) else {
             return Recall { known: None, now };
         };
         let heard = network.heard();
-        // The system is asked without the lock.
-        let [v6, v4] = sources.of_default_routes(heard, now);
+        let placed =
+            self.placed.lock().as_ref().filter(|placed| placed.observed.is_believed(heard, now)).map(|p| p.place);
+        let place = placed.unwrap_or_else(|| self.place(shared, sources, heard, now));
         let mut known = shared.lock(heard.epoch);
-        let view = known.memory.begin_race(self.partition, v6, v4);
-        let view = if self.learned_delay { view } else { view.with_configured_delay() };
+        let view = known.memory.begin_race(place);
+        let view = if self.handle.learned_delay { view } else { view.with_configured_delay() };
         Recall { known: Some((known, view)), now }
+    }
+
+    /// Asks the system where races run from. That takes some calls for each family, which wait for nothing: a thread of its own for them would take more.
+    #[cold]
+    fn place(&self, shared: &Shared, sources: &SourceAddresses, heard: Heard, now: Instant) -> Place {
+        let [v6, v4] = sources.of_default_routes();
+        let place = shared.lock(heard.epoch).memory.place(self.handle.partition, v6, v4);
+        *self.placed.lock() = Some(Placed { observed: Observed::new(now, heard), place });
+        place
     }
 
     /// Looks at what is known, for a connect that has looked before.
     pub(super) fn look(&self, view: Option<Viewpoint>, network: &Network, now: Instant) -> Recall<'_> {
-        let known = self.shared.as_ref().zip(view).map(|(shared, view)| (shared.lock(network.epoch().get()), view));
-        Recall { known, now }
+        let shared = self.handle.shared.as_ref();
+        Recall { known: shared.zip(view).map(|(shared, view)| (shared.lock(network.epoch().get()), view)), now }
     }
 
     /// Takes in what the attempts of a connect have shown, which is over.
-    #[inline]
     pub(super) fn learn(
         &self,
         view: Option<Viewpoint>,
@@ -163,7 +192,7 @@ impl MemoryHandle {
         network: &Network,
         now: Instant,
     ) {
-        let (Some(shared), Some(view)) = (&self.shared, view) else { return };
+        let (Some(shared), Some(view)) = (&self.handle.shared, view) else { return };
         let epoch = network.epoch().get();
         match attempts {
             [attempt] => {

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use tower_service::Service;
 
 pub(super) use self::answers::poll_answer;
-use super::memory::MemoryHandle;
+use super::memory::Remembering;
 use super::record::{Begun, Record};
 use super::settings::Settings;
 use crate::attempt::{AttemptRequest, Listener, News};
@@ -32,7 +32,7 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
     port: Port,
     sources: SourceAddresses,
     network: Arc<Network>,
-    memory: MemoryHandle,
+    memory: Arc<Remembering>,
     /// From where the connect looks at what is remembered, if it does: the first answer begins that.
     view: Option<Viewpoint>,
     attempt: A,
@@ -89,7 +89,7 @@ where
             port,
             sources: settings.sources.clone(),
             network: Arc::clone(&settings.network),
-            memory: settings.memory.clone(),
+            memory: Arc::clone(&settings.memory),
             view,
             attempt,
             is_secure,

@@ -1,32 +1,53 @@
 //! What is known of one address.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::episodes::Episodes;
+use super::horizon::Horizon;
 use super::mark::Mark;
-use super::moment::Moment;
 use super::rtt::{Rtt, Sample};
 
 /// What is known of one address, seen from one source.
 #[derive(Debug, Default)]
 pub(super) struct Address {
     pub(super) rtt: Option<Rtt>,
-    /// When a connection to it last won a race.
-    used: Option<Moment>,
+    /// Until then it is one that was used, since a connection to it has won a race.
+    used_until: Option<Instant>,
+    /// Before that, it is one that was used, its round trip is recent, and nothing is held against it.
+    fresh_until: Option<Instant>,
+    /// Before that, another success teaches nothing.
+    settled_until: Option<Instant>,
     has_answered: bool,
     episodes: Episodes,
     mark: Mark,
 }
 
 impl Address {
+    /// Whether a success that comes now would teach nothing: the last one, which won, was a round trip, is less than a second ago, and nothing was
+    /// held against the address since.
+    ///
+    /// A burst of connects is one sample. The smoothed round trip would else be that of the last few milliseconds.
+    #[inline]
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        self.settled_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether all is well with it, which it mostly is: it was used, its round trip is recent, and it is not dead.
+    #[inline]
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        self.fresh_until.is_some_and(|until| now < until)
+    }
+
     /// It answered.
-    pub(super) fn on_connected(&mut self, sample: Option<Sample>, won: bool, now: Moment) {
+    pub(super) fn on_connected(&mut self, sample: Option<Sample>, won: bool, now: Instant, until: Horizon) {
         if let Some(sample) = sample {
-            Rtt::add(&mut self.rtt, sample, now);
+            Rtt::add(&mut self.rtt, sample, now, until);
         }
         if won {
-            self.used = Some(now);
+            self.used_until = Some(until.recent);
+            self.fresh_until = sample.map(|_| until.recent);
+            self.settled_until = sample.map(|_| now + SETTLED);
         }
         self.has_answered = true;
         self.episodes.clear();
@@ -34,14 +55,16 @@ impl Address {
     }
 
     /// It answered that it is not to be had.
-    pub(super) fn on_refused(&mut self, now: Moment) {
+    pub(super) fn on_refused(&mut self, now: Instant) {
+        (self.fresh_until, self.settled_until) = (None, None);
         if self.mark.make(now).is_some() {
             self.episodes.on_mark();
         }
     }
 
     /// It was silent while another address answered. Returns until when it is marked, if it is now.
-    pub(super) fn on_silent(&mut self, now: Moment) -> Option<Moment> {
+    pub(super) fn on_silent(&mut self, now: Instant) -> Option<Instant> {
+        (self.fresh_until, self.settled_until) = (None, None);
         if self.mark.is_on(now) || !self.episodes.count(self.has_answered, now) {
             return None;
         }
@@ -50,14 +73,14 @@ impl Address {
     }
 
     /// No address of the race answered: its silence says nothing of this one. Returns whether it was marked.
-    pub(super) fn on_unconnected(&mut self, now: Moment) -> bool {
+    pub(super) fn on_unconnected(&mut self, now: Instant) -> bool {
         let was_marked = self.mark.is_on(now);
         self.episodes.clear();
         self.mark.clear();
         was_marked
     }
 
-    pub(super) fn dead_until(&self, now: Moment) -> Option<Moment> {
+    pub(super) fn dead_until(&self, now: Instant) -> Option<Instant> {
         self.mark.until(now)
     }
 
@@ -66,12 +89,12 @@ impl Address {
     }
 
     /// Whether a connection to it has won a race not long ago.
-    pub(super) fn is_used(&self, now: Moment) -> bool {
-        self.used.is_some_and(|used| used.is_younger_than(RECENT, now))
+    pub(super) fn is_used(&self, now: Instant) -> bool {
+        self.used_until.is_some_and(|until| now < until)
     }
 
     /// `20ms ± 10ms of 1, used`, as it is at `now`.
-    pub(super) fn describe(&self, now: Moment, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn describe(&self, now: Instant, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rtt {
             Some(rtt) => write!(f, "{rtt}")?,
             None if self.has_answered => f.write_str("answered")?,
@@ -84,88 +107,127 @@ impl Address {
             write!(f, ", outlasted {}", self.episodes.counted())?;
         }
         match self.dead_until(now) {
-            Some(until) => write!(f, ", dead for {:.0?}", until.since(now)),
+            Some(until) => write!(f, ", dead for {:.0?}", until.saturating_duration_since(now)),
             None => Ok(()),
         }
     }
 }
 
-/// How long a connection makes its address a better one (RFC 6555 §4.2: in the order of 10 minutes).
-const RECENT: Duration = Duration::from_secs(10 * 60);
+/// How long a success makes others superfluous.
+const SETTLED: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::some_instant;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::default().plus(Duration::from_secs(seconds))
-    }
+    /// An address, and the instant that its seconds count from.
+    struct Seen(Address, Instant);
 
-    fn answered() -> Address {
-        let mut address = Address::default();
-        address.on_connected(Sample::of(Duration::from_millis(20)), true, at(0));
-        address
-    }
+    impl Seen {
+        fn never() -> Self {
+            Self(Address::default(), some_instant())
+        }
 
-    fn until(address: &Address, now: u64) -> Option<Moment> {
-        address.dead_until(at(now))
+        fn answered() -> Self {
+            let mut seen = Self::never();
+            seen.connected(20, true, 0);
+            seen
+        }
+
+        fn at(&self, second: u64) -> Instant {
+            self.1 + Duration::from_secs(second)
+        }
+
+        fn connected(&mut self, ms: u64, won: bool, second: u64) {
+            let now = self.at(second);
+            self.0.on_connected(Sample::of(Duration::from_millis(ms)), won, now, Horizon::of(now));
+        }
+
+        fn refused(&mut self, second: u64) {
+            self.0.on_refused(self.at(second));
+        }
+
+        /// Until which second it is dead because of it.
+        fn silent(&mut self, second: u64) -> Option<u64> {
+            let until = self.0.on_silent(self.at(second));
+            until.map(|until| (until - self.1).as_secs())
+        }
+
+        fn dead_until(&self, second: u64) -> Option<u64> {
+            self.0.dead_until(self.at(second)).map(|until| (until - self.1).as_secs())
+        }
     }
 
     #[test]
     fn an_address_that_never_answered_is_dead_at_once_and_one_that_has_the_second_time() {
-        let mut never = Address::default();
-        assert_eq!(never.on_silent(at(0)), Some(at(30)));
-        let mut once = answered();
-        assert_eq!((once.on_silent(at(0)), until(&once, 0)), (None, None));
-        assert_eq!(once.on_silent(at(2)), Some(at(32)));
+        assert_eq!(Seen::never().silent(0), Some(30));
+        let mut once = Seen::answered();
+        assert_eq!((once.silent(0), once.dead_until(0)), (None, None));
+        assert_eq!(once.silent(2), Some(32));
     }
 
     #[test]
     fn a_mark_that_ended_is_made_again_by_one_silent_attempt_for_longer() {
-        let mut address = answered();
-        address.on_silent(at(0));
-        address.on_silent(at(2));
-        assert_eq!(until(&address, 32), None);
-        assert_eq!(address.on_silent(at(32)), Some(at(92)));
+        let mut seen = Seen::answered();
+        seen.silent(0);
+        seen.silent(2);
+        assert_eq!(seen.dead_until(32), None);
+        assert_eq!(seen.silent(32), Some(92));
     }
 
     #[test]
     fn what_is_said_while_a_mark_is_on_changes_nothing() {
-        let mut address = Address::default();
-        address.on_refused(at(0));
+        let mut seen = Seen::never();
         for second in 0..30 {
-            address.on_refused(at(second));
-            assert_eq!((address.on_silent(at(second)), until(&address, second)), (None, Some(at(30))));
+            seen.refused(second);
+            assert_eq!((seen.silent(second), seen.dead_until(second)), (None, Some(30)));
         }
-        address.on_refused(at(30));
-        assert_eq!(until(&address, 30), Some(at(90)));
+        seen.refused(30);
+        assert_eq!(seen.dead_until(30), Some(90));
     }
 
     #[test]
     fn a_success_begins_anew() {
-        let mut address = answered();
-        address.on_refused(at(0));
-        address.on_connected(None, false, at(10));
-        assert_eq!(until(&address, 10), None);
-        assert_eq!(address.on_silent(at(11)), None, "it has answered, and was silent once");
-        address.on_refused(at(12));
-        assert_eq!(until(&address, 12), Some(at(42)), "it is the first mark again");
+        let mut seen = Seen::answered();
+        seen.refused(0);
+        seen.connected(20, false, 10);
+        assert_eq!(seen.dead_until(10), None);
+        assert_eq!(seen.silent(11), None, "it has answered, and was silent once");
+        seen.refused(12);
+        assert_eq!(seen.dead_until(12), Some(42), "it is the first mark again");
     }
 
     #[test]
     fn a_race_without_a_connection_takes_the_mark_back() {
-        let mut address = Address::default();
-        assert!(!address.on_unconnected(at(0)));
-        address.on_refused(at(0));
-        assert!(address.on_unconnected(at(1)));
-        assert_eq!(until(&address, 1), None);
+        let mut seen = Seen::never();
+        assert!(!seen.0.on_unconnected(seen.at(0)));
+        seen.refused(0);
+        assert!(seen.0.on_unconnected(seen.at(1)));
+        assert_eq!(seen.dead_until(1), None);
     }
 
     #[test]
     fn an_address_is_a_used_one_for_ten_minutes_after_it_won() {
-        let mut address = answered();
-        assert!(address.is_used(at(599)) && !address.is_used(at(600)));
-        address.on_connected(None, false, at(500));
-        assert!(!address.is_used(at(600)), "another one won");
+        let mut seen = Seen::answered();
+        assert!(seen.0.is_used(seen.at(599)) && !seen.0.is_used(seen.at(600)));
+        seen.connected(20, false, 500);
+        assert!(!seen.0.is_used(seen.at(600)), "another one won");
+    }
+
+    #[test]
+    fn a_success_says_all_there_is_to_say_for_a_second_unless_something_else_is_said() {
+        let settled = |seen: &Seen, second| seen.0.is_settled(seen.at(second));
+        assert!(!settled(&Seen::never(), 0));
+        let seen = Seen::answered();
+        assert!(settled(&seen, 0) && !settled(&seen, 1));
+        let (mut refused, mut silent) = (Seen::answered(), Seen::answered());
+        refused.refused(0);
+        silent.silent(0);
+        assert!(!settled(&refused, 0) && !settled(&silent, 0));
+        let (mut lost, mut slow) = (Seen::never(), Seen::never());
+        lost.connected(20, false, 0);
+        slow.connected(1030, true, 0);
+        assert!(!settled(&lost, 0) && !settled(&slow, 0), "the next one is worth a look");
     }
 }

@@ -17,6 +17,8 @@ pub struct Advice {
     pub used: bool,
     /// The attempt delay by what was learned. `None` is the configured one.
     pub delay: Option<AttemptDelay>,
+    /// That a connection to it wins teaches nothing now: one has won less than a second ago.
+    pub is_settled: bool,
 }
 
 /// Why a destination is believed to be unreachable, and for how long.

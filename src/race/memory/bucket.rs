@@ -1,20 +1,17 @@
 //! How far away is a destination, in steps that are worth a change of order?
 
-use std::time::Duration;
-
-/// The step of a round trip, 0 to 5. "Nearer by 25 ms" would be no order: A may be near B, and B near C, and A not near C.
-pub(super) fn of(rtt: Duration) -> u8 {
+/// The step of a round trip, in nanoseconds: 0 below 25 ms, then 1 to 5, of which each begins at twice the one before it.
+///
+/// "Nearer by 25 ms" would be no order: A may be near B, and B near C, and A not near C.
+#[inline]
+pub(super) fn of(nanoseconds: u32) -> u8 {
+    let doublings = u32::BITS - (nanoseconds / FIRST).leading_zeros();
     // There are five.
-    LOWER_BOUNDS.iter().take_while(|bound| rtt >= **bound).count() as u8
+    doublings.min(LAST) as u8
 }
 
-const LOWER_BOUNDS: [Duration; 5] = [
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-];
+const FIRST: u32 = 25_000_000;
+const LAST: u32 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -36,7 +33,7 @@ mod tests {
             (400, 5),
             (949, 5),
         ] {
-            assert_eq!(of(Duration::from_millis(ms)), expected, "{ms}");
+            assert_eq!(of(ms * 1_000_000), expected, "{ms}");
         }
     }
 }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use super::super::config::MINIMUM_DERIVED_DELAY;
 use super::advice::{Advice, AttemptDelay, DelayBasis};
-use super::rtt::Rtt;
 
-/// The delay of a destination with this round trip: about when its first packet would be sent again, if the system knew the round trip.
+/// The delay, in nanoseconds, of a destination with this round trip and this deviation, which are less than a second: about when its first packet
+/// would be sent again, if the system knew the round trip.
 ///
 /// `S + 4 V` is the time-out of RFC 6298. A steady path has hardly any deviation, so that half a round trip is the least reserve.
-pub(super) fn of_destination(rtt: &Rtt) -> Duration {
-    let smoothed = rtt.smoothed();
-    let by_deviation = smoothed + LEAST_RESERVE.max(4 * rtt.deviation());
-    (smoothed * 3 / 2).max(by_deviation).clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY)
+pub(super) fn of_round_trip(smoothed: u32, deviation: u32) -> u32 {
+    let (smoothed, deviation) = (u64::from(smoothed), u64::from(deviation));
+    let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation).max(smoothed / 2);
+    let delay = (smoothed + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_LEARNED_DELAY));
+    // A second is the most.
+    delay as u32
 }
 
 /// The delay of a destination of which nothing is known, in a network whose least round trip this is. It is no reason to be faster than the
@@ -26,8 +28,7 @@ pub(super) fn of_network(least: Duration) -> AttemptDelay {
 pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> AttemptDelay {
     let configured = AttemptDelay { length: configured, basis: DelayBasis::Configured };
     match advice.delay {
-        None => configured,
-        Some(AttemptDelay { length, basis: DelayBasis::Configured }) => AttemptDelay { length, ..configured },
+        None | Some(AttemptDelay { basis: DelayBasis::Configured, .. }) => configured,
         Some(AttemptDelay { length, basis: basis @ DelayBasis::Network { .. } }) => {
             let length = length.min(MAXIMUM_LEARNED_DELAY);
             if length > configured.length { AttemptDelay { length, basis } } else { configured }
@@ -38,6 +39,11 @@ pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> Atte
     }
 }
 
+/// Of a duration that is short.
+const fn nanoseconds(duration: Duration) -> u64 {
+    duration.as_secs() * 1_000_000_000 + duration.subsec_nanos() as u64
+}
+
 /// By then the system sends the packet again, whatever the round trip is.
 const MAXIMUM_LEARNED_DELAY: Duration = Duration::from_secs(1);
 
@@ -46,8 +52,6 @@ const LEAST_RESERVE: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
-    use super::super::moment::Moment;
-    use super::super::rtt::Sample;
     use super::*;
 
     fn ms(ms: u64) -> Duration {
@@ -58,24 +62,32 @@ mod tests {
         of_attempt(&Advice { delay, ..Advice::default() }, ms(configured))
     }
 
-    fn of_samples(rtt: u64, count: usize) -> Duration {
-        let mut known = None;
-        for _ in 0..count {
-            Rtt::add(&mut known, Sample::of(ms(rtt)).unwrap(), Moment::default());
-        }
-        of_destination(&known.unwrap())
+    fn after(rtt: u64, deviation: u64) -> Duration {
+        let [rtt, deviation] = [rtt, deviation].map(|ms| u32::try_from(ms * 1_000_000).unwrap());
+        Duration::from_nanos(of_round_trip(rtt, deviation).into())
     }
 
     #[test]
     fn the_delay_follows_the_round_trip_within_its_bounds() {
-        for (rtt, expected) in
-            [(5, 100), (20, 100), (50, 150), (100, 300), (200, 600), (333, 999), (334, 1000), (949, 1000)]
-        {
-            assert_eq!(of_samples(rtt, 1), ms(expected), "{rtt}");
+        for (rtt, deviation, expected) in [
+            (5, 2, 100),
+            (20, 10, 100),
+            (50, 25, 150),
+            (83, 41, 247),
+            (100, 50, 300),
+            (200, 100, 600),
+            (334, 167, 1000),
+            (949, 474, 1000),
+            // Steady.
+            (85, 1, 127),
+            (100, 0, 150),
+            (100, 3, 150),
+            (620, 1, 930),
+        ] {
+            assert_eq!(after(rtt, deviation).as_millis(), expected, "{rtt} {deviation}");
         }
-        assert_eq!(of_samples(100, 10), ms(150));
-        assert_eq!(of_samples(200, 10), ms(300));
-        assert_eq!(of_samples(620, 20), ms(930));
+        assert_eq!(after(92, 1), ms(138));
+        assert_eq!(after(0, 0), ms(100));
     }
 
     #[test]
@@ -96,6 +108,7 @@ mod tests {
             let delay = of_learned(Some(AttemptDelay { length: ms(learned), basis }), 250);
             assert_eq!(delay, AttemptDelay { length: ms(expected), basis });
         }
-        assert_eq!(of_learned(None, 250), AttemptDelay { length: ms(250), basis: DelayBasis::Configured });
+        let configured = |ms| AttemptDelay { length: Duration::from_millis(ms), basis: DelayBasis::Configured };
+        assert_eq!((of_learned(None, 250), of_learned(Some(configured(0)), 250)), (configured(250), configured(250)));
     }
 }

@@ -1,8 +1,6 @@
 //! How often must an address have been silent to be dead?
 
-use std::time::Duration;
-
-use super::moment::Moment;
+use std::time::{Duration, Instant};
 
 /// Counts the times at which an address was outlasted: another one won while attempts to it had been silent for at least their own delay.
 ///
@@ -14,16 +12,16 @@ use super::moment::Moment;
 pub(super) struct Episodes {
     counted: u8,
     /// When the last one was that counted.
-    last: Moment,
+    last: Option<Instant>,
 }
 
 impl Episodes {
     /// The address was outlasted. Returns whether it is dead.
-    pub(super) fn count(&mut self, has_answered: bool, now: Moment) -> bool {
-        let is_same = self.counted > 0 && self.last.is_younger_than(ONE_EPISODE, now);
+    pub(super) fn count(&mut self, has_answered: bool, now: Instant) -> bool {
+        let is_same = self.last.is_some_and(|last| now < last + ONE_EPISODE);
         if !is_same {
             self.counted = self.counted.saturating_add(1);
-            self.last = now;
+            self.last = Some(now);
         }
         self.counted >= if has_answered { 2 } else { 1 }
     }
@@ -47,39 +45,39 @@ const ONE_EPISODE: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::some_instant;
 
-    fn at(ms: u64) -> Moment {
-        Moment::default().plus(Duration::from_millis(ms))
+    /// Whether the address is dead after each episode, at these milliseconds.
+    fn counts(episodes: &mut Episodes, has_answered: bool, times: impl IntoIterator<Item = u64>) -> Vec<bool> {
+        let zero = some_instant();
+        times.into_iter().map(|ms| episodes.count(has_answered, zero + Duration::from_millis(ms))).collect()
     }
 
     #[test]
     fn once_is_enough_for_an_address_that_never_answered() {
-        assert!(Episodes::default().count(false, at(0)));
+        assert_eq!(counts(&mut Episodes::default(), false, [0]), [true]);
     }
 
     #[test]
     fn twice_is_enough_for_one_that_has() {
-        let mut episodes = Episodes::default();
-        assert!(!episodes.count(true, at(0)));
-        assert!(episodes.count(true, at(1000)));
+        assert_eq!(counts(&mut Episodes::default(), true, [0, 1000]), [false, true]);
     }
 
     #[test]
     fn many_races_of_one_second_are_one_episode() {
         let mut episodes = Episodes::default();
-        for race in 0..1000 {
-            assert!(!episodes.count(true, at(race)), "{race}");
-        }
-        assert_eq!(episodes.counted(), 1);
-        assert!(episodes.count(true, at(1000)), "a second after the one that counted, not after the last");
+        let dead = counts(&mut episodes, true, 0..=1000);
+        // A second after the one that counted, not after the last.
+        assert_eq!(dead.iter().position(|dead| *dead), Some(1000));
+        assert_eq!(episodes.counted(), 2);
     }
 
     #[test]
     fn once_more_is_enough_after_a_mark_and_not_after_a_success() {
         let mut episodes = Episodes::default();
         episodes.on_mark();
-        assert!(episodes.count(true, at(30_000)));
+        assert_eq!(counts(&mut episodes, true, [30_000]), [true]);
         episodes.clear();
-        assert!(!episodes.count(true, at(31_000)));
+        assert_eq!(counts(&mut episodes, true, [31_000]), [false]);
     }
 }

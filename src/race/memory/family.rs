@@ -1,13 +1,12 @@
 //! Is a whole address family cut off, so that each new name would pay for it again?
 
-use std::time::Duration;
+use std::time::Instant;
 
 use super::least::Least;
-use super::moment::Moment;
 
 /// What is known of all destinations of a family together, seen from one source.
 #[derive(Debug, Default)]
-pub(super) struct Family {
+pub(super) struct AddressFamily {
     pub(super) health: Health,
     pub(super) least_rtt: Least,
 }
@@ -23,36 +22,38 @@ pub(super) struct Family {
 pub(super) struct Health {
     /// The latest marks in different prefixes.
     marks: [Option<SilentPrefix>; PREFIXES],
-    last_success: Option<Moment>,
+    /// Before that, an answer speaks for the family.
+    alive_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct SilentPrefix {
     prefix: u128,
-    until: Moment,
+    until: Instant,
 }
 
 impl Health {
     /// Until when the family counts as dead, if it does.
-    pub(super) fn dead_until(&self, now: Moment) -> Option<Moment> {
-        if self.last_success.is_some_and(|at| at.is_younger_than(ALIVE, now)) {
+    pub(super) fn dead_until(&self, now: Instant) -> Option<Instant> {
+        if self.alive_until.is_some_and(|until| now < until) {
             return None;
         }
-        let mut newest = Moment::default();
+        let mut newest = None;
         for mark in &self.marks {
             let until = mark.map(|mark| mark.until).filter(|until| now < *until)?;
-            newest = newest.max(until);
+            newest = newest.max(Some(until));
         }
-        Some(newest)
+        newest
     }
 
-    pub(super) fn on_success(&mut self, now: Moment) {
-        self.last_success = Some(now);
+    /// An address of the family has answered, which counts until then.
+    pub(super) fn on_success(&mut self, until: Instant) {
+        self.alive_until = Some(until);
         self.marks.iter_mut().for_each(|mark| *mark = None);
     }
 
     /// An address of this prefix was marked for its silence.
-    pub(super) fn on_mark(&mut self, prefix: u128, until: Moment) {
+    pub(super) fn on_mark(&mut self, prefix: u128, until: Instant) {
         let known = self.marks.iter().position(|mark| mark.is_some_and(|mark| mark.prefix == prefix));
         let place = known.or_else(|| self.first_to_end());
         if let Some(mark) = place.and_then(|place| self.marks.get_mut(place)) {
@@ -77,66 +78,78 @@ impl Health {
 /// How many prefixes must be silent.
 const PREFIXES: usize = 3;
 
-/// How long a success speaks for the family.
-const ALIVE: Duration = Duration::from_secs(10 * 60);
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::horizon::Horizon;
     use super::*;
+    use crate::test_support::some_instant;
 
-    fn at(seconds: u64) -> Moment {
-        Moment::default().plus(Duration::from_secs(seconds))
-    }
+    /// A health, and the instants that its seconds count from.
+    struct Seen(Health, Instant);
 
-    /// Each prefix with the second at which its mark ends.
-    fn marked(marks: &[(u128, u64)]) -> Health {
-        let mut health = Health::default();
-        for (prefix, until) in marks {
-            health.on_mark(*prefix, at(*until));
+    impl Seen {
+        /// Each prefix with the second at which its mark ends.
+        fn marked(marks: &[(u128, u64)]) -> Self {
+            let mut seen = Self(Health::default(), some_instant());
+            for (prefix, until) in marks {
+                seen.mark(*prefix, *until);
+            }
+            seen
         }
-        health
+
+        fn mark(&mut self, prefix: u128, until: u64) {
+            self.0.on_mark(prefix, self.1 + Duration::from_secs(until));
+        }
+
+        /// Until which second the family is dead, at another.
+        fn dead_until(&self, now: u64) -> Option<u64> {
+            let until = self.0.dead_until(self.1 + Duration::from_secs(now));
+            until.map(|until| (until - self.1).as_secs())
+        }
     }
 
     #[test]
     fn three_silent_prefixes_are_a_dead_family_until_the_newest_mark_ends() {
-        let health = marked(&[(1, 30), (2, 40), (3, 35)]);
-        assert_eq!(health.dead_until(at(10)), Some(at(40)));
-        assert_eq!(health.dead_until(at(29)), Some(at(40)));
-        assert_eq!(health.dead_until(at(30)), None, "two are left");
-        assert_eq!(marked(&[(1, 30), (2, 40)]).dead_until(at(10)), None);
+        let seen = Seen::marked(&[(1, 30), (2, 40), (3, 35)]);
+        assert_eq!(seen.dead_until(10), Some(40));
+        assert_eq!(seen.dead_until(29), Some(40));
+        assert_eq!(seen.dead_until(30), None, "two are left");
+        assert_eq!(Seen::marked(&[(1, 30), (2, 40)]).dead_until(10), None);
     }
 
     #[test]
     fn many_addresses_of_one_prefix_are_one() {
-        assert_eq!(marked(&[(1, 30), (1, 40), (1, 50), (2, 30)]).dead_until(at(10)), None);
-        assert_eq!(marked(&[(1, 50), (1, 30), (2, 30), (3, 30)]).dead_until(at(10)), Some(at(50)));
+        assert_eq!(Seen::marked(&[(1, 30), (1, 40), (1, 50), (2, 30)]).dead_until(10), None);
+        assert_eq!(Seen::marked(&[(1, 50), (1, 30), (2, 30), (3, 30)]).dead_until(10), Some(50));
     }
 
     #[test]
     fn of_more_than_three_prefixes_those_count_whose_marks_end_last() {
-        let health = marked(&[(1, 30), (2, 60), (3, 40), (4, 50), (5, 55)]);
-        assert_eq!(health.dead_until(at(45)), Some(at(60)));
-        assert_eq!(health.dead_until(at(50)), None);
+        let seen = Seen::marked(&[(1, 30), (2, 60), (3, 40), (4, 50), (5, 55)]);
+        assert_eq!(seen.dead_until(45), Some(60));
+        assert_eq!(seen.dead_until(50), None);
     }
 
     #[test]
     fn a_success_ends_it_and_speaks_for_the_family_for_ten_minutes() {
-        let mut health = marked(&[(1, 300), (2, 300), (3, 300)]);
-        health.on_success(at(100));
-        assert_eq!(health.dead_until(at(100)), None);
+        let mut seen = Seen::marked(&[(1, 300), (2, 300), (3, 300)]);
+        seen.0.on_success(Horizon::of(seen.1 + Duration::from_secs(100)).recent);
+        assert_eq!(seen.dead_until(100), None);
         for prefix in 1..=3 {
-            health.on_mark(prefix, at(900));
+            seen.mark(prefix, 900);
         }
-        assert_eq!(health.dead_until(at(699)), None);
-        assert_eq!(health.dead_until(at(700)), Some(at(900)));
+        assert_eq!(seen.dead_until(699), None);
+        assert_eq!(seen.dead_until(700), Some(900));
     }
 
     #[test]
     fn a_mark_that_was_taken_back_does_not_count() {
-        let mut health = marked(&[(1, 30), (2, 30), (3, 30)]);
-        health.on_mark_taken_back(2);
-        assert_eq!(health.dead_until(at(0)), None);
-        health.on_mark(4, at(30));
-        assert_eq!(health.dead_until(at(0)), Some(at(30)));
+        let mut seen = Seen::marked(&[(1, 30), (2, 30), (3, 30)]);
+        seen.0.on_mark_taken_back(2);
+        assert_eq!(seen.dead_until(0), None);
+        seen.mark(4, 30);
+        assert_eq!(seen.dead_until(0), Some(30));
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::endpoint::Family;
 use super::super::selection::Source;
-use super::prefix;
+use super::{prefix, scope};
 
 /// Keeps what is learned for one purpose from being seen in another (v3 §5.3): a browser has one for each site whose cookies it keeps apart.
 ///
@@ -37,8 +37,21 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn new(partition: Partition, source: SourceKey, destination: IpAddr) -> Self {
-        Self { partition: partition.0, source, destination: bits(destination) }
+    #[inline]
+    pub(super) fn new(partition: Partition, sources: FamilySources, destination: IpAddr) -> Self {
+        let destination = bits(destination);
+        let source = if is_mapped(destination) { sources.v4 } else { sources.v6 };
+        Self { partition: partition.0, source, destination }
+    }
+
+    /// The key of all races from these sources.
+    pub(super) fn of_races(partition: Partition, sources: FamilySources) -> Self {
+        Self { partition: partition.0, source: sources.v6, destination: sources.v4.0.into() }
+    }
+
+    /// Whether anything is remembered of the destination, which is an address: only if a route leads there.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.source != SourceKey::NONE && scope::is_remembered(Ipv6Addr::from_bits(self.destination).to_canonical())
     }
 
     /// The key of all that begins like this.
@@ -50,18 +63,8 @@ impl Key {
     /// The key of the destination's whole family.
     #[must_use]
     pub(super) fn of_family(self) -> Self {
-        let any = if self.family() == Family::V4 {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        } else {
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-        };
-        Self { destination: bits(any), ..self }
-    }
-
-    /// The key of the races between a source of either family.
-    pub(super) fn of_races(partition: Partition, v6: Option<SourceKey>, v4: Option<SourceKey>) -> Self {
-        let v4 = v4.map_or(u128::MAX, |v4| v4.0.into());
-        Self { partition: partition.0, source: v6.unwrap_or(SourceKey::NONE), destination: v4 }
+        let any = if is_mapped(self.destination) { MAPPED } else { 0 };
+        Self { destination: any, ..self }
     }
 
     /// The address, the prefix or the family, as bits. An IPv4 one is mapped.
@@ -74,10 +77,11 @@ impl Key {
     }
 
     pub(super) fn family(&self) -> Family {
-        if Ipv6Addr::from_bits(self.destination).to_ipv4_mapped().is_some() { Family::V4 } else { Family::V6 }
+        if is_mapped(self.destination) { Family::V4 } else { Family::V6 }
     }
 
     /// A number that is the same for equal keys, and likely another for others.
+    #[inline]
     pub(super) fn hash(&self) -> u64 {
         // The halves of a destination differ in their low bits. An odd factor carries those to the high ones, which are used.
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -112,6 +116,13 @@ impl SourceKey {
     const NONE: Self = Self(u64::MAX - 1);
 }
 
+/// The source of each family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FamilySources {
+    v6: SourceKey,
+    v4: SourceKey,
+}
+
 /// Makes keys of sources.
 #[derive(Debug, Default)]
 pub(super) struct SourceKeys {
@@ -121,15 +132,19 @@ pub(super) struct SourceKeys {
 }
 
 impl SourceKeys {
-    /// The source of a race that begins now. `None` if no route leads out.
-    pub(super) fn of(&mut self, source: Source) -> Option<SourceKey> {
+    /// The sources of a race that begins now.
+    pub(super) fn of(&mut self, v6: Source, v4: Source) -> FamilySources {
+        FamilySources { v6: self.of_family(v6), v4: self.of_family(v4) }
+    }
+
+    fn of_family(&mut self, source: Source) -> SourceKey {
         match source {
-            Source::Unreachable => None,
-            Source::Unknown => Some(SourceKey::UNKNOWN),
-            Source::Address(source) => Some(match source.to_canonical() {
+            Source::Unreachable => SourceKey::NONE,
+            Source::Unknown => SourceKey::UNKNOWN,
+            Source::Address(source) => match source.to_canonical() {
                 IpAddr::V6(source) => SourceKey((source.to_bits() >> 64) as u64),
                 IpAddr::V4(source) => SourceKey(self.generation(source) << 32 | u64::from(source.to_bits())),
-            }),
+            },
         }
     }
 
@@ -151,12 +166,21 @@ fn is_private(address: Ipv4Addr) -> bool {
     address.is_private() || (first == 100 && second & 0xc0 == 64)
 }
 
+#[inline]
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V6(address) => address.to_bits(),
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
     }
 }
+
+#[inline]
+fn is_mapped(destination: u128) -> bool {
+    destination >> 32 == MAPPED >> 32
+}
+
+/// `::ffff:0:0`
+const MAPPED: u128 = 0xffff_0000_0000;
 
 #[cfg(test)]
 mod tests {
@@ -166,24 +190,28 @@ mod tests {
         Source::Address(text.parse().unwrap())
     }
 
-    fn key(source: SourceKey, destination: &str) -> Key {
-        Key::new(Partition::default(), source, destination.parse().unwrap())
+    fn unknown() -> FamilySources {
+        SourceKeys::default().of(Source::Unknown, Source::Unknown)
+    }
+
+    fn key(sources: FamilySources, destination: &str) -> Key {
+        Key::new(Partition::default(), sources, destination.parse().unwrap())
     }
 
     #[test]
     fn privacy_addresses_of_one_network_are_one_source() {
         let mut keys = SourceKeys::default();
-        assert_eq!(keys.of(source("2001:db8::1:2:3:4")), keys.of(source("2001:db8::5:6:7:8")));
-        assert_ne!(keys.of(source("2001:db8::1")), keys.of(source("2001:db8:0:1::1")));
+        assert_eq!(keys.of_family(source("2001:db8::1:2:3:4")), keys.of_family(source("2001:db8::5:6:7:8")));
+        assert_ne!(keys.of_family(source("2001:db8::1")), keys.of_family(source("2001:db8:0:1::1")));
     }
 
     #[test]
     fn a_public_ipv4_source_is_the_same_whenever_it_comes_back() {
         let mut keys = SourceKeys::default();
-        let before = keys.of(source("192.0.2.1"));
-        assert_ne!(keys.of(source("192.0.2.2")), before);
-        assert_eq!(keys.of(source("192.0.2.1")), before);
-        assert_eq!(keys.of(source("::ffff:192.0.2.1")), before);
+        let before = keys.of_family(source("192.0.2.1"));
+        assert_ne!(keys.of_family(source("192.0.2.2")), before);
+        assert_eq!(keys.of_family(source("192.0.2.1")), before);
+        assert_eq!(keys.of_family(source("::ffff:192.0.2.1")), before);
     }
 
     #[test]
@@ -195,59 +223,62 @@ mod tests {
             ("100.64.0.1", "192.0.2.1"),
         ] {
             let mut keys = SourceKeys::default();
-            let before = keys.of(source(private));
-            assert_eq!(keys.of(source(private)), before, "it has stayed");
-            assert_eq!(keys.of(Source::Unreachable), None);
-            assert_eq!(keys.of(source("2001:db8::1")), keys.of(source("2001:db8::2")));
-            assert_eq!(keys.of(source(private)), before, "IPv6 says nothing of it");
-            keys.of(source(other));
-            assert_ne!(keys.of(source(private)), before, "{private}");
+            let before = keys.of(Source::Unknown, source(private));
+            assert_eq!(keys.of(Source::Unknown, source(private)), before, "it has stayed");
+            keys.of(source("2001:db8::1"), Source::Unreachable);
+            assert_eq!(keys.of(Source::Unknown, source(private)), before, "it may have been asked in vain");
+            keys.of(Source::Unknown, source(other));
+            assert_ne!(keys.of(Source::Unknown, source(private)), before, "{private}");
         }
     }
 
     #[test]
     fn sources_that_differ_have_keys_that_differ() {
         let mut keys = SourceKeys::default();
-        let unknown = keys.of(Source::Unknown);
-        assert_eq!(unknown, keys.of(Source::Unknown));
-        assert!(![keys.of(source("2001:db8::1")), keys.of(source("192.0.2.1")), None].contains(&unknown));
+        let sources = [Source::Unknown, Source::Unreachable, source("2001:db8::1"), source("192.0.2.1")];
+        let keys = sources.map(|source| keys.of_family(source).0);
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), sources.len());
     }
 
     #[test]
     fn a_key_says_where_to_and_from_where() {
-        let mut keys = SourceKeys::default();
-        let mut text = |from, to| key(keys.of(from).unwrap(), to).to_string();
-        assert_eq!(text(source("2001:db8:1:2::9"), "2001:db8::a"), "2001:db8::a from 2001:db8:1:2::/64");
-        assert_eq!(text(source("10.0.0.9"), "192.0.2.10"), "192.0.2.10 from 10.0.0.9");
-        assert_eq!(text(Source::Unknown, "192.0.2.10"), "192.0.2.10 from an unknown source");
+        let text = |v6, v4, to| key(SourceKeys::default().of(v6, v4), to).to_string();
+        let (v6, v4) = (source("2001:db8:1:2::9"), source("10.0.0.9"));
+        assert_eq!(text(v6, v4, "2001:db8::a"), "2001:db8::a from 2001:db8:1:2::/64");
+        assert_eq!(text(v6, v4, "192.0.2.10"), "192.0.2.10 from 10.0.0.9");
+        assert_eq!(text(v6, v4, "::ffff:192.0.2.10"), "192.0.2.10 from 10.0.0.9");
+        assert_eq!(text(v6, Source::Unknown, "192.0.2.10"), "192.0.2.10 from an unknown source");
+    }
+
+    #[test]
+    fn a_destination_without_a_route_is_not_remembered() {
+        let sources = SourceKeys::default().of(Source::Unreachable, Source::Unknown);
+        assert!(!key(sources, "2001:db8::a").is_remembered() && key(sources, "192.0.2.10").is_remembered());
     }
 
     #[test]
     fn a_family_and_a_prefix_have_keys_of_their_own() {
-        let from = SourceKeys::default().of(Source::Unknown).unwrap();
-        let (v6, v4) = (key(from, "2001:db8::a"), key(from, "192.0.2.10"));
+        let (v6, v4) = (key(unknown(), "2001:db8::a"), key(unknown(), "192.0.2.10"));
         assert!(v6.of_family() != v4.of_family() && v6.of_prefix() != v4.of_prefix());
-        assert!(v6.of_family() == key(from, "2001:db8:9::b").of_family());
-        assert!(v4.of_prefix() == key(from, "192.0.2.99").of_prefix());
+        assert!(v6.of_family() == key(unknown(), "2001:db8:9::b").of_family());
+        assert!(v4.of_prefix() == key(unknown(), "192.0.2.99").of_prefix());
         assert_eq!((v6.of_family().family(), v4.of_family().family()), (Family::V6, Family::V4));
     }
 
     #[test]
     fn the_hashes_of_neighbours_are_spread() {
-        let from = SourceKeys::default().of(Source::Unknown).unwrap();
-        let mut buckets = std::collections::BTreeSet::new();
-        for host in 0..1024 {
-            let v4 = IpAddr::V4(Ipv4Addr::from_bits(0xc000_0000 + host));
-            buckets.insert(Key::new(Partition::default(), from, v4).hash() >> 54);
-        }
+        let buckets = |destination: &dyn Fn(u32) -> IpAddr| {
+            let hash = |number| Key::new(Partition::default(), unknown(), destination(number)).hash();
+            (0..1024).map(|number| hash(number) >> 54).collect::<std::collections::BTreeSet<_>>().len()
+        };
         // As many as of a random function.
-        assert!(buckets.len() > 600, "{}", buckets.len());
-        buckets.clear();
-        for subnet in 0..1024 {
-            let v6 = IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(subnet as u32) << 80 | 1));
-            buckets.insert(Key::new(Partition::default(), from, v6).hash() >> 54);
-        }
-        assert!(buckets.len() > 600, "{}", buckets.len());
+        assert!(buckets(&|host| Ipv4Addr::from_bits(0xc000_0000 + host).into()) > 600);
+        assert!(buckets(&|prefix| Ipv4Addr::from_bits(0xc000_0000 + (prefix << 8)).into()) > 600);
+        let v6 = |subnet: u32, host: u32| {
+            Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(subnet) << 80 | u128::from(host)).into()
+        };
+        assert!(buckets(&|subnet| v6(subnet, 1)) > 600);
+        assert!(buckets(&|host| v6(1, host)) > 600);
     }
 
     #[test]

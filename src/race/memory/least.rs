@@ -1,8 +1,6 @@
 //! The least round trip of a network in a while: nothing is nearer than its access line.
 
-use std::time::Duration;
-
-use super::moment::Moment;
+use std::time::{Duration, Instant};
 
 /// The least smoothed round trip of the last ten minutes.
 ///
@@ -11,54 +9,51 @@ use super::moment::Moment;
 /// latest round trip is always known, and the least may then be overestimated for a while.
 #[derive(Debug, Default)]
 pub(super) struct Least {
-    candidates: [(Duration, Moment); 4],
-    length: usize,
+    /// Each until when it counts. Those after the last one are `None`.
+    candidates: [Option<(Duration, Instant)>; 4],
 }
 
 impl Least {
-    pub(super) fn add(&mut self, rtt: Duration, now: Moment) {
+    /// A round trip that counts until `until`.
+    pub(super) fn add(&mut self, rtt: Duration, now: Instant, until: Instant) {
         self.forget_old(now);
-        let lesser = self.candidates[..self.length].iter().take_while(|(lesser, _)| *lesser < rtt).count();
-        let place = lesser.min(self.candidates.len() - 1);
-        self.candidates[place] = (rtt, now);
-        self.length = place + 1;
+        let lesser = self.candidates.iter().take_while(|candidate| candidate.is_some_and(|(lesser, _)| lesser < rtt));
+        let place = lesser.count().min(self.candidates.len() - 1);
+        self.candidates[place] = Some((rtt, until));
+        self.candidates[place + 1..].fill(None);
     }
 
-    pub(super) fn get(&mut self, now: Moment) -> Option<Duration> {
+    pub(super) fn get(&mut self, now: Instant) -> Option<Duration> {
         self.forget_old(now);
-        self.candidates[..self.length].first().map(|(rtt, _)| *rtt)
+        self.candidates[0].map(|(rtt, _)| rtt)
     }
 
-    fn forget_old(&mut self, now: Moment) {
-        let candidates = &self.candidates[..self.length];
-        let old = candidates.iter().take_while(|(_, at)| !at.is_younger_than(WINDOW, now)).count();
-        if old > 0 {
-            self.candidates.copy_within(old..self.length, 0);
-            self.length -= old;
+    fn forget_old(&mut self, now: Instant) {
+        while self.candidates[0].is_some_and(|(_, until)| until <= now) {
+            self.candidates.rotate_left(1);
+            self.candidates[self.candidates.len() - 1] = None;
         }
     }
 }
 
-const WINDOW: Duration = Duration::from_secs(10 * 60);
-
 #[cfg(test)]
 mod tests {
+    use super::super::horizon::Horizon;
     use super::*;
+    use crate::test_support::some_instant;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn at(seconds: u64) -> Moment {
-        Moment::default().plus(Duration::from_secs(seconds))
-    }
-
+    /// The least of round trips, each in milliseconds at a second, at the second `now`.
     fn least(samples: &[(u64, u64)], now: u64) -> Option<Duration> {
-        let mut least = Least::default();
+        let (mut least, zero) = (Least::default(), some_instant());
         for (second, rtt) in samples {
-            least.add(ms(*rtt), at(*second));
+            let now = zero + Duration::from_secs(*second);
+            least.add(ms(*rtt), now, Horizon::of(now).recent);
         }
-        least.get(at(now))
+        least.get(zero + Duration::from_secs(now))
     }
 
     #[test]
@@ -82,13 +77,11 @@ mod tests {
     /// Where no more than four are candidates, nothing is estimated.
     #[test]
     fn few_candidates_are_exact() {
-        let samples: Vec<(u64, u64)> = (0..1000).map(|i| (i * 7, 20 + (i * i * 31 + i * 17) % 5)).collect();
-        let mut of_all = Least::default();
-        for (i, (second, rtt)) in samples.iter().enumerate() {
-            of_all.add(ms(*rtt), at(*second));
+        let samples: Vec<(u64, u64)> = (0..300).map(|i| (i * 7, 20 + (i * i * 31 + i * 17) % 5)).collect();
+        for (i, (second, _)) in samples.iter().enumerate() {
             let recent = samples[..=i].iter().filter(|(earlier, _)| second - earlier < 600);
             let exact = recent.map(|(_, rtt)| ms(*rtt)).min();
-            assert_eq!(of_all.get(at(*second)), exact, "after {second} s");
+            assert_eq!(least(&samples[..=i], *second), exact, "after {second} s");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! For how long is an address believed to be dead?
 
-use std::time::Duration;
-
-use super::moment::Moment;
+use std::time::{Duration, Instant};
 
 /// Marks an address as dead, for longer each time.
 ///
@@ -13,31 +11,30 @@ use super::moment::Moment;
 /// 4. A success ends it, and what comes after is the first mark again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
-    /// The beginning of time is no mark.
-    until: Moment,
+    until: Option<Instant>,
     /// How many in a row.
     made: usize,
 }
 
 impl Mark {
-    pub(super) fn is_on(&self, now: Moment) -> bool {
-        now < self.until
+    pub(super) fn is_on(&self, now: Instant) -> bool {
+        self.until(now).is_some()
     }
 
     /// When the mark that is on ends.
-    pub(super) fn until(&self, now: Moment) -> Option<Moment> {
-        self.is_on(now).then_some(self.until)
+    pub(super) fn until(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| now < *until)
     }
 
     /// Marks the address, unless it is. Returns when the new mark ends.
-    pub(super) fn make(&mut self, now: Moment) -> Option<Moment> {
+    pub(super) fn make(&mut self, now: Instant) -> Option<Instant> {
         if self.is_on(now) {
             return None;
         }
         let duration = DURATIONS[self.made.min(DURATIONS.len() - 1)];
         self.made += 1;
-        self.until = now.plus(duration);
-        Some(self.until)
+        self.until = Some(now + duration);
+        self.until
     }
 
     pub(super) fn clear(&mut self) {
@@ -57,15 +54,16 @@ const DURATIONS: [Duration; 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_support::some_instant;
 
     #[test]
     fn each_mark_lasts_longer_until_there_is_a_success() {
-        let (mut mark, mut now) = (Mark::default(), Moment::default());
+        let (mut mark, mut now) = (Mark::default(), some_instant());
         for round in 0..2 {
             for seconds in [30, 60, 120, 240, 480, 600, 600] {
                 assert!(!mark.is_on(now) && mark.until(now).is_none(), "round {round}");
                 let until = mark.make(now).unwrap();
-                assert_eq!(until.since(now), Duration::from_secs(seconds));
+                assert_eq!(until - now, Duration::from_secs(seconds));
                 assert_eq!(mark.until(now), Some(until));
                 assert!(!mark.is_on(until));
                 now = until;
@@ -76,12 +74,12 @@ mod tests {
 
     #[test]
     fn a_mark_that_is_on_is_not_made_again() {
-        let (mut mark, now) = (Mark::default(), Moment::default());
+        let (mut mark, now) = (Mark::default(), some_instant());
         let until = mark.make(now).unwrap();
         for second in 0..30 {
-            let later = now.plus(Duration::from_secs(second));
+            let later = now + Duration::from_secs(second);
             assert_eq!((mark.make(later), mark.until(later)), (None, Some(until)));
         }
-        assert_eq!(mark.make(until).unwrap().since(until), Duration::from_secs(60));
+        assert_eq!(mark.make(until).unwrap() - until, Duration::from_secs(60));
     }
 }

@@ -4,12 +4,14 @@
 //!
 //! # How a driver uses it
 //!
-//! 1. When a race begins, [`Memory::begin_race`] takes its partition and the source address of each family, and gives its [`Viewpoint`].
+//! 1. Whenever the driver asks the system for its sources, [`Memory::place`] takes the partition and the source address of each family.
+//!    When a race begins, [`Memory::begin_race`] takes that place, and gives the race's [`Viewpoint`].
 //! 2. Before each answer is reported to the race, [`Memory::advise`] says what is known of each of its
 //!    [destinations](super::Answer::destinations), and [`Race::handle_advice`](super::Race::handle_advice) takes it.
 //! 3. [`Action::Start`](super::Action::Start) tells the delay of an attempt. The driver keeps it beside when the attempt started, when its transport
 //!    stood and how it ended ([`Tried`]).
-//! 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended.
+//! 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
+//!    not be learned from where the advice was that the address is [settled](Advice::is_settled).
 //!
 //! [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything.
 //!
@@ -26,10 +28,10 @@ mod bucket;
 pub(super) mod delay;
 mod episodes;
 mod family;
+mod horizon;
 mod key;
 mod least;
 mod mark;
-mod moment;
 mod observation;
 mod prefix;
 mod rtt;
@@ -41,15 +43,16 @@ mod turn;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::families::Families;
 use super::selection::Source;
 use address::Address;
 pub use advice::{Advice, AttemptDelay, Dead, DeadBy, DelayBasis};
+use family::AddressFamily;
+use horizon::Horizon;
 pub use key::Partition;
-use key::{Key, SourceKey, SourceKeys};
-use moment::{Era, Moment};
+use key::{FamilySources, Key, SourceKeys};
 pub use observation::{End, Ending, Observation, Tried};
 use rtt::{Rtt, Sample};
 use table::Table;
@@ -66,24 +69,30 @@ use turn::Turns;
 /// | families of which addresses that were used go first | [`Families::V6Only`] |
 pub struct Memory {
     prefer_used: Families,
-    era: Era,
     sources: SourceKeys,
     /// How often everything was forgotten.
     generation: u32,
+    /// When something was last learned.
+    learned: Option<Instant>,
     addresses: Table<Address>,
     prefixes: Table<Option<Rtt>>,
-    families: Table<family::Family>,
+    families: Table<AddressFamily>,
     turns: Table<Turns>,
 }
 
-/// From where a race looks at its destinations: its partition, its sources, and whether it explores.
+/// Where races run from: a partition, and the source of each family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    partition: Partition,
+    sources: FamilySources,
+}
+
+/// How one race looks at its destinations: from where, and whether it explores.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewpoint {
+    place: Place,
     generation: u32,
-    partition: Partition,
-    v6: Option<SourceKey>,
-    v4: Option<SourceKey>,
-    /// Whether the race does as one that knows nothing of its destinations, but for which are dead: every 20th does.
+    /// Whether its turn has come to do as one that knows nothing.
     explores: bool,
     learned_delay: bool,
 }
@@ -94,6 +103,11 @@ impl Viewpoint {
     pub fn with_configured_delay(self) -> Self {
         Self { learned_delay: false, ..self }
     }
+
+    #[inline]
+    fn key(&self, destination: IpAddr) -> Key {
+        Key::new(self.place.partition, self.place.sources, destination)
+    }
 }
 
 impl Memory {
@@ -101,9 +115,9 @@ impl Memory {
     pub fn new() -> Self {
         Self {
             prefer_used: Families::V6Only,
-            era: Era::default(),
             sources: SourceKeys::default(),
             generation: 0,
+            learned: None,
             addresses: Table::new(MAX_ADDRESSES),
             prefixes: Table::new(MAX_PREFIXES),
             families: Table::new(MAX_SOURCES),
@@ -127,87 +141,83 @@ impl Memory {
         scope::is_remembered(destination.to_canonical())
     }
 
-    /// A race begins, for this partition, which would connect from these sources: those of the default route of each family.
+    /// Where races run from that are for this partition, and would connect from these sources: those of the default route of each family. It is
+    /// asked again whenever the sources are.
     ///
     /// Of a family without a route nothing is known or learned. Where a source is [unknown](Source::Unknown), all networks are one until
     /// [`network_changed`](Self::network_changed) is called.
-    pub fn begin_race(&mut self, partition: Partition, v6: Source, v4: Source) -> Viewpoint {
-        let (v6, v4) = (self.sources.of(v6), self.sources.of(v4));
-        let explores = self.turns.get_or_insert(&Key::of_races(partition, v6, v4)).next();
-        Viewpoint { generation: self.generation, partition, v6, v4, explores, learned_delay: true }
+    pub fn place(&mut self, partition: Partition, v6: Source, v4: Source) -> Place {
+        Place { partition, sources: self.sources.of(v6, v4) }
     }
 
-    /// What is known of a destination. It counts as used.
+    /// A race begins. Every 20th of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    pub fn begin_race(&mut self, place: Place) -> Viewpoint {
+        let key = Key::of_races(place.partition, place.sources);
+        let explores = match self.turns.newest(&key) {
+            Some(turns) => turns.next(),
+            None => self.turns.get_or_insert(&key).next(),
+        };
+        Viewpoint { place, generation: self.generation, explores, learned_delay: true }
+    }
+
+    /// What is known of a destination.
     pub fn advise(&mut self, from: &Viewpoint, destination: IpAddr, now: Instant) -> Advice {
-        let Some(key) = self.key(from, destination) else { return Advice::default() };
-        let (instant, now) = (now, self.era.moment(now));
-        let mut advice = Advice::default();
-        let address = self.addresses.get(&key);
-        let mut dead = address.as_ref().and_then(|address| address.dead_until(now)).map(|at| (at, DeadBy::Address));
-        let has_answered = address.as_ref().is_some_and(|address| address.has_answered());
-        if !has_answered && dead.is_none() {
-            let family = self.families.get(&key.of_family());
-            dead = family.and_then(|family| family.health.dead_until(now)).map(|at| (at, DeadBy::Family));
-        }
-        advice.dead = dead.map(|(until, by)| Dead::new(instant + until.since(now), by));
-        if !from.explores {
-            if let Some(address) = &address {
-                let rtt = address.rtt.filter(|rtt| rtt.is_recent(now));
-                advice.rtt_bucket = rtt.map_or(0, |rtt| bucket::of(rtt.smoothed()));
-                advice.used = self.prefer_used.contains(key.family()) && address.is_used(now);
+        let key = from.key(destination);
+        if !from.explores && from.generation == self.generation {
+            if let Some(address) = self.addresses.peek(&key).filter(|address| address.is_fresh(now)) {
+                return Advice {
+                    dead: None,
+                    rtt_bucket: address.rtt.as_ref().map_or(0, Rtt::bucket),
+                    used: self.prefer_used.contains(key.family()),
+                    delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(delay_of_address),
+                    is_settled: address.is_settled(now),
+                };
             }
         }
-        if from.learned_delay {
-            let rtt = address.and_then(|address| address.rtt).filter(|rtt| !from.explores && rtt.is_believed(now));
-            advice.delay = match rtt {
-                Some(rtt) => {
-                    let basis = DelayBasis::Address { rtt: rtt.smoothed(), samples: rtt.samples() };
-                    Some(AttemptDelay::new(delay::of_destination(&rtt), basis))
-                }
-                None => self.delay_of_neighbours(&key, from, now),
-            };
-        }
-        advice
+        self.advise_at_length(from, &key, now)
     }
 
     /// Takes in what the attempts of a race have shown, which is over.
+    ///
+    /// What speaks for a destination comes last, and so outweighs what speaks against it: it may have been tried at two ports.
     pub fn learn(&mut self, from: &Viewpoint, tried: &[Tried], ending: Ending, now: Instant) {
-        for (destination, observation) in observation::lessons(tried, ending) {
-            self.observe(from, destination, observation, now);
+        for tried in tried {
+            if let Some(lesson) = observation::lesson_against(tried, ending) {
+                self.observe(from, tried.destination, lesson, now);
+            }
+        }
+        for tried in tried {
+            if let Some(stood) = tried.stood() {
+                let after = stood.saturating_duration_since(tried.started);
+                let lesson = Observation::Connected { after, won: tried.end == End::Connected };
+                self.observe(from, tried.destination, lesson, now);
+            }
         }
     }
 
     /// Takes in what a race has shown of one destination.
     pub fn observe(&mut self, from: &Viewpoint, destination: IpAddr, observation: Observation, now: Instant) {
-        let Some(key) = self.key(from, destination) else { return };
-        let now = self.era.moment(now);
+        let key = from.key(destination);
+        if from.generation != self.generation || !key.is_remembered() {
+            return;
+        }
+        let prefix = key.of_prefix().destination();
         match observation {
-            Observation::Connected { after, won } => {
-                let sample = Sample::of(after);
-                let address = self.addresses.get_or_insert(&key);
-                address.on_connected(sample, won, now);
-                let family = self.families.get_or_insert(&key.of_family());
-                family.health.on_success(now);
-                if let Some(rtt) = address.rtt.filter(|_| sample.is_some()) {
-                    family.least_rtt.add(rtt.smoothed(), now);
-                }
-                if let Some(sample) = sample {
-                    Rtt::add(self.prefixes.get_or_insert(&key.of_prefix()), sample, now);
-                }
-            }
+            Observation::Connected { after, won } => self.on_connected(&key, after, won, now),
             Observation::Refused => self.addresses.get_or_insert(&key).on_refused(now),
             Observation::Silent => {
                 if let Some(until) = self.addresses.get_or_insert(&key).on_silent(now) {
-                    self.families.get_or_insert(&key.of_family()).health.on_mark(key.of_prefix().destination(), until);
+                    self.families.get_or_insert(&key.of_family()).health.on_mark(prefix, until);
                 }
             }
             Observation::Unconnected => {
                 let was_marked = self.addresses.get(&key).is_some_and(|address| address.on_unconnected(now));
                 if let Some(family) = self.families.get(&key.of_family()).filter(|_| was_marked) {
-                    family.health.on_mark_taken_back(key.of_prefix().destination());
+                    family.health.on_mark_taken_back(prefix);
                 }
             }
         }
+        self.learned = Some(now);
     }
 
     /// Forgets everything: the machine is in another network.
@@ -228,27 +238,87 @@ impl Memory {
         self.turns.retain(is_kept);
     }
 
-    /// `None` if nothing is known or learned of the destination.
-    fn key(&self, from: &Viewpoint, destination: IpAddr) -> Option<Key> {
-        let destination = destination.to_canonical();
-        let source = match destination {
-            IpAddr::V6(_) => from.v6,
-            IpAddr::V4(_) => from.v4,
+    /// Of how many addresses something is known: 1,024 at most.
+    pub fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Whether nothing is known of any address.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is known of a destination that something is wrong with, or that is not known well.
+    #[inline(never)]
+    fn advise_at_length(&mut self, from: &Viewpoint, key: &Key, now: Instant) -> Advice {
+        let mut advice = Advice::default();
+        if from.generation != self.generation || !key.is_remembered() {
+            return advice;
+        }
+        let address = self.addresses.peek(key);
+        let rtt = address.and_then(|address| address.rtt).filter(|_| !from.explores);
+        let has_answered = address.is_some_and(Address::has_answered);
+        let marked = address.and_then(|address| address.dead_until(now));
+        if let Some(address) = address {
+            let rtt = rtt.filter(|rtt| rtt.is_recent(now));
+            advice.rtt_bucket = rtt.map_or(0, |rtt| rtt.bucket());
+            advice.used = !from.explores && address.is_used(now) && self.prefer_used.contains(key.family());
+            advice.is_settled = address.is_settled(now);
+        }
+        advice.dead = match marked {
+            Some(until) => {
+                // Nobody observes it for a while, but it is of use.
+                self.addresses.get(key);
+                Some(Dead::new(until, DeadBy::Address))
+            }
+            None if has_answered => None,
+            None => self.dead_by_family(key, now),
         };
-        let is_remembered = from.generation == self.generation && scope::is_remembered(destination);
-        source.filter(|_| is_remembered).map(|source| Key::new(from.partition, source, destination))
+        advice.delay = match rtt.filter(|rtt| rtt.is_believed(now)) {
+            _ if !from.learned_delay => None,
+            Some(rtt) => Some(delay_of_address(&rtt)),
+            None => self.delay_of_neighbours(key, from, now),
+        };
+        advice
+    }
+
+    /// A transport stood, after so long.
+    fn on_connected(&mut self, key: &Key, after: Duration, won: bool, now: Instant) {
+        let (sample, until) = (Sample::of(after), Horizon::of(now));
+        let address = self.addresses.get_or_insert(key);
+        if address.is_settled(now) {
+            return;
+        }
+        address.on_connected(sample, won, now, until);
+        let family = self.families.get_or_insert(&key.of_family());
+        family.health.on_success(until.recent);
+        if let (Some(sample), Some(rtt)) = (sample, address.rtt) {
+            family.least_rtt.add(rtt.smoothed(), now, until.recent);
+            Rtt::add(self.prefixes.get_or_insert(&key.of_prefix()), sample, now, until);
+        }
+    }
+
+    fn dead_by_family(&self, key: &Key, now: Instant) -> Option<Dead> {
+        let until = self.families.peek(&key.of_family())?.health.dead_until(now)?;
+        Some(Dead::new(until, DeadBy::Family))
     }
 
     /// The delay of a destination of which itself no round trip is known, or that does not count.
-    fn delay_of_neighbours(&mut self, key: &Key, from: &Viewpoint, now: Moment) -> Option<AttemptDelay> {
+    fn delay_of_neighbours(&mut self, key: &Key, from: &Viewpoint, now: Instant) -> Option<AttemptDelay> {
         let prefix = if from.explores { None } else { self.prefixes.get(&key.of_prefix()) };
         if let Some(rtt) = prefix.and_then(|rtt| *rtt).filter(|rtt| rtt.is_believed(now)) {
             let basis = DelayBasis::Prefix { rtt: rtt.smoothed(), samples: rtt.samples() };
-            return Some(AttemptDelay::new(delay::of_destination(&rtt), basis));
+            return Some(AttemptDelay::new(rtt.delay(), basis));
         }
         let least = self.families.get(&key.of_family())?.least_rtt.get(now)?;
         Some(delay::of_network(least))
     }
+}
+
+#[inline]
+fn delay_of_address(rtt: &Rtt) -> AttemptDelay {
+    let basis = DelayBasis::Address { rtt: rtt.smoothed(), samples: rtt.samples() };
+    AttemptDelay::new(rtt.delay(), basis)
 }
 
 impl Default for Memory {
@@ -257,10 +327,10 @@ impl Default for Memory {
     }
 }
 
-/// What is known of each address, the one used last first; the time is that of the last call. It does not say of which partition.
+/// What is known of each address, the one used last first, as it was when something was last learned. It does not say of which partition.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        struct Known<'a>(&'a Key, &'a Address, Moment);
+        struct Known<'a>(&'a Key, &'a Address, Instant);
         impl fmt::Debug for Known<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let Self(key, address, now) = self;
@@ -271,8 +341,8 @@ impl fmt::Debug for Memory {
         struct Addresses<'a>(&'a Memory);
         impl fmt::Debug for Addresses<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let now = self.0.era.newest();
-                f.debug_list().entries(self.0.addresses.iter().map(|(key, address)| Known(key, address, now))).finish()
+                let known = |now| self.0.addresses.iter().map(move |(key, address)| Known(key, address, now));
+                f.debug_list().entries(self.0.learned.into_iter().flat_map(known)).finish()
             }
         }
         f.debug_struct("Memory")

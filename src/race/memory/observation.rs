@@ -47,7 +47,7 @@ impl Tried {
     }
 
     /// When its transport is known to have stood.
-    fn stood(&self) -> Option<Instant> {
+    pub(super) fn stood(&self) -> Option<Instant> {
         self.transport.or_else(|| (self.end == End::Connected).then_some(self.ended))
     }
 }
@@ -78,22 +78,13 @@ pub enum Ending {
     Cancelled,
 }
 
-/// What the attempts of a race teach. What speaks for a destination comes last, for it may have been tried at two ports.
+/// What an attempt of a race teaches that speaks against its destination.
 ///
 /// 1. A transport that stood is a round trip, and a sign of life: what TLS made of it does not matter.
 /// 2. In a race that was won, an attempt that was refused, or silent for at least its own delay, speaks against its destination.
 /// 3. In a race that was lost none does, and what was held against its destinations before is taken back.
 /// 4. A race that was cancelled says neither, nor does an attempt that failed without a word from the network.
-pub(super) fn lessons(tried: &[Tried], ending: Ending) -> impl Iterator<Item = (IpAddr, Observation)> {
-    let against = tried.iter().filter_map(move |tried| Some((tried.destination, lesson_against(tried, ending)?)));
-    let in_favour = tried.iter().filter_map(|tried| {
-        let after = tried.stood()?.saturating_duration_since(tried.started);
-        Some((tried.destination, Observation::Connected { after, won: tried.end == End::Connected }))
-    });
-    against.chain(in_favour)
-}
-
-fn lesson_against(tried: &Tried, ending: Ending) -> Option<Observation> {
+pub(super) fn lesson_against(tried: &Tried, ending: Ending) -> Option<Observation> {
     if tried.stood().is_some() {
         return None;
     }
@@ -111,25 +102,14 @@ mod tests {
     use super::*;
     use crate::test_support::some_instant;
 
-    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
-
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
     /// An attempt with a delay of 250 ms, from `started` to `ended`.
-    fn tried(destination: IpAddr, started: u64, ended: u64, end: End) -> Tried {
-        let zero = some_instant();
-        Tried::new(destination, zero + ms(started), ms(250), zero + ms(ended), end)
-    }
-
-    fn of(tried: &[Tried], ending: Ending) -> Vec<(IpAddr, Observation)> {
-        lessons(tried, ending).collect()
-    }
-
-    fn connected(after: u64, won: bool) -> Observation {
-        Observation::Connected { after: ms(after), won }
+    fn tried(started: u64, ended: u64, end: End) -> Tried {
+        let (zero, destination) = (some_instant(), std::net::Ipv4Addr::new(192, 0, 2, 1));
+        Tried::new(destination.into(), zero + ms(started), ms(250), zero + ms(ended), end)
     }
 
     #[test]
@@ -140,37 +120,35 @@ mod tests {
             (End::Silent, 249, None),
             (End::Refused, 5, Some(Observation::Refused)),
             (End::Failed, 270, None),
+            (End::Connected, 270, None),
         ] {
-            let lessons = of(&[tried(A, 0, ended, end), tried(B, 250, 270, End::Connected)], Ending::Won);
-            let against = expected.map(|expected| (A, expected));
-            assert_eq!(lessons, against.into_iter().chain([(B, connected(20, true))]).collect::<Vec<_>>(), "{end:?}");
+            assert_eq!(lesson_against(&tried(0, ended, end), Ending::Won), expected, "{end:?}");
         }
     }
 
     #[test]
-    fn a_race_that_was_lost_speaks_against_nobody() {
-        let all = [tried(A, 0, 5, End::Refused), tried(B, 5, 1000, End::Silent), tried(A, 15, 15, End::Failed)];
-        assert_eq!(of(&all, Ending::Lost), [(A, Observation::Unconnected), (B, Observation::Unconnected)]);
-        assert_eq!(of(&all, Ending::Cancelled), []);
+    fn a_race_that_was_lost_or_cancelled_speaks_against_nobody() {
+        for (end, expected) in [
+            (End::Silent, Some(Observation::Unconnected)),
+            (End::Refused, Some(Observation::Unconnected)),
+            (End::Failed, None),
+        ] {
+            assert_eq!(lesson_against(&tried(0, 1000, end), Ending::Lost), expected, "{end:?}");
+            assert_eq!(lesson_against(&tried(0, 1000, end), Ending::Cancelled), None, "{end:?}");
+        }
     }
 
     #[test]
     fn a_transport_that_stood_counts_whatever_came_of_it() {
         for ending in [Ending::Won, Ending::Lost, Ending::Cancelled] {
-            for end in [End::Failed, End::Refused, End::Silent] {
-                let mut attempt = tried(A, 0, 900, end);
+            for end in [End::Failed, End::Refused, End::Silent, End::Connected] {
+                let mut attempt = tried(0, 900, end);
                 attempt.transport = Some(attempt.started + ms(30));
-                assert_eq!(of(&[attempt], ending), [(A, connected(30, false))], "{ending:?} {end:?}");
+                assert_eq!((attempt.stood(), lesson_against(&attempt, ending)), (attempt.transport, None), "{end:?}");
             }
         }
-        let mut attempt = tried(A, 0, 110, End::Connected);
-        attempt.transport = Some(attempt.started + ms(30));
-        assert_eq!(of(&[attempt], Ending::Won), [(A, connected(30, true))], "a round trip, not a handshake");
-    }
-
-    #[test]
-    fn what_speaks_for_a_destination_comes_last() {
-        let all = [tried(A, 0, 20, End::Connected), tried(A, 10, 12, End::Refused)];
-        assert_eq!(of(&all, Ending::Won), [(A, Observation::Refused), (A, connected(20, true))]);
+        assert_eq!(tried(0, 900, End::Silent).stood(), None);
+        let winner = tried(0, 20, End::Connected);
+        assert_eq!(winner.stood(), Some(winner.ended));
     }
 }

@@ -4,10 +4,12 @@ use super::key::Key;
 
 /// Entries by key, as many as the capacity at most.
 ///
-/// A look-up compares one or two keys, allocates nothing, and makes its entry the one used last. The order of the entries is that of their use,
-/// so that the same calls leave the same table.
+/// A look-up compares one or two keys, and allocates nothing. The order of the entries is that of their use, so that the same calls leave the same
+/// table.
 pub(super) struct Table<V> {
     capacity: u16,
+    /// How much of a hash is not used.
+    shift: u32,
     entries: Vec<Entry<V>>,
     /// For each value of the high bits of a hash, the first entry that has it. Empty before there is an entry.
     heads: Vec<u16>,
@@ -30,22 +32,35 @@ const NONE: u16 = u16::MAX;
 impl<V: Default> Table<V> {
     pub(super) const fn new(capacity: u16) -> Self {
         assert!(capacity > 1 && capacity < NONE, "an entry can be told from none");
-        Self { capacity, entries: Vec::new(), heads: Vec::new(), newest: NONE, oldest: NONE }
+        let shift = u64::BITS - capacity.next_power_of_two().trailing_zeros();
+        Self { capacity, shift, entries: Vec::new(), heads: Vec::new(), newest: NONE, oldest: NONE }
     }
 
     /// The entry of this key, if there is one. It counts as used.
-    #[inline]
     pub(super) fn get(&mut self, key: &Key) -> Option<&mut V> {
-        let place = self.find(key)?;
+        let (place, _) = self.find(key)?;
         self.touch(place);
         Some(&mut self.entries[usize::from(place)].value)
+    }
+
+    /// The entry of this key, if there is one.
+    #[inline]
+    pub(super) fn peek(&self, key: &Key) -> Option<&V> {
+        self.find(key).map(|(_, entry)| &entry.value)
+    }
+
+    /// The entry that was used last, if it is of this key.
+    #[inline]
+    pub(super) fn newest(&mut self, key: &Key) -> Option<&mut V> {
+        let newest = self.entries.get_mut(usize::from(self.newest))?;
+        (newest.key == *key).then_some(&mut newest.value)
     }
 
     /// The entry of this key, which is made if there is none. It counts as used.
     #[inline]
     pub(super) fn get_or_insert(&mut self, key: &Key) -> &mut V {
         let place = match self.find(key) {
-            Some(place) => {
+            Some((place, _)) => {
                 self.touch(place);
                 place
             }
@@ -83,20 +98,20 @@ impl<V: Default> Table<V> {
     }
 
     #[inline]
-    fn find(&self, key: &Key) -> Option<u16> {
+    fn find(&self, key: &Key) -> Option<(u16, &Entry<V>)> {
         let mut place = *self.heads.get(self.bucket(key))?;
         loop {
             let entry = self.entries.get(usize::from(place))?;
             if entry.key == *key {
-                return Some(place);
+                return Some((place, entry));
             }
             place = entry.next;
         }
     }
 
+    #[inline]
     fn bucket(&self, key: &Key) -> usize {
-        let bits = self.capacity.next_power_of_two().trailing_zeros();
-        (key.hash() >> (u64::BITS - bits)) as usize
+        (key.hash() >> self.shift) as usize
     }
 
     /// Makes an entry the newest.
@@ -182,7 +197,7 @@ mod tests {
     use super::*;
 
     fn key(number: u32) -> Key {
-        let from = SourceKeys::default().of(Source::Unknown).unwrap();
+        let from = SourceKeys::default().of(Source::Unknown, Source::Unknown);
         Key::new(Partition::default(), from, IpAddr::V4(Ipv4Addr::from_bits(number)))
     }
 
@@ -202,6 +217,8 @@ mod tests {
     fn the_entry_that_was_used_least_recently_makes_room() {
         let mut table = table(3, [1, 2, 3]);
         assert_eq!(values(&table), [3, 2, 1]);
+        assert_eq!((table.peek(&key(2)), table.peek(&key(4))), (Some(&2), None));
+        assert_eq!((table.newest(&key(3)).copied(), table.newest(&key(2))), (Some(3), None));
         assert_eq!(table.get(&key(1)), Some(&mut 1));
         *table.get_or_insert(&key(4)) = 4;
         assert_eq!(values(&table), [4, 1, 3]);
@@ -251,6 +268,6 @@ mod tests {
         assert_eq!(values(&table), [2, 6, 5]);
         assert_eq!(table.get(&key(5)), Some(&mut 5));
         table.clear();
-        assert_eq!((table.len(), table.get(&key(5))), (0, None));
+        assert_eq!((table.len(), table.peek(&key(5))), (0, None));
     }
 }

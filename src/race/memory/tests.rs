@@ -22,13 +22,18 @@ fn source(text: &str) -> Source {
     Source::Address(text.parse().unwrap())
 }
 
+fn begin(memory: &mut Memory, partition: Partition, v6: Source, v4: Source) -> Viewpoint {
+    let place = memory.place(partition, v6, v4);
+    memory.begin_race(place)
+}
+
 impl Known {
     fn new() -> Self {
         Self::of(Memory::new())
     }
 
     fn of(mut memory: Memory) -> Self {
-        let from = memory.begin_race(Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
+        let from = begin(&mut memory, Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
         Self { memory, from, zero: some_instant(), now: Duration::ZERO }
     }
 
@@ -92,6 +97,19 @@ fn a_round_trip_is_advice_for_its_address_its_prefix_and_its_network() {
     assert_eq!(known.delay("198.51.100.1"), (900, DelayBasis::Network { rtt: ms(600) }));
     assert_eq!(known.advice(A6).rtt_bucket, 1);
     assert_eq!(known.advice(B6).rtt_bucket, 0, "it is not this address that is known");
+}
+
+#[test]
+fn a_burst_of_connects_is_one_round_trip() {
+    let mut known = Known::new().connected(A6, 40).connected(A6, 400);
+    assert_eq!(known.delay(A6), (120, DelayBasis::Address { rtt: ms(40), samples: 1 }));
+    assert_eq!((known.advice(A6).is_settled, known.advice(B6).is_settled), (true, false));
+    let mut known = known.after(1);
+    assert!(!known.advice(A6).is_settled);
+    let mut known = known.connected(A6, 40);
+    assert_eq!(known.delay(A6).1, DelayBasis::Address { rtt: ms(40), samples: 2 });
+    let mut known = known.silent(A6);
+    assert!(!known.advice(A6).is_settled, "a success would speak against what was held against it");
 }
 
 #[test]
@@ -167,7 +185,7 @@ fn a_race_without_a_connection_takes_back_what_was_held_against_address_and_fami
 fn every_twentieth_race_ignores_round_trips_but_neither_marks_nor_the_network() {
     let mut known = Known::new().connected(A6, 620).silent("2001:db8:1::a");
     for race in 2..=40 {
-        known.from = known.memory.begin_race(Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
+        known.from = begin(&mut known.memory, Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
         let network = DelayBasis::Network { rtt: ms(620) };
         assert_eq!(known.dead("2001:db8:1::a"), Some((30, DeadBy::Address)));
         assert_eq!(known.delay("2001:db8:2::a"), (930, network));
@@ -187,7 +205,7 @@ fn nothing_is_learned_of_loopback_or_of_a_family_without_a_route() {
     for near in ["127.0.0.1", "::1", "fe80::1"] {
         assert!(known.knows_nothing_of(near));
     }
-    known.from = known.memory.begin_race(Partition::default(), Source::Unreachable, source("192.0.2.1"));
+    known.from = begin(&mut known.memory, Partition::default(), Source::Unreachable, source("192.0.2.1"));
     let mut known = known.silent(A6).silent(A4);
     assert_eq!((known.dead(A6), known.dead(A4)), (None, Some((30, DeadBy::Address))));
     assert_eq!(known.memory.addresses.len(), 1);
@@ -202,7 +220,7 @@ fn a_mapped_address_is_the_ipv4_address_it_stands_for() {
 fn what_was_learned_from_one_source_is_unknown_from_another() {
     let mut known = Known::new().silent(A6).silent(A4);
     let mut ask = |v6: &str, v4: &str| {
-        known.from = known.memory.begin_race(Partition::default(), source(v6), source(v4));
+        known.from = begin(&mut known.memory, Partition::default(), source(v6), source(v4));
         (known.dead(A6).is_some(), known.dead(A4).is_some())
     };
     assert_eq!(ask("2001:db8:ffff::2", "192.0.2.2"), (true, false), "another privacy address");
@@ -214,7 +232,7 @@ fn what_was_learned_from_one_source_is_unknown_from_another() {
 fn partitions_do_not_see_each_other_and_can_be_cleared() {
     let mut known = Known::new().silent(A6).connected(A4, 20);
     let mine = known.from;
-    known.from = known.memory.begin_race(Partition::new(7), source("2001:db8:ffff::1"), source("192.0.2.1"));
+    known.from = begin(&mut known.memory, Partition::new(7), source("2001:db8:ffff::1"), source("192.0.2.1"));
     assert!(known.knows_nothing_of(A6) && known.knows_nothing_of(A4));
     let mut known = known.silent(A6);
     known.memory.clear(Partition::default());
@@ -230,7 +248,7 @@ fn after_a_change_of_network_nothing_is_known_and_earlier_races_teach_nothing() 
     let before = known.from;
     let mut known = known.silent(A6).connected(A4, 20);
     assert!(known.knows_nothing_of(A6));
-    known.from = known.memory.begin_race(Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
+    known.from = begin(&mut known.memory, Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
     assert!(known.knows_nothing_of(A6) && known.knows_nothing_of(A4));
     let mut known = known.silent(A6);
     assert_eq!(known.dead(A6), Some((30, DeadBy::Address)));
@@ -241,11 +259,8 @@ fn after_a_change_of_network_nothing_is_known_and_earlier_races_teach_nothing() 
 #[test]
 fn of_1025_addresses_the_least_recently_used_is_gone() {
     let host = |host: u32| Ipv4Addr::from_bits(0xc612_0000 + host).to_string();
-    let mut known = (0..1024).fold(Known::new(), |known, i| known.connected(&host(i), 20));
-    let mut is_known = |i| matches!(known.delay(&host(i)).1, DelayBasis::Address { .. });
-    // The first is asked for, which is a use.
-    assert!(is_known(0));
-    let mut known = known.connected(&host(1024), 20);
+    let known = (0..1024).fold(Known::new(), |known, i| known.connected(&host(i), 20));
+    let mut known = known.after(1).connected(&host(0), 20).connected(&host(1024), 20);
     let gone: Vec<_> = (0..1025).filter(|i| !matches!(known.delay(&host(*i)).1, DelayBasis::Address { .. })).collect();
     assert_eq!(gone, [1]);
 }
@@ -255,7 +270,7 @@ fn what_is_remembered_has_a_bound_in_every_table() {
     let mut known = Known::new();
     for i in 0..3000_u32 {
         let partition = Partition::new((i % 700).into());
-        known.from = known.memory.begin_race(partition, source("2001:db8:ffff::1"), source("192.0.2.1"));
+        known.from = begin(&mut known.memory, partition, source("2001:db8:ffff::1"), source("192.0.2.1"));
         let v6 = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(i) << 80).to_string();
         known = known.connected(&v6, 20).connected(&Ipv4Addr::from_bits(0xc612_0000 + (i << 8)).to_string(), 20);
     }
@@ -266,7 +281,7 @@ fn what_is_remembered_has_a_bound_in_every_table() {
 #[test]
 fn debug_reads_like_a_page_of_notes_and_names_no_partition() {
     let mut known = Known::new().connected(A4, 20).silent(A6).after(10).silent(A4);
-    known.from = known.memory.begin_race(Partition::new(4711), Source::Unknown, Source::Unknown);
+    known.from = begin(&mut known.memory, Partition::new(4711), Source::Unknown, Source::Unknown);
     let known = known.told(B6, Observation::Refused);
     assert_eq!(
         format!("{:?}", known.memory),

@@ -1,10 +1,11 @@
 //! A scenario file as a whole: what is remembered before, one race or several, and what happens between them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use hyper_happy_eyeballs::race::{Families, Memory, Observation, Tried};
+use hyper_happy_eyeballs::race::{Families, Memory, Observation, Tried, Viewpoint};
 
 use super::log::{described_advice, in_milliseconds};
 use super::script::{Failure, Scenario, families};
@@ -159,7 +160,7 @@ impl Course {
 
     /// One race from its beginning to what it teaches.
     fn race(&self, scenario: &Scenario, memory: &mut Memory, zero: Instant) -> Result<(Log, Vec<String>), Failure> {
-        let from = memory.begin_race(scenario.partition, scenario.from_v6, scenario.from_v4);
+        let from = begin(memory, scenario);
         let from = if self.fixed_delay { from.with_configured_delay() } else { from };
         let script = scenario.script()?;
         let log = simulate_advised(&script, zero, |destination, now| memory.advise(&from, destination.ip(), now));
@@ -180,23 +181,26 @@ impl Course {
 
     /// What a race has shown before those of the file.
     fn learn_before(&self, memory: &mut Memory, zero: Instant) {
-        let mut learned: Vec<&Learned> = self.learned.iter().collect();
-        if !learned.is_empty() {
-            learned.sort_by_key(|learned| std::cmp::Reverse(learned.age));
-            let Scenario { partition, from_v6, from_v4, .. } = self.of_all;
-            let from = memory.begin_race(partition, from_v6, from_v4);
-            for Learned { age, destinations, observation, times } in learned {
-                for destination in
-                    destinations.iter().flat_map(|destination| std::iter::repeat_n(destination, *times as usize))
-                {
-                    memory.observe(&from, *destination, *observation, zero - *age);
-                }
+        let mut events: Vec<_> = self.learned.iter().flat_map(Learned::events).collect();
+        if !events.is_empty() {
+            events.sort_by_key(|(age, ..)| Reverse(*age));
+            let from = begin(memory, &self.of_all);
+            for (age, destination, observation) in events {
+                memory.observe(&from, destination, observation, zero - age);
             }
         }
     }
 
     fn oldest(&self) -> Duration {
-        self.learned.iter().map(|learned| learned.age).max().unwrap_or_default()
+        self.learned.iter().flat_map(Learned::events).map(|(age, ..)| age).max().unwrap_or_default()
+    }
+}
+
+impl Learned {
+    /// What happened, how long before the first race, and to whom: once a second, if it did several times.
+    fn events(&self) -> impl Iterator<Item = (Duration, IpAddr, Observation)> {
+        let ages = (0..self.times).map(|time| self.age + Duration::from_secs(1) * time);
+        ages.flat_map(move |age| self.destinations.iter().map(move |destination| (age, *destination, self.observation)))
     }
 }
 
@@ -204,6 +208,11 @@ impl Races {
     fn last_begins(&self) -> Duration {
         self.begin + self.every * self.count.saturating_sub(1)
     }
+}
+
+fn begin(memory: &mut Memory, Scenario { partition, from_v6, from_v4, .. }: &Scenario) -> Viewpoint {
+    let place = memory.place(*partition, *from_v6, *from_v4);
+    memory.begin_race(place)
 }
 
 /// The line above the log of a race, or of several that have the same, and the log.

@@ -22,7 +22,7 @@ const SERVICE_PORT: u16 = 8443;
 /// Both families; other prefixes of the policy table; loopback addresses; an IPv4-mapped twin of one address of either kind; and
 /// the kinds that nothing can be connected to. The names are those of the scenario files, where those of more than two letters
 /// have to be declared.
-const ADDRESSES: [(&str, &str); 23] = [
+pub(crate) const ADDRESSES: [(&str, &str); 23] = [
     ("A6", "2001:db8::a"),
     ("B6", "2001:db8::b"),
     ("C6", "2001:db8::c"),
