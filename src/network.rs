@@ -89,19 +89,19 @@ impl Network {
 /// When the system has said something of its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
-    at: Instant,
+    until: Instant,
     heard: Heard,
 }
 
 impl Observed {
     /// `heard` is what had been heard by whoever asked.
     pub(crate) fn new(at: Instant, heard: Heard) -> Self {
-        Self { at, heard }
+        Self { until: at + BELIEVED, heard }
     }
 
     /// Whether it is believed at `now`, by somebody who has heard of this.
     pub(crate) fn is_believed(self, heard: Heard, now: Instant) -> bool {
-        self.heard.includes(heard) && now.saturating_duration_since(self.at) < BELIEVED
+        self.heard.includes(heard) && now < self.until
     }
 }
 

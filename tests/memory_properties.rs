@@ -72,7 +72,7 @@ fn learned_bases(rtt: Duration) -> Vec<DelayBasis> {
     let connected = Observation::Connected { after: rtt, won: true };
     let addresses: [IpAddr; 3] = ["192.0.2.1", "192.0.2.2", "198.51.100.1"].map(|address| address.parse().unwrap());
     memory.observe(&from, addresses[0], connected, now);
-    addresses.map(|address| memory.advise(&from, address, now).delay.unwrap().basis).into()
+    addresses.map(|address| memory.advise(&from, address, now).delay.unwrap().basis()).into()
 }
 
 fn told() -> impl Strategy<Value = Told> {
@@ -132,8 +132,8 @@ proptest! {
                     }
                     let (case, told) = &case;
                     let known = told.get(&portless(address).ip()).and_then(|known| known.delay);
-                    prop_assert_eq!(delay.length, expected_delay(known, case.settings.clamped_attempt_delay()));
-                    newest = Some((id, now + delay.length));
+                    prop_assert_eq!(delay.length(), expected_delay(known, case.settings.clamped_attempt_delay()));
+                    newest = Some((id, now + delay.length()));
                     newest_failed = false;
                 }
                 Event::Failed { id, .. }

@@ -1,6 +1,5 @@
 //! What drives a connect: from the name to the connection, and the owner of everything that is in flight.
 
-use std::iter;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -185,11 +184,12 @@ where
                             this.answers.set(None);
                             let Opened { opening, mut begun, listener } = this.opening.take().expect("opened once");
                             begun.hear_last(&listener, now);
-                            let untried = Leftover::of_opening(opening, &this.settings.race, *this.port);
-                            let attempt = this.record.connected_alone(begun, now);
-                            let Settings { memory, network, .. } = &**this.settings;
-                            memory.learn(*this.view, std::slice::from_ref(&attempt), Ending::Won, network, now);
-                            let info = this.record.won_alone(attempt, untried, now);
+                            let Settings { race, memory, network, .. } = &**this.settings;
+                            if !opening.is_settled() {
+                                memory.learn_of_winner(*this.view, &begun, network, now);
+                            }
+                            let untried = Leftover::of_opening(opening, race, *this.port);
+                            let info = this.record.won_alone(begun, untried, now);
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                         }
                         Poll::Ready(Err(error)) => First::Failed(error),
@@ -221,9 +221,9 @@ where
     ) {
         let mut this = self.project();
         let Opened { opening, mut begun, listener } = opened;
-        let Settings { race: config, memory, network, .. } = &**this.settings;
+        let Settings { race: config, memory, sources, network, .. } = &**this.settings;
         let race = {
-            let mut recall = memory.look(*this.view, network, now);
+            let mut recall = memory.recall(this.view, sources, network, now);
             let advise = |destination| recall.advise(destination);
             opening.into_race(config, begun.endpoint(), *this.port, advise, deadline, begun.at())
         };
@@ -272,8 +272,7 @@ where
         let mut this = self.as_mut().project();
         let opened = {
             let Settings { race, memory, sources, network, .. } = &**this.settings;
-            let mut recall = memory.open(iter::once(address.ip()), sources, network, now);
-            *this.view = recall.view();
+            let mut recall = memory.recall(this.view, sources, network, now);
             Opening::of_address(race, address, recall.advise(address), deadline, now)
         };
         match opened {
@@ -301,10 +300,8 @@ where
             if answer.query() == Query::List {
                 let Settings { race, memory, sources, network, .. } = &**this.settings;
                 let opened = {
-                    let destinations = answer.destinations().map(|destination| destination.ip());
-                    let mut recall = memory.open(destinations, sources, network, now);
-                    *this.view = recall.view();
-                    let advise = |destination| recall.advise(destination);
+                    let mut recall = memory.recall(this.view, sources, network, now);
+                    let advise = memory.is_on().then_some(|destination| recall.advise(destination));
                     Opening::of_first_answer(race, queries, answer, *this.port, advise, deadline, now)
                 };
                 if let Some((first, opening)) = opened {
@@ -325,7 +322,7 @@ where
     #[inline]
     fn open(self: Pin<&mut Self>, first: Endpoint, opening: Opening, now: Instant) {
         let mut this = self.project();
-        let placing = Placing { delay: opening.delay(&this.settings.race), demoted: None };
+        let placing = Placing::new(opening.delay(), None);
         let begun = this.record.started(AttemptId::FIRST, first, StartReason::First, placing, now);
         let attempt = this.attempt.clone().expect("a race begins once");
         let listener = Listener::new(this.settings.hears_attempts(*this.is_secure));

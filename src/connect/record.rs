@@ -12,7 +12,7 @@ use crate::outcome::{
     Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, LearnedDelay, Leftover, Phases, Placing,
     QueryError, Report, Time,
 };
-use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
+use crate::race::{Answer, AttemptId, DropReason, End, Endpoint, Families, Queries, StartReason, Tried};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl Record {
             attempt = id.index(),
             %endpoint,
             %reason,
-            delay = %LearnedDelay(placing.delay),
+            delay = %LearnedDelay(placing.delay()),
             demoted = placing.demotion(now).map(field::display),
             "an attempt started"
         );
@@ -168,16 +168,11 @@ impl Record {
         self.end(begun, AttemptOutcome::Connected, now);
     }
 
-    /// The first attempt succeeded before there was a race.
+    /// The first attempt succeeded before there was a race. Closes the record.
     #[inline]
-    pub(super) fn connected_alone(&self, begun: Begun, now: Instant) -> Attempt {
+    pub(super) fn won_alone(&mut self, begun: Begun, untried: Leftover, now: Instant) -> ConnectInfo {
         self.say_connected(&begun, now);
-        begun.end(AttemptOutcome::Connected, self.began(), now)
-    }
-
-    /// This attempt was all that it took. Closes the record.
-    #[inline]
-    pub(super) fn won_alone(&mut self, attempt: Attempt, untried: Leftover, now: Instant) -> ConnectInfo {
+        let attempt = begun.end(AttemptOutcome::Connected, self.began(), now);
         ConnectInfo::new(self.report(Attempts::One(attempt), untried, now))
     }
 
@@ -243,6 +238,14 @@ impl Begun {
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What a memory is told of it if it has won.
+    pub(super) fn won(&self, now: Instant) -> Tried {
+        let destination = self.endpoint.address().ip();
+        let mut tried = Tried::new(destination, self.at, self.placing.delay().length(), now, End::Connected);
+        tried.transport = self.phases.as_ref().map(|phases| phases.transport);
+        tried
     }
 
     /// Its transport stands. What it says of that later changes nothing.

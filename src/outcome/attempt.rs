@@ -45,7 +45,7 @@ impl Attempt {
     /// How long it might be silent, and what that was derived from: with [`Policy::Staggered`](crate::Policy::Staggered) the next attempt started
     /// then, unless this one had failed or its transport stood.
     pub fn delay(&self) -> AttemptDelay {
-        self.placing.delay
+        self.placing.delay()
     }
 
     /// Why it stood behind others, if it did: its destination was believed to be dead as it started.
@@ -127,7 +127,7 @@ impl fmt::Debug for Attempt {
             .field("endpoint", &self.endpoint)
             .field("reason", &self.reason)
             .field("offset", &self.offset())
-            .field("delay", &format_args!("{}", LearnedDelay(self.placing.delay)))
+            .field("delay", &format_args!("{}", LearnedDelay(self.delay())))
             .field("demoted", &self.demoted())
             .field("duration", &self.duration())
             .field("transport_after", &self.transport_after())

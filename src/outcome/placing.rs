@@ -7,16 +7,26 @@ use super::time::Time;
 use crate::race::{AttemptDelay, Dead, DeadBy, DelayBasis};
 
 /// What was known of the destination of an attempt as it started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Placing {
-    pub(crate) delay: AttemptDelay,
-    pub(crate) demoted: Option<Dead>,
+    delay: AttemptDelay,
+    /// In a box, as it is rare.
+    demoted: Option<Box<Dead>>,
 }
 
 impl Placing {
+    #[inline]
+    pub(crate) fn new(delay: AttemptDelay, demoted: Option<Dead>) -> Self {
+        Self { delay, demoted: demoted.map(Box::new) }
+    }
+
+    pub(crate) fn delay(&self) -> AttemptDelay {
+        self.delay
+    }
+
     /// Why an attempt that `started` then stood behind others.
     pub(crate) fn demotion(&self, started: Instant) -> Option<Demotion> {
-        Some(Demotion::new(self.demoted?, started))
+        Some(Demotion::new(*self.demoted.as_deref()?, started))
     }
 }
 
@@ -59,8 +69,8 @@ pub(crate) struct LearnedDelay(pub(crate) AttemptDelay);
 
 impl fmt::Display for LearnedDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Time(self.0.length))?;
-        match self.0.basis {
+        write!(f, "{}", Time(self.0.length()))?;
+        match self.0.basis() {
             DelayBasis::Address { rtt, samples: 1, .. } => write!(f, ", from a round trip of {}", Time(rtt)),
             DelayBasis::Address { rtt, samples, .. } => write!(f, ", from {samples} round trips of {}", Time(rtt)),
             DelayBasis::Prefix { rtt, samples: 1, .. } => {
@@ -89,11 +99,11 @@ mod tests {
         let (started, delay) = (some_instant(), AttemptDelay::new(ms(250), DelayBasis::Configured));
         let demotion = |by| {
             let demoted = Some(Dead::new(started + Duration::from_secs(20), by));
-            Placing { delay, demoted }.demotion(started).unwrap()
+            Placing::new(delay, demoted).demotion(started).unwrap()
         };
         assert_eq!(demotion(DeadBy::Address).to_string(), "dead for another 20 s");
         assert_eq!(demotion(DeadBy::Family).to_string(), "its family is dead for another 20 s");
-        assert_eq!(Placing { delay, demoted: None }.demotion(started), None);
+        assert_eq!(Placing::new(delay, None).demotion(started), None);
     }
 
     #[test]

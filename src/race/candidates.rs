@@ -63,7 +63,7 @@ impl Candidates {
 
     /// The delay of an attempt to this endpoint.
     pub(super) fn attempt_delay(&self, endpoint: &Endpoint, configured: Duration) -> AttemptDelay {
-        delay::of_attempt(&self.advice.of(endpoint.address()), configured)
+        delay::of_attempt(self.advice.of(endpoint.address()).delay, configured)
     }
 
     /// Why this endpoint stood behind others of its group, if it is believed to be dead.

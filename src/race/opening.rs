@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Race;
 use super::answer::{Answer, MAX_ADDRESSES, Records};
-use super::config::Config;
+use super::config::{Config, Order};
 use super::endpoint::{Endpoint, Port};
 use super::event::{Action, AttemptId, Queries, Query, StartReason};
 use super::memory::{Advice, AttemptDelay, delay};
@@ -26,11 +26,15 @@ pub(crate) struct Opening {
     /// With the ports that the resolver supplied. `None` is a list of one address.
     list: Option<Answer>,
     next_start: Option<Instant>,
-    /// What is known of the first address.
-    advice: Advice,
-    /// What is known of those that would have gone before it, had they not been dead; of all, if all are.
-    dead: Vec<(SocketAddr, Advice)>,
+    /// The delay of the first attempt.
+    delay: AttemptDelay,
+    /// Whether a memory need not be told that the first attempt has won.
+    is_settled: bool,
+    /// What is known of those that would have gone before the first, had they not been dead; of all, if all are. `None` if none is.
+    dead: Option<Box<Dead>>,
 }
+
+type Dead = Vec<(SocketAddr, Advice)>;
 
 impl Opening {
     /// The host is an address, of which this is known: the first move, unless the address may not be used.
@@ -45,13 +49,14 @@ impl Opening {
         if config.excludes_endpoint(&first).is_some() || is_over(deadline, now) {
             return None;
         }
-        let opening = Self { list: None, next_start: None, advice, dead: Vec::new() };
+        let delay = delay::of_attempt(advice.delay, config.connection_attempt_delay);
+        let opening = Self { list: None, next_start: None, delay, is_settled: advice.is_settled, dead: None };
         debug_assert_eq!(opening.differs(config, Answer::list([first.clone()]), &first, deadline, now), None);
         Some((first, opening))
     }
 
-    /// `answer` is the first to `queries`: the first move. `advise` says what is known of an address, and is asked in the order of the
-    /// attempts until there is one to begin with.
+    /// `answer` is the first to `queries`: the first move. `advise` says what is known of an address, if anything is remembered, and is asked in the
+    /// order of the attempts until there is one to begin with.
     ///
     /// `None` if it takes a race to say what follows: other answers are to come, there is no address that may be used, the
     /// addresses belong to services, they are to be sorted, or there are several for a policy that freezes its list.
@@ -61,7 +66,7 @@ impl Opening {
         queries: Queries,
         answer: &Answer,
         port: Port,
-        mut advise: impl FnMut(SocketAddr) -> Advice,
+        advise: Option<impl FnMut(SocketAddr) -> Advice>,
         deadline: Option<Instant>,
         now: Instant,
     ) -> Option<(Endpoint, Self)> {
@@ -77,19 +82,18 @@ impl Opening {
         }
         let used = &endpoints[..endpoints.len().min(MAX_ADDRESSES)];
         let is_usable = |endpoint: &&Endpoint| config.excludes_endpoint(endpoint).is_none();
-        let (mut advice, mut dead) = (None, Vec::new());
-        let is_dead = |endpoint: &Endpoint| {
-            let known = advise(endpoint.address());
+        let usable = used.iter().filter(is_usable);
+        let mut first = first_of_list(usable.clone(), config.order, |_| false)?;
+        let (mut learned, mut is_settled, mut dead) = (None, false, None);
+        if let Some(mut advise) = advise {
+            let mut known = advise(first.address());
             if known.dead.is_some() {
-                dead.push((endpoint.address(), known));
-            } else {
-                advice = Some(known);
+                (first, known, dead) = choose_behind(usable, config.order, advise)?;
             }
-            known.dead.is_some()
-        };
-        let first = first_of_list(used.iter().filter(is_usable), config.order, is_dead)?.clone().at(port);
-        // If all are dead, the first of them goes first.
-        let advice = advice.or_else(|| dead.first().map(|(_, advice)| *advice)).unwrap_or_default();
+            (learned, is_settled) = (known.delay, known.is_settled);
+        }
+        let first = first.clone().at(port);
+        let delay = delay::of_attempt(learned, config.connection_attempt_delay);
         let is_another = |endpoint: &&Endpoint| {
             // Most lists have both families, and those are cheaper to compare.
             endpoint.family() != first.family() || endpoint.address_at(port) != first.address()
@@ -100,12 +104,11 @@ impl Opening {
                 return None;
             }
             let mut pacing = Staggered::new(config);
-            let delay = delay::of_attempt(&advice, config.connection_attempt_delay);
-            pacing.on_start(AttemptId::FIRST, &first, delay.length, now);
+            pacing.on_start(AttemptId::FIRST, &first, delay.length(), now);
             next_start = pacing.next_start();
         }
         let list = (endpoints.len() > 1).then(|| answer.clone());
-        let opening = Self { list, next_start, advice, dead };
+        let opening = Self { list, next_start, delay, is_settled, dead };
         debug_assert_eq!(opening.differs(config, answer.clone().at(port), &first, deadline, now), None);
         Some((first, opening))
     }
@@ -118,15 +121,14 @@ impl Opening {
 
     /// How long the first attempt may be silent.
     #[inline]
-    pub(crate) fn delay(&self, config: &Config) -> AttemptDelay {
-        delay::of_attempt(&self.advice, config.connection_attempt_delay)
+    pub(crate) fn delay(&self) -> AttemptDelay {
+        self.delay
     }
 
     /// Whether a memory need not be told that the first attempt has won.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the driver does not ask a memory yet"))]
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        self.advice.is_settled
+        self.is_settled
     }
 
     /// Whether there are addresses besides the first.
@@ -173,7 +175,7 @@ impl Opening {
             id: AttemptId::FIRST,
             endpoint: first.clone(),
             reason: StartReason::First,
-            delay: delay::of_attempt(&self.advice, config.connection_attempt_delay),
+            delay: self.delay,
             demoted: None,
         };
         let is_same = action.as_ref() == Some(&start) && then.is_none() && until == self.poll_timeout(deadline);
@@ -195,13 +197,38 @@ impl Opening {
             race.handle_advice(destination, advise(destination));
         }
         // What the opening went by may have changed since.
-        for (destination, advice) in self.dead.iter().copied().chain([(first.address(), self.advice)]) {
-            race.handle_advice(destination, advice);
+        let of_first = Advice { delay: Some(self.delay), is_settled: self.is_settled, ..Advice::default() };
+        race.handle_advice(first.address(), of_first);
+        for (destination, advice) in self.dead.iter().flat_map(|dead| &**dead) {
+            race.handle_advice(*destination, *advice);
         }
         race.handle_answer(list, now);
         let action = race.poll_action(now);
         (race, action)
     }
+}
+
+/// The first address of a list whose first one is dead, and what is known of it; and what is known of those that are dead before it.
+#[cold]
+fn choose_behind<'a>(
+    usable: impl Iterator<Item = &'a Endpoint> + Clone,
+    order: Order,
+    mut advise: impl FnMut(SocketAddr) -> Advice,
+) -> Option<(&'a Endpoint, Advice, Option<Box<Dead>>)> {
+    let (mut alive, mut dead) = (None, Dead::new());
+    let is_dead = |endpoint: &Endpoint| {
+        let known = advise(endpoint.address());
+        if known.dead.is_some() {
+            dead.push((endpoint.address(), known));
+        } else {
+            alive = Some(known);
+        }
+        known.dead.is_some()
+    };
+    let first = first_of_list(usable, order, is_dead)?;
+    // If all are dead, the first of them goes first.
+    let of_first = alive.or_else(|| dead.first().map(|(_, advice)| *advice)).unwrap_or_default();
+    Some((first, of_first, Some(Box::new(dead))))
 }
 
 /// Whether the deadline has passed: what becomes of a race then is for the race to say.
@@ -216,7 +243,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::config::{Order, Policy};
+    use super::super::config::Policy;
     use super::super::endpoint::ServiceRecord;
     use super::super::event::Outcome;
     use super::super::families::Families;
@@ -284,20 +311,22 @@ mod tests {
                         }
                         race.handle_answer(answer.clone().at(port), now);
                         let first = race.poll_action(now);
-                        let Some((opened_with, opening)) =
-                            Opening::of_first_answer(&config, Queries::LIST, &answer, port, advise, deadline, now)
-                        else {
+                        let Some((opened_with, opening)) = Opening::of_first_answer(
+                            &config,
+                            Queries::LIST,
+                            &answer,
+                            port,
+                            Some(advise),
+                            deadline,
+                            now,
+                        ) else {
                             let has_a_first_move = matches!(first, Some(Action::Start { .. }));
                             assert!(!has_a_first_move || config.policy != Policy::Staggered, "{list:?} {config:?}");
                             left_to_the_race += 1;
                             continue;
                         };
                         let Some(Action::Start { endpoint, delay, .. }) = first else { panic!("{first:?}") };
-                        assert_eq!(
-                            (opened_with, opening.delay(&config)),
-                            (endpoint.clone(), delay),
-                            "{list:?} {config:?}"
-                        );
+                        assert_eq!((opened_with, opening.delay()), (endpoint.clone(), delay), "{list:?} {config:?}");
                         assert_eq!(race.poll_action(now), None);
                         assert_eq!(opening.poll_timeout(deadline), race.poll_timeout(), "{list:?} {config:?}");
                         let late = opening.into_race(&config, &endpoint, port, advise, deadline, now);

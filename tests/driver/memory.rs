@@ -83,8 +83,8 @@ async fn the_record_says_what_was_known() {
     advance(ms(10_000)).await;
     let second = dial(&connector).await.unwrap();
     let winner = second.info().winner();
-    assert!(matches!(winner.delay().basis, DelayBasis::Address { samples: 1, .. }), "{winner:?}");
-    assert_eq!(winner.delay().length, ms(100));
+    assert!(matches!(winner.delay().basis(), DelayBasis::Address { samples: 1, .. }), "{winner:?}");
+    assert_eq!(winner.delay().length(), ms(100));
     assert!(format!("{winner:?}").contains("delay: 100 ms, from a round trip of 20 ms"), "{winner:?}");
     let untried = second.info().untried();
     let demoted = untried[0].demoted().unwrap();

@@ -399,7 +399,7 @@ impl<'a> Driver<'a> {
             id,
             address,
             started: self.now,
-            delay: delay.length,
+            delay: delay.length(),
             transport: None,
             ended: None,
             since: self.now,

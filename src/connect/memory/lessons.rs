@@ -10,7 +10,7 @@ use crate::race::{End, Tried};
 pub(super) fn tried(attempt: &Attempt) -> Tried {
     let destination = attempt.endpoint.address().ip();
     let end = end(&attempt.outcome);
-    let mut tried = Tried::new(destination, attempt.started, attempt.placing.delay.length, attempt.ended, end);
+    let mut tried = Tried::new(destination, attempt.started, attempt.delay().length(), attempt.ended, end);
     tried.transport = attempt.phases.as_ref().map(|phases| phases.transport);
     tried
 }
@@ -37,7 +37,9 @@ fn end_of(error: &AttemptError) -> End {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable,
+            | io::ErrorKind::NetworkUnreachable
+            // What a firewall on the way answers (ICMPv6 type 1 code 1).
+            | io::ErrorKind::PermissionDenied,
         ) => End::Refused,
         // The system has sent as often as it does.
         Some(io::ErrorKind::TimedOut) => End::Silent,
@@ -61,6 +63,7 @@ mod tests {
             io::ErrorKind::ConnectionReset,
             io::ErrorKind::HostUnreachable,
             io::ErrorKind::NetworkUnreachable,
+            io::ErrorKind::PermissionDenied,
         ] {
             assert_eq!(end_of(&failed(kind)), End::Refused, "{kind}");
             assert_eq!(

@@ -1,17 +1,20 @@
 //! What connectors remember of the network, and how a connect asks for it.
 
 mod lessons;
+mod places;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use self::lessons::tried;
+use self::places::{Owner, Places};
+use super::record::Begun;
 use crate::lock::{Guard, Lock};
 use crate::network::{Epoch, Heard, Network, Observed};
 use crate::outcome::Attempt;
-use crate::race::{Advice, Ending, Memory, Partition, Place, Viewpoint};
+use crate::race::{Advice, Ending, Memory, Partition, Place, Tried, Viewpoint};
 use crate::tcp::SourceAddresses;
 
 /// What a connector remembers of the network ([`Memory`]), or that it remembers nothing.
@@ -71,6 +74,8 @@ struct Known {
     memory: Memory,
     /// That of which everything is remembered.
     epoch: Epoch,
+    /// Where the races of connectors run from.
+    places: Places,
 }
 
 impl MemoryHandle {
@@ -81,7 +86,7 @@ impl MemoryHandle {
 
     /// A memory with settings of its own.
     pub fn of(memory: Memory) -> Self {
-        let known = Known { memory, epoch: Epoch::default() };
+        let known = Known { memory, ..Known::default() };
         Self::of_shared(Arc::new(Shared { known: Lock::new(known) }))
     }
 
@@ -127,60 +132,34 @@ impl MemoryHandle {
     }
 }
 
-/// The memory of a connector and its clones, and where their races run from.
+/// The memory of a connector and its clones.
 #[derive(Debug)]
 pub(super) struct Remembering {
     handle: MemoryHandle,
-    /// Guards the place, and nothing else.
-    placed: Lock<Option<Placed>>,
-}
-
-/// Where races run from, as long as what the system has said of its default routes is believed.
-struct Placed {
-    observed: Observed,
-    place: Place,
+    owner: Owner,
 }
 
 impl Remembering {
     pub(super) fn new(handle: MemoryHandle) -> Self {
-        Self { handle, placed: Lock::new(None) }
+        Self { handle, owner: Owner::new() }
     }
 
-    /// Looks at what is known, for a connect that has learned of these destinations and had no answer before.
+    /// Looks at what is known, for a connect. `view` is from where: nothing is looked at before there is a destination that is remembered.
     #[inline]
-    pub(super) fn open(
-        &self,
-        mut destinations: impl Iterator<Item = IpAddr>,
-        sources: &SourceAddresses,
-        network: &Network,
+    pub(super) fn recall<'a>(
+        &'a self,
+        view: &'a mut Option<Viewpoint>,
+        sources: &'a SourceAddresses,
+        network: &'a Network,
         now: Instant,
-    ) -> Recall<'_> {
-        let Some(shared) = self.handle.shared.as_ref().filter(|_| destinations.any(Memory::is_remembered)) else {
-            return Recall { known: None, now };
-        };
-        let heard = network.heard();
-        let placed =
-            self.placed.lock().as_ref().filter(|placed| placed.observed.is_believed(heard, now)).map(|p| p.place);
-        let place = placed.unwrap_or_else(|| self.place(shared, sources, heard, now));
-        let mut known = shared.lock(heard.epoch);
-        let view = known.memory.begin_race(place);
-        let view = if self.handle.learned_delay { view } else { view.with_configured_delay() };
-        Recall { known: Some((known, view)), now }
+    ) -> Recall<'a> {
+        Recall { memory: self, view, sources, network, now, known: None }
     }
 
-    /// Asks the system where races run from. That takes some calls for each family, which wait for nothing: a thread of its own for them would take more.
-    #[cold]
-    fn place(&self, shared: &Shared, sources: &SourceAddresses, heard: Heard, now: Instant) -> Place {
-        let [v6, v4] = sources.of_default_routes();
-        let place = shared.lock(heard.epoch).memory.place(self.handle.partition, v6, v4);
-        *self.placed.lock() = Some(Placed { observed: Observed::new(now, heard), place });
-        place
-    }
-
-    /// Looks at what is known, for a connect that has looked before.
-    pub(super) fn look(&self, view: Option<Viewpoint>, network: &Network, now: Instant) -> Recall<'_> {
-        let shared = self.handle.shared.as_ref();
-        Recall { known: shared.zip(view).map(|(shared, view)| (shared.lock(network.epoch().get()), view)), now }
+    /// Whether anything is.
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        self.handle.shared.is_some()
     }
 
     /// Takes in what the attempts of a connect have shown, which is over.
@@ -192,17 +171,22 @@ impl Remembering {
         network: &Network,
         now: Instant,
     ) {
-        let (Some(shared), Some(view)) = (&self.handle.shared, view) else { return };
-        let epoch = network.epoch().get();
-        match attempts {
-            [attempt] => {
-                let tried = [tried(attempt)];
-                shared.lock(epoch).memory.learn(&view, &tried, ending, now);
-            }
-            attempts => {
-                let tried: Vec<_> = attempts.iter().map(tried).collect();
-                shared.lock(epoch).memory.learn(&view, &tried, ending, now);
-            }
+        if view.is_some() {
+            let tried: Vec<_> = attempts.iter().map(tried).collect();
+            self.learn_from(view, &tried, ending, network, now);
+        }
+    }
+
+    /// Takes in that the first attempt, which was the only one, has won.
+    pub(super) fn learn_of_winner(&self, view: Option<Viewpoint>, begun: &Begun, network: &Network, now: Instant) {
+        if view.is_some() {
+            self.learn_from(view, &[begun.won(now)], Ending::Won, network, now);
+        }
+    }
+
+    fn learn_from(&self, view: Option<Viewpoint>, tried: &[Tried], ending: Ending, network: &Network, now: Instant) {
+        if let Some((shared, view)) = self.handle.shared.as_ref().zip(view) {
+            shared.lock(network.epoch().get()).memory.learn(&view, tried, ending, now);
         }
     }
 }
@@ -220,27 +204,64 @@ impl Shared {
     }
 }
 
-/// What is known, as long as it is looked at: nobody else looks meanwhile.
+/// A look at what is known: nobody else looks from when the first destination is asked about until it ends.
 pub(super) struct Recall<'a> {
-    /// `None` if nothing is known, whatever it is of.
-    known: Option<(Guard<'a, Known>, Viewpoint)>,
+    memory: &'a Remembering,
+    view: &'a mut Option<Viewpoint>,
+    sources: &'a SourceAddresses,
+    network: &'a Network,
     now: Instant,
+    known: Option<Guard<'a, Known>>,
 }
 
-impl Recall<'_> {
+impl<'a> Recall<'a> {
     /// What is known of `destination`, whose port does not matter.
     #[inline]
     pub(super) fn advise(&mut self, destination: SocketAddr) -> Advice {
-        match &mut self.known {
-            Some((known, view)) => known.memory.advise(view, destination.ip(), self.now),
-            None => Advice::default(),
+        if self.known.is_none() {
+            self.open(destination);
+        }
+        match (&mut self.known, &self.view) {
+            (Some(known), Some(view)) => known.memory.advise(view, destination.ip(), self.now),
+            _ => Advice::default(),
         }
     }
 
-    /// From where the connect looks.
+    /// Begins to look, unless nothing is remembered of `destination`.
     #[inline]
-    pub(super) fn view(&self) -> Option<Viewpoint> {
-        self.known.as_ref().map(|(_, view)| *view)
+    fn open(&mut self, destination: SocketAddr) {
+        let Remembering { handle, owner } = self.memory;
+        let Some(shared) = &handle.shared else { return };
+        let heard = self.network.heard();
+        let mut known = shared.lock(heard.epoch);
+        if self.view.is_none() {
+            let place = match known.places.get(*owner, heard, self.now) {
+                Some(place) => place,
+                None => {
+                    drop(known);
+                    let Some((place, again)) = self.ask(shared, heard, destination) else { return };
+                    known = again;
+                    place
+                }
+            };
+            let view = known.memory.begin_race(place);
+            *self.view = Some(if handle.learned_delay { view } else { view.with_configured_delay() });
+        }
+        self.known = Some(known);
+    }
+
+    /// Asks the system where races run from, without the lock: it takes some calls for each family. They wait for nothing, and a thread for them would
+    /// take more of them.
+    #[cold]
+    fn ask(&self, shared: &'a Shared, heard: Heard, destination: SocketAddr) -> Option<(Place, Guard<'a, Known>)> {
+        if !Memory::is_remembered(destination.ip()) {
+            return None;
+        }
+        let [v6, v4] = self.sources.of_default_routes();
+        let mut known = shared.lock(heard.epoch);
+        let place = known.memory.place(self.memory.handle.partition, v6, v4);
+        known.places.set(self.memory.owner, Observed::new(self.now, heard), place);
+        Some((place, known))
     }
 }
 

@@ -117,12 +117,7 @@ where
     }
 
     fn tell_advice(&mut self, answer: &Answer, now: Instant) {
-        let destinations = || answer.destinations().map(|destination| destination.ip());
-        let mut recall = match self.view {
-            Some(_) => self.memory.look(self.view, &self.network, now),
-            None => self.memory.open(destinations(), &self.sources, &self.network, now),
-        };
-        self.view = recall.view();
+        let mut recall = self.memory.recall(&mut self.view, &self.sources, &self.network, now);
         for destination in answer.destinations() {
             self.race.handle_advice(destination, recall.advise(destination));
         }

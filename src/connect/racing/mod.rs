@@ -269,7 +269,7 @@ where
                         // The path that was taken for the best one is silent: perhaps the source for it has gone.
                         self.network.doubt();
                     }
-                    let begun = record.started(id, endpoint, reason, Placing { delay, demoted }, now);
+                    let begun = record.started(id, endpoint, reason, Placing::new(delay, demoted), now);
                     self.start(begun, record, now, cx);
                 }
                 Action::Proceed { id, endpoint } => self.proceed(id, endpoint, first.as_mut(), record, now, cx),

@@ -1,5 +1,6 @@
 //! What a memory says of one destination.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// What is known of a destination, as far as it changes a race: told by [`Race::handle_advice`](super::super::Race::handle_advice).
@@ -50,20 +51,98 @@ pub enum DeadBy {
 
 /// How long an attempt may be silent: with [`Policy::Staggered`](super::super::Policy::Staggered) the next one starts then. By the other
 /// policies it says only from when on its silence speaks against its destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+///
+/// Its times are four seconds at most, and small: they are copied with every record of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AttemptDelay {
-    /// How long.
-    pub length: Duration,
-    /// What it was derived from.
-    pub basis: DelayBasis,
+    length: Nanos,
+    rtt: Nanos,
+    samples: u32,
+    basis: Basis,
 }
+
+/// [`DelayBasis`] without what goes with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    Configured,
+    Address,
+    Prefix,
+    Network,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Nanos(u32);
 
 impl AttemptDelay {
     /// A delay of this length. A race obeys one that was learned of an address or a prefix from 100 ms to 1 s, and one of a network if it is
     /// longer than its own.
-    pub const fn new(length: Duration, basis: DelayBasis) -> Self {
-        Self { length, basis }
+    #[inline]
+    pub fn new(length: Duration, basis: DelayBasis) -> Self {
+        let (basis, rtt, samples) = match basis {
+            DelayBasis::Configured => (Basis::Configured, Duration::ZERO, 0),
+            DelayBasis::Address { rtt, samples } => (Basis::Address, rtt, samples),
+            DelayBasis::Prefix { rtt, samples } => (Basis::Prefix, rtt, samples),
+            DelayBasis::Network { rtt } => (Basis::Network, rtt, 0),
+        };
+        Self { length: Nanos::of(length), rtt: Nanos::of(rtt), samples, basis }
+    }
+
+    /// How long.
+    #[inline]
+    pub fn length(&self) -> Duration {
+        self.length.get()
+    }
+
+    /// What it was derived from.
+    pub fn basis(&self) -> DelayBasis {
+        let (rtt, samples) = (self.rtt.get(), self.samples);
+        match self.basis {
+            Basis::Configured => DelayBasis::Configured,
+            Basis::Address => DelayBasis::Address { rtt, samples },
+            Basis::Prefix => DelayBasis::Prefix { rtt, samples },
+            Basis::Network => DelayBasis::Network { rtt },
+        }
+    }
+
+    /// Of nanoseconds.
+    #[inline]
+    pub(super) fn of_nanos(length: u32, basis: Basis, rtt: u32, samples: u32) -> Self {
+        Self { length: Nanos(length), rtt: Nanos(rtt), samples, basis }
+    }
+
+    /// The delay that a race obeys, whose own is `configured`: what was learned of a destination is that from `least` to `most`, and what was learned
+    /// of a network is if it is longer than its own, and not longer than `most`.
+    #[inline]
+    pub(super) fn obeyed(self, configured: Duration, least: Duration, most: Duration) -> Self {
+        let [least, most] = [least, most].map(Nanos::of);
+        match self.basis {
+            Basis::Address | Basis::Prefix => Self { length: Nanos(self.length.0.clamp(least.0, most.0)), ..self },
+            Basis::Network if self.length.0.min(most.0) > Nanos::of(configured).0 => {
+                Self { length: Nanos(self.length.0.min(most.0)), ..self }
+            }
+            Basis::Network | Basis::Configured => Self::new(configured, DelayBasis::Configured),
+        }
+    }
+}
+
+impl Nanos {
+    #[inline]
+    fn of(time: Duration) -> Self {
+        match time.as_secs() {
+            seconds @ 0..4 => Self(seconds as u32 * 1_000_000_000 + time.subsec_nanos()),
+            _ => Self(4_000_000_000),
+        }
+    }
+
+    #[inline]
+    fn get(self) -> Duration {
+        Duration::from_nanos(self.0.into())
+    }
+}
+
+impl fmt::Debug for AttemptDelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptDelay").field("length", &self.length()).field("basis", &self.basis()).finish()
     }
 }
 

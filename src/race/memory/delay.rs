@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::config::MINIMUM_DERIVED_DELAY;
-use super::advice::{Advice, AttemptDelay, DelayBasis};
+use super::advice::{AttemptDelay, DelayBasis};
 
 /// The delay, in nanoseconds, of a destination with this round trip and this deviation, which are less than a second: about when its first packet
 /// would be sent again, if the system knew the round trip.
@@ -20,22 +20,15 @@ pub(super) fn of_round_trip(smoothed: u32, deviation: u32) -> u32 {
 /// The delay of a destination of which nothing is known, in a network whose least round trip this is. It is no reason to be faster than the
 /// configured delay.
 pub(super) fn of_network(least: Duration) -> AttemptDelay {
-    let length = (least * 3 / 2).min(MAXIMUM_LEARNED_DELAY);
-    AttemptDelay { length, basis: DelayBasis::Network { rtt: least } }
+    AttemptDelay::new((least * 3 / 2).min(MAXIMUM_LEARNED_DELAY), DelayBasis::Network { rtt: least })
 }
 
 /// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
-pub(in crate::race) fn of_attempt(advice: &Advice, configured: Duration) -> AttemptDelay {
-    let configured = AttemptDelay { length: configured, basis: DelayBasis::Configured };
-    match advice.delay {
-        None | Some(AttemptDelay { basis: DelayBasis::Configured, .. }) => configured,
-        Some(AttemptDelay { length, basis: basis @ DelayBasis::Network { .. } }) => {
-            let length = length.min(MAXIMUM_LEARNED_DELAY);
-            if length > configured.length { AttemptDelay { length, basis } } else { configured }
-        }
-        Some(AttemptDelay { length, basis }) => {
-            AttemptDelay { length: length.clamp(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY), basis }
-        }
+#[inline]
+pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
+    match learned {
+        Some(learned) => learned.obeyed(configured, MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY),
+        None => AttemptDelay::new(configured, DelayBasis::Configured),
     }
 }
 
@@ -59,7 +52,7 @@ mod tests {
     }
 
     fn of_learned(delay: Option<AttemptDelay>, configured: u64) -> AttemptDelay {
-        of_attempt(&Advice { delay, ..Advice::default() }, ms(configured))
+        of_attempt(delay, ms(configured))
     }
 
     fn after(rtt: u64, deviation: u64) -> Duration {
@@ -93,22 +86,22 @@ mod tests {
     #[test]
     fn a_network_makes_no_attempt_come_sooner() {
         let after = |least, configured| of_learned(Some(of_network(ms(least))), configured);
-        let configured = AttemptDelay { length: ms(250), basis: DelayBasis::Configured };
+        let configured = AttemptDelay::new(ms(250), DelayBasis::Configured);
         assert_eq!(after(20, 250), configured);
         assert_eq!(after(166, 250), configured);
-        assert_eq!(after(620, 250), AttemptDelay { length: ms(930), basis: DelayBasis::Network { rtt: ms(620) } });
-        assert_eq!(after(900, 250).length, ms(1000));
-        assert_eq!(after(900, 2000).length, ms(2000));
+        assert_eq!(after(620, 250), AttemptDelay::new(ms(930), DelayBasis::Network { rtt: ms(620) }));
+        assert_eq!(after(900, 250).length(), ms(1000));
+        assert_eq!(after(900, 2000).length(), ms(2000));
     }
 
     #[test]
     fn what_was_learned_of_a_destination_beats_the_configured_delay_either_way() {
         for (learned, expected) in [(1, 100), (120, 120), (930, 930), (5000, 1000)] {
             let basis = DelayBasis::Prefix { rtt: ms(80), samples: 3 };
-            let delay = of_learned(Some(AttemptDelay { length: ms(learned), basis }), 250);
-            assert_eq!(delay, AttemptDelay { length: ms(expected), basis });
+            let delay = of_learned(Some(AttemptDelay::new(ms(learned), basis)), 250);
+            assert_eq!(delay, AttemptDelay::new(ms(expected), basis));
         }
-        let configured = |ms| AttemptDelay { length: Duration::from_millis(ms), basis: DelayBasis::Configured };
+        let configured = |ms| AttemptDelay::new(Duration::from_millis(ms), DelayBasis::Configured);
         assert_eq!((of_learned(None, 250), of_learned(Some(configured(0)), 250)), (configured(250), configured(250)));
     }
 }

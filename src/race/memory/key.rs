@@ -45,6 +45,7 @@ impl Key {
     }
 
     /// The key of all races from these sources.
+    #[inline]
     pub(super) fn of_races(partition: Partition, sources: FamilySources) -> Self {
         Self { partition: partition.0, source: sources.v6, destination: sources.v4.0.into() }
     }

@@ -48,6 +48,7 @@ use std::time::{Duration, Instant};
 use super::families::Families;
 use super::selection::Source;
 use address::Address;
+use advice::Basis;
 pub use advice::{Advice, AttemptDelay, Dead, DeadBy, DelayBasis};
 use family::AddressFamily;
 use horizon::Horizon;
@@ -151,6 +152,7 @@ impl Memory {
     }
 
     /// A race begins. Every 20th of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
         let key = Key::of_races(place.partition, place.sources);
         let explores = match self.turns.newest(&key) {
@@ -161,6 +163,7 @@ impl Memory {
     }
 
     /// What is known of a destination.
+    #[inline]
     pub fn advise(&mut self, from: &Viewpoint, destination: IpAddr, now: Instant) -> Advice {
         let key = from.key(destination);
         if !from.explores && from.generation == self.generation {
@@ -169,7 +172,7 @@ impl Memory {
                     dead: None,
                     rtt_bucket: address.rtt.as_ref().map_or(0, Rtt::bucket),
                     used: self.prefer_used.contains(key.family()),
-                    delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(delay_of_address),
+                    delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(|rtt| rtt.delay(Basis::Address)),
                     is_settled: address.is_settled(now),
                 };
             }
@@ -276,7 +279,7 @@ impl Memory {
         };
         advice.delay = match rtt.filter(|rtt| rtt.is_believed(now)) {
             _ if !from.learned_delay => None,
-            Some(rtt) => Some(delay_of_address(&rtt)),
+            Some(rtt) => Some(rtt.delay(Basis::Address)),
             None => self.delay_of_neighbours(key, from, now),
         };
         advice
@@ -307,18 +310,11 @@ impl Memory {
     fn delay_of_neighbours(&mut self, key: &Key, from: &Viewpoint, now: Instant) -> Option<AttemptDelay> {
         let prefix = if from.explores { None } else { self.prefixes.get(&key.of_prefix()) };
         if let Some(rtt) = prefix.and_then(|rtt| *rtt).filter(|rtt| rtt.is_believed(now)) {
-            let basis = DelayBasis::Prefix { rtt: rtt.smoothed(), samples: rtt.samples() };
-            return Some(AttemptDelay::new(rtt.delay(), basis));
+            return Some(rtt.delay(Basis::Prefix));
         }
         let least = self.families.get(&key.of_family())?.least_rtt.get(now)?;
         Some(delay::of_network(least))
     }
-}
-
-#[inline]
-fn delay_of_address(rtt: &Rtt) -> AttemptDelay {
-    let basis = DelayBasis::Address { rtt: rtt.smoothed(), samples: rtt.samples() };
-    AttemptDelay::new(rtt.delay(), basis)
 }
 
 impl Default for Memory {

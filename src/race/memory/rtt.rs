@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::advice::{AttemptDelay, Basis};
 use super::horizon::Horizon;
 use super::{bucket, delay};
 
@@ -44,19 +45,14 @@ impl Rtt {
 
     /// The attempt delay that is derived from it.
     #[inline]
-    pub(super) fn delay(&self) -> Duration {
-        Duration::new(0, self.delay)
+    pub(super) fn delay(&self, basis: Basis) -> AttemptDelay {
+        AttemptDelay::of_nanos(self.delay, basis, self.smoothed, self.samples)
     }
 
     /// How far away the destination is.
     #[inline]
     pub(super) fn bucket(&self) -> u8 {
         self.bucket
-    }
-
-    #[inline]
-    pub(super) fn samples(&self) -> u32 {
-        self.samples
     }
 
     /// Whether delays may be derived from it.
@@ -102,6 +98,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn length(rtt: &Rtt) -> Duration {
+        rtt.delay(Basis::Address).length()
+    }
+
     fn of_samples(samples: impl IntoIterator<Item = u64>, now: Instant) -> Option<Rtt> {
         let mut rtt = None;
         for sample in samples {
@@ -118,7 +118,7 @@ mod tests {
     fn the_first_sample_is_the_round_trip_and_half_of_it_the_deviation() {
         let rtt = rtt([20]);
         assert_eq!(rtt.to_string(), "20ms ± 10ms of 1");
-        assert_eq!((rtt.smoothed(), rtt.delay(), rtt.bucket(), rtt.samples()), (ms(20), ms(100), 0, 1));
+        assert_eq!((rtt.smoothed(), length(&rtt), rtt.bucket(), rtt.samples), (ms(20), ms(100), 0, 1));
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         let rtt = rtt([80, 160]);
         // V = ¾·40 + ¼·80, S = ⅞·80 + ⅛·160.
         assert_eq!(rtt.to_string(), "90ms ± 50ms of 2");
-        assert_eq!((rtt.smoothed(), rtt.delay(), rtt.bucket(), rtt.samples()), (ms(90), ms(290), 2, 2));
+        assert_eq!((rtt.smoothed(), length(&rtt), rtt.bucket(), rtt.samples), (ms(90), ms(290), 2, 2));
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             let later = now + Duration::from_secs(seconds);
             Rtt::add(&mut rtt, Sample::of(ms(20)).unwrap(), later, Horizon::of(later));
             let rtt = rtt.unwrap();
-            assert_eq!((rtt.smoothed(), rtt.samples()), expected, "{seconds}");
+            assert_eq!((rtt.smoothed(), rtt.samples), expected, "{seconds}");
         }
     }
 }

@@ -67,7 +67,8 @@ impl Known {
 
     /// In milliseconds, for a configured delay of 250.
     fn delay(&mut self, destination: &str) -> (u128, DelayBasis) {
-        let AttemptDelay { length, basis } = delay::of_attempt(&self.advice(destination), ms(250));
+        let delay = delay::of_attempt(self.advice(destination).delay, ms(250));
+        let (length, basis) = (delay.length(), delay.basis());
         (length.as_millis(), basis)
     }
 

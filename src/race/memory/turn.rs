@@ -11,6 +11,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// A race begins. Returns whether it explores.
+    #[inline]
     pub(super) fn next(&mut self) -> bool {
         self.begun = (self.begun + 1) % EXPLORES_EVERY;
         self.begun == 0

@@ -68,7 +68,7 @@ impl Staggered {
         }
         let endpoint = candidates.take()?;
         let reason = self.last.as_ref().map_or(StartReason::First, |last| last.next_reason);
-        let delay = candidates.attempt_delay(&endpoint, self.configured_delay).length;
+        let delay = candidates.attempt_delay(&endpoint, self.configured_delay).length();
         self.on_start(attempts.next_id(), &endpoint, delay, now);
         Some(Step::Start(endpoint, reason))
     }

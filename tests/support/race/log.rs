@@ -102,14 +102,14 @@ fn described_dead(dead: Option<(Duration, DeadBy)>) -> String {
 }
 
 fn described_delay(delay: AttemptDelay) -> String {
-    let basis = match delay.basis {
+    let basis = match delay.basis() {
         DelayBasis::Configured => "configured",
         DelayBasis::Address { .. } => "address",
         DelayBasis::Prefix { .. } => "prefix",
         DelayBasis::Network { .. } => "network",
         other => panic!("unknown: {other:?}"),
     };
-    format!(" delay={} {basis}", in_milliseconds(delay.length))
+    format!(" delay={} {basis}", in_milliseconds(delay.length()))
 }
 
 /// ` priority=1 alpn=h2,http/1.1 ech=keys`

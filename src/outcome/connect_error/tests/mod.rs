@@ -20,10 +20,7 @@ fn attempt(index: usize, address: &str, duration: u64, outcome: AttemptOutcome) 
         id: AttemptId::new(index),
         endpoint: Endpoint::new(address.parse().unwrap()),
         reason: StartReason::First,
-        placing: Placing {
-            delay: AttemptDelay::new(Duration::from_millis(250), DelayBasis::Configured),
-            demoted: None,
-        },
+        placing: Placing::new(AttemptDelay::new(Duration::from_millis(250), DelayBasis::Configured), None),
         race_began: began,
         started: began,
         ended: began + Duration::from_millis(duration),
