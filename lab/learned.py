@@ -35,7 +35,7 @@ class Learns:
         after = f"after “{self.after}”: " if self.after else ""
         first = "the first pays" if self.pay == 1 else f"the first {self.pay} pay"
         then = f"{self.probes} when its mark has ended" if self.probes else "none"
-        return f"{after}connected; {first} a delay of {self.delay} ms to {self.dead}, then {then}: the others have one attempt"
+        return f"{after}connected; {first} a delay of {self.delay} ms to {self.dead}, then {then}: the others have one attempt, and say why"
 
     def judge(self, run: Run) -> Finding:
         results, missing = since(run, self.after)
@@ -44,28 +44,29 @@ class Learns:
         good, bad = split(results)
         begun = [r for r in good if begins_with(r, self.dead)]
         spared = [r for r in good if not begins_with(r, self.dead)]
-        wrong = [f"connect {r['i']} {what}" for r in good if (what := fault(r, self.dead))]
+        wrong = [f"number {number} {what}" for number, r in enumerate(good, 1) if (what := fault(r, self.dead))] + self.untimely(good)
         held_up = [r for r in spared if len(r["attempts"]) > 1]
-        untimely = [f"connect {r['i']} {what}" for r, what in self.untimely(good)]
         text = f"{len(good)} of {len(results)} connected; {self.dead} is first in {ordinals(results, begun)}"
         text += f"; {len(held_up)} of the others have more than one attempt" if held_up else ""
-        text += "".join(f"; {what}" for what in (*wrong, *untimely)[:2])
+        text += "".join(f"; {what}" for what in wrong[:2])
         text += f"; {len(bad)} failed: {common_error(bad)}" if bad else ""
-        holds = not bad and not wrong and not untimely and len(held_up) <= HELD_UP
-        return Finding(holds and good[: self.pay] == begun[: self.pay] and len(begun) == self.pay + self.probes < len(good), text)
+        expected = good[: self.pay] == begun[: self.pay] and len(begun) == self.pay + self.probes < len(good)
+        return Finding(expected and not bad and not wrong and len(held_up) <= HELD_UP, text)
 
-    def untimely(self, good: list[dict]) -> list[tuple[dict, str]]:
-        """The connects after the first ones that pay while a mark is on, or are spared though it has ended; and those of the first with another delay."""
-        found = [(r, "has another delay") for r in good[: self.pay] if begins_with(r, self.dead) and r["attempts"][0]["delay_ms"] != self.delay]
-        marks, until = list(MARKS), 0.0
+    def untimely(self, good: list[dict]) -> list[str]:
+        """Which of the first connects pay another delay, and which of the others pay while a mark is on, or do not though it has ended."""
+        found, until, made = [], 0.0, 0
         for number, r in enumerate(good, 1):
             pays = begins_with(r, self.dead)
+            if number <= self.pay and pays and r["attempts"][0]["delay_ms"] != self.delay:
+                found.append(f"number {number} pays another delay")
             if number > self.pay and pays and r["at"] < until - TOLERANCE:
-                found.append((r, "pays while the mark is on"))
+                found.append(f"number {number} pays while the mark is on")
             if number > self.pay and not pays and r["at"] > until + TOLERANCE:
-                found.append((r, "is spared though the mark has ended"))
+                found.append(f"number {number} is spared though the mark has ended")
             if number >= self.pay and pays:
-                until = r["at"] + r["ms"] / 1000 + marks.pop(0)
+                until = r["at"] + r["ms"] / 1000 + MARKS[min(made, len(MARKS) - 1)]
+                made += 1
         return found
 
 
@@ -179,7 +180,11 @@ def since(run: Run, label: str | None) -> tuple[list[dict], Finding | None]:
 def begins_with(result: dict, dead: str) -> bool:
     """Whether the first attempt of a connect goes to an address, or to a family."""
     attempts = result.get("attempts")
-    return bool(attempts) and dead in (attempts[0]["to"], family(attempts[0]["to"]))
+    return bool(attempts) and goes_to(attempts[0], dead)
+
+
+def goes_to(endpoint: dict, dead: str) -> bool:
+    return dead in (endpoint["to"], family(endpoint["to"]))
 
 
 def fault(result: dict, dead: str) -> str | None:
@@ -189,8 +194,10 @@ def fault(result: dict, dead: str) -> str | None:
         return "says nothing of its attempts"
     first = attempts[0]
     if not begins_with(result, dead):
-        late = first["after_ms"] > LOST_TIME_MS
-        return f"starts after {first['after_ms']:.0f} ms" if late else None
+        if first["after_ms"] > LOST_TIME_MS:
+            return f"starts after {first['after_ms']:.0f} ms"
+        unexplained = any(goes_to(untried, dead) and not untried["demoted"] for untried in result["untried"])
+        return f"does not say that {dead} is dead" if unexplained else None
     if len(attempts) == 1:
         return f"is connected to {dead}"
     waited = attempts[1]["after_ms"] - first["after_ms"]

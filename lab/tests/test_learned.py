@@ -11,7 +11,7 @@ def attempt(to: str, after_ms: float, delay_ms: float = 250) -> dict:
 
 
 def connect(at: float, *attempts: dict, remote: str = V4, name: str = "h") -> dict:
-    return {"ok": True, "i": 0, "at": at, "ms": attempts[-1]["after_ms"] + 1 if attempts else 1, "remote": remote, "host": name, "attempts": list(attempts)}
+    return {"ok": True, "i": 0, "at": at, "ms": attempts[-1]["after_ms"] + 1 if attempts else 1, "remote": remote, "host": name, "attempts": list(attempts), "untried": []}
 
 
 def paid(at: float, delay: float = 250, name: str = "h") -> dict:
@@ -51,6 +51,7 @@ class LearnsTest(Judges):
         self.fails(Learns("IPv6"))
 
     def test_one_too_many_that_pays_fails_wherever_it_stands(self):
+        self.fails(Learns("IPv6"), *[paid(100 + n) for n in range(10)])
         self.fails(Learns("IPv6"), paid(100), paid(101), *spared_from(102, 8))
         self.fails(Learns("IPv6"), paid(100), *spared_from(101, 8), paid(109))
         self.fails(Learns("IPv6", pay=2), paid(100), *spared_from(101, 9))
@@ -68,6 +69,14 @@ class LearnsTest(Judges):
         self.fails(Learns("IPv6"), paid(100), two, two, *spared_from(102, 9))
         self.fails(Learns("IPv6"), paid(100), connect(101, attempt(V4, 251)), *spared_from(102, 9))
         self.fails(Learns("IPv6"), paid(100), connect(101), *spared_from(102, 9))
+
+    def test_a_connect_that_is_spared_says_that_the_address_is_dead(self):
+        def left(demoted: str | None, to: str = V6) -> dict:
+            return spared(101) | {"untried": [{"to": to, "demoted": demoted}]}
+
+        self.holds(Learns("IPv6"), paid(100), left("dead for another 29 s"))
+        self.holds(Learns("IPv6"), paid(100), left(None, to="198.51.100.2"))
+        self.fails(Learns("IPv6"), paid(100), left(None))
 
     def test_a_connection_to_the_dead_address_or_a_failure_fails(self):
         self.fails(Learns("IPv6"), by_v6(100), *spared_from(101, 9))
