@@ -91,7 +91,7 @@ class PaysAlways:
 @dataclass(frozen=True)
 class LearnsFamily:
     """Connects to `hosts` names, whose addresses of the family `dead` have nothing to do with each other, all succeed. Of those that begin within any 30 s, the
-    time that a first mark lasts, at most `pay` pay.
+    time that a first mark lasts, at most `pay` pay. Some of the others say that the family is dead.
     """
 
     dead: str
@@ -99,7 +99,7 @@ class LearnsFamily:
     pay: int = 3
 
     def text(self) -> str:
-        return f"connected; of {self.hosts} names, 1 to {self.pay} pay for {self.dead} within any {MARKS[0]} s"
+        return f"connected; of {self.hosts} names, 1 to {self.pay} pay for {self.dead} within any {MARKS[0]} s, as the family is known to be dead"
 
     def judge(self, run: Run) -> Finding:
         good, bad = split(run.results)
@@ -107,24 +107,27 @@ class LearnsFamily:
         within = [[s for s in begun if r["at"] <= s["at"] < r["at"] + MARKS[0]] for r in begun]
         most = max(map(len, within), default=0)
         names = {r["host"] for r in good}
+        known = sum(any("family" in (untried["demoted"] or "") for untried in r["untried"]) for r in good)
         text = f"{len(good)} of {len(run.results)} connected, {len(names)} names; {self.dead} is first in {ordinals(run.results, begun)}"
-        text += f", at most {most} within {MARKS[0]} s"
+        text += f", at most {most} within {MARKS[0]} s; {known} say that the family is dead"
         text += f"; {len(bad)} failed: {common_error(bad)}" if bad else ""
-        return Finding(not bad and len(names) == self.hosts and 0 < most <= self.pay, text)
+        return Finding(not bad and len(names) == self.hosts and 0 < most <= self.pay and known > 0, text)
 
 
 @dataclass(frozen=True)
 class Returns:
-    """Every connect succeeds. The family `by`, which was dead before the change with this label, is used for every one of `hosts` names as soon as the marks
-    that were made before have ended.
+    """Every connect succeeds. The family `by`, which was known to be dead before the change with this label, is used for every one of `hosts`
+    names as soon as the marks that were made before have ended.
     """
 
     by: str
     after: str
     hosts: int
+    # As many paid before the change.
+    pay: int = 3
 
     def text(self) -> str:
-        return f"connected; {MARKS[0]} s after “{self.after}” {self.hosts} of {self.hosts} names by {self.by}, each with one attempt"
+        return f"connected; 1 to {self.pay} pay before “{self.after}”; {MARKS[0]} s after it {self.hosts} of {self.hosts} names by {self.by}, each with one attempt"
 
     def judge(self, run: Run) -> Finding:
         results, missing = since(run, self.after)
@@ -142,7 +145,8 @@ class Returns:
         text += f"; {len(before)} paid before"
         text += f"; {len(bad)} failed: {common_error(bad)}" if bad else ""
         held_up = [r for r in good if len(r["attempts"]) > 1]
-        return Finding(not bad and bool(before) and len(good) == len(later) and len(names) == self.hosts and len(held_up) <= HELD_UP, text)
+        returned = len(good) == len(later) and len(names) == self.hosts and len(held_up) <= HELD_UP
+        return Finding(not bad and 0 < len(before) <= self.pay and returned, text)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from clients import Command
 from faults import Router
 from learned import Learns, LearnsFamily, PaysAlways, Returns
 from network import APART, APART6, V4
-from rows.row import TO6, Change, Row, numbered
+from rows.row import FORGETS, TO6, Change, Row, numbered
 from verdict import Connects
 
 APART_TO6 = f"ip6 daddr {APART6} tcp dport 80"
@@ -29,7 +29,7 @@ def one_name() -> list[Row]:
             (Learns(first, probes=1), Connects(2000, V4 + "12")), before=(first_dropped,), peers=()),
         Row(next(ids), "IPv6 is dropped, after it has answered", answered, Learns("IPv6", pay=2, delay=100, after="dropped"),
             changes=(Change(3.5, "dropped", dropped),), peers=("hyper", "go"), short=True),
-        Row(next(ids), "IPv6 is dropped, nothing is remembered", Command("connect", n=10, timeout=3000, more=(("memory", "off"),)),
+        Row(next(ids), "IPv6 is dropped, nothing is remembered", Command("connect", n=10, timeout=3000, more=FORGETS),
             PaysAlways("IPv6"), before=(dropped,), peers=()),
     ]
 

@@ -107,18 +107,23 @@ class PaysAlwaysTest(Judges):
 
 
 class LearnsFamilyTest(Judges):
+    FIRST = [paid(100 + n, name=f"h{n}") for n in range(3)]
+    OTHERS = [spared(103 + n, name=f"h{n}") | {"untried": [{"to": V6, "demoted": "its family is dead for another 29 s"}]} for n in range(3, 6)]
+
     def test_at_most_three_names_pay_within_the_time_of_a_mark(self):
-        first = [paid(100 + n, name=f"h{n}") for n in range(3)]
-        others = [spared(103 + n, name=f"h{n}") for n in range(3, 6)]
-        self.holds(LearnsFamily("IPv6", 6), *first, *others)
-        self.fails(LearnsFamily("IPv6", 6), *first, *others[1:], paid(110, name="h3"))
-        self.holds(LearnsFamily("IPv6", 6), *first, *others, paid(130, name="h0"), paid(131, name="h4"))
-        self.fails(LearnsFamily("IPv6", 6), *first, *others, paid(129, name="h4"))
+        expect = LearnsFamily("IPv6", 6)
+        self.holds(expect, *self.FIRST, *self.OTHERS)
+        self.fails(expect, *self.FIRST, *self.OTHERS[1:], paid(110, name="h3"))
+        self.holds(expect, *self.FIRST, *self.OTHERS, paid(130, name="h0"), paid(131, name="h4"))
+        self.fails(expect, *self.FIRST, *self.OTHERS, paid(129, name="h4"))
+
+    def test_the_others_say_that_the_family_is_dead(self):
+        self.fails(LearnsFamily("IPv6", 6), *self.FIRST, *[r | {"untried": []} for r in self.OTHERS])
 
     def test_without_the_fault_or_with_a_name_too_few_nothing_is_measured(self):
-        self.fails(LearnsFamily("IPv6", 2), spared(100, name="h0"), spared(101, name="h1"))
-        self.fails(LearnsFamily("IPv6", 2), paid(100, name="h0"), spared(101, name="h0"))
-        self.fails(LearnsFamily("IPv6", 2), paid(100, name="h0"), spared(101, name="h1"), failed(102))
+        self.fails(LearnsFamily("IPv6", 3), *self.OTHERS)
+        self.fails(LearnsFamily("IPv6", 7), *self.FIRST, *self.OTHERS)
+        self.fails(LearnsFamily("IPv6", 6), *self.FIRST, *self.OTHERS, failed(110))
 
 
 class ReturnsTest(Judges):
@@ -133,9 +138,10 @@ class ReturnsTest(Judges):
         self.fails(expect, *self.BEFORE, by_v6(135, "h0"), by_v6(136, "h1"), paid(137, name="h0"), changes=self.CHANGES)
         self.fails(expect, *self.BEFORE, by_v6(135, "h0"), by_v6(136, "h1"), failed(137), changes=self.CHANGES)
 
-    def test_a_family_that_was_not_dead_before_or_a_change_that_did_not_happen_fails(self):
+    def test_a_family_that_was_not_known_to_be_dead_before_or_a_change_that_did_not_happen_fails(self):
         expect = Returns("IPv6", "back", 2)
         self.fails(expect, spared(101, "h1"), by_v6(135, "h0"), by_v6(136, "h1"), changes=self.CHANGES)
+        self.fails(expect, *[paid(101)] * 4, by_v6(135, "h0"), by_v6(136, "h1"), changes=self.CHANGES)
         self.fails(expect, *self.BEFORE, by_v6(135, "h0"), by_v6(136, "h1"))
 
 
