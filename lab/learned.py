@@ -23,9 +23,9 @@ class Learns:
     """
 
     dead: str
-    # How many pay before it is known, and the attempt delay in milliseconds that each of them pays.
+    # How many pay before it is known, and the attempt delay in milliseconds that each of them pays; None for one that follows the round trips to the address.
     pay: int = 1
-    delay: int = 250
+    delay: int | None = 250
     # How many marks end while connects go on.
     probes: int = 0
     # Only connects that began after the change with this label count.
@@ -34,8 +34,9 @@ class Learns:
     def text(self) -> str:
         after = f"after “{self.after}”: " if self.after else ""
         first = "the first pays" if self.pay == 1 else f"the first {self.pay} pay"
+        delay = "the delay that was learned" if self.delay is None else f"{self.delay} ms"
         then = f"{self.probes} when its mark has ended" if self.probes else "none"
-        return f"{after}connected; {first} a delay of {self.delay} ms to {self.dead}, then {then}: the others have one attempt, and say why"
+        return f"{after}connected; {first} for {self.dead} ({delay}), then {then}: the others have one attempt, and say why"
 
     def judge(self, run: Run) -> Finding:
         results, missing = since(run, self.after)
@@ -58,7 +59,7 @@ class Learns:
         found, until, made = [], 0.0, 0
         for number, r in enumerate(good, 1):
             pays = begins_with(r, self.dead)
-            if number <= self.pay and pays and r["attempts"][0]["delay_ms"] != self.delay:
+            if number <= self.pay and pays and not self.is_delay(r["attempts"][0]):
                 found.append(f"number {number} pays another delay")
             if number > self.pay and pays and r["at"] < until - TOLERANCE:
                 found.append(f"number {number} pays while the mark is on")
@@ -69,6 +70,10 @@ class Learns:
                 made += 1
         return found
 
+    def is_delay(self, attempt: dict) -> bool:
+        """Whether an attempt had the delay that is expected."""
+        return attempt["delay_of"] == "address" if self.delay is None else attempt["delay_ms"] == self.delay
+
 
 @dataclass(frozen=True)
 class PaysAlways:
@@ -78,7 +83,7 @@ class PaysAlways:
     delay: int = 250
 
     def text(self) -> str:
-        return f"connected; each pays a delay of {self.delay} ms to {self.dead}"
+        return f"connected; each pays for {self.dead} ({self.delay} ms)"
 
     def judge(self, run: Run) -> Finding:
         good, bad = split(run.results)
@@ -99,7 +104,7 @@ class LearnsFamily:
     pay: int = 3
 
     def text(self) -> str:
-        return f"connected; of {self.hosts} names, 1 to {self.pay} pay for {self.dead} within any {MARKS[0]} s, as the family is known to be dead"
+        return f"connected; 1 to {self.pay} of {self.hosts} names pay for {self.dead} within any {MARKS[0]} s, as the family is known to be dead"
 
     def judge(self, run: Run) -> Finding:
         good, bad = split(run.results)
@@ -127,7 +132,7 @@ class Returns:
     pay: int = 3
 
     def text(self) -> str:
-        return f"connected; 1 to {self.pay} pay before “{self.after}”; {MARKS[0]} s after it {self.hosts} of {self.hosts} names by {self.by}, each with one attempt"
+        return f"connected; 1 to {self.pay} pay before “{self.after}”; from {MARKS[0]} s after it on all by {self.by}, to each of {self.hosts} names"
 
     def judge(self, run: Run) -> Finding:
         results, missing = since(run, self.after)

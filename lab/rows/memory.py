@@ -27,7 +27,7 @@ def one_name() -> list[Row]:
             (Learns(first), Connects(2000, V4 + "12")), before=(first_dropped,), peers=("go",), short=True),
         Row(next(ids), "four addresses of IPv4, the first is dropped, a connect a second", Command("connect", four, **long),
             (Learns(first, probes=1), Connects(2000, V4 + "12")), before=(first_dropped,), peers=()),
-        Row(next(ids), "IPv6 is dropped, after it has answered", answered, Learns("IPv6", pay=2, delay=100, after="dropped"),
+        Row(next(ids), "IPv6 is dropped, after it has answered", answered, Learns("IPv6", pay=2, delay=None, after="dropped"),
             changes=(Change(3.5, "dropped", dropped),), peers=("hyper", "go"), short=True),
         Row(next(ids), "IPv6 is dropped, nothing is remembered", Command("connect", n=10, timeout=3000, more=FORGETS),
             PaysAlways("IPv6"), before=(dropped,), peers=()),

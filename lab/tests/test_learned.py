@@ -7,11 +7,12 @@ V4, V6 = "198.51.100.1", "2001:db8:5::1"
 
 
 def attempt(to: str, after_ms: float, delay_ms: float = 250) -> dict:
-    return {"to": to, "after_ms": after_ms, "delay_ms": delay_ms}
+    return {"to": to, "after_ms": after_ms, "delay_ms": delay_ms, "delay_of": "configured" if delay_ms == 250 else "address"}
 
 
 def connect(at: float, *attempts: dict, remote: str = V4, name: str = "h") -> dict:
-    return {"ok": True, "i": 0, "at": at, "ms": attempts[-1]["after_ms"] + 1 if attempts else 1, "remote": remote, "host": name, "attempts": list(attempts), "untried": []}
+    ms = attempts[-1]["after_ms"] + 1 if attempts else 1
+    return {"ok": True, "at": at, "ms": ms, "remote": remote, "host": name, "attempts": list(attempts), "untried": []}
 
 
 def paid(at: float, delay: float = 250, name: str = "h") -> dict:
@@ -59,7 +60,8 @@ class LearnsTest(Judges):
 
     def test_the_delay_is_the_one_expected_and_is_waited_for(self):
         self.fails(Learns("IPv6"), paid(100, delay=100), *spared_from(101, 9))
-        self.holds(Learns("IPv6", delay=100), paid(100, delay=100), *spared_from(101, 9))
+        self.holds(Learns("IPv6", delay=None), paid(100, delay=100), *spared_from(101, 9))
+        self.fails(Learns("IPv6", delay=None), paid(100), *spared_from(101, 9))
         early = connect(100, attempt(V6, 1), attempt(V4, 200))
         self.fails(Learns("IPv6"), early, *spared_from(101, 9))
 
@@ -92,7 +94,7 @@ class LearnsTest(Judges):
         self.holds(Learns("IPv6", probes=2), paid(100), *spared_from(101, 30), paid(131), *spared_from(132, 60), paid(192), spared(193))
 
     def test_only_what_began_after_the_change_counts(self):
-        after, changes = Learns("IPv6", pay=2, delay=100, after="dropped"), [(100.0, "dropped")]
+        after, changes = Learns("IPv6", pay=2, delay=None, after="dropped"), [(100.0, "dropped")]
         self.holds(after, by_v6(98), by_v6(99), paid(101, 100), paid(102, 100), *spared_from(103, 3), changes=changes)
         self.fails(after, by_v6(98), paid(101, 100), paid(102, 100), paid(103, 100), spared(104), changes=changes)
         self.fails(after, paid(101, 100), paid(102, 100), spared(103))
