@@ -17,6 +17,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DNSMASQ, DNSMASQ6, SCRIPTED, DEAD = "198.51.100.53", "2001:db8:5::53", "198.51.100.55", "198.51.100.99"
 V4, V6 = "198.51.100.", "2001:db8:5::"
 SLOW4, SLOW6 = "203.0.113.0/24", "2001:db8:d::/64"
+# Of the names below apart.test each has an IPv6 address in a /48 of its own.
+APART, APART6 = 20, "2001:db8:100::/40"
 
 BOTH = {"AAAA": [V6 + "1"], "A": [V4 + "1"]}
 
@@ -31,6 +33,7 @@ ZONE: dict[str, dict] = {
     "slow.lab.test": {"AAAA": ["2001:db8:d::1"], "A": ["203.0.113.1"]},
     "slow4.lab.test": {"AAAA": ["2001:db8:d::1", "2001:db8:d::2"], "A": ["203.0.113.1", "203.0.113.2"]},
     "ula.lab.test": {"AAAA": ["fd00:5::1"], "A": [V4 + "1"]},
+    **{f"h{n}.apart.test": {"AAAA": [f"2001:db8:{0x100 + n:x}::1"], "A": [V4 + str(150 + n)]} for n in range(APART)},
 }
 
 # What the scripted one answers; dns_server.py says what the keys mean.
@@ -175,7 +178,7 @@ class Network:
         for net in ("198.51.100.0/24", SLOW4):
             self.ip("router", [f"route add {net} via 198.18.0.2"])
             self.ip("server", [f"route add local {net} dev lo"])
-        for net in ("2001:db8:5::/64", SLOW6, "fd00:5::/64"):
+        for net in ("2001:db8:5::/64", APART6, SLOW6, "fd00:5::/64"):
             self.ip("router", [f"-6 route add {net} via 2001:db8:b::2"])
             self.ip("server", [f"-6 route add local {net} dev lo"])
         # Every address of these networks is served, but IPv6 binds only to what an interface has.

@@ -11,6 +11,10 @@ the peers are measured with their defaults, for comparison. A time is from the c
 
 *This crate* is the connector with the system's resolver (or the client with it, where requests are sent), *with hickory* the same with hickory's resolver,
 *under hyper-util* the connector under hyper-util's client. `.ci/long lab` writes this page.
+
+The clients of this crate remember what their connects have shown, as connectors do by default, unless the row says that nothing is remembered.
+A connect *pays* for a dead address if its first attempt goes there: it waits for the delay of that attempt. How many pay is counted by the attempts that the
+crate reports, not by time.
 """
 
 

@@ -1,9 +1,12 @@
 """Dead, rejected and slow paths to addresses that were resolved."""
 
+from dataclasses import replace
+
 from clients import Command
 from faults import Delay, NameServers, Router
+from learned import Loses
 from network import SCRIPTED
-from rows.row import A_ONLY, SLOW, TO4, TO6, Row, numbered
+from rows.row import A_ONLY, FORGETS, SLOW, TO4, TO6, Row, numbered
 from verdict import Connects, Fails, NoQueryErrors
 
 FOUR, FOUR4, FOUR6 = "http://four.lab.test/", "http://v4x4.lab.test/", "http://v6x4.lab.test/"
@@ -98,6 +101,7 @@ def icmp_after_a_round_trip() -> list[Row]:
 
 def slow() -> list[Row]:
     ids, command, slow4 = numbered("c"), Command("connect", SLOW, n=50, gap=5), "http://slow4.lab.test/"
+    forgets = replace(command, more=FORGETS)
     return [
         Row(next(ids), "IPv6 takes 300 ms, IPv4 5 ms", command, Connects(1500), before=(Delay(300, 5),)),
         Row(next(ids), "both families take 400 ms", command, Connects(2000), before=(Delay(400, 400),)),
@@ -107,17 +111,24 @@ def slow() -> list[Row]:
             Connects(3000, slow=3),
             before=(Delay(20, 20, 0.2),)),
         Row(next(ids), "IPv6 takes 300 ms, IPv4 5 ms, a fifth of the packets is lost", command, Connects(3000, slow=3), before=(Delay(300, 5, 0.2),)),
+        # Otherwise only the first connects race, and the others know which family answers first, or when to expect the answer.
+        *(Row(next(ids), f"{what}, nothing is remembered", forgets, expect, before=(delay,), peers=()) for what, delay, expect in (
+            ("IPv6 takes 300 ms, IPv4 5 ms", Delay(300, 5), Connects(1500)),
+            ("IPv6 takes 260 ms, IPv4 200 ms", Delay(260, 200), Connects(1500)),
+            ("IPv6 takes 300 ms, IPv4 5 ms, a fifth of the packets is lost", Delay(300, 5, 0.2), Connects(3000, slow=3)),
+        )),
     ]
 
 
 def sums() -> list[Row]:
     reject = "ip6 daddr 2001:db8:5::/64 tcp dport 80 reject with icmpv6 type admin-prohibited"
+    # The first connect loses a delay, and the others know.
+    expect = (Connects(2000, "IPv4"), Loses(500))
     return [
-        Row("h1", "IPv6 is dropped, 100 connects to one host", Command("connect", n=100, gap=0), Connects(2000, "IPv4"),
-            before=(Router(f"{TO6} drop"),)),
+        Row("h1", "IPv6 is dropped, 100 connects to one host", Command("connect", n=100, gap=0), expect, before=(Router(f"{TO6} drop"),)),
         Row("h2", "IPv6 is dropped, 100 connects to 20 hosts", Command("connect", "http://h{i}.many.test/", n=100, gap=0, more=(("hosts", 20),)),
-            Connects(2000, "IPv4"), before=(Router(f"{TO6} drop"),), peers=("hyper",)),
-        Row("h3", "IPv6 is rejected, 100 connects", Command("connect", n=100, gap=0), Connects(2000, "IPv4"), before=(Router(reject),)),
+            expect, before=(Router(f"{TO6} drop"),), peers=("hyper",)),
+        Row("h3", "IPv6 is rejected, 100 connects", Command("connect", n=100, gap=0), expect, before=(Router(reject),)),
     ]
 
 

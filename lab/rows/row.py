@@ -11,6 +11,8 @@ DUAL = "http://dual.lab.test/"
 A_ONLY = "http://v4.lab.test/"
 AAAA_ONLY = "http://v6.lab.test/"
 SLOW = "http://slow.lab.test/"
+# No connect knows what those before it have shown.
+FORGETS = (("memory", "off"),)
 # nftables: the origin's ports by family.
 TO6 = "ip6 daddr 2001:db8:5::/64 tcp dport {80,443}"
 TO4 = "ip daddr 198.51.100.0/24 tcp dport {80,443}"

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use http::{Method, Uri};
-use hyper_happy_eyeballs::HappyEyeballsConnector;
+use hyper_happy_eyeballs::connect::Builder;
 use hyper_happy_eyeballs::resolve::{GaiResolver, HickoryResolver};
-use hyper_happy_eyeballs::tcp::TcpOptions;
+use hyper_happy_eyeballs::tcp::{TcpConnector, TcpOptions};
 use hyper_happy_eyeballs::tls::TlsConnector;
+use hyper_happy_eyeballs::{HappyEyeballsConnector, MemoryHandle};
 use hyper_util::client::legacy::connect::HttpConnector;
 
 use crate::{Failure, tls};
@@ -30,6 +31,8 @@ pub(crate) struct Arguments {
     pub(crate) outer: Option<Duration>,
     /// `fresh=1`: a new connector for every connect.
     pub(crate) fresh: bool,
+    /// `memory=off`: nothing is remembered from connect to connect.
+    remembers: bool,
     pub(crate) method: Method,
     keepalive_time: Option<Duration>,
     keepalive_interval: Option<Duration>,
@@ -56,6 +59,7 @@ impl Arguments {
             limit: Duration::from_secs(20),
             outer: None,
             fresh: false,
+            remembers: true,
             method: Method::GET,
             keepalive_time: None,
             keepalive_interval: None,
@@ -84,6 +88,7 @@ impl Arguments {
             "timeout" => self.limit = duration()?,
             "outer" => self.outer = Some(duration()?),
             "fresh" => self.fresh = value == "1",
+            "memory" => self.remembers = value != "off",
             "method" => self.method = value.parse()?,
             "keepalive_time" => self.keepalive_time = Some(duration()?),
             "keepalive_interval" => self.keepalive_interval = Some(duration()?),
@@ -120,14 +125,17 @@ impl Arguments {
 
     /// This crate's connector with the system's resolver, for http and https.
     pub(crate) fn ours(&self) -> Result<HappyEyeballsConnector<GaiResolver, TlsConnector>, Failure> {
-        let builder = HappyEyeballsConnector::builder().tcp(self.tcp()).timeout(self.limit);
-        Ok(builder.tls(tls::options()).build()?)
+        Ok(self.builder(GaiResolver::new()).tls(tls::options()).build()?)
     }
 
     /// This crate's connector with hickory's resolver.
     pub(crate) fn hickory(&self) -> Result<HappyEyeballsConnector<HickoryResolver, TlsConnector>, Failure> {
-        let builder = HappyEyeballsConnector::builder().resolver(HickoryResolver::from_system_conf()?);
-        Ok(builder.tcp(self.tcp()).timeout(self.limit).tls(tls::options()).build()?)
+        Ok(self.builder(HickoryResolver::from_system_conf()?).tls(tls::options()).build()?)
+    }
+
+    fn builder<R>(&self, resolver: R) -> Builder<R, TcpConnector> {
+        let builder = HappyEyeballsConnector::builder().resolver(resolver).tcp(self.tcp()).timeout(self.limit);
+        if self.remembers { builder } else { builder.memory(MemoryHandle::off()) }
     }
 
     /// hyper-util's connector with the same socket options. The program's limit is its only one.

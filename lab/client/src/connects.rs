@@ -54,7 +54,7 @@ where
     C::Error: Into<Failure>,
 {
     let uri = arguments.uri(i)?;
-    let mut report = Report::begin(&arguments.who, i);
+    let mut report = Report::begin(&arguments.who, i, &uri);
     let outcome = timeout(arguments.limit + OUTER_LIMIT, connector.oneshot(uri)).await;
     report.stop();
     match outcome {

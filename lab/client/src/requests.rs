@@ -24,7 +24,7 @@ where
     for i in 0..arguments.count {
         let request = Request::builder().method(arguments.method.clone()).uri(arguments.uri(i)?);
         let request = request.body(Empty::new())?;
-        let mut report = Report::begin(&arguments.who, i);
+        let mut report = Report::begin(&arguments.who, i, request.uri());
         let exchange = async {
             let response = client.clone().oneshot(request).await.map_err(Into::into)?;
             let (parts, body) = response.into_parts();
