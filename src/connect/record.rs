@@ -9,8 +9,8 @@ use tracing::{debug, field, warn};
 use crate::attempt::{LastWords, Listener};
 use crate::connection::ConnectInfo;
 use crate::outcome::{
-    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, LearnedDelay, Leftover, Phases, Placing,
-    QueryError, Report, Time,
+    Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, Phases, Placing, QueryError, Report,
+    Time,
 };
 use crate::race::{Answer, AttemptId, DropReason, End, Endpoint, Families, Queries, StartReason, Tried};
 
@@ -125,7 +125,7 @@ impl Record {
             attempt = id.index(),
             %endpoint,
             %reason,
-            delay = %LearnedDelay(placing.delay()),
+            delay = placing.learned_delay().map(field::display),
             demoted = placing.demotion(now).map(field::display),
             "an attempt started"
         );

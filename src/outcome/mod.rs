@@ -26,7 +26,7 @@ pub(crate) use connect_error::Kind;
 pub use handshake::Handshake;
 pub use placing::Demotion;
 #[cfg(feature = "connect")]
-pub(crate) use placing::{LearnedDelay, Placing};
+pub(crate) use placing::Placing;
 pub use query_error::{QueryError, QueryErrorKind};
 #[cfg(feature = "connect")]
 pub(crate) use report::{Attempts, Leftover, Report};

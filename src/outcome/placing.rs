@@ -24,6 +24,11 @@ impl Placing {
         self.delay
     }
 
+    /// The delay, if it was learned.
+    pub(crate) fn learned_delay(&self) -> Option<LearnedDelay> {
+        (self.delay.basis() != DelayBasis::Configured).then_some(LearnedDelay(self.delay))
+    }
+
     /// Why an attempt that `started` then stood behind others.
     pub(crate) fn demotion(&self, started: Instant) -> Option<Demotion> {
         Some(Demotion::new(*self.demoted.as_deref()?, started))
@@ -79,7 +84,9 @@ impl fmt::Display for LearnedDelay {
             DelayBasis::Prefix { rtt, samples, .. } => {
                 write!(f, ", from {samples} round trips of {} to its prefix", Time(rtt))
             }
-            DelayBasis::Network { rtt, .. } => write!(f, ", as nothing is nearer than {}", Time(rtt)),
+            DelayBasis::Network { rtt, samples, .. } => {
+                write!(f, ", from {samples} round trips of {} in this network", Time(rtt))
+            }
             _ => Ok(()),
         }
     }
@@ -115,7 +122,7 @@ mod tests {
         assert_eq!(text(240, address(1)), "240 ms, from a round trip of 80 ms");
         let prefix = |samples| DelayBasis::Prefix { rtt: ms(80), samples };
         assert_eq!(text(120, prefix(3)), "120 ms, from 3 round trips of 80 ms to its prefix");
-        let network = DelayBasis::Network { rtt: ms(620) };
-        assert_eq!(text(930, network), "930 ms, as nothing is nearer than 620 ms");
+        let network = DelayBasis::Network { rtt: ms(620), samples: 9 };
+        assert_eq!(text(930, network), "930 ms, from 9 round trips of 620 ms in this network");
     }
 }

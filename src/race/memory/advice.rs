@@ -82,7 +82,7 @@ impl AttemptDelay {
             DelayBasis::Configured => (Basis::Configured, Duration::ZERO, 0),
             DelayBasis::Address { rtt, samples } => (Basis::Address, rtt, samples),
             DelayBasis::Prefix { rtt, samples } => (Basis::Prefix, rtt, samples),
-            DelayBasis::Network { rtt } => (Basis::Network, rtt, 0),
+            DelayBasis::Network { rtt, samples } => (Basis::Network, rtt, samples),
         };
         Self { length: Nanos::of(length), rtt: Nanos::of(rtt), samples, basis }
     }
@@ -100,7 +100,7 @@ impl AttemptDelay {
             Basis::Configured => DelayBasis::Configured,
             Basis::Address => DelayBasis::Address { rtt, samples },
             Basis::Prefix => DelayBasis::Prefix { rtt, samples },
-            Basis::Network => DelayBasis::Network { rtt },
+            Basis::Network => DelayBasis::Network { rtt, samples },
         }
     }
 
@@ -168,10 +168,12 @@ pub enum DelayBasis {
         /// How many it was smoothed from.
         samples: u32,
     },
-    /// The least round trip of the network, which nothing is nearer than: that of a satellite, say.
+    /// The round trips to all destinations of the family in this network, as nothing is known of the destination itself.
     #[non_exhaustive]
     Network {
-        /// The least smoothed round trip of any address.
+        /// The smoothed round trip.
         rtt: Duration,
+        /// How many it was smoothed from.
+        samples: u32,
     },
 }

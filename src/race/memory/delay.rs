@@ -17,12 +17,6 @@ pub(super) fn of_round_trip(smoothed: u32, deviation: u32) -> u32 {
     delay as u32
 }
 
-/// The delay of a destination of which nothing is known, in a network whose least round trip this is. It is no reason to be faster than the
-/// configured delay.
-pub(super) fn of_network(least: Duration) -> AttemptDelay {
-    AttemptDelay::new((least * 3 / 2).min(MAXIMUM_LEARNED_DELAY), DelayBasis::Network { rtt: least })
-}
-
 /// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
 #[inline]
 pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
@@ -85,13 +79,12 @@ mod tests {
 
     #[test]
     fn a_network_makes_no_attempt_come_sooner() {
-        let after = |least, configured| of_learned(Some(of_network(ms(least))), configured);
+        let basis = DelayBasis::Network { rtt: ms(80), samples: 9 };
+        let after = |learned, configured| of_learned(Some(AttemptDelay::new(ms(learned), basis)), configured);
         let configured = AttemptDelay::new(ms(250), DelayBasis::Configured);
-        assert_eq!(after(20, 250), configured);
-        assert_eq!(after(166, 250), configured);
-        assert_eq!(after(620, 250), AttemptDelay::new(ms(930), DelayBasis::Network { rtt: ms(620) }));
-        assert_eq!(after(900, 250).length(), ms(1000));
-        assert_eq!(after(900, 2000).length(), ms(2000));
+        assert_eq!((after(100, 250), after(250, 250)), (configured, configured));
+        assert_eq!(after(930, 250), AttemptDelay::new(ms(930), basis));
+        assert_eq!((after(1350, 250).length(), after(1350, 2000).length()), (ms(1000), ms(2000)));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use super::least::Least;
+use super::rtt::Rtt;
 
 /// What is known of all destinations of a family together, seen from one source.
 #[derive(Debug, Default)]
 pub(super) struct AddressFamily {
     pub(super) health: Health,
-    pub(super) least_rtt: Least,
+    /// That of all its destinations together.
+    pub(super) rtt: Option<Rtt>,
 }
 
 /// The health of an address family, seen from one source.

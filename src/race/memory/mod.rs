@@ -18,7 +18,7 @@
 //! # What is remembered
 //!
 //! Of each address, seen from each source: the smoothed round trip, when it was used, and whether it is believed to be dead. Of each prefix the round
-//! trip; of each family and source whether it is cut off, and the least round trip of the last ten minutes. Loopback and link-local addresses are never
+//! trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
 //! remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
 //! another one.
 
@@ -30,7 +30,6 @@ mod episodes;
 mod family;
 mod horizon;
 mod key;
-mod least;
 mod mark;
 mod observation;
 mod prefix;
@@ -295,8 +294,8 @@ impl Memory {
         address.on_connected(sample, won, now, until);
         let family = self.families.get_or_insert(&key.of_family());
         family.health.on_success(until.recent);
-        if let (Some(sample), Some(rtt)) = (sample, address.rtt) {
-            family.least_rtt.add(rtt.smoothed(), now, until.recent);
+        if let Some(sample) = sample {
+            Rtt::add(&mut family.rtt, sample, now, until);
             Rtt::add(self.prefixes.get_or_insert(&key.of_prefix()), sample, now, until);
         }
     }
@@ -312,8 +311,8 @@ impl Memory {
         if let Some(rtt) = prefix.and_then(|rtt| *rtt).filter(|rtt| rtt.is_believed(now)) {
             return Some(rtt.delay(Basis::Prefix));
         }
-        let least = self.families.get(&key.of_family())?.least_rtt.get(now)?;
-        Some(delay::of_network(least))
+        let family = self.families.get(&key.of_family())?;
+        Some(family.rtt.filter(|rtt| rtt.is_believed(now))?.delay(Basis::Network))
     }
 }
 

@@ -94,8 +94,10 @@ fn a_round_trip_is_advice_for_its_address_its_prefix_and_its_network() {
     assert_eq!(known.delay("2001:db8:1::a"), (250, DelayBasis::Configured));
     assert_eq!(known.delay(A4), (250, DelayBasis::Configured));
     let mut known = known.connected("2001:db8:2::a", 620).connected(A4, 600);
-    assert_eq!(known.delay("2001:db8:1::a"), (250, DelayBasis::Configured), "the network is as near as A6");
-    assert_eq!(known.delay("198.51.100.1"), (900, DelayBasis::Network { rtt: ms(600) }));
+    // 112.5 ms, and four times 160 ms.
+    let network = DelayBasis::Network { rtt: Duration::from_micros(112_500), samples: 2 };
+    assert_eq!(known.delay("2001:db8:1::a"), (752, network));
+    assert_eq!(known.delay("198.51.100.1"), (1000, DelayBasis::Network { rtt: ms(600), samples: 1 }));
     assert_eq!(known.advice(A6).rtt_bucket, 1);
     assert_eq!(known.advice(B6).rtt_bucket, 0, "it is not this address that is known");
 }
@@ -187,13 +189,13 @@ fn every_twentieth_race_ignores_round_trips_but_neither_marks_nor_the_network() 
     let mut known = Known::new().connected(A6, 620).silent("2001:db8:1::a");
     for race in 2..=40 {
         known.from = begin(&mut known.memory, Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
-        let network = DelayBasis::Network { rtt: ms(620) };
+        let network = DelayBasis::Network { rtt: ms(620), samples: 1 };
         assert_eq!(known.dead("2001:db8:1::a"), Some((30, DeadBy::Address)));
-        assert_eq!(known.delay("2001:db8:2::a"), (930, network));
+        assert_eq!(known.delay("2001:db8:2::a"), (1000, network));
         let advice = known.advice(A6);
         if race % 20 == 0 {
-            assert_eq!((advice.rtt_bucket, advice.used, known.delay(A6)), (0, false, (930, network)), "{race}");
-            assert_eq!(known.delay(B6), (930, network), "{race}");
+            assert_eq!((advice.rtt_bucket, advice.used, known.delay(A6)), (0, false, (1000, network)), "{race}");
+            assert_eq!(known.delay(B6), (1000, network), "{race}");
         } else {
             assert_eq!((advice.rtt_bucket, advice.used, known.delay(A6).0), (5, true, 1000), "{race}");
         }
