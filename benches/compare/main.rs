@@ -55,6 +55,7 @@ fn main() -> ExitCode {
     connect::measure(&mut run);
     simulation::agree::measure(&mut run);
     simulation::measure(&mut run);
+    simulation::population::measure(&mut run);
     cost::measure(&mut run);
     cost::throughput::measure(&mut run);
     lost::measure(&mut run);

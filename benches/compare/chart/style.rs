@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-const NAMED: [(&str, RGBColor); 9] = [
+const NAMED: [(&str, RGBColor); 12] = [
     ("this crate", RGBColor(0, 90, 181)),
     ("tokio", RGBColor(120, 120, 120)),
     ("bare", RGBColor(120, 120, 120)),
@@ -10,6 +10,9 @@ const NAMED: [(&str, RGBColor); 9] = [
     ("reqwest", RGBColor(240, 150, 60)),
     ("Go", RGBColor(0, 160, 170)),
     ("curl", RGBColor(120, 80, 160)),
+    ("TwoFamilies", RGBColor(220, 50, 32)),
+    ("250 ms, no memory", RGBColor(0, 160, 170)),
+    ("Firefox", RGBColor(240, 150, 60)),
     ("linear", RGBColor(180, 180, 180)),
     ("proportional", RGBColor(180, 180, 180)),
 ];

@@ -160,16 +160,19 @@ fn judge(run: &mut Run, case: &Case, mut row: Row) {
     run.push(row);
 }
 
-/// Connects by a policy, for the simulation to be checked against.
-pub(crate) async fn by_policy(
+/// Connects by a policy, for the simulation to be checked against. The places are made at once, whenever it is polled.
+pub(crate) fn by_policy(
     list: &[(IpAddr, Fate)],
     policy: Policy,
     timeout: Option<Duration>,
     rounds: usize,
-) -> Result<Figure, String> {
-    let places = Arc::new(Places::new(list)?);
-    let dial = dialers::ours(&places, policy, timeout);
-    // They wait for timers: all at the same time.
-    let times = join_all((0..rounds).map(|_| dial())).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Figure::of_times(times).ok_or_else(|| "no runs".to_owned())
+) -> impl Future<Output = Result<Figure, String>> + use<> {
+    let places = Places::new(list);
+    async move {
+        let places = Arc::new(places?);
+        let dial = dialers::ours(&places, policy, timeout);
+        // They wait for timers: all at the same time.
+        let times = join_all((0..rounds).map(|_| dial())).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Figure::of_times(times).ok_or_else(|| "no runs".to_owned())
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod agree;
 mod connect;
 mod network;
+pub(crate) mod population;
 
 use std::time::{Duration, Instant};
 
@@ -99,7 +100,7 @@ fn simulate_every(profiles: &[Profile], numbers: impl Iterator<Item = usize>, co
         });
         let paths = profile.unwrap().draw(&mut random);
         let connect = connect::connect(config.clone(), &paths, None, zero);
-        outcomes.syns += f64::from(connect.syns);
+        outcomes.syns += f64::from(connect.syns());
         outcomes.times.extend(connect.took.map(|took| took.as_secs_f64()));
     }
     outcomes

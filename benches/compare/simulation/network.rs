@@ -81,11 +81,7 @@ impl Profile {
         let rtt = Duration::from_secs_f64(1e-3 * host_rtt * (0.1 * normal(random)).exp());
         let fate = random.f64();
         // A round trip is lost if the SYN is, or the answer.
-        let lost_trip = 1.0 - (1.0 - self.loss).powi(2);
-        let mut lost = 0;
-        while random.f64() < lost_trip {
-            lost += 1;
-        }
+        let lost = losses(1.0 - (1.0 - self.loss).powi(2), random);
         let fate = match fate {
             _ if saved => PathFate::Answers { lost, rtt },
             _ if broken => PathFate::Dead,
@@ -97,8 +93,17 @@ impl Profile {
     }
 }
 
+/// How many round trips are lost before the first one that is not.
+pub(super) fn losses(lost_trip: f64, random: &mut Rng) -> u32 {
+    let mut lost = 0;
+    while random.f64() < lost_trip {
+        lost += 1;
+    }
+    lost
+}
+
 /// A number of the standard normal distribution, by Box and Muller.
-fn normal(random: &mut Rng) -> f64 {
+pub(super) fn normal(random: &mut Rng) -> f64 {
     let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.f64()).cos()
 }
