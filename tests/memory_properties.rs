@@ -212,7 +212,7 @@ proptest! {
 fn expected_delay(known: Option<AttemptDelay>, configured: Duration) -> Duration {
     let Some(known) = known else { return configured };
     match known.basis() {
-        DelayBasis::Configured => configured,
+        DelayBasis::Configured => known.length().clamp(ms(10), ms(2000)),
         DelayBasis::Network { .. } => configured.max(known.length().min(ms(1000))),
         _ => known.length().clamp(ms(100), ms(1000)),
     }

@@ -115,7 +115,7 @@ impl Connect {
     pub(crate) fn lessons(&self) -> (Vec<Tried>, Ending) {
         let tried = self.attempts.iter().filter_map(|attempt| {
             let (ended, end) = attempt.ended?;
-            Some(Tried::new(attempt.address.ip(), attempt.began, attempt.delay.length, ended, end))
+            Some(Tried::new(attempt.address.ip(), attempt.began, attempt.delay.length(), ended, end))
         });
         (tried.collect(), if self.took.is_some() { Ending::Won } else { Ending::Lost })
     }

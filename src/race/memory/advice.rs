@@ -70,12 +70,12 @@ pub(super) enum Basis {
     Network,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Nanos(u32);
 
 impl AttemptDelay {
-    /// A delay of this length. A race obeys one that was learned of an address or a prefix from 100 ms to 1 s, and one of a network if it is
-    /// longer than its own.
+    /// A delay of this length. A race obeys one that was learned of an address or a prefix from 100 ms to 1 s, one of a network if it is
+    /// longer than its own, up to 1 s, and one that somebody has configured for the destination from 10 ms to 2 s.
     #[inline]
     pub fn new(length: Duration, basis: DelayBasis) -> Self {
         let (basis, rtt, samples) = match basis {
@@ -110,18 +110,21 @@ impl AttemptDelay {
         Self { length: Nanos(length), rtt: Nanos(rtt), samples, basis }
     }
 
-    /// The delay that a race obeys, whose own is `configured`: what was learned of a destination is that from `least` to `most`, and what was learned
-    /// of a network is if it is longer than its own, and not longer than `most`.
+    /// What it was derived from, without what goes with that.
     #[inline]
-    pub(super) fn obeyed(self, configured: Duration, least: Duration, most: Duration) -> Self {
-        let [least, most] = [least, most].map(Nanos::of);
-        match self.basis {
-            Basis::Address | Basis::Prefix => Self { length: Nanos(self.length.0.clamp(least.0, most.0)), ..self },
-            Basis::Network if self.length.0.min(most.0) > Nanos::of(configured).0 => {
-                Self { length: Nanos(self.length.0.min(most.0)), ..self }
-            }
-            Basis::Network | Basis::Configured => Self::new(configured, DelayBasis::Configured),
-        }
+    pub(super) fn kind(&self) -> Basis {
+        self.basis
+    }
+
+    /// The same, but no shorter and no longer than these.
+    #[inline]
+    pub(super) fn within(self, least: Duration, most: Duration) -> Self {
+        Self { length: self.length.clamp(Nanos::of(least), Nanos::of(most)), ..self }
+    }
+
+    #[inline]
+    pub(super) fn is_longer_than(&self, other: &Self) -> bool {
+        self.length > other.length
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::config::MINIMUM_DERIVED_DELAY;
-use super::advice::{AttemptDelay, DelayBasis};
+use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
+use super::advice::{AttemptDelay, Basis, DelayBasis};
 
 /// The delay, in nanoseconds, of a destination with this round trip and this deviation, which are less than a second: about when its first packet
 /// would be sent again, if the system knew the round trip.
@@ -20,9 +20,16 @@ pub(super) fn of_round_trip(smoothed: u32, deviation: u32) -> u32 {
 /// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
 #[inline]
 pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
-    match learned {
-        Some(learned) => learned.obeyed(configured, MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY),
-        None => AttemptDelay::new(configured, DelayBasis::Configured),
+    let own = AttemptDelay::new(configured, DelayBasis::Configured);
+    let Some(learned) = learned else { return own };
+    match learned.kind() {
+        Basis::Address | Basis::Prefix => learned.within(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY),
+        // It is no reason to be faster.
+        Basis::Network => {
+            let of_network = learned.within(Duration::ZERO, MAXIMUM_LEARNED_DELAY);
+            if of_network.is_longer_than(&own) { of_network } else { own }
+        }
+        Basis::Configured => learned.within(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY),
     }
 }
 
@@ -94,7 +101,9 @@ mod tests {
             let delay = of_learned(Some(AttemptDelay::new(ms(learned), basis)), 250);
             assert_eq!(delay, AttemptDelay::new(ms(expected), basis));
         }
-        let configured = |ms| AttemptDelay::new(Duration::from_millis(ms), DelayBasis::Configured);
-        assert_eq!((of_learned(None, 250), of_learned(Some(configured(0)), 250)), (configured(250), configured(250)));
+        let own = |ms| AttemptDelay::new(Duration::from_millis(ms), DelayBasis::Configured);
+        assert_eq!(of_learned(None, 250), own(250));
+        // Somebody may configure one for a destination, within the same bounds.
+        assert_eq!([0, 50, 5000].map(|ms| of_learned(Some(own(ms)), 250)), [own(10), own(50), own(2000)]);
     }
 }

@@ -64,7 +64,8 @@ impl Client {
         let config = self.config.clone();
         match self.strategy {
             Strategy::Memory => {
-                let view = self.memory.begin_race(Partition::default(), SOURCES.0, SOURCES.1);
+                let place = self.memory.place(Partition::default(), SOURCES.0, SOURCES.1);
+                let view = self.memory.begin_race(place);
                 let advise = |address: SocketAddr| self.memory.advise(&view, address.ip(), now);
                 let connect = connect_advised(config, paths, None, now, advise);
                 let (tried, ending) = connect.lessons();

@@ -28,7 +28,7 @@ pub(super) struct Tally {
 pub(super) enum Basis {
     /// The round trip to the address, or to its prefix.
     Destination,
-    /// The least round trip of the network.
+    /// The round trips of the network.
     Network,
     /// Nothing: it is the configured delay.
     Configured,
@@ -115,7 +115,7 @@ impl Tally {
 
 impl Basis {
     fn of(connect: &Connect) -> Self {
-        match connect.first_delay().map(|delay| delay.basis) {
+        match connect.first_delay().map(|delay| delay.basis()) {
             Some(DelayBasis::Address { .. } | DelayBasis::Prefix { .. }) => Self::Destination,
             Some(DelayBasis::Network { .. }) => Self::Network,
             _ => Self::Configured,
