@@ -22,10 +22,7 @@ pub(super) fn mix(run: &mut Run, mix: &Population) {
 
     let mut row = needless_starts("on a mix of networks", mix);
     row.check(ours.needless_starts() <= 1.0, "at most 1 of 100 connects start a second attempt needlessly");
-    row.expect(
-        "the design's goal is 1, which is met where the destination is known, and missed by all connects together: the next \
-         row says where the others come from",
-    );
+    row.expect("the design's goal is 1: the next row says where those that there are come from");
     run.push(row);
     run.push(needless_by_basis(ours));
 
