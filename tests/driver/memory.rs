@@ -1,5 +1,7 @@
 //! What a connector remembers from connect to connect.
 
+use std::thread;
+
 use futures_util::future::join_all;
 use hyper_happy_eyeballs::connect::{Builder, HappyEyeballsStream};
 use hyper_happy_eyeballs::race::{AttemptDelay, DeadBy, DelayBasis, Partition};
@@ -205,6 +207,33 @@ async fn a_thousand_connects_at_once_are_one_episode() {
     advance(ms(1000)).await;
     assert_eq!(course(&connector).await, "120 ms: A6 A4", "it has answered before, and was silent once");
     assert_eq!(course(&connector).await, SPARED);
+}
+
+/// Each thread has a runtime and a clock of its own.
+#[test]
+fn sixty_four_threads_learn_from_each_other() {
+    let memory = MemoryHandle::new();
+    let on_a_runtime = |connects| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let connector = remembers(broken_v6().dial("A6 A4"), &memory);
+            let mut courses = Vec::new();
+            for _ in 0..connects {
+                courses.push(course(&connector).await);
+            }
+            courses
+        })
+    };
+    let courses: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..64).map(|_| scope.spawn(|| on_a_runtime(20))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(courses.len(), 64 * 20);
+    // Whoever begins before the first has ended pays as well, and nobody pays twice.
+    let paid = courses.iter().filter(|course| *course == PAID).count();
+    assert!((1..=64).contains(&paid), "{paid}");
+    assert_eq!(courses.iter().filter(|course| *course == SPARED).count(), courses.len() - paid);
+    assert_eq!(on_a_runtime(1), [SPARED]);
 }
 
 #[tokio::test(start_paused = true)]

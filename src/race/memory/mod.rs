@@ -1,26 +1,4 @@
-//! What a network has taught, so that it is not paid for twice: which destinations are dead, how far away they are, which were used.
-//!
-//! [`Memory`] is bounded, does no I/O and looks at no clock. Races that share one learn from each other. The same calls leave the same memory.
-//!
-//! # How a driver uses it
-//!
-//! 1. Whenever the driver asks the system for its sources, [`Memory::place`] takes the partition and the source address of each family.
-//!    When a race begins, [`Memory::begin_race`] takes that place, and gives the race's [`Viewpoint`].
-//! 2. Before each answer is reported to the race, [`Memory::advise`] says what is known of each of its
-//!    [destinations](super::Answer::destinations), and [`Race::handle_advice`](super::Race::handle_advice) takes it.
-//! 3. [`Action::Start`](super::Action::Start) tells the delay of an attempt. The driver keeps it beside when the attempt started, when its transport
-//!    stood and how it ended ([`Tried`]).
-//! 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
-//!    not be learned from where the advice was that the address is [settled](Advice::is_settled).
-//!
-//! [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything.
-//!
-//! # What is remembered
-//!
-//! Of each address, seen from each source: the smoothed round trip, when it was used, and whether it is believed to be dead. Of each prefix the round
-//! trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
-//! remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
-//! another one.
+//! What a network has taught, so that it is not paid for twice.
 
 mod address;
 mod advice;
@@ -58,9 +36,31 @@ use rtt::{Rtt, Sample};
 use table::Table;
 use turn::Turns;
 
-/// What is known of destinations: see the [module](self).
+/// What a network has taught of destinations: which are dead, how far away they are, which were used.
+///
+/// It is bounded, does no I/O and looks at no clock. Races that share one learn from each other. The same calls leave the same memory.
 ///
 /// It has room for 1,024 addresses, 256 prefixes, and 256 pairs of a source and a partition; the least recently used makes room.
+///
+/// # How a driver uses it
+///
+/// 1. Whenever the driver asks the system for its sources, [`Memory::place`] takes the partition and the source address of each family.
+///    When a race begins, [`Memory::begin_race`] takes that place, and gives the race's [`Viewpoint`].
+/// 2. Before each answer is reported to the race, [`Memory::advise`] says what is known of each of its
+///    [destinations](super::Answer::destinations), and [`Race::handle_advice`](super::Race::handle_advice) takes it.
+/// 3. [`Action::Start`](super::Action::Start) tells the delay of an attempt. The driver keeps it beside when the attempt started, when its transport
+///    stood and how it ended ([`Tried`]).
+/// 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
+///    not be learned from where the advice was that the address is [settled](Advice::is_settled).
+///
+/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything.
+///
+/// # What is remembered
+///
+/// Of each address, seen from each source: the smoothed round trip, when it was used, and whether it is believed to be dead. Of each prefix the round
+/// trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
+/// remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
+/// another one.
 ///
 /// # Defaults
 ///
