@@ -27,20 +27,29 @@ use tokio::time::{MissedTickBehavior, interval};
 async fn main() -> Result<(), Box<dyn Error>> {
     let uri: Uri = std::env::args().nth(1).ok_or("which http URI?")?.parse()?;
     let client = Client::new(HappyEyeballsConnector::builder().timeout(Duration::from_secs(10)).build()?);
+    // Both go on at one time: a request that hangs on a connection of the network before must not keep the news waiting.
+    tokio::try_join!(watch(&client), get_again_and_again(&client, &uri))?;
+    Ok(())
+}
+
+/// Tells the client of each change. What is there at the beginning comes as a change too, which does no harm.
+async fn watch(client: &Client<HappyEyeballsConnector>) -> Result<(), Box<dyn Error>> {
     let mut interfaces = IfWatcher::new()?;
+    loop {
+        let event = interfaces.select_next_some().await?;
+        if is_a_change(&event) {
+            println!("{event:?}: the network has changed");
+            client.network_changed();
+        }
+    }
+}
+
+async fn get_again_and_again(client: &Client<HappyEyeballsConnector>, uri: &Uri) -> Result<(), Box<dyn Error>> {
     let mut ticks = interval(Duration::from_secs(10));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            event = interfaces.select_next_some() => {
-                let event = event?;
-                if is_a_change(&event) {
-                    println!("{event:?}: the network has changed");
-                    client.network_changed();
-                }
-            }
-            _ = ticks.tick() => println!("{}", get(&client, &uri).await),
-        }
+        ticks.tick().await;
+        println!("{}", get(client, uri).await);
     }
 }
 

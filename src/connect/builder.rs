@@ -102,7 +102,8 @@ impl<R, A, S> Builder<R, A, S> {
     ///
     /// Defaults to what the system says of sockets with the options of [`Builder::tcp`], which is believed for 5 s, or until an
     /// attempt contradicts it; and to [`Source::Unknown`] for any other attempt service, which may take other routes: call it after
-    /// [`Builder::attempt`], and for a [`layer`](Builder::layer).
+    /// [`Builder::attempt`], and for a [`layer`](Builder::layer). A [memory](Builder::memory) asks it for the default routes, by addresses of the benchmarking
+    /// networks (198.18.0.1, 2001:2::1).
     #[must_use]
     pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
         self.sources = SourceAddresses::given(source);
@@ -112,8 +113,8 @@ impl<R, A, S> Builder<R, A, S> {
     /// What is remembered of the network, so that a broken path is paid for once: which addresses are dead, how far away they are, which were used
     /// (v3 §5.3, §6). [`MemoryHandle`] says what is remembered of which connects.
     ///
-    /// Defaults to a memory of this connector and its clones; and to [`MemoryHandle::off`] for an [attempt service](Builder::attempt) other
-    /// than [`TcpConnector`], and for a [`layer`](Builder::layer).
+    /// Defaults to a memory of this connector and its clones; and to [`MemoryHandle::off`] where [`Builder::attempt`] was called, whatever with, and for a
+    /// [`layer`](Builder::layer).
     #[must_use]
     pub fn memory(mut self, memory: MemoryHandle) -> Self {
         self.memory = Some(memory);

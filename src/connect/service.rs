@@ -77,7 +77,9 @@ impl<R, A> HappyEyeballsConnector<R, A> {
     ///
     /// Without it, changes are noticed when an attempt fails of them, or after 5 s; but cached answers of DNS servers stay.
     pub fn network_changed(&self) {
-        self.settings.network.epoch().advance(Epoch::begin());
+        let epoch = Epoch::begin();
+        self.settings.network.epoch().advance(epoch);
+        self.settings.memory.network_changed(epoch);
     }
 }
 

@@ -179,7 +179,8 @@ impl Untried {
         self.reason
     }
 
-    /// Why it stood behind others, if it did: it was believed to be dead when the race was over.
+    /// Why it stood behind others, if it did: it was believed to be dead when the race was over. Of a race that its first attempt won, that is known only of
+    /// addresses that would have gone before it.
     pub fn demoted(&self) -> Option<Demotion> {
         self.demoted
     }

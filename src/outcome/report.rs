@@ -106,8 +106,9 @@ impl Leftover {
 
     /// What a race that is over at `now` has not tried.
     pub(crate) fn of_race(race: &Race, now: Instant) -> Self {
+        let demotions = race.demotions();
         let untried = |(endpoint, reason): (&Endpoint, UntriedReason)| {
-            let demoted = race.demotion(endpoint).map(|dead| Demotion::new(dead, now));
+            let demoted = demotions.of(endpoint).map(|dead| Demotion::new(dead, now));
             Untried { endpoint: endpoint.clone(), reason, demoted }
         };
         Self::Listed(race.untried().map(untried).collect())

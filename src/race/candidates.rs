@@ -12,7 +12,7 @@ use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::event::Query;
 use super::memory::{Advice, AttemptDelay, Dead, delay};
 use super::selection::Source;
-use super::sorting::{Selection, Told, arrange, is_put_behind};
+use super::sorting::{Demotions, Selection, Told, arrange};
 use super::untried::UntriedReason;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
@@ -66,12 +66,17 @@ impl Candidates {
         delay::of_attempt(self.advice.of(endpoint.address()).delay, configured)
     }
 
-    /// Why this endpoint stood behind others of its group, if it is believed to be dead.
-    pub(super) fn demotion(&self, endpoint: &Endpoint, config: &Config) -> Option<Dead> {
-        let dead = self.advice.of(endpoint.address()).dead?;
-        let all = self.all();
+    /// Which endpoints stand behind others of their group, since they are believed to be dead.
+    pub(super) fn demotions(&self, config: &Config) -> Demotions<'_> {
+        // It takes all endpoints to say, and hardly ever is one dead.
+        let all = if self.advice.is_empty() { Vec::new() } else { self.all() };
         let usable = all.iter().filter(|endpoint| config.excludes_endpoint(endpoint).is_none());
-        is_put_behind(endpoint, usable, &self.advice).then_some(dead)
+        Demotions::new(usable, &self.advice)
+    }
+
+    /// Why this endpoint stands there, if it does.
+    pub(super) fn demotion(&self, endpoint: &Endpoint, config: &Config) -> Option<Dead> {
+        self.advice.of(endpoint.address()).dead.and_then(|_| self.demotions(config).of(endpoint))
     }
 
     /// Takes in the records of an answer. `tried` are the addresses that attempts were made to, and are not to be tried again; `made` is the
@@ -179,13 +184,13 @@ impl Candidates {
             let mut services = self.services.iter().filter(|service| service.priority == group.priority);
             services.any(|service| service.target.is_none())
         };
-        // The other orders say outright which family goes first, and a list keeps its order.
-        config.order == Order::Resolver
-            && self.list.is_empty()
+        let (ip, source) = (first.address().ip(), self.sources.of(first.address()));
+        // A list keeps its order. Other orders than the resolver's say outright which family goes first, but what is dead goes last whatever they say.
+        self.list.is_empty()
             && first.family() == Family::V6
             && first.service().is_none_or(takes_addresses_of_the_name)
             && (self.advice.of(first.address()).dead.is_some()
-                || config.policy_table.is_behind_ipv4(first.address().ip(), self.sources.of(first.address())))
+                || config.order == Order::Resolver && config.policy_table.is_behind_ipv4(ip, source))
     }
 
     /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.

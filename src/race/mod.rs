@@ -90,6 +90,7 @@ use pacing::{Pacing, Step};
 pub(crate) use protocols::Protocols;
 use resolution::Resolution;
 pub use selection::{PolicyEntry, PolicyTable, Source};
+pub(crate) use sorting::Demotions;
 pub use untried::UntriedReason;
 
 /// One race: from the first answer to the first connection.
@@ -268,9 +269,9 @@ impl Race {
         untried.filter(|(endpoint, _)| !self.attempts.is_unsettled(endpoint.address()))
     }
 
-    /// Why an endpoint stands behind others of its group, if it does.
-    pub(crate) fn demotion(&self, endpoint: &Endpoint) -> Option<Dead> {
-        self.candidates.demotion(endpoint, &self.config)
+    /// Which endpoints stand behind others of their group.
+    pub(crate) fn demotions(&self) -> Demotions<'_> {
+        self.candidates.demotions(&self.config)
     }
 
     /// The attempts that the chosen one has overtaken go before anything else happens.

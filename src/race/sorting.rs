@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::config::Order;
 use super::endpoint::Endpoint;
-use super::memory::Advice;
+use super::memory::{Advice, Dead};
 use super::selection::{PolicyTable, Source};
 
 /// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
@@ -62,14 +62,23 @@ pub(super) fn first_of_list<'a>(
     in_order.find(|endpoint| !is_dead(endpoint)).or(Some(first))
 }
 
-/// Whether this endpoint goes last in its group, since it is believed to be dead, and others of the group are not.
-pub(super) fn is_put_behind<'a>(
-    endpoint: &Endpoint,
-    mut endpoints: impl Iterator<Item = &'a Endpoint>,
-    advice: &Told<Advice>,
-) -> bool {
-    let is_dead = |endpoint: &Endpoint| advice.of(endpoint.address()).dead.is_some();
-    is_dead(endpoint) && endpoints.any(|other| group(other) == group(endpoint) && !is_dead(other))
+/// Which endpoints go last in their groups, since they are believed to be dead, and others of the group are not.
+pub(crate) struct Demotions<'a> {
+    advice: &'a Told<Advice>,
+    /// The groups that somebody is alive in.
+    living: BTreeSet<u32>,
+}
+
+impl<'a> Demotions<'a> {
+    pub(super) fn new<'e>(endpoints: impl Iterator<Item = &'e Endpoint>, advice: &'a Told<Advice>) -> Self {
+        let is_alive = |endpoint: &&Endpoint| advice.of(endpoint.address()).dead.is_none();
+        Self { advice, living: endpoints.filter(is_alive).map(group).collect() }
+    }
+
+    /// Why this endpoint does, if it does.
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> Option<Dead> {
+        self.advice.of(endpoint.address()).dead.filter(|_| self.living.contains(&group(endpoint)))
+    }
 }
 
 /// What destinations are sorted by: the policy table, and the source and what is known of each destination.
@@ -188,7 +197,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::endpoint::ServiceRecord;
-    use super::super::memory::{Dead, DeadBy};
+    use super::super::memory::DeadBy;
     use super::*;
 
     /// `A6` is 2001:db8::a, `B4` is 192.0.2.11: a letter and a family.
@@ -254,7 +263,8 @@ mod tests {
         assert_eq!(arrange(listed.clone(), order, Some(1), Some(&selection)), expected);
         let is_dead = |endpoint: &Endpoint| endpoints(dead).contains(endpoint);
         assert_eq!(first_of_list(listed.iter(), order, is_dead), expected.first());
-        let put_behind = listed.iter().filter(|endpoint| is_put_behind(endpoint, listed.iter(), &advice));
+        let demotions = Demotions::new(listed.iter(), &advice);
+        let put_behind = listed.iter().filter(|endpoint| demotions.of(endpoint).is_some());
         let all_are_dead = listed.iter().all(is_dead);
         assert_eq!(put_behind.count(), if all_are_dead { 0 } else { endpoints(dead).len() });
     }
@@ -288,8 +298,8 @@ mod tests {
         let selection = Selection { table: &table, sources: &sources, advice: &advice, keeps_records: false };
         let sorted = [v4.in_service(&service), v6.in_service(&service), endpoint("B6")];
         assert_eq!(arrange(in_group.to_vec(), Order::Resolver, Some(1), Some(&selection)), sorted);
-        assert!(is_put_behind(&in_group[0], in_group.iter(), &advice));
-        assert!(!is_put_behind(&v6, in_group[..2].iter(), &advice), "the others are of another group");
+        assert_eq!(Demotions::new(in_group.iter(), &advice).of(&in_group[0]), dead);
+        assert_eq!(Demotions::new(in_group[..2].iter(), &advice).of(&v6), None, "the others are of another group");
     }
 
     #[test]

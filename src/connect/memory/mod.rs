@@ -32,6 +32,9 @@ use crate::tcp::SourceAddresses;
 /// | by an attempt service of one's own ([`Builder::attempt`](super::Builder::attempt), [`HappyEyeballsLayer`](super::HappyEyeballsLayer)) | nothing, unless `Builder::memory` is called: the service may go through a proxy, and then what is seen of an address is the proxy's |
 /// | with a proxy around the connector, which is given the proxy's URI | the proxy's addresses |
 ///
+/// A port does not count: what one port of an address shows holds for all. Whoever fetches URLs of people who do not trust each other gives each a
+/// [partition](Self::partition), since a name can be made to lead to anybody's address.
+///
 /// Of each address: how far away it is, whether it is believed to be dead, when it was used. TLS and certificates teach nothing, nor does what was
 /// never sent, nor a connect that was cancelled.
 ///
@@ -124,7 +127,7 @@ impl MemoryHandle {
     }
 
     /// Forgets what was learned in this partition. A server can see from the order of attempts what a client has learned elsewhere: whoever
-    /// clears the cookies of a user clears this too.
+    /// clears the cookies of a user clears this too. What connects show that are under way is learned all the same.
     pub fn clear(&self) {
         if let Some(shared) = &self.shared {
             shared.known.lock().memory.clear(self.partition);
@@ -156,7 +159,14 @@ impl Remembering {
         Recall { memory: self, view, sources, network, now, known: None }
     }
 
-    /// Whether anything is.
+    /// Forgets everything, since the network has changed with this epoch.
+    pub(super) fn network_changed(&self, epoch: Epoch) {
+        if let Some(shared) = &self.handle.shared {
+            drop(shared.lock(epoch));
+        }
+    }
+
+    /// Whether anything is remembered.
     #[inline]
     pub(super) fn is_on(&self) -> bool {
         self.handle.shared.is_some()
@@ -218,8 +228,8 @@ impl<'a> Recall<'a> {
     /// What is known of `destination`, whose port does not matter.
     #[inline]
     pub(super) fn advise(&mut self, destination: SocketAddr) -> Advice {
-        if self.known.is_none() {
-            self.open(destination);
+        if self.known.is_none() && Memory::is_remembered(destination.ip()) {
+            self.open();
         }
         match (&mut self.known, &self.view) {
             (Some(known), Some(view)) => known.memory.advise(view, destination.ip(), self.now),
@@ -227,9 +237,9 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// Begins to look, unless nothing is remembered of `destination`.
+    /// Begins to look.
     #[inline]
-    fn open(&mut self, destination: SocketAddr) {
+    fn open(&mut self) {
         let Remembering { handle, owner } = self.memory;
         let Some(shared) = &handle.shared else { return };
         let heard = self.network.heard();
@@ -239,7 +249,7 @@ impl<'a> Recall<'a> {
                 Some(place) => place,
                 None => {
                     drop(known);
-                    let Some((place, again)) = self.ask(shared, heard, destination) else { return };
+                    let (place, again) = self.ask(shared, heard);
                     known = again;
                     place
                 }
@@ -253,15 +263,12 @@ impl<'a> Recall<'a> {
     /// Asks the system where races run from, without the lock: it takes some calls for each family. They wait for nothing, and a thread for them would
     /// take more of them.
     #[cold]
-    fn ask(&self, shared: &'a Shared, heard: Heard, destination: SocketAddr) -> Option<(Place, Guard<'a, Known>)> {
-        if !Memory::is_remembered(destination.ip()) {
-            return None;
-        }
+    fn ask(&self, shared: &'a Shared, heard: Heard) -> (Place, Guard<'a, Known>) {
         let [v6, v4] = self.sources.of_default_routes();
         let mut known = shared.lock(heard.epoch);
         let place = known.memory.place(self.memory.handle.partition, v6, v4);
         known.places.set(self.memory.owner, Observed::new(self.now, heard), place);
-        Some((place, known))
+        (place, known)
     }
 }
 

@@ -31,6 +31,7 @@ use family::AddressFamily;
 use horizon::Horizon;
 pub use key::Partition;
 use key::{FamilySources, Key, SourceKeys};
+use observation::Course;
 pub use observation::{End, Ending, Observation, Tried};
 use rtt::{Rtt, Sample};
 use table::Table;
@@ -183,8 +184,9 @@ impl Memory {
     ///
     /// What speaks for a destination comes last, and so outweighs what speaks against it: it may have been tried at two ports.
     pub fn learn(&mut self, from: &Viewpoint, tried: &[Tried], ending: Ending, now: Instant) {
+        let course = Course::of(tried, ending);
         for tried in tried {
-            if let Some(lesson) = observation::lesson_against(tried, ending) {
+            if let Some(lesson) = course.lesson_against(tried) {
                 self.observe(from, tried.destination, lesson, now);
             }
         }
@@ -231,7 +233,8 @@ impl Memory {
         self.turns.clear();
     }
 
-    /// Forgets what was learned in one partition: a user who clears the cookies of a site, say, wants to leave no other trace of it.
+    /// Forgets what was learned in one partition: a user who clears the cookies of a site, say, wants to leave no other trace of it. Races that are
+    /// under way teach what they show all the same.
     pub fn clear(&mut self, partition: Partition) {
         let is_kept = |key: &Key| !key.is_in(partition);
         self.addresses.retain(is_kept);

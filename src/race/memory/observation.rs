@@ -18,7 +18,7 @@ pub enum Observation {
     Refused,
     /// It gave no sign of life for at least its own attempt delay, and another destination won the race.
     Silent,
-    /// It was tried in vain in a race that no destination answered in. This speaks of the network, or of the service.
+    /// It was tried in vain in a race in which nothing was answered. This speaks of the network, or of the service.
     Unconnected,
 }
 
@@ -78,22 +78,44 @@ pub enum Ending {
     Cancelled,
 }
 
-/// What an attempt of a race teaches that speaks against its destination.
-///
-/// 1. A transport that stood is a round trip, and a sign of life: what TLS made of it does not matter.
-/// 2. In a race that was won, an attempt that was refused, or silent for at least its own delay, speaks against its destination.
-/// 3. In a race that was lost none does, and what was held against its destinations before is taken back.
-/// 4. A race that was cancelled says neither, nor does an attempt that failed without a word from the network.
-pub(super) fn lesson_against(tried: &Tried, ending: Ending) -> Option<Observation> {
-    if tried.stood().is_some() {
-        return None;
+/// What the attempts of a race have in common, as far as it decides what each of them teaches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    ending: Ending,
+    /// How long the transport of the winner took.
+    winner_took: Option<Duration>,
+    /// Whether any transport stood.
+    is_answered: bool,
+}
+
+impl Course {
+    pub(super) fn of(tried: &[Tried], ending: Ending) -> Self {
+        let took = |tried: &Tried| Some(tried.stood()?.saturating_duration_since(tried.started));
+        let winner_took = tried.iter().filter(|tried| tried.end == End::Connected).find_map(took);
+        Self { ending, winner_took, is_answered: tried.iter().any(|tried| tried.stood().is_some()) }
     }
-    let lasted = tried.ended.saturating_duration_since(tried.started);
-    match (ending, tried.end) {
-        (Ending::Won, End::Refused) => Some(Observation::Refused),
-        (Ending::Won, End::Silent) if lasted >= tried.delay => Some(Observation::Silent),
-        (Ending::Lost, End::Refused | End::Silent) => Some(Observation::Unconnected),
-        _ => None,
+
+    /// What an attempt teaches that speaks against its destination.
+    ///
+    /// 1. A transport that stood is a round trip, and a sign of life: what TLS made of it does not matter.
+    /// 2. In a race that was won, an attempt speaks against its destination that was refused; or that was silent for at least its own delay, and for as long as
+    ///    the winner took. One that began later might be as far away as the winner.
+    /// 3. In a race in which nothing was answered none does, and what was held against its destinations before is taken back: it speaks of the network, or of the
+    ///    service.
+    /// 4. A race that was cancelled says neither, nor does one that was lost in TLS, nor an attempt that failed without a word from the network.
+    pub(super) fn lesson_against(&self, tried: &Tried) -> Option<Observation> {
+        if tried.stood().is_some() {
+            return None;
+        }
+        let lasted = tried.ended.saturating_duration_since(tried.started);
+        match (self.ending, tried.end) {
+            (Ending::Won, End::Refused) => Some(Observation::Refused),
+            (Ending::Won, End::Silent) if lasted >= tried.delay.max(self.winner_took.unwrap_or_default()) => {
+                Some(Observation::Silent)
+            }
+            (Ending::Lost, End::Refused | End::Silent) if !self.is_answered => Some(Observation::Unconnected),
+            _ => None,
+        }
     }
 }
 
@@ -112,6 +134,32 @@ mod tests {
         Tried::new(destination.into(), zero + ms(started), ms(250), zero + ms(ended), end)
     }
 
+    fn of_one(tried: &Tried, ending: Ending) -> Option<Observation> {
+        Course::of(std::slice::from_ref(tried), ending).lesson_against(tried)
+    }
+
+    #[test]
+    fn an_attempt_that_had_less_time_than_the_winner_took_was_not_outlasted() {
+        let winner = tried(0, 620, End::Connected);
+        for (started, expected) in [(0, Some(Observation::Silent)), (250, None)] {
+            let loser = tried(started, 620, End::Silent);
+            assert_eq!(Course::of(&[winner, loser], Ending::Won).lesson_against(&loser), expected, "{started}");
+        }
+        // Of a winner that began later, only its own time counts.
+        let (winner, loser) = (tried(250, 270, End::Connected), tried(0, 270, End::Silent));
+        assert_eq!(Course::of(&[loser, winner], Ending::Won).lesson_against(&loser), Some(Observation::Silent));
+    }
+
+    #[test]
+    fn a_race_that_was_lost_in_tls_neither_accuses_nor_acquits() {
+        let mut answered = tried(250, 400, End::Failed);
+        answered.transport = Some(answered.started + ms(20));
+        for end in [End::Silent, End::Refused] {
+            let other = tried(0, 400, end);
+            assert_eq!(Course::of(&[other, answered], Ending::Lost).lesson_against(&other), None, "{end:?}");
+        }
+    }
+
     #[test]
     fn a_race_that_was_won_speaks_against_what_was_silent_or_refused() {
         for (end, ended, expected) in [
@@ -122,7 +170,7 @@ mod tests {
             (End::Failed, 270, None),
             (End::Connected, 270, None),
         ] {
-            assert_eq!(lesson_against(&tried(0, ended, end), Ending::Won), expected, "{end:?}");
+            assert_eq!(of_one(&tried(0, ended, end), Ending::Won), expected, "{end:?}");
         }
     }
 
@@ -133,8 +181,8 @@ mod tests {
             (End::Refused, Some(Observation::Unconnected)),
             (End::Failed, None),
         ] {
-            assert_eq!(lesson_against(&tried(0, 1000, end), Ending::Lost), expected, "{end:?}");
-            assert_eq!(lesson_against(&tried(0, 1000, end), Ending::Cancelled), None, "{end:?}");
+            assert_eq!(of_one(&tried(0, 1000, end), Ending::Lost), expected, "{end:?}");
+            assert_eq!(of_one(&tried(0, 1000, end), Ending::Cancelled), None, "{end:?}");
         }
     }
 
@@ -144,7 +192,7 @@ mod tests {
             for end in [End::Failed, End::Refused, End::Silent, End::Connected] {
                 let mut attempt = tried(0, 900, end);
                 attempt.transport = Some(attempt.started + ms(30));
-                assert_eq!((attempt.stood(), lesson_against(&attempt, ending)), (attempt.transport, None), "{end:?}");
+                assert_eq!((attempt.stood(), of_one(&attempt, ending)), (attempt.transport, None), "{end:?}");
             }
         }
         assert_eq!(tried(0, 900, End::Silent).stood(), None);

@@ -171,10 +171,11 @@ struct Rank {
     label_differs: bool,
     precedence: Reverse<u8>,
     scope: Scope,
+    /// What follows compares addresses of one family.
+    is_v4: bool,
     rtt_bucket: u8,
     is_unused: bool,
     common_prefix: Reverse<u32>,
-    is_v4: bool,
 }
 
 /// How far an address reaches (RFC 6724 §3.1; §3.2 for IPv4), by the numbers of multicast scopes (RFC 4291 §2.7).
