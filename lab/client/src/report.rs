@@ -75,8 +75,8 @@ fn attempts(attempts: &[Attempt]) -> Value {
             "to": attempt.endpoint().address().ip().to_string(),
             "after_ms": milliseconds(attempt.offset()),
             "reason": attempt.reason().to_string(),
-            "delay_ms": milliseconds(attempt.delay().length),
-            "delay_of": basis(attempt.delay().basis),
+            "delay_ms": milliseconds(attempt.delay().length()),
+            "delay_of": basis(attempt.delay().basis()),
             "demoted": attempt.demoted().map(|demotion| demotion.to_string()),
             "what": attempt.to_string(),
         })
