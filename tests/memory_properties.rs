@@ -9,15 +9,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hyper_happy_eyeballs::race::{
-    Advice, AttemptDelay, AttemptId, Dead, DeadBy, DelayBasis, DropReason, End, Ending, Memory, Observation, Partition,
-    Policy, Source, Tried, Viewpoint,
+    Advice, AttemptDelay, AttemptId, Dead, DeadBy, DelayBasis, End, Ending, Memory, Observation, Partition, Policy,
+    Source, Tried, Viewpoint,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use support::names::portless;
-use support::reading::{choices, untried};
+use support::reading::{Started, starts, untried};
 use support::scripts::cases::{case_of, hurried_case, lost_case, undisturbed_answers, undisturbed_list};
 use support::scripts::parts::ms;
 use support::scripts::{ADDRESSES, Case};
@@ -119,30 +119,15 @@ proptest! {
 
     #[test]
     fn a_start_waits_for_the_delay_of_the_destination_before_it(case in advised(case_of(Policy::Staggered))) {
-        let mut newest: Option<(AttemptId, Duration)> = None;
-        let mut newest_failed = false;
-        let log = run(&case);
-        let choices = choices(&log);
-        for (place, (now, event)) in log.events.into_iter().enumerate() {
-            newest_failed |= choices.iter().any(|(_, end)| *end == Some(place));
-            match event {
-                Event::Start { id, address, delay, .. } => {
-                    if let Some((_, due)) = newest {
-                        prop_assert!(newest_failed || now >= due, "{id:?} at {now:?}, due at {due:?}");
-                    }
-                    let (case, told) = &case;
-                    let known = told.get(&portless(address).ip()).and_then(|known| known.delay);
-                    prop_assert_eq!(delay.length(), expected_delay(known, case.settings.clamped_attempt_delay()));
-                    newest = Some((id, now + delay.length()));
-                    newest_failed = false;
-                }
-                Event::Failed { id, .. }
-                | Event::Untrusted { id, .. }
-                | Event::Drop { id, reason: DropReason::Superseded, .. } => {
-                    newest_failed |= newest.is_some_and(|(newest, _)| newest == id);
-                }
-                _ => {}
+        let mut due: Option<Duration> = None;
+        for Started { id, at, address, delay, is_free, .. } in starts(&run(&case)) {
+            if let Some(due) = due {
+                prop_assert!(is_free || at >= due, "{id:?} at {at:?}, due at {due:?}");
             }
+            let (case, told) = &case;
+            let known = told.get(&portless(address).ip()).and_then(|known| known.delay);
+            prop_assert_eq!(delay.length(), expected_delay(known, case.settings.clamped_attempt_delay()));
+            due = Some(at + delay.length());
         }
     }
 

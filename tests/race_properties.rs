@@ -14,7 +14,7 @@ use hyper_happy_eyeballs::race::{
 use proptest::prelude::*;
 use support::names::portless;
 use support::offered::{last_answers_at, offered};
-use support::reading::{Reading, attempts, choices, end_of, in_flight, is_lost, not_reached, untried};
+use support::reading::{Reading, Started, attempts, choices, end_of, in_flight, is_lost, not_reached, starts, untried};
 use support::scripts::cases::{
     any_case, case_of, decided_case, hurried_case, lost_case, refreshed_case, undisturbed_answers, undisturbed_list,
     without_choices,
@@ -56,30 +56,14 @@ proptest! {
     #[test]
     fn a_start_waits_for_the_delay_or_for_the_failure_of_the_newest_attempt(case in case_of(Policy::Staggered)) {
         let delay = case.settings.clamped_attempt_delay();
-        let mut newest: Option<(AttemptId, Duration)> = None;
-        let mut newest_failed = false;
-        let log = case.run();
-        let choices = choices(&log);
-        for (place, (now, event)) in log.events.into_iter().enumerate() {
-            // So does an attempt that had decided the race, whichever it is.
-            newest_failed |= choices.iter().any(|(_, end)| *end == Some(place));
-            match event {
-                Event::Start { id, reason, .. } => {
-                    if let Some((_, before)) = newest {
-                        prop_assert!(newest_failed || now >= before + delay, "{id:?} at {now:?} after {before:?}");
-                        prop_assert!(newest_failed || reason != StartReason::PreviousFailed, "{id:?}");
-                    }
-                    prop_assert_eq!(newest.is_none(), reason == StartReason::First);
-                    newest = Some((id, now));
-                    newest_failed = false;
-                }
-                Event::Failed { id, .. }
-                | Event::Untrusted { id, .. }
-                | Event::Drop { id, reason: DropReason::Superseded, .. } => {
-                    newest_failed |= newest.is_some_and(|(newest, _)| newest == id);
-                }
-                _ => {}
+        let mut before: Option<Duration> = None;
+        for Started { id, at, reason, is_free, .. } in starts(&case.run()) {
+            if let Some(before) = before {
+                prop_assert!(is_free || at >= before + delay, "{id:?} at {at:?} after {before:?}");
+                prop_assert!(is_free || reason != StartReason::PreviousFailed, "{id:?}");
             }
+            prop_assert_eq!(before.is_none(), reason == StartReason::First);
+            before = Some(at);
         }
     }
 

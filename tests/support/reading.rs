@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper_happy_eyeballs::race::{AttemptId, Conclusion, DropReason, UntriedReason};
+use hyper_happy_eyeballs::race::{AttemptDelay, AttemptId, Conclusion, DropReason, StartReason, UntriedReason};
 
 use super::simulation::{Event, Log};
 
@@ -94,6 +94,39 @@ pub(crate) fn choices(log: &Log) -> Vec<(usize, Option<usize>)> {
         }
     }
     choices
+}
+
+/// A start of a race that starts one attempt after the other.
+pub(crate) struct Started {
+    pub(crate) id: AttemptId,
+    pub(crate) at: Duration,
+    pub(crate) address: SocketAddr,
+    pub(crate) reason: StartReason,
+    pub(crate) delay: AttemptDelay,
+    /// Whether nothing has to be waited for: the attempt started before it has failed, or one that had decided the race, whichever it is.
+    pub(crate) is_free: bool,
+}
+
+/// The starts, in their order.
+pub(crate) fn starts(log: &Log) -> Vec<Started> {
+    let choices = choices(log);
+    let (mut starts, mut is_free) = (Vec::<Started>::new(), false);
+    for (place, (at, event)) in log.events.iter().enumerate() {
+        is_free |= choices.iter().any(|(_, end)| *end == Some(place));
+        match *event {
+            Event::Start { id, address, reason, delay, .. } => {
+                starts.push(Started { id, at: *at, address, reason, delay, is_free });
+                is_free = false;
+            }
+            Event::Failed { id, .. }
+            | Event::Untrusted { id, .. }
+            | Event::Drop { id, reason: DropReason::Superseded, .. } => {
+                is_free |= starts.last().is_some_and(|newest| newest.id == id);
+            }
+            _ => {}
+        }
+    }
+    starts
 }
 
 /// How many of the attempts that `counts` lets through are in flight, after each event.
