@@ -181,22 +181,22 @@ impl Remembering {
         network: &Network,
         now: Instant,
     ) {
-        if view.is_some() {
+        if let Some(view) = view {
             let tried: Vec<_> = attempts.iter().map(tried).collect();
-            self.learn_from(view, &tried, ending, network, now);
+            self.learn_from(&view, &tried, ending, network, now);
         }
     }
 
     /// Takes in that the first attempt, which was the only one, has won.
     pub(super) fn learn_of_winner(&self, view: Option<Viewpoint>, begun: &Begun, network: &Network, now: Instant) {
-        if view.is_some() {
-            self.learn_from(view, &[begun.won(now)], Ending::Won, network, now);
+        if let Some(view) = view {
+            self.learn_from(&view, &[begun.won(now)], Ending::Won, network, now);
         }
     }
 
-    fn learn_from(&self, view: Option<Viewpoint>, tried: &[Tried], ending: Ending, network: &Network, now: Instant) {
-        if let Some((shared, view)) = self.handle.shared.as_ref().zip(view) {
-            shared.lock(network.epoch().get()).memory.learn(&view, tried, ending, now);
+    fn learn_from(&self, view: &Viewpoint, tried: &[Tried], ending: Ending, network: &Network, now: Instant) {
+        if let Some(shared) = &self.handle.shared {
+            shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
         }
     }
 }

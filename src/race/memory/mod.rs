@@ -138,6 +138,7 @@ impl Memory {
 
     /// Whether anything is ever remembered of a destination. Loopback and link-local addresses are not, nor are those that no connection can be made
     /// to.
+    #[inline]
     pub fn is_remembered(destination: IpAddr) -> bool {
         scope::is_remembered(destination.to_canonical())
     }

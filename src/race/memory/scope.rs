@@ -6,6 +6,7 @@ use std::net::IpAddr;
 ///
 /// Never remembered are loopback addresses, which no network lies before; link-local ones, which are other hosts on other links; and those that
 /// no connection can be made to.
+#[inline]
 pub(super) fn is_remembered(destination: IpAddr) -> bool {
     let is_near = match destination {
         IpAddr::V6(destination) => destination.is_unicast_link_local(),
