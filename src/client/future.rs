@@ -19,13 +19,13 @@ use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::{ClientError, Sendings, Transfer};
 use super::http1::exchange::{Exchange, Failure, Sent, exchange};
-use super::http1::framing::Framing;
-use super::http1::promise::poll_end;
-use super::http1::request::{self, expects_continue};
 use super::http1::retry_copy::RetryCopy;
-use super::http1::upload::Upload;
 use super::http1::wire::Wire;
 use super::pool::current_runtime;
+use super::request::fields::{self, expects_continue};
+use super::request::framing::Framing;
+use super::request::promise::poll_end;
+use super::request::upload::Upload;
 use super::retry::RetryPolicy;
 use super::security;
 use super::shared::Shared;
@@ -49,7 +49,7 @@ enum Inner {
 
 impl ResponseFuture {
     pub(super) fn new<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> Self {
-        let framing = match request::frame(&mut request) {
+        let framing = match fields::frame(&mut request) {
             Ok(framing) => framing,
             Err(error) => return Self::failed(error),
         };

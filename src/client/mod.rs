@@ -53,6 +53,7 @@ mod layer;
 #[path = "../../model/src/mod.rs"]
 pub mod model;
 mod pool;
+mod request;
 mod retry;
 mod retry_body;
 mod security;
@@ -68,9 +69,9 @@ pub use self::builder::Builder;
 pub use self::connection_use::ConnectionUse;
 pub use self::error::ClientError;
 pub use self::future::ResponseFuture;
-pub use self::http1::informational::{Informational, on_informational};
 pub use self::layer::ClientLayer;
 pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};
+pub use self::request::informational::{Informational, on_informational};
 pub use self::retry::RetryPolicy;
 pub use self::retry_body::RetryBody;
 pub use self::service::Client;

@@ -14,11 +14,11 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
-use super::informational::{self, Callback};
-use super::request;
-use super::upload::Upload;
 use super::wire::Wire;
 use crate::client::destination::Destination;
+use crate::client::request::fields;
+use crate::client::request::informational::{self, Callback};
+use crate::client::request::upload::Upload;
 use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
@@ -69,8 +69,8 @@ pub(in crate::client) fn exchange(
 fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> bool {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let has_body = request.body().progress().is_some();
-    request::complete(request.headers_mut(), &wire.host, has_body);
-    let held = request.body().progress().filter(|_| request::expects_continue(request.headers())).cloned();
+    fields::complete(request.headers_mut(), &wire.host, has_body);
+    let held = request.body().progress().filter(|_| fields::expects_continue(request.headers())).cloned();
     if let Some(held) = &held {
         held.hold();
     }

@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::plain::into_tcp_stream;
 use super::relay::Relay;
-use super::request;
-use super::upload::Upload;
 use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
 use crate::client::pool::Lease;
+use crate::client::request::fields;
+use crate::client::request::upload::Upload;
 use crate::response_first::{ResponseFirst, ResponseFirstHandle};
 use crate::timer::read_clock;
 
@@ -48,7 +48,7 @@ where
             (destination.is_secure(), connect(http1, io).await?)
         }
     };
-    let (host, created) = (request::host(destination)?, read_clock());
+    let (host, created) = (fields::host(destination)?, read_clock());
     let dialed = Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))

@@ -3,9 +3,9 @@
 use http::{Extensions, HeaderMap, Method, Request, Version};
 
 use super::exchange::Failure;
-use super::framing::Framing;
-use super::upload::{Content, Upload};
 use super::wire::Wire;
+use crate::client::request::framing::Framing;
+use crate::client::request::upload::{Content, Upload};
 use crate::client::retry::{BodyState, Failed, Fate, RetryPolicy, may_retry};
 use crate::client::retry_body::ErasedBody;
 

@@ -14,10 +14,10 @@ use hyper_util::client::legacy::connect::Connected;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
 use super::relay::Relay;
-use super::upload::{Progress, Upload};
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::{About, Transfer};
 use crate::client::pool::Lease;
+use crate::client::request::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
 use crate::response_first::{Allowance, ResponseFirstHandle};

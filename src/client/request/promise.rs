@@ -139,8 +139,8 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
-    use crate::client::http1::framing::Chunks;
-    use crate::client::http1::upload::Upload;
+    use crate::client::request::framing::Chunks;
+    use crate::client::request::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
     fn sent(body: Scripted, framing: Framing) -> (String, Option<String>) {

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body_util::Full;
 
 use super::*;
-use crate::client::http1::framing::Chunks;
+use crate::client::request::framing::Chunks;
 use crate::client::retry_body::RetryBody;
 
 fn poll(upload: &mut Upload) -> Poll<Option<Bytes>> {

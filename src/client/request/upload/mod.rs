@@ -10,8 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::client::bounds::RequestBody;
-use crate::client::http1::framing::Framing;
-use crate::client::http1::promise::{BrokenPromise, Checked, poll_checked};
+use crate::client::request::framing::Framing;
+use crate::client::request::promise::{BrokenPromise, Checked, poll_checked};
 use crate::client::retry_body::{AnyBody, ErasedBody, erase};
 use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};

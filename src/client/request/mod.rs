@@ -1,0 +1,11 @@
+//! A request before it is known over which connection it goes, and its body on the way out.
+//!
+//! 1. It is decided how its body is [framed](framing), and its [fields](fields) are made to agree with that.
+//! 2. The body is an [upload], whatever its type was, which is held to what it [promised](promise).
+//! 3. Its caller may hear of [informational responses](informational).
+
+pub(super) mod fields;
+pub(super) mod framing;
+pub(super) mod informational;
+pub(super) mod promise;
+pub(super) mod upload;
