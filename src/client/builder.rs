@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::client::conn::http1;
 
 use super::bounds::Connector;
-use super::http1::duplex::AfterResponse;
+use super::request::after_response::AfterResponse;
 use super::layer::ClientLayer;
 use super::retry::RetryPolicy;
 use super::service::Client;
@@ -142,7 +142,7 @@ impl Builder {
     /// Defaults to hyper's defaults.
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
-        self.settings.requests.http1 = http1;
+        self.settings.requests.connections.http1 = http1;
         self
     }
 

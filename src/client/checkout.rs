@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::client::conn::http1::Builder;
+use hyper_util::client::legacy::connect::Connection as _;
 use tokio::runtime::Handle;
 
 use super::bounds::Connector;
@@ -14,8 +14,11 @@ use super::destination::Destination;
 use super::error::ClientError;
 use super::http1::handshake::handshake;
 use super::http1::wire::{Pool, Wire};
+use super::http2;
+use super::http2::connection::Connection;
 use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtime};
-use super::security::connect_request;
+use super::security::{connect_request, speaks_http2};
+use super::settings::ConnectionSettings;
 use super::shared::Shared;
 use super::stock::Stock;
 use super::sync::spawn_in;
@@ -24,14 +27,24 @@ use crate::oneshot::Oneshot;
 /// A place in the queue for a connection.
 type Ticket = pool::Ticket<Wire>;
 
+/// The right to one exchange on a connection that others use as well.
+pub(super) type Share = pool::Share<Connection>;
+
 /// A connection for a request.
 pub(super) enum Checkout {
     Idle(Box<Wire>),
+    Shared(Share),
     Wait(Connecting),
 }
 
 /// A connection to come. It is boxed, since most requests need none.
-pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Box<Wire>, ClientError>> + Send>>;
+pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>;
+
+/// A connection that can have a request.
+pub(super) enum Ready {
+    Owned(Box<Wire>),
+    Shared(Share),
+}
 
 /// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
@@ -45,6 +58,7 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
                     Fitness::Distrusted(None) | Fitness::Dead(_) => continue,
                 }
             }
+            Acquired::Shared(share) => return Checkout::Shared(share),
             Acquired::Dial(lease) => lease,
             Acquired::Wait(ticket) => {
                 let (shared, destination) = (Arc::clone(shared), destination.clone());
@@ -65,30 +79,34 @@ pub(super) fn connect<C: Connector>(
     destination: &Destination,
     lease: Lease,
     runtime: RuntimeId,
-) -> impl Future<Output = Result<Box<Wire>, ClientError>> + Send + use<C> {
+) -> impl Future<Output = Result<Ready, ClientError>> + Send + use<C> {
     let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
-    dial(connectors, shared.settings.http1.clone(), pool, destination.clone(), lease, runtime)
+    dial(connectors, shared.settings.connections.clone(), pool, destination.clone(), lease, runtime)
 }
 
 /// Connects to `destination`, in `runtime`, and shakes hands.
 async fn dial<C: Connector>(
     connectors: Arc<Stock<C>>,
-    http1: Builder,
+    settings: ConnectionSettings,
     pool: Arc<Pool>,
     destination: Destination,
     lease: Lease,
     runtime: RuntimeId,
-) -> Result<Box<Wire>, ClientError> {
+) -> Result<Ready, ClientError> {
     let connector = connectors.copy().await;
     let uri = destination.without_path().into_uri();
     let epoch = connectors.epoch().get();
     let request = connect_request(&destination, uri.clone(), epoch);
     let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
-    let mut wire = handshake(io, &http1, pool, &destination, lease).await?;
     // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to. Or it was begun in one network, and serves
     // this request alone.
-    wire.spent |= wire.watch().runtime() != runtime || connectors.epoch().get() != epoch;
-    Ok(wire)
+    let is_spent = || current_runtime() != runtime || connectors.epoch().get() != epoch;
+    if speaks_http2(&io.connected(), &destination)? {
+        return http2::handshake::handshake(io, settings.http2, pool, &destination, lease, is_spent).await.map(Ready::Shared);
+    }
+    let mut wire = handshake(io, &settings.http1, pool, &destination, lease).await?;
+    wire.spent |= is_spent();
+    Ok(Ready::Owned(wire))
 }
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
@@ -98,10 +116,10 @@ async fn connect_or_wait<C: Connector>(
     lease: Lease,
     may_retry: bool,
     runtime: RuntimeId,
-) -> Result<Box<Wire>, ClientError> {
+) -> Result<Ready, ClientError> {
     enum First {
-        Connected(Result<Box<Wire>, ClientError>),
-        Freed(Box<Wire>),
+        Connected(Result<Ready, ClientError>),
+        Freed(Ready),
     }
     let mut ticket = Some(shared.pool.queue(&lease, runtime));
     let mut connecting = Box::pin(connect(&shared, &destination, lease, runtime));
@@ -114,21 +132,23 @@ async fn connect_or_wait<C: Connector>(
         };
         ticket = None;
         // A connect is under way; the right to another goes to the next.
-        let Some(Grant::Owned(wire)) = granted else {
-            return Poll::Pending;
+        let wire = match granted {
+            Some(Grant::Owned(wire)) => wire,
+            Some(Grant::Shared(share)) => return Poll::Ready(First::Freed(Ready::Shared(share))),
+            Some(Grant::Dial(_)) | None => return Poll::Pending,
         };
         match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
-            Fitness::Fit(wire) => Poll::Ready(First::Freed(wire)),
+            Fitness::Fit(wire) => Poll::Ready(First::Freed(Ready::Owned(wire))),
             Fitness::Dead(_) | Fitness::Distrusted(_) => Poll::Pending,
         }
     })
     .await;
     match first {
         First::Connected(connected) => connected,
-        First::Freed(wire) => {
+        First::Freed(ready) => {
             tracing::trace!(host = destination.host_and_port(), "a connection was free before it was connected");
             keep_when_connected(connecting);
-            Ok(wire)
+            Ok(ready)
         }
     }
 }
@@ -140,13 +160,14 @@ async fn wait<C: Connector>(
     mut ticket: Ticket,
     may_retry: bool,
     runtime: RuntimeId,
-) -> Result<Box<Wire>, ClientError> {
+) -> Result<Ready, ClientError> {
     let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
         Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
-            Fitness::Fit(wire) => return Ok(wire),
+            Fitness::Fit(wire) => return Ok(Ready::Owned(wire)),
             // It keeps its turn.
             Fitness::Dead(lease) | Fitness::Distrusted(lease) => lease,
         },
+        Some(Grant::Shared(share)) => return Ok(Ready::Shared(share)),
         Some(Grant::Dial(lease)) => Some(lease),
         None => None,
     };
@@ -181,12 +202,14 @@ fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry
     Fitness::Fit(wire)
 }
 
-fn keep_when_connected(connecting: impl Future<Output = Result<Box<Wire>, ClientError>> + Send + 'static) {
+fn keep_when_connected(connecting: impl Future<Output = Result<Ready, ClientError>> + Send + 'static) {
     // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
     let Ok(runtime) = Handle::try_current() else { return };
     spawn_in(&runtime, async move {
         match connecting.await {
-            Ok(wire) => wire.settle(),
+            Ok(Ready::Owned(wire)) => wire.settle(),
+            // It stays with its host.
+            Ok(Ready::Shared(share)) => drop(share),
             Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),
         }
     });

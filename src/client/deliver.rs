@@ -5,7 +5,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::ResponseBody;
-use super::http1::duplex::{AfterResponse, finish_upload};
+use super::http1::body::OwnedBody;
+use super::http1::duplex::finish_upload;
+use super::request::after_response::{AfterResponse, wants_body};
 use super::http1::wire::Wire;
 
 /// The response with its body. The connection goes where it belongs.
@@ -21,43 +23,43 @@ pub(super) fn deliver(
     wire.is_http10 = response.version() == Version::HTTP_10;
     if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
         wire.disarm();
-        return response.map(|incoming| ResponseBody::upgraded(incoming, wire));
+        return response.map(|incoming| ResponseBody::owned(OwnedBody::upgraded(incoming, wire)));
     }
     if leaves_debris(status, wire.control.bytes_written()) {
         (wire.spent, wire.resets) = (true, true);
     }
-    response.map(|incoming| body(incoming, wire, status, after))
+    response.map(|incoming| ResponseBody::owned(body(incoming, wire, status, after)))
 }
 
 #[inline]
-fn body(incoming: Incoming, mut wire: Box<Wire>, status: StatusCode, after: AfterResponse) -> ResponseBody {
+fn body(incoming: Incoming, mut wire: Box<Wire>, status: StatusCode, after: AfterResponse) -> OwnedBody {
     if wire.is_over() {
         wire.hang_up();
-        return ResponseBody::of_over(incoming, &wire);
+        return OwnedBody::of_over(incoming, &wire);
     }
     let is_complete = wire.is_ready() || incoming.is_end_stream();
     match next(status, is_complete, wire.is_uploading()) {
         // A body that is still kept back is not wanted any more.
         Next::FinishUpload if !after.stops_at_once() && !wire.is_upload_held() => {
             finish_upload(wire, after);
-            ResponseBody::detached(incoming)
+            OwnedBody::detached(incoming)
         }
         Next::Settle | Next::FinishUpload => {
             wire.settle();
-            ResponseBody::detached(incoming)
+            OwnedBody::detached(incoming)
         }
         Next::Carry => {
             wire.go_on();
-            ResponseBody::carried(incoming, wire)
+            OwnedBody::carried(incoming, wire)
         }
         Next::StopUpload => {
             tracing::debug!(%status, "the rest of a request is not sent: the response came first");
             wire.stop_upload();
-            ResponseBody::carried(incoming, wire)
+            OwnedBody::carried(incoming, wire)
         }
         Next::Duplex => {
             wire.release_upload();
-            ResponseBody::duplex(incoming, wire, after)
+            OwnedBody::duplex(incoming, wire, after)
         }
     }
 }
@@ -80,10 +82,10 @@ enum Next {
 /// Decides it.
 fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
     match (is_complete, is_uploading) {
-        (true, true) if status.as_u16() < 300 => Next::FinishUpload,
+        (true, true) if wants_body(status) => Next::FinishUpload,
         (true, _) => Next::Settle,
         (false, false) => Next::Carry,
-        (false, true) if status.as_u16() < 300 => Next::Duplex,
+        (false, true) if wants_body(status) => Next::Duplex,
         (false, true) => Next::StopUpload,
     }
 }

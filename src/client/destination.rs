@@ -8,11 +8,25 @@ use http::{Method, Request, Uri, Version, uri};
 use super::error::ClientError;
 use crate::connect::authority::{default_port, is_secure, split_authority};
 
-/// The URI of a request. Two are the same destination if their schemes and authorities are the same; nothing else counts.
+/// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
+/// and authorities are the same; nothing else counts.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     /// It has a scheme and an authority.
     uri: Uri,
+    speaks: Speaks,
+}
+
+/// What is spoken over a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Speaks {
+    /// What was negotiated, which is HTTP/1.1 where nothing was.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1, since the request needs it.
+    Http1,
+    /// HTTP/2, which the server is known to speak.
+    Http2,
 }
 
 impl Destination {
@@ -22,6 +36,7 @@ impl Destination {
         let is_connect = *request.method() == Method::CONNECT;
         match request.version() {
             Version::HTTP_11 => {}
+            Version::HTTP_2 if cfg!(feature = "http2") => {}
             // A tunnel needs HTTP/1.1.
             Version::HTTP_10 if !is_connect => {}
             version => {
@@ -37,7 +52,7 @@ impl Destination {
             return Self::of_tunnel(&uri, authority);
         }
         match uri.scheme() {
-            Some(_) => Ok(Self { uri }),
+            Some(_) => Ok(Self { uri, speaks: Speaks::default() }),
             None => Err(ClientError::invalid_request("the URI has no scheme")),
         }
     }
@@ -49,7 +64,7 @@ impl Destination {
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
             None => Scheme::HTTP,
         };
-        let this = Self { uri: join(Some(scheme), Some(authority.clone()))? };
+        let this = Self { uri: join(Some(scheme), Some(authority.clone()))?, speaks: Speaks::default() };
         this.check()?;
         this.tunnel().map(|_| this)
     }
@@ -70,6 +85,20 @@ impl Destination {
     #[inline]
     pub(super) fn is_secure(&self) -> bool {
         self.uri.scheme().is_some_and(is_secure)
+    }
+
+    pub(super) fn speaks(&self) -> Speaks {
+        self.speaks
+    }
+
+    pub(super) fn set_speaks(&mut self, speaks: Speaks) {
+        self.speaks = speaks;
+    }
+
+    /// Whether every connection to it is known to have many exchanges at a time.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        self.speaks == Speaks::Http2
     }
 
     #[inline]
@@ -94,7 +123,7 @@ impl Destination {
     pub(super) fn without_path(&self) -> Self {
         // One that could not be put together again does as well with its path.
         let cut = join(self.uri.scheme().cloned(), self.uri.authority().cloned());
-        Self { uri: cut.unwrap_or_else(|_| self.uri.clone()) }
+        Self { uri: cut.unwrap_or_else(|_| self.uri.clone()), speaks: self.speaks }
     }
 
     pub(super) fn into_uri(self) -> Uri {
@@ -125,6 +154,11 @@ impl Destination {
         }
     }
 
+    /// Path and query, which are never empty.
+    pub(super) fn path(&self) -> PathAndQuery {
+        self.uri.path_and_query().cloned().unwrap_or_else(slash)
+    }
+
     /// The URI without userinfo, which is not for the wire (RFC 9110 §4.2.4).
     fn bare(&self) -> Result<Uri, ClientError> {
         let bare = self.host_and_port();
@@ -133,7 +167,7 @@ impl Destination {
         }
         let mut parts = uri::Parts::default();
         (parts.scheme, parts.authority) = (self.uri.scheme().cloned(), Some(parse(bare)?));
-        parts.path_and_query = Some(self.uri.path_and_query().cloned().unwrap_or_else(slash));
+        parts.path_and_query = Some(self.path());
         from_parts(parts)
     }
 
@@ -186,7 +220,9 @@ impl PartialEq for Destination {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.authority(), other.authority());
-        self.uri.scheme() == other.uri.scheme() && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
+        self.uri.scheme() == other.uri.scheme()
+            && self.speaks == other.speaks
+            && (ours == theirs || ours.eq_ignore_ascii_case(theirs))
     }
 }
 
@@ -208,7 +244,7 @@ impl Hash for Destination {
             Some(last) => add(*last),
             None => rest.iter().for_each(|&byte| add([byte; 8])),
         }
-        state.write_u8(self.scheme().len() as u8);
+        state.write_u8(self.scheme().len() as u8 ^ (self.speaks as u8) << 6);
     }
 }
 

@@ -48,11 +48,17 @@ mod destination;
 mod error;
 mod future;
 mod http1;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(not(feature = "http2"))]
+#[path = "http2_absent.rs"]
+mod http2;
 mod layer;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
 mod pool;
+mod protocol;
 mod request;
 mod retry;
 mod retry_body;
@@ -67,7 +73,7 @@ pub use self::body::ResponseBody;
 pub use self::bounds::{Connector, RequestBody};
 pub use self::builder::Builder;
 pub use self::connection_use::ConnectionUse;
-pub use self::error::ClientError;
+pub use self::error::{ClientError, Processing};
 pub use self::future::ResponseFuture;
 pub use self::layer::ClientLayer;
 pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};

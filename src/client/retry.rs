@@ -87,6 +87,51 @@ pub(super) fn may_retry(policy: RetryPolicy, failed: Failed) -> bool {
     policy != RetryPolicy::Never && reused && body != BodyState::Gone && fate.may_be_sent_again()
 }
 
+/// Whether a request is to be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Again {
+    Never,
+    /// If to do it twice does no harm.
+    IfIdempotent,
+    /// Whatever it is. It counts unless the server has made progress meanwhile.
+    Always { counts: bool },
+}
+
+/// How often a request was sent again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::client) struct Repeats {
+    /// In all.
+    all: u32,
+    /// Without the server having made progress.
+    counted: u32,
+    /// Although the server may have acted on it.
+    unknown: u32,
+}
+
+impl Repeats {
+    /// Whether a request is sent once more, which is counted. `is_idempotent` says that to do it twice does no harm.
+    pub(in crate::client) fn allow(&mut self, again: Again, is_idempotent: bool) -> bool {
+        let (allowed, counts) = match again {
+            Again::Never => (false, false),
+            Again::IfIdempotent => (is_idempotent && self.unknown == 0, true),
+            Again::Always { counts } => (true, counts),
+        };
+        let allowed = allowed && self.all < MOST && (!counts || self.counted < MOST_COUNTED);
+        if allowed {
+            self.all += 1;
+            self.counted += u32::from(counts);
+            self.unknown += u32::from(again == Again::IfIdempotent);
+        }
+        allowed
+    }
+}
+
+/// How often a request is sent again that meets no progress.
+const MOST_COUNTED: u32 = 2;
+
+/// How often a request is sent again at the most.
+const MOST: u32 = 16;
+
 #[cfg(test)]
 mod tests {
     use http::header::{HeaderName, HeaderValue};
@@ -156,5 +201,28 @@ mod tests {
             assert!(RetryPolicy::Safe.covers(&Method::POST, &headers), "{name}");
             assert!(!RetryPolicy::Never.covers(&Method::POST, &headers), "{name}");
         }
+    }
+
+    const FREE: Again = Again::Always { counts: false };
+    const COUNTED: Again = Again::Always { counts: true };
+
+    #[test]
+    fn repeats_are_bounded_by_progress() {
+        let mut repeats = Repeats::default();
+        let allowed = (0..100).filter(|_| repeats.allow(COUNTED, false)).count();
+        assert_eq!(allowed, 2);
+        assert!(repeats.allow(FREE, false), "progress was made");
+        let mut repeats = Repeats::default();
+        assert_eq!((0..100).filter(|_| repeats.allow(FREE, false)).count(), 16);
+        assert!(!Repeats::default().allow(Again::Never, true));
+    }
+
+    #[test]
+    fn what_is_unknown_is_sent_again_once_if_that_does_no_harm() {
+        let mut repeats = Repeats::default();
+        assert!(!repeats.allow(Again::IfIdempotent, false));
+        assert!(repeats.allow(Again::IfIdempotent, true));
+        assert!(!repeats.allow(Again::IfIdempotent, true));
+        assert!(repeats.allow(COUNTED, true), "this one is known to be safe");
     }
 }

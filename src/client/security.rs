@@ -3,12 +3,15 @@
 use std::any::TypeId;
 use std::sync::LazyLock;
 
+#[cfg(feature = "tls")]
+use http::Extensions;
 use http::Uri;
+use hyper_util::client::legacy::connect::Connected;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::bounds::Connector;
-use super::destination::Destination;
+use super::destination::{Destination, Speaks};
 use super::error::ClientError;
 use crate::connect::ConnectRequest;
 use crate::connection::HappyEyeballsStream;
@@ -18,14 +21,59 @@ use crate::race::Protocols;
 use crate::response_first::{ResponseFirst, ResponseFirstStream};
 use crate::tcp::TcpConnection;
 
-/// What the client speaks over a connection: `http/1.1`.
-static SPOKEN: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());
+/// What the client speaks over a connection, as ALPN ids: where it is negotiated, and where it is not left to the server.
+static NEGOTIATED: LazyLock<Protocols> =
+    LazyLock::new(|| if cfg!(feature = "http2") { ["h2", "http/1.1"].into_iter().collect() } else { HTTP1.clone() });
+static HTTP1: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());
+static HTTP2: LazyLock<Protocols> = LazyLock::new(|| ["h2"].into_iter().collect());
 
 /// What is asked of the connector for a connection to `destination`, whose URI for a connector is `uri`.
 #[inline]
 pub(super) fn connect_request(destination: &Destination, uri: Uri, epoch: Epoch) -> ConnectRequest {
     let request = ConnectRequest::new(uri).with_epoch(epoch);
-    if destination.is_secure() { request.with_shared_protocols(SPOKEN.clone()) } else { request }
+    if !destination.is_secure() {
+        return request;
+    }
+    let spoken = match destination.speaks() {
+        Speaks::Negotiated => &NEGOTIATED,
+        Speaks::Http1 => &HTTP1,
+        Speaks::Http2 => &HTTP2,
+    };
+    request.with_shared_protocols(Protocols::clone(spoken))
+}
+
+/// Whether HTTP/2 is spoken over a connection to `destination`.
+///
+/// # Errors
+///
+/// What was negotiated is not what the request needs.
+pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> Result<bool, ClientError> {
+    match (connected.is_negotiated_h2(), destination.speaks()) {
+        (true, _) if cfg!(not(feature = "http2")) => {
+            Err(ClientError::connect("HTTP/2 was negotiated, and the feature `http2` is off"))
+        }
+        (true, Speaks::Http1) => Err(ClientError::connect("HTTP/2 was negotiated, and the request needs HTTP/1.1")),
+        (true, Speaks::Negotiated | Speaks::Http2) => Ok(true),
+        (false, Speaks::Negotiated | Speaks::Http1) => Ok(false),
+        // The connector need not know what TLS has negotiated, unless it is ours.
+        (false, Speaks::Http2) if destination.is_secure() && has_negotiated(connected) => {
+            Err(ClientError::connect("the server did not choose HTTP/2"))
+        }
+        (false, Speaks::Http2) => Ok(true),
+    }
+}
+
+/// Whether this crate's TLS has shaken hands on a connection, and so would know of HTTP/2.
+#[cfg(feature = "tls")]
+fn has_negotiated(connected: &Connected) -> bool {
+    let mut extras = Extensions::new();
+    connected.get_extras(&mut extras);
+    extras.get::<TlsInfo>().is_some()
+}
+
+#[cfg(not(feature = "tls"))]
+fn has_negotiated(_: &Connected) -> bool {
+    false
 }
 
 /// Checks that a request to `destination` does not go out in clear text although its scheme is secure. It would, if the connector is known

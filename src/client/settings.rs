@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use hyper::client::conn::http1;
 
-use super::http1::duplex::AfterResponse;
+use super::request::after_response::AfterResponse;
+use super::http2;
 use super::pool;
+use super::protocol::PriorKnowledge;
 use super::retry::RetryPolicy;
 
 /// The settings of a client.
@@ -24,7 +26,15 @@ pub(super) struct RequestSettings {
     pub(super) late_binding: bool,
     pub(super) continue_timeout: Duration,
     pub(super) upload_after_response: AfterResponse,
+    pub(super) prior_knowledge: PriorKnowledge,
+    pub(super) connections: ConnectionSettings,
+}
+
+/// Those of each connection.
+#[derive(Clone)]
+pub(super) struct ConnectionSettings {
     pub(super) http1: http1::Builder,
+    pub(super) http2: http2::settings::Settings,
 }
 
 impl Default for Settings {
@@ -42,7 +52,11 @@ impl Default for Settings {
                 late_binding: false,
                 continue_timeout: Duration::from_secs(1),
                 upload_after_response: AfterResponse { bytes: 1024 * 1024, time: Duration::from_secs(5) },
-                http1: http1::Builder::new(),
+                prior_knowledge: PriorKnowledge::default(),
+                connections: ConnectionSettings {
+                    http1: http1::Builder::new(),
+                    http2: http2::settings::Settings::default(),
+                },
             },
         }
     }
@@ -56,6 +70,8 @@ impl fmt::Debug for RequestSettings {
             .field("late_binding", &self.late_binding)
             .field("continue_timeout", &self.continue_timeout)
             .field("upload_after_response", &self.upload_after_response)
+            .field("prior_knowledge", &self.prior_knowledge)
+            .field("http2", &self.connections.http2)
             .finish_non_exhaustive()
     }
 }

@@ -6,11 +6,14 @@ use std::io;
 
 use self::exchanged::after_write;
 pub(super) use self::exchanged::{About, Sendings, Transfer};
-use super::retry::Fate;
+pub use self::processing::Processing;
+pub(super) use self::processing::StreamEnd;
+use super::retry::{Again, Fate};
 use crate::connect::ConnectInfo;
 use crate::outcome::{AttemptError, BoxError, Chain, ConnectError, causes};
 
 mod exchanged;
+mod processing;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +49,8 @@ struct Inner {
     host: Option<String>,
     transfer: Transfer,
     sendings: Sendings,
+    /// What HTTP/2 says of it.
+    stream: Option<StreamEnd>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,10 @@ pub(super) enum Kind {
     Closed,
     /// The connection is gone, and had not taken the request.
     Canceled,
+    /// The server has ended the stream.
+    StreamClosed,
+    /// The server has said that it did not act on the request.
+    TurnedAway,
     InvalidResponse,
     RequestBody,
     ResponseBody,
@@ -118,6 +127,7 @@ impl ClientError {
                 host: None,
                 transfer: Transfer::default(),
                 sendings: Sendings::default(),
+                stream: None,
             }),
         }
     }
@@ -126,11 +136,37 @@ impl ClientError {
     pub(super) fn after(mut self, host: String, sendings: Sendings) -> Self {
         self.inner.host = Some(host);
         self.inner.sendings = sendings;
-        if sendings.has_sent && self.inner.kind == Kind::Canceled {
+        if sendings.has_sent && matches!(self.inner.kind, Kind::Canceled | Kind::TurnedAway) {
             // This attempt sent nothing, but one before it did.
             self.inner.kind = Kind::Closed;
         }
         self
+    }
+
+    /// What became of a request over HTTP/2 that has no response.
+    pub(super) fn stream(end: StreamEnd, source: Option<BoxError>, transfer: Transfer) -> Self {
+        let kind = match (end.processing, end.reason) {
+            (Processing::Unsent, _) => Kind::Canceled,
+            (Processing::Unprocessed, _) => Kind::TurnedAway,
+            (Processing::Answered, _) => Kind::InvalidResponse,
+            (Processing::Unknown, Some(_)) => Kind::StreamClosed,
+            (Processing::Unknown, None) => Kind::Closed,
+        };
+        let mut this = Self::new(kind, source);
+        (this.inner.stream, this.inner.transfer) = (Some(end), transfer);
+        this
+    }
+
+    /// A response over HTTP/2 did not end properly.
+    #[cfg(feature = "http2")]
+    pub(super) fn stream_body(error: h2::Error, about: Option<(String, Transfer)>) -> Self {
+        let reason = error.reason().map(Into::into);
+        let mut this = Self::new(Kind::ResponseBody, Some(error.into()));
+        this.inner.stream = Some(StreamEnd { processing: Processing::Answered, reason, again: Again::Never });
+        if let Some((host, transfer)) = about {
+            (this.inner.host, this.inner.transfer) = (Some(host), transfer);
+        }
+        this
     }
 
     /// The request cannot be sent as it is: its URI has no host, or one that cannot be written; its version is not HTTP/1.0
@@ -149,7 +185,32 @@ impl ClientError {
     /// The connection ended before the head of a final response was complete. The server may have acted on the request, or
     /// may not; [`bytes_written`](Self::bytes_written) tells if it has seen any of it.
     pub fn is_closed_before_response(&self) -> bool {
-        matches!(self.inner.kind, Kind::Closed | Kind::Canceled)
+        matches!(self.inner.kind, Kind::Closed | Kind::Canceled | Kind::StreamClosed | Kind::TurnedAway)
+    }
+
+    /// What is known of the fate of the request: whether the server may have acted on it.
+    pub fn processing(&self) -> Processing {
+        let fate = match self.inner.kind {
+            Kind::InvalidRequest(_) => return Processing::Unsent,
+            Kind::ResponseBody => return Processing::Answered,
+            Kind::RequestBody => None,
+            _ => self.fate(),
+        };
+        let Inner { stream, sendings, transfer, .. } = &*self.inner;
+        match stream.as_ref().map(|end| end.processing) {
+            Some(Processing::Unprocessed | Processing::Unsent) if sendings.has_sent => Processing::Unknown,
+            Some(processing) => processing,
+            None if fate.is_some_and(|fate| fate.unsent) => Processing::Unsent,
+            None if transfer.bytes_read > 0 => Processing::Answered,
+            None if transfer.bytes_written == 0 && !sendings.has_sent => Processing::Unsent,
+            None => Processing::Unknown,
+        }
+    }
+
+    /// The error code of HTTP/2 with which the stream or the connection was ended (RFC 9113 §7), by either side. `None` if none was, or if it was
+    /// not HTTP/2.
+    pub fn http2_reason(&self) -> Option<u32> {
+        self.inner.stream.as_ref()?.reason
     }
 
     /// The connection ended before it took the request: nothing was sent, and to send it again is safe for any method.
@@ -213,6 +274,13 @@ impl ClientError {
     /// client does not do is for the caller: to wait, to try a fresh connection that failed a second time, and to make a body anew
     /// that was used up. With [`RetryPolicy::Never`](super::RetryPolicy::Never) no request counts as idempotent.
     pub fn may_retry(&self) -> bool {
+        if let Some(end) = &self.inner.stream {
+            return match end.again {
+                Again::Never => false,
+                Again::IfIdempotent => self.inner.sendings.covered,
+                Again::Always { .. } => !self.inner.sendings.has_sent || self.inner.sendings.covered,
+            };
+        }
         !self.is_permanent() && self.fate().is_some_and(Fate::may_be_sent_again)
     }
 
@@ -221,7 +289,12 @@ impl ClientError {
         let Inner { kind, transfer, sendings, .. } = &*self.inner;
         match kind {
             Kind::InvalidRequest(_) | Kind::RequestBody | Kind::ResponseBody => None,
-            Kind::Connect | Kind::Closed | Kind::Canceled | Kind::InvalidResponse => Some(Fate {
+            Kind::Connect
+            | Kind::Closed
+            | Kind::Canceled
+            | Kind::StreamClosed
+            | Kind::TurnedAway
+            | Kind::InvalidResponse => Some(Fate {
                 unsent: matches!(kind, Kind::Connect | Kind::Canceled) && !sendings.has_sent,
                 written: transfer.bytes_written > 0 || sendings.has_sent,
                 read: transfer.bytes_read > 0,
@@ -289,6 +362,8 @@ impl fmt::Display for ClientError {
             Kind::Connect => self.fmt_connect(host, f)?,
             Kind::Closed => write!(f, "the connection to {host} was closed before a response arrived")?,
             Kind::Canceled => write!(f, "the connection to {host} was closed before the request was sent")?,
+            Kind::StreamClosed => write!(f, "{host} ended the stream of the request before a response arrived")?,
+            Kind::TurnedAway => write!(f, "{host} turned the request away, and has not acted on it")?,
             Kind::InvalidResponse => write!(f, "the response of {host} is invalid")?,
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,

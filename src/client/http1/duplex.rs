@@ -19,16 +19,10 @@ use std::time::{Duration, Instant};
 
 use super::wire::{Pool, Wire};
 use crate::client::pool::Finish;
+use crate::client::request::after_response::AfterResponse;
 use crate::client::sync::{AbortHandle, AtomicWaker, spawn};
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
-
-/// How much of a request is still sent after the end of its response.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::client) struct AfterResponse {
-    pub(in crate::client) bytes: u64,
-    pub(in crate::client) time: Duration,
-}
 
 /// The side of the response's body.
 pub(in crate::client) struct Duplex {
@@ -45,12 +39,6 @@ enum Left {
     Uploading,
     /// It is polled at this moment, and settled by the task after that.
     Polled,
-}
-
-impl AfterResponse {
-    pub(in crate::client) fn stops_at_once(self) -> bool {
-        self.bytes == 0 || self.time.is_zero()
-    }
 }
 
 impl Duplex {

@@ -18,7 +18,9 @@ use super::wire::Wire;
 use crate::client::destination::Destination;
 use crate::client::request::fields;
 use crate::client::request::informational::{self, Callback};
+use crate::client::request::retry_copy::RetryCopy;
 use crate::client::request::upload::Upload;
+use crate::client::retry::{Failed, Fate, RetryPolicy, may_retry};
 use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
@@ -26,6 +28,30 @@ pub(in crate::client) struct Failure {
     /// None if hyper let go of the request without a word.
     pub(in crate::client) error: Option<hyper::Error>,
     pub(in crate::client) wire: Box<Wire>,
+}
+
+impl Failure {
+    /// What to send again of the request that `copy` was kept of, if that may be.
+    pub(in crate::client) fn recover(
+        &self,
+        copy: RetryCopy,
+        covered: bool,
+        policy: RetryPolicy,
+    ) -> Option<Request<Upload>> {
+        let wire = &self.wire;
+        let (body, request) = copy.instead_of(wire.upload.as_deref());
+        let failed = Failed {
+            reused: wire.reused,
+            fate: Fate {
+                unsent: self.error.as_ref().is_some_and(hyper::Error::is_canceled),
+                written: wire.bytes_written() > 0,
+                read: wire.control.bytes_read() > 0,
+                covered,
+            },
+            body,
+        };
+        may_retry(policy, failed).then_some(request)
+    }
 }
 
 pin_project! {

@@ -31,9 +31,6 @@ where
     T: Read + Write + Connection + Unpin + Send + 'static,
 {
     let connected = io.connected();
-    if connected.is_negotiated_h2() {
-        return Err(ClientError::connect("HTTP/2 was negotiated, and is not supported"));
-    }
     let (place, watch) = pool.enter(&mut lease);
     let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();

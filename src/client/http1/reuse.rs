@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::wire::Wire;
+use crate::client::http2::connection::Connection;
 use crate::client::pool::{Lease, Owned, Place, Watch};
 use crate::response_first::ResponseFirstHandle;
 
@@ -23,6 +24,8 @@ impl Wire {
 }
 
 impl Owned for Wire {
+    type Shared = Connection;
+
     #[inline]
     fn place(&self) -> Place {
         self.relay.place()

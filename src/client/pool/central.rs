@@ -9,7 +9,7 @@ use super::closes::Closes;
 use super::connection::{Owned, Place};
 use super::finishing::Finishing;
 use super::hosts::{Gone, Granting, Hosts, Idle};
-use super::lease::{Grant, Home, Lease, Return, Ticket};
+use super::lease::{Grant, Home, Lease, Return, Share, Ticket};
 use super::runtimes::{RuntimeId, Watch};
 use super::settings::Settings;
 use super::shelf::Shelf;
@@ -19,7 +19,7 @@ use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
 /// The connections of a client, and those who want one.
-pub(in crate::client) struct Pool<W> {
+pub(in crate::client) struct Pool<W: Owned> {
     pub(super) settings: Settings,
     /// Guards what it holds. Nothing foreign runs while it is locked.
     state: Lock<State<W>>,
@@ -27,7 +27,7 @@ pub(in crate::client) struct Pool<W> {
     ids: AtomicU64,
 }
 
-pub(super) struct State<W> {
+pub(super) struct State<W: Owned> {
     pub(super) hosts: Hosts<W>,
     pub(super) idle: Shelf<Idle<W>>,
     /// Of each runtime that has a sweeper.
@@ -41,9 +41,11 @@ pub(super) struct State<W> {
 }
 
 /// What a request gets.
-pub(in crate::client) enum Acquired<W> {
+pub(in crate::client) enum Acquired<W: Owned> {
     /// An idle connection.
     Owned { connection: Box<W>, idle_for: Duration },
+    /// A share of a connection.
+    Shared(Share<W::Shared>),
     /// There is no idle connection, and one may be made.
     Dial(Lease),
     /// There are as many connections as there may be.
@@ -51,7 +53,7 @@ pub(in crate::client) enum Acquired<W> {
 }
 
 /// What became of a connection that came back.
-enum Kept<W> {
+enum Kept<W: Owned> {
     Idle {
         /// It is the first, and the sweepers have to be woken.
         is_news: bool,
@@ -106,7 +108,13 @@ impl<W: Owned> Pool<W> {
             Some(slot) => slot,
             None => state.hosts.add(destination),
         };
-        match state.hosts.at(slot).take_newest(&mut state.idle, runtime) {
+        let host = state.hosts.at(slot);
+        if !host.shares.is_empty() {
+            if let Some(connection) = host.shares.take(runtime, &self.settings, now) {
+                return Acquired::Shared(Share::new(self.home(), connection));
+            }
+        }
+        match host.take_newest(&mut state.idle, runtime) {
             Some(Idle { connection, since }) => {
                 let idle_for = now.saturating_duration_since(since);
                 if self.settings.has_expired(idle_for, connection.created(), now) {
@@ -130,6 +138,7 @@ impl<W: Owned> Pool<W> {
     ) -> Acquired<W> {
         // Dropped after the lock.
         let (mut closed, mut gone): (Vec<_>, _) = (expired.into_iter().collect(), Gone::new());
+        let mut left = Vec::new();
         let mut guard = guard;
         let state = &mut *guard;
         let host = state.hosts.at(slot);
@@ -149,9 +158,11 @@ impl<W: Owned> Pool<W> {
             host.connected -= usize::from(mem::take(&mut lease.is_connected));
             return Acquired::Dial(lease);
         }
-        if host.open < self.settings.max_connections_per_host {
+        host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
+        if host.open < self.settings.max_connections_per_host && !host.waits_for_share(runtime) {
             host.open += 1;
-            return Acquired::Dial(Lease::new(self.home(), slot));
+            let sole = host.begin_dial(runtime);
+            return Acquired::Dial(Lease::new(self.home(), slot, sole));
         }
         Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), self.as_return()))
     }
@@ -189,7 +200,7 @@ impl<W: Owned> Pool<W> {
                 Kept::HandOver(waiting, connection) => match waiting.send(Grant::Owned(connection)) {
                     // It no longer waits: the next one, please.
                     Err(Grant::Owned(connection)) => connection,
-                    Ok(()) | Err(Grant::Dial(_)) => return,
+                    Ok(()) | Err(Grant::Shared(_) | Grant::Dial(_)) => return,
                 },
                 Kept::GiveWay(waiting, mut connection) => {
                     let lease = connection.take_lease();
@@ -250,22 +261,29 @@ impl<W: Owned> Pool<W> {
         change(&mut state);
         let idle = mem::replace(&mut state.idle, Shelf::new());
         state.hosts.forget_idle();
+        let (is_closed, oldest, mut left) = (state.is_closed, state.oldest, Vec::new());
+        for host in state.hosts.with_shares() {
+            let leaves = |connection: &W::Shared, idle: Option<Instant>| {
+                is_closed || idle.is_some() || connection.place().id < oldest
+            };
+            host.shares.leave_if(leaves, &mut left);
+        }
         drop(state);
-        drop(idle);
+        drop((idle, left));
     }
 
-    /// Closes every idle connection, and each other one that there is now when it comes back.
+    /// Closes every idle connection, and each other one that there is now when it comes back, or has no exchange any more.
     pub(in crate::client) fn retire(&self) {
         self.close_idle_and(|state| state.oldest = self.ids.load(Relaxed));
     }
 
-    /// Closes every idle connection, and each other one when it comes back.
+    /// Closes every idle connection, and each other one when it comes back, or has no exchange any more.
     pub(in crate::client) fn close(&self) {
         self.close_idle_and(|state| state.is_closed = true);
         self.wake_sweepers();
     }
 
-    fn home(self: &Arc<Self>) -> Weak<dyn Home> {
+    pub(super) fn home(self: &Arc<Self>) -> Weak<dyn Home> {
         Arc::<Self>::downgrade(self)
     }
 
@@ -297,32 +315,6 @@ impl<W: Owned> Pool<W> {
 /// Check-in retries while socket events keep arriving; after so many times the connection is closed.
 const TRIES: usize = 3;
 
-impl<W: Owned> Home for Pool<W> {
-    fn release(self: Arc<Self>, slot: usize, was_connected: bool) {
-        // Dropped after the lock.
-        let mut gone = Gone::new();
-        let mut closed = usize::from(was_connected);
-        loop {
-            let mut state = self.lock();
-            let host = state.hosts.at(slot);
-            host.connected -= mem::take(&mut closed);
-            let Some(waiting) = host.next_dial(&mut gone) else {
-                return state.hosts.close(slot, &mut gone);
-            };
-            drop(state);
-            match waiting.send(Grant::Dial(Lease::new(self.home(), slot))) {
-                // It no longer waits: the next one, please.
-                Err(Grant::Dial(lease)) => lease.forget(),
-                Ok(()) | Err(Grant::Owned(_)) => return,
-            }
-        }
-    }
-
-    fn on_redial(&self, slot: usize) {
-        self.lock().hosts.at(slot).connected -= 1;
-    }
-}
-
 impl<W: Owned> Return<W> for Pool<W> {
     fn give_back(self: Arc<Self>, mut connection: Box<W>) {
         if connection.is_usable() {
@@ -331,7 +323,7 @@ impl<W: Owned> Return<W> for Pool<W> {
     }
 }
 
-impl<W> fmt::Debug for Pool<W> {
+impl<W: Owned> fmt::Debug for Pool<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.lock();
         let (hosts, idle) = (state.hosts.len(), state.idle.len());

@@ -1,16 +1,18 @@
 //! What the pool knows of connections. It knows no protocol.
 //!
-//! There is one kind of them, which has one exchange at a time and is [owned](Owned) by whoever exchanges. A kind that has many at a time
-//! would not be taken out and put back: it would have a variant of its own in [`Acquired`](super::Acquired) and [`Grant`](super::Grant), and a
-//! place of its own beside the idle connections of its host.
+//! There are two kinds. One has one exchange at a time and is [owned](Owned) by whoever exchanges: it is taken out and put back. The other
+//! has many at a time and is [shared](Shared) by them: it stays with its host, and each exchange has a [share](super::Share) of it.
 
 use std::time::Instant;
 
 use super::lease::Lease;
-use super::runtimes::Watch;
+use super::runtimes::{RuntimeId, Watch};
 
 /// A connection that has one exchange at a time. Dropping it closes it.
 pub(in crate::client) trait Owned: Send + Sized + 'static {
+    /// The other kind.
+    type Shared: Shared;
+
     /// Which one it is.
     fn place(&self) -> Place;
 
@@ -35,6 +37,27 @@ pub(in crate::client) trait Owned: Send + Sized + 'static {
     fn take_lease(&mut self) -> Option<Lease>;
 }
 
+/// A connection that has many exchanges at a time. It is closed when it is dropped by its host and by all who have a share of it.
+///
+/// What it says of itself is asked while the pool is locked: it is to be known without asking anybody.
+pub(in crate::client) trait Shared: Send + Sync + 'static {
+    /// Which one it is.
+    fn place(&self) -> Place;
+
+    fn runtime(&self) -> RuntimeId;
+
+    fn created(&self) -> Instant;
+
+    /// How many exchanges it may have at a time, as far as the peer has said.
+    fn most(&self) -> usize;
+
+    /// Whether it takes another exchange, when there is room.
+    fn is_open(&self) -> bool;
+
+    /// How many exchanges it has had, if it turned others away that were begun after them.
+    fn had_before_turning_away(&self) -> Option<usize>;
+}
+
 /// Which connection it is.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct Place {
@@ -50,6 +73,8 @@ pub(super) enum NoConnection {}
 
 #[cfg(test)]
 impl Owned for NoConnection {
+    type Shared = Self;
+
     fn place(&self) -> Place {
         match *self {}
     }
@@ -79,6 +104,33 @@ impl Owned for NoConnection {
     }
 
     fn take_lease(&mut self) -> Option<Lease> {
+        match *self {}
+    }
+}
+
+#[cfg(test)]
+impl Shared for NoConnection {
+    fn place(&self) -> Place {
+        match *self {}
+    }
+
+    fn runtime(&self) -> RuntimeId {
+        match *self {}
+    }
+
+    fn created(&self) -> Instant {
+        match *self {}
+    }
+
+    fn most(&self) -> usize {
+        match *self {}
+    }
+
+    fn is_open(&self) -> bool {
+        match *self {}
+    }
+
+    fn had_before_turning_away(&self) -> Option<usize> {
         match *self {}
     }
 }

@@ -1,6 +1,7 @@
 //! What the pool knows of each host: its idle connections, how many there are, and who waits.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use foldhash::fast::RandomState;
@@ -9,17 +10,19 @@ use tokio::sync::oneshot;
 use super::connection::Owned;
 use super::lease::Grant;
 use super::runtimes::RuntimeId;
+use super::settings::Settings;
+use super::shares::Shares;
 use super::shelf::{Row, Shelf};
 use crate::client::destination::Destination;
 
 /// The hosts to which there are connections, or dials, each in a slot that stays the same as long as there are.
-pub(super) struct Hosts<W> {
+pub(super) struct Hosts<W: Owned> {
     slots: Vec<Host<W>>,
     vacant: Vec<usize>,
     by_destination: HashMap<Destination, usize, RandomState>,
 }
 
-pub(super) struct Host<W> {
+pub(super) struct Host<W: Owned> {
     /// None if the slot is vacant.
     destination: Option<Destination>,
     /// The idle connections of each runtime. A row that is empty may become another runtime's.
@@ -30,6 +33,9 @@ pub(super) struct Host<W> {
     pub(super) open: usize,
     /// Connections, idle or not.
     pub(super) connected: usize,
+    /// Every connection is known to be shared before it is made.
+    is_shared: bool,
+    pub(super) shares: Shares<W::Shared>,
     waiting: VecDeque<Waiting<W>>,
 }
 
@@ -53,7 +59,7 @@ impl<W: Owned> Idle<W> {
 }
 
 /// A request that waits for a connection.
-struct Waiting<W> {
+struct Waiting<W: Owned> {
     sender: Granting<W>,
     runtime: RuntimeId,
     /// It has a dial of its own under way: it waits for a connection, not for the right to make one.
@@ -66,7 +72,7 @@ pub(super) type Granting<W> = oneshot::Sender<Grant<W>>;
 /// Requests that do not wait any more. To be dropped when the pool is not locked, since that drops their wakers.
 pub(super) type Gone<W> = Vec<Granting<W>>;
 
-impl<W> Hosts<W> {
+impl<W: Owned> Hosts<W> {
     pub(super) fn new() -> Self {
         Self { slots: Vec::new(), vacant: Vec::new(), by_destination: HashMap::default() }
     }
@@ -87,6 +93,7 @@ impl<W> Hosts<W> {
             self.slots.len() - 1
         });
         let destination = destination.without_path();
+        self.slots[slot].is_shared = destination.is_shared();
         self.slots[slot].destination = Some(destination.clone());
         self.by_destination.insert(destination, slot);
         slot
@@ -96,6 +103,16 @@ impl<W> Hosts<W> {
     #[inline]
     pub(super) fn at(&mut self, slot: usize) -> &mut Host<W> {
         &mut self.slots[slot]
+    }
+
+    /// The host of the shared connection with this place, unless it has gone.
+    pub(super) fn get(&mut self, slot: usize) -> Option<&mut Host<W>> {
+        self.slots.get_mut(slot).filter(|host| host.destination.is_some())
+    }
+
+    /// The hosts with shared connections.
+    pub(super) fn with_shares(&mut self) -> impl Iterator<Item = &mut Host<W>> {
+        self.slots.iter_mut().filter(|host| !host.shares.is_empty())
     }
 
     /// The hosts whose slots are in use.
@@ -135,9 +152,18 @@ impl<W> Hosts<W> {
     }
 }
 
-impl<W> Host<W> {
+impl<W: Owned> Host<W> {
     fn new() -> Self {
-        Self { destination: None, rows: Vec::new(), idle: 0, open: 0, connected: 0, waiting: VecDeque::new() }
+        Self {
+            destination: None,
+            rows: Vec::new(),
+            idle: 0,
+            open: 0,
+            connected: 0,
+            is_shared: false,
+            shares: Shares::new(),
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
@@ -214,30 +240,87 @@ impl<W> Host<W> {
         if self.waiting.is_empty() {
             return None;
         }
-        let waiting = self.next(|waiting| waiting.runtime == runtime || !waiting.dials, gone)?;
+        let fits = |waiting: &Waiting<W>| waiting.runtime == runtime || !waiting.dials;
+        let waiting = next(&mut self.waiting, fits, gone)?;
         Some((waiting.sender, waiting.runtime == runtime))
     }
 
-    /// The request that has waited longest of those that have a use for the right to make a connection.
+    /// The request that has waited longest of those that have a use for the right to make a connection, and its runtime, where nobody else
+    /// is to dial meanwhile.
     #[inline]
-    pub(super) fn next_dial(&mut self, gone: &mut Gone<W>) -> Option<Granting<W>> {
+    pub(super) fn next_dial(&mut self, gone: &mut Gone<W>) -> Option<(Granting<W>, Option<RuntimeId>)> {
         if self.waiting.is_empty() {
             return None;
         }
-        Some(self.next(|waiting| !waiting.dials, gone)?.sender)
+        let Self { is_shared, shares, waiting, .. } = self;
+        let next = next(waiting, |waiting| !waiting.dials && (!*is_shared || shares.may_dial(waiting.runtime)), gone)?;
+        let sole = is_shared.then_some(next.runtime);
+        if let Some(runtime) = sole {
+            shares.begin_dial(runtime);
+        }
+        Some((next.sender, sole))
     }
 
-    fn next(&mut self, fits: impl Fn(&Waiting<W>) -> bool, gone: &mut Gone<W>) -> Option<Waiting<W>> {
-        let mut at = 0;
-        loop {
-            let waiting = self.waiting.get(at)?;
-            if waiting.sender.is_closed() {
-                gone.extend(self.waiting.remove(at).map(|waiting| waiting.sender));
-            } else if fits(waiting) {
-                return self.waiting.remove(at);
-            } else {
-                at += 1;
-            }
+    /// [`next_dial`](Self::next_dial), where every connection is shared.
+    pub(super) fn next_shared_dial(&mut self, gone: &mut Gone<W>) -> Option<(Granting<W>, Option<RuntimeId>)> {
+        if self.is_shared { self.next_dial(gone) } else { None }
+    }
+
+    /// Whether anybody waits, for whatever.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether a request in `runtime` waits for a shared connection, instead of dialling.
+    pub(super) fn waits_for_share(&self, runtime: RuntimeId) -> bool {
+        if self.is_shared { !self.shares.may_dial(runtime) } else { self.shares.has_open(runtime) }
+    }
+
+    /// The right to dial in `runtime`, as its home is to make it: where nobody else is to dial meanwhile, in which runtime.
+    pub(super) fn begin_dial(&mut self, runtime: RuntimeId) -> Option<RuntimeId> {
+        if !self.is_shared {
+            return None;
+        }
+        self.shares.begin_dial(runtime);
+        Some(runtime)
+    }
+
+    /// The request that has waited longest of those for which there is room on a shared connection, and that connection.
+    pub(super) fn next_share(
+        &mut self,
+        settings: &Settings,
+        now: Instant,
+        gone: &mut Gone<W>,
+    ) -> Option<(Granting<W>, Arc<W::Shared>)> {
+        let Self { shares, waiting, .. } = self;
+        if waiting.is_empty() {
+            return None;
+        }
+        let rooms = shares.rooms(settings, now);
+        if rooms.is_empty() {
+            return None;
+        }
+        let next = next(waiting, |waiting| rooms.contains(&waiting.runtime), gone)?;
+        let connection = shares.take(next.runtime, settings, now)?;
+        Some((next.sender, connection))
+    }
+}
+
+/// The request that has waited longest of those for which `fits` says so.
+fn next<W: Owned>(
+    waiting: &mut VecDeque<Waiting<W>>,
+    fits: impl Fn(&Waiting<W>) -> bool,
+    gone: &mut Gone<W>,
+) -> Option<Waiting<W>> {
+    let mut at = 0;
+    loop {
+        let next = waiting.get(at)?;
+        if next.sender.is_closed() {
+            gone.extend(waiting.remove(at).map(|waiting| waiting.sender));
+        } else if fits(next) {
+            return waiting.remove(at);
+        } else {
+            at += 1;
         }
     }
 }

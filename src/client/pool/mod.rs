@@ -6,7 +6,9 @@
 //!    right to make one, goes to the one that has waited longest. An idle connection of another runtime is closed to make room.
 //! 3. A connection that comes back is handed on at once, or becomes idle. The [sweepers](sweeper) close what the server
 //!    touches, and what has been idle for too long.
-//! 4. Hosts that close idle connections without notice are [remembered](closes).
+//! 4. A connection that has [many exchanges](shares) at a time stays with its host, and requests have shares of it. Where connections are known
+//!    to be such, one is dialled at a time in each runtime, and requests wait for it.
+//! 5. Hosts that close idle connections without notice are [remembered](closes).
 //!
 //! # Locks
 //!
@@ -22,15 +24,17 @@ mod hosts;
 mod lease;
 mod runtimes;
 mod settings;
+mod shares;
+mod sharing;
 mod shelf;
 mod statistics;
 mod sweep;
 mod sweeper;
 
 pub(super) use self::central::{Acquired, Pool};
-pub(super) use self::connection::{Owned, Place};
+pub(super) use self::connection::{Owned, Place, Shared};
 pub(super) use self::finishing::Finish;
-pub(super) use self::lease::{Grant, Lease, Ticket};
+pub(super) use self::lease::{Grant, Lease, Share, Ticket};
 pub(super) use self::runtimes::{RuntimeId, Watch, current_runtime};
 pub(super) use self::settings::Settings;
 pub use self::statistics::{ConnectionCounts, HostStatistics, PoolStatistics};

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::connection::Shared;
+
 /// How long connections are kept, and how many.
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Settings {
@@ -21,6 +23,12 @@ impl Settings {
     #[inline]
     pub(super) fn is_too_old(&self, created: Instant, now: Instant) -> bool {
         self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
+    }
+
+    /// Whether a shared connection is to have no further exchange: it has had none since `idle_since`, or still has some.
+    pub(super) fn is_done(&self, connection: &impl Shared, idle_since: Option<Instant>, now: Instant) -> bool {
+        let idle_for = idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        !connection.is_open() || self.has_expired(idle_for, connection.created(), now)
     }
 
     /// When a connection that has been idle since `since` is of no more use. A time that is too long for the clock never comes.

@@ -81,7 +81,7 @@ impl<S: Shared> Shares<S> {
     pub(super) fn leave(&mut self, id: u64) -> Option<Arc<S>> {
         let at = self.position(id)?;
         let connection = self.members.swap_remove(at).connection;
-        self.learned = connection.had_before_turning_away().filter(|had| *had > 0).or(self.learned);
+        self.learn(&connection);
         Some(connection)
     }
 
@@ -91,7 +91,12 @@ impl<S: Shared> Shares<S> {
             .into_iter()
             .partition(|member| leaves(&member.connection, member.idle_since()));
         self.members = stays;
+        left.iter().for_each(|member| self.learn(&member.connection));
         out.extend(left.into_iter().map(|member| member.connection));
+    }
+
+    fn learn(&mut self, left: &S) {
+        self.learned = left.had_before_turning_away().filter(|had| *had > 0).or(self.learned);
     }
 
     /// A share of a connection of `runtime`: of the one with the most exchanges that has room, so that the others may become idle.

@@ -12,37 +12,33 @@ use super::shares::Room;
 use crate::timer::read_clock;
 
 impl<W: Owned> Pool<W> {
-    /// Adds a shared connection that was made with `lease`, and returns the first share of it, of the request that it was made for. Those
+    /// Adds a shared connection, which was dialled in `sole` where nobody else was to dial, and returns the first share of it, of the request that it was made for. Those
     /// that wait get shares as well.
-    pub(in crate::client) fn join(self: &Arc<Self>, connection: Arc<W::Shared>, lease: &mut Lease) -> Share<W::Shared> {
+    ///
+    /// One that `is_spent` has that exchange alone, and so has one that was made for a network, or a client, that is gone.
+    pub(in crate::client) fn join(
+        self: &Arc<Self>,
+        connection: Arc<W::Shared>,
+        sole: Option<RuntimeId>,
+        is_spent: bool,
+    ) -> Share<W::Shared> {
         let (now, place) = (read_clock(), connection.place());
         let mut state = self.lock();
-        let (is_closed, oldest) = (state.is_closed, state.oldest);
+        let is_spent = is_spent || state.is_closed || place.id < state.oldest;
         let host = state.hosts.at(place.slot);
-        if let Some(runtime) = lease.sole.take() {
+        if let Some(runtime) = sole {
             host.shares.end_dial(runtime);
         }
-        // One that is of another network, or of a client that is gone, has the one exchange that it was made for.
-        if !is_closed && place.id >= oldest {
+        if !is_spent {
             host.shares.join(Arc::clone(&connection), now);
         }
         drop(state);
-        self.serve(place.slot);
+        self.hand_out(place.slot);
         Share::new(self.home(), connection)
     }
 
-    /// A shared connection takes no further exchange. It goes on with those that it has; its lease is still there.
-    pub(in crate::client) fn leave(self: &Arc<Self>, place: Place) {
-        let mut state = self.lock();
-        let left = state.hosts.get(place.slot).and_then(|host| host.shares.leave(place.id));
-        drop(state);
-        if left.is_some() {
-            self.serve(place.slot);
-        }
-    }
-
     /// Gives those that wait for the host in `slot` what there is: room on shared connections, and the right to dial where there is none.
-    pub(in crate::client) fn serve(self: &Arc<Self>, slot: usize) {
+    fn hand_out(self: &Arc<Self>, slot: usize) {
         // Dropped after the lock.
         let mut gone = Gone::new();
         let mut refused: Option<Place> = None;
@@ -104,6 +100,19 @@ impl<W: Owned> Home for Pool<W> {
         self.lock().hosts.at(slot).connected -= 1;
     }
 
+    fn leave(self: Arc<Self>, place: Place) {
+        let mut state = self.lock();
+        let left = state.hosts.get(place.slot).and_then(|host| host.shares.leave(place.id));
+        drop(state);
+        drop(left);
+        // Somebody else may have removed it before.
+        self.hand_out(place.slot);
+    }
+
+    fn serve(self: Arc<Self>, slot: usize) {
+        self.hand_out(slot);
+    }
+
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
         let now = read_clock();
         let mut state = self.lock();
@@ -120,7 +129,7 @@ impl<W: Owned> Home for Pool<W> {
             self.wake_sweepers();
         }
         if waits {
-            self.serve(place.slot);
+            self.hand_out(place.slot);
         }
     }
 }

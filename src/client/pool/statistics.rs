@@ -36,6 +36,8 @@ pub struct ConnectionCounts {
     /// Connections that have an exchange: a request is sent, a response waited for or read, or the rest of an upload sent. A response whose
     /// body is neither read to its end nor dropped keeps its connection; an upgraded one does not, once its stream was handed over.
     pub in_use: usize,
+    /// Exchanges on connections of HTTP/2 that take further ones. One whose request or response is not complete counts.
+    pub streams: usize,
     /// Connections that are being made, until the connector has made them: with [`late_binding`](super::super::Builder::late_binding) also those that
     /// nobody waits for any more.
     pub dialing: usize,
@@ -44,10 +46,12 @@ pub struct ConnectionCounts {
 }
 
 impl ConnectionCounts {
-    fn of<W>(host: &Host<W>) -> Self {
+    fn of<W: Owned>(host: &Host<W>) -> Self {
+        let idle = host.idle + host.shares.idle();
         Self {
-            idle: host.idle,
-            in_use: host.connected - host.idle,
+            idle,
+            in_use: host.connected - idle,
+            streams: host.shares.used(),
             dialing: host.open - host.connected,
             waiting: host.waiting(),
         }
@@ -56,6 +60,7 @@ impl ConnectionCounts {
     fn add(&mut self, other: Self) {
         self.idle += other.idle;
         self.in_use += other.in_use;
+        self.streams += other.streams;
         self.dialing += other.dialing;
         self.waiting += other.waiting;
     }

@@ -79,12 +79,19 @@ impl<W: Owned> Pool<W> {
         let expired = state.take_all(|idle| {
             self.settings.has_expired(now.saturating_duration_since(idle.since), idle.connection.created(), now)
         });
-        let earliest =
-            state.idle.iter().filter_map(|(_, idle)| self.settings.expiry(idle.connection.created(), idle.since)).min();
-        state.has_told = state.idle.len() > 0;
+        let of_idle = state.idle.iter().map(|(_, idle)| self.settings.expiry(idle.connection.created(), idle.since));
+        let mut earliest = of_idle.flatten().min();
+        let (mut left, mut has_shared) = (Vec::new(), false);
+        for host in state.hosts.with_shares() {
+            host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
+            earliest = earliest.into_iter().chain(host.shares.earliest_expiry(&self.settings)).min();
+            has_shared |= host.shares.idle() > 0;
+        }
+        state.has_told = state.idle.len() > 0 || has_shared;
         drop(state);
-        if !expired.is_empty() {
-            tracing::debug!(connections = expired.len(), "idle connections have expired");
+        let count = expired.len() + left.len();
+        if count > 0 {
+            tracing::debug!(connections = count, "idle connections have expired");
         }
         earliest
     }

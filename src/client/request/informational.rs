@@ -35,6 +35,11 @@ pub struct Informational<'a> {
 }
 
 impl<'a> Informational<'a> {
+    #[cfg(feature = "http2")]
+    pub(in crate::client) fn of<B>(response: &'a http::Response<B>) -> Self {
+        Self { status: response.status(), headers: response.headers() }
+    }
+
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -52,6 +57,10 @@ pub(in crate::client) struct Callback(Arc<dyn Fn(Informational<'_>) + Send + Syn
 impl Callback {
     pub(in crate::client) fn take(extensions: &mut Extensions) -> Option<Self> {
         if extensions.is_empty() { None } else { extensions.remove() }
+    }
+
+    pub(in crate::client) fn call(&self, response: Informational<'_>) {
+        (self.0)(response);
     }
 }
 
@@ -71,8 +80,8 @@ pub(in crate::client) fn listen(
         return;
     }
     hyper::ext::on_informational(request, move |response| {
-        if let Some(Callback(callback)) = &callback {
-            callback(Informational { status: response.status(), headers: response.headers() });
+        if let Some(callback) = &callback {
+            callback.call(Informational { status: response.status(), headers: response.headers() });
         }
         if let Some(held) = held.as_ref().filter(|_| response.status() == StatusCode::CONTINUE) {
             held.release();

@@ -2,11 +2,9 @@
 
 use http::{Extensions, HeaderMap, Method, Request, Version};
 
-use super::exchange::Failure;
-use super::wire::Wire;
-use crate::client::request::framing::Framing;
-use crate::client::request::upload::{Content, Upload};
-use crate::client::retry::{BodyState, Failed, Fate, RetryPolicy, may_retry};
+use super::framing::Framing;
+use super::upload::{Content, Progress, Upload};
+use crate::client::retry::BodyState;
 use crate::client::retry_body::ErasedBody;
 
 /// What it takes to send a request again to the same destination, kept while it is under way on a connection that may be dead.
@@ -23,55 +21,35 @@ pub(in crate::client) struct RetryCopy {
 }
 
 impl RetryCopy {
-    /// What to keep of a request before it is made what hyper is to write. One on a fresh connection is never sent again.
+    /// What to keep of a request before it is made what goes out.
     #[inline]
-    pub(in crate::client) fn of(request: &Request<Upload>, reused: bool, policy: RetryPolicy) -> Option<Self> {
-        if !reused || policy == RetryPolicy::Never {
-            return None;
-        }
+    pub(in crate::client) fn of(request: &Request<Upload>) -> Self {
         let progress = request.body().progress();
-        Some(Self {
+        Self {
             method: request.method().clone(),
             version: request.version(),
             headers: (!request.headers().is_empty()).then(|| request.headers().clone()),
             extensions: request.extensions().clone(),
             is_empty: progress.is_none(),
             copy: progress.and_then(|progress| progress.copy()),
-        })
+        }
     }
 
-    /// What to send again after an answer on `wire`, if the body can be had without taking it from there: the rest may still be sent.
-    pub(in crate::client) fn into_request(self, wire: &Wire) -> Option<Request<Upload>> {
-        let kept = wire.upload.as_ref().and_then(|upload| upload.kept());
-        let (state, request) = self.with_body(kept.map_or(Content::Gone, Content::Whole), framing(wire));
+    /// What to send again while the rest of `upload` may still be sent: nothing is taken from there.
+    pub(in crate::client) fn beside(self, upload: Option<&Progress>) -> Option<Request<Upload>> {
+        let kept = upload.and_then(Progress::kept).map_or(Content::Gone, Content::Whole);
+        let (state, request) = self.with_body(kept, framing(upload));
         (state != BodyState::Gone).then_some(request)
     }
 
-    /// What to send again after a failure, if that may be.
-    pub(in crate::client) fn recover(
-        self,
-        failure: &Failure,
-        covered: bool,
-        policy: RetryPolicy,
-    ) -> Option<Request<Upload>> {
-        let wire = &failure.wire;
-        let left = wire.upload.as_ref().map_or(Content::Gone, |upload| upload.take());
-        let (mut body, request) = self.with_body(left, framing(wire));
-        if wire.has_body_failed() {
+    /// What to send again instead of the rest of `upload`, as far as its body can be had.
+    pub(in crate::client) fn instead_of(self, upload: Option<&Progress>) -> (BodyState, Request<Upload>) {
+        let (mut body, request) = self.with_body(upload.map_or(Content::Gone, Progress::take), framing(upload));
+        if upload.is_some_and(Progress::has_failed) {
             // So would its copy.
             body = BodyState::Gone;
         }
-        let failed = Failed {
-            reused: wire.reused,
-            fate: Fate {
-                unsent: failure.error.as_ref().is_some_and(hyper::Error::is_canceled),
-                written: wire.bytes_written() > 0,
-                read: wire.control.bytes_read() > 0,
-                covered,
-            },
-            body,
-        };
-        may_retry(policy, failed).then_some(request)
+        (body, request)
     }
 
     /// The request anew, as far as its body can be had: what is `left` of it, or the copy.
@@ -92,7 +70,7 @@ impl RetryCopy {
     }
 }
 
-/// How the request was framed that is on `wire`.
-fn framing(wire: &Wire) -> Framing {
-    wire.upload.as_ref().map_or(Framing::Empty, |upload| upload.framing().clone())
+/// How the request was framed whose body is `upload`.
+fn framing(upload: Option<&Progress>) -> Framing {
+    upload.map_or(Framing::Empty, |upload| upload.framing().clone())
 }

@@ -1,0 +1,50 @@
+//! From a connector's connection to one that many exchanges share.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use http::uri::Authority;
+use hyper::rt::{Read, Write};
+use hyper_util::client::legacy::connect::Connection as Connects;
+use hyper_util::rt::TokioIo;
+
+use super::connection::{About, Connection};
+use super::seen::Observed;
+use super::settings::Settings;
+use super::transport::Transport;
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::client::pool::{Lease, Owned, Pool, Share};
+use crate::client::request::fields;
+use crate::client::sync::spawn;
+
+/// Makes a connection that can exchange of one that was made with `lease`, and starts its task. The first exchange is for whoever made it;
+/// `is_spent` says afterwards that it is to have no other.
+pub(in crate::client) async fn handshake<T, W>(
+    io: T,
+    settings: Settings,
+    pool: Arc<Pool<W>>,
+    destination: &Destination,
+    mut lease: Lease,
+    is_spent: impl FnOnce() -> bool,
+) -> Result<Share<Connection>, ClientError>
+where
+    T: Read + Write + Connects + Unpin + Send + 'static,
+    W: Owned<Shared = Connection>,
+{
+    let mut extras = Extensions::new();
+    io.connected().get_extras(&mut extras);
+    let observed = Observed::new(extras.remove());
+    let authority = Authority::try_from(fields::host(destination)?.as_bytes())
+        .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
+    let (place, watch) = pool.enter(&mut lease);
+    let transport = Transport::new(TokioIo::new(io), Arc::clone(&observed));
+    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let about = About { place, watch, observed, authority, extras };
+    let sole = lease.take_sole();
+    let (connection, driver) = Connection::new(sender, h2, about, lease);
+    let share = pool.join(connection, sole, is_spent());
+    spawn(driver);
+    tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
+    Ok(share)
+}

@@ -1,0 +1,139 @@
+//! The head of a request as HTTP/2 has it. Pure work on values.
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::uri::{Authority, Scheme};
+use http::{Method, Request, Uri, Version, uri};
+
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::client::request::framing::Framing;
+
+/// Makes `request` what goes out to `destination`, whose authority is `authority`: its target is whole, and its fields are those of HTTP/2
+/// (RFC 9113 §8.2 and §8.3). A body that goes with it has the length that `framing` says.
+///
+/// # Errors
+///
+/// An invalid request, if `Host` is no authority.
+pub(super) fn complete<B>(
+    request: &mut Request<B>,
+    destination: &Destination,
+    authority: &Authority,
+    framing: &Framing,
+) -> Result<(), ClientError> {
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(if destination.is_secure() { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(take_host(request.headers_mut())?.unwrap_or_else(|| authority.clone()));
+    parts.path_and_query = Some(destination.path());
+    *request.uri_mut() =
+        Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the target: {error}")))?;
+    *request.version_mut() = Version::HTTP_2;
+    drop_fields_of_the_connection(request.headers_mut());
+    declare_length(request, framing);
+    Ok(())
+}
+
+/// `Host` of a request is its authority (RFC 9113 §8.3.1).
+fn take_host(headers: &mut HeaderMap) -> Result<Option<Authority>, ClientError> {
+    let Some(host) = headers.remove(header::HOST) else { return Ok(None) };
+    let authority = Authority::try_from(host.as_bytes());
+    authority.map(Some).map_err(|error| ClientError::invalid_request(format!("Host is no authority: {error}")))
+}
+
+/// Says how long the body is, where that is known and means something (RFC 9110 §8.6).
+fn declare_length<B>(request: &mut Request<B>, framing: &Framing) {
+    let length = match *framing {
+        Framing::Length(length) => length,
+        Framing::Empty if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) => 0,
+        Framing::Empty | Framing::Chunked(_) => return,
+    };
+    request.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+}
+
+/// Removes what is for one connection of HTTP/1.1, and must not be sent over HTTP/2 (RFC 9113 §8.2.2).
+fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
+    if headers.is_empty() {
+        return;
+    }
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in [&header::CONNECTION, &header::TRANSFER_ENCODING, &header::UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION] {
+        headers.remove(name);
+    }
+    if headers.get(header::TE).is_some_and(|te| te != "trailers") {
+        headers.remove(header::TE);
+    }
+}
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::request::fields;
+
+    fn completed(mut request: Request<()>) -> Result<Request<()>, ClientError> {
+        let destination = Destination::take_from(&mut request)?;
+        let authority = fields::host(&destination)?.as_bytes().try_into().unwrap();
+        complete(&mut request, &destination, &authority, &Framing::Empty).map(|()| request)
+    }
+
+    #[test]
+    fn the_target_is_whole_and_has_no_userinfo() {
+        for (uri, expected) in [
+            ("http://user:pw@a.example:81/b?c", "http://a.example:81/b?c"),
+            ("https://a.example:443", "https://a.example/"),
+            ("https://a.example?c", "https://a.example/?c"),
+            ("http://[::1]:8080/", "http://[::1]:8080/"),
+        ] {
+            let request = completed(Request::get(uri).body(()).unwrap()).unwrap();
+            assert_eq!(request.uri().to_string(), expected);
+            assert!(request.headers().is_empty(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_the_caller_gave_is_the_authority() {
+        let request = completed(Request::get("http://a.example/b").header("host", "b.example").body(()).unwrap()).unwrap();
+        assert_eq!(request.uri().to_string(), "http://b.example/b");
+        let error = completed(Request::get("http://a.example/b").header("host", "b example").body(()).unwrap());
+        assert!(error.unwrap_err().is_invalid_request());
+    }
+
+    #[test]
+    fn fields_of_the_connection_stay_here() {
+        let request = Request::get("http://a.example/")
+            .header("connection", "close, X-Hop")
+            .header("x-hop", "1")
+            .header("keep-alive", "5")
+            .header("proxy-connection", "close")
+            .header("te", "gzip")
+            .header("x-end-to-end", "1");
+        let request = completed(request.body(()).unwrap()).unwrap();
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-end-to-end"]);
+        let request = completed(Request::get("http://a.example/").header("te", "trailers").body(()).unwrap()).unwrap();
+        assert_eq!(request.headers()["te"], "trailers");
+    }
+
+    #[test]
+    fn a_body_says_how_long_it_is() {
+        let declared = |request: http::request::Builder, framing| {
+            let mut request = request.uri("http://a.example/").body(()).unwrap();
+            declare_length(&mut request, &framing);
+            request.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned())
+        };
+        assert_eq!(declared(Request::builder().method("PUT"), Framing::Length(5)).as_deref(), Some("5"));
+        assert_eq!(declared(Request::builder().method("POST"), Framing::Empty).as_deref(), Some("0"));
+        assert_eq!(declared(Request::builder(), Framing::Empty), None);
+        assert_eq!(declared(Request::builder().method("PUT"), Framing::Chunked(Box::default())), None);
+    }
+}

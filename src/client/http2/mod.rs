@@ -1,0 +1,20 @@
+//! HTTP/2: many exchanges on one connection.
+//!
+//! 1. A connection that was made [shakes hands](handshake). It has [one task](connection), and stays with its host in the pool.
+//! 2. What lies between the socket, or TLS, and h2 is the [transport]: it reads the headers of the [frames] that pass, and what they say of
+//!    each stream can be [asked](seen).
+//! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump].
+//! 4. The [body](body) of the response is read from the stream. When both are over, the stream's place is free.
+//! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
+
+pub(super) mod body;
+pub(super) mod connection;
+pub(super) mod exchange;
+mod frames;
+pub(super) mod handshake;
+mod head;
+mod pump;
+mod seen;
+pub(super) mod settings;
+mod transport;
+mod verdict;

@@ -1,0 +1,35 @@
+//! What is set of HTTP/2, and how it is by default.
+
+/// The settings of HTTP/2 connections.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::client) struct Settings {
+    /// How much of one response may be unread, in bytes.
+    pub(in crate::client) stream_window: u32,
+    /// How much of all responses of a connection may be unread, in bytes.
+    pub(in crate::client) connection_window: u32,
+    /// How large the fields of a response may be, in bytes (RFC 9113 §6.5.2).
+    pub(in crate::client) max_header_list_size: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { stream_window: 1 << 20, connection_window: 16 << 20, max_header_list_size: 256 << 10 }
+    }
+}
+
+impl Settings {
+    /// As h2 wants to hear it.
+    pub(super) fn builder(self) -> h2::client::Builder {
+        let mut builder = h2::client::Builder::new();
+        builder
+            .initial_window_size(self.stream_window)
+            .initial_connection_window_size(self.connection_window)
+            .max_header_list_size(self.max_header_list_size)
+            .initial_max_send_streams(BEFORE_SETTINGS)
+            .enable_push(false);
+        builder
+    }
+}
+
+/// How many streams may be opened before the server has said how many (RFC 9113 §6.5.2 wants no fewer to be allowed).
+pub(super) const BEFORE_SETTINGS: usize = 100;

@@ -1,0 +1,194 @@
+//! What became of a request that has no response, and may it be sent again? The rules of RFC 9113 §6.8, §8.1 and §8.7, as a function.
+
+use crate::client::error::Processing;
+use crate::client::retry::Again;
+
+/// All that it takes to say what became of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) cause: Cause,
+    /// A byte was written on the connection since it got the request.
+    pub(super) has_written: bool,
+    /// The server has shown that it speaks HTTP/2.
+    pub(super) has_settings: bool,
+    /// An informational response came.
+    pub(super) has_head: bool,
+    /// It was the first request on the connection.
+    pub(super) is_first: bool,
+    /// The connection has answered another request.
+    pub(super) has_answered: bool,
+    /// It has done so since it got this one.
+    pub(super) has_answered_since: bool,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The connection did not take the request.
+    NotTaken,
+    /// GOAWAY of the server, which does not cover the stream, with its error code.
+    GoAway(u32),
+    /// RST_STREAM of the server, with its error code.
+    Reset(u32),
+    /// The response was not one of HTTP/2, or too large.
+    Malformed,
+    /// The server broke the protocol.
+    Broken,
+    /// The connection ended.
+    Closed,
+}
+
+/// What became of a request, and what may be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct Verdict {
+    pub(in crate::client) processing: Processing,
+    pub(in crate::client) again: Again,
+}
+
+impl Cause {
+    pub(super) fn of(error: &h2::Error) -> Self {
+        let reason = error.reason().map_or(0, Into::into);
+        match (error.is_go_away(), error.is_reset(), error.is_remote()) {
+            (true, _, true) => Self::GoAway(reason),
+            (_, true, true) => Self::Reset(reason),
+            (_, true, false) => Self::Malformed,
+            (true, _, false) => Self::Broken,
+            _ => Self::Closed,
+        }
+    }
+}
+
+/// Judges a request.
+pub(super) fn judge(facts: Facts) -> Verdict {
+    let Facts { cause, has_written, has_settings, has_head, is_first, has_answered, has_answered_since } = facts;
+    let verdict = |processing, again| Verdict { processing, again };
+    if has_head && cause != Cause::Malformed {
+        // The server has seen it, whatever it says of that.
+        let again = match cause {
+            Cause::Reset(reason) if reason != REFUSED_STREAM => Again::Never,
+            _ => Again::IfIdempotent,
+        };
+        return verdict(Processing::Unknown, again);
+    }
+    match cause {
+        Cause::Malformed => verdict(Processing::Answered, Again::Never),
+        Cause::NotTaken => verdict(Processing::Unsent, Again::Always { counts: !has_answered }),
+        Cause::GoAway(reason) if is_first && reason != NO_ERROR => {
+            // It would do so again.
+            verdict(Processing::Unprocessed, Again::Never)
+        }
+        // It takes a pause, or another protocol, which are for the caller.
+        Cause::GoAway(ENHANCE_YOUR_CALM | INADEQUATE_SECURITY | HTTP_1_1_REQUIRED) => {
+            verdict(Processing::Unprocessed, Again::Never)
+        }
+        Cause::GoAway(_) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered }),
+        Cause::Reset(REFUSED_STREAM) => {
+            verdict(Processing::Unprocessed, Again::Always { counts: !has_answered_since })
+        }
+        // The server has decided.
+        Cause::Reset(_) => verdict(Processing::Unknown, Again::Never),
+        Cause::Closed | Cause::Broken if !has_written => {
+            verdict(Processing::Unsent, Again::Always { counts: !has_answered })
+        }
+        // A refusal, most likely, or another protocol.
+        Cause::Closed | Cause::Broken if !has_settings => verdict(Processing::Unknown, Again::Never),
+        Cause::Closed | Cause::Broken => verdict(Processing::Unknown, Again::IfIdempotent),
+    }
+}
+
+/// Error codes (RFC 9113 §7).
+const NO_ERROR: u32 = 0x0;
+const REFUSED_STREAM: u32 = 0x7;
+const ENHANCE_YOUR_CALM: u32 = 0xb;
+const INADEQUATE_SECURITY: u32 = 0xc;
+const HTTP_1_1_REQUIRED: u32 = 0xd;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: Facts = Facts {
+        cause: Cause::Closed,
+        has_written: true,
+        has_settings: true,
+        has_head: false,
+        is_first: false,
+        has_answered: true,
+        has_answered_since: true,
+    };
+
+    #[track_caller]
+    fn check(facts: Facts, processing: Processing, again: Again) {
+        assert_eq!(judge(facts), Verdict { processing, again }, "{facts:?}");
+    }
+
+    const FREE: Again = Again::Always { counts: false };
+    const COUNTED: Again = Again::Always { counts: true };
+
+    #[test]
+    fn what_was_not_taken_or_not_written_is_sent_again_whatever_it_is() {
+        for cause in [Cause::NotTaken, Cause::Closed, Cause::Broken] {
+            let unsent = Facts { cause, has_written: false, ..SENT };
+            check(unsent, Processing::Unsent, FREE);
+            check(Facts { has_settings: false, ..unsent }, Processing::Unsent, FREE);
+            check(Facts { has_answered: false, ..unsent }, Processing::Unsent, COUNTED);
+        }
+    }
+
+    #[test]
+    fn a_goaway_that_does_not_cover_the_request_proves_that_it_was_not_processed() {
+        for reason in [NO_ERROR, 1, 2, 0xff] {
+            let turned_away = Facts { cause: Cause::GoAway(reason), ..SENT };
+            check(turned_away, Processing::Unprocessed, FREE);
+            check(Facts { has_answered: false, ..turned_away }, Processing::Unprocessed, COUNTED);
+        }
+    }
+
+    #[test]
+    fn a_goaway_to_the_first_request_that_names_a_fault_would_come_again() {
+        let first = |reason| Facts { cause: Cause::GoAway(reason), is_first: true, has_answered: false, ..SENT };
+        check(first(ENHANCE_YOUR_CALM), Processing::Unprocessed, Again::Never);
+        check(first(1), Processing::Unprocessed, Again::Never);
+        check(first(NO_ERROR), Processing::Unprocessed, COUNTED);
+    }
+
+    #[test]
+    fn a_goaway_that_asks_for_something_is_for_the_caller() {
+        for reason in [ENHANCE_YOUR_CALM, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED] {
+            check(Facts { cause: Cause::GoAway(reason), ..SENT }, Processing::Unprocessed, Again::Never);
+        }
+    }
+
+    #[test]
+    fn of_resets_only_a_refusal_proves_anything() {
+        let refused = Facts { cause: Cause::Reset(REFUSED_STREAM), ..SENT };
+        check(refused, Processing::Unprocessed, FREE);
+        check(Facts { has_answered_since: false, ..refused }, Processing::Unprocessed, COUNTED);
+        for reason in [NO_ERROR, 1, 2, 8, ENHANCE_YOUR_CALM, HTTP_1_1_REQUIRED] {
+            check(Facts { cause: Cause::Reset(reason), ..SENT }, Processing::Unknown, Again::Never);
+        }
+    }
+
+    #[test]
+    fn what_was_on_a_connection_that_ended_is_unknown() {
+        for cause in [Cause::Closed, Cause::Broken] {
+            check(Facts { cause, ..SENT }, Processing::Unknown, Again::IfIdempotent);
+            check(Facts { cause, has_settings: false, ..SENT }, Processing::Unknown, Again::Never);
+        }
+    }
+
+    #[test]
+    fn after_an_informational_response_no_proof_is_believed() {
+        for cause in [Cause::GoAway(NO_ERROR), Cause::Reset(REFUSED_STREAM), Cause::Closed, Cause::Broken] {
+            check(Facts { cause, has_head: true, ..SENT }, Processing::Unknown, Again::IfIdempotent);
+        }
+        check(Facts { cause: Cause::Reset(8), has_head: true, ..SENT }, Processing::Unknown, Again::Never);
+    }
+
+    #[test]
+    fn a_response_that_cannot_be_read_is_an_answer() {
+        for has_head in [false, true] {
+            check(Facts { cause: Cause::Malformed, has_head, ..SENT }, Processing::Answered, Again::Never);
+        }
+    }
+}
