@@ -48,6 +48,8 @@ mod destination;
 mod error;
 mod future;
 mod http1;
+#[cfg(feature = "http2")]
+mod http2;
 mod layer;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
