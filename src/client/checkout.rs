@@ -102,7 +102,9 @@ async fn dial<C: Connector>(
     // this request alone.
     let is_spent = || current_runtime() != runtime || connectors.epoch().get() != epoch;
     if speaks_http2(&io.connected(), &destination)? {
-        return http2::handshake::handshake(io, settings.http2, pool, &destination, lease, is_spent).await.map(Ready::Shared);
+        return http2::handshake::handshake(io, settings.http2, pool, &destination, lease, is_spent)
+            .await
+            .map(Ready::Shared);
     }
     let mut wire = handshake(io, &settings.http1, pool, &destination, lease).await?;
     wire.spent |= is_spent();

@@ -7,8 +7,8 @@ use hyper::body::Incoming;
 use super::body::ResponseBody;
 use super::http1::body::OwnedBody;
 use super::http1::duplex::finish_upload;
-use super::request::after_response::{AfterResponse, wants_body};
 use super::http1::wire::Wire;
+use super::request::after_response::{AfterResponse, wants_body};
 
 /// The response with its body. The connection goes where it belongs.
 #[inline]

@@ -57,6 +57,14 @@ impl Destination {
         }
     }
 
+    /// That of a URI, whatever is sent there.
+    #[cfg(feature = "http2")]
+    pub(super) fn of(uri: Uri) -> Result<Self, ClientError> {
+        let mut request = Request::new(());
+        *request.uri_mut() = uri;
+        Self::take_from(&mut request).and_then(|this| this.check().map(|()| this.without_path()))
+    }
+
     /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).
     fn of_tunnel(uri: &Uri, authority: &Authority) -> Result<Self, ClientError> {
         let scheme = match uri.scheme() {

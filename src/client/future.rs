@@ -8,25 +8,27 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
-use super::checkout::{Checkout, Connecting, checkout, connect};
+use super::checkout::{Checkout, Connecting, Ready, Share, checkout, connect};
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::error::{ClientError, Sendings, Transfer};
 use super::http1::exchange::{Exchange, Failure, Sent, exchange};
-use super::http1::retry_copy::RetryCopy;
 use super::http1::wire::Wire;
+use super::http2::exchange::{Exchange as Sharing, Failure as Unanswered};
 use super::pool::current_runtime;
+use super::protocol;
 use super::request::fields::{self, expects_continue};
 use super::request::framing::Framing;
 use super::request::promise::poll_end;
+use super::request::retry_copy::RetryCopy;
 use super::request::upload::Upload;
-use super::retry::RetryPolicy;
+use super::retry::{BodyState, RetryPolicy};
 use super::security;
 use super::shared::Shared;
 use crate::outcome::BoxError;
@@ -53,10 +55,13 @@ impl ResponseFuture {
             Ok(framing) => framing,
             Err(error) => return Self::failed(error),
         };
-        let destination = match Destination::take_from(&mut request) {
+        let mut destination = match Destination::take_from(&mut request) {
             Ok(destination) => destination,
             Err(error) => return Self::failed(error),
         };
+        if let Err(error) = protocol::choose(&request, &mut destination, &shared.settings.prior_knowledge) {
+            return Self::failed(error);
+        }
         let (parts, body) = request.into_parts();
         let sendings = Sendings::default();
         let is_connect = parts.method == Method::CONNECT;
@@ -158,6 +163,8 @@ pin_project! {
         // Not polled yet, or there was no idle connection.
         Connecting { request: Option<Request<Upload>>, connecting: Option<Connecting> },
         Exchanging { #[pin] exchange: Exchange<F> },
+        // On a connection that others use as well. Without the body of the request, which is on its way.
+        Sharing { sharing: Sharing },
     }
 }
 
@@ -180,22 +187,59 @@ where
 {
     /// The request goes out.
     #[inline]
-    fn send(self: Pin<&mut Self>, wire: Box<Wire>) {
+    fn send(self: Pin<&mut Self>, wire: Box<Wire>) -> Result<(), ClientError> {
         let mut this = self.project();
         let StateProj::Connecting { request, connecting } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
         let ready = request.as_mut().expect("it was not sent");
+        if ready.version() == Version::HTTP_2 {
+            wire.settle();
+            return Err(ClientError::connect("the server did not choose HTTP/2"));
+        }
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
             let lease = wire.give_up().expect("a connection has a lease");
             *connecting = Some(Box::pin(connect(this.shared, this.destination, lease, current_runtime())));
-            return;
+            return Ok(());
         }
         let settings = &this.shared.settings;
-        *this.retry_copy = RetryCopy::of(ready, wire.reused, settings.retry_policy);
+        // One on a fresh connection is never sent again.
+        let may_be_sent_again = wire.reused && settings.retry_policy != RetryPolicy::Never;
+        *this.retry_copy = may_be_sent_again.then(|| RetryCopy::of(ready));
         let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
         this.state.set(State::Exchanging { exchange });
+        Ok(())
+    }
+
+    /// The request goes out, over a connection that others use as well.
+    fn share(self: Pin<&mut Self>, share: Share) -> Result<(), ClientError> {
+        let mut this = self.project();
+        let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
+            unreachable!("it was connecting");
+        };
+        let request = request.take().expect("it was not sent");
+        let settings = &this.shared.settings;
+        *this.retry_copy = (settings.retry_policy != RetryPolicy::Never).then(|| RetryCopy::of(&request));
+        let sharing = Sharing::begin(share, request, this.destination, settings.continue_timeout)?;
+        this.state.set(State::Sharing { sharing });
+        Ok(())
+    }
+
+    /// The error, unless the request is sent again.
+    #[cold]
+    fn on_stream_failure(self: Pin<&mut Self>, failure: Unanswered) -> Result<(), ClientError> {
+        let mut this = self.project();
+        let again = this.retry_copy.take().map(|copy| copy.instead_of(failure.progress.as_deref()));
+        let (again, sendings) = (again.filter(|(body, _)| *body != BodyState::Gone), &mut *this.sendings);
+        let Some((_, request)) = again.filter(|_| sendings.repeats.allow(failure.again(), sendings.covered)) else {
+            return Err(failure.into_error());
+        };
+        tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
+        sendings.retries += 1;
+        sendings.has_sent |= failure.may_have_been_processed();
+        this.state.set(State::Connecting { request: Some(request), connecting: None });
+        Ok(())
     }
 
     /// What to send instead of returning the response, if that is so.
@@ -213,7 +257,7 @@ where
             return Err(ClientError::request_body(error, wire.transfer()));
         }
         if this.shared.settings.retries_on_request_timeout && this.sendings.covered && is_good_bye(response) {
-            return Ok(this.retry_copy.take().and_then(|copy| copy.into_request(wire)));
+            return Ok(this.retry_copy.take().and_then(|copy| copy.beside(wire.upload.as_deref())));
         }
         Ok(None)
     }
@@ -227,7 +271,7 @@ where
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
         let policy = this.shared.settings.retry_policy;
-        let Some(again) = this.retry_copy.take().and_then(|copy| copy.recover(&failure, this.sendings.covered, policy))
+        let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, this.sendings.covered, policy))
         else {
             let Failure { error, wire } = failure;
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
@@ -262,7 +306,11 @@ where
             let this = self.as_mut().project();
             let result = match this.state.project() {
                 StateProj::Connecting { connecting: Some(connecting), .. } => {
-                    ready!(connecting.as_mut().poll(cx)).map(|wire| self.as_mut().send(wire))
+                    match ready!(connecting.as_mut().poll(cx)) {
+                        Ok(Ready::Owned(wire)) => self.as_mut().send(wire),
+                        Ok(Ready::Shared(share)) => self.as_mut().share(share),
+                        Err(error) => Err(error),
+                    }
                 }
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
@@ -270,10 +318,8 @@ where
                     this.sendings.covered = settings.retry_policy.covers(request.method(), request.headers());
                     let can_be_kept = can_be_kept(request, settings.retry_policy, cx);
                     match checkout(this.shared, this.destination, this.sendings.covered && can_be_kept) {
-                        Checkout::Idle(wire) => {
-                            self.as_mut().send(wire);
-                            Ok(())
-                        }
+                        Checkout::Idle(wire) => self.as_mut().send(wire),
+                        Checkout::Shared(share) => self.as_mut().share(share),
                         // Nothing is done about the connection before it is polled.
                         Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }
@@ -291,6 +337,17 @@ where
                         Err(error) => Err(error),
                     },
                     Err(failure) => self.as_mut().on_failure(failure),
+                },
+                StateProj::Sharing { sharing } => match ready!(Pin::new(sharing).poll(cx)) {
+                    Ok(answer) => {
+                        let (host, after) =
+                            (this.destination.host_and_port(), this.shared.settings.upload_after_response);
+                        match answer.deliver(host, after) {
+                            Ok(response) => return Poll::Ready(Ok(response.map(ResponseBody::stream))),
+                            Err(error) => Err(error),
+                        }
+                    }
+                    Err(failure) => self.as_mut().on_stream_failure(failure),
                 },
             };
             if let Err(error) = result {

@@ -57,6 +57,12 @@ mod layer;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
+#[cfg(feature = "tls")]
+mod plain;
+#[cfg(not(feature = "tls"))]
+mod plain {
+    pub(super) use crate::response_first::into_tcp_stream;
+}
 mod pool;
 mod protocol;
 mod request;

@@ -94,7 +94,9 @@ pub(in crate::client) enum Again {
     /// If to do it twice does no harm.
     IfIdempotent,
     /// Whatever it is. It counts unless the server has made progress meanwhile.
-    Always { counts: bool },
+    Always {
+        counts: bool,
+    },
 }
 
 /// How often a request was sent again.

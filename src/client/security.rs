@@ -68,7 +68,7 @@ pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> 
 fn has_negotiated(connected: &Connected) -> bool {
     let mut extras = Extensions::new();
     connected.get_extras(&mut extras);
-    extras.get::<TlsInfo>().is_some()
+    extras.get::<crate::tls::TlsInfo>().is_some()
 }
 
 #[cfg(not(feature = "tls"))]

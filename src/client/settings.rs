@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use hyper::client::conn::http1;
 
-use super::request::after_response::AfterResponse;
 use super::http2;
 use super::pool;
 use super::protocol::PriorKnowledge;
+use super::request::after_response::AfterResponse;
 use super::retry::RetryPolicy;
 
 /// The settings of a client.

@@ -19,7 +19,7 @@ impl ConfigError {
     }
 
     /// Another library says that a setting cannot work.
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
+    #[cfg_attr(not(any(feature = "http2", feature = "tls")), expect(dead_code, reason = "nothing else is switched on"))]
     pub(crate) fn caused(problem: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { problem, cause: Some(Arc::new(cause)) }
     }

@@ -26,6 +26,8 @@ pub(super) const HOLDS_READS: u16 = 1 << 9;
 pub(super) const HELD_BACK: u16 = 1 << 10;
 /// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
 pub(super) const UNFLUSHED: u16 = 1 << 11;
+/// Write errors are swallowed, and nothing else is done: the protocol is not HTTP/1.1.
+pub(super) const SWALLOWS_ONLY: u16 = 1 << 12;
 
 /// The flags of a connection. No order between them, or between them and anything else, matters.
 pub(super) struct SharedFlags(AtomicU16);

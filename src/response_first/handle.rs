@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
-    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SharedFlags, TOLD, UNFLUSHED,
-    WRITTEN,
+    BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SWALLOWS_ONLY, SharedFlags,
+    TOLD, UNFLUSHED, WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 
@@ -52,6 +52,17 @@ impl ResponseFirstHandle {
     pub fn disarm(&self) {
         self.set(DISARMED, true);
         self.begin_poll(Allowance::UNLIMITED);
+    }
+
+    /// A write error still ends writing alone, and nothing else is done from now on: no request or response is recognised, and no write is put off for
+    /// an answer. For HTTP/2, before anything of it is written.
+    ///
+    /// TLS of this crate's connector has disarmed a connection that negotiated HTTP/2, since most who speak it handle write errors themselves; this
+    /// arms it again. The bytes are those of the connection.
+    #[inline]
+    pub fn swallow_write_errors(&self) {
+        self.set(SWALLOWS_ONLY, true);
+        self.set(DISARMED, false);
     }
 
     /// Whether a write has failed and writing is over.
@@ -182,7 +193,19 @@ impl ResponseFirstHandle {
     /// Whether requests have to be recognised in what is written.
     #[inline]
     pub(super) fn recognises_requests(&self) -> bool {
-        !self.has(TOLD | DISARMED)
+        !self.has(TOLD | DISARMED | SWALLOWS_ONLY)
+    }
+
+    /// Whether a long request is kept back now and then, to see whether there is an answer.
+    #[inline]
+    pub(super) fn asks_for_answers(&self) -> bool {
+        !self.has(DISARMED | SWALLOWS_ONLY)
+    }
+
+    /// Whether a failed write of a transport that is no known socket counts as one that was sent.
+    #[cold]
+    pub(super) fn counts_failed_writes(&self) -> bool {
+        self.has(SWALLOWS_ONLY)
     }
 
     /// The flags as they are now, for a poll that looks at several.

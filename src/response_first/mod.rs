@@ -213,7 +213,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         first: &[u8],
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let this = self.project();
+        let mut this = self.project();
         let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.is_broken() {
@@ -232,7 +232,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         }
         this.recognition.on_write(first, this.handle);
         let mut asked = Ok(());
-        if *this.unasked >= ASK_AFTER && this.handle.is_armed() {
+        if *this.unasked >= ASK_AFTER && this.handle.asks_for_answers() {
             *this.unasked = 0;
             if !*this.limits_unsent {
                 *this.limits_unsent = true;
@@ -249,7 +249,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Ok(()) => write(this.inner, &mut cx),
+            Ok(()) => write(this.inner.as_mut(), &mut cx),
         };
         match written {
             Poll::Ready(Ok(written)) => {
@@ -258,6 +258,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
+                if this.handle.counts_failed_writes() && !socket::is_known(&*this.inner) {
+                    // TLS may have sent a part of what it says it could not write.
+                    this.handle.on_write(len, len);
+                }
                 this.handle.fail_writing(error);
                 *this.chances = CHANCES;
                 // The reader may wait for an event that a transport that is no known socket never has.

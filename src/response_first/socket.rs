@@ -39,6 +39,11 @@ fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
     first_known!(of(io))
 }
 
+/// Whether the socket is known.
+pub(super) fn is_known(io: &dyn Any) -> bool {
+    tcp_stream(io).is_some()
+}
+
 /// Takes the socket out of a connection whose layers do nothing for HTTP, or gives the connection back.
 pub(crate) fn into_tcp_stream<T: 'static>(io: T) -> Result<TcpStream, T> {
     fn of<T: OverSocket>(io: &mut dyn Any) -> Option<TcpStream> {

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use crate::client::retry::Repeats;
 use crate::connect::ConnectInfo;
 use crate::outcome::BoxError;
 
@@ -34,6 +35,8 @@ pub(in crate::client) struct Sendings {
     pub(in crate::client) has_sent: bool,
     /// [`RetryPolicy::covers`](crate::client::RetryPolicy) it.
     pub(in crate::client) covered: bool,
+    /// Over HTTP/2.
+    pub(in crate::client) repeats: Repeats,
 }
 
 /// What hyper says of a response, and how writing the request had failed before.

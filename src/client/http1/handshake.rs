@@ -8,11 +8,11 @@ use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::plain::into_tcp_stream;
 use super::relay::Relay;
 use super::wire::{ConnectionFuture, Dialed, Pool, Wire};
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
+use crate::client::plain::into_tcp_stream;
 use crate::client::pool::Lease;
 use crate::client::request::fields;
 use crate::client::request::upload::Upload;

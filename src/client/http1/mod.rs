@@ -13,12 +13,6 @@ mod closing;
 pub(super) mod duplex;
 pub(super) mod exchange;
 pub(super) mod handshake;
-#[cfg(feature = "tls")]
-mod plain;
-#[cfg(not(feature = "tls"))]
-mod plain {
-    pub(super) use crate::response_first::into_tcp_stream;
-}
 pub(super) mod relay;
 pub(super) mod reuse;
 pub(super) mod wire;

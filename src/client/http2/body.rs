@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
-use super::exchange::Stream;
+use super::exchange::{Answer, Stream};
 use super::pump::Pump;
 use super::seen::Watched;
 use crate::client::error::{ClientError, Transfer};
@@ -44,7 +43,8 @@ struct Open {
     given: u64,
     rest: Rest,
     watched: Watched,
-    share: Arc<Share<Connection>>,
+    /// Given back when the request has ended as well.
+    _share: Arc<Share<Connection>>,
     host: String,
     transfer: Transfer,
 }
@@ -61,39 +61,48 @@ enum Rest {
 /// One read can have thousands of small frames. A task that takes them all at once would keep its timers from running.
 const MOST_AT_ONCE: u8 = 128;
 
-/// The response with its body. The request goes on, or does not.
-pub(in crate::client) fn deliver(
-    response: Response<RecvStream>,
-    stream: Box<Stream>,
-    host: &str,
-    after: AfterResponse,
-) -> Response<Box<StreamBody>> {
-    let (mut parts, recv) = response.into_parts();
-    stream.share.connection().add_extras(&mut parts.extensions, stream.before());
-    let is_complete = recv.is_end_stream();
-    let goes_on = wants_body(parts.status) && !(is_complete && (after.stops_at_once() || stream.is_held()));
-    if goes_on {
-        stream.release();
-    }
-    let transfer = stream.transfer();
-    let Stream { response, pump, watched, share, .. } = *stream;
-    drop(response);
-    let share = Arc::new(share);
-    let rest = match pump {
-        None => Rest::Nothing,
-        Some(pump) if goes_on => Rest::Goes(Uploading::start(pump, &share, after)),
-        Some(pump) => {
-            tracing::debug!(status = %parts.status, "the rest of a request is not sent: the response came first");
-            Rest::Parked(pump)
+impl Answer {
+    /// The response of `host` with its body. The request goes on, or does not.
+    ///
+    /// # Errors
+    ///
+    /// The server has taken less, or more, for the body of the request than the caller meant.
+    pub(in crate::client) fn deliver(
+        self,
+        host: &str,
+        after: AfterResponse,
+    ) -> Result<Response<Box<StreamBody>>, ClientError> {
+        let Self { response, stream } = self;
+        let (mut parts, recv) = response.into_parts();
+        let transfer = stream.transfer();
+        if stream.has_broken_promise() && wants_body(parts.status) {
+            return Err(ClientError::request_body(None, transfer));
         }
-    };
-    let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
-    let open = Open { stream: recv, given: 0, rest, watched, share, host: host.to_owned(), transfer };
-    let mut body = Box::new(StreamBody { open: Some(open), left, at_once: 0 });
-    if is_complete {
-        body.end();
+        stream.share.connection().add_extras(&mut parts.extensions, stream.before());
+        let is_complete = recv.is_end_stream();
+        let goes_on = wants_body(parts.status) && !(is_complete && (after.stops_at_once() || stream.is_held()));
+        if goes_on {
+            stream.release();
+        }
+        let Stream { response, pump, watched, share, .. } = *stream;
+        drop(response);
+        let share = Arc::new(share);
+        let rest = match pump {
+            None => Rest::Nothing,
+            Some(pump) if goes_on => Rest::Goes(Uploading::start(pump, &share, after)),
+            Some(pump) => {
+                tracing::debug!(status = %parts.status, "the rest of a request is not sent: the response came first");
+                Rest::Parked(pump)
+            }
+        };
+        let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
+        let open = Open { stream: recv, given: 0, rest, watched, _share: share, host: host.to_owned(), transfer };
+        let mut body = Box::new(StreamBody { open: Some(open), left, at_once: 0 });
+        if is_complete {
+            body.end();
+        }
+        Ok(Response::from_parts(parts, body))
     }
-    Response::from_parts(parts, body)
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -208,7 +217,8 @@ impl Uploading {
     fn start(pump: Pump, share: &Arc<Share<Connection>>, after: AfterResponse) -> Self {
         let between = Arc::new(Between { has_ended: AtomicBool::new(false), waker: AtomicWaker::new() });
         let (task_between, share) = (Arc::clone(&between), Arc::clone(share));
-        let task = spawn(Upload { pump, _share: share, between: task_between, after, limit: None, timer: Timer::new() });
+        let task =
+            spawn(Upload { pump, _share: share, between: task_between, after, limit: None, timer: Timer::new() });
         Self { between, task }
     }
 
@@ -254,6 +264,6 @@ impl Future for Upload {
                 return Poll::Ready(());
             }
         }
-        polled.map(mem::drop)
+        polled.map(drop)
     }
 }

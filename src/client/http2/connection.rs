@@ -140,7 +140,7 @@ impl fmt::Debug for Connection {
 }
 
 /// Drives a connection: reads, writes, answers pings and settings. Ends when the connection does.
-pub(in crate::client) struct Driver<T> {
+pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
     observed: Arc<Observed>,
@@ -161,7 +161,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             self.lease.serve();
         }
     }
-
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {

@@ -4,36 +4,53 @@
 //! first: a stream that is refused, or whose connection ends, may have been answered before.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use h2::RecvStream;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
 use super::head;
+use super::no_http2::NoHttp2;
 use super::pump::{Pump, Pumped};
 use super::seen::Watched;
 use super::verdict::{Cause, Facts, Verdict, judge};
 use crate::client::destination::Destination;
-use crate::client::error::{ClientError, Transfer};
+use crate::client::error::{ClientError, Processing, StreamEnd, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::fields::expects_continue;
 use crate::client::request::framing::Framing;
 use crate::client::request::informational::{Callback, Informational};
 use crate::client::request::upload::{Progress, Upload};
+use crate::client::retry::Again;
 use crate::outcome::BoxError;
 use crate::timer::{Timer, read_clock};
 
 /// A request under way. Dropping it ends its stream, and no other.
 pub(in crate::client) struct Exchange {
-    /// None once it is over.
-    stream: Option<Box<Stream>>,
+    stage: Stage,
     /// A body that is kept back, and when it goes.
     held: Option<Pin<Box<Held>>>,
     callback: Option<Callback>,
+}
+
+enum Stage {
+    Open(Box<Stream>),
+    /// The connection did not take the request.
+    NotTaken(Box<Failure>),
+    /// It is over.
+    Over,
+}
+
+/// The head of a response, and its stream.
+pub(in crate::client) struct Answer {
+    pub(super) response: Response<RecvStream>,
+    pub(super) stream: Box<Stream>,
 }
 
 /// A stream, and the right to it. The parts of h2 are dropped before the right is given back.
@@ -60,68 +77,65 @@ struct Begun {
 
 /// A request without a response.
 pub(in crate::client) struct Failure {
-    pub(in crate::client) verdict: Verdict,
-    pub(in crate::client) cause: Failed,
-    pub(in crate::client) transfer: Transfer,
+    verdict: Verdict,
+    cause: Failed,
+    transfer: Transfer,
     /// What is left of the body of the request.
     pub(in crate::client) progress: Option<Arc<Progress>>,
 }
 
 /// Why there is none.
-pub(in crate::client) enum Failed {
+enum Failed {
     /// The connection did not take it.
     NotTaken,
     /// The stream, or its connection, has ended.
     Ended(h2::Error),
-    /// What the server speaks is not HTTP/2.
-    OtherProtocol,
+    /// It has ended before the server has shown that it speaks HTTP/2.
+    NoHttp2(NoHttp2),
     /// The body of the request has failed.
     Body(BoxError),
 }
 
-/// Sends `request`, over the connection of `share`.
-///
-/// # Errors
-///
-/// The request is invalid, or was not taken. In the second case its body is untouched.
-pub(in crate::client) fn exchange(
-    share: Share<Connection>,
-    request: Request<Upload>,
-    destination: &Destination,
-    continue_timeout: Duration,
-) -> Result<Result<Exchange, Failure>, ClientError> {
-    let (mut parts, body) = request.into_parts();
-    let progress = body.progress().cloned();
-    let callback = Callback::take(&mut parts.extensions);
-    let is_held = progress.is_some() && expects_continue(&parts.headers);
-    let mut request = Request::from_parts(parts, ());
-    let connection = Arc::clone(share.connection());
-    let framing = progress.as_ref().map_or(&Framing::Empty, |progress| progress.framing());
-    head::complete(&mut request, destination, &connection.authority, framing)?;
-    let Some((mut sender, before)) = connection.open() else {
-        return Ok(Err(Failure::not_taken(&connection, progress)));
-    };
-    let observed = &connection.observed;
-    let begun = Begun {
-        before,
-        written: observed.bytes_written(),
-        read: observed.bytes_read(),
-        heads: observed.heads(),
-    };
-    let Ok((response, stream)) = sender.send_request(request, progress.is_none()) else {
-        return Ok(Err(Failure::not_taken(&connection, progress)));
-    };
-    let watched = observed.register(response.stream_id().as_u32());
-    let held = is_held.then(|| progress.as_ref().map(|progress| Held::new(progress, continue_timeout))).flatten();
-    let pump = progress.is_some().then(|| Pump::new(stream, body));
-    let stream = Box::new(Stream { response, pump, watched, share, begun, progress });
-    Ok(Ok(Exchange { stream: Some(stream), held, callback }))
-}
-
 impl Exchange {
+    /// Sends `request` over the connection of `share`.
+    ///
+    /// # Errors
+    ///
+    /// The request is invalid.
+    pub(in crate::client) fn begin(
+        share: Share<Connection>,
+        request: Request<Upload>,
+        destination: &Destination,
+        continue_timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        let (mut parts, body) = request.into_parts();
+        let progress = body.progress().cloned();
+        let callback = Callback::take(&mut parts.extensions);
+        let is_held = progress.is_some() && expects_continue(&parts.headers);
+        let mut request = Request::from_parts(parts, ());
+        let connection = share.connection();
+        let framing = progress.as_ref().map_or(&Framing::Empty, |progress| progress.framing());
+        head::complete(&mut request, destination, &connection.authority, framing)?;
+        let observed = &connection.observed;
+        let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
+        let opened = connection.open().and_then(|(mut sender, before)| {
+            let (response, stream) = sender.send_request(request, progress.is_none()).ok()?;
+            Some((response, stream, Begun { before, written, read, heads }))
+        });
+        let Some((response, stream, begun)) = opened else {
+            let failure = Box::new(Failure::not_taken(connection, progress));
+            return Ok(Self { stage: Stage::NotTaken(failure), held: None, callback: None });
+        };
+        let watched = observed.register(response.stream_id().as_u32());
+        let held = progress.as_ref().filter(|_| is_held).map(|progress| Held::new(progress, continue_timeout));
+        let pump = progress.is_some().then(|| Pump::new(stream, body));
+        let stream = Box::new(Stream { response, pump, watched, share, begun, progress });
+        Ok(Self { stage: Stage::Open(stream), held, callback })
+    }
+
     /// The informational responses that have come.
     fn hear(&mut self, cx: &mut Context<'_>) {
-        let Self { stream: Some(stream), held, callback } = self else { return };
+        let Self { stage: Stage::Open(stream), held, callback } = self else { return };
         if callback.is_none() && held.is_none() {
             return;
         }
@@ -136,45 +150,57 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Looks for the response.
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
+        self.hear(cx);
+        let Stage::Open(stream) = &mut self.stage else { unreachable!("not polled after completion") };
+        let looked = ready!(Pin::new(&mut stream.response).poll(cx));
+        let mut stream = self.take();
+        Poll::Ready(match looked {
+            Ok(response) => {
+                stream.share.set_answered();
+                Ok(Answer { response, stream })
+            }
+            Err(error) => Err(stream.fail(Failed::Ended(error))),
+        })
+    }
+
+    /// The stream, with which the exchange is over.
+    fn take(&mut self) -> Box<Stream> {
+        match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Open(stream) => stream,
+            Stage::NotTaken(_) | Stage::Over => unreachable!("not polled after completion"),
+        }
+    }
+}
+
 impl Future for Exchange {
-    type Output = Result<(Response<h2::RecvStream>, Box<Stream>), Failure>;
+    type Output = Result<Answer, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Stage::NotTaken(_) = this.stage {
+            let Stage::NotTaken(failure) = mem::replace(&mut this.stage, Stage::Over) else { unreachable!("it was") };
+            return Poll::Ready(Err(*failure));
+        }
         if let Some(held) = &mut this.held {
             held.as_mut().poll_release(cx);
         }
-        let mut body_error = None;
-        loop {
-            this.hear(cx);
-            let stream = this.stream.as_mut().expect("not polled after completion");
-            match (Pin::new(&mut stream.response).poll(cx), body_error.take()) {
-                (Poll::Ready(Ok(response)), _) => {
-                    let mut stream = this.stream.take().expect("it is here");
-                    stream.share.set_answered();
-                    return Poll::Ready(Ok((response, stream)));
-                }
-                (Poll::Ready(Err(_)) | Poll::Pending, Some(error)) => {
-                    let stream = this.stream.take().expect("it is here");
-                    return Poll::Ready(Err(stream.fail(Failed::Body(error))));
-                }
-                (Poll::Ready(Err(error)), None) => {
-                    let stream = this.stream.take().expect("it is here");
-                    return Poll::Ready(Err(stream.fail(Failed::Ended(error))));
-                }
-                (Poll::Pending, None) => {}
+        if let Poll::Ready(looked) = this.look(cx) {
+            return Poll::Ready(looked);
+        }
+        let Stage::Open(stream) = &mut this.stage else { unreachable!("it is not over") };
+        let Some(pump) = &mut stream.pump else { return Poll::Pending };
+        let pumped = ready!(pump.poll(cx));
+        stream.pump = None;
+        // The response may have come meanwhile, whatever has become of the body.
+        match (this.look(cx), pumped) {
+            (Poll::Pending, Pumped::Failed(error)) => Poll::Ready(Err(this.take().fail(Failed::Body(error)))),
+            (Poll::Ready(Err(failure)), Pumped::Failed(error)) => {
+                Poll::Ready(Err(Failure { cause: Failed::Body(error), ..failure }))
             }
-            let Some(pump) = &mut stream.pump else { return Poll::Pending };
-            match pump.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                // That is for the response to say.
-                Poll::Ready(Pumped::Sent | Pumped::Refused) => stream.pump = None,
-                Poll::Ready(Pumped::Failed(error)) => {
-                    stream.pump = None;
-                    body_error = Some(error);
-                }
-            }
-            // The response may have come meanwhile.
+            (looked, _) => looked,
         }
     }
 }
@@ -185,13 +211,13 @@ impl Stream {
         let connection = self.share.connection();
         let (observed, begun) = (&connection.observed, self.begun);
         let heads = observed.heads();
-        let error = match &cause {
+        let end = match &cause {
             Failed::Ended(error) => Cause::of(error),
             Failed::NotTaken => Cause::NotTaken,
-            Failed::OtherProtocol | Failed::Body(_) => Cause::Closed,
+            Failed::NoHttp2(_) | Failed::Body(_) => Cause::Closed,
         };
         let facts = Facts {
-            cause: error,
+            cause: end,
             has_written: observed.bytes_written() > begun.written,
             has_settings: observed.has_settings(),
             has_head: self.watched.has_head(),
@@ -199,8 +225,12 @@ impl Stream {
             has_answered: heads > 0,
             has_answered_since: heads > begun.heads,
         };
-        let is_other = matches!(cause, Failed::Ended(_)) && !observed.has_settings() && observed.has_read();
-        let cause = if is_other { Failed::OtherProtocol } else { cause };
+        let cause = match cause {
+            Failed::Ended(error) if !observed.has_settings() => {
+                Failed::NoHttp2(NoHttp2 { error, has_read: observed.has_read() })
+            }
+            cause => cause,
+        };
         Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress: self.progress }
     }
 
@@ -219,20 +249,45 @@ impl Stream {
         self.progress.as_ref().is_some_and(|progress| progress.is_held())
     }
 
+    /// The body is longer or shorter than it said.
+    pub(super) fn has_broken_promise(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.has_broken_promise())
+    }
+
     /// A body that was kept back may go.
     pub(super) fn release(&self) {
         if let Some(progress) = &self.progress {
             progress.release();
         }
     }
-
-    /// The body is longer or shorter than it said.
-    pub(super) fn has_broken_promise(&self) -> bool {
-        self.progress.as_ref().is_some_and(|progress| progress.has_broken_promise())
-    }
 }
 
 impl Failure {
+    /// Whether the request may be sent again.
+    pub(in crate::client) fn again(&self) -> Again {
+        if matches!(self.cause, Failed::Body(_)) { Again::Never } else { self.verdict.again }
+    }
+
+    /// Whether the server may have acted on the request.
+    pub(in crate::client) fn may_have_been_processed(&self) -> bool {
+        !matches!(self.verdict.processing, Processing::Unsent | Processing::Unprocessed)
+    }
+
+    pub(in crate::client) fn into_error(self) -> ClientError {
+        let Self { verdict: Verdict { processing, again }, cause, transfer, .. } = self;
+        let (source, reason): (Option<BoxError>, _) = match cause {
+            Failed::Body(error) => return ClientError::request_body(Some(error), transfer),
+            Failed::NotTaken => (None, None),
+            Failed::Ended(error) => {
+                let reason = error.reason();
+                (Some(error.into()), reason)
+            }
+            Failed::NoHttp2(error) => (Some(error.into()), None),
+        };
+        let reason = reason.map(u32::from);
+        ClientError::stream(StreamEnd { processing, reason, again }, source, transfer)
+    }
+
     fn not_taken(connection: &Connection, progress: Option<Arc<Progress>>) -> Self {
         let facts = Facts {
             cause: Cause::NotTaken,

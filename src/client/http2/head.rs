@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_host_that_the_caller_gave_is_the_authority() {
-        let request = completed(Request::get("http://a.example/b").header("host", "b.example").body(()).unwrap()).unwrap();
+        let request =
+            completed(Request::get("http://a.example/b").header("host", "b.example").body(()).unwrap()).unwrap();
         assert_eq!(request.uri().to_string(), "http://b.example/b");
         let error = completed(Request::get("http://a.example/b").header("host", "b example").body(()).unwrap());
         assert!(error.unwrap_err().is_invalid_request());

@@ -13,6 +13,7 @@ pub(super) mod exchange;
 mod frames;
 pub(super) mod handshake;
 mod head;
+mod no_http2;
 mod pump;
 mod seen;
 pub(super) mod settings;

@@ -1,14 +1,13 @@
 //! The body of a request on its way into a stream.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http_body::Body;
 
-use crate::client::request::upload::{Progress, Upload};
+use crate::client::request::upload::Upload;
 use crate::outcome::BoxError;
 
 /// The body of a request, and the stream that it goes into.
@@ -36,11 +35,6 @@ pub(super) enum Pumped {
 impl Pump {
     pub(super) fn new(stream: SendStream<Bytes>, body: Upload) -> Self {
         Self { stream, body, data: Bytes::new(), sent: 0 }
-    }
-
-    /// None if the body is empty.
-    pub(super) fn progress(&self) -> Option<&Arc<Progress>> {
-        self.body.progress()
     }
 
     pub(super) fn sent(&self) -> u64 {

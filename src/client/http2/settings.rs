@@ -18,6 +18,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Why they cannot work, if that is so.
+    pub(in crate::client) fn problem(self) -> Option<&'static str> {
+        let fits = |window| (1..=MAX_WINDOW).contains(&window);
+        let fit = fits(self.stream_window) && fits(self.connection_window);
+        (!fit).then_some("the windows of HTTP/2 must have 1 to 2,147,483,647 bytes")
+    }
+
     /// As h2 wants to hear it.
     pub(super) fn builder(self) -> h2::client::Builder {
         let mut builder = h2::client::Builder::new();
@@ -33,3 +40,6 @@ impl Settings {
 
 /// How many streams may be opened before the server has said how many (RFC 9113 §6.5.2 wants no fewer to be allowed).
 pub(super) const BEFORE_SETTINGS: usize = 100;
+
+/// The largest window (RFC 9113 §6.9.1).
+const MAX_WINDOW: u32 = (1 << 31) - 1;

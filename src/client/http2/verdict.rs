@@ -82,9 +82,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
             verdict(Processing::Unprocessed, Again::Never)
         }
         Cause::GoAway(_) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered }),
-        Cause::Reset(REFUSED_STREAM) => {
-            verdict(Processing::Unprocessed, Again::Always { counts: !has_answered_since })
-        }
+        Cause::Reset(REFUSED_STREAM) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered_since }),
         // The server has decided.
         Cause::Reset(_) => verdict(Processing::Unknown, Again::Never),
         Cause::Closed | Cause::Broken if !has_written => {

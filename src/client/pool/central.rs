@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::closes::Closes;
-use super::connection::{Owned, Place};
+use super::connection::{Owned, Place, Shared};
 use super::finishing::Finishing;
 use super::hosts::{Gone, Granting, Hosts, Idle};
 use super::lease::{Grant, Home, Lease, Return, Share, Ticket};

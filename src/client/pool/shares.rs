@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::{Owned, Shared};
+use super::connection::Shared;
 use super::runtimes::RuntimeId;
 use super::settings::Settings;
 
@@ -68,7 +68,6 @@ impl<S> Shares<S> {
             self.dialing.swap_remove(at);
         }
     }
-
 }
 
 impl<S: Shared> Shares<S> {
@@ -137,7 +136,8 @@ impl<S: Shared> Shares<S> {
         member.idle_since = now;
         let runtime = member.connection.runtime();
         let others = self.members.iter().enumerate().filter(|(other, _)| *other != at);
-        let is_spare = others.map(|(_, other)| &other.connection).any(|other| other.runtime() == runtime && other.is_open());
+        let is_spare =
+            others.map(|(_, other)| &other.connection).any(|other| other.runtime() == runtime && other.is_open());
         Some(if is_spare { Room::Spare } else { Room::Idle })
     }
 

@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::central::Pool;
-use super::connection::{Owned, Place};
+use super::connection::{Owned, Place, Shared};
 use super::hosts::Gone;
 use super::lease::{Grant, Home, Lease, Share};
 use super::runtimes::RuntimeId;

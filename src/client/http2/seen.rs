@@ -1,0 +1,317 @@
+//! What has been seen of a connection and of each of its streams, for those who have to know what h2 does not tell.
+//!
+//! h2 forgets what it knew when a connection fails: that a response was complete while its request was not, which streams a GOAWAY covered, and
+//! whether anything was sent. Here all of that can still be asked afterwards.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::frames::{FrameReader, Seen};
+use crate::client::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::lock::Lock;
+use crate::response_first::ResponseFirstHandle;
+
+/// What has been seen of a connection. Its [`Transport`](super::transport::Transport) writes it, before h2 gets what was read.
+pub(super) struct Observed {
+    /// That of the wrapper between this connection's TLS, or socket, and its transport.
+    control: ResponseFirstHandle,
+    /// That of the wrapper below TLS, if there is one.
+    below_tls: Option<ResponseFirstHandle>,
+    has_settings: AtomicBool,
+    /// How many field blocks came: heads of responses, interim ones included, and trailers.
+    heads: AtomicU64,
+    /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
+    goaway: AtomicU64,
+    /// Guards what was seen of streams. Nothing but the map is touched under it.
+    streams: Lock<Streams>,
+}
+
+/// A GOAWAY of the peer (RFC 9113 §6.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GoAway {
+    /// The last stream that the peer may have processed.
+    pub(super) last: u32,
+    /// The error code.
+    pub(super) reason: u32,
+}
+
+/// A stream that is watched until this is dropped. Not to be dropped while a lock of this crate is held.
+pub(super) struct Watched {
+    observed: Arc<Observed>,
+    stream: u32,
+}
+
+struct Streams {
+    watched: HashMap<u32, Answer, RandomState>,
+    early: Early,
+}
+
+/// What was seen of the answer on a stream.
+#[derive(Clone, Copy, Default)]
+struct Answer {
+    has_head: bool,
+    has_end: bool,
+    /// Bytes of the body.
+    data: u64,
+}
+
+/// The streams without a watcher that had the latest frames. h2 sends a request as soon as it has it, and on another thread the peer may have
+/// answered before this one has registered the stream.
+///
+/// Their number is fixed, so that a peer which names streams costs nothing.
+struct Early {
+    /// A stream, and what was seen of it. There is no stream 0.
+    answers: [(u32, Answer); EARLY],
+    /// The place of the oldest.
+    oldest: usize,
+}
+
+impl Observed {
+    /// Of a connection on which nothing was sent yet. `below_tls` is the handle of the wrapper below its TLS, if there is one.
+    ///
+    /// From now on a write error ends neither side of the connection: that is for both wrappers.
+    pub(super) fn new(below_tls: Option<ResponseFirstHandle>) -> Arc<Self> {
+        let control = ResponseFirstHandle::new();
+        for handle in below_tls.iter().chain([&control]) {
+            handle.swallow_write_errors();
+        }
+        Arc::new(Self {
+            control,
+            below_tls,
+            has_settings: AtomicBool::new(false),
+            heads: AtomicU64::new(0),
+            goaway: AtomicU64::new(0),
+            streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
+        })
+    }
+
+    /// The handle for the wrapper of the transport.
+    pub(super) fn control(&self) -> &ResponseFirstHandle {
+        &self.control
+    }
+
+    /// Whether the peer has shown that it speaks HTTP/2.
+    pub(super) fn has_settings(&self) -> bool {
+        self.has_settings.load(Relaxed)
+    }
+
+    /// How many field blocks came. While it stays the same no request is answered.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads.load(Relaxed)
+    }
+
+    /// Whether anything came from the peer. What TLS keeps to itself does not count.
+    pub(super) fn has_read(&self) -> bool {
+        self.bytes_read() > 0
+    }
+
+    /// The newest GOAWAY of the peer.
+    pub(super) fn goaway(&self) -> Option<GoAway> {
+        let packed = self.goaway.load(Relaxed);
+        let last = (packed >> 32) as u32;
+        (last & IS_THERE != 0).then_some(GoAway { last: last & !IS_THERE, reason: packed as u32 })
+    }
+
+    /// Bytes that the system has taken, those of TLS included. While it stays the same nothing is sent: what goes nowhere after a write error does
+    /// not count.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.below_tls.as_ref().unwrap_or(&self.control).bytes_written()
+    }
+
+    /// Bytes of HTTP/2 that came from the peer.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.control.bytes_read()
+    }
+
+    /// Whether a write has failed, and all later ones go nowhere.
+    pub(super) fn is_write_broken(&self) -> bool {
+        self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
+    }
+
+    /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
+    pub(super) fn register(self: &Arc<Self>, stream: u32) -> Watched {
+        let mut streams = self.streams.lock();
+        let answer = streams.early.take(stream);
+        streams.watched.insert(stream, answer);
+        Watched { observed: Arc::clone(self), stream }
+    }
+
+    /// `bytes` were read.
+    pub(super) fn on_read(&self, frames: &mut FrameReader, bytes: &[u8]) {
+        // Taken once for all that was read, and only if that says something of a stream.
+        let mut streams = None;
+        frames.read(bytes, &mut |seen| match seen {
+            Seen::Head { stream, ends } => {
+                self.heads.fetch_add(1, Relaxed);
+                let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
+                answer.has_head = true;
+                answer.has_end |= ends;
+            }
+            Seen::Data { stream, len, ends } => {
+                let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
+                answer.data += u64::from(len);
+                answer.has_end |= ends;
+            }
+            Seen::Settings => self.has_settings.store(true, Relaxed),
+            Seen::GoAway { last, reason } => {
+                self.goaway.store(u64::from(last | IS_THERE) << 32 | u64::from(reason), Relaxed);
+            }
+            Seen::Reset { .. } | Seen::Other => {}
+        });
+    }
+}
+
+impl Watched {
+    /// Whether the head of a response came, be it an interim one (RFC 9110 §15.2).
+    pub(super) fn has_head(&self) -> bool {
+        self.answer().has_head
+    }
+
+    /// Whether the peer has ended the stream properly.
+    ///
+    /// h2 has got as far as that when a connection has ended by an I/O error, and not where h2 has ended it. The response is complete if as much of
+    /// its body was handed out as [came](Self::data).
+    pub(super) fn has_end(&self) -> bool {
+        self.answer().has_end
+    }
+
+    /// How many bytes of the response's body came in whole frames.
+    pub(super) fn data(&self) -> u64 {
+        self.answer().data
+    }
+
+    pub(super) fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    fn answer(&self) -> Answer {
+        let streams = self.observed.streams.lock();
+        streams.watched.get(&self.stream).copied().unwrap_or_default()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.observed.streams.lock().watched.remove(&self.stream);
+    }
+}
+
+impl Streams {
+    /// Where to note what was seen of `stream`.
+    fn answer(&mut self, stream: u32) -> &mut Answer {
+        match self.watched.get_mut(&stream) {
+            Some(answer) => answer,
+            None => self.early.answer(stream),
+        }
+    }
+}
+
+impl Early {
+    fn new() -> Self {
+        Self { answers: [(0, Answer::default()); EARLY], oldest: 0 }
+    }
+
+    fn answer(&mut self, stream: u32) -> &mut Answer {
+        let known = self.answers.iter().position(|(known, _)| *known == stream);
+        let place = known.unwrap_or_else(|| {
+            let place = self.oldest;
+            self.oldest = (place + 1) % EARLY;
+            self.answers[place] = (stream, Answer::default());
+            place
+        });
+        &mut self.answers[place].1
+    }
+
+    /// What was seen of `stream`, which is forgotten here.
+    fn take(&mut self, stream: u32) -> Answer {
+        let mut all = self.answers.iter_mut();
+        all.find(|(known, _)| *known == stream).map(mem::take).unwrap_or_default().1
+    }
+}
+
+/// More than there are threads that send requests on one connection in the same few microseconds.
+const EARLY: usize = 16;
+
+/// Stream identifiers have 31 bits.
+const IS_THERE: u32 = 1 << 31;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::http2::frames::tests::frame;
+
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const END_STREAM: u8 = 1;
+    const END_HEADERS: u8 = 4;
+
+    fn read(observed: &Observed, frames: &[Vec<u8>]) {
+        observed.on_read(&mut FrameReader::new(), &frames.concat());
+    }
+
+    fn answer(stream: u32) -> [Vec<u8>; 2] {
+        [frame(HEADERS, END_HEADERS, stream, b"fields"), frame(DATA, END_STREAM, stream, b"hello")]
+    }
+
+    fn known(watched: &Watched) -> (bool, bool, u64) {
+        (watched.has_head(), watched.has_end(), watched.data())
+    }
+
+    #[test]
+    fn each_stream_has_an_answer_of_its_own() {
+        let observed = Observed::new(None);
+        let [one, other] = [1, 3].map(|stream| observed.register(stream));
+        read(&observed, &answer(3)[..1]);
+        assert_eq!((known(&one), known(&other)), ((false, false, 0), (true, false, 0)));
+        read(&observed, &answer(3)[1..]);
+        read(&observed, &[frame(HEADERS, END_HEADERS | END_STREAM, 1, b"fields")]);
+        assert_eq!((known(&one), known(&other)), ((true, true, 0), (true, true, 5)));
+        assert_eq!((one.stream(), other.stream()), (1, 3));
+    }
+
+    #[test]
+    fn an_answer_that_comes_before_the_stream_is_registered_is_known() {
+        let observed = Observed::new(None);
+        let [first, second] = answer(1);
+        read(&observed, &[first]);
+        read(&observed, &answer(3));
+        let one = observed.register(1);
+        assert_eq!(known(&one), (true, false, 0));
+        read(&observed, &[second]);
+        assert_eq!(known(&one), (true, true, 5));
+        assert_eq!(known(&observed.register(3)), (true, true, 5));
+        assert_eq!(known(&observed.register(5)), (false, false, 0));
+    }
+
+    #[test]
+    fn a_peer_that_names_streams_costs_nothing_and_a_dropped_one_is_forgotten() {
+        let observed = Observed::new(None);
+        let watched = observed.register(1);
+        for stream in 2..10_000 {
+            read(&observed, &answer(stream));
+        }
+        assert_eq!(observed.streams.lock().watched.len(), 1);
+        assert_eq!(known(&watched), (false, false, 0));
+        drop(watched);
+        assert_eq!(observed.streams.lock().watched.len(), 0);
+        // The answers to the latest are all that is kept.
+        assert_eq!(known(&observed.register(9_000)), (false, false, 0));
+        assert_eq!(known(&observed.register(9_999)), (true, true, 5));
+    }
+
+    #[test]
+    fn the_newest_goaway_holds() {
+        let observed = Observed::new(None);
+        assert_eq!(observed.goaway(), None);
+        for (last, reason) in [(u32::MAX >> 1, 0), (0, 0), (5, u32::MAX)] {
+            read(&observed, &[frame(7, 0, 0, &[last.to_be_bytes(), reason.to_be_bytes()].concat())]);
+            assert_eq!(observed.goaway(), Some(GoAway { last, reason }));
+        }
+        assert!(!observed.has_settings());
+        read(&observed, &[frame(4, 0, 0, &[])]);
+        assert!(observed.has_settings());
+    }
+}

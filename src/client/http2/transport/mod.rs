@@ -1,0 +1,70 @@
+//! What h2 reads from and writes to.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::FrameReader;
+use super::seen::Observed;
+use crate::response_first::ResponseFirst;
+
+/// A connection under h2, of which everything that passes is [observed](Observed).
+///
+/// A write error does not end it: h2 would give up, and lose what can still be read. What is written from then on goes nowhere, and reading goes on to the
+/// end or the error of the peer. Above TLS that does not help against what TLS itself gives up for a write error; so the connector's
+/// own TLS has such a wrapper below.
+pub(super) struct Transport<T: 'static> {
+    io: ResponseFirst<T>,
+    frames: FrameReader,
+    observed: Arc<Observed>,
+}
+
+impl<T> Transport<T> {
+    /// Around a connection on which nothing was sent yet. A bare socket is best given as one, without layers that do nothing: then it is asked at once for
+    /// what there is to be read after a write error.
+    pub(super) fn new(io: T, observed: Arc<Observed>) -> Self {
+        Self { io: ResponseFirst::with_handle(io, observed.control().clone()), frames: FrameReader::new(), observed }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        this.observed.on_read(&mut this.frames, &buf.filled()[before..]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Transport<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests;

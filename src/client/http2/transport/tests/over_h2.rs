@@ -1,0 +1,68 @@
+//! With h2 on top: what it may lose, and what is known then.
+
+use bytes::Bytes;
+use futures_util::join;
+use h2::client::{self, SendRequest};
+use http::{Request, StatusCode};
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::*;
+use crate::client::http2::frames::Seen;
+
+/// The server answers a long request of which it has read no more than the head, and closes: the rest, which nobody reads, makes that a reset at
+/// some point of the upload. Without the transport one response of about ten was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_complete_answer_is_returned_and_known_to_be_complete_whenever_the_reset_comes() {
+    for _ in 0..100 {
+        let (client, server) = connected().await;
+        let observed = Observed::new(None);
+        let transport = Transport::new(client, Arc::clone(&observed));
+        #[expect(clippy::disallowed_methods, reason = "the reset has to come from another thread")]
+        let server = tokio::spawn(refuse(server));
+        let (sender, connection) = client::handshake(transport).await.unwrap();
+        let (_ended, ()) = join!(connection, upload(sender, &observed));
+        server.await.unwrap();
+    }
+}
+
+/// Uploads far more than any system takes, and expects a complete answer.
+async fn upload(sender: SendRequest<Bytes>, observed: &Arc<Observed>) {
+    let mut sender = sender.ready().await.unwrap();
+    let (response, mut body) =
+        sender.send_request(Request::post("http://a.example/").body(()).unwrap(), false).unwrap();
+    let watched = observed.register(response.stream_id().as_u32());
+    body.send_data(Bytes::from_static(&[0; 16 * 1024 * 1024]), false).unwrap();
+    let (head, mut body) = response.await.unwrap().into_parts();
+    assert_eq!(head.status, StatusCode::OK);
+    let mut read = 0;
+    // h2 may end it by an error.
+    while let Some(Ok(data)) = body.data().await {
+        read += data.len() as u64;
+    }
+    assert!(watched.has_head() && watched.has_end());
+    assert_eq!((read, watched.data()), (5, 5));
+}
+
+/// Takes as much as the client wants to send, reads the head of a request, answers, and closes.
+async fn refuse(server: TcpStream) {
+    let (mut reading, mut writing) = server.into_split();
+    let largest_window = [&[0, 4][..], &MOST_WINDOW.to_be_bytes()].concat();
+    let window_of_all = (MOST_WINDOW - 65_535).to_be_bytes();
+    let settings = [frame(4, 0, 0, &largest_window), frame(8, 0, 0, &window_of_all)].concat();
+    writing.write_all(&settings).await.unwrap();
+    reading.read_exact(&mut [0; PREFACE.len()]).await.unwrap();
+    read_head(&mut reading).await;
+    writing.write_all(&answer()).await.unwrap();
+}
+
+async fn read_head(reading: &mut OwnedReadHalf) {
+    let (mut frames, mut has_head) = (FrameReader::new(), false);
+    while !has_head {
+        let byte = reading.read_u8().await.unwrap();
+        frames.read(&[byte], &mut |seen| has_head |= matches!(seen, Seen::Head { .. }));
+    }
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+const MOST_WINDOW: u32 = (1 << 31) - 1;
