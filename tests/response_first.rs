@@ -111,6 +111,48 @@ async fn a_connection_that_was_disarmed_gives_the_errors_as_they_come() {
 }
 
 #[tokio::test]
+async fn a_connection_that_only_swallows_write_errors_does_so_though_it_was_disarmed() {
+    let mut client = reset(REQUEST, RESPONSE).await;
+    client.handle().disarm();
+    client.handle().swallow_write_errors();
+    client.write_all(b"the rest").await.unwrap();
+    client.flush().await.unwrap();
+    assert!(client.handle().is_broken());
+    assert_eq!(client.handle().bytes_written(), REQUEST.len() as u64);
+    let (read, end) = read_to_end(&mut client).await;
+    assert_eq!((read.as_slice(), end.unwrap_err().kind()), (RESPONSE, ErrorKind::ConnectionReset));
+}
+
+/// What looks like HTTP/1.1 is not: no request begins a count, no upgrade disarms, and no write is put off for an answer.
+#[tokio::test]
+async fn a_connection_that_only_swallows_write_errors_knows_no_protocol() {
+    let (mut client, mut server) = connected().await;
+    client.handle().swallow_write_errors();
+    for _ in 0..2 {
+        client.write_all(UPGRADE).await.unwrap();
+        server.write_all(SWITCHING).await.unwrap();
+        client.read_exact(&mut vec![0; SWITCHING.len()]).await.unwrap();
+    }
+    assert_eq!(client.handle().bytes_written(), 2 * UPGRADE.len() as u64);
+    server.read_exact(&mut vec![0; 2 * UPGRADE.len()]).await.unwrap();
+    server.write_all(RESPONSE).await.unwrap();
+    arrives(&client, RESPONSE.len()).await;
+    let piece = vec![0; 64 * 1024];
+    for _ in 0..16 {
+        let written = spawn(client.write(&piece)).poll();
+        let Poll::Ready(Ok(bytes)) = written else {
+            panic!("a write waits for the answer to be read: {written:?}");
+        };
+        server.read_exact(&mut vec![0; bytes]).await.unwrap();
+    }
+    SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(server);
+    client.get_ref().ready(Interest::ERROR).await.unwrap();
+    client.write_all(b"the rest").await.unwrap();
+    assert!(client.handle().is_broken());
+}
+
+#[tokio::test]
 async fn the_connection_of_the_layer_can_be_told_what_to_do() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -20,8 +20,8 @@
 //!
 //! # Where it belongs
 //!
-//! Under HTTP/1.1, and below TLS: around the TCP connection. Not under HTTP/2, which has its own way to say "I have read
-//! enough". [`Client`](crate::client::Client) has it built in; for hyper-util's client, [`ResponseFirstLayer`] is one line:
+//! Under HTTP/1.1, and below TLS: around the TCP connection. Under HTTP/2, which has its own way to say "I have read enough", only rules 1 to 3 and
+//! 5 are of use: see [`ResponseFirstHandle::swallow_write_errors`]. [`Client`](crate::client::Client) has it built in; for hyper-util's client, [`ResponseFirstLayer`] is one line:
 //!
 //! ```
 //! use bytes::Bytes;

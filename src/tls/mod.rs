@@ -25,7 +25,8 @@
 //! [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer) as without TLS.
 //!
 //! Below TLS lies a [`ResponseFirst`](crate::response_first::ResponseFirst), so that an early response is not lost under TLS either. It is
-//! disarmed where HTTP/2 was negotiated.
+//! disarmed where HTTP/2 was negotiated, until somebody has it
+//! [swallow write errors](crate::response_first::ResponseFirstHandle::swallow_write_errors) there too.
 //!
 //! # Features
 //!

@@ -35,7 +35,7 @@ async fn over_tls_all_that_arrived_is_read_after_a_reset_in_the_middle_of_a_writ
     assert!(connected.is_negotiated_h2());
     connected.get_extras(&mut extras);
     let below = extras.remove::<ResponseFirstHandle>().unwrap();
-    let observed = Observed::new(Some(below));
+    let observed = Observed::new(Some(below.clone()));
     let mut transport = Transport::new(TokioIo::new(client), Arc::clone(&observed));
     let watched = observed.register(1);
     // After this nothing of TLS's own is on its way.
@@ -50,7 +50,9 @@ async fn over_tls_all_that_arrived_is_read_after_a_reset_in_the_middle_of_a_writ
     arrives(socket, answer.len() + RECORD_OVERHEAD).await;
     reset(server.into_inner().0, socket).await;
     write_on(&mut transport).await;
-    assert!(observed.is_write_broken());
+    // The error did not come as far as TLS.
+    assert!(below.is_broken() && observed.is_write_broken());
+    assert!(!observed.control().is_broken());
     assert_eq!(observed.bytes_written(), sent);
     let (read, end) = read_to_end(&mut transport).await;
     assert_eq!((read, end), (answer, Err(ErrorKind::ConnectionReset)));
