@@ -404,7 +404,7 @@ mod tests {
         *old.version_mut() = Version::HTTP_10;
         assert_eq!(message(old), "invalid request: CONNECT over HTTP/1.0 is not supported");
         let mut new = request(Method::GET, "http://a.example/");
-        *new.version_mut() = Version::HTTP_2;
-        assert_eq!(message(new), "invalid request: GET over HTTP/2.0 is not supported");
+        *new.version_mut() = Version::HTTP_3;
+        assert_eq!(message(new), "invalid request: GET over HTTP/3.0 is not supported");
     }
 }

@@ -45,6 +45,7 @@ mod checkout;
 mod connection_use;
 mod deliver;
 mod destination;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod error;
 mod future;
 mod http1;
@@ -63,9 +64,11 @@ mod plain;
 mod plain {
     pub(super) use crate::response_first::into_tcp_stream;
 }
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod pool;
 mod protocol;
 mod request;
+#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod retry;
 mod retry_body;
 mod security;

@@ -53,3 +53,62 @@ pub(super) fn choose<B>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is spoken, or why the request cannot be sent.
+    fn chosen(known: bool, method: &str, uri: &str, version: Version, upgrade: bool) -> Result<Speaks, String> {
+        let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        let mut destination = Destination::take_from(&mut request).unwrap();
+        *request.version_mut() = version;
+        if upgrade {
+            request.headers_mut().insert(UPGRADE, http::HeaderValue::from_static("websocket"));
+        }
+        let known = PriorKnowledge { of_all: known, ..PriorKnowledge::default() };
+        choose(&request, &mut destination, &known).map_err(|error| error.to_string())?;
+        Ok(destination.speaks())
+    }
+
+    #[test]
+    fn what_is_spoken_is_negotiated_unless_the_request_or_the_settings_say_otherwise() {
+        let (http, https) = ("http://a.example/", "https://a.example/");
+        let (old, usual, two) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        let tunnel = "invalid request: CONNECT and Upgrade need HTTP/1.1";
+        for (known, method, uri, version, upgrade, expected) in [
+            (false, "GET", http, usual, false, Ok(Speaks::Negotiated)),
+            (false, "GET", https, usual, false, Ok(Speaks::Negotiated)),
+            (true, "GET", http, usual, false, Ok(Speaks::Http2)),
+            (true, "GET", https, two, false, Ok(Speaks::Http2)),
+            (false, "GET", https, two, false, Ok(Speaks::Http2)),
+            (false, "GET", http, two, false, Err("invalid request: HTTP/2 without TLS needs prior knowledge")),
+            (false, "GET", https, usual, true, Ok(Speaks::Http1)),
+            (false, "CONNECT", "a.example:443", usual, false, Ok(Speaks::Http1)),
+            (false, "GET", https, old, false, Ok(Speaks::Http1)),
+            (true, "GET", http, old, false, Err("invalid request: the server speaks HTTP/2")),
+            (true, "GET", http, usual, true, Err(tunnel)),
+            (true, "CONNECT", "a.example:443", usual, false, Err(tunnel)),
+            (false, "GET", https, two, true, Err(tunnel)),
+        ] {
+            let chosen = chosen(known, method, uri, version, upgrade);
+            assert_eq!(
+                chosen.as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|error| &**error),
+                "{method} {uri}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_server_can_be_known() {
+        let mut known = PriorKnowledge::default();
+        let take = |uri: &str| Destination::take_from(&mut Request::get(uri).body(()).unwrap()).unwrap();
+        known.of_some.insert(take("http://A.example:81/x"));
+        for (uri, is_known) in
+            [("http://a.example:81/", true), ("http://a.example/", false), ("https://a.example:81/", false)]
+        {
+            assert_eq!(known.is_there(&take(uri)), is_known, "{uri}");
+        }
+    }
+}

@@ -5,7 +5,10 @@ use crate::outcome::ConnectError;
 
 /// The error of a request, some of which was sent again after something of it had been sent.
 fn after(error: ClientError, has_sent: bool, covered: bool) -> ClientError {
-    error.after("origin.example:8080".to_owned(), Sendings { retries: has_sent.into(), has_sent, covered })
+    error.after(
+        "origin.example:8080".to_owned(),
+        Sendings { retries: has_sent.into(), has_sent, covered, ..Sendings::default() },
+    )
 }
 
 fn transferred(kind: Kind, bytes_written: u64, bytes_read: u64) -> ClientError {

@@ -201,7 +201,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::client::checkout::connect;
+    use crate::client::checkout::{Ready, connect};
     use crate::client::destination::Destination;
     use crate::client::error::ClientError;
     use crate::client::pool::{Acquired, current_runtime};
@@ -220,7 +220,9 @@ mod tests {
         let Acquired::Dial(lease) = client.shared.pool.acquire(&destination, current_runtime()) else {
             panic!("there is no connection")
         };
-        let wire = connect(&client.shared, &destination, lease, current_runtime()).await.ok().unwrap();
+        let Ok(Ready::Owned(wire)) = connect(&client.shared, &destination, lease, current_runtime()).await else {
+            panic!("there is a connection")
+        };
         // The server has gone.
         drop(listener.accept().await.unwrap());
         let undecided: Pending<Sent> = pending();

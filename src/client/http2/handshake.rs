@@ -7,6 +7,7 @@ use http::uri::Authority;
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection as Connects;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::{About, Connection};
 use super::seen::Observed;
@@ -14,7 +15,8 @@ use super::settings::Settings;
 use super::transport::Transport;
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
-use crate::client::pool::{Lease, Owned, Pool, Share};
+use crate::client::plain::into_tcp_stream;
+use crate::client::pool::{Lease, Owned, Pool, RuntimeId, Share};
 use crate::client::request::fields;
 use crate::client::sync::spawn;
 
@@ -38,13 +40,29 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
-    let transport = Transport::new(TokioIo::new(io), Arc::clone(&observed));
-    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     let about = About { place, watch, observed, authority, extras };
+    let (connection, sole) = match into_tcp_stream(io) {
+        Ok(stream) => start(stream, settings, about, lease).await?,
+        Err(io) => start(TokioIo::new(io), settings, about, lease).await?,
+    };
+    tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
+    Ok(pool.join(connection, sole, is_spent()))
+}
+
+/// Says what comes before the first request, and starts the task. Returns where nobody else was to dial meanwhile, too.
+async fn start<T>(
+    io: T,
+    settings: Settings,
+    about: About,
+    mut lease: Lease,
+) -> Result<(Arc<Connection>, Option<RuntimeId>), ClientError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let transport = Transport::new(io, Arc::clone(&about.observed));
+    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     let sole = lease.take_sole();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
-    let share = pool.join(connection, sole, is_spent());
     spawn(driver);
-    tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
-    Ok(share)
+    Ok((connection, sole))
 }

@@ -169,3 +169,144 @@ impl<S: Shared> Member<S> {
         self.connection.most().min(learned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use super::super::connection::Place;
+    use super::*;
+    use crate::test_support::some_instant;
+
+    /// A connection that says what it is told to say.
+    struct Told {
+        id: u64,
+        most: AtomicUsize,
+        is_open: AtomicBool,
+        had: Option<usize>,
+        created: Instant,
+    }
+
+    impl Told {
+        fn new(id: u64, most: usize) -> Arc<Self> {
+            Self::after_which(id, most, None)
+        }
+
+        fn after_which(id: u64, most: usize, had: Option<usize>) -> Arc<Self> {
+            let (most, is_open) = (AtomicUsize::new(most), AtomicBool::new(true));
+            Arc::new(Self { id, most, is_open, had, created: some_instant() })
+        }
+    }
+
+    impl Shared for Told {
+        fn place(&self) -> Place {
+            Place { slot: 0, id: self.id }
+        }
+
+        fn runtime(&self) -> RuntimeId {
+            None
+        }
+
+        fn created(&self) -> Instant {
+            self.created
+        }
+
+        fn most(&self) -> usize {
+            self.most.load(SeqCst)
+        }
+
+        fn is_open(&self) -> bool {
+            self.is_open.load(SeqCst)
+        }
+
+        fn had_before_turning_away(&self) -> Option<usize> {
+            self.had
+        }
+    }
+
+    const SETTINGS: Settings = Settings {
+        idle_timeout: Some(Duration::from_secs(90)),
+        max_age: None,
+        max_idle_per_host: usize::MAX,
+        max_connections_per_host: usize::MAX,
+    };
+
+    fn take(shares: &mut Shares<Told>, now: Instant) -> Option<u64> {
+        shares.take(None, &SETTINGS, now).map(|connection| connection.id)
+    }
+
+    #[test]
+    fn a_connection_has_as_many_exchanges_as_it_allows_and_then_room_for_those_that_end() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        let connection = Told::new(1, 3);
+        shares.join(Arc::clone(&connection), now);
+        assert_eq!([(); 3].map(|()| take(&mut shares, now)), [Some(1), Some(1), None]);
+        assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
+        assert_eq!((take(&mut shares, now), take(&mut shares, now)), (Some(1), None));
+        // A lower limit cuts nothing off.
+        connection.most.store(0, SeqCst);
+        assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
+        assert_eq!((take(&mut shares, now), shares.used()), (None, 2));
+    }
+
+    #[test]
+    fn new_exchanges_go_to_the_fullest_connection_with_room() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        for id in 1..=2 {
+            shares.join(Told::new(id, 2), now);
+        }
+        assert_eq!(shares.give_back(1, true, now), Some(Room::Spare));
+        assert_eq!([(); 4].map(|()| take(&mut shares, now)), [Some(2), Some(1), Some(1), None]);
+    }
+
+    #[test]
+    fn a_connection_that_closes_gets_nothing_more() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        let connection = Told::new(1, 100);
+        shares.join(Arc::clone(&connection), now);
+        connection.is_open.store(false, SeqCst);
+        assert_eq!(take(&mut shares, now), None);
+        assert!(shares.may_dial(None) && !shares.has_open(None));
+        assert_eq!(shares.leave(1).map(|left| left.id), Some(1));
+        assert_eq!(shares.give_back(1, false, now), None);
+    }
+
+    #[test]
+    fn after_a_connection_that_turned_others_away_the_next_gets_no_more_than_it_had() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        shares.join(Told::after_which(1, 100, Some(2)), now);
+        shares.leave(1);
+        shares.join(Told::new(2, 100), now);
+        assert_eq!([(); 2].map(|()| take(&mut shares, now)), [Some(2), None]);
+        // Until it has answered more than that.
+        for expected in [[Some(2), None], [Some(2), None], [Some(2), Some(2)]] {
+            shares.give_back(2, true, now);
+            assert_eq!([(); 2].map(|()| take(&mut shares, now)), expected);
+        }
+    }
+
+    #[test]
+    fn one_dial_at_a_time_is_for_each_runtime() {
+        let mut shares = Shares::<Told>::new();
+        assert!(shares.may_dial(None));
+        shares.begin_dial(None);
+        assert!(!shares.may_dial(None));
+        shares.end_dial(None);
+        assert!(shares.may_dial(None));
+    }
+
+    #[test]
+    fn an_idle_connection_expires_and_a_used_one_does_not() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        for id in 1..=2 {
+            shares.join(Told::new(id, 100), now);
+        }
+        shares.give_back(1, true, now);
+        assert_eq!(shares.earliest_expiry(&SETTINGS), Some(now + Duration::from_secs(90)));
+        let (later, mut left) = (now + Duration::from_secs(90), Vec::new());
+        shares.leave_if(|connection, idle| SETTINGS.is_done(connection, idle, later), &mut left);
+        assert_eq!(left.iter().map(|left| left.id).collect::<Vec<_>>(), [1]);
+        assert_eq!((shares.used(), shares.idle(), shares.earliest_expiry(&SETTINGS)), (1, 0, None));
+    }
+}
