@@ -37,6 +37,11 @@ impl Pump {
         Self { stream, body, data: Bytes::new(), sent: 0 }
     }
 
+    /// The body, of which no more is sent.
+    pub(super) fn into_body(self) -> Upload {
+        self.body
+    }
+
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }

@@ -9,14 +9,17 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use self::taken::Taken;
 use crate::client::bounds::RequestBody;
 use crate::client::request::framing::Framing;
-use crate::client::request::promise::{BrokenPromise, Checked, poll_checked};
+use crate::client::request::promise::{BrokenPromise, Checked, Trailers, poll_checked};
 use crate::client::retry_body::{AnyBody, ErasedBody, erase};
 use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use crate::lock::Lock;
 use crate::outcome::BoxError;
+
+mod taken;
 
 const UNTOUCHED: u8 = 0;
 const BEGUN: u8 = 1;
@@ -28,6 +31,8 @@ pin_project! {
         // None for an empty body, which needs none of this.
         progress: Option<Arc<Progress>>,
         body: Option<ErasedBody>,
+        // What was taken from a body that goes into a stream of HTTP/2. None for one of HTTP/1.
+        taken: Option<Box<Taken>>,
     }
 
     impl PinnedDrop for Upload {
@@ -98,12 +103,31 @@ impl Upload {
             may_be_copied,
             content: Lock::new(content),
         };
-        Self { progress: Some(Arc::new(progress)), body: None }
+        Self { progress: Some(Arc::new(progress)), body: None, taken: None }
     }
 
     #[inline]
     pub(in crate::client) fn empty() -> Self {
-        Self { progress: None, body: None }
+        Self { progress: None, body: None, taken: None }
+    }
+
+    /// The body for a stream of HTTP/2, which takes all trailers that there can be. What is taken from it is kept, so that it can be
+    /// [put back](Self::put_back).
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1 has no streams"))]
+    pub(in crate::client) fn for_stream(mut self) -> Self {
+        self.taken = Some(Box::default());
+        self
+    }
+
+    /// Puts back what was taken from the body, which counts as untouched then. Nothing is done if that was too much to keep.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1 has no streams"))]
+    pub(in crate::client) fn put_back(mut self) {
+        let (Some(progress), Some(body), Some(taken)) = (&self.progress, self.body.take(), self.taken.take()) else {
+            return;
+        };
+        if let Some(body) = taken.put_back(body, progress.has_ended()) {
+            *progress.content.lock() = Content::Untouched(body);
+        }
     }
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
@@ -266,10 +290,15 @@ impl Body for Upload {
         let Some(body) = this.body else {
             return Poll::Ready(None);
         };
-        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, progress.taken.load(SeqCst), cx));
+        let taken = progress.taken.load(SeqCst);
+        let trailers = if this.taken.is_some() { Trailers::All } else { Trailers::Announced };
+        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, trailers, taken, cx));
         let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
         progress.taken.store(taken, SeqCst);
         progress.has_ended.store(is_last, SeqCst);
+        if let (Some(kept), Some(frame)) = (this.taken, &frame) {
+            kept.add(frame);
+        }
         Poll::Ready(frame.map(Ok))
     }
 

@@ -186,3 +186,63 @@ fn a_body_that_says_how_is_copied_before_it_is_touched() {
     assert!(can_be_kept(&mut declines) && progress.copy().is_none());
     assert_eq!(left(&progress), "untouched");
 }
+
+/// The frames of a body, to its end or to where it goes on later.
+fn frames(upload: &mut Upload) -> Vec<String> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut frames = Vec::new();
+    loop {
+        match Pin::new(&mut *upload).poll_frame(&mut cx) {
+            Poll::Ready(Some(frame)) => frames.push(match frame.unwrap().into_data() {
+                Ok(data) => str::from_utf8(&data).unwrap().to_owned(),
+                Err(frame) => format!("{:?}", frame.into_trailers().unwrap()),
+            }),
+            Poll::Ready(None) => return frames,
+            Poll::Pending => {
+                frames.push("...".to_owned());
+                return frames;
+            }
+        }
+        if upload.is_end_stream() {
+            return frames;
+        }
+    }
+}
+
+#[test]
+fn what_a_stream_took_from_a_body_is_put_back() {
+    let trailers = || Some(Frame::trailers(HeaderMap::from_iter([(http::header::AGE, "1".parse().unwrap())])));
+    let open = || Framing::Chunked(Box::default());
+    let whole = "he|llo|{\"age\": \"1\"}";
+    for (body, framing, expected) in [
+        (Frames::new([data("he"), data("llo"), trailers()]), chunked(), whole),
+        (Frames::new([data("he"), data("llo"), trailers()]), Framing::Length(5), whole),
+        (Frames::new([data("he"), data("llo")]), open(), "he|llo|..."),
+        // It is not asked for anything behind its end.
+        (Frames::new([data("he"), data("llo"), None]), open(), "he|llo"),
+        (Frames::new([]), open(), "..."),
+    ] {
+        let upload = Upload::new(body, framing.clone());
+        let progress = Arc::clone(upload.progress().unwrap());
+        let mut upload = upload.for_stream();
+        assert_eq!(frames(&mut upload).join("|"), expected);
+        upload.put_back();
+        let Content::Untouched(body) = progress.take() else { panic!("{expected} is not there") };
+        let mut again = Upload::again(Content::Untouched(body), framing).for_stream();
+        assert_eq!(frames(&mut again).join("|"), expected);
+    }
+}
+
+#[test]
+fn what_is_too_much_to_keep_is_gone() {
+    let large = || Some(Frame::data(Bytes::from(vec![b'x'; 100 * 1024])));
+    for (count, is_kept) in [(1, true), (2, false)] {
+        let body = Frames::new((0..count).map(|_| large()));
+        let upload = Upload::new(body, Framing::Chunked(Box::default()));
+        let progress = Arc::clone(upload.progress().unwrap());
+        let mut upload = upload.for_stream();
+        assert_eq!(frames(&mut upload).len(), count + 1);
+        upload.put_back();
+        assert_eq!(matches!(progress.take(), Content::Untouched(_)), is_kept);
+    }
+}
