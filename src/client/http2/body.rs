@@ -119,11 +119,13 @@ impl StreamBody {
     }
 
     fn fail(&mut self, error: h2::Error) -> ClientError {
-        let Some(open) = self.open.take() else { return ClientError::stream_body(error, None) };
-        if let Rest::Goes(uploading) = &open.rest {
+        let open = self.open.take();
+        if let Some(Open { rest: Rest::Goes(uploading), .. }) = &open {
             uploading.abort();
         }
-        ClientError::stream_body(error, Some((open.host.clone(), open.transfer.clone())))
+        let about = open.map(|Open { host, transfer, .. }| (host, transfer));
+        let reason = error.reason().map(Into::into);
+        ClientError::stream_body(error.into(), reason, about)
     }
 }
 
