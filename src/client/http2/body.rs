@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use h2::RecvStream;
+use h2::{RecvStream, SendStream};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -53,7 +53,7 @@ struct Open {
 enum Rest {
     Nothing,
     /// It is not wanted. The stream is reset when the response has ended.
-    Parked(#[expect(dead_code, reason = "it is kept until the response has ended")] Pump),
+    Parked(#[expect(dead_code, reason = "it is kept until the response has ended")] SendStream<Bytes>),
     /// A task sends it.
     Goes(Uploading),
 }
@@ -92,7 +92,7 @@ impl Answer {
             Some(pump) if goes_on => Rest::Goes(Uploading::start(pump, &share, after)),
             Some(pump) => {
                 tracing::debug!(status = %parts.status, "the rest of a request is not sent: the response came first");
-                Rest::Parked(pump)
+                Rest::Parked(pump.into_stream())
             }
         };
         let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
