@@ -58,8 +58,8 @@ pub(super) struct Stream {
     pub(super) response: h2::client::ResponseFuture,
     /// None once the body has ended, or is not wanted.
     pub(super) pump: Option<Pump>,
-    /// The body after that, in case that it has to go again.
-    gone: Option<Upload>,
+    /// The same after that, in case that the body has to go again.
+    spent: Option<Pump>,
     pub(super) watched: Watched,
     pub(super) share: Share<Connection>,
     begun: Begun,
@@ -130,8 +130,8 @@ impl Exchange {
         };
         let watched = observed.register(response.stream_id().as_u32());
         let held = progress.as_ref().filter(|_| is_held).map(|progress| Held::new(progress, continue_timeout));
-        let pump = progress.is_some().then(|| Pump::new(stream, body.for_stream()));
-        let stream = Box::new(Stream { response, pump, gone: None, watched, share, begun, progress });
+        let pump = progress.is_some().then(|| Pump::new(stream, body));
+        let stream = Box::new(Stream { response, pump, spent: None, watched, share, begun, progress });
         Ok(Self { stage: Stage::Open(stream), held, callback })
     }
 
@@ -195,7 +195,7 @@ impl Future for Exchange {
         let Stage::Open(stream) = &mut this.stage else { unreachable!("it is not over") };
         let Some(pump) = &mut stream.pump else { return Poll::Pending };
         let pumped = ready!(pump.poll(cx));
-        stream.gone = stream.pump.take().map(Pump::into_body);
+        stream.spent = stream.pump.take();
         // The response may have come meanwhile, whatever has become of the body.
         match (this.look(cx), pumped) {
             (Poll::Pending, Pumped::Failed(error)) => Poll::Ready(Err(this.take().fail(Failed::Body(error)))),
@@ -210,8 +210,8 @@ impl Future for Exchange {
 impl Stream {
     /// What became of the request, which has no response.
     fn fail(mut self, cause: Failed) -> Failure {
-        if let Some(body) = self.pump.take().map(Pump::into_body).or(self.gone.take()) {
-            body.put_back();
+        if let Some(pump) = self.pump.take().or(self.spent.take()) {
+            pump.put_back();
         }
         let connection = self.share.connection();
         let (observed, begun) = (&connection.observed, self.begun);

@@ -33,14 +33,6 @@ impl fmt::Display for BrokenPromise {
 
 impl Error for BrokenPromise {}
 
-/// Which trailers a protocol has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Trailers {
-    /// Those that `Trailer` names, behind chunks: hyper sends no others over HTTP/1.
-    Announced,
-    All,
-}
-
 /// What a body gave, and may be sent.
 pub(in crate::client) struct Checked {
     /// None at the end.
@@ -51,11 +43,12 @@ pub(in crate::client) struct Checked {
     pub(in crate::client) is_last: bool,
 }
 
-/// The next frame of a body that has given `taken` bytes, if it keeps its promises.
+/// The next frame of a body that has given `taken` bytes, if it keeps its promises. Where the protocol does not take all trailers, those pass that
+/// `Trailer` names, behind chunks.
 pub(in crate::client) fn poll_checked(
     mut body: Pin<&mut dyn AnyBody>,
     framing: &Framing,
-    trailers: Trailers,
+    takes_all_trailers: bool,
     taken: u64,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Checked, BoxError>> {
@@ -67,7 +60,7 @@ pub(in crate::client) fn poll_checked(
         }
         // No trailers are no frame.
         let frame = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
-        let frame = frame.map(|frame| check_trailers(frame, framing, trailers)).transpose()?;
+        let frame = frame.map(|frame| check_trailers(frame, framing, takes_all_trailers)).transpose()?;
         return Poll::Ready(Ok(Checked { frame, taken, is_last: true }));
     };
     let length = data.remaining() as u64;
@@ -77,14 +70,14 @@ pub(in crate::client) fn poll_checked(
         Some(promised) if taken > promised => return Poll::Ready(Err(BrokenPromise::of(TOO_LONG))),
         // With the last byte that was promised hyper is done with the body.
         Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
-            match (poll_rest(body.as_mut(), cx)?, trailers) {
-                (Rest::Nothing, _) => true,
-                (Rest::NotKnown, _) => false,
-                (Rest::Trailers(_), Trailers::Announced) => return Poll::Ready(Err(BrokenPromise::of(NO_TRAILERS))),
-                (Rest::Trailers(trailers), Trailers::All) => {
+            match poll_rest(body.as_mut(), cx)? {
+                Rest::Nothing => true,
+                Rest::NotKnown => false,
+                Rest::Trailers(trailers) if takes_all_trailers => {
                     body.give_again(Some(Ok(Frame::trailers(trailers))));
                     false
                 }
+                Rest::Trailers(_) => return Poll::Ready(Err(BrokenPromise::of(NO_TRAILERS))),
             }
         }
         _ => false,
@@ -139,11 +132,11 @@ fn poll_rest<B: Body<Error: Into<BoxError>> + ?Sized>(
 const MAX_EMPTY_FRAMES: usize = 64;
 
 /// Lets trailers pass that will be sent: hyper drops the others, h2 ends the stream in their place, and nobody would know.
-fn check_trailers<D>(frame: Frame<D>, framing: &Framing, trailers: Trailers) -> Result<Frame<D>, BoxError> {
-    let announced = match (trailers, framing) {
-        (Trailers::All, _) => None,
-        (Trailers::Announced, Framing::Chunked(chunks)) => Some(&chunks.trailers),
-        (Trailers::Announced, Framing::Empty | Framing::Length(_)) => return Err(BrokenPromise::of(NO_TRAILERS)),
+fn check_trailers<D>(frame: Frame<D>, framing: &Framing, takes_all: bool) -> Result<Frame<D>, BoxError> {
+    let announced = match framing {
+        _ if takes_all => None,
+        Framing::Chunked(chunks) => Some(&chunks.trailers),
+        Framing::Empty | Framing::Length(_) => return Err(BrokenPromise::of(NO_TRAILERS)),
     };
     for name in frame.trailers_ref().into_iter().flat_map(HeaderMap::keys) {
         if announced.is_some_and(|announced| !announced.contains(name)) {
@@ -183,11 +176,9 @@ mod tests {
     use crate::client::request::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
-    fn sent(body: Scripted, framing: Framing, trailers: Trailers) -> (String, Option<String>) {
+    fn sent(body: Scripted, framing: Framing, takes_all_trailers: bool) -> (String, Option<String>) {
         let mut upload = Upload::new(body, framing);
-        if trailers == Trailers::All {
-            upload = upload.for_stream();
-        }
+        upload.takes_all_trailers = takes_all_trailers;
         let progress = Arc::clone(upload.progress().unwrap());
         let mut cx = Context::from_waker(Waker::noop());
         let mut sent = String::new();
@@ -251,19 +242,19 @@ mod tests {
 
     #[track_caller]
     fn check(frames: &'static [&'static str], framing: &Framing, expected: &str, error: Option<&str>) {
-        check_with(Trailers::Announced, frames, framing, expected, error);
+        check_with(false, frames, framing, expected, error);
     }
 
     #[track_caller]
     fn check_with(
-        trailers: Trailers,
+        takes_all_trailers: bool,
         frames: &'static [&'static str],
         framing: &Framing,
         expected: &str,
         error: Option<&str>,
     ) {
         let expected = (expected.to_owned(), error.map(str::to_owned));
-        assert_eq!(sent(Scripted(frames), framing.clone(), trailers), expected, "{frames:?} {framing:?}");
+        assert_eq!(sent(Scripted(frames), framing.clone(), takes_all_trailers), expected, "{frames:?} {framing:?}");
     }
 
     fn chunked(promised: Option<u64>, names: &[&'static str]) -> Framing {
@@ -316,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_protocol_with_all_trailers_sends_those_that_nobody_announced_and_after_a_length() {
-        let check = |frames, framing, expected, error| check_with(Trailers::All, frames, framing, expected, error);
+        let check = |frames, framing, expected, error| check_with(true, frames, framing, expected, error);
         let framings = [Framing::Length(5), chunked(None, &[]), chunked(Some(5), &["digest"])];
         for framing in &framings {
             check(&["hello", "age:"], framing, "hello{\"age\": \"1\"}.", None);

@@ -9,17 +9,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use self::taken::Taken;
 use crate::client::bounds::RequestBody;
 use crate::client::request::framing::Framing;
-use crate::client::request::promise::{BrokenPromise, Checked, Trailers, poll_checked};
+use crate::client::request::promise::{BrokenPromise, Checked, poll_checked};
 use crate::client::retry_body::{AnyBody, ErasedBody, erase};
 use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use crate::lock::Lock;
 use crate::outcome::BoxError;
-
-mod taken;
 
 const UNTOUCHED: u8 = 0;
 const BEGUN: u8 = 1;
@@ -30,9 +27,9 @@ pin_project! {
     pub(in crate::client) struct Upload {
         // None for an empty body, which needs none of this.
         progress: Option<Arc<Progress>>,
-        body: Option<ErasedBody>,
-        // What was taken from a body that goes into a stream of HTTP/2. None for one of HTTP/1.
-        taken: Option<Box<Taken>>,
+        pub(in crate::client) body: Option<ErasedBody>,
+        // Whether the protocol takes all trailers that there can be. Otherwise it takes those that were announced, in chunks.
+        pub(in crate::client) takes_all_trailers: bool,
     }
 
     impl PinnedDrop for Upload {
@@ -62,7 +59,7 @@ pub(in crate::client) struct Progress {
     /// The body can be copied as long as it is untouched.
     may_be_copied: bool,
     /// Guards what can still be sent.
-    content: Lock<Content>,
+    pub(in crate::client) content: Lock<Content>,
 }
 
 /// What is left of a body.
@@ -103,31 +100,12 @@ impl Upload {
             may_be_copied,
             content: Lock::new(content),
         };
-        Self { progress: Some(Arc::new(progress)), body: None, taken: None }
+        Self { progress: Some(Arc::new(progress)), body: None, takes_all_trailers: false }
     }
 
     #[inline]
     pub(in crate::client) fn empty() -> Self {
-        Self { progress: None, body: None, taken: None }
-    }
-
-    /// The body for a stream of HTTP/2, which takes all trailers that there can be. What is taken from it is kept, so that it can be
-    /// [put back](Self::put_back).
-    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1 has no streams"))]
-    pub(in crate::client) fn for_stream(mut self) -> Self {
-        self.taken = Some(Box::default());
-        self
-    }
-
-    /// Puts back what was taken from the body, which counts as untouched then. Nothing is done if that was too much to keep.
-    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1 has no streams"))]
-    pub(in crate::client) fn put_back(mut self) {
-        let (Some(progress), Some(body), Some(taken)) = (&self.progress, self.body.take(), self.taken.take()) else {
-            return;
-        };
-        if let Some(body) = taken.put_back(body, progress.has_ended()) {
-            *progress.content.lock() = Content::Untouched(body);
-        }
+        Self { progress: None, body: None, takes_all_trailers: false }
     }
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
@@ -177,7 +155,7 @@ impl Progress {
         self.stopped.store(true, SeqCst);
     }
 
-    fn has_ended(&self) -> bool {
+    pub(in crate::client) fn has_ended(&self) -> bool {
         self.has_ended.load(SeqCst)
     }
 
@@ -291,14 +269,10 @@ impl Body for Upload {
             return Poll::Ready(None);
         };
         let taken = progress.taken.load(SeqCst);
-        let trailers = if this.taken.is_some() { Trailers::All } else { Trailers::Announced };
-        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, trailers, taken, cx));
+        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, *this.takes_all_trailers, taken, cx));
         let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
         progress.taken.store(taken, SeqCst);
         progress.has_ended.store(is_last, SeqCst);
-        if let (Some(kept), Some(frame)) = (this.taken, &frame) {
-            kept.add(frame);
-        }
         Poll::Ready(frame.map(Ok))
     }
 
