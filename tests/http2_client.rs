@@ -105,3 +105,39 @@ async fn a_body_of_unknown_length_that_was_begun_goes_again_after_it_was_turned_
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello world");
     server.abort();
 }
+
+/// A server that has closed its socket resets it for whatever still comes, and what is on its way to the client is gone.
+#[tokio::test]
+async fn a_server_is_not_told_that_it_may_send_more_than_it_has() {
+    // With a length that fits into the window, and without one.
+    for (length, is_told) in [(&b"\x0f\x0d\x071048576"[..], false), (b"", true)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Its settings, and that it has heard of the window of the client.
+            stream.write_all(&[frame(4, 0, 0, b""), frame(4, 1, 0, b"")].concat()).await.unwrap();
+            stream.write_all(&frame(1, 4, 1, &[b"\x88", length].concat())).await.unwrap();
+            for number in 1..=64 {
+                stream.write_all(&frame(0, u8::from(number == 64), 1, &[0; 16_384])).await.unwrap();
+            }
+            let mut read = Vec::new();
+            stream.read_to_end(&mut read).await.unwrap();
+            let mut frames = &read[24..];
+            let mut is_told = false;
+            while let [_, high, low, kind, _, _, _, _, stream, rest @ ..] = frames {
+                is_told |= (*kind, *stream) == (8, 1);
+                frames = &rest[usize::from(*high) << 8 | usize::from(*low)..];
+            }
+            is_told
+        });
+        let response = client().get(uri.parse().unwrap()).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 1 << 20);
+        assert_eq!(server.await.unwrap(), is_told, "{length:?}");
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let [.., high, low] = payload.len().to_be_bytes();
+    [&[0, high, low, kind, flags, 0, 0, 0, stream][..], payload].concat()
+}

@@ -16,7 +16,7 @@ use http::uri::Authority;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::seen::Observed;
-use super::settings::BEFORE_SETTINGS;
+use super::settings::{BEFORE_SETTINGS, Settings};
 use super::transport::Transport;
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::Transfer;
@@ -41,6 +41,9 @@ pub(in crate::client) struct Connection {
     is_closed: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
+    pub(super) settings: Settings,
+    /// How much was read of responses that the server has not been told.
+    held: AtomicUsize,
 }
 
 /// What is known of a connection before it is one.
@@ -51,6 +54,7 @@ pub(super) struct About {
     pub(super) authority: Authority,
     /// What the connector says of it.
     pub(super) extras: Extensions,
+    pub(super) settings: Settings,
 }
 
 impl Connection {
@@ -61,7 +65,7 @@ impl Connection {
         about: About,
         lease: Lease,
     ) -> (Arc<Self>, Driver<T>) {
-        let About { place, watch, observed, authority, extras } = about;
+        let About { place, watch, observed, authority, extras, settings } = about;
         let connection = Arc::new(Self {
             place,
             watch,
@@ -73,6 +77,8 @@ impl Connection {
             most: AtomicUsize::new(BEFORE_SETTINGS),
             is_closed: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
+            settings,
+            held: AtomicUsize::new(0),
         });
         let driver = Driver { h2, connection: Arc::downgrade(&connection), observed, lease, place };
         (connection, driver)
@@ -81,6 +87,21 @@ impl Connection {
     /// What it takes to open a stream, and how many there were before. None if none is to be opened any more.
     pub(super) fn open(&self) -> Option<(SendRequest<Bytes>, usize)> {
         self.is_open().then(|| (self.sender.clone(), self.opened.fetch_add(1, SeqCst)))
+    }
+
+    /// Whether the server need not be told that so much was read. Half of the window of the connection is left to other streams.
+    pub(super) fn hold(&self, len: usize) -> bool {
+        let may_hold =
+            self.held.fetch_add(len, SeqCst).saturating_add(len) <= self.settings.connection_window as usize / 2;
+        if !may_hold {
+            self.let_go(len);
+        }
+        may_hold
+    }
+
+    /// So much of what was held is none any more.
+    pub(super) fn let_go(&self, len: usize) {
+        self.held.fetch_sub(len, SeqCst);
     }
 
     /// Adds what is said of the connection to a response of a request that had `before` before it.

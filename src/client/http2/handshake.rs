@@ -40,27 +40,22 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
-    let about = About { place, watch, observed, authority, extras };
+    let about = About { place, watch, observed, authority, extras, settings };
     let (connection, sole) = match into_tcp_stream(io) {
-        Ok(stream) => start(stream, settings, about, lease).await?,
-        Err(io) => start(TokioIo::new(io), settings, about, lease).await?,
+        Ok(stream) => start(stream, about, lease).await?,
+        Err(io) => start(TokioIo::new(io), about, lease).await?,
     };
     tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
     Ok(pool.join(connection, sole, is_spent()))
 }
 
 /// Says what comes before the first request, and starts the task. Returns where nobody else was to dial meanwhile, too.
-async fn start<T>(
-    io: T,
-    settings: Settings,
-    about: About,
-    mut lease: Lease,
-) -> Result<(Arc<Connection>, Option<RuntimeId>), ClientError>
+async fn start<T>(io: T, about: About, mut lease: Lease) -> Result<(Arc<Connection>, Option<RuntimeId>), ClientError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let transport = Transport::new(io, Arc::clone(&about.observed));
-    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let (sender, h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     let sole = lease.take_sole();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
     spawn(driver);

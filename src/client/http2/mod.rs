@@ -5,7 +5,7 @@
 //!    each stream can be [asked](seen).
 //! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump], which keeps
 //!    what was [taken] of it for when it has to go again.
-//! 4. The [body](body) of the response is read from the stream. When both are over, the stream's place is free.
+//! 4. The [body](body) of the response is read from the stream, by its [window]. When both are over, the stream's place is free.
 //! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
 pub(super) mod body;
@@ -22,6 +22,7 @@ pub(super) mod settings;
 mod taken;
 mod transport;
 mod verdict;
+mod window;
 
 /// Whether there is HTTP/2.
 pub(super) const IS_ON: bool = true;
