@@ -12,7 +12,7 @@ use crate::outcome::{
     Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, Phases, Placing, QueryError, Report,
     Time,
 };
-use crate::race::{Answer, AttemptId, DropReason, End, Endpoint, Families, Queries, StartReason, Tried};
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
@@ -238,14 +238,6 @@ impl Begun {
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
-    }
-
-    /// What a memory is told of it if it has won.
-    pub(super) fn won(&self, now: Instant) -> Tried {
-        let destination = self.endpoint.address().ip();
-        let mut tried = Tried::new(destination, self.at, self.placing.delay().length(), now, End::Connected);
-        tried.transport = self.phases.as_ref().map(|phases| phases.transport);
-        tried
     }
 
     /// Its transport stands. What it says of that later changes nothing.

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use self::lessons::tried;
 use self::places::{Owner, Places};
-use super::record::Begun;
 use crate::lock::{Guard, Lock};
 use crate::network::{Epoch, Heard, Network, Observed};
 use crate::outcome::Attempt;
@@ -181,22 +180,12 @@ impl Remembering {
         network: &Network,
         now: Instant,
     ) {
-        if let Some(view) = view {
-            let tried: Vec<_> = attempts.iter().map(tried).collect();
-            self.learn_from(&view, &tried, ending, network, now);
-        }
-    }
-
-    /// Takes in that the first attempt, which was the only one, has won.
-    pub(super) fn learn_of_winner(&self, view: Option<Viewpoint>, begun: &Begun, network: &Network, now: Instant) {
-        if let Some(view) = view {
-            self.learn_from(&view, &[begun.won(now)], Ending::Won, network, now);
-        }
-    }
-
-    fn learn_from(&self, view: &Viewpoint, tried: &[Tried], ending: Ending, network: &Network, now: Instant) {
-        if let Some(shared) = &self.handle.shared {
-            shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
+        let (Some(view), Some(shared)) = (&view, &self.handle.shared) else { return };
+        let learn = |tried: &[Tried]| shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
+        match attempts {
+            // As nearly always: nothing is allocated for it.
+            [attempt] => learn(&[tried(attempt)]),
+            _ => learn(&attempts.iter().map(tried).collect::<Vec<_>>()),
         }
     }
 }
