@@ -66,7 +66,7 @@ impl AttemptHandle {
         wake(driver);
     }
 
-    /// Asks whether the attempt may begin its handshake, and waits for it: see [`poll_admission`](Self::poll_admission).
+    /// Says that the transport stands, asks whether the attempt may begin its handshake, and waits for it: see [`poll_admission`](Self::poll_admission).
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl AttemptHandle {
         poll_fn(|cx| self.poll_admission(cx)).await
     }
 
-    /// Asks whether the attempt may begin its handshake.
+    /// Says that the transport stands, and asks whether the attempt may begin its handshake.
     ///
     /// It may at once, unless the HTTPS query of the name is open and [`Patience`](crate::race::Patience) says to wait for the answer. The
     /// task that polled last is woken. While an attempt waits, the time to the next start stands still, for at most 2 s after the last
@@ -272,7 +272,8 @@ impl Shared {
 
     fn last_words(&self) -> LastWords {
         let mut state = self.state.lock();
-        let transport_stands = state.progress.is_some() || state.chooses;
+        let asks = matches!(state.gate, Gate::Asked);
+        let transport_stands = state.progress.is_some() || state.chooses || asks;
         LastWords { transport_stands, handshake: state.handshake.take() }
     }
 

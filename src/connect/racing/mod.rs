@@ -210,9 +210,8 @@ where
     fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
         let begun = &mut self.in_flight[place].begun;
         let News { progress, chooses, asks } = news;
-        if progress.is_some() || chooses {
-            begun.on_transport(now);
-        }
+        // Whatever it says, its transport stands.
+        begun.on_transport(now);
         if let Some(remaining) = progress {
             record.progressed(begun, remaining);
             self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
