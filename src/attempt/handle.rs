@@ -31,7 +31,8 @@ impl AttemptHandle {
     /// Says that the transport stands, and that the rest is estimated to take `remaining`.
     ///
     /// The next attempt is put off for so long (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no attempt is put off past 2 s after
-    /// the one before it, nor one that is due already. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
+    /// the one before it, nor one that is due already. If a memory knows how long handshakes with this address take
+    /// ([`MemoryHandle`](crate::connect::MemoryHandle)), the first call goes by that instead. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
     /// take no notice.
     pub fn progress(&self, remaining: Duration) {
         self.say(|state| state.progress = Some(remaining));

@@ -242,7 +242,21 @@ impl Begun {
 
     /// Its transport stands. What it says of that later changes nothing.
     pub(super) fn on_transport(&mut self, now: Instant) {
-        self.phases.get_or_insert_with(|| Box::new(Phases { transport: now, handshake: None }));
+        self.phases.get_or_insert_with(|| Box::new(Phases::new(now)));
+    }
+
+    /// It asks whether it may begin its handshake.
+    pub(super) fn on_gate(&mut self, now: Instant) {
+        if let Some(phases) = &mut self.phases {
+            phases.asked = Some(now);
+        }
+    }
+
+    /// It may.
+    pub(super) fn on_admission(&mut self, now: Instant) {
+        if let Some(phases) = &mut self.phases {
+            phases.admitted = Some(now);
+        }
     }
 
     /// It is over: what it said last has not been heard.

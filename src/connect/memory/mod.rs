@@ -34,8 +34,8 @@ use crate::tcp::SourceAddresses;
 /// A port does not count: what one port of an address shows holds for all. Whoever fetches URLs of people who do not trust each other gives each a
 /// [partition](Self::partition), since a name can be made to lead to anybody's address.
 ///
-/// Of each address: how far away it is, whether it is believed to be dead, when it was used. TLS and certificates teach nothing, nor does what was
-/// never sent, nor a connect that was cancelled.
+/// Of each address: how far away it is, how long its handshakes take, whether it is believed to be dead, when it was used. A handshake that failed teaches nothing, a
+/// certificate that was not accepted included, nor does what was never sent, nor a connect that was cancelled.
 ///
 /// # Networks
 ///
@@ -116,7 +116,8 @@ impl MemoryHandle {
     }
 
     /// Whether attempt delays follow what was learned. Without, they are as configured
-    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)) whatever is known; what is dead goes last all the same.
+    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)) whatever is known, and a handshake is given as much time as its attempt says
+    /// ([`AttemptHandle::progress`](crate::attempt::AttemptHandle::progress)); what is dead goes last all the same.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -172,6 +173,7 @@ impl Remembering {
     }
 
     /// Takes in what the attempts of a connect have shown, which is over.
+    #[inline]
     pub(super) fn learn(
         &self,
         view: Option<Viewpoint>,
@@ -180,7 +182,13 @@ impl Remembering {
         network: &Network,
         now: Instant,
     ) {
-        let (Some(view), Some(shared)) = (&view, &self.handle.shared) else { return };
+        if let Some(view) = &view {
+            self.learn_from(view, attempts, ending, network, now);
+        }
+    }
+
+    fn learn_from(&self, view: &Viewpoint, attempts: &[Attempt], ending: Ending, network: &Network, now: Instant) {
+        let Some(shared) = &self.handle.shared else { return };
         let learn = |tried: &[Tried]| shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
         match attempts {
             // As nearly always: nothing is allocated for it.

@@ -221,6 +221,7 @@ where
             self.race.handle_outcome(begun.id(), Outcome::Chosen, now);
         }
         if asks {
+            begun.on_gate(now);
             record.at_gate(begun);
             self.race.handle_outcome(begun.id(), Outcome::AtGate, now);
         }
@@ -314,7 +315,8 @@ where
         cx: &mut Context<'_>,
     ) {
         if let Some(place) = self.place_of(id) {
-            let attempt = &self.in_flight[place];
+            let attempt = &mut self.in_flight[place];
+            attempt.begun.on_admission(now);
             record.proceeds(&attempt.begun, &endpoint);
             attempt.listener.admit(endpoint, cx);
             // Over or not, the race has been told.

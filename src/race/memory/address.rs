@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::episodes::Episodes;
+use super::handshake::HandshakeTime;
 use super::horizon::Horizon;
 use super::mark::Mark;
 use super::rtt::{Rtt, Sample};
@@ -12,6 +13,7 @@ use super::rtt::{Rtt, Sample};
 #[derive(Debug, Default)]
 pub(super) struct Address {
     pub(super) rtt: Option<Rtt>,
+    handshake: Option<HandshakeTime>,
     /// Until then it is one that was used, since a connection to it has won a race.
     used_until: Option<Instant>,
     /// Before that, it is one that was used, its round trip is recent, and nothing is held against it.
@@ -54,6 +56,11 @@ impl Address {
         self.mark.clear();
     }
 
+    /// A handshake with it took so long, after the transport stood.
+    pub(super) fn on_handshake(&mut self, took: Duration, now: Instant) {
+        HandshakeTime::add(&mut self.handshake, took, now, Horizon::of(now));
+    }
+
     /// It answered that it is not to be had.
     pub(super) fn on_refused(&mut self, now: Instant) {
         (self.fresh_until, self.settled_until) = (None, None);
@@ -84,6 +91,12 @@ impl Address {
         self.mark.until(now)
     }
 
+    /// For how long the next start is put off when its transport stands, if that is known.
+    #[inline]
+    pub(super) fn rest_of_handshake(&self, now: Instant) -> Option<Duration> {
+        self.handshake.as_ref().and_then(|handshake| handshake.rest(now))
+    }
+
     pub(super) fn has_answered(&self) -> bool {
         self.has_answered
     }
@@ -93,12 +106,15 @@ impl Address {
         self.used_until.is_some_and(|until| now < until)
     }
 
-    /// `20ms ± 10ms of 1, used`, as it is at `now`.
+    /// `20ms ± 10ms of 1, handshake 80ms ± 40ms of 1, used`, as it is at `now`.
     pub(super) fn describe(&self, now: Instant, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rtt {
             Some(rtt) => write!(f, "{rtt}")?,
             None if self.has_answered => f.write_str("answered")?,
             None => f.write_str("never answered")?,
+        }
+        if let Some(handshake) = &self.handshake {
+            write!(f, ", handshake {handshake}")?;
         }
         if self.is_used(now) {
             f.write_str(", used")?;

@@ -6,6 +6,7 @@ mod bucket;
 pub(super) mod delay;
 mod episodes;
 mod family;
+mod handshake;
 mod horizon;
 mod key;
 mod mark;
@@ -13,6 +14,7 @@ mod observation;
 mod prefix;
 mod rtt;
 mod scope;
+mod smoothed;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -58,7 +60,7 @@ use turn::Turns;
 ///
 /// # What is remembered
 ///
-/// Of each address, seen from each source: the smoothed round trip, when it was used, and whether it is believed to be dead. Of each prefix the round
+/// Of each address, seen from each source: the smoothed round trip, how long its handshakes took, when it was used, and whether it is believed to be dead. Of each prefix the round
 /// trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
 /// remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
 /// another one.
@@ -99,7 +101,8 @@ pub struct Viewpoint {
 }
 
 impl Viewpoint {
-    /// The same, but attempt delays are the configured ones whatever is known. What is dead goes last all the same.
+    /// The same, but attempt delays are the configured ones whatever is known, and what an attempt says of its handshake holds. What is dead goes last all the
+    /// same.
     #[must_use]
     pub fn with_configured_delay(self) -> Self {
         Self { learned_delay: false, ..self }
@@ -174,6 +177,7 @@ impl Memory {
                     rtt_bucket: address.rtt.as_ref().map_or(0, Rtt::bucket),
                     used: self.prefer_used.contains(key.family()),
                     delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(|rtt| rtt.delay(Basis::Address)),
+                    handshake: if from.learned_delay { address.rest_of_handshake(now) } else { None },
                     is_settled: address.is_settled(now),
                 };
             }
@@ -197,6 +201,9 @@ impl Memory {
                 let lesson = Observation::Connected { after, won: tried.end == End::Connected };
                 self.observe(from, tried.destination, lesson, now);
             }
+            if let Some(took) = tried.handshake_took() {
+                self.observe(from, tried.destination, Observation::ShookHands { took }, now);
+            }
         }
     }
 
@@ -209,6 +216,7 @@ impl Memory {
         let prefix = key.of_prefix().destination();
         match observation {
             Observation::Connected { after, won } => self.on_connected(&key, after, won, now),
+            Observation::ShookHands { took } => self.addresses.get_or_insert(&key).on_handshake(took, now),
             Observation::Refused => self.addresses.get_or_insert(&key).on_refused(now),
             Observation::Silent => {
                 if let Some(until) = self.addresses.get_or_insert(&key).on_silent(now) {
@@ -269,6 +277,7 @@ impl Memory {
             let rtt = rtt.filter(|rtt| rtt.is_recent(now));
             advice.rtt_bucket = rtt.map_or(0, |rtt| rtt.bucket());
             advice.used = !from.explores && address.is_used(now) && self.prefer_used.contains(key.family());
+            advice.handshake = address.rest_of_handshake(now).filter(|_| from.learned_delay && !from.explores);
             advice.is_settled = address.is_settled(now);
         }
         advice.dead = match marked {
