@@ -324,3 +324,16 @@ async fn debug_is_readable() {
     assert!(text.contains("2001:db8::a from an unknown source: never answered, outlasted 1, dead for 30s"), "{text}");
     assert_eq!(format!("{:?}", MemoryHandle::off()), "MemoryHandle(off)");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_says_how_much_it_remembers_and_not_what() {
+    let memory = MemoryHandle::new().learned_delay(false);
+    let builder = broken_v6().dial("A6 A4").memory(memory.clone());
+    let connector = builder.clone().build().unwrap();
+    course(&connector).await;
+    for text in [format!("{connector:?}"), format!("{builder:?}")] {
+        assert!(text.contains("MemoryHandle { addresses: 2, learned_delay: false, .. }"), "{text}");
+    }
+    let off = broken_v6().dial("A6 A4").memory(MemoryHandle::off()).build().unwrap();
+    assert!(format!("{off:?}").contains("memory: MemoryHandle(off)"), "{off:?}");
+}

@@ -133,10 +133,22 @@ impl MemoryHandle {
             shared.known.lock().memory.clear(self.partition);
         }
     }
+
+    /// `MemoryHandle { addresses: 12, learned_delay: true, .. }`: what stands among the settings of something else.
+    pub(super) fn in_brief(&self) -> impl fmt::Debug {
+        struct Brief(Option<usize>, bool);
+        impl fmt::Debug for Brief {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let Self(Some(addresses), learned_delay) = self else { return f.write_str(OFF) };
+                let mut brief = f.debug_struct("MemoryHandle");
+                brief.field("addresses", addresses).field("learned_delay", learned_delay).finish_non_exhaustive()
+            }
+        }
+        Brief(self.shared.as_ref().map(|shared| shared.known.lock().memory.len()), self.learned_delay)
+    }
 }
 
 /// The memory of a connector and its clones.
-#[derive(Debug)]
 pub(super) struct Remembering {
     handle: MemoryHandle,
     owner: Owner,
@@ -269,6 +281,12 @@ impl<'a> Recall<'a> {
     }
 }
 
+impl fmt::Debug for Remembering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.handle.in_brief(), f)
+    }
+}
+
 impl Default for MemoryHandle {
     fn default() -> Self {
         Self::new()
@@ -278,7 +296,7 @@ impl Default for MemoryHandle {
 /// What is known of each address: see [`Memory`].
 impl fmt::Debug for MemoryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(shared) = &self.shared else { return f.write_str("MemoryHandle(off)") };
+        let Some(shared) = &self.shared else { return f.write_str(OFF) };
         // What is written to may be foreign.
         let known = format!("{:?}", shared.known.lock().memory);
         f.debug_struct("MemoryHandle")
@@ -287,3 +305,6 @@ impl fmt::Debug for MemoryHandle {
             .finish_non_exhaustive()
     }
 }
+
+/// How a handle reads that remembers nothing.
+const OFF: &str = "MemoryHandle(off)";
