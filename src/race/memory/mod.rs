@@ -155,7 +155,7 @@ impl Memory {
         Place { partition, sources: self.sources.of(v6, v4) }
     }
 
-    /// A race begins. Every 20th of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    /// A race begins. One of each 20 of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
     #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
         let key = Key::of_races(place.partition, place.sources);
