@@ -19,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod viewpoint;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -32,12 +33,14 @@ pub use advice::{Advice, AttemptDelay, Dead, DeadBy, DelayBasis};
 use family::AddressFamily;
 use horizon::Horizon;
 pub use key::Partition;
-use key::{FamilySources, Key, SourceKeys};
+use key::{Key, SourceKeys};
 use observation::Course;
 pub use observation::{End, Ending, Observation, Tried};
 use rtt::{Rtt, Sample};
 use table::Table;
 use turn::Turns;
+use viewpoint::Unique;
+pub use viewpoint::{Place, Viewpoint};
 
 /// What a network has taught of destinations: which are dead, how far away they are, which were used.
 ///
@@ -56,7 +59,8 @@ use turn::Turns;
 /// 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
 ///    not be learned from where the advice was that the address is [settled](Advice::is_settled).
 ///
-/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything.
+/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything; nor does one that was begun by
+/// another memory.
 ///
 /// # What is remembered
 ///
@@ -73,8 +77,10 @@ use turn::Turns;
 pub struct Memory {
     prefer_used: Families,
     sources: SourceKeys,
-    /// How often everything was forgotten.
-    generation: u32,
+    /// Which memory it is.
+    id: Unique,
+    /// What it is called since everything was forgotten.
+    generation: Unique,
     /// When something was last learned.
     learned: Option<Instant>,
     addresses: Table<Address>,
@@ -83,44 +89,15 @@ pub struct Memory {
     turns: Table<Turns>,
 }
 
-/// Where races run from: a partition, and the source of each family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    partition: Partition,
-    sources: FamilySources,
-}
-
-/// How one race looks at its destinations: from where, and whether it explores.
-#[derive(Clone, Copy, Debug)]
-pub struct Viewpoint {
-    place: Place,
-    generation: u32,
-    /// Whether its turn has come to do as one that knows nothing.
-    explores: bool,
-    learned_delay: bool,
-}
-
-impl Viewpoint {
-    /// The same, but attempt delays are the configured ones whatever is known, and what an attempt says of its handshake holds. What is dead goes last all the
-    /// same.
-    #[must_use]
-    pub fn with_configured_delay(self) -> Self {
-        Self { learned_delay: false, ..self }
-    }
-
-    #[inline]
-    fn key(&self, destination: IpAddr) -> Key {
-        Key::new(self.place.partition, self.place.sources, destination)
-    }
-}
-
 impl Memory {
     /// A memory that knows nothing.
     pub fn new() -> Self {
+        let id = Unique::new();
         Self {
             prefer_used: Families::V6Only,
             sources: SourceKeys::default(),
-            generation: 0,
+            id,
+            generation: id,
             learned: None,
             addresses: Table::new(MAX_ADDRESSES),
             prefixes: Table::new(MAX_PREFIXES),
@@ -152,12 +129,17 @@ impl Memory {
     /// Of a family without a route nothing is known or learned. Where a source is [unknown](Source::Unknown), all networks are one until
     /// [`network_changed`](Self::network_changed) is called.
     pub fn place(&mut self, partition: Partition, v6: Source, v4: Source) -> Place {
-        Place { partition, sources: self.sources.of(v6, v4) }
+        Place { memory: self.id, partition, sources: self.sources.of(v6, v4) }
     }
 
     /// A race begins. One of each 20 of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    ///
+    /// From the place of another memory nothing is known, and nothing is learned.
     #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
+        if place.memory != self.id {
+            return Viewpoint { place, generation: place.memory, explores: false, learned_delay: true };
+        }
         let key = Key::of_races(place.partition, place.sources);
         let explores = match self.turns.newest(&key) {
             Some(turns) => turns.next(),
@@ -235,7 +217,7 @@ impl Memory {
 
     /// Forgets everything: the machine is in another network.
     pub fn network_changed(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
+        self.generation = Unique::new();
         self.addresses.clear();
         self.prefixes.clear();
         self.families.clear();

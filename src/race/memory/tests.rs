@@ -296,6 +296,20 @@ fn after_a_change_of_network_nothing_is_known_and_earlier_races_teach_nothing() 
 }
 
 #[test]
+fn from_the_place_or_the_race_of_another_memory_nothing_is_known_or_learned() {
+    let (mut one, mut other) = (Known::new().connected(A4, 20), Known::new().silent(A4));
+    let (mine, sources) = (one.from, (source("2001:db8:ffff::1"), source("192.0.2.1")));
+    let foreign = other.memory.place(Partition::default(), sources.0, sources.1);
+    for from in [other.from, one.memory.begin_race(foreign)] {
+        one.from = from;
+        one = one.silent(A6);
+        assert!(one.knows_nothing_of(A4) && one.knows_nothing_of(A6));
+    }
+    one.from = mine;
+    assert!(one.knows_nothing_of(A6) && one.advice(A4).delay.is_some());
+}
+
+#[test]
 fn of_1025_addresses_the_least_recently_used_is_gone() {
     let host = |host: u32| Ipv4Addr::from_bits(0xc612_0000 + host).to_string();
     let known = (0..1024).fold(Known::new(), |known, i| known.connected(&host(i), 20));
