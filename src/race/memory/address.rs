@@ -16,7 +16,7 @@ pub(super) struct Address {
     handshake: Option<HandshakeTime>,
     /// Until then it is one that was used, since a connection to it has won a race.
     used_until: Option<Instant>,
-    /// Before that, it is one that was used, its round trip is recent, and nothing is held against it.
+    /// Before that, it is one that was used, its round trip is recent, nothing is held against it, and no handshake with it is known.
     fresh_until: Option<Instant>,
     /// Before that, another success teaches nothing.
     settled_until: Option<Instant>,
@@ -35,7 +35,7 @@ impl Address {
         self.settled_until.is_some_and(|until| now < until)
     }
 
-    /// Whether all is well with it, which it mostly is: it was used, its round trip is recent, and it is not dead.
+    /// Whether there is nothing to say but that all is well with it: it was used, its round trip is recent, it is not dead, and no handshake with it is known.
     #[inline]
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.fresh_until.is_some_and(|until| now < until)
@@ -48,7 +48,7 @@ impl Address {
         }
         if won {
             self.used_until = Some(until.recent);
-            self.fresh_until = sample.map(|_| until.recent);
+            self.fresh_until = sample.filter(|_| self.handshake.is_none()).map(|_| until.recent);
             self.settled_until = sample.map(|_| now + SETTLED);
         }
         self.has_answered = true;
@@ -59,6 +59,10 @@ impl Address {
     /// A handshake with it took so long, after the transport stood.
     pub(super) fn on_handshake(&mut self, took: Duration, now: Instant) {
         HandshakeTime::add(&mut self.handshake, took, now, Horizon::of(now));
+        if self.handshake.is_some() {
+            // A connect without a handshake shall not pay for what is known of them.
+            self.fresh_until = None;
+        }
     }
 
     /// It answered that it is not to be had.
@@ -92,7 +96,6 @@ impl Address {
     }
 
     /// For how long the next start is put off when its transport stands, if that is known.
-    #[inline]
     pub(super) fn rest_of_handshake(&self, now: Instant) -> Option<Duration> {
         self.handshake.as_ref().and_then(|handshake| handshake.rest(now))
     }

@@ -36,7 +36,6 @@ impl HandshakeTime {
     }
 
     /// For how long the next start is put off when the transport stands, if that is still believed.
-    #[inline]
     pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
         (now < self.believed_until).then(|| Duration::from_nanos(self.rest.into()))
     }

@@ -138,14 +138,14 @@ impl Memory {
     #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
         if place.memory != self.id {
-            return Viewpoint { place, generation: place.memory, explores: false, learned_delay: true };
+            return Viewpoint::new(place, place.memory, false);
         }
         let key = Key::of_races(place.partition, place.sources);
         let explores = match self.turns.newest(&key) {
             Some(turns) => turns.next(),
             None => self.turns.get_or_insert(&key).next(),
         };
-        Viewpoint { place, generation: self.generation, explores, learned_delay: true }
+        Viewpoint::new(place, self.generation, explores)
     }
 
     /// What is known of a destination.
@@ -159,7 +159,7 @@ impl Memory {
                     rtt_bucket: address.rtt.as_ref().map_or(0, Rtt::bucket),
                     used: self.prefer_used.contains(key.family()),
                     delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(|rtt| rtt.delay(Basis::Address)),
-                    handshake: if from.learned_delay { address.rest_of_handshake(now) } else { None },
+                    handshake: None,
                     is_settled: address.is_settled(now),
                 };
             }
