@@ -18,7 +18,8 @@ use std::sync::Arc;
 use exchange::Stage;
 use exchange::clients::{AnyClient, Which, patience};
 use exchange::comparison::difference;
-use exchange::script::{Failure, Scenario};
+use exchange::scenario::{Failure, Scenario};
+use exchange::script::Http1;
 use exchange::server::Server;
 use exchange::visit::Visit;
 use report::Report;
@@ -61,7 +62,7 @@ fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
 /// Puts a client to a scenario on either runtime.
 fn check(text: &str, which: Which) -> Result<(), Failure> {
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
-    let scenario = Arc::new(Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?);
+    let scenario = Arc::new(Scenario::<Http1>::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?);
     let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
     if expected.is_empty() {
         return Err("there is no log below a line `---`".into());
@@ -82,16 +83,16 @@ fn check(text: &str, which: Which) -> Result<(), Failure> {
 }
 
 /// The whole scenario, once. If it does not come to its end, the error says who waits for what.
-fn run(scenario: &Arc<Scenario>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
+fn run(scenario: &Arc<Scenario<Http1>>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
     let stage = Stage::default();
     let mut server = Server::start(Arc::clone(scenario), stage.clone())?;
-    let origin = format!("http://{}", server.address);
+    let origin = format!("http://{}", server.host.address);
     runtime.block_on(async {
         let client = AnyClient::new(which, &scenario.settings)?;
         let visit = Visit::new(scenario, stage.clone(), origin, client);
         let all = async {
             let mut log = visit.follow().await?;
-            server.finish().await?;
+            server.host.finish().await?;
             log.extend(server.log());
             Ok(log)
         };
