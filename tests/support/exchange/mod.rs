@@ -10,6 +10,7 @@ pub(crate) mod clients;
 pub(crate) mod comparison;
 pub(crate) mod host;
 pub(crate) mod player;
+pub(crate) mod running;
 pub(crate) mod scenario;
 pub(crate) mod script;
 pub(crate) mod server;

@@ -1,0 +1,107 @@
+//! Every file in `tests/scenarios/http2` is a test of HTTP/2: what a server does, frame by frame, and what a client asks, a line
+//! `---`, and what must come of it. The format is described in `tests/scenarios/README.md`.
+//!
+//! The files in `tests/scenarios/http2_server` are put to hyper-util's client instead, always: they show that the server does what
+//! its script says. With `HTTP2_CLIENT=hyper-util` in the environment the others are put to it too: nothing fails, and wherever it does
+//! something else, that is printed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what another client does is printed")]
+
+#[path = "support/exchange/mod.rs"]
+mod exchange;
+#[path = "support/http2/mod.rs"]
+mod http2;
+#[path = "support/report.rs"]
+mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::Stage;
+use exchange::running::{self, check_wrong};
+use exchange::scenario::{Failure, Scenario};
+use exchange::visit::Visit;
+use http2::clients::Http2Client;
+use http2::script::{Http2, Settings};
+use http2::server::Server;
+use http2::tls::Tls;
+use report::Report;
+use tokio::runtime::Runtime;
+
+datatest_stable::harness! {
+    { test = scenario, root = "tests/scenarios/http2", pattern = r"\.txt$" },
+    { test = server_scenario, root = "tests/scenarios/http2_server", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "tests/scenarios/wrong_http2", pattern = r"\.txt$" },
+}
+
+fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
+    match std::env::var("HTTP2_CLIENT").as_deref() {
+        // The client does not speak HTTP/2 yet.
+        Err(_) | Ok("") => drop(running::read::<Http2>(&text).map_err(Report::new)?),
+        Ok("hyper-util") => {
+            if let Err(difference) = check(&text) {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                eprintln!("\n{name}: hyper-util's client differs\n{difference}");
+            }
+        }
+        Ok(other) => return Err(format!("HTTP2_CLIENT is hyper-util, not {other}").into()),
+    }
+    Ok(())
+}
+
+/// What the server does is shown with a client that has been known for long.
+fn server_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
+    check(&text).map_err(Report::new)?;
+    Ok(())
+}
+
+/// The runner itself is tested with wrong files: each must fail.
+fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
+    check_wrong(&text, |text| check(text)).map_err(Report::new)?;
+    Ok(())
+}
+
+/// Puts a client to a scenario on either runtime, over TCP and over TLS.
+fn check(text: &str) -> Result<(), Failure> {
+    let tls = Tls::new().alpn(&["h2"]);
+    running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| run(scenario, runtime, &tls, over_tls))
+}
+
+/// The transports of a scenario, and whether that is TLS.
+fn ways(settings: &Settings) -> Vec<(&'static str, bool)> {
+    let mut ways = vec![("TCP", false), ("TLS", true)];
+    ways.retain(|(name, _)| settings.over.is_none_or(|over| over == *name));
+    ways
+}
+
+/// The whole scenario, once. If it does not come to its end, the error says who waits for what.
+fn run(scenario: &Arc<Scenario<Http2>>, runtime: &Runtime, tls: &Tls, over_tls: bool) -> Result<Vec<String>, Failure> {
+    let stage = Stage::default();
+    let scheme = if over_tls { "https" } else { "http" };
+    let mut server = Server::start(Arc::clone(scenario), stage.clone(), over_tls.then(|| Arc::clone(&tls.server)))?;
+    let origin = format!("{scheme}://{}", server.host.address);
+    runtime.block_on(async {
+        let client = Http2Client::new(&scenario.settings, tls)?;
+        let visit = Visit::new(scenario, stage.clone(), origin, client);
+        let all = async {
+            let mut log = visit.follow().await?;
+            server.host.finish().await?;
+            // Without a client and without connections there is nothing to be done.
+            while runtime.metrics().num_alive_tasks() > 0 {
+                stage.at("a task of the client", 0, "after the end");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            log.extend(server.log());
+            Ok(log)
+        };
+        match tokio::time::timeout(PATIENCE, all).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("it hangs: {}", stage.board()).into()),
+        }
+    })
+}
+
+/// Longer than anything takes, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
