@@ -59,7 +59,7 @@ fn server_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
 
 /// The runner itself is tested with wrong files: each must fail.
 fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
-    check_wrong(&text, |text| check(text)).map_err(Report::new)?;
+    check_wrong(&text, check).map_err(Report::new)?;
     Ok(())
 }
 

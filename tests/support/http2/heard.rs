@@ -216,7 +216,8 @@ impl Heard {
             value.map_or_else(String::new, |value| String::from_utf8_lossy(value).into_owned())
         };
         let (method, path) = (field(b":method"), field(b":path"));
-        let request = path.trim_start_matches('/').parse().map_err(|_| format!("no number in the path {path}"))?;
+        let request =
+            path.trim_start_matches('/').parse().map_err(|_not_one| format!("no number in the path {path}"))?;
         let event = format!("HEADERS {id} {method} {path}{}", ending(end));
         let stream = Stream {
             request,
@@ -268,7 +269,7 @@ fn ending(end: bool) -> &'static str {
 
 /// A number of four bytes.
 fn number(payload: &[u8]) -> Result<u32, String> {
-    let bytes = payload.try_into().map_err(|_| format!("{} bytes where a number should be", payload.len()))?;
+    let bytes = payload.try_into().map_err(|_length| format!("{} bytes where a number should be", payload.len()))?;
     Ok(u32::from_be_bytes(bytes))
 }
 
