@@ -16,19 +16,14 @@ mod http2;
 mod report;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use exchange::Stage;
 use exchange::running::{self, check_wrong};
-use exchange::scenario::{Failure, Scenario};
-use exchange::visit::Visit;
-use http2::clients::Http2Client;
+use exchange::scenario::Failure;
+use http2::running::run;
 use http2::script::{Http2, Settings};
-use http2::server::Server;
 use http2::tls::Tls;
 use report::Report;
-use tokio::runtime::Runtime;
 
 datatest_stable::harness! {
     { test = scenario, root = "tests/scenarios/http2", pattern = r"\.txt$" },
@@ -66,7 +61,9 @@ fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
 /// Puts a client to a scenario on either runtime, over TCP and over TLS.
 fn check(text: &str) -> Result<(), Failure> {
     let tls = Tls::new().alpn(&["h2"]);
-    running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| run(scenario, runtime, &tls, over_tls))
+    running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| {
+        run(scenario, &Stage::default(), runtime, &tls, over_tls)
+    })
 }
 
 /// The transports of a scenario, and whether that is TLS.
@@ -75,33 +72,3 @@ fn ways(settings: &Settings) -> Vec<(&'static str, bool)> {
     ways.retain(|(name, _)| settings.over.is_none_or(|over| over == *name));
     ways
 }
-
-/// The whole scenario, once. If it does not come to its end, the error says who waits for what.
-fn run(scenario: &Arc<Scenario<Http2>>, runtime: &Runtime, tls: &Tls, over_tls: bool) -> Result<Vec<String>, Failure> {
-    let stage = Stage::default();
-    let scheme = if over_tls { "https" } else { "http" };
-    let mut server = Server::start(Arc::clone(scenario), stage.clone(), over_tls.then(|| Arc::clone(&tls.server)))?;
-    let origin = format!("{scheme}://{}", server.host.address);
-    runtime.block_on(async {
-        let client = Http2Client::new(&scenario.settings, tls)?;
-        let visit = Visit::new(scenario, stage.clone(), origin, client);
-        let all = async {
-            let mut log = visit.follow().await?;
-            server.host.finish().await?;
-            // Without a client and without connections there is nothing to be done.
-            while runtime.metrics().num_alive_tasks() > 0 {
-                stage.at("a task of the client", 0, "after the end");
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            log.extend(server.log());
-            Ok(log)
-        };
-        match tokio::time::timeout(PATIENCE, all).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("it hangs: {}", stage.board()).into()),
-        }
-    })
-}
-
-/// Longer than anything takes, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);

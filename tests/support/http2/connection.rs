@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::frame::{self, END_HEADERS, END_STREAM, MOST};
 use super::heard::{Heard, Response as Sent, Stream};
-use super::script::{Action, Awaited, Id, Response};
+use super::script::{Action, Awaited, Flood, Id, Response};
 use super::server::Shared;
 use super::wire::Wire;
 use crate::exchange::asking::Fields;
@@ -112,6 +112,28 @@ impl Connection {
             out.clear();
             self.hear_one().await?;
         }
+    }
+
+    /// Writes so many frames, and reads none. What came of it goes into the log: a client may take them, leave, or read no more.
+    async fn flood(&mut self, flood: Flood, count: usize) {
+        let mut frame = Vec::new();
+        match flood {
+            Flood::Ping => frame::put(&mut frame, frame::PING, 0, 0, b"scenario"),
+            Flood::Settings => frame::put(&mut frame, frame::SETTINGS, 0, 0, &[]),
+            Flood::Data(stream) => frame::put(&mut frame, frame::DATA, 0, self.number(stream), b"x"),
+        }
+        let mut left = count;
+        let outcome = loop {
+            let next = left.min(1000);
+            left -= next;
+            match tokio::time::timeout(STALL, self.wire.write(&frame.repeat(next))).await {
+                Ok(Ok(())) if left == 0 => break "took",
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => break "left",
+                Err(_) => break "stalled",
+            }
+        };
+        self.log(&format!("{outcome} in the flood"));
     }
 
     /// Reads until this has come.
@@ -226,6 +248,7 @@ impl Player<Action> for Connection {
                     self.answer(self.heard.last, response).await?;
                 }
             }
+            Action::Flood(flood, count) => self.flood(*flood, *count).await,
             Action::KeepWindows => self.heard.keeps_windows = true,
             Action::Send(bytes) => self.wire.write(bytes).await?,
             Action::Peek => {
@@ -281,3 +304,6 @@ fn entry(name: u16, value: u32) -> [u8; 6] {
     let ([a, b], [c, d, e, f]) = (name.to_be_bytes(), value.to_be_bytes());
     [a, b, c, d, e, f]
 }
+
+/// Who takes nothing for so long takes nothing.
+const STALL: Duration = Duration::from_secs(2);

@@ -1,5 +1,7 @@
 //! What a server of HTTP/2 does, and how the client is set.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper_happy_eyeballs::client::RetryPolicy;
 
@@ -19,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) show: Show,
     pub(crate) replay: RetryPolicy,
     pub(crate) retry_bodies: bool,
+    /// How much of an upload goes on after its response, and for how long.
+    pub(crate) upload_after_response: Option<(u64, Duration)>,
 }
 
 /// What the log has besides the counts.
@@ -83,16 +87,28 @@ pub(crate) enum Action {
     Serve(usize, Response),
     /// DATA, as much as the windows allow now.
     Fill(Id),
+    /// So many frames of a kind, with nothing read meanwhile.
+    Flood(Flood, usize),
     KeepWindows,
     /// Bytes that are no frame.
     Send(Bytes),
     Peek,
-    Pause(std::time::Duration),
+    Pause(Duration),
     Tell(String),
     Until(String),
     HalfClose,
     Close,
     Reset,
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy)]
+pub(crate) enum Flood {
+    Ping,
+    /// Without any setting.
+    Settings,
+    /// Of one byte each.
+    Data(Id),
 }
 
 /// What comes from the client.
@@ -143,6 +159,9 @@ impl Protocol for Http2 {
             ["replay", "never"] => settings.replay = RetryPolicy::Never,
             ["replay", "safe"] => settings.replay = RetryPolicy::Safe,
             ["replay", "idempotent"] => settings.replay = RetryPolicy::Idempotent,
+            ["upload-after-response", bytes, time] => {
+                settings.upload_after_response = Some((number(bytes)?, milliseconds(time)?));
+            }
             ["replay-bodies"] => settings.retry_bodies = true,
             _ => return Err("no such setting".into()),
         }
@@ -186,6 +205,9 @@ impl Protocol for Http2 {
             }
             ("serve", [count, status, len]) => Action::Serve(number(count)?, response(status, len, fields)?),
             ("fill", [stream]) => Action::Fill(id(stream)?),
+            ("flood", ["PING", n]) => Action::Flood(Flood::Ping, number(n)?),
+            ("flood", ["SETTINGS", n]) => Action::Flood(Flood::Settings, number(n)?),
+            ("flood", ["DATA", stream, n]) => Action::Flood(Flood::Data(id(stream)?), number(n)?),
             ("keep-windows", []) => Action::KeepWindows,
             ("send", _) => Action::Send(unescaped(rest)?),
             ("peek", []) => Action::Peek,
