@@ -116,6 +116,8 @@ impl Shared {
     }
 
     async fn serve(self: Arc<Self>, id: usize, stream: TcpStream) {
+        // What waited for an ack would be lost by a reset, and that would not be the client's doing.
+        stream.set_nodelay(true).unwrap();
         let transport = match &self.tls {
             None => Transport::Tcp(stream),
             Some(tls) => match tls.accept(stream).await {
