@@ -138,8 +138,10 @@ impl Connection {
 
     /// Reads until this has come.
     async fn hear(&mut self, awaited: &Awaited) -> io::Result<()> {
-        if let Awaited::Preface = awaited {
-            return self.wire.preface().await;
+        match awaited {
+            Awaited::Preface => return self.wire.preface().await,
+            Awaited::Arrival => return self.wire.arrival().await,
+            _ => {}
         }
         while !self.has_heard(awaited) {
             match self.hear_one().await {
@@ -154,7 +156,7 @@ impl Connection {
         let stream = |id| self.heard.streams.get(&self.number(id));
         let has = |id, what: fn(&Stream) -> bool| stream(id).is_some_and(what);
         match awaited {
-            Awaited::Preface | Awaited::Close => false,
+            Awaited::Preface | Awaited::Arrival | Awaited::Close => false,
             Awaited::Settings => self.heard.has_settings,
             Awaited::SettingsAcks(count) => self.heard.settings_acks >= *count,
             Awaited::PingAcks(count) => self.heard.ping_acks >= *count,

@@ -5,7 +5,7 @@ use std::mem;
 
 use loona_hpack::Decoder;
 
-use super::frame::{self, ACK, END_HEADERS, END_STREAM, FIRST_WINDOW, Frame, code_name};
+use super::frame::{self, ACK, END_HEADERS, END_STREAM, FIRST_WINDOW, Frame, MOST, code_name};
 
 /// What has come, frame by frame.
 pub(crate) struct Heard {
@@ -28,6 +28,8 @@ pub(crate) struct Heard {
     /// What may be sent on a stream that is new.
     first_window: i64,
     pub(crate) received: usize,
+    /// How much of that the connection's window has not been opened for again.
+    unopened: usize,
     has_ended: bool,
     events: Vec<Event>,
     /// What is to be written.
@@ -80,6 +82,7 @@ impl Heard {
             window: FIRST_WINDOW,
             first_window: FIRST_WINDOW,
             received: 0,
+            unopened: 0,
             has_ended: false,
             events: Vec::new(),
             replies: Vec::new(),
@@ -175,10 +178,17 @@ impl Heard {
         self.received += len;
         let is_open = !end && stream.response == Response::Open;
         if len > 0 && !self.keeps_windows {
-            let more = u32::try_from(len).unwrap().to_be_bytes();
-            frame::put(&mut self.replies, frame::WINDOW_UPDATE, 0, 0, &more);
+            let mut open = |stream, more: usize| {
+                let more = u32::try_from(more).unwrap().to_be_bytes();
+                frame::put(&mut self.replies, frame::WINDOW_UPDATE, 0, stream, &more);
+            };
+            self.unopened += len;
+            // Not for each frame: the client's system acknowledges small segments late, and there may not be many before it does.
+            if self.unopened >= MOST {
+                open(0, mem::take(&mut self.unopened));
+            }
             if is_open {
-                frame::put(&mut self.replies, frame::WINDOW_UPDATE, 0, id, &more);
+                open(id, len);
             }
         }
         // How a body is cut into frames is the client's affair.

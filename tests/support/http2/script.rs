@@ -129,6 +129,8 @@ pub(crate) enum Awaited {
     GoAway,
     /// The end of the connection.
     Close,
+    /// The client's system has got everything.
+    Arrival,
 }
 
 /// Which stream.
@@ -241,6 +243,7 @@ fn awaited(words: &[&str]) -> Result<Awaited, Failure> {
         ["RST_STREAM", stream] => Awaited::RstStream(id(stream)?),
         ["GOAWAY"] => Awaited::GoAway,
         ["close"] => Awaited::Close,
+        ["arrival"] => Awaited::Arrival,
         _ => return Err("a client sends no such thing".into()),
     })
 }

@@ -1,6 +1,7 @@
 //! Reads and writes frames, over TCP or TLS.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -61,6 +62,27 @@ impl Wire {
         let io = self.io();
         io.write_all(bytes).await?;
         io.flush().await
+    }
+
+    /// Waits until the client's system has acknowledged everything: a reset takes back what is not. Only Linux tells.
+    pub(crate) async fn arrival(&self) -> io::Result<()> {
+        let ports =
+            [self.socket().local_addr()?, self.socket().peer_addr()?].map(|address| format!(":{:04X}", address.port()));
+        loop {
+            let sockets = std::fs::read_to_string("/proc/net/tcp")?;
+            // A number, both addresses, the state, and how much is to be acknowledged.
+            let queue = sockets.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+                [_, local, remote, _, queues, ..] if local.ends_with(&ports[0]) && remote.ends_with(&ports[1]) => {
+                    queues.split(':').next().map(str::to_owned)
+                }
+                _ => None,
+            });
+            match queue.as_deref() {
+                Some("00000000") => return Ok(()),
+                Some(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                None => return Err(io::ErrorKind::NotConnected.into()),
+            }
+        }
     }
 
     /// Sends the end.
