@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     /// `TCP` or `TLS`, if it is not to happen over both.
     pub(crate) over: Option<&'static str>,
     pub(crate) show: Show,
+    /// The client does not know beforehand that the server speaks HTTP/2.
+    pub(crate) alpn: bool,
     pub(crate) replay: RetryPolicy,
     pub(crate) retry_bodies: bool,
     /// How much of an upload goes on after its response, and for how long.
@@ -155,6 +157,7 @@ impl Protocol for Http2 {
         match *words {
             ["over", "tcp"] => settings.over = Some("TCP"),
             ["over", "tls"] => settings.over = Some("TLS"),
+            ["alpn"] => settings.alpn = true,
             ["show", "frames"] => settings.show.frames = true,
             ["show", "methods"] => settings.show.methods = true,
             ["show", "data"] => settings.show.data = true,
