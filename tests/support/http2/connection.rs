@@ -183,6 +183,9 @@ impl Connection {
             return Err(io::Error::new(io::ErrorKind::InvalidData, nonsense));
         }
         let replies = mem::take(&mut self.heard.replies);
+        if self.heard.is_mute {
+            return Ok(());
+        }
         // A client that is gone needs no reply; what it has sent before is still read.
         self.wire.write(&replies).await.ok();
         Ok(())
@@ -252,6 +255,7 @@ impl Player<Action> for Connection {
             }
             Action::Flood(flood, count) => self.flood(*flood, *count).await,
             Action::KeepWindows => self.heard.keeps_windows = true,
+            Action::Mute => self.heard.is_mute = true,
             Action::Send(bytes) => self.wire.write(bytes).await?,
             Action::Peek => {
                 if self.wire.socket().peek(&mut [0]).await? == 0 {

@@ -36,6 +36,8 @@ pub(crate) struct Heard {
     pub(crate) replies: Vec<u8>,
     /// The windows stay as they are, unless the script says otherwise.
     pub(crate) keeps_windows: bool,
+    /// There are no replies at all.
+    pub(crate) is_mute: bool,
 }
 
 pub(crate) struct Stream {
@@ -87,6 +89,7 @@ impl Heard {
             events: Vec::new(),
             replies: Vec::new(),
             keeps_windows: false,
+            is_mute: false,
         }
     }
 

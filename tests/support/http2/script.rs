@@ -92,6 +92,8 @@ pub(crate) enum Action {
     /// So many frames of a kind, with nothing read meanwhile.
     Flood(Flood, usize),
     KeepWindows,
+    /// No reply of any kind by itself.
+    Mute,
     /// Bytes that are no frame.
     Send(Bytes),
     Peek,
@@ -214,6 +216,7 @@ impl Protocol for Http2 {
             ("flood", ["SETTINGS", n]) => Action::Flood(Flood::Settings, number(n)?),
             ("flood", ["DATA", stream, n]) => Action::Flood(Flood::Data(id(stream)?), number(n)?),
             ("keep-windows", []) => Action::KeepWindows,
+            ("mute", []) => Action::Mute,
             ("send", _) => Action::Send(unescaped(rest)?),
             ("peek", []) => Action::Peek,
             ("pause", [time]) => Action::Pause(milliseconds(time)?),
