@@ -18,6 +18,7 @@ mod report;
 use std::path::Path;
 
 use exchange::Stage;
+use exchange::clients::Which;
 use exchange::running::{self, check_wrong};
 use exchange::scenario::Failure;
 use http2::running::run;
@@ -33,36 +34,35 @@ datatest_stable::harness! {
 
 fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
     match std::env::var("HTTP2_CLIENT").as_deref() {
-        // The client does not speak HTTP/2 yet.
-        Err(_) | Ok("") => drop(running::read::<Http2>(&text).map_err(Report::new)?),
+        Err(_) | Ok("" | "ours") => check(&text, Which::Ours).map_err(Report::new)?,
         Ok("hyper-util") => {
-            if let Err(difference) = check(&text) {
+            if let Err(difference) = check(&text, Which::HyperUtil) {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy();
                 eprintln!("\n{name}: hyper-util's client differs\n{difference}");
             }
         }
-        Ok(other) => return Err(format!("HTTP2_CLIENT is hyper-util, not {other}").into()),
+        Ok(other) => return Err(format!("HTTP2_CLIENT is ours or hyper-util, not {other}").into()),
     }
     Ok(())
 }
 
 /// What the server does is shown with a client that has been known for long.
 fn server_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
-    check(&text).map_err(Report::new)?;
+    check(&text, Which::HyperUtil).map_err(Report::new)?;
     Ok(())
 }
 
 /// The runner itself is tested with wrong files: each must fail.
 fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
-    check_wrong(&text, check).map_err(Report::new)?;
+    check_wrong(&text, |text| check(text, Which::Ours)).map_err(Report::new)?;
     Ok(())
 }
 
 /// Puts a client to a scenario on either runtime, over TCP and over TLS.
-fn check(text: &str) -> Result<(), Failure> {
+fn check(text: &str, which: Which) -> Result<(), Failure> {
     let tls = Tls::new().alpn(&["h2"]);
     running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| {
-        run(scenario, &Stage::default(), runtime, &tls, over_tls)
+        run(scenario, &Stage::default(), runtime, which, &tls, over_tls)
     })
 }
 

@@ -10,6 +10,7 @@ use super::script::Http2;
 use super::server::Server;
 use super::tls::Tls;
 use crate::exchange::Stage;
+use crate::exchange::clients::Which;
 use crate::exchange::scenario::{Failure, Scenario};
 use crate::exchange::visit::Visit;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(
     scenario: &Arc<Scenario<Http2>>,
     stage: &Stage,
     runtime: &Runtime,
+    which: Which,
     tls: &Tls,
     over_tls: bool,
 ) -> Result<Vec<String>, Failure> {
@@ -25,7 +27,7 @@ pub(crate) fn run(
     let mut server = Server::start(Arc::clone(scenario), stage.clone(), over_tls.then(|| Arc::clone(&tls.server)))?;
     let origin = format!("{scheme}://{}", server.host.address);
     runtime.block_on(async {
-        let client = Http2Client::new(&scenario.settings, tls)?;
+        let client = Http2Client::new(which, &scenario.settings, tls, over_tls)?;
         let visit = Visit::new(scenario, stage.clone(), origin, client);
         let all = async {
             let mut log = visit.follow().await?;
