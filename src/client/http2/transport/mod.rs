@@ -34,9 +34,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        this.observed.on_read(&mut this.frames, &buf.filled()[before..]);
-        Poll::Ready(Ok(()))
+        let room = buf.remaining();
+        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+        let bytes = &buf.filled()[before..];
+        this.observed.on_read(&mut this.frames, bytes);
+        if read.is_err() || (bytes.is_empty() && room > 0) {
+            this.observed.on_end();
+        }
+        Poll::Ready(read)
     }
 }
 
