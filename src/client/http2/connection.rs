@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
@@ -16,7 +17,7 @@ use http::uri::Authority;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::seen::Observed;
-use super::settings::{BEFORE_SETTINGS, Settings};
+use super::settings::Settings;
 use super::transport::Transport;
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::Transfer;
@@ -35,10 +36,10 @@ pub(in crate::client) struct Connection {
     pub(super) authority: Authority,
     /// What is said of the connection in every response.
     extras: Extensions,
-    /// How many streams the server allows.
-    most: AtomicUsize,
     /// No stream is to be opened any more.
     is_closed: AtomicBool,
+    /// It did not take a request.
+    has_refused: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
     pub(super) settings: Settings,
@@ -71,16 +72,17 @@ impl Connection {
             watch,
             created: read_clock(),
             sender,
-            observed: Arc::clone(&observed),
+            observed,
             authority,
             extras,
-            most: AtomicUsize::new(BEFORE_SETTINGS),
             is_closed: AtomicBool::new(false),
+            has_refused: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
             settings,
             held: AtomicUsize::new(0),
         });
-        let driver = Driver { h2, connection: Arc::downgrade(&connection), observed, lease, place };
+        let most = connection.most();
+        let driver = Driver { h2, connection: Arc::downgrade(&connection), most, lease, place };
         (connection, driver)
     }
 
@@ -102,6 +104,11 @@ impl Connection {
     /// So much of what was held is none any more.
     pub(super) fn let_go(&self, len: usize) {
         self.held.fetch_sub(len, SeqCst);
+    }
+
+    /// It does not take what it is given: its task has yet to see why.
+    pub(super) fn on_refusal(&self) {
+        self.has_refused.store(true, SeqCst);
     }
 
     /// Adds what is said of the connection to a response of a request that had `before` before it.
@@ -135,12 +142,16 @@ impl Shared for Connection {
     }
 
     fn most(&self) -> usize {
-        self.most.load(SeqCst)
+        usize::try_from(self.observed.max_streams()).unwrap_or(usize::MAX)
     }
 
     fn is_open(&self) -> bool {
         // The transport knows before the task does.
-        !self.is_closed.load(SeqCst) && self.observed.goaway().is_none() && !self.observed.is_write_broken()
+        !self.is_closed.load(SeqCst)
+            && !self.has_refused.load(SeqCst)
+            && !self.observed.has_ended()
+            && self.observed.goaway().is_none()
+            && !self.observed.is_write_broken()
     }
 
     fn had_before_turning_away(&self) -> Option<usize> {
@@ -154,7 +165,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("place", &self.place)
             .field("opened", &self.opened)
-            .field("most", &self.most)
+            .field("most", &self.observed.max_streams())
             .field("is_open", &self.is_open())
             .finish_non_exhaustive()
     }
@@ -164,7 +175,8 @@ impl fmt::Debug for Connection {
 pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
-    observed: Arc<Observed>,
+    /// How many streams the server allowed when those that wait were last served.
+    most: usize,
     /// Given back when the socket is closed.
     lease: Lease,
     place: Place,
@@ -172,13 +184,14 @@ pub(in crate::client) struct Driver<T: 'static> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Takes note of what the last poll has shown.
-    fn look(&self, is_over: bool) {
+    fn look(&mut self, is_over: bool) {
         let Some(connection) = self.connection.upgrade() else { return };
-        let most = self.h2.max_concurrent_send_streams();
-        let has_changed = self.observed.has_settings() && connection.most.swap(most, SeqCst) != most;
         if is_over || !connection.is_open() {
             self.close(&connection);
-        } else if has_changed {
+            return;
+        }
+        let most = connection.most();
+        if mem::replace(&mut self.most, most) < most {
             self.lease.serve();
         }
     }

@@ -125,6 +125,7 @@ impl Exchange {
             Some((response, stream, Begun { before, written, read, heads }))
         });
         let Some((response, stream, begun)) = opened else {
+            connection.on_refusal();
             let failure = Box::new(Failure::not_taken(connection, progress));
             return Ok(Self { stage: Stage::NotTaken(failure), held: None, callback: None });
         };

@@ -10,13 +10,17 @@ pub(super) struct FrameReader {
     frame: Option<Frame>,
     /// The field block that goes on in CONTINUATION frames.
     block: Option<Block>,
+    /// The setting under way.
+    setting: Prefix<SETTING_LEN>,
+    /// What the SETTINGS frame under way says of how many streams there may be.
+    max_streams: Option<u32>,
 }
 
 /// A frame that has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// Settings of the peer, not an acknowledgement of ours.
-    Settings,
+    /// Settings of the peer, not an acknowledgement of ours; with SETTINGS_MAX_CONCURRENT_STREAMS, if that is among them.
+    Settings { max_streams: Option<u32> },
     /// A field block is complete: that of a response, interim ones included, or trailers. `ends` is END_STREAM.
     Head { stream: u32, ends: bool },
     /// `len` bytes of a body, without padding. `ends` is END_STREAM.
@@ -57,7 +61,7 @@ struct Prefix<const MOST: usize> {
 impl FrameReader {
     /// At the beginning of a connection.
     pub(super) fn new() -> Self {
-        Self { header: Prefix::new(), frame: None, block: None }
+        Self { header: Prefix::new(), frame: None, block: None, setting: Prefix::new(), max_streams: None }
     }
 
     /// `bytes` have passed. Tells `on` of each frame that they complete, in order.
@@ -74,7 +78,11 @@ impl FrameReader {
                     Frame::of(&self.header.bytes)
                 }
             };
-            bytes = frame.pass(bytes);
+            let (payload, after) = frame.pass(bytes);
+            if frame.kind == SETTINGS {
+                self.read_settings(payload);
+            }
+            bytes = after;
             if frame.rest == 0 {
                 on(self.end(&frame));
             } else {
@@ -95,9 +103,27 @@ impl FrameReader {
                 _ => Seen::Other,
             },
             RST_STREAM if len == 4 => Seen::Reset { stream, reason: frame.word(0) },
-            SETTINGS if !frame.has(ACK) && stream == 0 => Seen::Settings,
+            SETTINGS => {
+                let max_streams = self.max_streams.take();
+                self.setting.len = 0;
+                if frame.has(ACK) || stream != 0 { Seen::Other } else { Seen::Settings { max_streams } }
+            }
             GOAWAY if len >= 8 => Seen::GoAway { last: frame.word(0) & STREAM, reason: frame.word(4) },
             _ => Seen::Other,
+        }
+    }
+
+    /// A part of the payload of SETTINGS (RFC 9113 §6.5.1).
+    fn read_settings(&mut self, mut payload: &[u8]) {
+        while !payload.is_empty() {
+            payload = self.setting.fill(SETTING_LEN, payload);
+            if self.setting.len == SETTING_LEN {
+                self.setting.len = 0;
+                let [i1, i2, v1, v2, v3, v4] = self.setting.bytes;
+                if u16::from_be_bytes([i1, i2]) == MAX_CONCURRENT_STREAMS {
+                    self.max_streams = Some(u32::from_be_bytes([v1, v2, v3, v4]));
+                }
+            }
         }
     }
 
@@ -123,14 +149,14 @@ impl Frame {
         self.flags & flag != 0
     }
 
-    /// Takes what belongs to this frame off `bytes`.
-    fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    /// What belongs to this frame of `bytes`, and what does not.
+    fn pass<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let len = bytes.len().min(self.rest as usize);
         let (payload, after) = bytes.split_at(len);
         self.payload.fill(self.wanted(), payload);
         // It is at most what was left.
         self.rest -= len as u32;
-        after
+        (payload, after)
     }
 
     /// How much of the payload is looked at.
@@ -172,6 +198,11 @@ impl<const MOST: usize> Prefix<MOST> {
 }
 
 const HEADER_LEN: usize = 9;
+
+/// An identifier and a value (RFC 9113 §6.5.1).
+const SETTING_LEN: usize = 6;
+
+const MAX_CONCURRENT_STREAMS: u16 = 3;
 
 /// The most that is kept of a payload: the fields of a GOAWAY.
 const PAYLOAD_LEN: usize = 8;
@@ -236,7 +267,7 @@ pub(super) mod tests {
             frame(0xfa, 0xff, 9, b"of a later time"),
         ];
         let seen = vec![
-            Seen::Settings,
+            Seen::Settings { max_streams: Some(5) },
             Seen::Other,
             Seen::Head { stream: 1, ends: false },
             Seen::Data { stream: 1, len: 5, ends: false },
@@ -286,7 +317,7 @@ pub(super) mod tests {
     fn a_frame_without_a_payload_ends_with_its_header() {
         let frames = [frame(DATA, 0, 1, b""), frame(DATA, END_STREAM, 1, b""), frame(SETTINGS, 0, 0, b"")];
         let data = |ends| Seen::Data { stream: 1, len: 0, ends };
-        assert_eq!(seen_of(&frames), [data(false), data(true), Seen::Settings]);
+        assert_eq!(seen_of(&frames), [data(false), data(true), Seen::Settings { max_streams: None }]);
     }
 
     #[test]
@@ -319,6 +350,21 @@ pub(super) mod tests {
             assert!(!seen.iter().any(|seen| matches!(seen, Seen::Head { .. })), "{seen:?}");
         }
         assert_eq!(seen_of(&[begin, end]), [Seen::Other, Seen::Head { stream: 1, ends: true }]);
+    }
+
+    #[test]
+    fn of_settings_the_last_number_of_streams_holds_and_what_is_no_whole_setting_says_nothing() {
+        let setting = |id: u16, value: u32| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat();
+        for (payload, max_streams) in [
+            ([setting(4, 65_535), setting(3, 1), setting(3, 7)].concat(), Some(7)),
+            ([setting(1, 3), setting(3, 0)].concat(), Some(0)),
+            (setting(1, 3), None),
+            (setting(3, 9)[..5].to_vec(), None),
+        ] {
+            let frames = [frame(SETTINGS, 0, 0, &payload), frame(SETTINGS, 0, 0, &[])];
+            let none = Seen::Settings { max_streams: None };
+            assert_eq!(seen_of(&frames), [Seen::Settings { max_streams }, none], "{payload:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::frames::{FrameReader, Seen};
-use crate::client::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use super::settings::BEFORE_SETTINGS;
+use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::lock::Lock;
 use crate::response_first::ResponseFirstHandle;
 
@@ -21,6 +22,10 @@ pub(super) struct Observed {
     /// That of the wrapper below TLS, if there is one.
     below_tls: Option<ResponseFirstHandle>,
     has_settings: AtomicBool,
+    /// How many streams the peer allows.
+    max_streams: AtomicU32,
+    /// The peer has ended, or nothing can be read any more.
+    has_ended: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
     heads: AtomicU64,
     /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
@@ -89,6 +94,8 @@ impl Observed {
             control,
             below_tls,
             has_settings: AtomicBool::new(false),
+            max_streams: AtomicU32::new(BEFORE_SETTINGS),
+            has_ended: AtomicBool::new(false),
             heads: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
@@ -103,6 +110,21 @@ impl Observed {
     /// Whether the peer has shown that it speaks HTTP/2.
     pub(super) fn has_settings(&self) -> bool {
         self.has_settings.load(Relaxed)
+    }
+
+    /// How many streams the peer allows, or is believed to allow before it has said so. It is known before h2 knows.
+    pub(super) fn max_streams(&self) -> u32 {
+        self.max_streams.load(Relaxed)
+    }
+
+    /// Whether nothing more will come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Relaxed)
+    }
+
+    /// Nothing more will come.
+    pub(super) fn on_end(&self) {
+        self.has_ended.store(true, Relaxed);
     }
 
     /// How many field blocks came. While it stays the same no request is answered.
@@ -162,7 +184,13 @@ impl Observed {
                 answer.data += u64::from(len);
                 answer.has_end |= ends;
             }
-            Seen::Settings => self.has_settings.store(true, Relaxed),
+            Seen::Settings { max_streams } => {
+                let is_first = !self.has_settings.swap(true, Relaxed);
+                // There is no limit by default (RFC 9113 §6.5.2).
+                if let Some(most) = max_streams.or_else(|| is_first.then_some(u32::MAX)) {
+                    self.max_streams.store(most, Relaxed);
+                }
+            }
             Seen::GoAway { last, reason } => {
                 self.goaway.store(u64::from(last | IS_THERE) << 32 | u64::from(reason), Relaxed);
             }

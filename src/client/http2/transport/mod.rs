@@ -47,17 +47,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        let room = buf.remaining();
         let had_goaway = this.observed.goaway().is_some();
-        let read = &buf.filled()[before..];
-        this.observed.on_read(&mut this.frames, read);
+        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+        let bytes = &buf.filled()[before..];
+        this.observed.on_read(&mut this.frames, bytes);
+        if read.is_err() || (bytes.is_empty() && room > 0) {
+            this.observed.on_end();
+        }
         if !had_goaway && this.observed.goaway().is_some_and(GoAway::covers_all) {
-            this.held = Bytes::copy_from_slice(read);
+            this.held = Bytes::copy_from_slice(bytes);
             buf.set_filled(before);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(read)
     }
 }
 
