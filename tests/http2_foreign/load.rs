@@ -33,23 +33,23 @@ pub(crate) enum Posts {
 }
 
 /// How many requests there are at a time.
-pub(crate) const AT_ONCE: [usize; 3] = [1, 16, 100];
+const AT_ONCE: [usize; 3] = [1, 16, 100];
 
-/// How many requests a server gets, in three parts.
-pub(crate) fn requests() -> usize {
+/// How many requests a server gets.
+fn requests() -> usize {
     env::var("HTTP2_REQUESTS").map_or(20_000, |count| count.replace('_', "").parse().unwrap())
 }
 
-/// Sends all requests to the server of `origin`, and fails unless each of them is answered with the whole body.
-pub(crate) async fn run(name: &str, origin: &Uri, authority: Option<&Authority>, posts: Posts) {
-    run_with(name, origin, authority, move |client: Client<Connector>, origin: Uri, random: Rng| {
+/// Sends the requests of one of so many `runs` to the server of `origin`, and fails unless each of them is answered with the whole body.
+pub(crate) async fn run(name: &str, origin: &Uri, authority: Option<&Authority>, runs: usize, posts: Posts) {
+    run_with(name, origin, authority, runs, move |client: Client<Connector>, origin: Uri, random: Rng| {
         exchange(client, origin, random, posts)
     })
     .await;
 }
 
 /// The same, with another kind of request: `exchange` has one with a server, and returns the connection that it went over.
-pub(crate) async fn run_with<E, F>(name: &str, origin: &Uri, authority: Option<&Authority>, exchange: E)
+pub(crate) async fn run_with<E, F>(name: &str, origin: &Uri, authority: Option<&Authority>, runs: usize, exchange: E)
 where
     E: Fn(Client<Connector>, Uri, Rng) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<u64, String>> + Send + 'static,
@@ -58,7 +58,7 @@ where
     let mut failed = Vec::new();
     for at_once in AT_ONCE {
         let client = client(origin, authority);
-        let figures = run_at_once(&client, origin, at_once, requests() / AT_ONCE.len(), exchange.clone()).await;
+        let figures = run_at_once(&client, origin, at_once, requests() / runs / AT_ONCE.len(), exchange.clone()).await;
         say(&format!("{name}, {at_once} at once: {figures}"));
         failed.extend(figures.errors.into_iter().take(3).map(|error| format!("{at_once} at once: {error}")));
     }

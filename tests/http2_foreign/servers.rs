@@ -20,7 +20,7 @@ use crate::tls::clients::HOST;
 async fn hyper_that_shuts_connections_down_loses_nothing() {
     let mut tasks = JoinSet::new();
     let address = start_that_goes_away(&mut tasks, service_fn(answer)).await;
-    run("hyper, which goes away after ten", &origin(address.port(), false), None, Posts::Asked).await;
+    run("hyper, which goes away after ten", &origin(address.port(), false), None, 1, Posts::Asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,7 +151,7 @@ impl Foreign {
 
     async fn run(&self, name: &str, is_secure: bool, posts: Posts) {
         let authority = is_secure.then_some(&self.authority);
-        run(name, &origin(self.address.port(), is_secure), authority, posts).await;
+        run(name, &origin(self.address.port(), is_secure), authority, 2, posts).await;
     }
 }
 

@@ -34,7 +34,7 @@ async fn tonic_that_shuts_connections_down_loses_no_call() {
     let routes = Routes::new(Sizes).prepare();
     let service = service_fn(move |request: Request<Incoming>| routes.clone().oneshot(request.map(Body::new)));
     let address = start_that_goes_away(&mut tasks, service).await;
-    run_with("tonic, which goes away after ten", &origin(address.port(), false), None, call).await;
+    run_with("tonic, which goes away after ten", &origin(address.port(), false), None, 1, call).await;
 }
 
 /// One unary call.
