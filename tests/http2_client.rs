@@ -1,4 +1,7 @@
 //! The client over HTTP/2, against hyper's server.
+#![cfg(feature = "http2")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -88,7 +88,7 @@ impl Echo {
     async fn count(self, request: tonic::Request<String>) -> Result<Messages> {
         let text = request.into_inner();
         let (number, then) = text.split_once(' ').unwrap_or((&text, ""));
-        let number: u32 = number.parse().map_err(|_| Status::invalid_argument("no number"))?;
+        let number: u32 = number.parse().map_err(|_nan| Status::invalid_argument("no number"))?;
         let numbers = stream::iter(1..=number).map(|number| Ok(number.to_string()));
         let guard = Guard(self.tell);
         Ok(Response::new(match then {

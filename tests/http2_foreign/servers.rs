@@ -78,6 +78,8 @@ async fn through_haproxy(name: &str, reload: Option<Duration>) {
             tasks.spawn(reload_each(each, server.process.id()));
         }
         server.run(&format!("{name}{}", over(is_secure)), is_secure, Posts::Asked).await;
+        // Before the process ends: another one may have its number then.
+        tasks.shutdown().await;
     }
 }
 

@@ -211,7 +211,7 @@ impl Future for Exchange {
 impl Stream {
     /// What became of the request, which has no response.
     fn fail(mut self, cause: Failed) -> Failure {
-        if let Some(pump) = self.pump.take().or(self.spent.take()) {
+        if let Some(pump) = self.pump.take().or_else(|| self.spent.take()) {
             pump.put_back();
         }
         let connection = self.share.connection();
