@@ -34,7 +34,7 @@
 //!
 //! # The client
 //!
-//! [`Client`] sends HTTP/1.1 requests over this connector or any other. See [`client`] for what happens to a request, and
+//! [`Client`] sends requests by HTTP/1.1 and HTTP/2 over this connector or any other. See [`client`] for what happens to a request, and
 //! [`response_first`] for the part of it that works under other clients.
 //!
 //! # What is where

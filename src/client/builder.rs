@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "http2")]
-use http::Uri;
 use hyper::client::conn::http1;
 
 use super::bounds::Connector;
-#[cfg(feature = "http2")]
-use super::destination::Destination;
 use super::layer::ClientLayer;
 use super::request::after_response::AfterResponse;
 use super::retry::RetryPolicy;
@@ -38,9 +34,9 @@ use crate::race::ConfigError;
 /// | size of the fields over HTTP/2 | 256 KiB |
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
-    settings: Settings,
+    pub(super) settings: Settings,
     /// Why what was set cannot work.
-    problem: Option<ConfigError>,
+    pub(super) problem: Option<ConfigError>,
 }
 
 impl Builder {
@@ -152,60 +148,6 @@ impl Builder {
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
         self.settings.requests.connections.http1 = http1;
-        self
-    }
-
-    /// Whether every server is known to speak HTTP/2, also without TLS (RFC 9113 §3.3). It is spoken at once then. Over TLS, ALPN offers nothing
-    /// else, and a server that does not choose it is an error.
-    ///
-    /// Without that, HTTP/2 is spoken where the connector says that TLS has negotiated it: as
-    /// [`HappyEyeballsConnectorBuilder::tls`](crate::HappyEyeballsConnectorBuilder::tls) does, which offers it first.
-    ///
-    /// Defaults to `false`.
-    #[cfg(feature = "http2")]
-    #[must_use]
-    pub fn http2_prior_knowledge(mut self, known: bool) -> Self {
-        self.settings.requests.prior_knowledge.of_all = known;
-        self
-    }
-
-    /// The server of scheme and authority of `uri` is known to speak HTTP/2, as with [`http2_prior_knowledge`](Self::http2_prior_knowledge).
-    /// It may be called for several. What follows the authority does not matter.
-    ///
-    /// # Errors
-    ///
-    /// That of [`build`](Self::build), if the URI has no scheme or no host.
-    #[cfg(feature = "http2")]
-    #[must_use]
-    pub fn http2_prior_knowledge_of(mut self, uri: Uri) -> Self {
-        match Destination::of(uri) {
-            Ok(destination) => drop(self.settings.requests.prior_knowledge.of_some.insert(destination)),
-            Err(error) => self.problem = Some(ConfigError::caused("HTTP/2 by prior knowledge needs a host", error)),
-        }
-        self
-    }
-
-    /// How much of a response over HTTP/2 may arrive before it is read, and how much of all responses on a connection, in bytes (RFC 9113 §5.2).
-    /// It bounds the memory of a connection, and the throughput over long ways. The second should be several times the first: otherwise one
-    /// response that nobody reads stalls the others.
-    ///
-    /// Defaults to 1 MiB and 16 MiB.
-    #[cfg(feature = "http2")]
-    #[must_use]
-    pub fn http2_windows(mut self, stream: u32, connection: u32) -> Self {
-        let http2 = &mut self.settings.requests.connections.http2;
-        (http2.stream_window, http2.connection_window) = (stream, connection);
-        self
-    }
-
-    /// How large the fields of a response over HTTP/2 may be together, in bytes, each with 32 bytes more (RFC 9113 §6.5.2). A response beyond it
-    /// is an error of its request.
-    ///
-    /// Defaults to 256 KiB.
-    #[cfg(feature = "http2")]
-    #[must_use]
-    pub fn http2_max_header_list_size(mut self, bytes: u32) -> Self {
-        self.settings.requests.connections.http2.max_header_list_size = bytes;
         self
     }
 

@@ -6,6 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
+use super::http2;
 use crate::connect::authority::{default_port, is_secure, split_authority};
 
 /// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
@@ -36,7 +37,7 @@ impl Destination {
         let is_connect = *request.method() == Method::CONNECT;
         match request.version() {
             Version::HTTP_11 => {}
-            Version::HTTP_2 if cfg!(feature = "http2") => {}
+            Version::HTTP_2 if http2::IS_ON => {}
             // A tunnel needs HTTP/1.1.
             Version::HTTP_10 if !is_connect => {}
             version => {
@@ -55,14 +56,6 @@ impl Destination {
             Some(_) => Ok(Self { uri, speaks: Speaks::default() }),
             None => Err(ClientError::invalid_request("the URI has no scheme")),
         }
-    }
-
-    /// That of a URI, whatever is sent there.
-    #[cfg(feature = "http2")]
-    pub(super) fn of(uri: Uri) -> Result<Self, ClientError> {
-        let mut request = Request::new(());
-        *request.uri_mut() = uri;
-        Self::take_from(&mut request).and_then(|this| this.check().map(|()| this.without_path()))
     }
 
     /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).

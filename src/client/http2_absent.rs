@@ -1,5 +1,8 @@
 //! In the place of HTTP/2, where the feature `http2` is off: there is none of it.
 
+/// Whether there is HTTP/2.
+pub(super) const IS_ON: bool = false;
+
 pub(super) mod settings {
     #[derive(Clone, Copy, Debug, Default)]
     pub(in crate::client) struct Settings;

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client that never loses a response that arrived.
+//! An HTTP client that never loses a response that arrived.
 //!
 //! What happens to a request, in order:
 //!
@@ -13,6 +13,12 @@
 //!    system does: no timer is involved.
 //! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again,
 //!    closed, or still sending the request. So requests in sequence use one connection, and requests at the same time one each.
+//!
+//! # HTTP/2
+//!
+//! With the feature `http2`, a server that chooses HTTP/2 is spoken to so: requests at the same time share a connection then, each on a stream of its own, and
+//! dropping one ends its stream alone. What the server says that it did not process is sent again, whatever its method.
+//! [`ClientError::processing`] says what is known of a request that failed.
 //!
 //! # Upgrades
 //!
@@ -58,6 +64,14 @@ mod layer;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
+#[cfg(feature = "tls")]
+mod negotiated;
+#[cfg(not(feature = "tls"))]
+mod negotiated {
+    pub(super) fn has_negotiated(_: &hyper_util::client::legacy::connect::Connected) -> bool {
+        false
+    }
+}
 #[cfg(feature = "tls")]
 mod plain;
 #[cfg(not(feature = "tls"))]

@@ -3,8 +3,6 @@
 use std::any::TypeId;
 use std::sync::LazyLock;
 
-#[cfg(feature = "tls")]
-use http::Extensions;
 use http::Uri;
 use hyper_util::client::legacy::connect::Connected;
 use hyper_util::rt::TokioIo;
@@ -13,6 +11,8 @@ use tokio::net::TcpStream;
 use super::bounds::Connector;
 use super::destination::{Destination, Speaks};
 use super::error::ClientError;
+use super::http2;
+use super::negotiated::has_negotiated;
 use crate::connect::ConnectRequest;
 use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;
@@ -23,7 +23,7 @@ use crate::tcp::TcpConnection;
 
 /// What the client speaks over a connection, as ALPN ids: where it is negotiated, and where it is not left to the server.
 static NEGOTIATED: LazyLock<Protocols> =
-    LazyLock::new(|| if cfg!(feature = "http2") { ["h2", "http/1.1"].into_iter().collect() } else { HTTP1.clone() });
+    LazyLock::new(|| if http2::IS_ON { ["h2", "http/1.1"].into_iter().collect() } else { HTTP1.clone() });
 static HTTP1: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());
 static HTTP2: LazyLock<Protocols> = LazyLock::new(|| ["h2"].into_iter().collect());
 
@@ -49,7 +49,7 @@ pub(super) fn connect_request(destination: &Destination, uri: Uri, epoch: Epoch)
 /// What was negotiated is not what the request needs.
 pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> Result<bool, ClientError> {
     match (connected.is_negotiated_h2(), destination.speaks()) {
-        (true, _) if cfg!(not(feature = "http2")) => {
+        (true, _) if !http2::IS_ON => {
             Err(ClientError::connect("HTTP/2 was negotiated, and the feature `http2` is off"))
         }
         (true, Speaks::Http1) => Err(ClientError::connect("HTTP/2 was negotiated, and the request needs HTTP/1.1")),
@@ -61,19 +61,6 @@ pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> 
         }
         (false, Speaks::Http2) => Ok(true),
     }
-}
-
-/// Whether this crate's TLS has shaken hands on a connection, and so would know of HTTP/2.
-#[cfg(feature = "tls")]
-fn has_negotiated(connected: &Connected) -> bool {
-    let mut extras = Extensions::new();
-    connected.get_extras(&mut extras);
-    extras.get::<crate::tls::TlsInfo>().is_some()
-}
-
-#[cfg(not(feature = "tls"))]
-fn has_negotiated(_: &Connected) -> bool {
-    false
 }
 
 /// Checks that a request to `destination` does not go out in clear text although its scheme is secure. It would, if the connector is known

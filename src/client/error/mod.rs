@@ -158,10 +158,8 @@ impl ClientError {
     }
 
     /// A response over HTTP/2 did not end properly.
-    #[cfg(feature = "http2")]
-    pub(super) fn stream_body(error: h2::Error, about: Option<(String, Transfer)>) -> Self {
-        let reason = error.reason().map(Into::into);
-        let mut this = Self::new(Kind::ResponseBody, Some(error.into()));
+    pub(super) fn stream_body(error: BoxError, reason: Option<u32>, about: Option<(String, Transfer)>) -> Self {
+        let mut this = Self::new(Kind::ResponseBody, Some(error));
         this.inner.stream = Some(StreamEnd { processing: Processing::Answered, reason, again: Again::Never });
         if let Some((host, transfer)) = about {
             (this.inner.host, this.inner.transfer) = (Some(host), transfer);

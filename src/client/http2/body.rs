@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use h2::RecvStream;
+use h2::{RecvStream, SendStream};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -53,7 +53,7 @@ struct Open {
 enum Rest {
     Nothing,
     /// It is not wanted. The stream is reset when the response has ended.
-    Parked(#[expect(dead_code, reason = "it is kept until the response has ended")] Pump),
+    Parked(#[expect(dead_code, reason = "it is kept until the response has ended")] SendStream<Bytes>),
     /// A task sends it.
     Goes(Uploading),
 }
@@ -92,7 +92,7 @@ impl Answer {
             Some(pump) if goes_on => Rest::Goes(Uploading::start(pump, &share, after)),
             Some(pump) => {
                 tracing::debug!(status = %parts.status, "the rest of a request is not sent: the response came first");
-                Rest::Parked(pump)
+                Rest::Parked(pump.into_stream())
             }
         };
         let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
@@ -119,11 +119,13 @@ impl StreamBody {
     }
 
     fn fail(&mut self, error: h2::Error) -> ClientError {
-        let Some(open) = self.open.take() else { return ClientError::stream_body(error, None) };
-        if let Rest::Goes(uploading) = &open.rest {
+        let open = self.open.take();
+        if let Some(Open { rest: Rest::Goes(uploading), .. }) = &open {
             uploading.abort();
         }
-        ClientError::stream_body(error, Some((open.host.clone(), open.transfer.clone())))
+        let about = open.map(|Open { host, transfer, .. }| (host, transfer));
+        let reason = error.reason().map(Into::into);
+        ClientError::stream_body(error.into(), reason, about)
     }
 }
 

@@ -141,7 +141,7 @@ impl Exchange {
         }
         while let Poll::Ready(Some(Ok(response))) = stream.response.poll_informational(cx) {
             if let Some(callback) = callback {
-                callback.call(Informational::of(&response));
+                callback.call(Informational { status: response.status(), headers: response.headers() });
             }
             if let Some(held) = held.as_mut().filter(|_| response.status() == StatusCode::CONTINUE) {
                 held.as_mut().release();

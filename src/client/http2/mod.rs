@@ -8,6 +8,7 @@
 //! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
 pub(super) mod body;
+mod builder;
 pub(super) mod connection;
 pub(super) mod exchange;
 mod frames;
@@ -19,3 +20,6 @@ mod seen;
 pub(super) mod settings;
 mod transport;
 mod verdict;
+
+/// Whether there is HTTP/2.
+pub(super) const IS_ON: bool = true;

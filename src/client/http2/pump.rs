@@ -41,6 +41,11 @@ impl Pump {
         self.sent
     }
 
+    /// Drops the body, and leaves the stream as it is.
+    pub(super) fn into_stream(self) -> SendStream<Bytes> {
+        self.stream
+    }
+
     /// Ends the stream before the body has ended.
     pub(super) fn cancel(&mut self) {
         self.stream.send_reset(Reason::CANCEL);

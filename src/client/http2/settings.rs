@@ -33,6 +33,7 @@ impl Settings {
             .initial_connection_window_size(self.connection_window)
             .max_header_list_size(self.max_header_list_size)
             .initial_max_send_streams(BEFORE_SETTINGS)
+            .max_concurrent_reset_streams(REMEMBERED_RESETS)
             .enable_push(false);
         builder
     }
@@ -43,3 +44,7 @@ pub(super) const BEFORE_SETTINGS: usize = 100;
 
 /// The largest window (RFC 9113 §6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;
+
+/// How many streams that this side has ended are remembered for what is still on its way to them: what came for a forgotten one would be an error,
+/// of which h2 bears so many.
+const REMEMBERED_RESETS: usize = 4096;

@@ -164,6 +164,10 @@ impl<W: Owned> Pool<W> {
             let sole = host.begin_dial(runtime);
             return Acquired::Dial(Lease::new(self.home(), slot, sole));
         }
+        if host.open >= self.settings.max_connections_per_host && !host.shares.has_open(runtime) {
+            // Its lease passes the right to make another on.
+            left.extend(host.shares.leave_idle());
+        }
         Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), self.as_return()))
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
-use super::connection::Owned;
+use super::connection::{Owned, Shared};
 use super::lease::Grant;
 use super::runtimes::RuntimeId;
 use super::settings::Settings;
@@ -253,27 +253,20 @@ impl<W: Owned> Host<W> {
             return None;
         }
         let Self { is_shared, shares, waiting, .. } = self;
-        let next = next(waiting, |waiting| !waiting.dials && (!*is_shared || shares.may_dial(waiting.runtime)), gone)?;
-        let sole = is_shared.then_some(next.runtime);
-        if let Some(runtime) = sole {
-            shares.begin_dial(runtime);
-        }
-        Some((next.sender, sole))
+        let fits = |waiting: &Waiting<W>| !waiting.dials && !waits_for_share(*is_shared, shares, waiting.runtime);
+        let sender = next(waiting, fits, gone)?;
+        let sole = self.begin_dial(sender.runtime);
+        Some((sender.sender, sole))
     }
 
-    /// [`next_dial`](Self::next_dial), where every connection is shared.
-    pub(super) fn next_shared_dial(&mut self, gone: &mut Gone<W>) -> Option<(Granting<W>, Option<RuntimeId>)> {
-        if self.is_shared { self.next_dial(gone) } else { None }
-    }
-
-    /// Whether anybody waits, for whatever.
+    /// Whether anybody waits for the right to make a connection, or for room on one.
     pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// Whether a request in `runtime` waits for a shared connection, instead of dialling.
     pub(super) fn waits_for_share(&self, runtime: RuntimeId) -> bool {
-        if self.is_shared { !self.shares.may_dial(runtime) } else { self.shares.has_open(runtime) }
+        waits_for_share(self.is_shared, &self.shares, runtime)
     }
 
     /// The right to dial in `runtime`, as its home is to make it: where nobody else is to dial meanwhile, in which runtime.
@@ -304,6 +297,12 @@ impl<W: Owned> Host<W> {
         let connection = shares.take(next.runtime, settings, now)?;
         Some((next.sender, connection))
     }
+}
+
+/// Whether a request in `runtime` waits for a shared connection, instead of dialling: for one that there is, or, where every connection
+/// `is_shared`, also for one that is dialled.
+fn waits_for_share<S: Shared>(is_shared: bool, shares: &Shares<S>, runtime: RuntimeId) -> bool {
+    shares.has_open(runtime) || (is_shared && shares.is_dialing(runtime))
 }
 
 /// The request that has waited longest of those for which `fits` says so.

@@ -62,6 +62,11 @@ impl<S> Shares<S> {
         self.dialing.push(runtime);
     }
 
+    /// Whether a connection is dialled in `runtime` that is known to be shared.
+    pub(super) fn is_dialing(&self, runtime: RuntimeId) -> bool {
+        self.dialing.contains(&runtime)
+    }
+
     /// A dial in `runtime` is over.
     pub(super) fn end_dial(&mut self, runtime: RuntimeId) {
         if let Some(at) = self.dialing.iter().position(|of| *of == runtime) {
@@ -71,6 +76,13 @@ impl<S> Shares<S> {
 }
 
 impl<S: Shared> Shares<S> {
+    /// Removes a connection without an exchange, the one that has had none for longest.
+    pub(super) fn leave_idle(&mut self) -> Option<Arc<S>> {
+        let idle = self.members.iter().filter(|member| member.used == 0);
+        let id = idle.min_by_key(|member| member.idle_since)?.connection.place().id;
+        self.leave(id)
+    }
+
     /// A connection has been made, for an exchange.
     pub(super) fn join(&mut self, connection: Arc<S>, now: Instant) {
         self.members.push(Member { connection, used: 1, answered: 0, idle_since: now });
@@ -112,11 +124,6 @@ impl<S: Shared> Shares<S> {
     pub(super) fn rooms(&self, settings: &Settings, now: Instant) -> Vec<RuntimeId> {
         let with_room = self.members.iter().filter(|member| member.has_room(self.learned, settings, now));
         with_room.map(|member| member.connection.runtime()).collect()
-    }
-
-    /// Whether another connection may be dialled in `runtime` by somebody who waits for a share.
-    pub(super) fn may_dial(&self, runtime: RuntimeId) -> bool {
-        !self.dialing.contains(&runtime) && !self.has_open(runtime)
     }
 
     /// Whether there is a connection of `runtime` that takes another exchange when there is room.
@@ -267,7 +274,7 @@ mod tests {
         shares.join(Arc::clone(&connection), now);
         connection.is_open.store(false, SeqCst);
         assert_eq!(take(&mut shares, now), None);
-        assert!(shares.may_dial(None) && !shares.has_open(None));
+        assert!(!shares.has_open(None));
         assert_eq!(shares.leave(1).map(|left| left.id), Some(1));
         assert_eq!(shares.give_back(1, false, now), None);
     }
@@ -287,13 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn one_dial_at_a_time_is_for_each_runtime() {
+    fn a_dial_is_under_way_until_it_is_over() {
         let mut shares = Shares::<Told>::new();
-        assert!(shares.may_dial(None));
         shares.begin_dial(None);
-        assert!(!shares.may_dial(None));
+        shares.begin_dial(None);
         shares.end_dial(None);
-        assert!(shares.may_dial(None));
+        assert!(shares.is_dialing(None));
+        shares.end_dial(None);
+        assert!(!shares.is_dialing(None));
     }
 
     #[test]

@@ -58,9 +58,12 @@ impl<W: Owned> Pool<W> {
                 continue;
             }
             if host.open >= self.settings.max_connections_per_host {
-                return;
+                // One that nobody has a use for is closed for the right to make another, which its lease passes on.
+                let in_the_way = if host.has_waiting() { host.shares.leave_idle() } else { None };
+                drop(state);
+                return drop(in_the_way);
             }
-            let Some((waiting, sole)) = host.next_shared_dial(&mut gone) else { return };
+            let Some((waiting, sole)) = host.next_dial(&mut gone) else { return };
             host.open += 1;
             drop(state);
             // If it no longer waits, dropping the lease tells the next.

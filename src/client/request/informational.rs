@@ -30,16 +30,11 @@ pub fn on_informational<B>(request: &mut Request<B>, callback: impl Fn(Informati
 /// An informational response.
 #[derive(Clone, Copy, Debug)]
 pub struct Informational<'a> {
-    status: StatusCode,
-    headers: &'a HeaderMap,
+    pub(in crate::client) status: StatusCode,
+    pub(in crate::client) headers: &'a HeaderMap,
 }
 
 impl<'a> Informational<'a> {
-    #[cfg(feature = "http2")]
-    pub(in crate::client) fn of<B>(response: &'a http::Response<B>) -> Self {
-        Self { status: response.status(), headers: response.headers() }
-    }
-
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.status
