@@ -339,14 +339,10 @@ where
                     Err(failure) => self.as_mut().on_failure(failure),
                 },
                 StateProj::Sharing { sharing } => match ready!(Pin::new(sharing).poll(cx)) {
-                    Ok(answer) => {
-                        let (host, after) =
-                            (this.destination.host_and_port(), this.shared.settings.upload_after_response);
-                        match answer.deliver(host, after) {
-                            Ok(response) => return Poll::Ready(Ok(response.map(ResponseBody::stream))),
-                            Err(error) => Err(error),
-                        }
-                    }
+                    Ok(answer) => match answer.deliver(this.shared.settings.upload_after_response) {
+                        Ok(response) => return Poll::Ready(Ok(response.map(ResponseBody::stream))),
+                        Err(error) => Err(error),
+                    },
                     Err(failure) => self.as_mut().on_stream_failure(failure),
                 },
             };

@@ -32,8 +32,10 @@ pub(in crate::client) struct Connection {
     created: Instant,
     sender: SendRequest<Bytes>,
     pub(super) observed: Arc<Observed>,
+    /// Host and port, as they are shown.
+    host: String,
     pub(super) authority: Authority,
-    /// What is said of the connection in every response.
+    /// What is said of the connection in every response but the first.
     extras: Extensions,
     /// How many streams the server allows.
     most: AtomicUsize,
@@ -48,6 +50,7 @@ pub(super) struct About {
     pub(super) place: Place,
     pub(super) watch: Arc<Watch>,
     pub(super) observed: Arc<Observed>,
+    pub(super) host: String,
     pub(super) authority: Authority,
     /// What the connector says of it.
     pub(super) extras: Extensions,
@@ -61,20 +64,23 @@ impl Connection {
         about: About,
         lease: Lease,
     ) -> (Arc<Self>, Driver<T>) {
-        let About { place, watch, observed, authority, extras } = about;
+        let About { place, watch, observed, host, authority, mut extras } = about;
+        extras.insert(ConnectionUse::new(place.id, true));
         let connection = Arc::new(Self {
             place,
             watch,
             created: read_clock(),
             sender,
             observed: Arc::clone(&observed),
+            host,
             authority,
             extras,
             most: AtomicUsize::new(BEFORE_SETTINGS),
             is_closed: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
         });
-        let driver = Driver { h2, connection: Arc::downgrade(&connection), observed, lease, place };
+        let driver =
+            Driver { h2, connection: Arc::downgrade(&connection), most: BEFORE_SETTINGS, observed, lease, place };
         (connection, driver)
     }
 
@@ -86,7 +92,13 @@ impl Connection {
     /// Adds what is said of the connection to a response of a request that had `before` before it.
     pub(super) fn add_extras(&self, extensions: &mut Extensions, before: usize) {
         extensions.extend(self.extras.clone());
-        extensions.insert(ConnectionUse::new(self.place.id, before > 0));
+        if before == 0 {
+            extensions.insert(ConnectionUse::new(self.place.id, false));
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// What has happened on the connection since it had written and read so much.
@@ -119,7 +131,7 @@ impl Shared for Connection {
 
     fn is_open(&self) -> bool {
         // The transport knows before the task does.
-        !self.is_closed.load(SeqCst) && self.observed.goaway().is_none() && !self.observed.is_write_broken()
+        !self.is_closed.load(SeqCst) && !self.observed.is_ending()
     }
 
     fn had_before_turning_away(&self) -> Option<usize> {
@@ -143,6 +155,8 @@ impl fmt::Debug for Connection {
 pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
+    /// How many streams the server allows, as the connection knows it.
+    most: usize,
     observed: Arc<Observed>,
     /// Given back when the socket is closed.
     lease: Lease,
@@ -151,13 +165,22 @@ pub(in crate::client) struct Driver<T: 'static> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Takes note of what the last poll has shown.
-    fn look(&self, is_over: bool) {
-        let Some(connection) = self.connection.upgrade() else { return };
+    fn look(&mut self, is_over: bool) {
+        let is_ending = is_over || self.observed.is_ending();
         let most = self.h2.max_concurrent_send_streams();
-        let has_changed = self.observed.has_settings() && connection.most.swap(most, SeqCst) != most;
-        if is_over || !connection.is_open() {
+        // Before the settings, h2 says what it was told.
+        let has_changed = most != self.most && self.observed.has_settings();
+        if !is_ending && !has_changed {
+            return;
+        }
+        let Some(connection) = self.connection.upgrade() else { return };
+        if has_changed {
+            self.most = most;
+            connection.most.store(most, SeqCst);
+        }
+        if is_ending {
             self.close(&connection);
-        } else if has_changed {
+        } else {
             self.lease.serve();
         }
     }

@@ -63,17 +63,7 @@ impl FrameReader {
     /// `bytes` have passed. Tells `on` of each frame that they complete, in order.
     pub(super) fn read(&mut self, mut bytes: &[u8], on: &mut impl FnMut(Seen)) {
         while !bytes.is_empty() {
-            let mut frame = match self.frame.take() {
-                Some(frame) => frame,
-                None => {
-                    bytes = self.header.fill(HEADER_LEN, bytes);
-                    if self.header.len < HEADER_LEN {
-                        return;
-                    }
-                    self.header.len = 0;
-                    Frame::of(&self.header.bytes)
-                }
-            };
+            let Some(mut frame) = self.frame.take().or_else(|| self.begin(&mut bytes)) else { return };
             bytes = frame.pass(bytes);
             if frame.rest == 0 {
                 on(self.end(&frame));
@@ -81,6 +71,23 @@ impl FrameReader {
                 self.frame = Some(frame);
             }
         }
+    }
+
+    /// The next frame, if all of its header is there. Takes that off `bytes`.
+    fn begin(&mut self, bytes: &mut &[u8]) -> Option<Frame> {
+        if self.header.len == 0 {
+            // Most are there at once.
+            if let Some((header, after)) = bytes.split_first_chunk() {
+                *bytes = after;
+                return Some(Frame::of(header));
+            }
+        }
+        *bytes = self.header.fill(HEADER_LEN, bytes);
+        if self.header.len < HEADER_LEN {
+            return None;
+        }
+        self.header.len = 0;
+        Some(Frame::of(&self.header.bytes))
     }
 
     /// What a frame says that has passed.
@@ -163,10 +170,10 @@ impl<const MOST: usize> Prefix<MOST> {
     /// Takes what is missing of the first `wanted` bytes off `bytes`.
     fn fill<'a>(&mut self, wanted: usize, bytes: &'a [u8]) -> &'a [u8] {
         let (mine, after) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.len)));
-        for (place, byte) in self.bytes.iter_mut().skip(self.len).zip(mine) {
-            *place = *byte;
+        if let Some(places) = self.bytes.get_mut(self.len..self.len + mine.len()) {
+            places.copy_from_slice(mine);
+            self.len += mine.len();
         }
-        self.len += mine.len();
         after
     }
 }

@@ -16,6 +16,7 @@ pub(super) mod handshake;
 mod head;
 mod no_http2;
 mod pump;
+mod rest;
 mod seen;
 pub(super) mod settings;
 mod transport;

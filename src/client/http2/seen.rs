@@ -131,6 +131,11 @@ impl Observed {
         self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
     }
 
+    /// Whether the connection is to have no further stream: the peer has said so, or nothing can be sent any more.
+    pub(super) fn is_ending(&self) -> bool {
+        self.goaway().is_some() || self.is_write_broken()
+    }
+
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
     pub(super) fn register(self: &Arc<Self>, stream: u32) -> Watched {
         let mut streams = self.streams.lock();
