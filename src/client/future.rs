@@ -218,9 +218,9 @@ where
         let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
-        let request = request.take().expect("it was not sent");
         let settings = &this.shared.settings;
-        *this.retry_copy = (settings.retry_policy != RetryPolicy::Never).then(|| RetryCopy::of(&request));
+        let may_be_sent_again = settings.retry_policy != RetryPolicy::Never;
+        *this.retry_copy = request.as_ref().filter(|_| may_be_sent_again).map(RetryCopy::of);
         let sharing = Sharing::begin(share, request, this.destination, settings.continue_timeout)?;
         this.state.set(State::Sharing { sharing });
         Ok(())

@@ -95,7 +95,7 @@ pub(super) mod exchange {
     impl Exchange {
         pub(in crate::client) fn begin(
             share: Share<Connection>,
-            _: Request<Upload>,
+            _: &mut Option<Request<Upload>>,
             _: &Destination,
             _: Duration,
         ) -> Result<Self, ClientError> {

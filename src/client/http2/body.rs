@@ -123,10 +123,13 @@ impl Body for StreamBody {
             Some(Ok(data)) => {
                 let len = data.len();
                 open.given += len as u64;
-                // It fails where there is no window any more.
-                drop(open.recv.flow_control().release_capacity(len));
                 this.left = this.left.map(|left| left.saturating_sub(len as u64));
-                if open.recv.is_end_stream() {
+                let ends = open.recv.is_end_stream();
+                if !ends || open.stream.rest.goes_on() {
+                    // It fails where there is no window any more. A stream that is over gives its part back by itself.
+                    drop(open.recv.flow_control().release_capacity(len));
+                }
+                if ends {
                     this.end();
                 }
                 return Poll::Ready(Some(Ok(Frame::data(data))));

@@ -106,18 +106,18 @@ enum Failed {
 }
 
 impl Exchange {
-    /// Sends `request` over the connection of `share`.
+    /// Sends `request`, which it takes, over the connection of `share`.
     ///
     /// # Errors
     ///
     /// The request is invalid.
     pub(in crate::client) fn begin(
         share: Share<Connection>,
-        request: Request<Upload>,
+        request: &mut Option<Request<Upload>>,
         destination: &Destination,
         continue_timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, body) = request.take().expect("it was not sent").into_parts();
         let progress = body.progress().cloned();
         let callback = Callback::take(&mut parts.extensions);
         let is_held = progress.is_some() && expects_continue(&parts.headers);

@@ -134,7 +134,10 @@ impl Frame {
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let len = bytes.len().min(self.rest as usize);
         let (payload, after) = bytes.split_at(len);
-        self.payload.fill(self.wanted(), payload);
+        let wanted = self.wanted();
+        if wanted > 0 {
+            self.payload.fill(wanted, payload);
+        }
         // It is at most what was left.
         self.rest -= len as u32;
         after
