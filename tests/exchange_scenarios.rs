@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use exchange::Stage;
 use exchange::clients::{AnyClient, Which, patience};
-use exchange::comparison::difference;
-use exchange::script::{Failure, Scenario};
+use exchange::running::{self, check_wrong};
+use exchange::scenario::{Failure, Scenario};
+use exchange::script::Http1;
 use exchange::server::Server;
 use exchange::visit::Visit;
 use report::Report;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 datatest_stable::harness! {
     { test = scenario, root = "tests/scenarios/exchange", pattern = r"\.txt$" },
@@ -43,55 +44,28 @@ fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// The runner itself is tested with wrong files: each must fail, and the report must have the words of its `# report:` lines, or
-/// show both logs side by side if there is no such line.
+/// The runner itself is tested with wrong files: each must fail.
 fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
-    let mut words: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# report: ")).collect();
-    if words.is_empty() {
-        words = ["expected", "actual", "≠"].to_vec();
-    }
-    let Err(report) = check(&text, Which::Ours) else { return Err("a wrong scenario passed".into()) };
-    let report = report.to_string();
-    match words.iter().find(|word| !report.contains(*word)) {
-        None => Ok(()),
-        Some(missing) => Err(Report::new(format!("the report does not say `{missing}`: {report}")).into()),
-    }
+    check_wrong(&text, |text| check(text, Which::Ours)).map_err(Report::new)?;
+    Ok(())
 }
 
 /// Puts a client to a scenario on either runtime.
 fn check(text: &str, which: Which) -> Result<(), Failure> {
-    let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
-    let scenario = Arc::new(Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?);
-    let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
-    if expected.is_empty() {
-        return Err("there is no log below a line `---`".into());
-    }
-    if scenario.linux_only && !cfg!(target_os = "linux") {
-        return Ok(());
-    }
-    for (name, runtime) in [("current-thread", current_thread as fn() -> Runtime), ("multi-thread", multi_thread)] {
-        for round in 1..=scenario.repeat {
-            let place = || format!("on the {name} runtime, round {round} of {}", scenario.repeat);
-            let actual = run(&scenario, &runtime(), which).map_err(|error| format!("{}: {error}", place()))?;
-            if let Some(difference) = difference(&expected, &actual) {
-                return Err(format!("the log is not the expected one, {}\n\n{difference}", place()).into());
-            }
-        }
-    }
-    Ok(())
+    running::check(text, |_| vec![("TCP", ())], |scenario, runtime, ()| run(scenario, runtime, which))
 }
 
 /// The whole scenario, once. If it does not come to its end, the error says who waits for what.
-fn run(scenario: &Arc<Scenario>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
+fn run(scenario: &Arc<Scenario<Http1>>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
     let stage = Stage::default();
     let mut server = Server::start(Arc::clone(scenario), stage.clone())?;
-    let origin = format!("http://{}", server.address);
+    let origin = format!("http://{}", server.host.address);
     runtime.block_on(async {
         let client = AnyClient::new(which, &scenario.settings)?;
         let visit = Visit::new(scenario, stage.clone(), origin, client);
         let all = async {
             let mut log = visit.follow().await?;
-            server.finish().await?;
+            server.host.finish().await?;
             log.extend(server.log());
             Ok(log)
         };
@@ -100,16 +74,4 @@ fn run(scenario: &Arc<Scenario>, runtime: &Runtime, which: Which) -> Result<Vec<
             Err(_) => Err(format!("it hangs: {}", stage.board()).into()),
         }
     })
-}
-
-fn without_comment(line: &str) -> &str {
-    line.split_once('#').map_or(line, |(before, _)| before).trim()
-}
-
-fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-fn multi_thread() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }

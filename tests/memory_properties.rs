@@ -38,6 +38,7 @@ struct Known {
     rtt_bucket: u8,
     used: bool,
     delay: Option<AttemptDelay>,
+    handshake: Option<Duration>,
 }
 
 impl Known {
@@ -45,6 +46,7 @@ impl Known {
         let mut advice = Advice::default();
         advice.dead = self.dead.map(|by| Dead::new(now + ms(30_000), by));
         (advice.rtt_bucket, advice.used, advice.delay) = (self.rtt_bucket, self.used, self.delay);
+        advice.handshake = self.handshake;
         advice
     }
 }
@@ -54,15 +56,20 @@ fn begin(memory: &mut Memory, partition: u64, v6: Source, v4: Source) -> Viewpoi
     memory.begin_race(place)
 }
 
-/// Delays of any length and basis, which the race has to bound.
+/// Delays of any length and basis, and handshakes of any length, which the race has to bound.
 fn known() -> impl Strategy<Value = Known> {
     let rtt = ms(20);
     let mut learned = learned_bases(rtt);
     learned.push(DelayBasis::Configured);
     let delay = (select(vec![0, 1, 9, 50, 99, 100, 120, 250, 999, 1000, 1001, 5000]), select(learned));
     let delay = delay.prop_map(|(length, basis)| AttemptDelay::new(ms(length), basis));
-    (option::of(select(vec![DeadBy::Address, DeadBy::Family])), 0..6_u8, any::<bool>(), option::of(delay))
-        .prop_map(|(dead, rtt_bucket, used, delay)| Known { dead, rtt_bucket, used, delay })
+    let dead = option::of(select(vec![DeadBy::Address, DeadBy::Family]));
+    (dead, 0..6_u8, any::<bool>(), option::of(delay), option::of(handshake()))
+        .prop_map(|(dead, rtt_bucket, used, delay, handshake)| Known { dead, rtt_bucket, used, delay, handshake })
+}
+
+fn handshake() -> impl Strategy<Value = Duration> {
+    select(vec![0, 1, 99, 100, 101, 240, 500, 1999, 2000, 9000]).prop_map(ms)
 }
 
 /// The bases that a memory has for a delay: they are made by a memory, since nobody else can.
@@ -132,6 +139,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_known_of_a_handshake_counts_as_if_the_attempt_had_said_it(
+        case in prop_oneof![case_of(Policy::Staggered), hurried_case()],
+        rest in handshake(),
+    ) {
+        let advice = || {
+            let mut advice = Advice::default();
+            advice.handshake = Some(rest);
+            advice
+        };
+        let known = simulate_advised(&case.script(), some_instant(), |_, _| advice());
+        let mut said = case;
+        said.fates.values_mut().flat_map(|fate| fate.progress.first_mut()).for_each(|(_, estimate)| *estimate = rest);
+        prop_assert_eq!(known, said.run());
+    }
+
+    #[test]
     fn advice_removes_no_address(case in advised(lost_case())) {
         let (with, without) = (run(&case), case.0.run());
         let tried = |log: &Log| log.started.iter().copied().collect::<BTreeSet<_>>();
@@ -172,6 +195,7 @@ proptest! {
                 attempt.end,
             );
             tried.transport = attempt.transport.map(|at| zero + at);
+            tried.waited = attempt.waited;
             tried
         }).collect();
         let now = zero + log.ended();
@@ -179,7 +203,8 @@ proptest! {
         for attempt in &log.tried {
             let of_address = || log.tried.iter().filter(|other| other.address.ip() == attempt.address.ip());
             let advice = memory.advise(&from, attempt.address.ip(), now);
-            let answered = of_address().any(|attempt| attempt.transport.is_some());
+            let answered =
+                of_address().any(|attempt| attempt.transport.is_some() || attempt.end == End::Connected);
             let refused = of_address().any(|attempt| attempt.end == End::Refused);
             let silent = of_address()
                 .any(|attempt| attempt.end == End::Silent && attempt.ended - attempt.started >= attempt.delay);
@@ -235,6 +260,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         let connected = (0..1200_u64, any::<bool>());
         prop_oneof![
             connected.prop_map(|(after, won)| Observation::Connected { after: ms(after), won }),
+            (0..2500_u64).prop_map(|took| Observation::ShookHands { took: ms(took) }),
             Just(Observation::Refused),
             Just(Observation::Silent),
             Just(Observation::Unconnected),
@@ -394,6 +420,7 @@ proptest! {
                     prop_assert!(delay.length() <= ms(1000), "{delay:?}");
                     prop_assert!(is_of_network || delay.length() >= ms(100), "{delay:?}");
                 }
+                prop_assert!(advice.handshake.is_none_or(|rest| (ms(100)..=ms(2000)).contains(&rest)), "{advice:?}");
             }
         }
     }

@@ -31,7 +31,8 @@ impl AttemptHandle {
     /// Says that the transport stands, and that the rest is estimated to take `remaining`.
     ///
     /// The next attempt is put off for so long (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no attempt is put off past 2 s after
-    /// the one before it, nor one that is due already. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
+    /// the one before it, nor one that is due already. If a memory knows how long handshakes with this address take
+    /// ([`MemoryHandle`](crate::connect::MemoryHandle)), the first call goes by that instead. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
     /// take no notice.
     pub fn progress(&self, remaining: Duration) {
         self.say(|state| state.progress = Some(remaining));
@@ -66,7 +67,7 @@ impl AttemptHandle {
         wake(driver);
     }
 
-    /// Asks whether the attempt may begin its handshake, and waits for it: see [`poll_admission`](Self::poll_admission).
+    /// Says that the transport stands, asks whether the attempt may begin its handshake, and waits for it: see [`poll_admission`](Self::poll_admission).
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl AttemptHandle {
         poll_fn(|cx| self.poll_admission(cx)).await
     }
 
-    /// Asks whether the attempt may begin its handshake.
+    /// Says that the transport stands, and asks whether the attempt may begin its handshake.
     ///
     /// It may at once, unless the HTTPS query of the name is open and [`Patience`](crate::race::Patience) says to wait for the answer. The
     /// task that polled last is woken. While an attempt waits, the time to the next start stands still, for at most 2 s after the last
@@ -272,7 +273,8 @@ impl Shared {
 
     fn last_words(&self) -> LastWords {
         let mut state = self.state.lock();
-        let transport_stands = state.progress.is_some() || state.chooses;
+        let asks = matches!(state.gate, Gate::Asked);
+        let transport_stands = state.progress.is_some() || state.chooses || asks;
         LastWords { transport_stands, handshake: state.handshake.take() }
     }
 

@@ -333,7 +333,7 @@ impl<R: fmt::Debug, A: fmt::Debug, S: fmt::Debug> fmt::Debug for Builder<R, A, S
             .field("timeout", &self.timeout)
             .field("enforce_http", &self.enforce_http)
             .field("sources", &self.sources)
-            .field("memory", &self.memory)
+            .field("memory", &self.memory.as_ref().map(MemoryHandle::in_brief))
             .finish()
     }
 }

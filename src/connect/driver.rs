@@ -185,11 +185,12 @@ where
                             let Opened { opening, mut begun, listener } = this.opening.take().expect("opened once");
                             begun.hear_last(&listener, now);
                             let Settings { race, memory, network, .. } = &**this.settings;
-                            if !opening.is_settled() {
-                                memory.learn_of_winner(*this.view, &begun, network, now);
-                            }
+                            let teaches = !opening.is_settled();
                             let untried = Leftover::of_opening(opening, race, *this.port);
                             let info = this.record.won_alone(begun, untried, now);
+                            if teaches {
+                                memory.learn(*this.view, info.attempts(), Ending::Won, network, now);
+                            }
                             return Poll::Ready(Ok(HappyEyeballsStream::new(connection, info)));
                         }
                         Poll::Ready(Err(error)) => First::Failed(error),

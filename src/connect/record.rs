@@ -12,7 +12,7 @@ use crate::outcome::{
     Attempt, AttemptError, AttemptOutcome, Attempts, ConnectError, Kind, Leftover, Phases, Placing, QueryError, Report,
     Time,
 };
-use crate::race::{Answer, AttemptId, DropReason, End, Endpoint, Families, Queries, StartReason, Tried};
+use crate::race::{Answer, AttemptId, DropReason, Endpoint, Families, Queries, StartReason};
 
 /// The record of a race that is not over.
 #[derive(Debug)]
@@ -240,17 +240,23 @@ impl Begun {
         &self.endpoint
     }
 
-    /// What a memory is told of it if it has won.
-    pub(super) fn won(&self, now: Instant) -> Tried {
-        let destination = self.endpoint.address().ip();
-        let mut tried = Tried::new(destination, self.at, self.placing.delay().length(), now, End::Connected);
-        tried.transport = self.phases.as_ref().map(|phases| phases.transport);
-        tried
-    }
-
     /// Its transport stands. What it says of that later changes nothing.
     pub(super) fn on_transport(&mut self, now: Instant) {
-        self.phases.get_or_insert_with(|| Box::new(Phases { transport: now, handshake: None }));
+        self.phases.get_or_insert_with(|| Box::new(Phases::new(now)));
+    }
+
+    /// It asks whether it may begin its handshake.
+    pub(super) fn on_gate(&mut self, now: Instant) {
+        if let Some(phases) = &mut self.phases {
+            phases.asked = Some(now);
+        }
+    }
+
+    /// It may.
+    pub(super) fn on_admission(&mut self, now: Instant) {
+        if let Some(phases) = &mut self.phases {
+            phases.admitted = Some(now);
+        }
     }
 
     /// It is over: what it said last has not been heard.

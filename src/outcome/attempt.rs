@@ -28,7 +28,26 @@ pub struct Attempt {
 pub(crate) struct Phases {
     /// When its transport stood.
     pub(crate) transport: Instant,
+    /// When it asked whether it might begin its handshake.
+    pub(crate) asked: Option<Instant>,
+    /// When it was told that it might.
+    pub(crate) admitted: Option<Instant>,
     pub(crate) handshake: Option<Handshake>,
+}
+
+impl Phases {
+    /// Its transport stands.
+    pub(crate) fn new(transport: Instant) -> Self {
+        Self { transport, asked: None, admitted: None, handshake: None }
+    }
+
+    /// For how long it waited for admission to its handshake.
+    pub(crate) fn waited(&self) -> Duration {
+        match (self.asked, self.admitted) {
+            (Some(asked), Some(admitted)) => admitted - asked,
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 impl Attempt {

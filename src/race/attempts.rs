@@ -21,6 +21,7 @@ struct Attempt {
     phase: Phase,
     /// It was started before the HTTPS query, which was asked, had an answer.
     is_early: bool,
+    has_progressed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,14 @@ impl Attempts {
 
     pub(super) fn on_start(&mut self, endpoint: &Endpoint, is_early: bool) {
         self.in_flight += 1;
-        self.all.push(Attempt { endpoint: endpoint.clone(), phase: Phase::InFlight, is_early });
+        self.all.push(Attempt { endpoint: endpoint.clone(), phase: Phase::InFlight, is_early, has_progressed: false });
+    }
+
+    /// A part of the attempt is done. Returns its endpoint if that is the first one: the transport.
+    pub(super) fn on_progress(&mut self, id: AttemptId) -> Option<&Endpoint> {
+        let attempt = &mut self.all[id.index()];
+        let is_first = !std::mem::replace(&mut attempt.has_progressed, true);
+        is_first.then_some(&attempt.endpoint)
     }
 
     /// The attempt, which is in flight, asks for its handshake.

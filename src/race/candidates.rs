@@ -66,6 +66,11 @@ impl Candidates {
         delay::of_attempt(self.advice.of(endpoint.address()).delay, configured)
     }
 
+    /// For how long the next start is put off when the transport of an attempt to this endpoint stands, if that is known.
+    pub(super) fn rest_of_handshake(&self, endpoint: &Endpoint) -> Option<Duration> {
+        self.advice.of(endpoint.address()).handshake
+    }
+
     /// Which endpoints stand behind others of their group, since they are believed to be dead.
     pub(super) fn demotions(&self, config: &Config) -> Demotions<'_> {
         // It takes all endpoints to say, and hardly ever is one dead.

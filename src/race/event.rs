@@ -140,7 +140,8 @@ pub enum Outcome {
     /// A part is done (say, the TCP handshake, before TLS), and the rest is estimated to take `remaining`.
     ///
     /// The next start is put off to let the attempt finish (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no
-    /// start is put off past 2 s after the one before it.
+    /// start is put off past 2 s after the one before it. The first time, when the transport stands, what a memory knows of the rest
+    /// ([`Advice::handshake`](super::Advice::handshake)) takes the place of the estimate.
     Progress {
         /// How long the rest will take, by the attempt's own estimate.
         remaining: Duration,

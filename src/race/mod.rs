@@ -196,7 +196,10 @@ impl Race {
             return;
         }
         match outcome {
-            Outcome::Progress { remaining } => self.pacing.on_progress(remaining, now),
+            Outcome::Progress { remaining } => {
+                let learned = self.attempts.on_progress(id).and_then(|place| self.candidates.rest_of_handshake(place));
+                self.pacing.on_progress(learned.unwrap_or(remaining), now);
+            }
             Outcome::AtGate => {
                 self.attempts.on_gate(id);
                 if !self.gate.is_open(now) {

@@ -253,7 +253,8 @@ async fn an_attempt_that_the_record_has_no_place_for_is_superseded() {
     assert_eq!(plan.log(), ["50 start A6", "80 start A6:8443", "90 admit A6:8443 keys"]);
     let [superseded, winner] = stream.info().attempts() else { panic!("{:?}", stream.info()) };
     assert!(matches!(superseded.outcome(), AttemptOutcome::Dropped(DropReason::Superseded)));
-    assert_eq!(superseded.to_string(), "[2001:db8::a]:80 superseded by a service record after 30 ms");
+    let says = "[2001:db8::a]:80 superseded by a service record after 30 ms (transport 10 ms, handshake 20 ms)";
+    assert_eq!(superseded.to_string(), says);
     assert_eq!(winner.reason(), StartReason::AnswerArrived);
 }
 

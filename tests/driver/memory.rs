@@ -11,6 +11,8 @@ use tokio::time::{advance, timeout};
 use tower::{Layer, ServiceExt};
 
 use crate::fakes::{Attempts, Fate, Link, World, addresses, ms, tried, uri};
+use crate::plan::Plan;
+use crate::plan::Step::{self, Gate, Hangs, Progress, ShookHands, Takes};
 
 type Dialled = Result<HappyEyeballsStream<Link>, ConnectError>;
 
@@ -194,6 +196,52 @@ async fn delays_are_as_configured_if_they_are_not_to_be_learned() {
     assert_eq!(courses(&connector, 3).await, [PAID, PAID, SPARED]);
 }
 
+/// How long a connect by `plan` took, and what its attempts did, the last time.
+async fn course_of(plan: &Plan, names: &str, memory: &MemoryHandle) -> String {
+    let connector = plan.dial(names).memory(memory.clone()).build().unwrap();
+    let stream = connector.oneshot(uri()).await.unwrap();
+    advance(ms(1000)).await;
+    format!("{} ms: {}", stream.info().elapsed().as_millis(), tried(stream.info().attempts()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_handshakes_takes_the_place_of_what_attempts_say() {
+    let slow: (&str, &[Step]) = ("A6", &[Takes(20), Progress(100), Takes(400), ShookHands("TLS 1.3")]);
+    let plan = Plan::new([slow, ("A4", &[Takes(20), Progress(100), Takes(20)])]);
+    for (memory, expected) in [
+        (MemoryHandle::new(), "420 ms: A6"),
+        (MemoryHandle::new().learned_delay(false), "290 ms: A6 A4"),
+        (MemoryHandle::off(), "290 ms: A6 A4"),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(course_of(&plan, "A6", &memory).await, "420 ms: A6");
+        }
+        assert_eq!(course_of(&plan, "A6 A4", &memory).await, expected, "{memory:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_over_before_it_was_heard_of_teaches_nothing_of_handshakes() {
+    let memory = MemoryHandle::new();
+    let told = Plan::new([("A6", &[Takes(20), Progress(100), Takes(80)])]);
+    let at_once = Plan::new([("A6", &[Takes(20), Progress(100)])]);
+    course_of(&at_once, "A6", &memory).await;
+    assert!(!format!("{memory:?}").contains("handshake"), "{memory:?}");
+    course_of(&told, "A6", &memory).await;
+    assert!(format!("{memory:?}").contains("of 2, handshake 80ms ± 40ms of 1, used"), "{memory:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_lost_at_the_gate_is_alive() {
+    let memory = MemoryHandle::new();
+    let plan = Plan::new([("A6", &[Takes(20), Gate(5000), Hangs]), ("A4", &[Takes(20)])]);
+    assert_eq!(course_of(&plan, "A6 A4", &memory).await, "270 ms: A6 A4");
+    // Its round trip is known, and its silence at the gate is none.
+    for _ in 0..2 {
+        assert_eq!(course_of(&plan, "A6 A4", &memory).await, "120 ms: A6 A4");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_connects_at_once_are_one_episode() {
     let memory = MemoryHandle::new();
@@ -275,4 +323,17 @@ async fn debug_is_readable() {
     assert!(text.contains("192.0.2.10 from an unknown source: 20ms ± 10ms of 1"), "{text}");
     assert!(text.contains("2001:db8::a from an unknown source: never answered, outlasted 1, dead for 30s"), "{text}");
     assert_eq!(format!("{:?}", MemoryHandle::off()), "MemoryHandle(off)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_says_how_much_it_remembers_and_not_what() {
+    let memory = MemoryHandle::new().learned_delay(false);
+    let builder = broken_v6().dial("A6 A4").memory(memory.clone());
+    let connector = builder.clone().build().unwrap();
+    course(&connector).await;
+    for text in [format!("{connector:?}"), format!("{builder:?}")] {
+        assert!(text.contains("MemoryHandle { addresses: 2, learned_delay: false, .. }"), "{text}");
+    }
+    let off = broken_v6().dial("A6 A4").memory(MemoryHandle::off()).build().unwrap();
+    assert!(format!("{off:?}").contains("memory: MemoryHandle(off)"), "{off:?}");
 }

@@ -32,6 +32,13 @@ impl Tls {
         Self::of(&[version])
     }
 
+    /// The protocols that the server takes, most wanted first; HTTP/1.1 alone, without this.
+    pub(crate) fn alpn(self, protocols: &[&str]) -> Self {
+        let mut server = ServerConfig::clone(&self.server);
+        server.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Self { server: Arc::new(server), ..self }
+    }
+
     fn of(versions: &[&'static SupportedProtocolVersion]) -> Self {
         let (certificate, key) = identity();
         let builder = ServerConfig::builder_with_provider(provider());

@@ -142,6 +142,8 @@ pub(crate) struct Attempt {
     pub(crate) delay: Duration,
     /// When its transport stood, if it said so.
     pub(crate) transport: Option<Duration>,
+    /// For how long it waited at the gate.
+    pub(crate) waited: Duration,
     pub(crate) ended: Duration,
     pub(crate) end: End,
 }
@@ -213,6 +215,7 @@ struct Running<'a> {
     started: Duration,
     delay: Duration,
     transport: Option<Duration>,
+    waited: Duration,
     ended: Option<(Duration, End)>,
     since: Duration,
     outcomes: &'a [(Duration, Outcome)],
@@ -231,14 +234,15 @@ impl Running<'_> {
         match outcome {
             Outcome::Failed { sent: true } => self.ended = Some((now, End::Refused)),
             Outcome::Failed { sent: false } | Outcome::Untrusted => self.ended = Some((now, End::Failed)),
+            Outcome::Connected => {}
             _ => drop(self.transport.get_or_insert(now)),
         }
     }
 
     fn into_tried(self, now: Duration) -> Attempt {
-        let Self { address, started, delay, transport, ended, .. } = self;
+        let Self { address, started, delay, transport, waited, ended, .. } = self;
         let (ended, end) = ended.unwrap_or((now, End::Silent));
-        Attempt { address, started, delay, transport, ended, end }
+        Attempt { address, started, delay, transport, waited, ended, end }
     }
 }
 
@@ -366,6 +370,7 @@ impl<'a> Driver<'a> {
                     let attempt = &mut self.attempts[id.index()];
                     assert!(attempt.waits, "it did not ask: {id:?}");
                     assert_eq!(attempt.address, endpoint.address(), "an attempt stays where it is");
+                    attempt.waited += self.now - attempt.since;
                     (attempt.waits, attempt.since) = (false, self.now);
                     let address = attempt.address;
                     self.note(Event::Proceed { address, service: endpoint.service().map(Service::of) });
@@ -401,6 +406,7 @@ impl<'a> Driver<'a> {
             started: self.now,
             delay: delay.length(),
             transport: None,
+            waited: Duration::ZERO,
             ended: None,
             since: self.now,
             outcomes,

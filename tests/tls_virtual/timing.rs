@@ -5,10 +5,10 @@ use std::future::ready;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use hyper_happy_eyeballs::QueryError;
 use hyper_happy_eyeballs::race::Patience;
 use hyper_happy_eyeballs::resolve::{Answer, Answers, Name, Queries, Query};
 use hyper_happy_eyeballs::tls::{RaceUntil, TlsError, TlsErrorKind};
+use hyper_happy_eyeballs::{MemoryHandle, QueryError};
 use tokio::time::{sleep, timeout};
 use tokio_test::{assert_pending, task};
 use tower::{Service, ServiceExt, service_fn};
@@ -68,6 +68,33 @@ async fn a_handshake_beyond_its_estimate_has_another_attempt_beside_it_and_may_w
     // The loser has come as far as its ClientHello.
     assert_eq!(world.seen().hellos().len(), 2);
     until(|| world.seen().closed() == 1).await;
+}
+
+/// HM11
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_is_known_to_take_long_has_no_other_attempt_beside_it() {
+    let site = Site::new();
+    let slow = || ("A6", Path::Leads(20, site.good(400)));
+    let (alone, both) = (World::new([slow()]), World::new([slow(), ("A4", Path::Leads(20, site.good(20)))]));
+    for (memory, expected) in [
+        (MemoryHandle::new(), &["A6 at 0, first: connected at 420"][..]),
+        // It says itself that it takes 90 ms.
+        (
+            MemoryHandle::off(),
+            &["A6 at 0, first: another attempt won at 290", "A4 at 250, delay elapsed: connected at 290"],
+        ),
+    ] {
+        let connector = |world: &World| {
+            let builder = world.builder().memory(memory.clone()).tls(trusting(&site.authority));
+            builder.build().unwrap()
+        };
+        for _ in 0..3 {
+            in_time(connector(&alone).oneshot(uri())).await.unwrap();
+            sleep(ms(1000)).await;
+        }
+        let stream = in_time(connector(&both).oneshot(uri())).await.unwrap();
+        assert_eq!(lines(stream.info().attempts()), expected, "{memory:?}");
+    }
 }
 
 /// HT14

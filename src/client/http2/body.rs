@@ -11,6 +11,7 @@ use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 
 use super::exchange::{Answer, Stream};
+use super::window::Window;
 use crate::client::error::ClientError;
 use crate::client::request::after_response::{AfterResponse, wants_body};
 use crate::wake_later::wake_later;
@@ -30,7 +31,7 @@ struct Open {
     recv: RecvStream,
     /// How many bytes were given.
     given: u64,
-    stream: Box<Stream>,
+    window: Window,
 }
 
 /// One read can have thousands of small frames. A task that takes them all at once would keep its timers from running.
@@ -56,7 +57,7 @@ impl Answer {
             if goes_on {
                 sending.release();
             }
-            stream.rest = match sending.pump {
+            stream.rest = match sending.into_pump() {
                 None => stream.rest,
                 Some(pump) if goes_on => stream.rest.go_on(pump, after),
                 Some(pump) => {
@@ -66,7 +67,8 @@ impl Answer {
             };
         }
         let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
-        let mut body = StreamBody { open: Some(Open { recv, given: 0, stream }), left, at_once: 0 };
+        let open = Open { recv, given: 0, window: Window::new(stream, left) };
+        let mut body = StreamBody { open: Some(open), left, at_once: 0 };
         if is_complete {
             body.end();
         }
@@ -83,12 +85,13 @@ impl StreamBody {
     fn end(&mut self) {
         self.left = Some(0);
         if let Some(open) = self.open.take() {
-            open.stream.rest.on_response_end();
+            open.stream().rest.on_response_end();
         }
     }
 
     fn fail(&mut self, error: h2::Error) -> ClientError {
-        let about = self.open.take().map(|Open { stream, .. }| {
+        let about = self.open.take().map(|open| {
+            let stream = open.stream();
             stream.rest.abort();
             (stream.host().to_owned(), stream.transfer())
         });
@@ -98,10 +101,15 @@ impl StreamBody {
 }
 
 impl Open {
+    fn stream(&self) -> &Stream {
+        self.window.stream()
+    }
+
     /// Whether all of the body was given, and the server has said that there is no more. h2 does not know that any more once the connection
     /// has ended.
     fn is_complete(&self) -> bool {
-        self.stream.watched.has_end() && self.stream.watched.data() == self.given
+        let watched = &self.stream().watched;
+        watched.has_end() && watched.data() == self.given
     }
 }
 
@@ -123,13 +131,9 @@ impl Body for StreamBody {
             Some(Ok(data)) => {
                 let len = data.len();
                 open.given += len as u64;
+                open.window.on_read(&mut open.recv, len);
                 this.left = this.left.map(|left| left.saturating_sub(len as u64));
-                let ends = open.recv.is_end_stream();
-                if !ends || open.stream.rest.goes_on() {
-                    // It fails where there is no window any more. A stream that is over gives its part back by itself.
-                    drop(open.recv.flow_control().release_capacity(len));
-                }
-                if ends {
+                if open.recv.is_end_stream() {
                     this.end();
                 }
                 return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -162,14 +166,14 @@ impl Body for StreamBody {
 impl Drop for StreamBody {
     fn drop(&mut self) {
         if let Some(open) = &self.open {
-            open.stream.rest.abort();
+            open.stream().rest.abort();
         }
     }
 }
 
 impl fmt::Debug for StreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stream = self.open.as_ref().map(|open| open.stream.watched.stream());
+        let stream = self.open.as_ref().map(|open| open.stream().watched.stream());
         f.debug_struct("ResponseBody").field("stream", &stream).field("left", &self.left).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
@@ -16,7 +17,7 @@ use http::uri::Authority;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::seen::Observed;
-use super::settings::BEFORE_SETTINGS;
+use super::settings::Settings;
 use super::transport::Transport;
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::Transfer;
@@ -37,12 +38,13 @@ pub(in crate::client) struct Connection {
     pub(super) authority: Authority,
     /// What is said of the connection in every response but the first.
     extras: Extensions,
-    /// How many streams the server allows.
-    most: AtomicUsize,
     /// No stream is to be opened any more.
     is_closed: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
+    pub(super) settings: Settings,
+    /// How much was read of responses that the server has not been told.
+    held: AtomicUsize,
 }
 
 /// What is known of a connection before it is one.
@@ -54,6 +56,7 @@ pub(super) struct About {
     pub(super) authority: Authority,
     /// What the connector says of it.
     pub(super) extras: Extensions,
+    pub(super) settings: Settings,
 }
 
 impl Connection {
@@ -64,7 +67,7 @@ impl Connection {
         about: About,
         lease: Lease,
     ) -> (Arc<Self>, Driver<T>) {
-        let About { place, watch, observed, host, authority, mut extras } = about;
+        let About { place, watch, observed, host, authority, mut extras, settings } = about;
         extras.insert(ConnectionUse::new(place.id, true));
         let connection = Arc::new(Self {
             place,
@@ -75,18 +78,34 @@ impl Connection {
             host,
             authority,
             extras,
-            most: AtomicUsize::new(BEFORE_SETTINGS),
             is_closed: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
+            settings,
+            held: AtomicUsize::new(0),
         });
-        let driver =
-            Driver { h2, connection: Arc::downgrade(&connection), most: BEFORE_SETTINGS, observed, lease, place };
+        let most = observed.max_streams();
+        let driver = Driver { h2, connection: Arc::downgrade(&connection), most, observed, lease, place };
         (connection, driver)
     }
 
     /// What it takes to open a stream, and how many there were before. None if none is to be opened any more.
     pub(super) fn open(&self) -> Option<(SendRequest<Bytes>, usize)> {
         self.is_open().then(|| (self.sender.clone(), self.opened.fetch_add(1, SeqCst)))
+    }
+
+    /// Whether the server need not be told that so much was read. Half of the window of the connection is left to other streams.
+    pub(super) fn hold(&self, len: usize) -> bool {
+        let may_hold =
+            self.held.fetch_add(len, SeqCst).saturating_add(len) <= self.settings.connection_window as usize / 2;
+        if !may_hold {
+            self.let_go(len);
+        }
+        may_hold
+    }
+
+    /// So much of what was held is none any more.
+    pub(super) fn let_go(&self, len: usize) {
+        self.held.fetch_sub(len, SeqCst);
     }
 
     /// Adds what is said of the connection to a response of a request that had `before` before it.
@@ -126,7 +145,7 @@ impl Shared for Connection {
     }
 
     fn most(&self) -> usize {
-        self.most.load(SeqCst)
+        usize::try_from(self.observed.max_streams()).unwrap_or(usize::MAX)
     }
 
     fn is_open(&self) -> bool {
@@ -145,7 +164,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("place", &self.place)
             .field("opened", &self.opened)
-            .field("most", &self.most)
+            .field("most", &self.observed.max_streams())
             .field("is_open", &self.is_open())
             .finish_non_exhaustive()
     }
@@ -155,8 +174,8 @@ impl fmt::Debug for Connection {
 pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
-    /// How many streams the server allows, as the connection knows it.
-    most: usize,
+    /// How many streams the server allowed when those that wait were last served.
+    most: u32,
     observed: Arc<Observed>,
     /// Given back when the socket is closed.
     lease: Lease,
@@ -167,17 +186,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Takes note of what the last poll has shown.
     fn look(&mut self, is_over: bool) {
         let is_ending = is_over || self.observed.is_ending();
-        let most = self.h2.max_concurrent_send_streams();
-        // Before the settings, h2 says what it was told.
-        let has_changed = most != self.most && self.observed.has_settings();
-        if !is_ending && !has_changed {
+        let most = self.observed.max_streams();
+        let has_grown = mem::replace(&mut self.most, most) < most;
+        if !is_ending && !has_grown {
             return;
         }
         let Some(connection) = self.connection.upgrade() else { return };
-        if has_changed {
-            self.most = most;
-            connection.most.store(most, SeqCst);
-        }
         if is_ending {
             self.close(&connection);
         } else {

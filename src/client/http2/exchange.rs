@@ -34,9 +34,9 @@ use crate::timer::{Timer, read_clock};
 
 /// A request under way. Dropping it ends its stream, and no other.
 pub(in crate::client) struct Exchange {
-    stage: Stage,
-    /// None for a request without a body.
+    /// None for a request without a body. Dropped before the stage, which has the right to the stream.
     sending: Option<Box<Sending>>,
+    stage: Stage,
     callback: Option<Callback>,
 }
 
@@ -51,8 +51,9 @@ enum Stage {
 /// The head of a response, and its stream.
 pub(in crate::client) struct Answer {
     pub(super) response: Response<RecvStream>,
-    pub(super) stream: Box<Stream>,
     pub(super) sending: Option<Box<Sending>>,
+    /// Dropped last: it has the right to the stream.
+    pub(super) stream: Box<Stream>,
 }
 
 /// A stream, which the exchange hands to the body of the response. The parts of h2 are dropped before the right is given back, which the rest of the
@@ -66,8 +67,10 @@ pub(super) struct Stream {
 
 /// The body of a request under way.
 pub(super) struct Sending {
-    /// None once the body has ended.
-    pub(super) pump: Option<Pump>,
+    /// It stays when the body has ended, in case that the body has to go again.
+    pump: Pump,
+    /// The body has ended, or is not wanted.
+    has_ended: bool,
     progress: Arc<Progress>,
     /// A body that is kept back, and when it goes.
     held: Option<Pin<Box<Held>>>,
@@ -127,6 +130,7 @@ impl Exchange {
         let observed = &connection.observed;
         let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
         let not_taken = |progress| {
+            observed.on_refusal();
             let stage = Stage::NotTaken(Box::new(Failure::not_taken(connection, progress)));
             Ok(Self { stage, sending: None, callback: None })
         };
@@ -137,7 +141,7 @@ impl Exchange {
         let begun = Begun { before, written, read, heads };
         let sending = progress.map(|progress| {
             let held = is_held.then(|| Held::new(&progress, continue_timeout));
-            Box::new(Sending { pump: Some(Pump::new(stream, body)), progress, held })
+            Box::new(Sending { pump: Pump::new(stream, body), has_ended: false, progress, held })
         });
         let stream = Box::new(Stream { response, watched, begun, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
@@ -173,12 +177,8 @@ impl Exchange {
                 stream.rest.set_answered();
                 Ok(Answer { response, stream, sending: self.sending.take() })
             }
-            Err(error) => Err(stream.fail(Failed::Ended(error), self.progress())),
+            Err(error) => Err(stream.fail(Failed::Ended(error), self.sending.take())),
         })
-    }
-
-    fn progress(&mut self) -> Option<Arc<Progress>> {
-        self.sending.take().map(|sending| sending.progress)
     }
 
     /// The stream, with which the exchange is over.
@@ -205,14 +205,13 @@ impl Future for Exchange {
         if let Poll::Ready(looked) = this.look(cx) {
             return Poll::Ready(looked);
         }
-        let Some(sending) = &mut this.sending else { return Poll::Pending };
-        let Some(pump) = &mut sending.pump else { return Poll::Pending };
-        let pumped = ready!(pump.poll(cx));
-        sending.pump = None;
+        let Some(sending) = this.sending.as_mut().filter(|sending| !sending.has_ended) else { return Poll::Pending };
+        let pumped = ready!(sending.pump.poll(cx));
+        sending.has_ended = true;
         // The response may have come meanwhile, whatever has become of the body.
         match (this.look(cx), pumped) {
             (Poll::Pending, Pumped::Failed(error)) => {
-                Poll::Ready(Err(this.take().fail(Failed::Body(error), this.progress())))
+                Poll::Ready(Err(this.take().fail(Failed::Body(error), this.sending.take())))
             }
             (Poll::Ready(Err(failure)), Pumped::Failed(error)) => {
                 Poll::Ready(Err(Failure { cause: Failed::Body(error), ..failure }))
@@ -224,7 +223,8 @@ impl Future for Exchange {
 
 impl Stream {
     /// What became of the request, which has no response.
-    fn fail(self, cause: Failed, progress: Option<Arc<Progress>>) -> Failure {
+    fn fail(self, cause: Failed, sending: Option<Box<Sending>>) -> Failure {
+        let progress = sending.map(|sending| sending.put_back());
         let connection = self.rest.connection();
         let (observed, begun) = (&connection.observed, self.begun);
         let heads = observed.heads();
@@ -268,6 +268,17 @@ impl Stream {
 }
 
 impl Sending {
+    /// What is still to be sent.
+    pub(super) fn into_pump(self) -> Option<Pump> {
+        (!self.has_ended).then_some(self.pump)
+    }
+
+    /// The body as it was, as far as what was taken from it is kept.
+    fn put_back(self) -> Arc<Progress> {
+        self.pump.put_back();
+        self.progress
+    }
+
     /// Whether the body is still to be asked for.
     pub(super) fn is_held(&self) -> bool {
         self.progress.is_held()

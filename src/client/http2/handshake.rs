@@ -16,7 +16,7 @@ use super::transport::Transport;
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
 use crate::client::plain::into_tcp_stream;
-use crate::client::pool::{Lease, Owned, Pool, RuntimeId, Share};
+use crate::client::pool::{Lease, Owned, Pool, Share};
 use crate::client::request::fields;
 use crate::client::sync::spawn;
 
@@ -41,29 +41,33 @@ where
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
     let host = destination.host_and_port().to_owned();
-    let about = About { place, watch, observed, host, authority, extras };
-    let (connection, sole) = match into_tcp_stream(io) {
-        Ok(stream) => start(stream, settings, about, lease).await?,
-        Err(io) => start(TokioIo::new(io), settings, about, lease).await?,
+    let about = About { place, watch, observed, host, authority, extras, settings };
+    let share = match into_tcp_stream(io) {
+        Ok(stream) => start(stream, about, &pool, lease, is_spent).await?,
+        Err(io) => start(TokioIo::new(io), about, &pool, lease, is_spent).await?,
     };
     tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
-    Ok(pool.join(connection, sole, is_spent()))
+    Ok(share)
 }
 
-/// Says what comes before the first request, and starts the task. Returns where nobody else was to dial meanwhile, too.
-async fn start<T>(
+/// Says what comes before the first request, and starts the task.
+async fn start<T, W>(
     io: T,
-    settings: Settings,
     about: About,
+    pool: &Arc<Pool<W>>,
     mut lease: Lease,
-) -> Result<(Arc<Connection>, Option<RuntimeId>), ClientError>
+    is_spent: impl FnOnce() -> bool,
+) -> Result<Share<Connection>, ClientError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    W: Owned<Shared = Connection>,
 {
     let transport = Transport::new(io, Arc::clone(&about.observed));
-    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let (sender, h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     let sole = lease.take_sole();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
+    // Before the task has the lease, which it gives back when the connection ends.
+    let share = pool.join(connection, sole, is_spent());
     spawn(driver);
-    Ok((connection, sole))
+    Ok(share)
 }

@@ -62,11 +62,6 @@ impl Rest {
         }
     }
 
-    /// Whether the stream outlasts the response.
-    pub(super) fn goes_on(&self) -> bool {
-        matches!(self, Self::Goes(_))
-    }
-
     /// What is sent has a limited time from now on.
     pub(super) fn on_response_end(&self) {
         if let Self::Goes(uploading) = self {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::frames::{FrameReader, Seen};
-use crate::client::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use super::settings::BEFORE_SETTINGS;
+use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::lock::Lock;
 use crate::response_first::ResponseFirstHandle;
 
@@ -21,6 +22,12 @@ pub(super) struct Observed {
     /// That of the wrapper below TLS, if there is one.
     below_tls: Option<ResponseFirstHandle>,
     has_settings: AtomicBool,
+    /// How many streams the peer allows.
+    max_streams: AtomicU32,
+    /// The peer has ended, or nothing can be read any more.
+    has_ended: AtomicBool,
+    /// h2 did not take a request.
+    has_refused: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
     heads: AtomicU64,
     /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
@@ -36,6 +43,13 @@ pub(super) struct GoAway {
     pub(super) last: u32,
     /// The error code.
     pub(super) reason: u32,
+}
+
+impl GoAway {
+    /// The peer takes what is on its way, and is going to say which stream was the last (RFC 9113 §6.8).
+    pub(super) fn covers_all(self) -> bool {
+        self.last == u32::MAX >> 1
+    }
 }
 
 /// A stream that is watched until this is dropped. Not to be dropped while a lock of this crate is held.
@@ -82,6 +96,9 @@ impl Observed {
             control,
             below_tls,
             has_settings: AtomicBool::new(false),
+            max_streams: AtomicU32::new(BEFORE_SETTINGS),
+            has_ended: AtomicBool::new(false),
+            has_refused: AtomicBool::new(false),
             heads: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
@@ -96,6 +113,21 @@ impl Observed {
     /// Whether the peer has shown that it speaks HTTP/2.
     pub(super) fn has_settings(&self) -> bool {
         self.has_settings.load(Relaxed)
+    }
+
+    /// How many streams the peer allows, or is believed to allow before it has said so. It is known before h2 knows.
+    pub(super) fn max_streams(&self) -> u32 {
+        self.max_streams.load(Relaxed)
+    }
+
+    /// Nothing more will come.
+    pub(super) fn on_end(&self) {
+        self.has_ended.store(true, Relaxed);
+    }
+
+    /// h2 does not take what it is given: the task of the connection has yet to see why.
+    pub(super) fn on_refusal(&self) {
+        self.has_refused.store(true, Relaxed);
     }
 
     /// How many field blocks came. While it stays the same no request is answered.
@@ -131,9 +163,12 @@ impl Observed {
         self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
     }
 
-    /// Whether the connection is to have no further stream: the peer has said so, or nothing can be sent any more.
+    /// Whether the connection is to have no further stream: the peer has said so, h2 takes none, or nothing can be read or sent any more.
     pub(super) fn is_ending(&self) -> bool {
-        self.goaway().is_some() || self.is_write_broken()
+        self.has_refused.load(Relaxed)
+            || self.has_ended.load(Relaxed)
+            || self.goaway().is_some()
+            || self.is_write_broken()
     }
 
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
@@ -160,7 +195,13 @@ impl Observed {
                 answer.data += u64::from(len);
                 answer.has_end |= ends;
             }
-            Seen::Settings => self.has_settings.store(true, Relaxed),
+            Seen::Settings { max_streams } => {
+                let is_first = !self.has_settings.swap(true, Relaxed);
+                // There is no limit by default (RFC 9113 §6.5.2).
+                if let Some(most) = max_streams.or_else(|| is_first.then_some(u32::MAX)) {
+                    self.max_streams.store(most, Relaxed);
+                }
+            }
             Seen::GoAway { last, reason } => {
                 self.goaway.store(u64::from(last | IS_THERE) << 32 | u64::from(reason), Relaxed);
             }

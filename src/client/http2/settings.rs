@@ -32,7 +32,8 @@ impl Settings {
             .initial_window_size(self.stream_window)
             .initial_connection_window_size(self.connection_window)
             .max_header_list_size(self.max_header_list_size)
-            .initial_max_send_streams(BEFORE_SETTINGS)
+            .initial_max_send_streams(BEFORE_SETTINGS as usize)
+            .data_frame_budget(self.stream_window as usize / 2)
             .max_concurrent_reset_streams(REMEMBERED_RESETS)
             .enable_push(false);
         builder
@@ -40,7 +41,7 @@ impl Settings {
 }
 
 /// How many streams may be opened before the server has said how many (RFC 9113 §6.5.2 wants no fewer to be allowed).
-pub(super) const BEFORE_SETTINGS: usize = 100;
+pub(super) const BEFORE_SETTINGS: u32 = 100;
 
 /// The largest window (RFC 9113 §6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;

@@ -169,10 +169,11 @@ impl<S: Shared> Member<S> {
         (self.used == 0).then_some(self.idle_since)
     }
 
-    /// How many exchanges it may have at a time. Where a connection turned away what came after its first few, the next gets no more than so
-    /// many until more than that were answered.
+    /// How many exchanges it may have at a time. Where a connection turned away what came after its first few, the next gets no more than those
+    /// until they are answered, and then one at a time until one more is.
     fn most(&self, learned: Option<usize>) -> usize {
-        let learned = learned.filter(|had| self.answered <= *had).unwrap_or(usize::MAX);
+        let learned = learned.filter(|had| self.answered <= *had);
+        let learned = learned.map_or(usize::MAX, |had| had.saturating_sub(self.answered).max(1));
         self.connection.most().min(learned)
     }
 }
@@ -182,7 +183,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
     use std::time::Duration;
 
-    use super::super::connection::Place;
+    use super::super::place::Place;
     use super::*;
     use crate::test_support::some_instant;
 
@@ -287,7 +288,7 @@ mod tests {
         shares.join(Told::new(2, 100), now);
         assert_eq!([(); 2].map(|()| take(&mut shares, now)), [Some(2), None]);
         // Until it has answered more than that.
-        for expected in [[Some(2), None], [Some(2), None], [Some(2), Some(2)]] {
+        for expected in [[None, None], [Some(2), None], [Some(2), Some(2)]] {
             shares.give_back(2, true, now);
             assert_eq!([(); 2].map(|()| take(&mut shares, now)), expected);
         }

@@ -11,7 +11,9 @@ pub(super) fn tried(attempt: &Attempt) -> Tried {
     let destination = attempt.endpoint.address().ip();
     let end = end(&attempt.outcome);
     let mut tried = Tried::new(destination, attempt.started, attempt.delay().length(), attempt.ended, end);
-    tried.transport = attempt.phases.as_ref().map(|phases| phases.transport);
+    if let Some(phases) = &attempt.phases {
+        (tried.transport, tried.waited) = (Some(phases.transport), phases.waited());
+    }
     tried
 }
 

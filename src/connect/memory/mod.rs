@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use self::lessons::tried;
 use self::places::{Owner, Places};
-use super::record::Begun;
 use crate::lock::{Guard, Lock};
 use crate::network::{Epoch, Heard, Network, Observed};
 use crate::outcome::Attempt;
@@ -35,8 +34,8 @@ use crate::tcp::SourceAddresses;
 /// A port does not count: what one port of an address shows holds for all. Whoever fetches URLs of people who do not trust each other gives each a
 /// [partition](Self::partition), since a name can be made to lead to anybody's address.
 ///
-/// Of each address: how far away it is, whether it is believed to be dead, when it was used. TLS and certificates teach nothing, nor does what was
-/// never sent, nor a connect that was cancelled.
+/// Of each address: how far away it is, how long its handshakes take, whether it is believed to be dead, when it was used. A handshake that failed teaches nothing, a
+/// certificate that was not accepted included, nor does what was never sent, nor a connect that was cancelled.
 ///
 /// # Networks
 ///
@@ -117,7 +116,8 @@ impl MemoryHandle {
     }
 
     /// Whether attempt delays follow what was learned. Without, they are as configured
-    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)) whatever is known; what is dead goes last all the same.
+    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)) whatever is known, and a handshake is given as much time as its attempt says
+    /// ([`AttemptHandle::progress`](crate::attempt::AttemptHandle::progress)); what is dead goes last all the same.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -133,10 +133,22 @@ impl MemoryHandle {
             shared.known.lock().memory.clear(self.partition);
         }
     }
+
+    /// `MemoryHandle { addresses: 12, learned_delay: true, .. }`: what stands among the settings of something else.
+    pub(super) fn in_brief(&self) -> impl fmt::Debug {
+        struct Brief(Option<usize>, bool);
+        impl fmt::Debug for Brief {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let Self(Some(addresses), learned_delay) = self else { return f.write_str(OFF) };
+                let mut brief = f.debug_struct("MemoryHandle");
+                brief.field("addresses", addresses).field("learned_delay", learned_delay).finish_non_exhaustive()
+            }
+        }
+        Brief(self.shared.as_ref().map(|shared| shared.known.lock().memory.len()), self.learned_delay)
+    }
 }
 
 /// The memory of a connector and its clones.
-#[derive(Debug)]
 pub(super) struct Remembering {
     handle: MemoryHandle,
     owner: Owner,
@@ -173,6 +185,7 @@ impl Remembering {
     }
 
     /// Takes in what the attempts of a connect have shown, which is over.
+    #[inline]
     pub(super) fn learn(
         &self,
         view: Option<Viewpoint>,
@@ -181,22 +194,18 @@ impl Remembering {
         network: &Network,
         now: Instant,
     ) {
-        if let Some(view) = view {
-            let tried: Vec<_> = attempts.iter().map(tried).collect();
-            self.learn_from(&view, &tried, ending, network, now);
+        if let Some(view) = &view {
+            self.learn_from(view, attempts, ending, network, now);
         }
     }
 
-    /// Takes in that the first attempt, which was the only one, has won.
-    pub(super) fn learn_of_winner(&self, view: Option<Viewpoint>, begun: &Begun, network: &Network, now: Instant) {
-        if let Some(view) = view {
-            self.learn_from(&view, &[begun.won(now)], Ending::Won, network, now);
-        }
-    }
-
-    fn learn_from(&self, view: &Viewpoint, tried: &[Tried], ending: Ending, network: &Network, now: Instant) {
-        if let Some(shared) = &self.handle.shared {
-            shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
+    fn learn_from(&self, view: &Viewpoint, attempts: &[Attempt], ending: Ending, network: &Network, now: Instant) {
+        let Some(shared) = &self.handle.shared else { return };
+        let learn = |tried: &[Tried]| shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
+        match attempts {
+            // As nearly always: nothing is allocated for it.
+            [attempt] => learn(&[tried(attempt)]),
+            _ => learn(&attempts.iter().map(tried).collect::<Vec<_>>()),
         }
     }
 }
@@ -272,6 +281,12 @@ impl<'a> Recall<'a> {
     }
 }
 
+impl fmt::Debug for Remembering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.handle.in_brief(), f)
+    }
+}
+
 impl Default for MemoryHandle {
     fn default() -> Self {
         Self::new()
@@ -281,7 +296,7 @@ impl Default for MemoryHandle {
 /// What is known of each address: see [`Memory`].
 impl fmt::Debug for MemoryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(shared) = &self.shared else { return f.write_str("MemoryHandle(off)") };
+        let Some(shared) = &self.shared else { return f.write_str(OFF) };
         // What is written to may be foreign.
         let known = format!("{:?}", shared.known.lock().memory);
         f.debug_struct("MemoryHandle")
@@ -290,3 +305,6 @@ impl fmt::Debug for MemoryHandle {
             .finish_non_exhaustive()
     }
 }
+
+/// How a handle reads that remembers nothing.
+const OFF: &str = "MemoryHandle(off)";

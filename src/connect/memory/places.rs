@@ -53,13 +53,16 @@ mod tests {
     use crate::race::{Memory, Partition, Source};
     use crate::test_support::some_instant;
 
-    fn place(partition: u64) -> Place {
-        Memory::new().place(Partition::new(partition), Source::Unknown, Source::Unknown)
+    /// Those of partitions of one memory.
+    fn places_of_a_memory() -> impl FnMut(u64) -> Place {
+        let mut memory = Memory::new();
+        move |partition| memory.place(Partition::new(partition), Source::Unknown, Source::Unknown)
     }
 
     #[test]
     fn a_place_is_believed_for_five_seconds_of_its_own_and_earlier_epochs() {
         let (mut places, owner, now) = (Places::default(), Owner::new(), some_instant());
+        let mut place = places_of_a_memory();
         let [first, second] = [Epoch::begin(), Epoch::begin()];
         let at =
             |places: &Places, epoch: Epoch, after| places.get(owner, epoch.into(), now + Duration::from_millis(after));
@@ -74,6 +77,7 @@ mod tests {
     #[test]
     fn each_connector_has_its_own_and_there_is_a_bound() {
         let (mut places, now, heard) = (Places::default(), some_instant(), Heard::default());
+        let mut place = places_of_a_memory();
         let owners: Vec<_> = (0..=MAX_PLACES).map(|_| Owner::new()).collect();
         for (number, owner) in owners.iter().enumerate() {
             places.set(*owner, Observed::new(now, heard), place(number as u64));

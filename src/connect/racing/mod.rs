@@ -210,9 +210,8 @@ where
     fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
         let begun = &mut self.in_flight[place].begun;
         let News { progress, chooses, asks } = news;
-        if progress.is_some() || chooses {
-            begun.on_transport(now);
-        }
+        // Whatever it says, its transport stands.
+        begun.on_transport(now);
         if let Some(remaining) = progress {
             record.progressed(begun, remaining);
             self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
@@ -222,6 +221,7 @@ where
             self.race.handle_outcome(begun.id(), Outcome::Chosen, now);
         }
         if asks {
+            begun.on_gate(now);
             record.at_gate(begun);
             self.race.handle_outcome(begun.id(), Outcome::AtGate, now);
         }
@@ -315,7 +315,8 @@ where
         cx: &mut Context<'_>,
     ) {
         if let Some(place) = self.place_of(id) {
-            let attempt = &self.in_flight[place];
+            let attempt = &mut self.in_flight[place];
+            attempt.begun.on_admission(now);
             record.proceeds(&attempt.begun, &endpoint);
             attempt.listener.admit(endpoint, cx);
             // Over or not, the race has been told.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::episodes::Episodes;
+use super::handshake::HandshakeTime;
 use super::horizon::Horizon;
 use super::mark::Mark;
 use super::rtt::{Rtt, Sample};
@@ -12,9 +13,10 @@ use super::rtt::{Rtt, Sample};
 #[derive(Debug, Default)]
 pub(super) struct Address {
     pub(super) rtt: Option<Rtt>,
+    handshake: Option<HandshakeTime>,
     /// Until then it is one that was used, since a connection to it has won a race.
     used_until: Option<Instant>,
-    /// Before that, it is one that was used, its round trip is recent, and nothing is held against it.
+    /// Before that, it is one that was used, its round trip is recent, nothing is held against it, and no handshake with it is known.
     fresh_until: Option<Instant>,
     /// Before that, another success teaches nothing.
     settled_until: Option<Instant>,
@@ -33,7 +35,7 @@ impl Address {
         self.settled_until.is_some_and(|until| now < until)
     }
 
-    /// Whether all is well with it, which it mostly is: it was used, its round trip is recent, and it is not dead.
+    /// Whether there is nothing to say but that all is well with it: it was used, its round trip is recent, it is not dead, and no handshake with it is known.
     #[inline]
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.fresh_until.is_some_and(|until| now < until)
@@ -46,12 +48,21 @@ impl Address {
         }
         if won {
             self.used_until = Some(until.recent);
-            self.fresh_until = sample.map(|_| until.recent);
+            self.fresh_until = sample.filter(|_| self.handshake.is_none()).map(|_| until.recent);
             self.settled_until = sample.map(|_| now + SETTLED);
         }
         self.has_answered = true;
         self.episodes.clear();
         self.mark.clear();
+    }
+
+    /// A handshake with it took so long, after the transport stood.
+    pub(super) fn on_handshake(&mut self, took: Duration, now: Instant) {
+        HandshakeTime::add(&mut self.handshake, took, now, Horizon::of(now));
+        if self.handshake.is_some() {
+            // A connect without a handshake shall not pay for what is known of them.
+            self.fresh_until = None;
+        }
     }
 
     /// It answered that it is not to be had.
@@ -84,6 +95,11 @@ impl Address {
         self.mark.until(now)
     }
 
+    /// For how long the next start is put off when its transport stands, if that is known.
+    pub(super) fn rest_of_handshake(&self, now: Instant) -> Option<Duration> {
+        self.handshake.as_ref().and_then(|handshake| handshake.rest(now))
+    }
+
     pub(super) fn has_answered(&self) -> bool {
         self.has_answered
     }
@@ -93,12 +109,15 @@ impl Address {
         self.used_until.is_some_and(|until| now < until)
     }
 
-    /// `20ms ± 10ms of 1, used`, as it is at `now`.
+    /// `20ms ± 10ms of 1, handshake 80ms ± 40ms of 1, used`, as it is at `now`.
     pub(super) fn describe(&self, now: Instant, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rtt {
             Some(rtt) => write!(f, "{rtt}")?,
             None if self.has_answered => f.write_str("answered")?,
             None => f.write_str("never answered")?,
+        }
+        if let Some(handshake) = &self.handshake {
+            write!(f, ", handshake {handshake}")?;
         }
         if self.is_used(now) {
             f.write_str(", used")?;

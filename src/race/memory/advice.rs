@@ -18,7 +18,10 @@ pub struct Advice {
     pub used: bool,
     /// The attempt delay by what was learned. `None` is the configured one.
     pub delay: Option<AttemptDelay>,
-    /// That a connection to it wins teaches nothing now: one has won less than a second ago.
+    /// For how long the next start is put off when the transport of an attempt stands, by how long its handshakes took: from 100 ms to 2 s. It takes the place
+    /// of what the attempt says itself ([`Outcome::Progress`](super::super::Outcome::Progress)). `None` is not known.
+    pub handshake: Option<Duration>,
+    /// That a connection to it wins teaches nothing now, but for how long its handshake took: one has won less than a second ago.
     pub is_settled: bool,
 }
 

@@ -4,17 +4,27 @@ use std::time::Duration;
 
 use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVED_DELAY};
 use super::advice::{AttemptDelay, Basis, DelayBasis};
+use super::smoothed::Smoothed;
 
-/// The delay, in nanoseconds, of a destination with this round trip and this deviation, which are less than a second: about when its first packet
-/// would be sent again, if the system knew the round trip.
+/// The delay, in nanoseconds, of a destination with this round trip: about when its first packet would be sent again, if the system knew the round
+/// trip.
 ///
 /// `S + 4 V` is the time-out of RFC 6298. A steady path has hardly any deviation, so that half a round trip is the least reserve.
-pub(super) fn of_round_trip(smoothed: u32, deviation: u32) -> u32 {
-    let (smoothed, deviation) = (u64::from(smoothed), u64::from(deviation));
-    let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation).max(smoothed / 2);
-    let delay = (smoothed + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_LEARNED_DELAY));
+pub(super) fn of_round_trip(smoothed: &Smoothed) -> u32 {
+    let (rtt, deviation) = (u64::from(smoothed.time()), u64::from(smoothed.deviation()));
+    let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation).max(rtt / 2);
+    let delay = (rtt + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_LEARNED_DELAY));
     // A second is the most.
     delay as u32
+}
+
+/// For how long, in nanoseconds, the next start is put off when the transport of an attempt stands, if handshakes there take this long.
+pub(super) fn of_handshake(smoothed: &Smoothed) -> u32 {
+    let (time, deviation) = (u64::from(smoothed.time()), u64::from(smoothed.deviation()));
+    let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation);
+    let rest = (time + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_DELAY));
+    // Two seconds are the most.
+    rest as u32
 }
 
 /// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
@@ -56,9 +66,14 @@ mod tests {
         of_attempt(delay, ms(configured))
     }
 
-    fn after(rtt: u64, deviation: u64) -> Duration {
-        let [rtt, deviation] = [rtt, deviation].map(|ms| u32::try_from(ms * 1_000_000).unwrap());
-        Duration::from_nanos(of_round_trip(rtt, deviation).into())
+    /// Of a smoothed time and its deviation, in milliseconds.
+    fn derived(derive: fn(&Smoothed) -> u32, time: u32, deviation: u32) -> Duration {
+        let smoothed = Smoothed::new(time * 1_000_000, deviation * 1_000_000);
+        Duration::from_nanos(derive(&smoothed).into())
+    }
+
+    fn after(rtt: u32, deviation: u32) -> Duration {
+        derived(of_round_trip, rtt, deviation)
     }
 
     #[test]
@@ -82,6 +97,24 @@ mod tests {
         }
         assert_eq!(after(92, 1), ms(138));
         assert_eq!(after(0, 0), ms(100));
+    }
+
+    #[test]
+    fn a_handshake_has_its_time_and_a_reserve_within_the_bounds() {
+        for (time, deviation, expected) in [
+            (0, 0, 100),
+            (20, 10, 100),
+            (80, 40, 240),
+            (400, 200, 1200),
+            (700, 350, 2000),
+            (1999, 999, 2000),
+            // Steady.
+            (100, 1, 110),
+            (400, 3, 412),
+            (1240, 5, 1260),
+        ] {
+            assert_eq!(derived(of_handshake, time, deviation), ms(expected), "{time} {deviation}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod bucket;
 pub(super) mod delay;
 mod episodes;
 mod family;
+mod handshake;
 mod horizon;
 mod key;
 mod mark;
@@ -13,10 +14,12 @@ mod observation;
 mod prefix;
 mod rtt;
 mod scope;
+mod smoothed;
 mod table;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod viewpoint;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,12 +33,14 @@ pub use advice::{Advice, AttemptDelay, Dead, DeadBy, DelayBasis};
 use family::AddressFamily;
 use horizon::Horizon;
 pub use key::Partition;
-use key::{FamilySources, Key, SourceKeys};
+use key::{Key, SourceKeys};
 use observation::Course;
 pub use observation::{End, Ending, Observation, Tried};
 use rtt::{Rtt, Sample};
 use table::Table;
 use turn::Turns;
+use viewpoint::Unique;
+pub use viewpoint::{Place, Viewpoint};
 
 /// What a network has taught of destinations: which are dead, how far away they are, which were used.
 ///
@@ -54,11 +59,12 @@ use turn::Turns;
 /// 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
 ///    not be learned from where the advice was that the address is [settled](Advice::is_settled).
 ///
-/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything.
+/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything; nor does one that was begun by
+/// another memory.
 ///
 /// # What is remembered
 ///
-/// Of each address, seen from each source: the smoothed round trip, when it was used, and whether it is believed to be dead. Of each prefix the round
+/// Of each address, seen from each source: the smoothed round trip, how long its handshakes took, when it was used, and whether it is believed to be dead. Of each prefix the round
 /// trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
 /// remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
 /// another one.
@@ -71,8 +77,10 @@ use turn::Turns;
 pub struct Memory {
     prefer_used: Families,
     sources: SourceKeys,
-    /// How often everything was forgotten.
-    generation: u32,
+    /// Which memory it is.
+    id: Unique,
+    /// What it is called since everything was forgotten.
+    generation: Unique,
     /// When something was last learned.
     learned: Option<Instant>,
     addresses: Table<Address>,
@@ -81,43 +89,15 @@ pub struct Memory {
     turns: Table<Turns>,
 }
 
-/// Where races run from: a partition, and the source of each family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    partition: Partition,
-    sources: FamilySources,
-}
-
-/// How one race looks at its destinations: from where, and whether it explores.
-#[derive(Clone, Copy, Debug)]
-pub struct Viewpoint {
-    place: Place,
-    generation: u32,
-    /// Whether its turn has come to do as one that knows nothing.
-    explores: bool,
-    learned_delay: bool,
-}
-
-impl Viewpoint {
-    /// The same, but attempt delays are the configured ones whatever is known. What is dead goes last all the same.
-    #[must_use]
-    pub fn with_configured_delay(self) -> Self {
-        Self { learned_delay: false, ..self }
-    }
-
-    #[inline]
-    fn key(&self, destination: IpAddr) -> Key {
-        Key::new(self.place.partition, self.place.sources, destination)
-    }
-}
-
 impl Memory {
     /// A memory that knows nothing.
     pub fn new() -> Self {
+        let id = Unique::new();
         Self {
             prefer_used: Families::V6Only,
             sources: SourceKeys::default(),
-            generation: 0,
+            id,
+            generation: id,
             learned: None,
             addresses: Table::new(MAX_ADDRESSES),
             prefixes: Table::new(MAX_PREFIXES),
@@ -149,18 +129,23 @@ impl Memory {
     /// Of a family without a route nothing is known or learned. Where a source is [unknown](Source::Unknown), all networks are one until
     /// [`network_changed`](Self::network_changed) is called.
     pub fn place(&mut self, partition: Partition, v6: Source, v4: Source) -> Place {
-        Place { partition, sources: self.sources.of(v6, v4) }
+        Place { memory: self.id, partition, sources: self.sources.of(v6, v4) }
     }
 
-    /// A race begins. Every 20th of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    /// A race begins. One of each 20 of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    ///
+    /// From the place of another memory nothing is known, and nothing is learned.
     #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
+        if place.memory != self.id {
+            return Viewpoint::new(place, place.memory, false);
+        }
         let key = Key::of_races(place.partition, place.sources);
         let explores = match self.turns.newest(&key) {
             Some(turns) => turns.next(),
             None => self.turns.get_or_insert(&key).next(),
         };
-        Viewpoint { place, generation: self.generation, explores, learned_delay: true }
+        Viewpoint::new(place, self.generation, explores)
     }
 
     /// What is known of a destination.
@@ -174,6 +159,7 @@ impl Memory {
                     rtt_bucket: address.rtt.as_ref().map_or(0, Rtt::bucket),
                     used: self.prefer_used.contains(key.family()),
                     delay: address.rtt.as_ref().filter(|_| from.learned_delay).map(|rtt| rtt.delay(Basis::Address)),
+                    handshake: None,
                     is_settled: address.is_settled(now),
                 };
             }
@@ -197,6 +183,9 @@ impl Memory {
                 let lesson = Observation::Connected { after, won: tried.end == End::Connected };
                 self.observe(from, tried.destination, lesson, now);
             }
+            if let Some(took) = tried.handshake_took() {
+                self.observe(from, tried.destination, Observation::ShookHands { took }, now);
+            }
         }
     }
 
@@ -209,6 +198,7 @@ impl Memory {
         let prefix = key.of_prefix().destination();
         match observation {
             Observation::Connected { after, won } => self.on_connected(&key, after, won, now),
+            Observation::ShookHands { took } => self.addresses.get_or_insert(&key).on_handshake(took, now),
             Observation::Refused => self.addresses.get_or_insert(&key).on_refused(now),
             Observation::Silent => {
                 if let Some(until) = self.addresses.get_or_insert(&key).on_silent(now) {
@@ -227,7 +217,7 @@ impl Memory {
 
     /// Forgets everything: the machine is in another network.
     pub fn network_changed(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
+        self.generation = Unique::new();
         self.addresses.clear();
         self.prefixes.clear();
         self.families.clear();
@@ -269,6 +259,7 @@ impl Memory {
             let rtt = rtt.filter(|rtt| rtt.is_recent(now));
             advice.rtt_bucket = rtt.map_or(0, |rtt| rtt.bucket());
             advice.used = !from.explores && address.is_used(now) && self.prefer_used.contains(key.family());
+            advice.handshake = address.rest_of_handshake(now).filter(|_| from.learned_delay && !from.explores);
             advice.is_settled = address.is_settled(now);
         }
         advice.dead = match marked {

@@ -14,6 +14,11 @@ pub enum Observation {
         /// Whether the race was won by it.
         won: bool,
     },
+    /// What came after its transport is finished: TLS, say.
+    ShookHands {
+        /// How long it took since the transport stood, without the time for which the race kept it waiting.
+        took: Duration,
+    },
     /// Its host, or a router, answered that there is no connection to be had, and another destination won the race.
     Refused,
     /// It gave no sign of life for at least its own attempt delay, and another destination won the race.
@@ -34,6 +39,8 @@ pub struct Tried {
     pub delay: Duration,
     /// When its transport stood, if it said so before its end: a TCP connection that TLS follows on.
     pub transport: Option<Instant>,
+    /// For how long it waited since then, until it was allowed to shake hands ([`Outcome::AtGate`](super::super::Outcome::AtGate)).
+    pub waited: Duration,
     /// When it ended.
     pub ended: Instant,
     /// How it ended.
@@ -43,7 +50,13 @@ pub struct Tried {
 impl Tried {
     /// An attempt that ended at `ended`, and never said that its transport stood.
     pub const fn new(destination: IpAddr, started: Instant, delay: Duration, ended: Instant, end: End) -> Self {
-        Self { destination, started, delay, transport: None, ended, end }
+        Self { destination, started, delay, transport: None, waited: Duration::ZERO, ended, end }
+    }
+
+    /// How long its handshake took, if it had one and it was finished. One of which nothing was heard before its end was not measured.
+    pub(super) fn handshake_took(&self) -> Option<Duration> {
+        let stood = self.transport.filter(|stood| self.end == End::Connected && *stood < self.ended)?;
+        Some((self.ended - stood).saturating_sub(self.waited))
     }
 
     /// When its transport is known to have stood.
@@ -184,6 +197,20 @@ mod tests {
             assert_eq!(of_one(&tried(0, 1000, end), Ending::Lost), expected, "{end:?}");
             assert_eq!(of_one(&tried(0, 1000, end), Ending::Cancelled), None, "{end:?}");
         }
+    }
+
+    #[test]
+    fn a_handshake_counts_if_it_was_finished_without_the_time_at_the_gate() {
+        let took = |transport: u64, waited, end| {
+            let mut attempt = tried(0, 900, end);
+            (attempt.transport, attempt.waited) = (Some(attempt.started + ms(transport)), ms(waited));
+            attempt.handshake_took()
+        };
+        assert_eq!(took(30, 0, End::Connected), Some(ms(870)));
+        assert_eq!(took(30, 800, End::Connected), Some(ms(70)));
+        assert_eq!(took(900, 0, End::Connected), None, "it was not heard of before");
+        assert_eq!([End::Failed, End::Refused, End::Silent].map(|end| took(30, 0, end)), [None; 3]);
+        assert_eq!(tried(0, 900, End::Connected).handshake_took(), None, "it had none");
     }
 
     #[test]

@@ -51,6 +51,10 @@ impl Known {
         self.told(destination, Observation::Connected { after: Duration::from_millis(ms), won: true })
     }
 
+    fn shook_hands(self, destination: &str, took: u64) -> Self {
+        self.told(destination, Observation::ShookHands { took: ms(took) })
+    }
+
     fn silent(self, destination: &str) -> Self {
         self.told(destination, Observation::Silent)
     }
@@ -134,6 +138,34 @@ fn a_transport_that_took_too_long_is_no_round_trip_but_a_success() {
 }
 
 #[test]
+fn the_time_of_a_handshake_is_advice_for_its_address_for_an_hour() {
+    let mut known = Known::new().connected(A6, 30).shook_hands(A6, 80);
+    assert_eq!([A6, B6, A4].map(|host| known.advice(host).handshake), [Some(ms(240)), None, None]);
+    assert_eq!(known.delay(A6).1, DelayBasis::Address { rtt: ms(30), samples: 1 }, "it is no round trip");
+    let mut known = known.after(3599);
+    assert_eq!(known.advice(A6).handshake, Some(ms(240)));
+    assert_eq!(known.after(1).advice(A6).handshake, None);
+}
+
+#[test]
+fn a_handshake_is_learned_though_a_connect_without_one_has_just_settled_the_address() {
+    let mut known = Known::new().connected(A6, 30).connected(A6, 30).shook_hands(A6, 80);
+    assert!(known.advice(A6).is_settled);
+    assert_eq!(known.advice(A6).handshake, Some(ms(240)));
+}
+
+#[test]
+fn a_handshake_is_told_by_a_winner_that_had_one() {
+    let (mut known, zero) = (Known::new(), some_instant());
+    let mut winner = Tried::new(A6.parse().unwrap(), zero, ms(250), zero + ms(110), End::Connected);
+    known.memory.learn(&known.from, &[winner], Ending::Won, zero + ms(110));
+    assert_eq!(known.advice(A6).handshake, None);
+    (winner.transport, winner.waited) = (Some(zero + ms(10)), ms(20));
+    known.memory.learn(&known.from, &[winner], Ending::Won, zero + ms(110));
+    assert_eq!(known.advice(A6).handshake, Some(ms(240)), "20 of 100 ms were those of the gate");
+}
+
+#[test]
 fn used_counts_for_ipv6_alone_unless_it_is_set() {
     let mut known = Known::new().connected(A6, 5).connected(A4, 5);
     assert_eq!((known.advice(A6).used, known.advice(A4).used), (true, false));
@@ -145,10 +177,13 @@ fn used_counts_for_ipv6_alone_unless_it_is_set() {
 
 #[test]
 fn the_configured_delay_holds_where_no_other_is_wanted() {
-    let mut known = Known::new().connected(A6, 620).silent(B6);
+    let mut known = Known::new().connected(A6, 620).shook_hands(A6, 80).silent(B6);
     known.from = known.from.with_configured_delay();
     assert_eq!((known.advice(A6).delay, known.advice(B6).delay), (None, None));
     assert_eq!((known.advice(A6).rtt_bucket, known.dead(B6)), (5, Some((30, DeadBy::Address))));
+    assert_eq!(known.advice(A6).handshake, None);
+    let mut known = known.after(700);
+    assert_eq!((known.advice(A6).delay, known.advice(A6).handshake), (None, None));
 }
 
 #[test]
@@ -186,7 +221,7 @@ fn a_race_without_a_connection_takes_back_what_was_held_against_address_and_fami
 
 #[test]
 fn every_twentieth_race_ignores_round_trips_but_neither_marks_nor_the_network() {
-    let mut known = Known::new().connected(A6, 620).silent("2001:db8:1::a");
+    let mut known = Known::new().connected(A6, 620).shook_hands(A6, 80).silent("2001:db8:1::a");
     for race in 2..=40 {
         known.from = begin(&mut known.memory, Partition::default(), source("2001:db8:ffff::1"), source("192.0.2.1"));
         let network = DelayBasis::Network { rtt: ms(620), samples: 1 };
@@ -195,9 +230,10 @@ fn every_twentieth_race_ignores_round_trips_but_neither_marks_nor_the_network() 
         let advice = known.advice(A6);
         if race % 20 == 0 {
             assert_eq!((advice.rtt_bucket, advice.used, known.delay(A6)), (0, false, (1000, network)), "{race}");
-            assert_eq!(known.delay(B6), (1000, network), "{race}");
+            assert_eq!((known.delay(B6), advice.handshake), ((1000, network), None), "{race}");
         } else {
             assert_eq!((advice.rtt_bucket, advice.used, known.delay(A6).0), (5, true, 1000), "{race}");
+            assert_eq!(advice.handshake, Some(ms(240)), "{race}");
         }
     }
 }
@@ -260,6 +296,20 @@ fn after_a_change_of_network_nothing_is_known_and_earlier_races_teach_nothing() 
 }
 
 #[test]
+fn from_the_place_or_the_race_of_another_memory_nothing_is_known_or_learned() {
+    let (mut one, mut other) = (Known::new().connected(A4, 20), Known::new().silent(A4));
+    let (mine, sources) = (one.from, (source("2001:db8:ffff::1"), source("192.0.2.1")));
+    let foreign = other.memory.place(Partition::default(), sources.0, sources.1);
+    for from in [other.from, one.memory.begin_race(foreign)] {
+        one.from = from;
+        one = one.silent(A6);
+        assert!(one.knows_nothing_of(A4) && one.knows_nothing_of(A6));
+    }
+    one.from = mine;
+    assert!(one.knows_nothing_of(A6) && one.advice(A4).delay.is_some());
+}
+
+#[test]
 fn of_1025_addresses_the_least_recently_used_is_gone() {
     let host = |host: u32| Ipv4Addr::from_bits(0xc612_0000 + host).to_string();
     let known = (0..1024).fold(Known::new(), |known, i| known.connected(&host(i), 20));
@@ -283,14 +333,14 @@ fn what_is_remembered_has_a_bound_in_every_table() {
 
 #[test]
 fn debug_reads_like_a_page_of_notes_and_names_no_partition() {
-    let mut known = Known::new().connected(A4, 20).silent(A6).after(10).silent(A4);
+    let mut known = Known::new().connected(A4, 20).shook_hands(A4, 80).silent(A6).after(10).silent(A4);
     known.from = begin(&mut known.memory, Partition::new(4711), Source::Unknown, Source::Unknown);
     let known = known.told(B6, Observation::Refused);
     assert_eq!(
         format!("{:?}", known.memory),
         "Memory { prefer_used: V6Only, addresses: [\
          2001:db8::b from an unknown source: never answered, outlasted 1, dead for 30s, \
-         192.0.2.10 from 192.0.2.1: 20ms ± 10ms of 1, used, outlasted 1, \
+         192.0.2.10 from 192.0.2.1: 20ms ± 10ms of 1, handshake 80ms ± 40ms of 1, used, outlasted 1, \
          2001:db8::a from 2001:db8:ffff::/64: never answered, outlasted 1, dead for 20s], prefixes: 1, .. }"
     );
 }

@@ -2,32 +2,98 @@
 
 /// Counts the races of one partition from one pair of sources.
 ///
-/// Every 20th explores: round trips, and what was used, decide neither its order nor its delays. Dead marks hold all the same, since they end by
-/// themselves; and so does what is known of the network as a whole, which is no history of a destination.
-#[derive(Clone, Copy, Debug, Default)]
+/// One of each 20 explores, the 20th being the first: round trips, and what was used, decide neither its order nor its delays. Dead marks hold all the same, since
+/// they end by themselves; and so does what is known of the network as a whole, which is no history of a destination.
+///
+/// Which of the 20 it is changes from one 20 to the next: a program that connects to 20 hosts in turn would else explore with the same host for ever.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
-    begun: u32,
+    /// How many races come before the next one that explores.
+    before: u32,
+    /// How many have explored.
+    explored: u32,
 }
 
 impl Turns {
     /// A race begins. Returns whether it explores.
     #[inline]
     pub(super) fn next(&mut self) -> bool {
-        self.begun = (self.begun + 1) % EXPLORES_EVERY;
-        self.begun == 0
+        match self.before.checked_sub(1) {
+            Some(before) => {
+                self.before = before;
+                false
+            }
+            None => {
+                self.on_explored();
+                true
+            }
+        }
+    }
+
+    fn on_explored(&mut self) {
+        let next = self.explored.wrapping_add(1);
+        self.before = EXPLORES_ONCE_IN + earlier_by(self.explored) - earlier_by(next) - 1;
+        self.explored = next;
     }
 }
 
-const EXPLORES_EVERY: u32 = 20;
+impl Default for Turns {
+    fn default() -> Self {
+        Self { before: EXPLORES_ONCE_IN - 1, explored: 0 }
+    }
+}
+
+/// By how many races before the end of its 20 the one explores that comes after so many that did: 0 to 19, and 0 for the first.
+///
+/// The numbers look like drawn ones, and have no period: any other rhythm would be that of some number of hosts.
+fn earlier_by(explored: u32) -> u32 {
+    let explored = u64::from(explored);
+    let triangular = explored * explored.saturating_sub(1) / 2;
+    let phase = (triangular as u32).wrapping_mul(GOLDEN);
+    // The part of 20 that the phase is of its whole range.
+    ((u64::from(phase) * u64::from(EXPLORES_ONCE_IN)) >> u32::BITS) as u32
+}
+
+const EXPLORES_ONCE_IN: u32 = 20;
+
+/// The golden ratio less one, as a part of the range of numbers of 32 bits: multiples of it are spread evenly.
+const GOLDEN: u32 = 0x9E37_79B9;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_twentieth_race_explores_the_twentieth_being_the_first() {
+    /// The races that explore of so many, the first being 1.
+    fn exploring(races: u32) -> Vec<u32> {
         let mut turns = Turns::default();
-        let explores: Vec<_> = (1..=60).filter(|_| turns.next()).collect();
-        assert_eq!(explores, [20, 40, 60]);
+        (1..=races).filter(|_| turns.next()).collect()
+    }
+
+    #[test]
+    fn one_race_of_each_twenty_explores_the_twentieth_being_the_first() {
+        let exploring = exploring(20_000);
+        assert_eq!(exploring[..6], [20, 40, 48, 63, 86, 117]);
+        for (twenty, race) in exploring.iter().enumerate() {
+            assert_eq!((race - 1) / 20, u32::try_from(twenty).unwrap(), "{race}");
+        }
+        assert_eq!(exploring.len(), 1_000);
+    }
+
+    #[test]
+    fn of_hosts_that_are_connected_to_in_turn_each_explores() {
+        for hosts in 1..=100 {
+            let mut explored = vec![false; hosts];
+            exploring(250 * hosts as u32).into_iter().for_each(|race| explored[race as usize % hosts] = true);
+            assert!(explored.iter().all(|explored| *explored), "{hosts}: {explored:?}");
+        }
+        let of_twenty = exploring(1_000).into_iter().map(|race| race % 20).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(of_twenty.len(), 20);
+    }
+
+    #[test]
+    fn a_count_that_wraps_goes_on() {
+        let mut turns = Turns { before: 0, explored: u32::MAX };
+        assert!(turns.next());
+        assert!((1..=40).any(|_| turns.next()));
     }
 }

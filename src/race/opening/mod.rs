@@ -196,11 +196,15 @@ impl Opening {
         now: Instant,
     ) -> (Race, Option<Action>) {
         let mut race = Race::new(config.clone(), Queries::LIST, deadline);
-        for destination in list.destinations() {
-            race.handle_advice(destination, advise(destination));
-        }
         // What the opening went by may have changed since.
-        let of_first = Advice { delay: Some(self.delay), is_settled: self.is_settled, ..Advice::default() };
+        let mut of_first = Advice { delay: Some(self.delay), is_settled: self.is_settled, ..Advice::default() };
+        for destination in list.destinations() {
+            let advice = advise(destination);
+            race.handle_advice(destination, advice);
+            if destination.ip() == first.address().ip() {
+                of_first.handshake = advice.handshake;
+            }
+        }
         race.handle_advice(first.address(), of_first);
         for (destination, advice) in self.dead.iter().flat_map(|dead| &**dead) {
             race.handle_advice(*destination, *advice);

@@ -16,7 +16,16 @@ use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 
 use super::body::{Boom, ScriptedBody};
-use super::script::{Failure, Settings};
+use super::scenario::Failure;
+use super::script::Settings;
+
+/// A client that is asked by a script.
+pub(crate) trait Ask {
+    /// The response to come, not polled yet.
+    fn request(&self, request: Request<ScriptedBody>) -> AnyResponse;
+
+    fn close_idle(&self);
+}
 
 /// Which client a scenario is put to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +47,7 @@ pub(crate) type AnyResponse = Pin<Box<dyn Future<Output = Result<Response<AnyBod
 /// What went wrong, in the words of the log.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
     pub(crate) cause: Option<String>,
 }
 
@@ -69,9 +78,10 @@ impl AnyClient {
             }
         })
     }
+}
 
-    /// The response to come, not polled yet.
-    pub(crate) fn request(&self, request: Request<ScriptedBody>) -> AnyResponse {
+impl Ask for AnyClient {
+    fn request(&self, request: Request<ScriptedBody>) -> AnyResponse {
         match self {
             Self::Ours(client, retry_bodies) => {
                 let responding = match retry_bodies {
@@ -94,7 +104,7 @@ impl AnyClient {
         }
     }
 
-    pub(crate) fn close_idle(&self) {
+    fn close_idle(&self) {
         // hyper-util's client has nothing like it.
         if let Self::Ours(client, _) = self {
             client.close_idle();
@@ -103,13 +113,13 @@ impl AnyClient {
 }
 
 impl Problem {
-    fn new(kind: &'static str, error: &(dyn StdError + 'static)) -> Self {
+    pub(crate) fn new(kind: impl Into<String>, error: &(dyn StdError + 'static)) -> Self {
         let cause = std::iter::successors(Some(error), |&error| error.source()).find_map(cause);
-        Self { kind, cause }
+        Self { kind: kind.into(), cause }
     }
 }
 
-fn our_kind(error: &ClientError) -> &'static str {
+pub(crate) fn our_kind(error: &ClientError) -> &'static str {
     if error.is_closed_before_response() {
         "closed-before-response"
     } else if error.is_request_body() {
@@ -125,7 +135,7 @@ fn our_kind(error: &ClientError) -> &'static str {
     }
 }
 
-fn their_kind(error: &legacy::Error) -> &'static str {
+pub(crate) fn their_kind(error: &legacy::Error) -> &'static str {
     if error.is_connect() {
         return "connect";
     }

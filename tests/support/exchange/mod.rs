@@ -1,11 +1,17 @@
 //! Scripted exchanges: what a server does, connection by connection, and what a client asks, from a text file.
 //!
 //! The format is described in `tests/scenarios/README.md`.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod asking;
 pub(crate) mod body;
 pub(crate) mod clients;
 pub(crate) mod comparison;
+pub(crate) mod host;
+pub(crate) mod player;
+pub(crate) mod running;
+pub(crate) mod scenario;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod visit;

@@ -11,19 +11,20 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
 use super::Stage;
+use super::asking::{Asked, Statement, Then};
 use super::body::{ScriptedBody, fill};
-use super::clients::{AnyBody, AnyClient, AnyResponse, Problem, error_kind};
-use super::script::{Asked, Failure, Scenario, Statement, Then};
+use super::clients::{AnyBody, AnyResponse, Ask, Problem, error_kind};
+use super::scenario::{Failure, Protocol, Scenario};
 
 /// What one request came to, in the words of the log.
 type Outcome = (usize, String);
 
 /// A client that follows a script.
-pub(crate) struct Visit<'a> {
-    scenario: &'a Scenario,
+pub(crate) struct Visit<'a, P: Protocol, C> {
+    scenario: &'a Scenario<P>,
     stage: Stage,
     origin: String,
-    client: Option<AnyClient>,
+    client: Option<C>,
     asked: usize,
     outcomes: Vec<Outcome>,
     /// Each with its first request.
@@ -42,8 +43,8 @@ struct Held {
     read: usize,
 }
 
-impl<'a> Visit<'a> {
-    pub(crate) fn new(scenario: &'a Scenario, stage: Stage, origin: String, client: AnyClient) -> Self {
+impl<'a, P: Protocol, C: Ask> Visit<'a, P, C> {
+    pub(crate) fn new(scenario: &'a Scenario<P>, stage: Stage, origin: String, client: C) -> Self {
         Self {
             scenario,
             stage,

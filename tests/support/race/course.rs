@@ -14,7 +14,8 @@ use crate::support::some_instant;
 use crate::support::words::{milliseconds, number};
 
 /// What a script may say that a race has shown before.
-const OBSERVATIONS: &str = "what was learned is connected T, won T, refused or silent; then, if it applies, times N";
+const OBSERVATIONS: &str =
+    "what was learned is connected T, won T, handshake T, refused or silent; then, if it applies, times N";
 
 /// The statements of a file above the line `---`.
 #[derive(Default)]
@@ -100,6 +101,7 @@ impl Course {
         let observation = match what {
             ["connected", after] => Observation::Connected { after: milliseconds(after)?, won: false },
             ["won", after] => Observation::Connected { after: milliseconds(after)?, won: true },
+            ["handshake", took] => Observation::ShookHands { took: milliseconds(took)? },
             ["refused"] => Observation::Refused,
             ["silent"] => Observation::Silent,
             _ => return Err(OBSERVATIONS.into()),
@@ -228,6 +230,7 @@ fn tried(log: &Log, zero: Instant) -> Vec<Tried> {
         let (started, ended) = (zero + attempt.started, zero + attempt.ended);
         let mut tried = Tried::new(attempt.address.ip(), started, attempt.delay, ended, attempt.end);
         tried.transport = attempt.transport.map(|stood| zero + stood);
+        tried.waited = attempt.waited;
         tried
     };
     log.tried.iter().map(of_attempt).collect()

@@ -78,7 +78,7 @@ impl Scenario {
     }
 }
 
-/// ` dead=30000 address bucket=1 used delay=120 prefix`, or ` nothing`.
+/// ` dead=30000 address bucket=1 used delay=120 prefix handshake=240`, or ` nothing`.
 pub(super) fn described_advice(advice: &Advice, now: Instant) -> String {
     let mut line = described_dead(advice.dead.map(|dead| (dead.until - now, dead.by)));
     if advice.rtt_bucket > 0 {
@@ -88,6 +88,9 @@ pub(super) fn described_advice(advice: &Advice, now: Instant) -> String {
         line += " used";
     }
     line += &advice.delay.map(described_delay).unwrap_or_default();
+    if let Some(rest) = advice.handshake {
+        line += &format!(" handshake={}", in_milliseconds(rest));
+    }
     if line.is_empty() { " nothing".into() } else { line }
 }
 

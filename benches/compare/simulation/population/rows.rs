@@ -96,7 +96,7 @@ fn needless_by_basis(ours: &Tally) -> Row {
     row.check(needless <= 0.5, "at most 0.5 of 100 connects to known destinations");
     row.expect(
         "a destination is not known if it was never connected to, or not within an hour, or if it is the turn of a race that \
-         does without what is known, which every 20th is",
+         does without what is known, which one of each 20 is",
     );
     row
 }

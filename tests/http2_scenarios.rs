@@ -1,0 +1,74 @@
+//! Every file in `tests/scenarios/http2` is a test of HTTP/2: what a server does, frame by frame, and what a client asks, a line
+//! `---`, and what must come of it. The format is described in `tests/scenarios/README.md`.
+//!
+//! The files in `tests/scenarios/http2_server` are put to hyper-util's client instead, always: they show that the server does what
+//! its script says. With `HTTP2_CLIENT=hyper-util` in the environment the others are put to it too: nothing fails, and wherever it does
+//! something else, that is printed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "what another client does is printed")]
+
+#[path = "support/exchange/mod.rs"]
+mod exchange;
+#[path = "support/http2/mod.rs"]
+mod http2;
+#[path = "support/report.rs"]
+mod report;
+
+use std::path::Path;
+
+use exchange::Stage;
+use exchange::clients::Which;
+use exchange::running::{self, check_wrong};
+use exchange::scenario::Failure;
+use http2::running::run;
+use http2::script::{Http2, Settings};
+use http2::tls::Tls;
+use report::Report;
+
+datatest_stable::harness! {
+    { test = scenario, root = "tests/scenarios/http2", pattern = r"\.txt$" },
+    { test = server_scenario, root = "tests/scenarios/http2_server", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "tests/scenarios/wrong_http2", pattern = r"\.txt$" },
+}
+
+fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
+    match std::env::var("HTTP2_CLIENT").as_deref() {
+        Err(_) | Ok("" | "ours") => check(&text, Which::Ours).map_err(Report::new)?,
+        Ok("hyper-util") => {
+            if let Err(difference) = check(&text, Which::HyperUtil) {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                eprintln!("\n{name}: hyper-util's client differs\n{difference}");
+            }
+        }
+        Ok(other) => return Err(format!("HTTP2_CLIENT is ours or hyper-util, not {other}").into()),
+    }
+    Ok(())
+}
+
+/// What the server does is shown with a client that has been known for long.
+fn server_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
+    check(&text, Which::HyperUtil).map_err(Report::new)?;
+    Ok(())
+}
+
+/// The runner itself is tested with wrong files: each must fail.
+fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
+    check_wrong(&text, |text| check(text, Which::Ours)).map_err(Report::new)?;
+    Ok(())
+}
+
+/// Puts a client to a scenario on either runtime, over TCP and over TLS.
+fn check(text: &str, which: Which) -> Result<(), Failure> {
+    let tls = Tls::new().alpn(&["h2"]);
+    running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| {
+        run(scenario, &Stage::default(), runtime, which, &tls, over_tls)
+    })
+}
+
+/// The transports of a scenario, and whether that is TLS.
+fn ways(settings: &Settings) -> Vec<(&'static str, bool)> {
+    let mut ways = vec![("TCP", false), ("TLS", true)];
+    ways.retain(|(name, _)| settings.over.is_none_or(|over| over == *name));
+    ways
+}

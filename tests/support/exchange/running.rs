@@ -1,0 +1,71 @@
+//! Runs a scenario on either runtime, and holds its log against the expected one.
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::comparison::difference;
+use super::scenario::{Failure, Protocol, Scenario};
+
+/// Runs what stands in a file, as often as it says, each time on another runtime. The error says where the log is another one.
+///
+/// `ways` has the ways in which it happens, and their names: over TCP, say.
+pub(crate) fn check<P: Protocol, W: Copy>(
+    text: &str,
+    ways: impl FnOnce(&P::Settings) -> Vec<(&'static str, W)>,
+    run: impl Fn(&Arc<Scenario<P>>, &Runtime, W) -> Result<Vec<String>, Failure>,
+) -> Result<(), Failure> {
+    let (scenario, expected) = read(text)?;
+    let scenario = Arc::new(scenario);
+    if scenario.linux_only && !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let runtimes = [("current-thread", current_thread as fn() -> Runtime), ("multi-thread", multi_thread)];
+    for (over, way) in ways(&scenario.settings) {
+        for (name, runtime) in runtimes {
+            for round in 1..=scenario.repeat {
+                let place = || format!("over {over} on the {name} runtime, round {round} of {}", scenario.repeat);
+                let actual = run(&scenario, &runtime(), way).map_err(|error| format!("{}: {error}", place()))?;
+                if let Some(difference) = difference(&expected, &actual) {
+                    return Err(format!("the log is not the expected one, {}\n\n{difference}", place()).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads what stands in a file: the scenario, and the log that is expected of it.
+pub(crate) fn read<P: Protocol>(text: &str) -> Result<(Scenario<P>, Vec<&str>), Failure> {
+    let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
+    let scenario = Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?;
+    let expected: Vec<&str> = lines.map(|(_, line)| line).filter(|line| !line.is_empty()).collect();
+    if expected.is_empty() { Err("there is no log below a line `---`".into()) } else { Ok((scenario, expected)) }
+}
+
+/// Puts a wrong file to the runner: it must fail, and the report must have the words of its `# report:` lines, or
+/// show both logs side by side if there is no such line.
+pub(crate) fn check_wrong(text: &str, check: impl FnOnce(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut words: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# report: ")).collect();
+    if words.is_empty() {
+        words = ["expected", "actual", "≠"].to_vec();
+    }
+    let Err(report) = check(text) else { return Err("a wrong scenario passed".into()) };
+    let report = report.to_string();
+    match words.iter().find(|word| !report.contains(*word)) {
+        None => Ok(()),
+        Some(missing) => Err(format!("the report does not say `{missing}`: {report}").into()),
+    }
+}
+
+fn without_comment(line: &str) -> &str {
+    line.split_once('#').map_or(line, |(before, _)| before).trim()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

@@ -1,0 +1,16 @@
+//! Scripted exchanges in HTTP/2: what a server does, frame by frame, and what a client asks, from a text file.
+//!
+//! The format is described in `tests/scenarios/README.md`. The client's side of it is that of `exchange`.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub(crate) mod clients;
+pub(crate) mod connection;
+pub(crate) mod frame;
+pub(crate) mod heard;
+pub(crate) mod running;
+pub(crate) mod script;
+pub(crate) mod server;
+#[path = "../exchange_tls.rs"]
+pub(crate) mod tls;
+pub(crate) mod wire;
