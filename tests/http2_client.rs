@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -19,6 +20,7 @@ use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// A server that answers with what it gets, and how many connections it has had.
 async fn echo() -> (String, Arc<AtomicUsize>) {
@@ -83,6 +85,22 @@ async fn a_burst_has_one_connection() {
         assert_eq!(request.await.unwrap(), number * 100);
     }
     assert_eq!(connections.load(SeqCst), 1);
+}
+
+/// What the server was not told of a body is given back with its stream.
+#[tokio::test]
+async fn what_was_read_of_streams_that_are_over_leaves_the_window_open() {
+    let (uri, _) = echo().await;
+    let builder = Client::builder().http2_prior_knowledge(true).http2_windows(65_535, 65_535);
+    let client = builder.build(HappyEyeballsConnector::new()).unwrap();
+    let all = async {
+        for _ in 0..20 {
+            let request = Request::put(&uri).body(Full::new(Bytes::from(vec![b'x'; 16_000]))).unwrap();
+            let response = client.request(request).await.unwrap();
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 16_000);
+        }
+    };
+    timeout(Duration::from_secs(30), all).await.expect("the window is closed");
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ pub(crate) fn run(arguments: &[String]) -> bool {
         [FLAG, "request", mode, port, requests, concurrency] => {
             cost::requests::run(mode, port.parse().unwrap(), number(requests), number(concurrency));
         }
+        [FLAG, "request-http2", mode, port, requests, concurrency] => {
+            cost::http2::run(mode, port.parse().unwrap(), number(requests), number(concurrency));
+        }
         [FLAG, "memory", mode, count] => scale::memory::run(mode, number(count)),
         [FLAG, "race", addresses, races] => scale::races::run(number(addresses), number(races)),
         _ => return false,

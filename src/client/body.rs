@@ -28,7 +28,7 @@ pub struct ResponseBody {
 /// The body, by the protocol of its connection.
 enum Inner {
     Owned(OwnedBody),
-    Stream(Box<StreamBody>),
+    Stream(StreamBody),
 }
 
 impl ResponseBody {
@@ -36,7 +36,7 @@ impl ResponseBody {
         Self { inner: Inner::Owned(body) }
     }
 
-    pub(super) fn stream(body: Box<StreamBody>) -> Self {
+    pub(super) fn stream(body: StreamBody) -> Self {
         Self { inner: Inner::Stream(body) }
     }
 }
@@ -52,7 +52,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match &mut self.inner {
             Inner::Owned(body) => Pin::new(body).poll_frame(cx),
-            Inner::Stream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Inner::Stream(body) => Pin::new(body).poll_frame(cx),
         }
     }
 

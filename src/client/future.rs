@@ -218,9 +218,9 @@ where
         let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
-        let request = request.take().expect("it was not sent");
         let settings = &this.shared.settings;
-        *this.retry_copy = (settings.retry_policy != RetryPolicy::Never).then(|| RetryCopy::of(&request));
+        let may_be_sent_again = settings.retry_policy != RetryPolicy::Never;
+        *this.retry_copy = request.as_ref().filter(|_| may_be_sent_again).map(RetryCopy::of);
         let sharing = Sharing::begin(share, request, this.destination, settings.continue_timeout)?;
         this.state.set(State::Sharing { sharing });
         Ok(())
@@ -339,14 +339,10 @@ where
                     Err(failure) => self.as_mut().on_failure(failure),
                 },
                 StateProj::Sharing { sharing } => match ready!(Pin::new(sharing).poll(cx)) {
-                    Ok(answer) => {
-                        let (host, after) =
-                            (this.destination.host_and_port(), this.shared.settings.upload_after_response);
-                        match answer.deliver(host, after) {
-                            Ok(response) => return Poll::Ready(Ok(response.map(ResponseBody::stream))),
-                            Err(error) => Err(error),
-                        }
-                    }
+                    Ok(answer) => match answer.deliver(this.shared.settings.upload_after_response) {
+                        Ok(response) => return Poll::Ready(Ok(response.map(ResponseBody::stream))),
+                        Err(error) => Err(error),
+                    },
                     Err(failure) => self.as_mut().on_stream_failure(failure),
                 },
             };

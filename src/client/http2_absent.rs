@@ -95,7 +95,7 @@ pub(super) mod exchange {
     impl Exchange {
         pub(in crate::client) fn begin(
             share: Share<Connection>,
-            _: Request<Upload>,
+            _: &mut Option<Request<Upload>>,
             _: &Destination,
             _: Duration,
         ) -> Result<Self, ClientError> {
@@ -114,11 +114,7 @@ pub(super) mod exchange {
     pub(in crate::client) enum Answer {}
 
     impl Answer {
-        pub(in crate::client) fn deliver(
-            self,
-            _: &str,
-            _: AfterResponse,
-        ) -> Result<Response<Box<StreamBody>>, ClientError> {
+        pub(in crate::client) fn deliver(self, _: AfterResponse) -> Result<Response<StreamBody>, ClientError> {
             match self {}
         }
     }

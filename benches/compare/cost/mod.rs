@@ -4,6 +4,8 @@ pub(crate) mod connects;
 pub(crate) mod count;
 #[cfg_attr(not(feature = "https"), path = "no_handshakes.rs")]
 pub(crate) mod handshakes;
+#[cfg_attr(not(feature = "http2"), path = "no_http2.rs")]
+pub(crate) mod http2;
 pub(crate) mod requests;
 pub(crate) mod throughput;
 
@@ -48,6 +50,7 @@ pub(crate) fn measure(run: &mut Run) {
         request_calls(run, server.port);
         many_requests(run, server.port);
     }
+    http2::measure(run);
 }
 
 fn connect_programs<'a>() -> Vec<(&'static str, Standing, AtLength<'a>)> {

@@ -34,44 +34,63 @@ pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
 
 /// Who makes requests, with its connections.
 pub(crate) struct Caller {
-    uri: Uri,
     concurrency: usize,
     client: AnyClient,
 }
 
-#[expect(clippy::large_enum_variant, reason = "there are five of them")]
 enum AnyClient {
+    /// A connection for each task.
     Bare(Vec<SendRequest<Empty<Bytes>>>),
-    HyperUtil(legacy::Client<HttpConnector, Empty<Bytes>>),
-    Reqwest(reqwest::Client),
-    Ours(Client<HappyEyeballsConnector>),
-    OursAlone(Client<HttpConnector>),
+    Shared(Box<Start>),
 }
+
+type HyperUtil = legacy::Client<HttpConnector, Empty<Bytes>>;
+
+/// Starts a task that makes so many requests.
+type Start = dyn Fn(&mut JoinSet<()>, usize);
 
 impl Caller {
     pub(crate) async fn new(mode: &str, port: u16, concurrency: usize) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = match mode {
+        let uri = uri(port);
+        match mode {
             BARE => {
                 let mut senders = Vec::new();
                 for _ in 0..concurrency {
                     senders.push(connect(port).await);
                 }
-                AnyClient::Bare(senders)
+                Self { concurrency, client: AnyClient::Bare(senders) }
             }
-            HYPER_UTIL => AnyClient::HyperUtil(legacy::Client::builder(TokioExecutor::new()).build(connector)),
-            REQWEST => AnyClient::Reqwest(peers::reqwest::client()),
-            OURS => AnyClient::Ours(Client::new(HappyEyeballsConnector::new())),
-            OURS_ALONE => AnyClient::OursAlone(Client::new(connector)),
+            HYPER_UTIL => {
+                let client = legacy::Client::builder(TokioExecutor::new()).build(http_connector());
+                Self::shared(concurrency, move |requests| hyper_util(client.clone(), uri.clone(), requests))
+            }
+            REQWEST => {
+                let client = peers::reqwest::client();
+                Self::shared(concurrency, move |requests| reqwest(client.clone(), uri.to_string(), requests))
+            }
+            OURS => {
+                let client = Client::new(HappyEyeballsConnector::new());
+                Self::shared(concurrency, move |requests| ours(client.clone(), uri.clone(), requests))
+            }
+            OURS_ALONE => {
+                let client = Client::new(http_connector());
+                Self::shared(concurrency, move |requests| ours(client.clone(), uri.clone(), requests))
+            }
             _ => panic!("no such mode: {mode}"),
-        };
-        Self { uri: format!("http://127.0.0.1:{port}/").parse().unwrap(), concurrency, client }
+        }
+    }
+
+    /// One whose tasks are all the same: `begin` makes what one of them does, for so many requests.
+    pub(super) fn shared<F>(concurrency: usize, begin: impl Fn(usize) -> F + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let start = move |tasks: &mut JoinSet<()>, requests| drop(tasks.spawn(begin(requests)));
+        Self { concurrency, client: AnyClient::Shared(Box::new(start)) }
     }
 
     /// So many requests in each of the tasks.
     pub(crate) async fn call(&mut self, requests: usize) {
-        let uri = &self.uri;
         match &mut self.client {
             AnyClient::Bare(senders) => {
                 let mut tasks = JoinSet::new();
@@ -80,50 +99,55 @@ impl Caller {
                 }
                 *senders = tasks.join_all().await;
             }
-            AnyClient::HyperUtil(client) => {
-                in_tasks(self.concurrency, || {
-                    let (client, uri) = (client.clone(), uri.clone());
-                    async move {
-                        for _ in 0..requests {
-                            read(client.get(uri.clone()).await.unwrap().into_body()).await;
-                        }
-                    }
-                })
-                .await;
-            }
-            AnyClient::Reqwest(client) => {
-                in_tasks(self.concurrency, || {
-                    let (client, url) = (client.clone(), uri.to_string());
-                    async move {
-                        for _ in 0..requests {
-                            assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), 13);
-                        }
-                    }
-                })
-                .await;
-            }
-            AnyClient::Ours(client) => in_tasks(self.concurrency, || ours(client.clone(), uri.clone(), requests)).await,
-            AnyClient::OursAlone(client) => {
-                in_tasks(self.concurrency, || ours(client.clone(), uri.clone(), requests)).await;
+            AnyClient::Shared(start) => {
+                let mut tasks = JoinSet::new();
+                for _ in 0..self.concurrency {
+                    start(&mut tasks, requests);
+                }
+                tasks.join_all().await;
             }
         }
     }
 }
 
-async fn in_tasks<F: Future<Output = ()> + Send + 'static>(tasks: usize, begin: impl Fn() -> F) {
-    let mut set = JoinSet::new();
-    for _ in 0..tasks {
-        set.spawn(begin());
+pub(super) fn uri(port: u16) -> Uri {
+    format!("http://127.0.0.1:{port}/").parse().unwrap()
+}
+
+pub(super) fn http_connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
+pub(super) async fn hyper_util(client: HyperUtil, uri: Uri, requests: usize) {
+    for _ in 0..requests {
+        read(client.get(uri.clone()).await.unwrap().into_body()).await;
     }
-    set.join_all().await;
+}
+
+pub(super) async fn reqwest(client: reqwest::Client, url: String, requests: usize) {
+    for _ in 0..requests {
+        assert_eq!(client.get(&url).send().await.unwrap().bytes().await.unwrap().len(), 13);
+    }
+}
+
+pub(super) async fn ours<C: Connector>(client: Client<C>, uri: Uri, requests: usize) {
+    for _ in 0..requests {
+        read(client.get(uri.clone()).await.unwrap().into_body()).await;
+    }
 }
 
 async fn connect(port: u16) -> SendRequest<Empty<Bytes>> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(bare_stream(port).await)).await.unwrap();
     tokio::spawn(connection);
     sender
+}
+
+pub(super) async fn bare_stream(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 async fn bare(mut sender: SendRequest<Empty<Bytes>>, requests: usize) -> SendRequest<Empty<Bytes>> {
@@ -135,12 +159,6 @@ async fn bare(mut sender: SendRequest<Empty<Bytes>>, requests: usize) -> SendReq
     sender
 }
 
-async fn ours<C: Connector>(client: Client<C>, uri: Uri, requests: usize) {
-    for _ in 0..requests {
-        read(client.get(uri.clone()).await.unwrap().into_body()).await;
-    }
-}
-
-async fn read<B: http_body::Body<Error: std::fmt::Debug>>(body: B) {
+pub(super) async fn read<B: http_body::Body<Error: std::fmt::Debug>>(body: B) {
     assert_eq!(body.collect().await.unwrap().to_bytes().len(), 13);
 }

@@ -33,13 +33,13 @@ pub(in crate::client) struct Connection {
     created: Instant,
     sender: SendRequest<Bytes>,
     pub(super) observed: Arc<Observed>,
+    /// Host and port, as they are shown.
+    host: String,
     pub(super) authority: Authority,
-    /// What is said of the connection in every response.
+    /// What is said of the connection in every response but the first.
     extras: Extensions,
     /// No stream is to be opened any more.
     is_closed: AtomicBool,
-    /// It did not take a request.
-    has_refused: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
     pub(super) settings: Settings,
@@ -52,6 +52,7 @@ pub(super) struct About {
     pub(super) place: Place,
     pub(super) watch: Arc<Watch>,
     pub(super) observed: Arc<Observed>,
+    pub(super) host: String,
     pub(super) authority: Authority,
     /// What the connector says of it.
     pub(super) extras: Extensions,
@@ -66,23 +67,24 @@ impl Connection {
         about: About,
         lease: Lease,
     ) -> (Arc<Self>, Driver<T>) {
-        let About { place, watch, observed, authority, extras, settings } = about;
+        let About { place, watch, observed, host, authority, mut extras, settings } = about;
+        extras.insert(ConnectionUse::new(place.id, true));
         let connection = Arc::new(Self {
             place,
             watch,
             created: read_clock(),
             sender,
-            observed,
+            observed: Arc::clone(&observed),
+            host,
             authority,
             extras,
             is_closed: AtomicBool::new(false),
-            has_refused: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
             settings,
             held: AtomicUsize::new(0),
         });
-        let most = connection.most();
-        let driver = Driver { h2, connection: Arc::downgrade(&connection), most, lease, place };
+        let most = observed.max_streams();
+        let driver = Driver { h2, connection: Arc::downgrade(&connection), most, observed, lease, place };
         (connection, driver)
     }
 
@@ -106,15 +108,16 @@ impl Connection {
         self.held.fetch_sub(len, SeqCst);
     }
 
-    /// It does not take what it is given: its task has yet to see why.
-    pub(super) fn on_refusal(&self) {
-        self.has_refused.store(true, SeqCst);
-    }
-
     /// Adds what is said of the connection to a response of a request that had `before` before it.
     pub(super) fn add_extras(&self, extensions: &mut Extensions, before: usize) {
         extensions.extend(self.extras.clone());
-        extensions.insert(ConnectionUse::new(self.place.id, before > 0));
+        if before == 0 {
+            extensions.insert(ConnectionUse::new(self.place.id, false));
+        }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// What has happened on the connection since it had written and read so much.
@@ -147,11 +150,7 @@ impl Shared for Connection {
 
     fn is_open(&self) -> bool {
         // The transport knows before the task does.
-        !self.is_closed.load(SeqCst)
-            && !self.has_refused.load(SeqCst)
-            && !self.observed.has_ended()
-            && self.observed.goaway().is_none()
-            && !self.observed.is_write_broken()
+        !self.is_closed.load(SeqCst) && !self.observed.is_ending()
     }
 
     fn had_before_turning_away(&self) -> Option<usize> {
@@ -176,7 +175,8 @@ pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
     /// How many streams the server allowed when those that wait were last served.
-    most: usize,
+    most: u32,
+    observed: Arc<Observed>,
     /// Given back when the socket is closed.
     lease: Lease,
     place: Place,
@@ -185,13 +185,16 @@ pub(in crate::client) struct Driver<T: 'static> {
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Takes note of what the last poll has shown.
     fn look(&mut self, is_over: bool) {
-        let Some(connection) = self.connection.upgrade() else { return };
-        if is_over || !connection.is_open() {
-            self.close(&connection);
+        let is_ending = is_over || self.observed.is_ending();
+        let most = self.observed.max_streams();
+        let has_grown = mem::replace(&mut self.most, most) < most;
+        if !is_ending && !has_grown {
             return;
         }
-        let most = connection.most();
-        if mem::replace(&mut self.most, most) < most {
+        let Some(connection) = self.connection.upgrade() else { return };
+        if is_ending {
+            self.close(&connection);
+        } else {
             self.lease.serve();
         }
     }

@@ -11,13 +11,14 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use h2::RecvStream;
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
 use super::head;
 use super::no_http2::NoHttp2;
 use super::pump::{Pump, Pumped};
+use super::rest::Rest;
 use super::seen::Watched;
 use super::verdict::{Cause, Facts, Verdict, judge};
 use crate::client::destination::Destination;
@@ -33,9 +34,9 @@ use crate::timer::{Timer, read_clock};
 
 /// A request under way. Dropping it ends its stream, and no other.
 pub(in crate::client) struct Exchange {
+    /// None for a request without a body. Dropped before the stage, which has the right to the stream.
+    sending: Option<Box<Sending>>,
     stage: Stage,
-    /// A body that is kept back, and when it goes.
-    held: Option<Pin<Box<Held>>>,
     callback: Option<Callback>,
 }
 
@@ -50,20 +51,29 @@ enum Stage {
 /// The head of a response, and its stream.
 pub(in crate::client) struct Answer {
     pub(super) response: Response<RecvStream>,
+    pub(super) sending: Option<Box<Sending>>,
+    /// Dropped last: it has the right to the stream.
     pub(super) stream: Box<Stream>,
 }
 
-/// A stream, and the right to it. The parts of h2 are dropped before the right is given back.
+/// A stream, which the exchange hands to the body of the response. The parts of h2 are dropped before the right is given back, which the rest of the
+/// request has.
 pub(super) struct Stream {
-    pub(super) response: h2::client::ResponseFuture,
-    /// None once the body has ended, or is not wanted.
-    pub(super) pump: Option<Pump>,
-    /// The same after that, in case that the body has to go again.
-    spent: Option<Pump>,
+    response: h2::client::ResponseFuture,
     pub(super) watched: Watched,
-    pub(super) share: Share<Connection>,
     begun: Begun,
-    progress: Option<Arc<Progress>>,
+    pub(super) rest: Rest,
+}
+
+/// The body of a request under way.
+pub(super) struct Sending {
+    /// It stays when the body has ended, in case that the body has to go again.
+    pump: Pump,
+    /// The body has ended, or is not wanted.
+    has_ended: bool,
+    progress: Arc<Progress>,
+    /// A body that is kept back, and when it goes.
+    held: Option<Pin<Box<Held>>>,
 }
 
 /// How it stood with the connection when it got the request.
@@ -99,46 +109,48 @@ enum Failed {
 }
 
 impl Exchange {
-    /// Sends `request` over the connection of `share`.
+    /// Sends `request`, which it takes, over the connection of `share`.
     ///
     /// # Errors
     ///
     /// The request is invalid.
     pub(in crate::client) fn begin(
         share: Share<Connection>,
-        request: Request<Upload>,
+        request: &mut Option<Request<Upload>>,
         destination: &Destination,
         continue_timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, body) = request.take().expect("it was not sent").into_parts();
         let progress = body.progress().cloned();
         let callback = Callback::take(&mut parts.extensions);
         let is_held = progress.is_some() && expects_continue(&parts.headers);
-        let mut request = Request::from_parts(parts, ());
         let connection = share.connection();
         let framing = progress.as_ref().map_or(&Framing::Empty, |progress| progress.framing());
-        head::complete(&mut request, destination, &connection.authority, framing)?;
+        head::complete(&mut parts, destination, &connection.authority, framing)?;
         let observed = &connection.observed;
         let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
-        let opened = connection.open().and_then(|(mut sender, before)| {
-            let (response, stream) = sender.send_request(request, progress.is_none()).ok()?;
-            Some((response, stream, Begun { before, written, read, heads }))
-        });
-        let Some((response, stream, begun)) = opened else {
-            connection.on_refusal();
-            let failure = Box::new(Failure::not_taken(connection, progress));
-            return Ok(Self { stage: Stage::NotTaken(failure), held: None, callback: None });
+        let not_taken = |progress| {
+            observed.on_refusal();
+            let stage = Stage::NotTaken(Box::new(Failure::not_taken(connection, progress)));
+            Ok(Self { stage, sending: None, callback: None })
         };
+        let Some((mut sender, before)) = connection.open() else { return not_taken(progress) };
+        let sent = sender.send_request(Request::from_parts(parts, ()), progress.is_none());
+        let Ok((response, stream)) = sent else { return not_taken(progress) };
         let watched = observed.register(response.stream_id().as_u32());
-        let held = progress.as_ref().filter(|_| is_held).map(|progress| Held::new(progress, continue_timeout));
-        let pump = progress.is_some().then(|| Pump::new(stream, body));
-        let stream = Box::new(Stream { response, pump, spent: None, watched, share, begun, progress });
-        Ok(Self { stage: Stage::Open(stream), held, callback })
+        let begun = Begun { before, written, read, heads };
+        let sending = progress.map(|progress| {
+            let held = is_held.then(|| Held::new(&progress, continue_timeout));
+            Box::new(Sending { pump: Pump::new(stream, body), has_ended: false, progress, held })
+        });
+        let stream = Box::new(Stream { response, watched, begun, rest: Rest::Nothing(share) });
+        Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
     /// The informational responses that have come.
     fn hear(&mut self, cx: &mut Context<'_>) {
-        let Self { stage: Stage::Open(stream), held, callback } = self else { return };
+        let Self { stage: Stage::Open(stream), sending, callback } = self else { return };
+        let held = sending.as_mut().and_then(|sending| sending.held.as_mut());
         if callback.is_none() && held.is_none() {
             return;
         }
@@ -146,8 +158,8 @@ impl Exchange {
             if let Some(callback) = callback {
                 callback.call(Informational { status: response.status(), headers: response.headers() });
             }
-            if let Some(held) = held.as_mut().filter(|_| response.status() == StatusCode::CONTINUE) {
-                held.as_mut().release();
+            if let Some(sending) = sending.as_ref().filter(|_| response.status() == StatusCode::CONTINUE) {
+                sending.release();
             }
         }
     }
@@ -162,10 +174,10 @@ impl Exchange {
         let mut stream = self.take();
         Poll::Ready(match looked {
             Ok(response) => {
-                stream.share.set_answered();
-                Ok(Answer { response, stream })
+                stream.rest.set_answered();
+                Ok(Answer { response, stream, sending: self.sending.take() })
             }
-            Err(error) => Err(stream.fail(Failed::Ended(error))),
+            Err(error) => Err(stream.fail(Failed::Ended(error), self.sending.take())),
         })
     }
 
@@ -187,19 +199,20 @@ impl Future for Exchange {
             let Stage::NotTaken(failure) = mem::replace(&mut this.stage, Stage::Over) else { unreachable!("it was") };
             return Poll::Ready(Err(*failure));
         }
-        if let Some(held) = &mut this.held {
+        if let Some(held) = this.sending.as_mut().and_then(|sending| sending.held.as_mut()) {
             held.as_mut().poll_release(cx);
         }
         if let Poll::Ready(looked) = this.look(cx) {
             return Poll::Ready(looked);
         }
-        let Stage::Open(stream) = &mut this.stage else { unreachable!("it is not over") };
-        let Some(pump) = &mut stream.pump else { return Poll::Pending };
-        let pumped = ready!(pump.poll(cx));
-        stream.spent = stream.pump.take();
+        let Some(sending) = this.sending.as_mut().filter(|sending| !sending.has_ended) else { return Poll::Pending };
+        let pumped = ready!(sending.pump.poll(cx));
+        sending.has_ended = true;
         // The response may have come meanwhile, whatever has become of the body.
         match (this.look(cx), pumped) {
-            (Poll::Pending, Pumped::Failed(error)) => Poll::Ready(Err(this.take().fail(Failed::Body(error)))),
+            (Poll::Pending, Pumped::Failed(error)) => {
+                Poll::Ready(Err(this.take().fail(Failed::Body(error), this.sending.take())))
+            }
             (Poll::Ready(Err(failure)), Pumped::Failed(error)) => {
                 Poll::Ready(Err(Failure { cause: Failed::Body(error), ..failure }))
             }
@@ -210,11 +223,9 @@ impl Future for Exchange {
 
 impl Stream {
     /// What became of the request, which has no response.
-    fn fail(mut self, cause: Failed) -> Failure {
-        if let Some(pump) = self.pump.take().or_else(|| self.spent.take()) {
-            pump.put_back();
-        }
-        let connection = self.share.connection();
+    fn fail(self, cause: Failed, sending: Option<Box<Sending>>) -> Failure {
+        let progress = sending.map(|sending| sending.put_back());
+        let connection = self.rest.connection();
         let (observed, begun) = (&connection.observed, self.begun);
         let heads = observed.heads();
         let end = match &cause {
@@ -237,34 +248,50 @@ impl Stream {
             }
             cause => cause,
         };
-        Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress: self.progress }
+        Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress }
     }
 
     /// What has happened on the connection since it got the request.
     pub(super) fn transfer(&self) -> Transfer {
-        self.share.connection().transfer(self.begun.before, self.begun.written, self.begun.read)
+        self.rest.connection().transfer(self.begun.before, self.begun.written, self.begun.read)
     }
 
-    /// How many requests the connection had had before.
-    pub(super) fn before(&self) -> usize {
-        self.begun.before
+    /// Adds what is said of the connection to a response.
+    pub(super) fn add_extras(&self, extensions: &mut Extensions) {
+        self.rest.connection().add_extras(extensions, self.begun.before);
     }
 
-    /// Whether the body of the request is still to be asked for.
+    /// Where the request went.
+    pub(super) fn host(&self) -> &str {
+        self.rest.connection().host()
+    }
+}
+
+impl Sending {
+    /// What is still to be sent.
+    pub(super) fn into_pump(self) -> Option<Pump> {
+        (!self.has_ended).then_some(self.pump)
+    }
+
+    /// The body as it was, as far as what was taken from it is kept.
+    fn put_back(self) -> Arc<Progress> {
+        self.pump.put_back();
+        self.progress
+    }
+
+    /// Whether the body is still to be asked for.
     pub(super) fn is_held(&self) -> bool {
-        self.progress.as_ref().is_some_and(|progress| progress.is_held())
+        self.progress.is_held()
     }
 
     /// The body is longer or shorter than it said.
     pub(super) fn has_broken_promise(&self) -> bool {
-        self.progress.as_ref().is_some_and(|progress| progress.has_broken_promise())
+        self.progress.has_broken_promise()
     }
 
     /// A body that was kept back may go.
     pub(super) fn release(&self) {
-        if let Some(progress) = &self.progress {
-            progress.release();
-        }
+        self.progress.release();
     }
 }
 
@@ -325,10 +352,6 @@ impl Held {
     fn new(progress: &Arc<Progress>, timeout: Duration) -> Pin<Box<Self>> {
         progress.hold();
         Box::pin(Self { progress: Arc::clone(progress), timeout, at: None, timer: Timer::new() })
-    }
-
-    fn release(self: Pin<&mut Self>) {
-        self.progress.release();
     }
 
     fn poll_release(self: Pin<&mut Self>, cx: &mut Context<'_>) {

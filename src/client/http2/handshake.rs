@@ -40,7 +40,8 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
-    let about = About { place, watch, observed, authority, extras, settings };
+    let host = destination.host_and_port().to_owned();
+    let about = About { place, watch, observed, host, authority, extras, settings };
     let share = match into_tcp_stream(io) {
         Ok(stream) => start(stream, about, &pool, lease, is_spent).await?,
         Err(io) => start(TokioIo::new(io), about, &pool, lease, is_spent).await?,

@@ -5,7 +5,8 @@
 //!    each stream can be [asked](seen).
 //! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump], which keeps
 //!    what was [taken] of it for when it has to go again.
-//! 4. The [body](body) of the response is read from the stream, by its [window]. When both are over, the stream's place is free.
+//! 4. The [body](body) of the response is read from the stream, by its [window]. What is [left](rest) of the request goes on meanwhile, or does not.
+//!    When both are over, the stream's place is free.
 //! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
 pub(super) mod body;
@@ -17,6 +18,7 @@ pub(super) mod handshake;
 mod head;
 mod no_http2;
 mod pump;
+mod rest;
 mod seen;
 pub(super) mod settings;
 mod taken;

@@ -26,6 +26,8 @@ pub(super) struct Observed {
     max_streams: AtomicU32,
     /// The peer has ended, or nothing can be read any more.
     has_ended: AtomicBool,
+    /// h2 did not take a request.
+    has_refused: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
     heads: AtomicU64,
     /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
@@ -96,6 +98,7 @@ impl Observed {
             has_settings: AtomicBool::new(false),
             max_streams: AtomicU32::new(BEFORE_SETTINGS),
             has_ended: AtomicBool::new(false),
+            has_refused: AtomicBool::new(false),
             heads: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
@@ -117,14 +120,14 @@ impl Observed {
         self.max_streams.load(Relaxed)
     }
 
-    /// Whether nothing more will come.
-    pub(super) fn has_ended(&self) -> bool {
-        self.has_ended.load(Relaxed)
-    }
-
     /// Nothing more will come.
     pub(super) fn on_end(&self) {
         self.has_ended.store(true, Relaxed);
+    }
+
+    /// h2 does not take what it is given: the task of the connection has yet to see why.
+    pub(super) fn on_refusal(&self) {
+        self.has_refused.store(true, Relaxed);
     }
 
     /// How many field blocks came. While it stays the same no request is answered.
@@ -158,6 +161,14 @@ impl Observed {
     /// Whether a write has failed, and all later ones go nowhere.
     pub(super) fn is_write_broken(&self) -> bool {
         self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
+    }
+
+    /// Whether the connection is to have no further stream: the peer has said so, h2 takes none, or nothing can be read or sent any more.
+    pub(super) fn is_ending(&self) -> bool {
+        self.has_refused.load(Relaxed)
+            || self.has_ended.load(Relaxed)
+            || self.goaway().is_some()
+            || self.is_write_broken()
     }
 
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.

@@ -1,19 +1,15 @@
 //! How much of a response the server may send.
 
-use std::sync::Arc;
-
 use h2::RecvStream;
 
-use super::connection::Connection;
-use crate::client::pool::Share;
+use super::exchange::Stream;
 
-/// The window of a response that is read.
+/// The stream of a response that is read, and the window of that.
 ///
 /// Where all of the body fits into the window, the server is not told what was read: it needs no more. A server that has sent the last response may
 /// have closed its socket, and what comes for that makes the system take back what is still on its way here.
 pub(super) struct Window {
-    /// Given back when the request has ended as well.
-    share: Arc<Share<Connection>>,
+    stream: Box<Stream>,
     fits: bool,
     /// How much of what was read the server has not been told.
     held: usize,
@@ -21,25 +17,30 @@ pub(super) struct Window {
 
 impl Window {
     /// Of a body that has `length` bytes, if that is known.
-    pub(super) fn new(share: Arc<Share<Connection>>, length: Option<u64>) -> Self {
-        let fits = length.is_some_and(|length| length <= u64::from(share.connection().settings.stream_window));
-        Self { share, fits, held: 0 }
+    pub(super) fn new(stream: Box<Stream>, length: Option<u64>) -> Self {
+        let window = stream.rest.connection().settings.stream_window;
+        let fits = length.is_some_and(|length| length <= u64::from(window));
+        Self { stream, fits, held: 0 }
+    }
+
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// So much was read.
-    pub(super) fn on_read(&mut self, stream: &mut RecvStream, len: usize) {
-        if self.fits && self.share.connection().hold(len) {
+    pub(super) fn on_read(&mut self, recv: &mut RecvStream, len: usize) {
+        if self.fits && self.stream.rest.connection().hold(len) {
             self.held += len;
         } else {
             // It fails where there is no window any more.
-            drop(stream.flow_control().release_capacity(len));
+            drop(recv.flow_control().release_capacity(len));
         }
     }
 }
 
 impl Drop for Window {
-    /// With the stream h2 counts what was held as read.
+    /// The stream is dropped next. With it, h2 counts what was held as read.
     fn drop(&mut self) {
-        self.share.connection().let_go(self.held);
+        self.stream.rest.connection().let_go(self.held);
     }
 }

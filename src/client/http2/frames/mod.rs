@@ -67,17 +67,7 @@ impl FrameReader {
     /// `bytes` have passed. Tells `on` of each frame that they complete, in order.
     pub(super) fn read(&mut self, mut bytes: &[u8], on: &mut impl FnMut(Seen)) {
         while !bytes.is_empty() {
-            let mut frame = match self.frame.take() {
-                Some(frame) => frame,
-                None => {
-                    bytes = self.header.fill(HEADER_LEN, bytes);
-                    if self.header.len < HEADER_LEN {
-                        return;
-                    }
-                    self.header.len = 0;
-                    Frame::of(&self.header.bytes)
-                }
-            };
+            let Some(mut frame) = self.frame.take().or_else(|| self.begin(&mut bytes)) else { return };
             let (payload, after) = frame.pass(bytes);
             if frame.kind == SETTINGS {
                 self.read_settings(payload);
@@ -89,6 +79,23 @@ impl FrameReader {
                 self.frame = Some(frame);
             }
         }
+    }
+
+    /// The next frame, if all of its header is there. Takes that off `bytes`.
+    fn begin(&mut self, bytes: &mut &[u8]) -> Option<Frame> {
+        if self.header.len == 0 {
+            // Most are there at once.
+            if let Some((header, after)) = bytes.split_first_chunk() {
+                *bytes = after;
+                return Some(Frame::of(header));
+            }
+        }
+        *bytes = self.header.fill(HEADER_LEN, bytes);
+        if self.header.len < HEADER_LEN {
+            return None;
+        }
+        self.header.len = 0;
+        Some(Frame::of(&self.header.bytes))
     }
 
     /// What a frame says that has passed.
@@ -153,7 +160,10 @@ impl Frame {
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let len = bytes.len().min(self.rest as usize);
         let (payload, after) = bytes.split_at(len);
-        self.payload.fill(self.wanted(), payload);
+        let wanted = self.wanted();
+        if wanted > 0 {
+            self.payload.fill(wanted, payload);
+        }
         // It is at most what was left.
         self.rest -= len as u32;
         (payload, after)
@@ -189,10 +199,10 @@ impl<const MOST: usize> Prefix<MOST> {
     /// Takes what is missing of the first `wanted` bytes off `bytes`.
     fn fill<'a>(&mut self, wanted: usize, bytes: &'a [u8]) -> &'a [u8] {
         let (mine, after) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.len)));
-        for (place, byte) in self.bytes.iter_mut().skip(self.len).zip(mine) {
-            *place = *byte;
+        if let Some(places) = self.bytes.get_mut(self.len..self.len + mine.len()) {
+            places.copy_from_slice(mine);
+            self.len += mine.len();
         }
-        self.len += mine.len();
         after
     }
 }
