@@ -218,6 +218,10 @@ where
         let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
+        if request.as_ref().is_some_and(protocol::needs_http1) {
+            // A connector that is not asked what to negotiate.
+            return Err(ClientError::connect("HTTP/2 was negotiated, and the request needs HTTP/1.1"));
+        }
         let settings = &this.shared.settings;
         let may_be_sent_again = settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = request.as_ref().filter(|_| may_be_sent_again).map(RetryCopy::of);

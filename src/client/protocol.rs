@@ -7,6 +7,7 @@ use http::{Method, Request, Version};
 
 use super::destination::Destination;
 use super::error::ClientError;
+use super::http2;
 use super::speaks::Speaks;
 
 /// Which servers are known to speak HTTP/2 (RFC 9113 §3.3).
@@ -37,9 +38,7 @@ pub(super) fn choose<B>(
     known: &PriorKnowledge,
 ) -> Result<(), ClientError> {
     let is_known = known.is_there(destination);
-    let headers = request.headers();
-    let needs_http1 = *request.method() == Method::CONNECT || (!headers.is_empty() && headers.contains_key(UPGRADE));
-    match (is_known, needs_http1, request.version()) {
+    match (is_known, needs_http1(request), request.version()) {
         // Most requests.
         (false, false, Version::HTTP_11) => return Ok(()),
         (true, true, _) | (_, true, Version::HTTP_2) => {
@@ -50,9 +49,17 @@ pub(super) fn choose<B>(
             return Err(ClientError::invalid_request("HTTP/2 without TLS needs prior knowledge"));
         }
         (true, false, _) | (false, false, Version::HTTP_2) => destination.set_speaks(Speaks::Http2),
-        (false, _, _) => destination.set_speaks(Speaks::Http1),
+        // Where nothing is negotiated it is spoken anyway.
+        (false, _, _) if http2::IS_ON && destination.is_secure() => destination.set_speaks(Speaks::Http1),
+        (false, _, _) => {}
     }
     Ok(())
+}
+
+/// Whether a request cannot be sent over HTTP/2.
+#[inline]
+pub(super) fn needs_http1<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::CONNECT || (!request.headers().is_empty() && request.headers().contains_key(UPGRADE))
 }
 
 #[cfg(test)]
@@ -76,6 +83,7 @@ mod tests {
     fn what_is_spoken_is_negotiated_unless_the_request_or_the_settings_say_otherwise() {
         let (http, https) = ("http://a.example/", "https://a.example/");
         let (old, usual, two) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        let http1 = if http2::IS_ON { Speaks::Http1 } else { Speaks::Negotiated };
         let tunnel = "invalid request: CONNECT and Upgrade need HTTP/1.1";
         for (known, method, uri, version, upgrade, expected) in [
             (false, "GET", http, usual, false, Ok(Speaks::Negotiated)),
@@ -84,9 +92,12 @@ mod tests {
             (true, "GET", https, two, false, Ok(Speaks::Http2)),
             (false, "GET", https, two, false, Ok(Speaks::Http2)),
             (false, "GET", http, two, false, Err("invalid request: HTTP/2 without TLS needs prior knowledge")),
-            (false, "GET", https, usual, true, Ok(Speaks::Http1)),
-            (false, "CONNECT", "a.example:443", usual, false, Ok(Speaks::Http1)),
-            (false, "GET", https, old, false, Ok(Speaks::Http1)),
+            (false, "GET", https, usual, true, Ok(http1)),
+            (false, "GET", http, usual, true, Ok(Speaks::Negotiated)),
+            (false, "CONNECT", "a.example:80", usual, false, Ok(Speaks::Negotiated)),
+            (false, "GET", http, old, false, Ok(Speaks::Negotiated)),
+            (false, "CONNECT", "a.example:443", usual, false, Ok(http1)),
+            (false, "GET", https, old, false, Ok(http1)),
             (true, "GET", http, old, false, Err("invalid request: the server speaks HTTP/2")),
             (true, "GET", http, usual, true, Err(tunnel)),
             (true, "CONNECT", "a.example:443", usual, false, Err(tunnel)),

@@ -157,7 +157,7 @@ async fn a_tunnel_to_port_443_is_asked_for_in_clear_text_and_its_connection_gets
 type Heard = Option<Vec<Vec<u8>>>;
 
 #[tokio::test]
-async fn the_client_says_that_it_speaks_http_1_1_where_that_is_negotiated() {
+async fn the_client_says_what_it_speaks_where_that_is_negotiated() {
     let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
     let log = Arc::clone(&heard);
     let connector = service_fn(move |uri: Uri| {
@@ -170,13 +170,14 @@ async fn the_client_says_that_it_speaks_http_1_1_where_that_is_negotiated() {
     }
     let connect = Request::connect("origin.example:443").body(empty()).unwrap();
     assert!(in_time(client.request(connect)).await.unwrap_err().is_connect());
-    let spoken = || Some(vec![b"http/1.1".to_vec()]);
-    assert_eq!(*heard.lock().unwrap(), [None, spoken(), None, spoken(), spoken()]);
+    let http1 = || Some(vec![b"http/1.1".to_vec()]);
+    let spoken = || if cfg!(feature = "http2") { Some(vec![b"h2".to_vec(), b"http/1.1".to_vec()]) } else { http1() };
+    assert_eq!(*heard.lock().unwrap(), [None, spoken(), None, spoken(), http1()]);
 }
 
 #[tokio::test]
 async fn a_connector_that_speaks_something_else_says_so_through_the_layers_around_it() {
-    let tcp = HappyEyeballsConnector::builder().resolver(Untouchable).protocols(["h2"]).enforce_http(false);
+    let tcp = HappyEyeballsConnector::builder().resolver(Untouchable).protocols(["h3"]).enforce_http(false);
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().unwrap();
     let tls = HttpsConnectorBuilder::new()
@@ -185,7 +186,8 @@ async fn a_connector_that_speaks_something_else_says_so_through_the_layers_aroun
         .enable_http1()
         .wrap_connector(tcp.build().unwrap());
     let error = in_time(Client::new(tls).get("https://origin.example/".parse().unwrap())).await.unwrap_err();
-    let line = "could not connect to origin.example:443: the connector speaks h2, and the client http/1.1";
-    assert_eq!((kinds(&error), &*error.to_string()), (vec!["connect"], line));
+    let spoken = if cfg!(feature = "http2") { "h2 and http/1.1" } else { "http/1.1" };
+    let line = format!("could not connect to origin.example:443: the connector speaks h3, and the client {spoken}");
+    assert_eq!((kinds(&error), error.to_string()), (vec!["connect"], line));
     assert!(error.is_permanent() && !error.may_retry() && error.connect_error().unwrap().is_unsupported());
 }
