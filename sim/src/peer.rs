@@ -233,7 +233,16 @@ fn advance(state: &mut State, id: usize) {
                 refuse_writes(state, id, io::ErrorKind::BrokenPipe);
             }
             // Those of HTTP/2.
-            _ => {}
+            Step::Stream
+            | Step::ResetStream(_)
+            | Step::Requests(_)
+            | Step::Idle
+            | Step::MaxStreams(_)
+            | Step::InitialWindow(_)
+            | Step::GoAway(..)
+            | Step::Ping
+            | Step::Deaf(_)
+            | Step::Cut(_) => {}
         }
         done(state, id);
     }

@@ -89,7 +89,7 @@ impl Server {
                 Step::Cut(bytes) => {
                     hurt(net, id);
                     let delivered = net.connections[id].delivered;
-                    let limit = *self.limit.get_or_insert(delivered + u64::from(bytes));
+                    let limit = *self.limit.get_or_insert_with(|| delivered + u64::from(bytes));
                     self.send(net, id);
                     net.connections[id].delivered >= limit
                 }

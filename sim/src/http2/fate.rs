@@ -40,7 +40,7 @@ impl Fate {
         let is_over = connection.ended.is_some() || connection.write_failed.is_some();
         let answer = state.ledger.attempts[attempt].answer;
         Self {
-            cause: told.map(|(_, cause)| cause).or(is_over.then_some(Cause::Closed)),
+            cause: told.map(|(_, cause)| cause).or_else(|| is_over.then_some(Cause::Closed)),
             is_informed: stream.informed.is_some_and(is_known),
             is_answered: answer.is_some_and(|answer| is_known(state.ledger.answers[answer].head_end)),
             has_settings: connection.http2.settings_end.is_some_and(is_known),

@@ -64,9 +64,9 @@ fn byte(rest: &mut &[u8]) -> Result<u8, String> {
 
 /// A path of digits (RFC 7541, appendix B). What is left of the last byte are ones.
 fn path(huffman: &[u8]) -> Result<String, String> {
-    let mut bits = huffman.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1)));
+    let bits = huffman.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1)));
     let (mut text, mut code, mut len) = (String::new(), 0, 0);
-    while let Some(bit) = bits.next() {
+    for bit in bits {
         (code, len) = (code << 1 | bit, len + 1);
         let found = match (len, code) {
             (5, 0..=2) => Some(b'0' + code as u8),

@@ -143,9 +143,9 @@ fn is_not_retried(state: &State, request: &Request, error: &ClientError) -> Prob
     let must_be = if request.attempts.is_empty() {
         error.processing() == Processing::Unsent
     } else if is_all_seen(request, error) {
-        let fates = request.attempts.iter().map(|&attempt| Fate::of(state, attempt));
-        let unknown = fates.clone().filter(|fate| !fate.is_unprocessed()).count();
-        let last = fates.last()?;
+        let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
+        let unknown = fates.iter().filter(|fate| !fate.is_unprocessed()).count();
+        let last = fates.last().copied()?;
         !last.is_final() && (unknown == 0 || (unknown == 1 && request.ask.is_covered(client.retry)))
     } else {
         false

@@ -155,7 +155,10 @@ impl Server {
         let stream = &mut self.streams[at];
         let target = match until {
             Until::Begun | Until::Head => return true,
-            Until::Body(bytes) => *stream.target.get_or_insert(stream.read + u64::from(bytes)),
+            Until::Body(bytes) => {
+                let read = stream.read;
+                *stream.target.get_or_insert_with(|| read + u64::from(bytes))
+            }
             Until::End => u64::MAX,
         };
         let bytes = stream.unread.min(target - stream.read);
