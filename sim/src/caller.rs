@@ -75,7 +75,9 @@ fn request(world: &Arc<World>, id: u32, ask: &Ask) -> Request<Content> {
 /// How a body ended.
 #[derive(Debug)]
 pub(crate) enum BodyEnd {
-    Properly,
+    Properly {
+        has_trailers: bool,
+    },
     Failed(String),
     /// It was not read to its end.
     Dropped,
@@ -84,7 +86,7 @@ pub(crate) enum BodyEnd {
 /// Reads a body as it is to be read.
 async fn read(body: ResponseBody, reading: Reading) -> (Vec<u8>, BodyEnd) {
     let mut body = pin!(body);
-    let mut read = Vec::new();
+    let (mut read, mut has_trailers) = (Vec::new(), false);
     if let Reading::Hold(pause) = reading {
         Wait::new(pause).await;
         return (read, BodyEnd::Dropped);
@@ -97,12 +99,15 @@ async fn read(body: ResponseBody, reading: Reading) -> (Vec<u8>, BodyEnd) {
         }
         match poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
             None => break,
-            Some(Ok(frame)) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => read.extend_from_slice(&data),
+                Err(_trailers) => has_trailers = true,
+            },
             Some(Err(error)) => return (read, BodyEnd::Failed(format!("{error:?}"))),
         }
         if body.is_end_stream() {
             break;
         }
     }
-    (read, BodyEnd::Properly)
+    (read, BodyEnd::Properly { has_trailers })
 }

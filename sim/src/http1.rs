@@ -182,12 +182,15 @@ pub(crate) fn respond(answer: Answer, number: usize, id: Option<u32>, is_head: b
     let mut bytes = format!("HTTP/1.1 {} Said\r\nx-id: {for_whom}\r\n", answer.status).into_bytes();
     let has_content = !is_head && answer.status != 204 && answer.status != 304;
     let length = match answer.framing {
-        Framing::Length(length) | Framing::Chunked(length) | Framing::UntilClose(length) => length,
+        Framing::Length(length)
+        | Framing::Chunked(length)
+        | Framing::Trailers(length)
+        | Framing::UntilClose(length) => length,
     };
     match answer.framing {
         _ if answer.status == 204 => {}
         Framing::Length(length) => bytes.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
-        Framing::Chunked(_) => bytes.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Chunked(_) | Framing::Trailers(_) => bytes.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::UntilClose(_) => {}
     }
     if answer.close {
@@ -200,7 +203,7 @@ pub(crate) fn respond(answer: Answer, number: usize, id: Option<u32>, is_head: b
         return Written { bytes, head, content: 0, until_close };
     }
     let content: Vec<u8> = (0..u64::from(length)).map(|offset| content(id.unwrap_or(u32::MAX), offset)).collect();
-    if matches!(answer.framing, Framing::Chunked(_)) {
+    if matches!(answer.framing, Framing::Chunked(_) | Framing::Trailers(_)) {
         for chunk in content.chunks(CHUNK) {
             bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
             bytes.extend_from_slice(chunk);

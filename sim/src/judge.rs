@@ -5,6 +5,7 @@ use hyper_happy_eyeballs::client::ClientError;
 
 use crate::caller::BodyEnd;
 use crate::http1::{self, content};
+use crate::http2;
 use crate::ledger::{Answered, Attempt, Ledger, Rule, Stamp};
 use crate::net::{Connection, State};
 use crate::plan::{Ask, Method, Reading, Retry, Standstill};
@@ -16,6 +17,9 @@ pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
     if state.plan.client.max_connections.is_some_and(|max| open >= max as usize) {
         let what = format!("a connection to host {} is dialled while there are {open}", dialled.host);
         state.ledger.violate(Rule::TooMany, what);
+    }
+    if state.plan.client.http2 {
+        http2::on_dial(state, dialled);
     }
     // Requests in sequence use one connection.
     let Some(id) = asked_now(state) else { return };
@@ -110,6 +114,9 @@ pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
 /// connection the server may have spoken first.
 fn expected(state: &State, id: u32) -> Option<usize> {
     let attempt = &state.ledger.attempts[*state.ledger.requests[id as usize].attempts.last()?];
+    if state.plan.client.http2 {
+        return attempt.answer;
+    }
     let answers = &state.connections[attempt.connection].answers;
     let from = if attempt.reused { attempt.delivered_before } else { 0 };
     answers.iter().copied().find(|&answer| state.ledger.answers[answer].start >= from)
@@ -117,6 +124,9 @@ fn expected(state: &State, id: u32) -> Option<usize> {
 
 /// A request has failed.
 pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
+    if state.plan.client.http2 {
+        return http2::on_error(state, id, error);
+    }
     let text = format!("{error:?}");
     let problems = [
         is_lost(state, id, error),
@@ -250,6 +260,11 @@ fn is_late(state: &State, id: u32, error: &ClientError) -> Problem {
 /// turn only once in a slice of time.
 fn delay(state: &State, id: u32, due: u64) -> Option<u64> {
     let late = state.ms().checked_sub(due)?;
+    let is_blocked = |attempt: &Attempt| state.connections[attempt.connection].was_blocked;
+    if state.plan.client.http2 && last_attempt(state, id).is_some_and(is_blocked) {
+        // A client that cannot answer a PING reads no more.
+        return None;
+    }
     if state.plan.client.runtimes == 1 {
         return Some(late).filter(|late| *late > 0);
     }
@@ -307,10 +322,13 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
         problem = Some((Rule::WrongBody, "has other bytes".to_owned()));
     }
     match end {
-        BodyEnd::Properly if !read_all || (answer.all_arrived.is_none() && !is_head) => {
+        BodyEnd::Properly { .. } if !read_all || (answer.all_arrived.is_none() && !is_head) => {
             problem = Some((Rule::WrongBody, format!("ends properly after {} bytes of {content_length}", read.len())));
         }
-        BodyEnd::Properly => {
+        BodyEnd::Properly { has_trailers } if *has_trailers != answer.has_trailers => {
+            problem = Some((Rule::WrongBody, format!("ends properly, with trailers: {has_trailers}")));
+        }
+        BodyEnd::Properly { .. } => {
             problem = problem.or_else(|| is_late_body(state, id, answer, reading));
             if is_kept(state, id, answer) {
                 if connection.is_dropped && has_all_of_request(state, connection) {
@@ -324,7 +342,7 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
         BodyEnd::Failed(error) if answer.all_arrived.is_some() => {
             problem = Some((Rule::LostBody, format!("had arrived, and failed: {error}")));
         }
-        BodyEnd::Failed(error) if connection.hurt.is_none() => {
+        BodyEnd::Failed(error) if !is_hurt(state, answer) => {
             problem = Some((Rule::Unjustified, format!("failed, and nothing had happened: {error}")));
         }
         BodyEnd::Failed(_) | BodyEnd::Dropped => {}
@@ -333,6 +351,14 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
         state.ledger.violate(rule, format!("the body of the response to request {id} {what}"));
     }
     state.ledger.note(0xa0_0000 + u64::from(id) + read.len() as u64);
+}
+
+/// Whether something has happened that a response may be cut off by.
+fn is_hurt(state: &State, answer: &Answered) -> bool {
+    match answer.attempt {
+        Some(attempt) if state.plan.client.http2 => http2::is_hurt(state, attempt),
+        _ => state.connections[answer.connection].hurt.is_some(),
+    }
 }
 
 fn is_late_body(state: &State, id: u32, answer: &Answered, reading: Reading) -> Problem {
@@ -358,33 +384,4 @@ fn is_kept(state: &State, id: u32, answer: &Answered) -> bool {
         && !(answer.close || answer.until_close)
         && connection.hurt.is_none()
         && connection.answers.last().is_some_and(|&last| state.ledger.answers[last].end == answer.end)
-}
-
-/// A connection that its server has ended must not be kept.
-pub(crate) fn on_rest(state: &mut State, driven: &[usize]) {
-    for id in 0..state.connections.len() {
-        let connection = &state.connections[id];
-        // A runtime that is not driven does not hear of the end.
-        if !connection.is_dropped && connection.ended.is_some() && driven.contains(&connection.runtime) {
-            state.ledger.violate(Rule::Leak, format!("connection {id} was ended by its server, and is kept"));
-        }
-    }
-}
-
-/// No connection may be left, but for those that a caller has who is never driven again.
-pub(crate) fn on_end(state: &mut State) {
-    let pending: Vec<usize> = state.pending().collect();
-    let is_held = |connection: &Connection| {
-        let last = connection.attempts.last().map(|&attempt| state.ledger.attempts[attempt].request as usize);
-        // A connection without a request is one that is being made.
-        !pending.is_empty() && last.is_none_or(|last| pending.contains(&last))
-    };
-    let left: Vec<usize> = (0..state.connections.len())
-        .filter(|&id| !state.connections[id].is_dropped && !is_held(&state.connections[id]))
-        .collect();
-    if !left.is_empty() {
-        state.ledger.violate(Rule::Leak, format!("connections {left:?} are left"));
-    }
-    // What is dropped from here on, is dropped with the simulation.
-    state.connections.iter_mut().for_each(|connection| connection.is_dropped = true);
 }

@@ -74,6 +74,8 @@ pub(crate) struct Answered {
     pub(crate) head_end: u64,
     pub(crate) end: u64,
     pub(crate) content: u64,
+    /// It ends with trailers that are looked at.
+    pub(crate) has_trailers: bool,
     /// When its first byte, its head, and all of it could be read.
     pub(crate) first_arrived: Option<Stamp>,
     pub(crate) head_arrived: Option<Stamp>,
@@ -109,8 +111,10 @@ pub enum Rule {
     Leak,
     /// A connection was made although one was idle.
     SpuriousDial,
-    /// More connections than there may be.
+    /// More connections, or streams of one, than there may be.
     TooMany,
+    /// A request was sent on a connection after its GOAWAY was read.
+    AfterGoaway,
     /// A panic.
     Panic,
 }
@@ -150,5 +154,33 @@ impl Ledger {
 impl Request {
     pub(crate) fn new(ask: Ask) -> Self {
         Self { ask, attempts: Vec::new(), body_failed: None, asked: None, has_head: false, is_done: false }
+    }
+}
+
+impl Answered {
+    /// So many bytes of the connection can be read.
+    pub(crate) fn arrive(&mut self, delivered: u64, now: Stamp) {
+        if delivered > self.start {
+            self.first_arrived.get_or_insert(now);
+        }
+        if delivered >= self.head_end {
+            self.head_arrived.get_or_insert(now);
+        }
+        if delivered >= self.end && !self.until_close {
+            self.all_arrived.get_or_insert(now);
+        }
+    }
+
+    /// No more than so many bytes can be read.
+    pub(crate) fn forget(&mut self, delivered: u64) {
+        if delivered <= self.start {
+            self.first_arrived = None;
+        }
+        if delivered < self.head_end {
+            self.head_arrived = None;
+        }
+        if delivered < self.end {
+            self.all_arrived = None;
+        }
     }
 }

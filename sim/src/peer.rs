@@ -3,13 +3,25 @@
 use std::io;
 
 use crate::http1::{self, Found};
+use crate::http2;
 use crate::judge;
-use crate::ledger::{Answered, Attempt, Rule, Stamp};
+use crate::ledger::{Answered, Attempt, Rule};
 use crate::net::{Ended, Event, State};
 use crate::plan::{Answer, Method, Pause, Step, Until};
+use crate::wire::{close, deliver, end, refuse_writes};
 
 /// The client has written `bytes` of what it offered.
 pub(crate) fn accept(state: &mut State, id: usize, offered: &[u8], bytes: usize) {
+    if state.plan.client.http2 {
+        http2::accept(state, id, &offered[..bytes]);
+    } else {
+        accept_requests(state, id, offered, bytes);
+    }
+    state.ledger.note(0x20_0000_0000 + ((id as u64) << 20) + bytes as u64);
+    notice(state, id);
+}
+
+fn accept_requests(state: &mut State, id: usize, offered: &[u8], bytes: usize) {
     let mut at = 0;
     loop {
         if at < bytes && state.connections[id].parser.is_between_requests() && !begin(state, id, &offered[at..]) {
@@ -44,8 +56,6 @@ pub(crate) fn accept(state: &mut State, id: usize, offered: &[u8], bytes: usize)
             break;
         }
     }
-    state.ledger.note(0x20_0000_0000 + ((id as u64) << 20) + bytes as u64);
-    notice(state, id);
 }
 
 /// A request begins. `false` if it is none.
@@ -88,6 +98,13 @@ pub(crate) fn on_client_end(state: &mut State, id: usize) {
     }
 }
 
+/// The client has read something.
+pub(crate) fn on_read(state: &mut State, id: usize) {
+    if state.plan.client.http2 {
+        http2::on_read(state, id);
+    }
+}
+
 pub(crate) fn on_connected(state: &mut State, id: usize) {
     advance(state, id);
 }
@@ -114,6 +131,9 @@ pub(crate) fn on_notice(state: &mut State, id: usize) {
 
 /// A wait is over: of a pause, or of patience.
 pub(crate) fn on_timer(state: &mut State, id: usize, epoch: u64) {
+    if state.plan.client.http2 {
+        return http2::on_timer(state, id, epoch);
+    }
     let connection = &mut state.connections[id];
     if connection.is_served || !connection.is_waiting || connection.epoch != epoch {
         return;
@@ -146,6 +166,9 @@ fn wait(state: &mut State, id: usize, pause: Pause) {
 
 /// Goes on with the script as far as that is possible now.
 fn advance(state: &mut State, id: usize) {
+    if state.plan.client.http2 {
+        return http2::advance(state, id);
+    }
     loop {
         let connection = &mut state.connections[id];
         if connection.is_served || !connection.is_connected {
@@ -209,6 +232,17 @@ fn advance(state: &mut State, id: usize) {
                 connection.hurt.get_or_insert(now);
                 refuse_writes(state, id, io::ErrorKind::BrokenPipe);
             }
+            // Those of HTTP/2.
+            Step::Stream
+            | Step::ResetStream(_)
+            | Step::Requests(_)
+            | Step::Idle
+            | Step::MaxStreams(_)
+            | Step::InitialWindow(_)
+            | Step::GoAway(..)
+            | Step::Ping
+            | Step::Deaf(_)
+            | Step::Cut(_) => {}
         }
         done(state, id);
     }
@@ -270,6 +304,7 @@ fn make(state: &mut State, id: usize, answer: Answer) {
         head_end: start + written.head as u64,
         end: start + written.bytes.len() as u64,
         content: written.content,
+        has_trailers: false,
         first_arrived: None,
         head_arrived: None,
         all_arrived: None,
@@ -288,106 +323,4 @@ fn send(state: &mut State, id: usize, bytes: usize) {
     let connection = &mut state.connections[id];
     let bytes: Vec<u8> = connection.outbox.drain(..bytes.min(connection.outbox.len())).collect();
     deliver(state, id, &bytes);
-}
-
-/// Makes bytes readable.
-fn deliver(state: &mut State, id: usize, bytes: &[u8]) {
-    let now = state.stamp();
-    let connection = &mut state.connections[id];
-    if connection.read_end.is_some() || connection.is_dropped || bytes.is_empty() {
-        return;
-    }
-    connection.readable.extend_from_slice(bytes);
-    connection.delivered += bytes.len() as u64;
-    for &answer in &connection.answers {
-        state.ledger.answers[answer].arrive(connection.delivered, now);
-    }
-    let (runtime, waker) = (connection.runtime, connection.reader.take());
-    state.ledger.note(0x40_0000_0000 + ((id as u64) << 20) + bytes.len() as u64);
-    state.wake(runtime, waker);
-}
-
-/// Ends the bytes to the client.
-fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
-    let now = state.stamp();
-    let connection = &mut state.connections[id];
-    connection.hurt.get_or_insert(now);
-    if connection.is_dropped || connection.read_end == Some(Ended::ByReset) {
-        return;
-    }
-    // After a proper end a reset takes nothing away.
-    if how == Ended::ByReset && discards && connection.read_end.is_none() {
-        connection.delivered -= connection.readable.len() as u64;
-        connection.readable.clear();
-        connection.answers.iter().for_each(|&answer| state.ledger.answers[answer].forget(connection.delivered));
-    }
-    if connection.read_end.is_none() {
-        for &answer in &connection.answers {
-            let answer = &mut state.ledger.answers[answer];
-            if answer.until_close && how == Ended::Properly && answer.head_arrived.is_some() {
-                // Nobody can tell that there should have been more.
-                answer.content = connection.delivered - answer.head_end;
-                answer.all_arrived = Some(now);
-            }
-        }
-        connection.ended = Some(now);
-        connection.read_end = Some(how);
-    }
-    let (runtime, waker) = (connection.runtime, connection.reader.take());
-    state.ledger.note(0x50_0000_0000 + id as u64);
-    state.wake(runtime, waker);
-}
-
-fn refuse_writes(state: &mut State, id: usize, kind: io::ErrorKind) {
-    let connection = &mut state.connections[id];
-    // A reset after a proper end is a broken pipe to the writer, and nothing to the reader.
-    let had_ended = connection.read_end == Some(Ended::Properly);
-    connection.write_error = Some(if had_ended { io::ErrorKind::BrokenPipe } else { kind });
-    let (runtime, waker) = (connection.runtime, connection.writer.take());
-    state.wake(runtime, waker);
-}
-
-/// Closes: if there is something unread, by a reset.
-fn close(state: &mut State, id: usize) {
-    let connection = &mut state.connections[id];
-    let has_unread = connection.accepted > connection.taken;
-    connection.is_served = true;
-    if has_unread {
-        end(state, id, Ended::ByReset, false);
-        refuse_writes(state, id, io::ErrorKind::ConnectionReset);
-    } else {
-        end(state, id, Ended::Properly, false);
-        state.connections[id].is_deserted = true;
-        // A write that waits goes into the void.
-        let (runtime, waker) = (state.connections[id].runtime, state.connections[id].writer.take());
-        state.wake(runtime, waker);
-    }
-}
-
-impl Answered {
-    /// So many bytes of the connection can be read.
-    fn arrive(&mut self, delivered: u64, now: Stamp) {
-        if delivered > self.start {
-            self.first_arrived.get_or_insert(now);
-        }
-        if delivered >= self.head_end {
-            self.head_arrived.get_or_insert(now);
-        }
-        if delivered >= self.end && !self.until_close {
-            self.all_arrived.get_or_insert(now);
-        }
-    }
-
-    /// No more than so many bytes can be read.
-    fn forget(&mut self, delivered: u64) {
-        if delivered <= self.start {
-            self.first_arrived = None;
-        }
-        if delivered < self.head_end {
-            self.head_arrived = None;
-        }
-        if delivered < self.end {
-            self.all_arrived = None;
-        }
-    }
 }

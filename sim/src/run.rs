@@ -9,10 +9,10 @@ use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
 use tower_layer::Layer as _;
 
 use crate::caller::call;
-use crate::judge;
 use crate::ledger::{Request, Rule, Violation};
-use crate::net::Connector;
+use crate::net::{Connector, World};
 use crate::plan::{Ask, End, Method, Pause, Plan, Reading, Retry, Script, Settings, Upload};
+use crate::rest;
 use crate::stage::Stage;
 
 /// What came of a simulation.
@@ -67,7 +67,8 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
     // What goes on without a caller comes to its end.
     stage.pass(SETTLES);
     let driven = stage.driven();
-    world.with(|state| judge::on_rest(state, &driven));
+    world.with(|state| rest::on_rest(state, &driven));
+    check_at_rest(plan, &world, &client);
     let end = match plan.client.end {
         // Whoever still has a client, keeps the pool.
         End::Drop | End::Probe if stage.holds_caller() => End::CloseIdle,
@@ -85,9 +86,15 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
         }
     }
     let client = Some(client).filter(|_| end != End::Drop);
-    stage.pass(1);
-    world.with(judge::on_end);
+    let is_blocked = world.with(|state| state.plan.client.http2 && state.connections.iter().any(|one| one.was_blocked));
+    stage.pass(if is_blocked { FAREWELL } else { 1 });
+    world.with(rest::on_end);
     drop(client);
+    stage.pass(1);
+    let tasks = stage.tasks();
+    if tasks > 0 {
+        world.with(|state| state.ledger.violate(Rule::Leak, format!("{tasks} tasks are left")));
+    }
     drop(stage);
     world.with(|state| Report {
         violations: std::mem::take(&mut state.ledger.violations),
@@ -96,8 +103,20 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
     })
 }
 
+/// When no request is under way, the client has nothing but idle connections.
+fn check_at_rest<C: AnyConnector>(plan: &Plan, world: &World, client: &Client<C>) {
+    let total = client.pool_statistics().total;
+    let is_at_rest = (total.in_use, total.streams, total.dialing, total.waiting) == (0, 0, 0, 0);
+    if !is_at_rest && plan.client.runtimes == 1 {
+        world.with(|state| state.ledger.violate(Rule::Leak, format!("the client counts what is not there: {total:?}")));
+    }
+}
+
 /// Virtual milliseconds after which a request that is pending is so for ever.
 const HORIZON: u64 = 3_600_000;
+
+/// Virtual milliseconds in which a connection over HTTP/2 is closed whose server takes nothing.
+const FAREWELL: u64 = 6_000;
 
 /// Virtual milliseconds in which connections come to rest after the last request.
 const SETTLES: u64 = 20_000;
@@ -105,6 +124,8 @@ const SETTLES: u64 = 20_000;
 fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C> {
     let ms = |ms: u32| Duration::from_millis(ms.into());
     let mut builder = Builder::new()
+        .http2_prior_knowledge(settings.http2)
+        .http2_windows(settings.http2_windows.0, settings.http2_windows.1)
         .idle_timeout(ms(settings.idle_timeout))
         .max_age(settings.max_age.map(ms))
         .max_connections_per_host(settings.max_connections.map(|max| max as usize))

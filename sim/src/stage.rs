@@ -132,6 +132,13 @@ impl Stage {
         self.pass(0);
     }
 
+    /// How many tasks there are beside that of the network, if there is one runtime.
+    pub(crate) fn tasks(&self) -> usize {
+        let sole =
+            Some(&self.runtimes[0]).filter(|_| self.runtimes.len() == 1).and_then(|timed| timed.runtime.as_ref());
+        sole.map_or(0, |runtime| runtime.metrics().num_alive_tasks().saturating_sub(1))
+    }
+
     /// Lets time pass, in milliseconds.
     pub(crate) fn pass(&mut self, ms: u64) {
         if self.runtimes.len() > 1 {

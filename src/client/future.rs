@@ -242,6 +242,7 @@ where
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         sendings.retries += 1;
         sendings.has_sent |= failure.may_have_been_processed();
+        sendings.was_turned_away |= failure.was_turned_away();
         this.state.set(State::Connecting { request: Some(request), connecting: None });
         Ok(())
     }

@@ -93,7 +93,7 @@ pub(super) type ErasedBody = Pin<Box<dyn AnyBody>>;
 
 /// A body in a box.
 pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
-    /// Another one, if this one can be copied. Nothing must have been taken from it.
+    /// Another one, if this one can be copied, and nothing was taken from it.
     fn copy(&self) -> Option<ErasedBody>;
 
     /// Whether [`copy`](Self::copy) is worth a try.
@@ -167,15 +167,15 @@ impl<B: RequestBody> Body for Erased<B> {
 
 impl<B: RequestBody> AnyBody for Erased<B> {
     fn copy(&self) -> Option<ErasedBody> {
-        let copy = self.copy.as_ref()?;
-        debug_assert!(self.seen.is_empty(), "a copy would lack what was taken from the body");
+        // A copy would lack what was taken from the body.
+        let copy = self.copy.as_ref().filter(|_| self.seen.is_empty())?;
         assert_unlocked();
         let body = copy(&self.body)?;
         Some(Box::pin(Self { body, copy: Some(Arc::clone(copy)), seen: Vec::new() }))
     }
 
     fn may_be_copied(&self) -> bool {
-        self.copy.is_some()
+        self.copy.is_some() && self.seen.is_empty()
     }
 
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes> {

@@ -4,6 +4,7 @@ use std::io;
 use std::task::Waker;
 
 use crate::http1::Parser;
+use crate::http2::Server;
 use crate::ledger::Stamp;
 use crate::plan::Script;
 
@@ -34,6 +35,8 @@ pub(crate) struct Connection {
     /// The server has closed: one more write succeeds.
     pub(crate) is_deserted: bool,
     pub(crate) writer: Option<Waker>,
+    /// A write has had to wait.
+    pub(crate) was_blocked: bool,
     pub(crate) has_shut_down: bool,
     /// The client has let go of it.
     pub(crate) is_dropped: bool,
@@ -62,6 +65,8 @@ pub(crate) struct Connection {
     pub(crate) is_served: bool,
     /// What is left of the response to be sent.
     pub(crate) outbox: Vec<u8>,
+    /// What it is over HTTP/2.
+    pub(crate) http2: Server,
 }
 
 /// How the bytes to the client end.
@@ -89,6 +94,7 @@ impl Connection {
             write_error: None,
             is_deserted: false,
             writer: None,
+            was_blocked: false,
             has_shut_down: false,
             is_dropped: false,
             attempts: Vec::new(),
@@ -105,6 +111,7 @@ impl Connection {
             is_noticing: false,
             is_served: false,
             outbox: Vec::new(),
+            http2: Server::default(),
         }
     }
 

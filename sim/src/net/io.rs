@@ -36,6 +36,7 @@ impl Read for Transport {
                 buf.put_slice(&connection.readable[..bytes]);
                 connection.readable.drain(..bytes);
                 connection.read += bytes as u64;
+                peer::on_read(state, self.id);
                 return Poll::Ready(Ok(()));
             }
             match connection.read_end {
@@ -65,6 +66,7 @@ impl Write for Transport {
             let room = if connection.is_deserted { buf.len() } else { connection.room() };
             let bytes = buf.len().min(room);
             if bytes == 0 && !buf.is_empty() {
+                connection.was_blocked = true;
                 connection.writer = Some(cx.waker().clone());
                 return Poll::Pending;
             }

@@ -180,6 +180,10 @@ impl State {
     /// says that it will be; or the request waits for the connection of one that may, or whose caller is in a runtime that is
     /// `over`; or its server waits for a request that waits for such a connection.
     pub(crate) fn may_be_pending(&self, id: usize, over: &[usize]) -> bool {
+        if self.plan.client.http2 {
+            // Its server answers whatever comes, or ends the connection.
+            return false;
+        }
         let host = self.ledger.requests[id].ask.host;
         let mut others = self.pending().filter(|&other| self.ledger.requests[other].ask.host == host);
         let waits = self.plan.client.max_connections.is_some() && self.ledger.requests[id].attempts.is_empty();

@@ -1,5 +1,6 @@
 //! Plans from seeds.
 
+use super::generate_http2;
 use super::{
     Answer, Ask, Caller, End, Framing, Method, Pause, Plan, Reading, Retry, Script, Settings, Standstill, Step, Until,
     Upload,
@@ -20,14 +21,22 @@ pub struct Wishes {
     pub narrow: bool,
     /// Several runtimes.
     pub runtimes: bool,
+    /// HTTP/2.
+    pub http2: bool,
+    /// HTTP/1.1.
+    pub http1: bool,
 }
 
 impl Wishes {
     /// Everything.
-    pub const ALL: Self = Self { first_words: true, deaf: true, layered: true, narrow: true, runtimes: true };
+    pub const ALL: Self = Self { first_words: true, ..Self::USUAL };
+
+    /// All that the client copes with: without what `scenarios/open` has an example of.
+    const USUAL: Self =
+        Self { first_words: false, deaf: true, layered: true, narrow: true, runtimes: true, http2: true, http1: true };
 
     /// What can be left out.
-    pub const NAMES: [&str; 5] = ["first-words", "deaf", "layered", "narrow", "runtimes"];
+    pub const NAMES: [&str; 7] = ["first-words", "deaf", "layered", "narrow", "runtimes", "http2", "http1"];
 
     /// Sets what has this name. `None` if nothing has.
     #[must_use]
@@ -38,6 +47,8 @@ impl Wishes {
             "layered" => &mut self.layered,
             "narrow" => &mut self.narrow,
             "runtimes" => &mut self.runtimes,
+            "http2" => &mut self.http2,
+            "http1" => &mut self.http1,
             _ => return None,
         };
         *wish = wished;
@@ -46,9 +57,8 @@ impl Wishes {
 }
 
 impl Default for Wishes {
-    /// Without what `scenarios/open` has an example of.
     fn default() -> Self {
-        Self { first_words: false, deaf: true, layered: true, narrow: true, runtimes: true }
+        Self::USUAL
     }
 }
 
@@ -56,7 +66,8 @@ impl Default for Wishes {
 pub fn generate(seed: u64, wishes: Wishes) -> Plan {
     let rng = &mut Rng::new(seed);
     let count = rng.pick(&[1, 1, 2, 3, 4, 6]);
-    let client = settings(rng, wishes);
+    let http2 = wishes.http2 && (rng.percent(50) || !wishes.http1);
+    let client = if http2 { over_http2(rng, wishes) } else { settings(rng, wishes) };
     let hosts = rng.within(1, 3);
     // Most plans are mostly about one thing.
     let is_quiet = rng.percent(30);
@@ -68,7 +79,9 @@ pub fn generate(seed: u64, wishes: Wishes) -> Plan {
         })
         .collect();
     let asks: usize = callers.iter().map(|caller| caller.asks.len()).sum();
-    let connections = (0..rng.within(1, asks as u64 / 2 + 2)).map(|_| script(rng, is_quiet, wishes)).collect();
+    let connections = (0..rng.within(1, asks as u64 / 2 + 2))
+        .map(|_| if http2 { generate_http2::script(rng, is_quiet, wishes) } else { script(rng, is_quiet, wishes) })
+        .collect();
     Plan { seed, client, callers, connections }
 }
 
@@ -93,6 +106,8 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
         retry: rng.pick(&[Retry::Idempotent, Retry::Idempotent, Retry::Idempotent, Retry::Safe, Retry::Never]),
         retry_bodies: rng.percent(30),
         retry_408: rng.percent(30),
+        http2: false,
+        http2_windows: Settings::default().http2_windows,
         layered: rng.percent(25) && wishes.layered,
         runtimes,
         standstills,
@@ -100,8 +115,19 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
     }
 }
 
+fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
+    let mut settings = settings(rng, Wishes { runtimes: false, ..wishes });
+    settings.http2 = true;
+    // There are as many streams as there are, not connections.
+    settings.end = if settings.end == End::Probe { End::CloseIdle } else { settings.end };
+    if rng.percent(20) {
+        settings.http2_windows = rng.pick(&[(1, 1 << 20), (10, 100_000), (40, 70_000), (1 << 20, 65_535)]);
+    }
+    settings
+}
+
 /// Mostly short, and mostly less than a millisecond.
-fn pause(rng: &mut Rng) -> Pause {
+pub(super) fn pause(rng: &mut Rng) -> Pause {
     match rng.below(10) {
         0..=3 => Pause::default(),
         4..=6 => Pause { ms: 0, rounds: rng.within(1, 4) as u32 },
@@ -179,6 +205,7 @@ fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
         patience: rng.pick(&[30, 300, 5_000, 100_000]),
         latency: (!rng.percent(15)).then(|| pause(rng)),
         again: rng.percent(20),
+        segment: None,
         steps,
     }
 }

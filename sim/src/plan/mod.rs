@@ -3,6 +3,7 @@
 //! A plan is made from a seed, printed and parsed as a scenario file, and shrunk. The same plan gives the same run.
 
 mod generate;
+mod generate_http2;
 mod parse;
 mod print;
 mod shrink;
@@ -43,6 +44,10 @@ pub struct Settings {
     pub retry_bodies: bool,
     /// `retry_on_request_timeout`.
     pub retry_408: bool,
+    /// Whether HTTP/2 is spoken, by prior knowledge.
+    pub http2: bool,
+    /// `http2_windows`: of a stream and of a connection, in bytes.
+    pub http2_windows: (u32, u32),
     /// Whether a `ResponseFirstLayer` is between the client and the transport, as it would be below TLS.
     pub layered: bool,
     /// How many runtimes the callers are in. The network has one of its own if there are several.
@@ -180,13 +185,18 @@ pub struct Script {
     pub patience: u32,
     /// How long the server takes to notice what came; `None` is at once, before the write that brings it returns.
     pub latency: Option<Pause>,
-    /// After the last step comes the first.
+    /// After the last step comes the first; not over HTTP/2.
     pub again: bool,
+    /// Over HTTP/2: how many bytes arrive at a time; `None` is all that was sent.
+    pub segment: Option<u32>,
     /// What it does.
     pub steps: Vec<Step>,
 }
 
 /// What a server does.
+///
+/// Over HTTP/2 the steps before the first [`Stream`](Self::Stream) are those of the connection. Those of the streams follow, in the order in which
+/// the streams are opened; whatever has none is served as it should be, and so is what the steps of a stream leave undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Waits.
@@ -212,6 +222,39 @@ pub enum Step {
     RefuseWrites,
     /// Waits until all of [`End::Probe`] are there.
     Gather,
+    /// Over HTTP/2: the steps of the next stream follow.
+    Stream,
+    /// Ends a stream with this error code.
+    ResetStream(u32),
+    /// Waits until so many streams were opened on the connection.
+    Requests(u32),
+    /// Waits until a stream was opened, and all have ended.
+    Idle,
+    /// Allows so many streams at a time.
+    MaxStreams(u32),
+    /// Lets so many bytes of each upload come that were not read; more than none.
+    InitialWindow(u32),
+    /// Says that no stream beyond the last one is processed, with this error code.
+    GoAway(Last, u32),
+    /// Asks for a sign of life.
+    Ping,
+    /// Reads nothing for so long.
+    Deaf(Pause),
+    /// Sends so many bytes more, of whatever is sent, and then nothing.
+    Cut(u32),
+}
+
+/// The last stream that a server processes. It is never below one that was answered, nor above one that was named before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// None at all.
+    Zero,
+    /// The first half of those that were opened.
+    Half,
+    /// Those that were opened.
+    Seen,
+    /// Whatever comes.
+    Max,
 }
 
 /// How much of a request is waited for.
@@ -243,8 +286,10 @@ pub struct Answer {
 pub enum Framing {
     /// `Content-Length`.
     Length(u32),
-    /// Chunks of at most 16 bytes, so many bytes in all.
+    /// Chunks of at most 16 bytes, so many bytes in all. Over HTTP/2, END_STREAM in a frame of its own.
     Chunked(u32),
+    /// Trailers, after so many bytes; over HTTP/2.
+    Trailers(u32),
     /// The end of the connection, after so many bytes.
     UntilClose(u32),
 }
@@ -260,6 +305,8 @@ impl Default for Settings {
             retry: Retry::Idempotent,
             retry_bodies: false,
             retry_408: false,
+            http2: false,
+            http2_windows: (1 << 20, 16 << 20),
             layered: false,
             runtimes: 1,
             standstills: Vec::new(),
@@ -332,6 +379,6 @@ impl Script {
 
     fn serving(steps: Vec<Step>) -> Self {
         let (connect, latency) = (Pause::default(), Some(Pause::default()));
-        Self { connect, refused: false, window: 65536, patience: 60_000, latency, again: true, steps }
+        Self { connect, refused: false, window: 65536, patience: 60_000, latency, again: true, segment: None, steps }
     }
 }

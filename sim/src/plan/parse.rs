@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::print::{ENDS, METHODS, RETRIES};
+use super::print::{ENDS, LASTS, METHODS, RETRIES};
 use super::{Answer, Ask, Caller, Framing, Pause, Plan, Reading, Script, Settings, Standstill, Step, Until, Upload};
 
 impl FromStr for Plan {
@@ -87,6 +87,11 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
             ("retry-bodies", _) => settings.retry_bodies = true,
             ("retry-408", _) => settings.retry_408 = true,
             ("layered", _) => settings.layered = true,
+            ("http2", _) => settings.http2 = true,
+            ("http2-windows", value) => {
+                let (stream, connection) = value.split_once(':').ok_or_else(|| format!("`{word}` lacks a number"))?;
+                settings.http2_windows = (number(stream)?, number(connection)?);
+            }
             ("retry", value) => settings.retry = named(value, RETRIES)?,
             ("end", value) => settings.end = named(value, ENDS)?,
             ("standstill" | "dropped", value) => {
@@ -157,6 +162,7 @@ fn script(words: &[&str]) -> Result<Script, String> {
             ("latency", value) => script.latency = Some(pause(value)?),
             ("refused", _) => script.refused = true,
             ("again", _) => script.again = true,
+            ("segment", value) => script.segment = Some(number(value)?),
             _ => return Err(format!("`{word}` is unknown")),
         }
     }
@@ -175,6 +181,7 @@ fn step(words: &[&str]) -> Result<Step, String> {
             let framing = match pair(framing) {
                 ("length", bytes) => Framing::Length(number(bytes)?),
                 ("chunked", bytes) => Framing::Chunked(number(bytes)?),
+                ("trailers", bytes) => Framing::Trailers(number(bytes)?),
                 ("until-close", bytes) => Framing::UntilClose(number(bytes)?),
                 _ => return Err(format!("`{framing}` is unknown")),
             };
@@ -188,6 +195,16 @@ fn step(words: &[&str]) -> Result<Step, String> {
         ["reset"] => Step::Reset(false),
         ["refuse-writes"] => Step::RefuseWrites,
         ["gather"] => Step::Gather,
+        ["stream"] => Step::Stream,
+        ["reset-stream", code] => Step::ResetStream(number(code)?),
+        ["requests", count] => Step::Requests(number(count)?),
+        ["idle"] => Step::Idle,
+        ["max-streams", most] => Step::MaxStreams(number(most)?),
+        ["initial-window", bytes] => Step::InitialWindow(number::<u32>(bytes)?.max(1)),
+        ["goaway", last, code] => Step::GoAway(named(last, LASTS)?, number(code)?),
+        ["ping"] => Step::Ping,
+        ["deaf", value] => Step::Deaf(pause(value)?),
+        ["cut", bytes] => Step::Cut(number(bytes)?),
         _ => return Err(format!("`{}` is unknown", words.join(" "))),
     })
 }

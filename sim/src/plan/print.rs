@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Answer, Ask, End, Framing, Method, Pause, Plan, Reading, Retry, Script, Settings, Standstill, Step, Until,
+    Answer, Ask, End, Framing, Last, Method, Pause, Plan, Reading, Retry, Script, Settings, Standstill, Step, Until,
 };
 
 impl fmt::Display for Plan {
@@ -41,8 +41,12 @@ impl fmt::Display for Settings {
             ("retry-bodies", self.retry_bodies),
             ("retry-408", self.retry_408),
             ("layered", self.layered),
+            ("http2", self.http2),
         ];
         flags.iter().filter(|(_, on)| *on).try_for_each(|(name, _)| write!(f, " {name}"))?;
+        if self.http2_windows != Self::default().http2_windows {
+            write!(f, " http2-windows={}:{}", self.http2_windows.0, self.http2_windows.1)?;
+        }
         for Standstill { runtime, from, until } in &self.standstills {
             match until {
                 Some(until) => write!(f, " standstill={runtime}:{from}:{until}")?,
@@ -64,6 +68,9 @@ pub(super) const METHODS: &[(&str, Method)] = &[
     ("DELETE", Method::Delete),
     ("POST", Method::Post),
 ];
+
+pub(super) const LASTS: &[(&str, Last)] =
+    &[("zero", Last::Zero), ("half", Last::Half), ("seen", Last::Seen), ("max", Last::Max)];
 
 fn name_of<T: PartialEq>(value: T, names: &[(&'static str, T)]) -> &'static str {
     names.iter().find(|(_, named)| *named == value).map_or("?", |(name, _)| name)
@@ -100,6 +107,9 @@ impl fmt::Display for Script {
         if let Some(latency) = self.latency {
             write!(f, " latency={latency}")?;
         }
+        if let Some(segment) = self.segment {
+            write!(f, " segment={segment}")?;
+        }
         let flags = [("refused", self.refused), ("again", self.again)];
         flags.iter().filter(|(_, on)| *on).try_for_each(|(name, _)| write!(f, " {name}"))
     }
@@ -118,6 +128,7 @@ impl fmt::Display for Step {
                 let (kind, bytes) = match framing {
                     Framing::Length(bytes) => ("length", bytes),
                     Framing::Chunked(bytes) => ("chunked", bytes),
+                    Framing::Trailers(bytes) => ("trailers", bytes),
                     Framing::UntilClose(bytes) => ("until-close", bytes),
                 };
                 write!(f, "answer {status} {kind}={bytes}{}", if *close { " close" } else { "" })
@@ -130,6 +141,16 @@ impl fmt::Display for Step {
             Self::Reset(false) => f.write_str("reset"),
             Self::RefuseWrites => f.write_str("refuse-writes"),
             Self::Gather => f.write_str("gather"),
+            Self::Stream => f.write_str("stream"),
+            Self::ResetStream(code) => write!(f, "reset-stream {code}"),
+            Self::Requests(count) => write!(f, "requests {count}"),
+            Self::Idle => f.write_str("idle"),
+            Self::MaxStreams(most) => write!(f, "max-streams {most}"),
+            Self::InitialWindow(bytes) => write!(f, "initial-window {bytes}"),
+            Self::GoAway(last, code) => write!(f, "goaway {} {code}", name_of(*last, LASTS)),
+            Self::Ping => f.write_str("ping"),
+            Self::Deaf(pause) => write!(f, "deaf {pause}"),
+            Self::Cut(bytes) => write!(f, "cut {bytes}"),
         }
     }
 }

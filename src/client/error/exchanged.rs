@@ -33,6 +33,8 @@ pub(in crate::client) struct Sendings {
     pub(in crate::client) retries: u32,
     /// A connection before the last one had sent something of it.
     pub(in crate::client) has_sent: bool,
+    /// A connection before the last one had sent something of it, whose server has said that it did not act on it.
+    pub(in crate::client) was_turned_away: bool,
     /// [`RetryPolicy::covers`](crate::client::RetryPolicy) it.
     pub(in crate::client) covered: bool,
     /// Over HTTP/2.

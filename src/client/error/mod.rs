@@ -139,6 +139,8 @@ impl ClientError {
         if sendings.has_sent && matches!(self.inner.kind, Kind::Canceled | Kind::TurnedAway) {
             // This attempt sent nothing, but one before it did.
             self.inner.kind = Kind::Closed;
+        } else if sendings.was_turned_away && self.inner.kind == Kind::Canceled {
+            self.inner.kind = Kind::TurnedAway;
         }
         self
     }
@@ -154,6 +156,13 @@ impl ClientError {
         };
         let mut this = Self::new(kind, source);
         (this.inner.stream, this.inner.transfer) = (Some(end), transfer);
+        this
+    }
+
+    /// The body of a request over HTTP/2 failed.
+    pub(super) fn stream_request_body(error: BoxError, processing: Processing, transfer: Transfer) -> Self {
+        let mut this = Self::request_body(Some(error), transfer);
+        this.inner.stream = Some(StreamEnd { processing, reason: None, again: Again::Never });
         this
     }
 
@@ -195,14 +204,16 @@ impl ClientError {
             _ => self.fate(),
         };
         let Inner { stream, sendings, transfer, .. } = &*self.inner;
-        match stream.as_ref().map(|end| end.processing) {
+        let processing = match stream.as_ref().map(|end| end.processing) {
             Some(Processing::Unprocessed | Processing::Unsent) if sendings.has_sent => Processing::Unknown,
             Some(processing) => processing,
             None if fate.is_some_and(|fate| fate.unsent) => Processing::Unsent,
             None if transfer.bytes_read > 0 => Processing::Answered,
             None if transfer.bytes_written == 0 && !sendings.has_sent => Processing::Unsent,
             None => Processing::Unknown,
-        }
+        };
+        let was_only_turned_away = processing == Processing::Unsent && sendings.was_turned_away;
+        if was_only_turned_away { Processing::Unprocessed } else { processing }
     }
 
     /// The error code of HTTP/2 with which the stream or the connection was ended (RFC 9113 §7), by either side. `None` if none was, or if it was

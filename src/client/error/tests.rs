@@ -69,6 +69,20 @@ fn what_is_not_the_connection_s_fault_is_not_to_be_retried() {
 }
 
 #[test]
+fn a_request_that_was_turned_away_before_was_sent_and_not_processed() {
+    let unsent: [fn() -> ClientError; 2] = [|| ClientError::connect("refused"), || transferred(Kind::Canceled, 0, 0)];
+    for error in unsent {
+        let after = |sendings| error().after("origin.example:8080".to_owned(), sendings);
+        assert_eq!(after(Sendings::default()).processing(), Processing::Unsent);
+        let error = after(Sendings { retries: 1, was_turned_away: true, ..Sendings::default() });
+        assert_eq!(
+            (error.processing(), error.is_canceled(), error.may_retry()),
+            (Processing::Unprocessed, false, true)
+        );
+    }
+}
+
+#[test]
 fn no_connection_names_the_host_once() {
     let line = |error: BoxError| after(ClientError::connect(error), false, false).to_string();
     assert_eq!(line("out of descriptors".into()), "no connection to origin.example:8080: out of descriptors");

@@ -8,12 +8,13 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Extensions;
 use http::uri::Authority;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::seen::Observed;
@@ -22,9 +23,10 @@ use super::transport::Transport;
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::Transfer;
 use crate::client::pool::{Lease, Place, RuntimeId, Shared, Watch};
+use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use crate::connect::ConnectInfo;
-use crate::timer::read_clock;
+use crate::timer::{Timer, read_clock};
 
 /// A connection that many exchanges share.
 pub(in crate::client) struct Connection {
@@ -42,6 +44,8 @@ pub(in crate::client) struct Connection {
     is_closed: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
+    /// The task is woken when nobody holds the connection any more. h2 does not do that while it waits for the server to take something.
+    abandoned: Arc<AtomicWaker>,
     pub(super) settings: Settings,
     /// How much was read of responses that the server has not been told.
     held: AtomicUsize,
@@ -80,11 +84,14 @@ impl Connection {
             extras,
             is_closed: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
+            abandoned: Arc::new(AtomicWaker::new()),
             settings,
             held: AtomicUsize::new(0),
         });
         let most = observed.max_streams();
-        let driver = Driver { h2, connection: Arc::downgrade(&connection), most, observed, lease, place };
+        let (abandoned, connection_of_task) = (Arc::clone(&connection.abandoned), Arc::downgrade(&connection));
+        let driver =
+            Driver { h2, connection: connection_of_task, most, observed, lease, place, abandoned, farewell: None };
         (connection, driver)
     }
 
@@ -159,6 +166,12 @@ impl Shared for Connection {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.abandoned.wake();
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -180,6 +193,9 @@ pub(in crate::client) struct Driver<T: 'static> {
     /// Given back when the socket is closed.
     lease: Lease,
     place: Place,
+    abandoned: Arc<AtomicWaker>,
+    /// Once nobody holds the connection any more.
+    farewell: Option<Pin<Box<Farewell>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
@@ -204,12 +220,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.abandoned.register(cx.waker());
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());
+        if polled.is_pending() && self.connection.strong_count() == 0 {
+            let farewell = self.farewell.get_or_insert_with(Farewell::begin);
+            ready!(farewell.as_mut().poll(cx));
+            tracing::debug!("a connection of HTTP/2 was closed whose server did not take what was left to be sent");
+            return Poll::Ready(());
+        }
         if let Err(error) = ready!(polled) {
             tracing::debug!(%error, "a connection of HTTP/2 failed");
         }
         Poll::Ready(())
+    }
+}
+
+pin_project! {
+    /// The time that a connection has to send what is left, with GOAWAY at the end. A server that reads nothing would keep it for ever.
+    struct Farewell {
+        until: Option<Instant>,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+impl Farewell {
+    fn begin() -> Pin<Box<Self>> {
+        Box::pin(Self { until: read_clock().checked_add(MOST_FOR_FAREWELL), timer: Timer::new() })
+    }
+}
+
+impl Future for Farewell {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.timer.poll(*this.until, cx)
     }
 }
 
@@ -230,3 +277,6 @@ impl<T> Drop for Driver<T> {
         }
     }
 }
+
+/// Far more than a server takes that reads at all.
+const MOST_FOR_FAREWELL: Duration = Duration::from_secs(5);

@@ -306,10 +306,15 @@ impl Failure {
         !matches!(self.verdict.processing, Processing::Unsent | Processing::Unprocessed)
     }
 
+    /// Whether the server has said that it did not act on the request.
+    pub(in crate::client) fn was_turned_away(&self) -> bool {
+        self.verdict.processing == Processing::Unprocessed
+    }
+
     pub(in crate::client) fn into_error(self) -> ClientError {
         let Self { verdict: Verdict { processing, again }, cause, transfer, .. } = self;
         let (source, reason): (Option<BoxError>, _) = match cause {
-            Failed::Body(error) => return ClientError::request_body(Some(error), transfer),
+            Failed::Body(error) => return ClientError::stream_request_body(error, processing, transfer),
             Failed::NotTaken => (None, None),
             Failed::Ended(error) => {
                 let reason = error.reason();

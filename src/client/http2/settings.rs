@@ -33,7 +33,7 @@ impl Settings {
             .initial_connection_window_size(self.connection_window)
             .max_header_list_size(self.max_header_list_size)
             .initial_max_send_streams(BEFORE_SETTINGS as usize)
-            .data_frame_budget(self.stream_window as usize / 2)
+            .data_frame_budget((self.stream_window as usize / 2).max(LEAST_FRAME_BUDGET))
             .max_concurrent_reset_streams(REMEMBERED_RESETS)
             .enable_push(false);
         builder
@@ -42,6 +42,9 @@ impl Settings {
 
 /// How many streams may be opened before the server has said how many (RFC 9113 §6.5.2 wants no fewer to be allowed).
 pub(super) const BEFORE_SETTINGS: u32 = 100;
+
+/// What h2 bears at least of frames that are small and unread, whatever the window is: that of a few bytes would bear none.
+const LEAST_FRAME_BUDGET: usize = 25_600;
 
 /// The largest window (RFC 9113 §6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;

@@ -51,7 +51,7 @@ impl Cause {
         match (error.is_go_away(), error.is_reset(), error.is_remote()) {
             (true, _, true) => Self::GoAway(reason),
             (_, true, true) => Self::Reset(reason),
-            (_, true, false) => Self::Malformed,
+            (_, true, false) if error.is_library() => Self::Malformed,
             (true, _, false) => Self::Broken,
             _ => Self::Closed,
         }
@@ -66,6 +66,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         // The server has seen it, whatever it says of that.
         let again = match cause {
             Cause::Reset(reason) if reason != REFUSED_STREAM => Again::Never,
+            Cause::GoAway(reason) if is_final(reason, is_first) => Again::Never,
             _ => Again::IfIdempotent,
         };
         return verdict(Processing::Unknown, again);
@@ -73,14 +74,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
     match cause {
         Cause::Malformed => verdict(Processing::Answered, Again::Never),
         Cause::NotTaken => verdict(Processing::Unsent, Again::Always { counts: !has_answered }),
-        Cause::GoAway(reason) if is_first && reason != NO_ERROR => {
-            // It would do so again.
-            verdict(Processing::Unprocessed, Again::Never)
-        }
-        // It takes a pause, or another protocol, which are for the caller.
-        Cause::GoAway(ENHANCE_YOUR_CALM | INADEQUATE_SECURITY | HTTP_1_1_REQUIRED) => {
-            verdict(Processing::Unprocessed, Again::Never)
-        }
+        Cause::GoAway(reason) if is_final(reason, is_first) => verdict(Processing::Unprocessed, Again::Never),
         Cause::GoAway(_) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered }),
         Cause::Reset(REFUSED_STREAM) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered_since }),
         // The server has decided.
@@ -92,6 +86,12 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         Cause::Closed | Cause::Broken if !has_settings => verdict(Processing::Unknown, Again::Never),
         Cause::Closed | Cause::Broken => verdict(Processing::Unknown, Again::IfIdempotent),
     }
+}
+
+/// Whether a GOAWAY is not answered with a repeat: a server that names a fault at the first request would do so again, and a pause, or another
+/// protocol, is for the caller.
+fn is_final(reason: u32, is_first: bool) -> bool {
+    (is_first && reason != NO_ERROR) || matches!(reason, ENHANCE_YOUR_CALM | INADEQUATE_SECURITY | HTTP_1_1_REQUIRED)
 }
 
 /// Error codes (RFC 9113 §7).
@@ -180,7 +180,9 @@ mod tests {
         for cause in [Cause::GoAway(NO_ERROR), Cause::Reset(REFUSED_STREAM), Cause::Closed, Cause::Broken] {
             check(Facts { cause, has_head: true, ..SENT }, Processing::Unknown, Again::IfIdempotent);
         }
-        check(Facts { cause: Cause::Reset(8), has_head: true, ..SENT }, Processing::Unknown, Again::Never);
+        for cause in [Cause::Reset(8), Cause::GoAway(ENHANCE_YOUR_CALM)] {
+            check(Facts { cause, has_head: true, ..SENT }, Processing::Unknown, Again::Never);
+        }
     }
 
     #[test]

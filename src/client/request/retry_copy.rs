@@ -56,9 +56,12 @@ impl RetryCopy {
     fn with_body(self, left: Content, framing: Framing) -> (BodyState, Request<Upload>) {
         let (state, upload) = match (left, self.copy) {
             _ if self.is_empty => (BodyState::Empty, Upload::empty()),
-            (left @ Content::Untouched(_), _) => (BodyState::Untouched, Upload::again(left, framing)),
             (left @ Content::Whole(_), _) => (BodyState::Copied, Upload::again(left, framing)),
-            (Content::Gone, Some(copy)) => (BodyState::Copied, Upload::again(Content::Untouched(copy), framing)),
+            // Rather than what was taken and put back, which cannot be copied any more.
+            (Content::Untouched(_) | Content::Gone, Some(copy)) => {
+                (BodyState::Copied, Upload::again(Content::Untouched(copy), framing))
+            }
+            (left @ Content::Untouched(_), None) => (BodyState::Untouched, Upload::again(left, framing)),
             (Content::Gone, None) => (BodyState::Gone, Upload::empty()),
         };
         let mut request = Request::new(upload);

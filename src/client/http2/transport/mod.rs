@@ -18,6 +18,9 @@ use crate::response_first::ResponseFirst;
 /// end or the error of the peer. Above TLS that does not help against what TLS itself gives up for a write error; so the connector's
 /// own TLS has such a wrapper below.
 ///
+/// After the end of the peer nothing is written either. h2 has given every request up by then, and one that waits in its buffer must not reach a server
+/// that has closed its side alone: it may be on its way over another connection.
+///
 /// The first GOAWAY that covers every stream reaches h2 one poll late. It announces another one, which comes when the server has the answer to a PING: h2
 /// sends that answer before the requests that it has not sent yet, which the server then neither covers nor reads. A socket that is closed with
 /// something unread takes what is on its way to the client with it. While h2 has nothing to read, it sends those requests.
@@ -67,6 +70,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Transport<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.observed.has_ended() {
+            return Poll::Ready(Ok(buf.len()));
+        }
         Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
     }
 
@@ -87,6 +93,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.observed.has_ended() {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+        }
         Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
     }
 }

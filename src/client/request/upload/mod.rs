@@ -82,7 +82,9 @@ impl Upload {
 
     /// What is left of a body, to be sent once more as `framing` says.
     pub(in crate::client) fn again(content: Content, framing: Framing) -> Self {
-        Self::with_content(content, false, framing)
+        // A copy can be copied as well: the request may go out a third time.
+        let may_be_copied = matches!(&content, Content::Untouched(body) if body.may_be_copied());
+        Self::with_content(content, may_be_copied, framing)
     }
 
     #[inline]

@@ -1,0 +1,211 @@
+//! What must be, over HTTP/2: the guarantees of the client, and the rules of `docs/http2.md`.
+
+use hyper_happy_eyeballs::client::{ClientError, Processing};
+
+use super::fate::{self, Cause, Fate};
+use crate::ledger::{Request, Rule};
+use crate::net::{Connection, State};
+use crate::plan::Retry;
+
+/// A connection is dialled: the only one of its host and runtime.
+pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
+    let is_same = |other: &&Connection| other.host == dialled.host && other.runtime == dialled.runtime;
+    let is_dialling = |other: &&Connection| !other.is_connected && !other.is_dropped;
+    if state.connections.iter().filter(is_same).any(|other| is_dialling(&other)) {
+        let what = format!("a connection to host {} is dialled while another is", dialled.host);
+        state.ledger.violate(Rule::TooMany, what);
+    }
+}
+
+/// A stream is opened.
+pub(super) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
+    let id = state.ledger.attempts[attempt].request;
+    let request = &state.ledger.requests[id as usize];
+    if let Some(at) = overtaken_by(state, request, connection, attempt) {
+        return state.ledger.requests[id as usize].attempts.insert(at, attempt);
+    }
+    if let Some(problem) = may_not_be_sent_again(state, request) {
+        state.ledger.violate(Rule::SentTwice, format!("request {id} is sent again {problem}"));
+    }
+    let server = &state.connections[connection].http2;
+    let open = server.streams.iter().filter(|stream| stream.is_open()).count();
+    if server.most.is_some_and(|most| open > most as usize) {
+        let what = format!("{open} streams are open on connection {connection}, and it allows {:?}", server.most);
+        state.ledger.violate(Rule::TooMany, what);
+    }
+    // A request that waits in the client, with a stream or without, may have got it before the GOAWAY was read.
+    let server = &state.connections[connection].http2;
+    let told = server.goaways.first().and_then(|goaway| server.read_at(goaway.end));
+    let request = &state.ledger.requests[id as usize];
+    let began = match request.attempts.last() {
+        Some(&last) => fate::failed_at(state, last),
+        None => request.asked,
+    };
+    if told.is_some_and(|told| began > Some(told)) {
+        let what = format!("request {id} is sent on connection {connection} after its GOAWAY was read");
+        state.ledger.violate(Rule::AfterGoaway, what);
+    }
+    state.ledger.requests[id as usize].attempts.push(attempt);
+    state.ledger.note(0x70_0000 + u64::from(id));
+}
+
+/// What waited in the client to be written when a GOAWAY turned it away may be written after the request has been sent on another connection.
+/// Returns which attempt of the request came later in truth.
+fn overtaken_by(state: &State, request: &Request, connection: usize, attempt: usize) -> Option<usize> {
+    let is_turned_away = Fate::of(state, attempt).is_unprocessed();
+    let is_later = |other: &usize| state.ledger.attempts[*other].connection > connection;
+    request.attempts.iter().position(is_later).filter(|_| is_turned_away)
+}
+
+/// Why a request may not be sent again, if that is so.
+fn may_not_be_sent_again(state: &State, request: &Request) -> Option<&'static str> {
+    let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
+    let last = fates.last()?;
+    let retry = state.plan.client.retry;
+    let unknown = fates.iter().filter(|fate| !fate.is_unprocessed()).count();
+    if retry == Retry::Never {
+        Some("although nothing is to be")
+    } else if fates.iter().any(|fate| fate.is_answered) {
+        Some("although it was answered")
+    } else if last.cause.is_none() {
+        Some("although nothing had happened to it")
+    } else if last.is_final() {
+        Some("although that makes no sense")
+    } else if unknown > 0 && !request.ask.is_covered(retry) {
+        Some("although it may have been processed, and is not idempotent")
+    } else if unknown > 1 {
+        Some("although it may have been processed twice")
+    } else if fates.len() > MOST_REPEATS {
+        Some("too often")
+    } else {
+        None
+    }
+}
+
+/// A request has failed.
+pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
+    let request = &state.ledger.requests[id as usize];
+    let problems = [
+        is_lost(state, request),
+        is_unjustified(state, request, error),
+        is_not_retried(state, request, error),
+        claims_falsely(state, request, error),
+        is_late(state, request, error),
+    ];
+    for (rule, what) in problems.into_iter().flatten() {
+        state.ledger.violate(rule, format!("request {id}: {what}: {error:?}, {:?}", error.processing()));
+    }
+    state.ledger.note(0x80_0000 + u64::from(id) + error.bytes_written() + error.bytes_read());
+}
+
+type Problem = Option<(Rule, String)>;
+
+fn is_lost(state: &State, request: &Request) -> Problem {
+    let attempt = &state.ledger.attempts[*request.attempts.last()?];
+    let answer = &state.ledger.answers[attempt.answer?];
+    let arrived = answer.head_arrived?;
+    // What came in the same moment may not have been looked at.
+    let came_first = request.body_failed.is_none_or(|failed| arrived.ms < failed.ms);
+    came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
+}
+
+fn is_unjustified(state: &State, request: &Request, error: &ClientError) -> Problem {
+    let host = request.ask.host as usize;
+    let of_host = || state.connections.iter().filter(|connection| connection.host == host);
+    let is_justified = if error.is_request_body() {
+        request.body_failed.is_some()
+    } else if error.is_connect() {
+        of_host().any(|connection| connection.script.refused)
+    } else if error.is_closed_before_response() {
+        match request.attempts.last() {
+            Some(&last) if is_all_seen(request, error) => fate::is_hurt(state, last),
+            _ => of_host().any(|connection| connection.hurt.is_some()),
+        }
+    } else {
+        false
+    };
+    (!is_justified).then(|| (Rule::Unjustified, "nothing had happened to it".to_owned()))
+}
+
+/// Each time that the request was sent, the server has seen it.
+fn is_all_seen(request: &Request, error: &ClientError) -> bool {
+    request.attempts.len() == error.retries() as usize + 1
+}
+
+fn is_not_retried(state: &State, request: &Request, error: &ClientError) -> Problem {
+    let client = &state.plan.client;
+    let body = &request.ask.body;
+    let can_be_had = body.is_empty() || body.is_whole() || (client.retry_bodies && !body.fails);
+    let may_be_at_its_end = error.retries() >= MOST_WITHOUT_PROGRESS;
+    if !error.is_closed_before_response() || may_be_at_its_end || client.retry == Retry::Never || !can_be_had {
+        return None;
+    }
+    let must_be = if request.attempts.is_empty() {
+        error.processing() == Processing::Unsent
+    } else if is_all_seen(request, error) {
+        let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
+        let unknown = fates.iter().filter(|fate| !fate.is_unprocessed()).count();
+        let last = fates.last().copied()?;
+        !last.is_final() && (unknown == 0 || (unknown == 1 && request.ask.is_covered(client.retry)))
+    } else {
+        false
+    };
+    must_be.then(|| (Rule::NotRetried, "it could be sent again".to_owned()))
+}
+
+fn claims_falsely(state: &State, request: &Request, error: &ClientError) -> Problem {
+    let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
+    let is_unknown = fates.iter().any(|fate| !fate.is_unprocessed());
+    let problem = match error.processing() {
+        Processing::Unsent if !fates.is_empty() => "it was sent",
+        Processing::Unprocessed if is_unknown => "it may have been processed",
+        Processing::Unknown if !is_unknown && is_all_seen(request, error) && !error.is_request_body() => {
+            "it is known that it was not processed"
+        }
+        Processing::Answered if !fates.last().is_some_and(|last| last.is_answered) => "it was not answered",
+        _ if error.may_retry() && is_unknown && !request.ask.is_covered(state.plan.client.retry) => {
+            "it is not safe to send it again"
+        }
+        _ if error.retries() as usize > MOST_REPEATS => "it was sent again too often",
+        _ => return claims_another_code(fates.last().copied(), request, error),
+    };
+    Some((Rule::FalseClaim, problem.to_owned()))
+}
+
+/// The error code is that of the frame that ended the request.
+fn claims_another_code(last: Option<Fate>, request: &Request, error: &ClientError) -> Problem {
+    let code = match last?.cause? {
+        Cause::Reset(code) | Cause::TurnedAway(code, _) => code,
+        Cause::Closed => return None,
+    };
+    let is_told = error.is_closed_before_response() && is_all_seen(request, error);
+    let is_other = is_told && error.http2_reason() != Some(code);
+    is_other.then(|| (Rule::FalseClaim, format!("the error code was {code}, not {:?}", error.http2_reason())))
+}
+
+/// The error comes when its cause does.
+fn is_late(state: &State, request: &Request, error: &ClientError) -> Problem {
+    if !error.is_closed_before_response() || !is_all_seen(request, error) {
+        return None;
+    }
+    let last = *request.attempts.last()?;
+    let connection = &state.connections[state.ledger.attempts[last].connection];
+    let due = fate::failed_at(state, last)?.max(state.ledger.attempts[last].began).ms;
+    let late = state.ms().checked_sub(due).filter(|late| *late > 0 && !connection.was_blocked)?;
+    Some((Rule::Late, format!("{late} ms late")))
+}
+
+/// A connection that its server wants to end must not be kept when its last stream has ended.
+pub(crate) fn on_rest(state: &mut State) {
+    for id in 0..state.connections.len() {
+        let connection = &state.connections[id];
+        let is_told = connection.http2.goaways.iter().any(|goaway| goaway.end <= connection.read);
+        if is_told && !connection.is_dropped {
+            state.ledger.violate(Rule::Leak, format!("connection {id} is kept after its GOAWAY"));
+        }
+    }
+}
+
+/// How often a request is sent again at the most, and how often where no server makes progress.
+const MOST_REPEATS: usize = 16;
+const MOST_WITHOUT_PROGRESS: u32 = 2;
