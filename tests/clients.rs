@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
 
 mod support;
+#[path = "../examples/support/text.rs"]
+mod text;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -34,13 +36,13 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use support::loopback::{BlackHole, ClosedPort};
+use text::Text;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
 use tower::retry::Policy;
 use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
@@ -436,43 +438,4 @@ async fn answer(request: Request<Incoming>) -> Result<Response<tonic::body::Body
         return Ok(tonic::server::Grpc::new(Text).unary(shout, request).await);
     }
     Ok(Response::new(tonic::body::Body::new(request.into_body())))
-}
-
-/// Messages that are nothing but text.
-#[derive(Clone, Copy)]
-struct Text;
-
-impl Codec for Text {
-    type Encode = String;
-    type Decode = String;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn encode(&mut self, text: String, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
-impl Decoder for Text {
-    type Item = String;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<String>, Status> {
-        let bytes = buffer.copy_to_bytes(buffer.remaining());
-        String::from_utf8(bytes.into()).map(Some).map_err(|error| Status::new(Code::Internal, error.to_string()))
-    }
 }

@@ -1,18 +1,24 @@
 //! The client over HTTP/2, against hyper's server.
+#![cfg(feature = "http2")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response, Version};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_happy_eyeballs::client::ConnectionUse;
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 /// A server that answers with what it gets, and how many connections it has had.
 async fn echo() -> (String, Arc<AtomicUsize>) {
@@ -24,17 +30,19 @@ async fn echo() -> (String, Arc<AtomicUsize>) {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             count.fetch_add(1, SeqCst);
-            tokio::spawn(async move {
-                let service = service_fn(|request: Request<Incoming>| async move {
-                    let body = request.into_body().collect().await.unwrap().to_bytes();
-                    Ok::<_, Infallible>(Response::new(Full::new(body)))
-                });
-                let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                drop(server.serve_connection(TokioIo::new(stream), service).await);
-            });
+            tokio::spawn(serve(stream));
         }
     });
     (uri, connections)
+}
+
+async fn serve(stream: TcpStream) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        Ok::<_, Infallible>(Response::new(Full::new(body)))
+    });
+    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    drop(server.serve_connection(TokioIo::new(stream), service).await);
 }
 
 fn client() -> Client<HappyEyeballsConnector> {
@@ -75,4 +83,64 @@ async fn a_burst_has_one_connection() {
         assert_eq!(request.await.unwrap(), number * 100);
     }
     assert_eq!(connections.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_that_was_begun_goes_again_after_it_was_turned_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        while !read.windows(5).any(|bytes| bytes == b"hello") {
+            assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+        }
+        // No settings, and a GOAWAY that covers nothing.
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        stream.write_all(&[&settings[..], &goaway].concat()).await.unwrap();
+        let (other, _) = listener.accept().await.unwrap();
+        serve(other).await;
+    });
+    let frames = stream::iter(["hello", " world"]).map(|text| Ok::<_, Infallible>(Frame::data(Bytes::from(text))));
+    let request = Request::post(uri).body(StreamBody::new(frames)).unwrap();
+    let response = client().request(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello world");
+    server.abort();
+}
+
+/// A server that has closed its socket resets it for whatever still comes, and what is on its way to the client is gone.
+#[tokio::test]
+async fn a_server_is_not_told_that_it_may_send_more_than_it_has() {
+    // With a length that fits into the window, and without one.
+    for (length, is_told) in [(&b"\x0f\x0d\x071048576"[..], false), (b"", true)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Its settings, and that it has heard of the window of the client.
+            stream.write_all(&[frame(4, 0, 0, b""), frame(4, 1, 0, b"")].concat()).await.unwrap();
+            stream.write_all(&frame(1, 4, 1, &[b"\x88", length].concat())).await.unwrap();
+            for number in 1..=64 {
+                stream.write_all(&frame(0, u8::from(number == 64), 1, &[0; 16_384])).await.unwrap();
+            }
+            let mut read = Vec::new();
+            stream.read_to_end(&mut read).await.unwrap();
+            let mut frames = &read[24..];
+            let mut is_told = false;
+            while let [_, high, low, kind, _, _, _, _, stream, rest @ ..] = frames {
+                is_told |= (*kind, *stream) == (8, 1);
+                frames = &rest[usize::from(*high) << 8 | usize::from(*low)..];
+            }
+            is_told
+        });
+        let response = client().get(uri.parse().unwrap()).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 1 << 20);
+        assert_eq!(server.await.unwrap(), is_told, "{length:?}");
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let [.., high, low] = payload.len().to_be_bytes();
+    [&[0, high, low, kind, flags, 0, 0, 0, stream][..], payload].concat()
 }

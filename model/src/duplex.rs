@@ -12,7 +12,8 @@ use super::caller::{Fed, client, get, leave, let_time_pass, read, request, spawn
 use super::network::{Far, Near, Network};
 use super::primitives::spawn;
 use super::{in_many_random_orders, in_random_orders};
-use crate::client::http1::duplex::{AfterResponse, Duplex};
+use crate::client::http1::duplex::Duplex;
+use crate::client::request::after_response::AfterResponse;
 
 /// Of two digits, so that the body of a response can come in two pieces.
 const POST: usize = 10;

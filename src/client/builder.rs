@@ -98,7 +98,8 @@ impl Builder {
     }
 
     /// Which requests are retried if the connection that they were sent on turns out to be dead. A retry needs the body, which is there
-    /// if it is empty, if nothing was taken from it, if its first frame is all of it, or if it is a [`RetryBody`](super::RetryBody).
+    /// if it is empty, if nothing was taken from it, if its first frame is all of it, or if it is a [`RetryBody`](super::RetryBody). Over HTTP/2 it is
+    /// there as well as long as no more than 128 KiB were taken from it: so much of a body is kept until the response comes.
     ///
     /// Defaults to [`RetryPolicy::Idempotent`].
     #[must_use]

@@ -7,6 +7,7 @@ use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
 use super::http2;
+use super::speaks::Speaks;
 use crate::connect::authority::{default_port, is_secure, split_authority};
 
 /// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
@@ -16,18 +17,6 @@ pub(super) struct Destination {
     /// It has a scheme and an authority.
     uri: Uri,
     speaks: Speaks,
-}
-
-/// What is spoken over a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Speaks {
-    /// What was negotiated, which is HTTP/1.1 where nothing was.
-    #[default]
-    Negotiated,
-    /// HTTP/1.1, since the request needs it.
-    Http1,
-    /// HTTP/2, which the server is known to speak.
-    Http2,
 }
 
 impl Destination {

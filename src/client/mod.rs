@@ -89,6 +89,7 @@ mod security;
 mod service;
 mod settings;
 mod shared;
+mod speaks;
 mod stock;
 mod sync;
 

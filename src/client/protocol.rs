@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use http::header::UPGRADE;
 use http::{Method, Request, Version};
 
-use super::destination::{Destination, Speaks};
+use super::destination::Destination;
 use super::error::ClientError;
+use super::speaks::Speaks;
 
 /// Which servers are known to speak HTTP/2 (RFC 9113 §3.3).
 #[derive(Clone, Debug, Default)]

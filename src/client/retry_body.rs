@@ -102,6 +102,9 @@ pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
     /// All of the body, if it says that it has `promised` bytes, ends with its first frame, and that is there. Otherwise nothing is taken from
     /// the body: what was seen is given once more. A second call changes nothing.
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes>;
+
+    /// Takes back what it gave last, to give it once more.
+    fn give_again(self: Pin<&mut Self>, given: Given);
 }
 
 /// Takes the type from a body, at the cost of a box. A [`RetryBody`] has one already.
@@ -126,7 +129,7 @@ pin_project! {
 }
 
 /// What a body gives: a frame, an error, or the end.
-type Given = Option<Result<Frame<Bytes>, BoxError>>;
+pub(super) type Given = Option<Result<Frame<Bytes>, BoxError>>;
 
 type Copy<B> = dyn Fn(&B) -> Option<B> + Send + Sync;
 
@@ -197,6 +200,10 @@ impl<B: RequestBody> AnyBody for Erased<B> {
             Poll::Pending => this.seen.push(first),
         }
         None
+    }
+
+    fn give_again(self: Pin<&mut Self>, given: Given) {
+        self.project().seen.push(given);
     }
 }
 

@@ -9,10 +9,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::bounds::Connector;
-use super::destination::{Destination, Speaks};
+use super::destination::Destination;
 use super::error::ClientError;
 use super::http2;
 use super::negotiated::has_negotiated;
+use super::speaks::Speaks;
 use crate::connect::ConnectRequest;
 use crate::connection::HappyEyeballsStream;
 use crate::network::Epoch;

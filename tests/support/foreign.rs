@@ -1,10 +1,13 @@
 //! Programs that others have written, each in a process of its own.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 /// What no program takes as long as to begin.
@@ -22,12 +25,7 @@ impl Process {
     ///
     /// What the program said instead before it ended.
     pub(crate) fn start(command: &mut Command, says: &str) -> Result<(Self, String), Vec<String>> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (tell, told) = mpsc::channel();
-        read_lines(child.stdout.take().unwrap(), tell.clone());
-        read_lines(child.stderr.take().unwrap(), tell);
-        let process = Self { child };
+        let (process, told) = Self::spawn(command);
         let mut said = Vec::new();
         while let Ok(line) = told.recv_timeout(LONG) {
             if line.contains(says) {
@@ -36,6 +34,36 @@ impl Process {
             said.push(line);
         }
         Err(said)
+    }
+
+    /// Starts `command`, and waits until it accepts connections at `address`.
+    ///
+    /// # Errors
+    ///
+    /// What the program said before it ended.
+    pub(crate) fn start_at(command: &mut Command, address: SocketAddr) -> Result<Self, Vec<String>> {
+        let (mut process, told) = Self::spawn(command);
+        while process.child.try_wait().unwrap().is_none() {
+            if TcpStream::connect(address).is_ok() {
+                return Ok(process);
+            }
+            thread::yield_now();
+        }
+        Err(told.iter().collect())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Starts `command`, and returns what it is going to say.
+    fn spawn(command: &mut Command) -> (Self, Receiver<String>) {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (tell, told) = mpsc::channel();
+        read_lines(child.stdout.take().unwrap(), tell.clone());
+        read_lines(child.stderr.take().unwrap(), tell);
+        (Self { child }, told)
     }
 }
 
@@ -49,7 +77,7 @@ impl Drop for Process {
 
 /// Reads on for as long as there is something, so that the program never waits to be read.
 fn read_lines(output: impl Read + Send + 'static, tell: Sender<String>) {
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let _unheard = tell.send(line);
         }

@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::exchange::{Answer, Stream};
 use super::pump::Pump;
 use super::seen::Watched;
+use super::window::Window;
 use crate::client::error::{ClientError, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::after_response::{AfterResponse, wants_body};
@@ -43,8 +44,7 @@ struct Open {
     given: u64,
     rest: Rest,
     watched: Watched,
-    /// Given back when the request has ended as well.
-    _share: Arc<Share<Connection>>,
+    window: Window,
     host: String,
     transfer: Transfer,
 }
@@ -96,7 +96,8 @@ impl Answer {
             }
         };
         let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
-        let open = Open { stream: recv, given: 0, rest, watched, _share: share, host: host.to_owned(), transfer };
+        let window = Window::new(share, left);
+        let open = Open { stream: recv, given: 0, rest, watched, window, host: host.to_owned(), transfer };
         let mut body = Box::new(StreamBody { open: Some(open), left, at_once: 0 });
         if is_complete {
             body.end();
@@ -155,8 +156,7 @@ impl Body for StreamBody {
             Some(Ok(data)) => {
                 let len = data.len();
                 open.given += len as u64;
-                // It fails where there is no window any more.
-                drop(open.stream.flow_control().release_capacity(len));
+                open.window.on_read(&mut open.stream, len);
                 this.left = this.left.map(|left| left.saturating_sub(len as u64));
                 if open.stream.is_end_stream() {
                     this.end();

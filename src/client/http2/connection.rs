@@ -17,6 +17,7 @@ use http::uri::Authority;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::seen::Observed;
+use super::settings::Settings;
 use super::transport::Transport;
 use crate::client::connection_use::ConnectionUse;
 use crate::client::error::Transfer;
@@ -41,6 +42,9 @@ pub(in crate::client) struct Connection {
     has_refused: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
+    pub(super) settings: Settings,
+    /// How much was read of responses that the server has not been told.
+    held: AtomicUsize,
 }
 
 /// What is known of a connection before it is one.
@@ -51,6 +55,7 @@ pub(super) struct About {
     pub(super) authority: Authority,
     /// What the connector says of it.
     pub(super) extras: Extensions,
+    pub(super) settings: Settings,
 }
 
 impl Connection {
@@ -61,7 +66,7 @@ impl Connection {
         about: About,
         lease: Lease,
     ) -> (Arc<Self>, Driver<T>) {
-        let About { place, watch, observed, authority, extras } = about;
+        let About { place, watch, observed, authority, extras, settings } = about;
         let connection = Arc::new(Self {
             place,
             watch,
@@ -73,6 +78,8 @@ impl Connection {
             is_closed: AtomicBool::new(false),
             has_refused: AtomicBool::new(false),
             opened: AtomicUsize::new(0),
+            settings,
+            held: AtomicUsize::new(0),
         });
         let most = connection.most();
         let driver = Driver { h2, connection: Arc::downgrade(&connection), most, lease, place };
@@ -82,6 +89,21 @@ impl Connection {
     /// What it takes to open a stream, and how many there were before. None if none is to be opened any more.
     pub(super) fn open(&self) -> Option<(SendRequest<Bytes>, usize)> {
         self.is_open().then(|| (self.sender.clone(), self.opened.fetch_add(1, SeqCst)))
+    }
+
+    /// Whether the server need not be told that so much was read. Half of the window of the connection is left to other streams.
+    pub(super) fn hold(&self, len: usize) -> bool {
+        let may_hold =
+            self.held.fetch_add(len, SeqCst).saturating_add(len) <= self.settings.connection_window as usize / 2;
+        if !may_hold {
+            self.let_go(len);
+        }
+        may_hold
+    }
+
+    /// So much of what was held is none any more.
+    pub(super) fn let_go(&self, len: usize) {
+        self.held.fetch_sub(len, SeqCst);
     }
 
     /// It does not take what it is given: its task has yet to see why.

@@ -58,6 +58,8 @@ pub(super) struct Stream {
     pub(super) response: h2::client::ResponseFuture,
     /// None once the body has ended, or is not wanted.
     pub(super) pump: Option<Pump>,
+    /// The same after that, in case that the body has to go again.
+    spent: Option<Pump>,
     pub(super) watched: Watched,
     pub(super) share: Share<Connection>,
     begun: Begun,
@@ -130,7 +132,7 @@ impl Exchange {
         let watched = observed.register(response.stream_id().as_u32());
         let held = progress.as_ref().filter(|_| is_held).map(|progress| Held::new(progress, continue_timeout));
         let pump = progress.is_some().then(|| Pump::new(stream, body));
-        let stream = Box::new(Stream { response, pump, watched, share, begun, progress });
+        let stream = Box::new(Stream { response, pump, spent: None, watched, share, begun, progress });
         Ok(Self { stage: Stage::Open(stream), held, callback })
     }
 
@@ -194,7 +196,7 @@ impl Future for Exchange {
         let Stage::Open(stream) = &mut this.stage else { unreachable!("it is not over") };
         let Some(pump) = &mut stream.pump else { return Poll::Pending };
         let pumped = ready!(pump.poll(cx));
-        stream.pump = None;
+        stream.spent = stream.pump.take();
         // The response may have come meanwhile, whatever has become of the body.
         match (this.look(cx), pumped) {
             (Poll::Pending, Pumped::Failed(error)) => Poll::Ready(Err(this.take().fail(Failed::Body(error)))),
@@ -208,7 +210,10 @@ impl Future for Exchange {
 
 impl Stream {
     /// What became of the request, which has no response.
-    fn fail(self, cause: Failed) -> Failure {
+    fn fail(mut self, cause: Failed) -> Failure {
+        if let Some(pump) = self.pump.take().or_else(|| self.spent.take()) {
+            pump.put_back();
+        }
         let connection = self.share.connection();
         let (observed, begun) = (&connection.observed, self.begun);
         let heads = observed.heads();

@@ -40,10 +40,10 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
-    let about = About { place, watch, observed, authority, extras };
+    let about = About { place, watch, observed, authority, extras, settings };
     let share = match into_tcp_stream(io) {
-        Ok(stream) => start(stream, settings, about, &pool, lease, is_spent).await?,
-        Err(io) => start(TokioIo::new(io), settings, about, &pool, lease, is_spent).await?,
+        Ok(stream) => start(stream, about, &pool, lease, is_spent).await?,
+        Err(io) => start(TokioIo::new(io), about, &pool, lease, is_spent).await?,
     };
     tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
     Ok(share)
@@ -52,7 +52,6 @@ where
 /// Says what comes before the first request, and starts the task.
 async fn start<T, W>(
     io: T,
-    settings: Settings,
     about: About,
     pool: &Arc<Pool<W>>,
     mut lease: Lease,
@@ -63,7 +62,7 @@ where
     W: Owned<Shared = Connection>,
 {
     let transport = Transport::new(io, Arc::clone(&about.observed));
-    let (sender, h2) = settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let (sender, h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     let sole = lease.take_sole();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
     // Before the task has the lease, which it gives back when the connection ends.

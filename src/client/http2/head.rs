@@ -6,6 +6,7 @@ use http::{Method, Request, Uri, Version, uri};
 
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
+use crate::client::request::fields::OF_CONNECTION;
 use crate::client::request::framing::Framing;
 
 /// Makes `request` what goes out to `destination`, whose authority is `authority`: its target is whole, and its fields are those of HTTP/2
@@ -64,16 +65,13 @@ fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in [&header::CONNECTION, &header::TRANSFER_ENCODING, &header::UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION] {
+    for name in &OF_CONNECTION {
         headers.remove(name);
     }
     if headers.get(header::TE).is_some_and(|te| te != "trailers") {
         headers.remove(header::TE);
     }
 }
-
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,9 @@
 //! 1. A connection that was made [shakes hands](handshake). It has [one task](connection), and stays with its host in the pool.
 //! 2. What lies between the socket, or TLS, and h2 is the [transport]: it reads the headers of the [frames] that pass, and what they say of
 //!    each stream can be [asked](seen).
-//! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump].
-//! 4. The [body](body) of the response is read from the stream. When both are over, the stream's place is free.
+//! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump], which keeps
+//!    what was [taken] of it for when it has to go again.
+//! 4. The [body](body) of the response is read from the stream, by its [window]. When both are over, the stream's place is free.
 //! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
 pub(super) mod body;
@@ -18,8 +19,10 @@ mod no_http2;
 mod pump;
 mod seen;
 pub(super) mod settings;
+mod taken;
 mod transport;
 mod verdict;
+mod window;
 
 /// Whether there is HTTP/2.
 pub(super) const IS_ON: bool = true;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http_body::Body;
 
+use super::taken::Taken;
 use crate::client::request::upload::Upload;
 use crate::outcome::BoxError;
 
@@ -16,6 +17,7 @@ use crate::outcome::BoxError;
 pub(super) struct Pump {
     stream: SendStream<Bytes>,
     body: Upload,
+    taken: Taken,
     /// What the body gave, and the window has no room for yet.
     data: Bytes,
     /// How many bytes of the body the stream has taken.
@@ -33,8 +35,14 @@ pub(super) enum Pumped {
 }
 
 impl Pump {
-    pub(super) fn new(stream: SendStream<Bytes>, body: Upload) -> Self {
-        Self { stream, body, data: Bytes::new(), sent: 0 }
+    pub(super) fn new(stream: SendStream<Bytes>, mut body: Upload) -> Self {
+        body.takes_all_trailers = true;
+        Self { stream, body, taken: Taken::default(), data: Bytes::new(), sent: 0 }
+    }
+
+    /// Puts back what was taken from the body, which counts as untouched then. Nothing is done if that was too much to keep.
+    pub(super) fn put_back(self) {
+        self.taken.put_back(self.body);
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -70,7 +78,10 @@ impl Pump {
                 return Poll::Ready(Pumped::Refused);
             }
             let frame = match ready!(polled) {
-                Some(Ok(frame)) => frame,
+                Some(Ok(frame)) => {
+                    self.taken.add(&frame);
+                    frame
+                }
                 Some(Err(error)) => {
                     self.cancel();
                     return Poll::Ready(Pumped::Failed(error));

@@ -43,6 +43,13 @@ pub(super) struct GoAway {
     pub(super) reason: u32,
 }
 
+impl GoAway {
+    /// The peer takes what is on its way, and is going to say which stream was the last (RFC 9113 §6.8).
+    pub(super) fn covers_all(self) -> bool {
+        self.last == u32::MAX >> 1
+    }
+}
+
 /// A stream that is watched until this is dropped. Not to be dropped while a lock of this crate is held.
 pub(super) struct Watched {
     observed: Arc<Observed>,

@@ -6,10 +6,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::closes::Closes;
-use super::connection::{Owned, Place, Shared};
+use super::connection::{Owned, Shared};
 use super::finishing::Finishing;
+use super::grants::{Grant, Return, Share, Ticket};
 use super::hosts::{Gone, Granting, Hosts, Idle};
-use super::lease::{Grant, Home, Lease, Return, Share, Ticket};
+use super::lease::{Home, Lease};
+use super::place::Place;
 use super::runtimes::{RuntimeId, Watch};
 use super::settings::Settings;
 use super::shelf::Shelf;

@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use super::lease::Lease;
+use super::place::Place;
 use super::runtimes::{RuntimeId, Watch};
 
 /// A connection that has one exchange at a time. Dropping it closes it.
@@ -56,15 +57,6 @@ pub(in crate::client) trait Shared: Send + Sync + 'static {
 
     /// How many exchanges it has had, if it turned others away that were begun after them.
     fn had_before_turning_away(&self) -> Option<usize>;
-}
-
-/// Which connection it is.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::client) struct Place {
-    /// Its host's.
-    pub(in crate::client) slot: usize,
-    /// Never another's.
-    pub(in crate::client) id: u64,
 }
 
 /// A kind of which there is none, for tests of what needs none.

@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
 use super::connection::{Owned, Shared};
-use super::lease::Grant;
+use super::grants::Grant;
 use super::runtimes::RuntimeId;
 use super::settings::Settings;
 use super::shares::Shares;

@@ -183,7 +183,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
     use std::time::Duration;
 
-    use super::super::connection::Place;
+    use super::super::place::Place;
     use super::*;
     use crate::test_support::some_instant;
 

@@ -4,9 +4,11 @@ use std::mem;
 use std::sync::Arc;
 
 use super::central::Pool;
-use super::connection::{Owned, Place, Shared};
+use super::connection::{Owned, Shared};
+use super::grants::{Grant, Share};
 use super::hosts::Gone;
-use super::lease::{Grant, Home, Lease, Share};
+use super::lease::{Home, Lease};
+use super::place::Place;
 use super::runtimes::RuntimeId;
 use super::shares::Room;
 use crate::timer::read_clock;

@@ -14,8 +14,9 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 
 use super::central::Pool;
-use super::connection::{Owned, Place};
+use super::connection::Owned;
 use super::lease::Lease;
+use super::place::Place;
 use super::runtimes::Watch;
 use crate::client::sync::spawn_in;
 use crate::timer::{Timer, read_clock};

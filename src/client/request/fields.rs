@@ -1,6 +1,6 @@
 //! The fields of a request that the client is in charge of. Pure work on values.
 
-use http::header::{EXPECT, HOST, HeaderValue};
+use http::header::{CONNECTION, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Request};
 use http_body::Body;
 
@@ -62,6 +62,15 @@ pub(in crate::client) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
+/// The fields that are for one connection of HTTP/1.1: they are no part of a message over HTTP/2 (RFC 9113 §8.2.2), and no trailers.
+pub(in crate::client) static OF_CONNECTION: [HeaderName; 5] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
 /// Adds what the caller left to the client.
 #[inline]
 pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool) {
@@ -75,7 +84,7 @@ pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, h
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
+    use http::header::CONTENT_LENGTH;
     use http_body_util::Empty;
 
     use super::*;

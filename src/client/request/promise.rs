@@ -6,11 +6,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame};
 
+use super::fields::OF_CONNECTION;
 use super::framing::Framing;
+use crate::client::retry_body::AnyBody;
 use crate::outcome::BoxError;
 
 /// A body is not what it, or the request, said of it. An error of the body itself is none.
@@ -32,31 +34,33 @@ impl fmt::Display for BrokenPromise {
 impl Error for BrokenPromise {}
 
 /// What a body gave, and may be sent.
-pub(in crate::client) struct Checked<D> {
+pub(in crate::client) struct Checked {
     /// None at the end.
-    pub(in crate::client) frame: Option<Frame<D>>,
+    pub(in crate::client) frame: Option<Frame<Bytes>>,
     /// How many bytes the body has given so far.
     pub(in crate::client) taken: u64,
     /// The body has said that there is no more.
     pub(in crate::client) is_last: bool,
 }
 
-/// The next frame of a body that has given `taken` bytes, if it keeps its promises.
-pub(in crate::client) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
-    mut body: Pin<&mut B>,
+/// The next frame of a body that has given `taken` bytes, if it keeps its promises. Where the protocol does not take all trailers, those pass that
+/// `Trailer` names, behind chunks.
+pub(in crate::client) fn poll_checked(
+    mut body: Pin<&mut dyn AnyBody>,
     framing: &Framing,
+    takes_all_trailers: bool,
     taken: u64,
     cx: &mut Context<'_>,
-) -> Poll<Result<Checked<B::Data>, BoxError>> {
+) -> Poll<Result<Checked, BoxError>> {
     let promised = framing.promised();
-    let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
+    let frame = ready!(body.as_mut().poll_frame(cx)).transpose()?;
     let Some(data) = frame.as_ref().and_then(Frame::data_ref) else {
         if promised.is_some_and(|promised| taken < promised) {
             return Poll::Ready(Err(BrokenPromise::of("the body is shorter than it says")));
         }
         // No trailers are no frame.
-        let trailers = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
-        let frame = trailers.map(|frame| check_trailers(frame, framing)).transpose()?;
+        let frame = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
+        let frame = frame.map(|frame| check_trailers(frame, framing, takes_all_trailers)).transpose()?;
         return Poll::Ready(Ok(Checked { frame, taken, is_last: true }));
     };
     let length = data.remaining() as u64;
@@ -66,7 +70,15 @@ pub(in crate::client) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
         Some(promised) if taken > promised => return Poll::Ready(Err(BrokenPromise::of(TOO_LONG))),
         // With the last byte that was promised hyper is done with the body.
         Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
-            poll_end(body, cx)?
+            match poll_rest(body.as_mut(), cx)? {
+                Rest::Nothing => true,
+                Rest::NotKnown => false,
+                Rest::Trailers(trailers) if takes_all_trailers => {
+                    body.give_again(Some(Ok(Frame::trailers(trailers))));
+                    false
+                }
+                Rest::Trailers(_) => return Poll::Ready(Err(BrokenPromise::of(NO_TRAILERS))),
+            }
         }
         _ => false,
     };
@@ -75,23 +87,42 @@ pub(in crate::client) fn poll_checked<B: Body<Error: Into<BoxError>> + ?Sized>(
 
 const TOO_LONG: &str = "the body is longer than it says";
 
-/// Asks a body that has given all it promised for its end. False if it is not known yet, which may be so until the response
-/// is there: nobody waits for it.
-pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>> + ?Sized>(
+/// Asks a body that is said to be empty whether it is. One that does not answer at once counts as empty.
+pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>>>(
+    body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+) -> Result<(), BoxError> {
+    match poll_rest(body, cx)? {
+        Rest::Nothing | Rest::NotKnown => Ok(()),
+        Rest::Trailers(_) => Err(BrokenPromise::of(NO_TRAILERS)),
+    }
+}
+
+/// What a body has that has given all it promised.
+enum Rest {
+    Nothing,
+    Trailers(HeaderMap),
+    /// It may not be known until the response is there: nobody waits for it.
+    NotKnown,
+}
+
+fn poll_rest<B: Body<Error: Into<BoxError>> + ?Sized>(
     mut body: Pin<&mut B>,
     cx: &mut Context<'_>,
-) -> Result<bool, BoxError> {
+) -> Result<Rest, BoxError> {
     for _ in 0..MAX_EMPTY_FRAMES {
         let frame = match body.as_mut().poll_frame(cx) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(None) => return Ok(true),
+            Poll::Pending => return Ok(Rest::NotKnown),
+            Poll::Ready(None) => return Ok(Rest::Nothing),
             Poll::Ready(Some(frame)) => frame.map_err(Into::into)?,
         };
-        match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) if data.has_remaining() => return Err(BrokenPromise::of(TOO_LONG)),
-            (_, Some(trailers)) if trailers.is_empty() => return Ok(true),
-            (_, Some(_)) => return Err(BrokenPromise::of(NO_TRAILERS)),
-            _nothing => {}
+        match frame.into_trailers() {
+            Ok(trailers) if trailers.is_empty() => return Ok(Rest::Nothing),
+            Ok(trailers) => return Ok(Rest::Trailers(trailers)),
+            Err(frame) if frame.data_ref().is_some_and(Buf::has_remaining) => {
+                return Err(BrokenPromise::of(TOO_LONG));
+            }
+            Err(_nothing) => {}
         }
     }
     Err(BrokenPromise::of("the body has nothing but empty frames"))
@@ -100,13 +131,15 @@ pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>> + ?Sized>(
 /// How many frames without anything in them a body may have at its end.
 const MAX_EMPTY_FRAMES: usize = 64;
 
-/// Lets trailers pass that hyper will send: it drops the others, and nobody would know.
-fn check_trailers<D>(frame: Frame<D>, framing: &Framing) -> Result<Frame<D>, BoxError> {
-    let Framing::Chunked(chunks) = framing else {
-        return Err(BrokenPromise::of(NO_TRAILERS));
+/// Lets trailers pass that will be sent: hyper drops the others, h2 ends the stream in their place, and nobody would know.
+fn check_trailers<D>(frame: Frame<D>, framing: &Framing, takes_all: bool) -> Result<Frame<D>, BoxError> {
+    let announced = match framing {
+        _ if takes_all => None,
+        Framing::Chunked(chunks) => Some(&chunks.trailers),
+        Framing::Empty | Framing::Length(_) => return Err(BrokenPromise::of(NO_TRAILERS)),
     };
     for name in frame.trailers_ref().into_iter().flat_map(HeaderMap::keys) {
-        if !chunks.trailers.contains(name) {
+        if announced.is_some_and(|announced| !announced.contains(name)) {
             return Err(BrokenPromise::of(format!("the trailer {name} is not announced in Trailer")));
         }
         if !may_be_trailer(name) {
@@ -118,7 +151,8 @@ fn check_trailers<D>(frame: Frame<D>, framing: &Framing) -> Result<Frame<D>, Box
 
 const NO_TRAILERS: &str = "trailers need chunks, and a Trailer field that names them";
 
-/// Whether a field may come after the body: not one that is needed before (RFC 9110 §6.5.1). The list is hyper's.
+/// Whether a field may come after the body: not one that is needed before (RFC 9110 §6.5.1), nor one of the connection. The list of the first is
+/// hyper's.
 fn may_be_trailer(name: &HeaderName) -> bool {
     use http::header::{
         AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST,
@@ -126,7 +160,7 @@ fn may_be_trailer(name: &HeaderName) -> bool {
     };
     let early = [AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST];
     let rest = [MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING];
-    !early.contains(name) && !rest.contains(name)
+    !early.contains(name) && !rest.contains(name) && !OF_CONNECTION.contains(name)
 }
 
 #[cfg(test)]
@@ -135,7 +169,6 @@ mod tests {
     use std::sync::Arc;
     use std::task::Waker;
 
-    use bytes::Bytes;
     use http::HeaderValue;
 
     use super::*;
@@ -143,8 +176,9 @@ mod tests {
     use crate::client::request::upload::Upload;
 
     /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
-    fn sent(body: Scripted, framing: Framing) -> (String, Option<String>) {
+    fn sent(body: Scripted, framing: Framing, takes_all_trailers: bool) -> (String, Option<String>) {
         let mut upload = Upload::new(body, framing);
+        upload.takes_all_trailers = takes_all_trailers;
         let progress = Arc::clone(upload.progress().unwrap());
         let mut cx = Context::from_waker(Waker::noop());
         let mut sent = String::new();
@@ -208,8 +242,24 @@ mod tests {
 
     #[track_caller]
     fn check(frames: &'static [&'static str], framing: &Framing, expected: &str, error: Option<&str>) {
+        check_with(false, frames, framing, expected, error);
+    }
+
+    #[track_caller]
+    fn check_with(
+        takes_all_trailers: bool,
+        frames: &'static [&'static str],
+        framing: &Framing,
+        expected: &str,
+        error: Option<&str>,
+    ) {
         let expected = (expected.to_owned(), error.map(str::to_owned));
-        assert_eq!(sent(Scripted(frames), framing.clone()), expected, "{frames:?} {framing:?}");
+        assert_eq!(sent(Scripted(frames), framing.clone(), takes_all_trailers), expected, "{frames:?} {framing:?}");
+    }
+
+    fn chunked(promised: Option<u64>, names: &[&'static str]) -> Framing {
+        let trailers = names.iter().map(|name| HeaderName::from_static(name)).collect();
+        Framing::Chunked(Box::new(Chunks { promised, trailers }))
     }
 
     #[test]
@@ -241,10 +291,6 @@ mod tests {
 
     #[test]
     fn chunks_go_out_to_the_real_end_of_the_body() {
-        let chunked = |promised, names: &[&'static str]| {
-            let trailers = names.iter().map(|name| HeaderName::from_static(name)).collect();
-            Framing::Chunked(Box::new(Chunks { promised, trailers }))
-        };
         check(&["hello", " world"], &chunked(None, &[]), "hello world.", None);
         check(&["hello", "-", " world"], &chunked(None, &[]), "hello...", None);
         check(&["hello", ":"], &chunked(None, &[]), "hello.", None);
@@ -255,13 +301,31 @@ mod tests {
         let unknown = Some("the trailer age is not announced in Trailer");
         check(&["hello", "age:"], &chunked(None, &["digest"]), "hello", unknown);
         check(&["hello", "host:"], &chunked(None, &["host"]), "hello", Some("host cannot be a trailer"));
+        let upgrade = Some("upgrade cannot be a trailer");
+        check(&["hello", "upgrade:"], &chunked(None, &["upgrade"]), "hello", upgrade);
+    }
+
+    #[test]
+    fn a_protocol_with_all_trailers_sends_those_that_nobody_announced_and_after_a_length() {
+        let check = |frames, framing, expected, error| check_with(true, frames, framing, expected, error);
+        let framings = [Framing::Length(5), chunked(None, &[]), chunked(Some(5), &["digest"])];
+        for framing in &framings {
+            check(&["hello", "age:"], framing, "hello{\"age\": \"1\"}.", None);
+            check(&["he", "*", "llo", "*", "age:"], framing, "hello{\"age\": \"1\"}.", None);
+            check(&["hello", ":"], framing, "hello.", None);
+            check(&["hello", "host:"], framing, "hello", Some("host cannot be a trailer"));
+            check(&["hello", "keep-alive:"], framing, "hello", Some("keep-alive cannot be a trailer"));
+        }
+        check(&["hello", "-", "age:"], &Framing::Length(5), "hello{\"age\": \"1\"}.", None);
+        check(&["he", "age:"], &Framing::Length(5), "he", Some(SHORT));
+        check(&["hello", " world"], &Framing::Length(5), "", Some(LONG));
     }
 
     #[test]
     fn a_body_that_is_not_sent_is_asked_whether_it_is_empty() {
         let checked = |frames| {
             let polled = poll_end(pin!(Scripted(frames)), &mut Context::from_waker(Waker::noop()));
-            polled.map(|_| ()).map_err(|error| error.to_string())
+            polled.map_err(|error| error.to_string())
         };
         for frames in [&[][..], &["*", "*"], &["-", "more"], &[":"]] {
             assert_eq!(checked(frames), Ok(()), "{frames:?}");

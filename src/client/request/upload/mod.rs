@@ -27,7 +27,9 @@ pin_project! {
     pub(in crate::client) struct Upload {
         // None for an empty body, which needs none of this.
         progress: Option<Arc<Progress>>,
-        body: Option<ErasedBody>,
+        pub(in crate::client) body: Option<ErasedBody>,
+        // Whether the protocol takes all trailers that there can be. Otherwise it takes those that were announced, in chunks.
+        pub(in crate::client) takes_all_trailers: bool,
     }
 
     impl PinnedDrop for Upload {
@@ -57,7 +59,7 @@ pub(in crate::client) struct Progress {
     /// The body can be copied as long as it is untouched.
     may_be_copied: bool,
     /// Guards what can still be sent.
-    content: Lock<Content>,
+    pub(in crate::client) content: Lock<Content>,
 }
 
 /// What is left of a body.
@@ -98,12 +100,12 @@ impl Upload {
             may_be_copied,
             content: Lock::new(content),
         };
-        Self { progress: Some(Arc::new(progress)), body: None }
+        Self { progress: Some(Arc::new(progress)), body: None, takes_all_trailers: false }
     }
 
     #[inline]
     pub(in crate::client) fn empty() -> Self {
-        Self { progress: None, body: None }
+        Self { progress: None, body: None, takes_all_trailers: false }
     }
 
     /// Whether it goes out in chunks, which HTTP/1.0 does not know.
@@ -153,7 +155,7 @@ impl Progress {
         self.stopped.store(true, SeqCst);
     }
 
-    fn has_ended(&self) -> bool {
+    pub(in crate::client) fn has_ended(&self) -> bool {
         self.has_ended.load(SeqCst)
     }
 
@@ -266,7 +268,8 @@ impl Body for Upload {
         let Some(body) = this.body else {
             return Poll::Ready(None);
         };
-        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, progress.taken.load(SeqCst), cx));
+        let taken = progress.taken.load(SeqCst);
+        let checked = ready!(poll_checked(body.as_mut(), &progress.framing, *this.takes_all_trailers, taken, cx));
         let Checked { frame, taken, is_last } = checked.map_err(|error| progress.fail(error))?;
         progress.taken.store(taken, SeqCst);
         progress.has_ended.store(is_last, SeqCst);

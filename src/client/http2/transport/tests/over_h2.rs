@@ -25,6 +25,41 @@ async fn a_complete_answer_is_returned_and_known_to_be_complete_whenever_the_res
     }
 }
 
+/// The server has said that it is going away, and asks with a PING what is still on its way: the requests that h2 had not sent yet.
+#[tokio::test]
+async fn requests_that_were_not_sent_when_a_goaway_came_are_sent_before_the_ping_is_answered() {
+    let (client, mut server) = connected().await;
+    let observed = Observed::new(None);
+    let transport = Transport::new(client, Arc::clone(&observed));
+    let (sender, mut connection) = client::handshake(transport).await.unwrap();
+    let goaway = [&(u32::MAX >> 1).to_be_bytes()[..], &[0; 4]].concat();
+    let said = [frame(4, 0, 0, &[]), frame(7, 0, 0, &goaway), frame(6, 0, 0, &[0; 8])].concat();
+    server.write_all(&said).await.unwrap();
+    let responses: Vec<_> = (0..10)
+        .map(|_| sender.clone().send_request(Request::get("http://a.example/").body(()).unwrap(), true).unwrap().0)
+        .collect();
+    let read = async {
+        server.read_exact(&mut [0; PREFACE.len()]).await.unwrap();
+        let (mut heads, mut acknowledged) = (0, false);
+        while !acknowledged {
+            let mut header = [0; 9];
+            server.read_exact(&mut header).await.unwrap();
+            let length = usize::from(header[1]) << 8 | usize::from(header[2]);
+            server.read_exact(&mut vec![0; length]).await.unwrap();
+            heads += u32::from(header[3] == 1);
+            acknowledged = header[3] == 6 && header[4] == 1;
+        }
+        heads
+    };
+    let heads = tokio::select! {
+        ended = &mut connection => panic!("{ended:?}"),
+        heads = read => heads,
+    };
+    assert_eq!(heads, 10);
+    assert_eq!(observed.goaway().map(|goaway| goaway.last), Some(u32::MAX >> 1));
+    drop(responses);
+}
+
 /// Uploads far more than any system takes, and expects a complete answer.
 async fn upload(sender: SendRequest<Bytes>, observed: &Arc<Observed>) {
     let mut sender = sender.ready().await.unwrap();

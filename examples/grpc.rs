@@ -1,0 +1,167 @@
+//! Calls of gRPC over this crate's client: a channel of tonic is not needed.
+//!
+//! The client is the service of tonic's `Grpc`, and of the clients that tonic generates of a `.proto` file, in the place of a `Channel`. A server that
+//! is reached without TLS has to be known to speak HTTP/2. With `.tls(…)` on the connector, and `https` in the origin, ALPN says so.
+//!
+//! The server here is tonic's. Each tenth of a second a new one takes its place, and the old one shuts down: it says GOAWAY, and answers what it has. No
+//! call notices.
+//!
+//! ```text
+//! cargo run --example grpc --features http2
+//! ```
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+#![allow(clippy::disallowed_methods, reason = "the server is a task of its own")]
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use http::uri::PathAndQuery;
+use http::{Request, Response};
+use hyper_happy_eyeballs::client::{ClientError, ConnectionUse, ResponseBody};
+use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tonic::body::Body;
+use tonic::client::Grpc;
+use tonic::server::NamedService;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, ConnectError, Status, Streaming};
+use tower::{Service, ServiceBuilder, service_fn};
+
+use crate::text::Text;
+
+#[path = "support/text.rs"]
+mod text;
+
+const SHOUT: PathAndQuery = PathAndQuery::from_static("/example.Echo/Shout");
+const TALK: PathAndQuery = PathAndQuery::from_static("/example.Echo/Talk");
+const CALLS: usize = 1000;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = start_server().await?;
+    let client = Client::builder().http2_prior_knowledge(true).build(HappyEyeballsConnector::new())?;
+    // Layers go between the two: this one counts the connections.
+    let connections = Arc::new(Mutex::new(HashSet::new()));
+    let count = Arc::clone(&connections);
+    let counted = ServiceBuilder::new()
+        .map_err(into_status)
+        .map_response(move |response: Response<ResponseBody>| {
+            if let (Some(connection), Ok(mut count)) = (response.extensions().get::<ConnectionUse>(), count.lock()) {
+                count.insert(connection.id());
+            }
+            response
+        })
+        .service(client);
+    let mut grpc = Grpc::with_origin(counted, format!("http://{address}").parse()?);
+
+    // A call with streams in both directions goes on all the while.
+    let texts = stream::iter(["one", "two", "three"].map(str::to_owned)).chain(stream::pending());
+    let mut heard = grpc.streaming(tonic::Request::new(texts), TALK, Text).await?.into_inner();
+
+    println!("{CALLS} calls, to a server that is replaced each tenth of a second:");
+    for number in 0..CALLS {
+        let mut request = tonic::Request::new(format!("call {number}"));
+        request.set_timeout(Duration::from_secs(10));
+        let reply = grpc.unary(request, SHOUT, Text).await?;
+        assert_eq!(reply.into_inner(), format!("CALL {number}"));
+    }
+    let connections = connections.lock().map_or(0, |connections| connections.len());
+    println!("  answered, over {connections} connections; no call failed");
+
+    print!("A call with a stream in each direction, which went on beside them:");
+    for _ in 0..3 {
+        print!(" {}", heard.message().await?.unwrap_or_default());
+    }
+    println!();
+
+    let status = grpc.unary(tonic::Request::new(String::new()), SHOUT, Text).await.err();
+    println!("A call that the server refuses: {:?}", status.map(|status| (status.code(), status.message().to_owned())));
+
+    // A port at which nobody listens.
+    let nowhere = Client::builder().http2_prior_knowledge(true).build(HappyEyeballsConnector::new())?;
+    let mut grpc =
+        Grpc::with_origin(ServiceBuilder::new().map_err(into_status).service(nowhere), "http://127.0.0.1:1".parse()?);
+    let status = grpc.unary(tonic::Request::new(String::new()), SHOUT, Text).await.err();
+    println!("A call without a server: {:?}", status.as_ref().map(Status::code));
+    if status.is_none_or(|status| status.code() != Code::Unavailable) {
+        return Err("a call without a server has another status".into());
+    }
+    Ok(())
+}
+
+/// tonic knows its own kind of error for a server that is not reached, of which it makes `Unavailable`.
+fn into_status(error: ClientError) -> Box<dyn Error + Send + Sync> {
+    if error.is_connect() { Box::new(ConnectError(error.into())) } else { error.into() }
+}
+
+/// Starts a server, and its successors.
+async fn start_server() -> Result<SocketAddr, Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?.into_std()?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        ticks.tick().await;
+        while let Ok(incoming) = listener.try_clone().and_then(TcpListener::from_std) {
+            let (shut_down, is_over) = oneshot::channel::<()>();
+            let server = tonic::transport::Server::builder().add_service(Echo);
+            tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(incoming), is_over.map(drop)));
+            ticks.tick().await;
+            drop(shut_down);
+        }
+    });
+    Ok(address)
+}
+
+/// Says what it hears, in capitals.
+#[derive(Clone)]
+struct Echo;
+
+async fn shout(request: tonic::Request<String>) -> Result<tonic::Response<String>, Status> {
+    let text = request.into_inner();
+    if text.is_empty() {
+        return Err(Status::invalid_argument("there is nothing to shout"));
+    }
+    Ok(tonic::Response::new(text.to_uppercase()))
+}
+
+type Messages = Pin<Box<dyn futures_util::Stream<Item = Result<String, Status>> + Send>>;
+
+async fn talk(request: tonic::Request<Streaming<String>>) -> Result<tonic::Response<Messages>, Status> {
+    Ok(tonic::Response::new(Box::pin(request.into_inner().map_ok(|text| text.to_uppercase()))))
+}
+
+// What tonic generates of a `.proto` file.
+
+impl NamedService for Echo {
+    const NAME: &'static str = "example.Echo";
+}
+
+impl Service<Request<Body>> for Echo {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(async move {
+            let mut grpc = tonic::server::Grpc::new(Text);
+            Ok(match request.uri().path() {
+                "/example.Echo/Shout" => grpc.unary(service_fn(shout), request).await,
+                "/example.Echo/Talk" => grpc.streaming(service_fn(talk), request).await,
+                _ => Status::unimplemented("there is no such call").into_http(),
+            })
+        })
+    }
+}
