@@ -227,7 +227,7 @@ fn answer(status: StatusCode, number: usize, framing: Framing, says_close: bool)
 static UPLOAD: [u8; 64 * 1024] = [b'u'; 64 * 1024];
 
 /// A body of unknown length that lets others run between its pieces.
-fn in_pieces(bytes: Bytes) -> AnyBody {
+pub(crate) fn in_pieces(bytes: Bytes) -> AnyBody {
     let pieces = stream::unfold(bytes, |mut rest| async move {
         if rest.is_empty() {
             return None;

@@ -1,15 +1,14 @@
 //! Runs the cases: as many requests as there are to be, against one server and client after the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::{Method, StatusCode, Uri};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::{ClientError, Connector};
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
 
+use crate::callers::{self, MOST_PENDING};
 use crate::cases::{Case, body_of};
 use crate::figures::Figures;
 use crate::ledger::{Claims, Ledger, Outcome, judge};
@@ -22,20 +21,14 @@ use crate::tls::{Tls, VERSIONS, https};
 const CALLERS: usize = 16;
 
 /// More than the client has connections, so that none waits to be accepted.
-const SERVER_THREADS: usize = 48;
+pub(crate) const SERVER_THREADS: usize = 48;
 
 /// Requests to one server. A new server has a new port: a port with more connections than this in a minute would run out of ports to
 /// connect from.
-const PORTFUL: usize = 10_000;
-
-/// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// After so many requests without an end the case is over.
-const MOST_PENDING: usize = 4;
+pub(crate) const PORTFUL: usize = 10_000;
 
 /// Violations that are described, of each case.
-const MOST_DESCRIBED: usize = 5;
+pub(crate) const MOST_DESCRIBED: usize = 5;
 
 /// Runs a case, in clear text or over TLS, whose versions take turns.
 pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64, over_tls: bool) -> Figures {
@@ -107,47 +100,24 @@ async fn ask<C: Connector>(
     requests: usize,
     seed: u64,
 ) -> Vec<(usize, Outcome)> {
-    let (client, next, pending) = (Arc::new(client), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let mut callers = JoinSet::new();
-    for caller in 0..CALLERS {
-        let (client, next, pending) = (Arc::clone(&client), Arc::clone(&next), Arc::clone(&pending));
-        let base = base.clone();
-        let mut random = Random(seed ^ caller as u64);
-        callers.spawn(async move {
-            let mut outcomes = Vec::new();
-            while pending.load(SeqCst) < MOST_PENDING {
-                let number = next.fetch_add(1, SeqCst);
-                if number >= requests {
-                    break;
-                }
-                let uri = format!("{base}{number}").parse().expect("it is the URI of the server and a number");
-                let outcome = ask_one(case, &client, number, uri).await;
-                pending.fetch_add(usize::from(matches!(outcome, Outcome::Pending)), SeqCst);
-                outcomes.push((number, outcome));
-                // The others have their turns, so that a connection is idle for a while.
-                for _ in 0..random.below(8) {
-                    tokio::task::yield_now().await;
-                }
-            }
-            outcomes
-        });
-    }
-    drop(client);
-    callers.join_all().await.into_iter().flatten().collect()
+    let base = base.clone();
+    let outcomes = callers::ask_all(CALLERS, requests, seed, move |number| {
+        let uri = format!("{base}{number}").parse().expect("it is the URI of the server and a number");
+        let response = client.request(case.request(number, uri));
+        async move { outcome(case, number, async { read(response.await?).await }.await) }
+    });
+    outcomes.await.into_iter().map(|(number, outcome)| (number, outcome.unwrap_or(Outcome::Pending))).collect()
 }
 
-async fn ask_one<C: Connector>(case: Case, client: &Client<C>, number: usize, uri: Uri) -> Outcome {
-    let response = client.request(case.request(number, uri));
-    let answered = tokio::time::timeout(PATIENCE, async { read(response.await?).await }).await;
+fn outcome(case: Case, number: usize, answered: Result<(StatusCode, Bytes), ClientError>) -> Outcome {
     match answered {
-        Err(_) => Outcome::Pending,
-        Ok(Ok((status, body))) if status == case.status() && *body == *body_of(number).as_bytes() => Outcome::Delivered,
-        Ok(Ok((status, body))) => Outcome::Wrong(describe(status, &body)),
-        Ok(Err(error)) => Outcome::Failed(claims(&error), format!("{error:?}")),
+        Ok((status, body)) if status == case.status() && *body == *body_of(number).as_bytes() => Outcome::Delivered,
+        Ok((status, body)) => Outcome::Wrong(describe(status, &body)),
+        Err(error) => Outcome::Failed(claims(&error), format!("{error:?}")),
     }
 }
 
-fn describe(status: StatusCode, body: &[u8]) -> String {
+pub(crate) fn describe(status: StatusCode, body: &[u8]) -> String {
     let begin = String::from_utf8_lossy(&body[..body.len().min(20)]);
     format!("{status}, {} bytes, {begin:?}…", body.len())
 }

@@ -253,6 +253,19 @@ impl Peer {
         Some(())
     }
 
+    /// The next so many bytes, or `None` if the client has gone.
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < count {
+            self.read_more()?;
+        }
+        Some(self.buffer.drain(..count).collect())
+    }
+
+    /// Whether something was read that was not asked for yet.
+    pub(crate) fn has_buffered(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// Takes so many bytes away, if the client sends them.
     pub(crate) fn skip(&mut self, mut length: usize) -> Option<()> {
         loop {
