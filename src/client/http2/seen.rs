@@ -125,6 +125,11 @@ impl Observed {
         self.has_ended.store(true, Relaxed);
     }
 
+    /// Whether nothing more will come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Relaxed)
+    }
+
     /// h2 does not take what it is given: the task of the connection has yet to see why.
     pub(super) fn on_refusal(&self) {
         self.has_refused.store(true, Relaxed);
@@ -165,10 +170,7 @@ impl Observed {
 
     /// Whether the connection is to have no further stream: the peer has said so, h2 takes none, or nothing can be read or sent any more.
     pub(super) fn is_ending(&self) -> bool {
-        self.has_refused.load(Relaxed)
-            || self.has_ended.load(Relaxed)
-            || self.goaway().is_some()
-            || self.is_write_broken()
+        self.has_refused.load(Relaxed) || self.has_ended() || self.goaway().is_some() || self.is_write_broken()
     }
 
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
