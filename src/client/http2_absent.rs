@@ -133,6 +133,10 @@ pub(super) mod exchange {
             match self.none {}
         }
 
+        pub(in crate::client) fn was_turned_away(&self) -> bool {
+            match self.none {}
+        }
+
         pub(in crate::client) fn into_error(self) -> ClientError {
             match self.none {}
         }
