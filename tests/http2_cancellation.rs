@@ -1,6 +1,7 @@
 //! Requests over HTTP/2 that are given up at any moment: each frees its stream, and no other suffers.
 #![cfg(all(feature = "http2", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a server is a task of its own")]
 
 #[path = "support/exchange_runs.rs"]
 mod runs;
