@@ -121,7 +121,7 @@ fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
     // There are as many streams as there are, not connections.
     settings.end = if settings.end == End::Probe { End::CloseIdle } else { settings.end };
     if rng.percent(20) {
-        settings.http2_windows = rng.pick(&[(1, 1 << 20), (10, 100_000), (40, 70_000), (1 << 20, 65_535)]);
+        settings.http2_windows = rng.pick(&[(7, 1 << 20), (20, 100_000), (40, 70_000), (1 << 20, 65_535)]);
     }
     settings
 }
