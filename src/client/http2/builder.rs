@@ -12,7 +12,7 @@ impl Builder {
     /// else, and a server that does not choose it is an error.
     ///
     /// Without that, HTTP/2 is spoken where the connector says that TLS has negotiated it: as
-    /// [`HappyEyeballsConnectorBuilder::tls`](crate::HappyEyeballsConnectorBuilder::tls) does, which offers it first.
+    /// `.tls(…)` on the builder of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does, which offers it first.
     ///
     /// Defaults to `false`.
     #[must_use]
