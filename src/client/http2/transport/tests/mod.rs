@@ -1,6 +1,5 @@
 //! Over real sockets: what can be read and known after the peer has answered and reset the connection.
 
-#[cfg(target_os = "linux")]
 mod over_h2;
 #[cfg(feature = "tls")]
 mod over_tls;
