@@ -60,14 +60,13 @@ async fn a_server_that_chooses_no_protocol_is_not_spoken_to_if_only_http_2_is_wa
 async fn a_client_without_a_protocol_in_common_with_its_connector_dials_nothing() {
     let authority = Authority::new("a root");
     let server = Server::listen(some_loopback(), Conduct::serves(&authority.server(&[HOST]))).await;
-    let builder = HappyEyeballsConnector::builder().resolver(resolver([server.address()])).protocols(["h2"]);
+    let builder = HappyEyeballsConnector::builder().resolver(resolver([server.address()])).protocols(["h3"]);
     let client = Client::new(builder.tls(trusting(&authority)).build().unwrap());
     let error = in_time(client.get(uri())).await.unwrap_err();
     let cause = ConnectError::find(&error).unwrap();
-    assert_eq!(
-        cause.to_string(),
-        "could not connect to origin.example:443: the connector speaks h2, and the client http/1.1"
-    );
+    let spoken = if cfg!(feature = "http2") { "h2 and http/1.1" } else { "http/1.1" };
+    let line = format!("could not connect to origin.example:443: the connector speaks h3, and the client {spoken}");
+    assert_eq!(cause.to_string(), line);
     assert!(error.is_connect() && error.is_permanent() && cause.attempts().is_empty(), "{error}");
     assert_eq!(server.accepted(), 0);
 }

@@ -90,13 +90,12 @@ impl StreamBody {
     }
 
     fn fail(&mut self, error: h2::Error) -> ClientError {
-        let about = self.open.take().map(|open| {
-            let stream = open.stream();
-            stream.rest.abort();
-            (stream.host().to_owned(), stream.transfer())
-        });
         let reason = error.reason().map(Into::into);
-        ClientError::stream_body(error.into(), reason, about)
+        let Some(open) = self.open.take() else { return ClientError::stream_body(error.into(), reason, None) };
+        let stream = open.stream();
+        stream.rest.abort();
+        let about = (stream.host().to_owned(), stream.transfer());
+        ClientError::stream_body(stream.ended(error).into(), reason, Some(about))
     }
 }
 

@@ -15,8 +15,8 @@ use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
+use super::ended::{Ended, Heard};
 use super::head;
-use super::no_http2::NoHttp2;
 use super::pump::{Pump, Pumped};
 use super::rest::Rest;
 use super::seen::Watched;
@@ -101,9 +101,7 @@ enum Failed {
     /// The connection did not take it.
     NotTaken,
     /// The stream, or its connection, has ended.
-    Ended(h2::Error),
-    /// It has ended before the server has shown that it speaks HTTP/2.
-    NoHttp2(NoHttp2),
+    Ended(Ended),
     /// The body of the request has failed.
     Body(BoxError),
 }
@@ -177,7 +175,10 @@ impl Exchange {
                 stream.rest.set_answered();
                 Ok(Answer { response, stream, sending: self.sending.take() })
             }
-            Err(error) => Err(stream.fail(Failed::Ended(error), self.sending.take())),
+            Err(error) => {
+                let ended = stream.ended(error);
+                Err(stream.fail(Failed::Ended(ended), self.sending.take()))
+            }
         })
     }
 
@@ -229,9 +230,9 @@ impl Stream {
         let (observed, begun) = (&connection.observed, self.begun);
         let heads = observed.heads();
         let end = match &cause {
-            Failed::Ended(error) => Cause::of(error),
+            Failed::Ended(ended) => Cause::of(&ended.error),
             Failed::NotTaken => Cause::NotTaken,
-            Failed::NoHttp2(_) | Failed::Body(_) => Cause::Closed,
+            Failed::Body(_) => Cause::Closed,
         };
         let facts = Facts {
             cause: end,
@@ -242,13 +243,19 @@ impl Stream {
             has_answered: heads > 0,
             has_answered_since: heads > begun.heads,
         };
-        let cause = match cause {
-            Failed::Ended(error) if !observed.has_settings() => {
-                Failed::NoHttp2(NoHttp2 { error, has_read: observed.has_read() })
-            }
-            cause => cause,
-        };
         Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress }
+    }
+
+    /// How it has ended, as an error says it.
+    pub(super) fn ended(&self, error: h2::Error) -> Ended {
+        let observed = &self.rest.connection().observed;
+        let heard = match (observed.has_settings(), observed.has_read()) {
+            (true, _) => Heard::Http2,
+            (false, true) => Heard::SomethingElse,
+            (false, false) => Heard::Nothing,
+        };
+        let read = if error.is_io() { observed.error() } else { None };
+        Ended { error, read, heard }
     }
 
     /// What has happened on the connection since it got the request.
@@ -316,11 +323,10 @@ impl Failure {
         let (source, reason): (Option<BoxError>, _) = match cause {
             Failed::Body(error) => return ClientError::stream_request_body(error, processing, transfer),
             Failed::NotTaken => (None, None),
-            Failed::Ended(error) => {
-                let reason = error.reason();
-                (Some(error.into()), reason)
+            Failed::Ended(ended) => {
+                let reason = ended.error.reason().filter(|_| ended.heard == Heard::Http2);
+                (Some(ended.into()), reason)
             }
-            Failed::NoHttp2(error) => (Some(error.into()), None),
         };
         let reason = reason.map(u32::from);
         ClientError::stream(StreamEnd { processing, reason, again }, source, transfer)

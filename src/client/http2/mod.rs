@@ -12,11 +12,11 @@
 pub(super) mod body;
 mod builder;
 pub(super) mod connection;
+mod ended;
 pub(super) mod exchange;
 mod frames;
 pub(super) mod handshake;
 mod head;
-mod no_http2;
 mod pump;
 mod rest;
 mod seen;

@@ -4,6 +4,7 @@
 //! whether anything was sent. Here all of that can still be asked afterwards.
 
 use std::collections::HashMap;
+use std::io;
 use std::mem;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(super) struct Observed {
     max_streams: AtomicU32,
     /// The peer has ended, or nothing can be read any more.
     has_ended: AtomicBool,
+    /// Why nothing can be read any more. h2 passes on no more than its words.
+    error: Lock<Option<Arc<io::Error>>>,
     /// h2 did not take a request.
     has_refused: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
@@ -98,6 +101,7 @@ impl Observed {
             has_settings: AtomicBool::new(false),
             max_streams: AtomicU32::new(BEFORE_SETTINGS),
             has_ended: AtomicBool::new(false),
+            error: Lock::default(),
             has_refused: AtomicBool::new(false),
             heads: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
@@ -123,6 +127,18 @@ impl Observed {
     /// Nothing more will come.
     pub(super) fn on_end(&self) {
         self.has_ended.store(true, Relaxed);
+    }
+
+    /// Reading has failed. Returns the error for h2.
+    pub(super) fn on_error(&self, error: io::Error) -> io::Error {
+        let error = Arc::new(error);
+        *self.error.lock() = Some(Arc::clone(&error));
+        io::Error::new(error.kind(), error)
+    }
+
+    /// How reading has failed.
+    pub(super) fn error(&self) -> Option<Arc<io::Error>> {
+        self.error.lock().clone()
     }
 
     /// Whether nothing more will come.

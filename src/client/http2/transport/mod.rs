@@ -52,7 +52,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
         let before = buf.filled().len();
         let room = buf.remaining();
         let had_goaway = this.observed.goaway().is_some();
-        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf));
+        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf)).map_err(|error| this.observed.on_error(error));
         let bytes = &buf.filled()[before..];
         this.observed.on_read(&mut this.frames, bytes);
         if read.is_err() || (bytes.is_empty() && room > 0) {
