@@ -89,19 +89,21 @@ where
 const VERSIONS: [(&SupportedProtocolVersion, &str); 2] = [(&TLS12, "TLSv1.2"), (&TLS13, "TLSv1.3")];
 
 #[tokio::test]
-async fn nginx_is_spoken_to_over_http_1_by_every_version_of_tls() {
+async fn nginx_is_spoken_to_by_every_version_of_tls() {
     let Some(nginx) = Nginx::start("") else { return };
+    let (http, alpn) =
+        if cfg!(feature = "http2") { (Version::HTTP_2, &b"h2"[..]) } else { (Version::HTTP_11, &b"http/1.1"[..]) };
     for (version, name) in VERSIONS {
         let client = nginx.client(nginx.options().versions([version]));
         for method in [Method::GET, Method::HEAD, Method::POST, Method::GET] {
             let length = if method == Method::POST { 10_000 } else { 0 };
             let response = in_time(client.request(request(method.clone(), length))).await.unwrap();
-            assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_11), "{method}");
+            assert_eq!((response.status(), response.version()), (StatusCode::OK, http), "{method}");
             let info = response.extensions().get::<TlsInfo>().unwrap();
             assert_eq!(info.protocol_version(), Some(version.version));
-            assert_eq!(info.alpn(), Some(&b"http/1.1"[..]));
+            assert_eq!(info.alpn(), Some(alpn));
             let length = if length > 0 { length.to_string() } else { String::new() };
-            let expected = format!("{method} HTTP/1.1 {name} {HOST} {length}\n");
+            let expected = format!("{method} {http:?} {name} {HOST} {length}\n");
             assert_eq!(text(response).await, if method == Method::HEAD { String::new() } else { expected });
         }
         assert_eq!(client.pool_statistics().total.idle, 1, "all went over one connection");
