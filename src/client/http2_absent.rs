@@ -5,7 +5,7 @@ pub(super) const IS_ON: bool = false;
 
 pub(super) mod settings {
     #[derive(Clone, Copy, Debug, Default)]
-    pub(in crate::client) struct Settings;
+    pub(in crate::client) struct Settings {}
 
     impl Settings {
         pub(in crate::client) fn problem(self) -> Option<&'static str> {

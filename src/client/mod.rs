@@ -82,7 +82,7 @@ mod plain {
 mod pool;
 mod protocol;
 mod request;
-#[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
+#[cfg_attr(not(any(feature = "http2", test)), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod retry;
 mod retry_body;
 mod security;
