@@ -116,8 +116,12 @@ async fn a_configuration_whose_protocols_the_connector_does_not_know_is_an_error
 async fn a_client_that_speaks_nothing_of_the_configuration_dials_nothing() {
     let authority = Authority::new("a root");
     let server = listen(Conduct::serves(&authority.server(&[HOST]))).await;
-    let client = Client::new(connector(whole(&authority, &["h3"]), [server.address()]));
-    let error = in_time(client.get(uri())).await.unwrap_err();
+    let client = Client::new(connector(whole(&authority, &["h2"]), [server.address()]));
+    // It needs HTTP/1.1.
+    let mut request = hyper::Request::new(String::new());
+    *request.uri_mut() = uri();
+    request.headers_mut().insert(hyper::header::UPGRADE, hyper::header::HeaderValue::from_static("websocket"));
+    let error = in_time(client.request(request)).await.unwrap_err();
     assert_eq!(TlsError::find(&error).unwrap().kind(), TlsErrorKind::NoCommonProtocol);
     let cause = ConnectError::find(&error).unwrap();
     assert!(error.is_permanent() && !cause.attempts()[0].error().unwrap().was_sent(), "{error}");
