@@ -6,8 +6,9 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,11 +18,11 @@ use tokio::task::coop::{has_budget_remaining, unconstrained};
 use super::wire::Wire;
 use crate::client::destination::Destination;
 use crate::client::request::fields;
+use crate::client::request::held::Held;
 use crate::client::request::informational::{self, Callback};
 use crate::client::request::retry_copy::RetryCopy;
-use crate::client::request::upload::Upload;
+use crate::client::request::upload::{Progress, Upload};
 use crate::client::retry::{Failed, Fate, RetryPolicy, may_retry};
-use crate::timer::{Timer, read_clock};
 
 /// What a request came to that has no response.
 pub(in crate::client) struct Failure {
@@ -65,7 +66,7 @@ pin_project! {
         // None once it is over.
         wire: Option<Box<Wire>>,
         // Lets a body go that is kept back for too long.
-        release: Option<Pin<Box<Release>>>,
+        held: Option<Pin<Box<Held>>>,
     }
 }
 
@@ -83,16 +84,16 @@ pub(in crate::client) fn exchange(
     destination: &Destination,
     continue_timeout: Duration,
 ) -> Exchange<impl Future<Output = Sent> + Send + use<>> {
-    let is_held = request.as_mut().is_some_and(|request| prepare(request, destination, &wire));
+    let held = request.as_mut().and_then(|request| prepare(request, destination, &wire));
     wire.begin_request(request.as_ref().and_then(|request| request.body().progress().cloned()));
     let sender = wire.sender().expect("a connection that is given out lives");
     let sent = sender.send_request(request.take().expect("it was not sent"));
-    Exchange { wire: Some(wire), sent, release: is_held.then(|| Box::pin(Release::after(continue_timeout))) }
+    Exchange { wire: Some(wire), sent, held: held.map(|held| Held::new(held, continue_timeout)) }
 }
 
-/// Makes `request` what hyper is to write, and says whether its body is kept back.
+/// Makes `request` what hyper is to write. Returns its body if that is kept back.
 #[inline]
-fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> bool {
+fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> Option<Arc<Progress>> {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let has_body = request.body().progress().is_some();
     fields::complete(request.headers_mut(), &wire.host, has_body);
@@ -100,10 +101,9 @@ fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire
     if let Some(held) = &held {
         held.hold();
     }
-    let is_held = held.is_some();
     let callback = Callback::take(request.extensions_mut());
-    informational::listen(request, callback, held);
-    is_held
+    informational::listen(request, callback, held.clone());
+    held
 }
 
 impl<F: Future<Output = Sent>> Future for Exchange<F> {
@@ -113,8 +113,8 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let wire = this.wire.as_mut().expect("not polled after completion");
-        if let Some(release) = this.release {
-            ready_to_go(release.as_mut(), wire, cx);
+        if let Some(held) = this.held {
+            held.as_mut().poll_release(cx);
         }
         wire.relay().hold();
         let mut polled = wire.poll();
@@ -162,36 +162,6 @@ fn look<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     if has_budget_remaining() { future.poll(cx) } else { pin!(unconstrained(future)).poll(cx) }
 }
 
-pin_project! {
-    struct Release {
-        timeout: Duration,
-        at: Option<Instant>,
-        #[pin]
-        timer: Timer,
-    }
-}
-
-impl Release {
-    fn after(timeout: Duration) -> Self {
-        Self { timeout, at: None, timer: Timer::new() }
-    }
-}
-
-/// Lets a body go for which it is time.
-fn ready_to_go(release: Pin<&mut Release>, wire: &Wire, cx: &mut Context<'_>) {
-    let Some(upload) = wire.upload.as_ref().filter(|upload| upload.is_held()) else {
-        return;
-    };
-    let release = release.project();
-    // Time counts from the first poll.
-    if release.at.is_none() {
-        *release.at = read_clock().checked_add(*release.timeout);
-    }
-    if release.timer.poll(*release.at, cx).is_ready() {
-        upload.release();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::{Pending, pending};
@@ -226,7 +196,7 @@ mod tests {
         // The server has gone.
         drop(listener.accept().await.unwrap());
         let undecided: Pending<Sent> = pending();
-        let exchange = Exchange { wire: Some(wire), sent: undecided, release: None };
+        let exchange = Exchange { wire: Some(wire), sent: undecided, held: None };
         let Err(Failure { error, wire }) = exchange.await else { panic!("there is no response") };
         assert!(error.is_none());
         let error = ClientError::exchange(error, None, false, wire.transfer());

@@ -8,11 +8,10 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use h2::RecvStream;
 use http::{Extensions, Request, Response, StatusCode};
-use pin_project_lite::pin_project;
 
 use super::connection::Connection;
 use super::ended::{Ended, Heard};
@@ -26,11 +25,11 @@ use crate::client::error::{ClientError, Processing, StreamEnd, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::fields::expects_continue;
 use crate::client::request::framing::Framing;
+use crate::client::request::held::Held;
 use crate::client::request::informational::{Callback, Informational};
 use crate::client::request::upload::{Progress, Upload};
 use crate::client::retry::Again;
 use crate::outcome::BoxError;
-use crate::timer::{Timer, read_clock};
 
 /// A request under way. Dropping it ends its stream, and no other.
 pub(in crate::client) struct Exchange {
@@ -138,7 +137,10 @@ impl Exchange {
         let watched = observed.register(response.stream_id().as_u32());
         let begun = Begun { before, written, read, heads };
         let sending = progress.map(|progress| {
-            let held = is_held.then(|| Held::new(&progress, continue_timeout));
+            let held = is_held.then(|| {
+                progress.hold();
+                Held::new(Arc::clone(&progress), continue_timeout)
+            });
             Box::new(Sending { pump: Pump::new(stream, body), has_ended: false, progress, held })
         });
         let stream = Box::new(Stream { response, watched, begun, rest: Rest::Nothing(share) });
@@ -344,37 +346,5 @@ impl Failure {
         };
         let transfer = connection.transfer(1, u64::MAX, u64::MAX);
         Self { verdict: judge(facts), cause: Failed::NotTaken, transfer, progress }
-    }
-}
-
-pin_project! {
-    /// Lets a body go that is kept back for too long (RFC 9110 §10.1.1).
-    struct Held {
-        progress: Arc<Progress>,
-        timeout: Duration,
-        // None before the first poll, from which time counts.
-        at: Option<Instant>,
-        #[pin]
-        timer: Timer,
-    }
-}
-
-impl Held {
-    fn new(progress: &Arc<Progress>, timeout: Duration) -> Pin<Box<Self>> {
-        progress.hold();
-        Box::pin(Self { progress: Arc::clone(progress), timeout, at: None, timer: Timer::new() })
-    }
-
-    fn poll_release(self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        let this = self.project();
-        if !this.progress.is_held() {
-            return;
-        }
-        if this.at.is_none() {
-            *this.at = read_clock().checked_add(*this.timeout);
-        }
-        if this.timer.poll(*this.at, cx).is_ready() {
-            this.progress.release();
-        }
     }
 }
