@@ -15,37 +15,7 @@ pub(super) mod settings {
 }
 
 pub(super) mod connection {
-    use std::time::Instant;
-
-    use crate::client::pool::{Place, RuntimeId, Shared};
-
-    pub(in crate::client) enum Connection {}
-
-    impl Shared for Connection {
-        fn place(&self) -> Place {
-            match *self {}
-        }
-
-        fn runtime(&self) -> RuntimeId {
-            match *self {}
-        }
-
-        fn created(&self) -> Instant {
-            match *self {}
-        }
-
-        fn most(&self) -> usize {
-            match *self {}
-        }
-
-        fn is_open(&self) -> bool {
-            match *self {}
-        }
-
-        fn had_before_turning_away(&self) -> Option<usize> {
-            match *self {}
-        }
-    }
+    pub(in crate::client) use crate::client::pool::NoConnection as Connection;
 }
 
 pub(super) mod handshake {

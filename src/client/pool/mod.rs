@@ -23,6 +23,8 @@ mod finishing;
 mod grants;
 mod hosts;
 mod lease;
+#[cfg(any(test, not(feature = "http2")))]
+mod no_connection;
 mod place;
 mod runtimes;
 mod settings;
@@ -34,10 +36,14 @@ mod sweep;
 mod sweeper;
 
 pub(super) use self::central::{Acquired, Pool};
-pub(super) use self::connection::{Owned, Shared};
+pub(super) use self::connection::Owned;
+#[cfg(feature = "http2")]
+pub(super) use self::connection::Shared;
 pub(super) use self::finishing::Finish;
 pub(super) use self::grants::{Grant, Share, Ticket};
 pub(super) use self::lease::Lease;
+#[cfg(not(feature = "http2"))]
+pub(super) use self::no_connection::NoConnection;
 pub(super) use self::place::Place;
 pub(super) use self::runtimes::{RuntimeId, Watch, current_runtime};
 pub(super) use self::settings::Settings;

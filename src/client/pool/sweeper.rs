@@ -144,8 +144,8 @@ mod tests {
     use http::Request;
 
     use super::super::central::Acquired;
-    use super::super::connection::NoConnection;
     use super::super::finishing::{Count, Finish};
+    use super::super::no_connection::NoConnection;
     use super::super::settings::Settings;
     use super::*;
     use crate::client::destination::Destination;
