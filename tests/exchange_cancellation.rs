@@ -16,12 +16,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use hyper::{Method, Response, StatusCode};
-use hyper_happy_eyeballs::client::ResponseBody;
+use hyper::{Method, StatusCode};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use runs::{
-    Random, client, descriptors, empty, exchange, full, get, in_time, on_both_runtimes, poll_once, request, say,
-    streamed, times, until,
+    Random, client, descriptors, empty, exchange, full, get, in_time, on_both_runtimes, poll_once, read_frames,
+    request, say, streamed, times, until,
 };
 use server::{Peer, Server};
 use tokio::runtime::Handle;
@@ -93,21 +92,6 @@ async fn ask(client: AnyClient, server: Arc<Server>, number: usize, seed: u64, b
         true => outcomes.complete += 1,
         false => outcomes.without_body += 1,
     }
-}
-
-/// Reads at most so many frames; whether that was all.
-async fn read_frames(response: Response<ResponseBody>, number: usize, frames: u64) -> bool {
-    let mut body = response.into_body();
-    let line = format!("{number}\n");
-    let mut expected = line.bytes().cycle();
-    for _ in 0..frames {
-        let Some(frame) = in_time(body.frame()).await else { return true };
-        let data = frame.unwrap_or_else(|error| panic!("{number}: {error:?}")).into_data().unwrap();
-        for &byte in &data {
-            assert_eq!(Some(byte), expected.next(), "not the answer of {number}");
-        }
-    }
-    false
 }
 
 /// T73, T74.

@@ -18,7 +18,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use runs::{Random, descriptors, empty, full, in_time, on_both_runtimes, poll_once, say, streamed, times, until};
+use runs::{
+    Random, descriptors, empty, full, in_time, on_both_runtimes, poll_once, read_frames, say, streamed, times, until,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
@@ -86,16 +88,9 @@ async fn ask(client: Client<HappyEyeballsConnector>, uri: &str, number: usize, s
         _ => Some(in_time(response).await),
     };
     let Some(response) = response else { return false };
-    let mut body = response.unwrap_or_else(|error| panic!("{number}: {error:?}")).into_body();
-    let line = format!("{number}\n");
-    let mut expected = line.bytes().cycle();
-    for _ in 0..[0, 1, random.below(10), u64::MAX][usize::try_from(random.below(4)).unwrap()] {
-        let Some(frame) = in_time(body.frame()).await else { return true };
-        for &byte in &frame.unwrap_or_else(|error| panic!("{number}: {error:?}")).into_data().unwrap() {
-            assert_eq!(Some(byte), expected.next(), "not the answer of {number}");
-        }
-    }
-    false
+    let response = response.unwrap_or_else(|error| panic!("{number}: {error:?}"));
+    let frames = [0, 1, random.below(10), u64::MAX][usize::try_from(random.below(4)).unwrap()];
+    read_frames(response, number, frames).await
 }
 
 #[test]

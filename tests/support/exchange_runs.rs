@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Body, Frame};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_happy_eyeballs::client::{ClientError, Connector, RequestBody, ResponseFuture};
+use hyper_happy_eyeballs::client::{ClientError, Connector, RequestBody, ResponseBody, ResponseFuture};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use tokio::runtime::Builder;
 
@@ -186,4 +186,19 @@ async fn collect(response: ResponseFuture) -> Result<(StatusCode, Bytes), Client
 /// Reads a response to its end.
 pub(crate) async fn read<B: Body<Data = Bytes>>(response: Response<B>) -> Result<(StatusCode, Bytes), B::Error> {
     Ok((response.status(), response.into_body().collect().await?.to_bytes()))
+}
+
+/// Reads at most so many frames of the answer to this request, which is full of its number; whether that was all.
+pub(crate) async fn read_frames(response: Response<ResponseBody>, number: usize, frames: u64) -> bool {
+    let mut body = response.into_body();
+    let line = format!("{number}\n");
+    let mut expected = line.bytes().cycle();
+    for _ in 0..frames {
+        let Some(frame) = in_time(body.frame()).await else { return true };
+        let data = frame.unwrap_or_else(|error| panic!("{number}: {error:?}")).into_data().unwrap();
+        for &byte in &data {
+            assert_eq!(Some(byte), expected.next(), "not the answer of {number}");
+        }
+    }
+    false
 }

@@ -55,8 +55,6 @@ const MOST: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::convert::Infallible;
     use std::pin::Pin;
     use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
@@ -65,28 +63,7 @@ mod tests {
 
     use super::*;
     use crate::client::request::framing::Framing;
-
-    /// Gives its frames, and the end where there is none. Behind all of them it is pending.
-    struct Frames(VecDeque<Option<Frame<Bytes>>>);
-
-    impl Frames {
-        fn new(frames: impl IntoIterator<Item = Option<Frame<Bytes>>>) -> Self {
-            Self(frames.into_iter().collect())
-        }
-    }
-
-    impl Body for Frames {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            self.0.pop_front().map_or(Poll::Pending, |frame| Poll::Ready(frame.map(Ok)))
-        }
-    }
-
-    fn data(text: &'static str) -> Option<Frame<Bytes>> {
-        Some(Frame::data(Bytes::from(text)))
-    }
+    use crate::client::request::upload::tests::{Frames, data};
 
     /// The frames of a body, to its end or to where it goes on later.
     fn frames(upload: &mut Upload, taken: &mut Taken) -> Vec<String> {

@@ -313,4 +313,4 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::client) mod tests;

@@ -40,10 +40,10 @@ fn left(progress: &Progress) -> String {
 }
 
 /// Gives its frames, and is pending where there is none, or at the end.
-struct Frames(VecDeque<Option<Frame<Bytes>>>);
+pub(in crate::client) struct Frames(VecDeque<Option<Frame<Bytes>>>);
 
 impl Frames {
-    fn new(frames: impl IntoIterator<Item = Option<Frame<Bytes>>>) -> Self {
+    pub(in crate::client) fn new(frames: impl IntoIterator<Item = Option<Frame<Bytes>>>) -> Self {
         Self(frames.into_iter().collect())
     }
 }
@@ -62,7 +62,7 @@ impl Body for Frames {
     }
 }
 
-fn data(text: &'static str) -> Option<Frame<Bytes>> {
+pub(in crate::client) fn data(text: &'static str) -> Option<Frame<Bytes>> {
     Some(Frame::data(Bytes::from(text)))
 }
 
