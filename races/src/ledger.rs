@@ -5,7 +5,6 @@
 //! before its reset. A response that was written in full and not acknowledged when the reset went out may have been lost between the two
 //! systems; it is counted apart.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 
 /// What the server knows of the requests, each by its number.
@@ -67,27 +66,7 @@ impl Ledger {
 }
 
 /// What the caller of a request was told.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// The response to this very request, to its end.
-    Delivered,
-    /// Something else, which was called a response to it.
-    Wrong(String),
-    Failed(Claims, String),
-    /// Nothing.
-    Pending,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Delivered => f.write_str("delivered"),
-            Self::Wrong(found) => write!(f, "got {found}"),
-            Self::Failed(claims, error) => write!(f, "{error}, which says {claims:?}"),
-            Self::Pending => f.write_str("pending"),
-        }
-    }
-}
+pub(crate) type Outcome = crate::outcome::Outcome<Claims>;
 
 /// What an error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

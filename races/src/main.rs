@@ -18,6 +18,7 @@ mod loopback;
 #[allow(clippy::unwrap_used, reason = "it is for tests, which fail by panicking")]
 #[path = "../../tests/support/origin.rs"]
 mod origin;
+mod outcome;
 mod places;
 #[path = "../../tests/support/exchange_runs.rs"]
 mod runs;

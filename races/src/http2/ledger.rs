@@ -4,7 +4,6 @@
 //! connection, the last are still to be sent when a reset takes them away. A server *acts* on a request when its handler begins with it. It does not
 //! act on one that it refuses, nor on one that no GOAWAY of it covers.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
 use hyper_happy_eyeballs::client::Processing;
@@ -66,27 +65,7 @@ impl Seen {
 }
 
 /// What the caller of a request was told.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// The response to this very request, to its end.
-    Delivered,
-    /// Something else, which was called a response to it.
-    Wrong(String),
-    Failed(Claims, String),
-    /// Nothing.
-    Pending,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Delivered => f.write_str("delivered"),
-            Self::Wrong(found) => write!(f, "got {found}"),
-            Self::Failed(claims, error) => write!(f, "{error}, which says {claims:?}"),
-            Self::Pending => f.write_str("pending"),
-        }
-    }
-}
+pub(crate) type Outcome = crate::outcome::Outcome<Claims>;
 
 /// What an error says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
