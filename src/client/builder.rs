@@ -30,6 +30,7 @@ use crate::race::ConfigError;
 /// | upload after the response | 1 MiB and 5 s |
 /// | HTTP/1 | the defaults of hyper |
 /// | HTTP/2 | where TLS negotiates it |
+/// | maximum connections of HTTP/2 per host | 4 in each runtime, where streams are used up |
 /// | windows of HTTP/2 | 1 MiB for a response, 16 MiB for a connection |
 /// | size of the fields over HTTP/2 | 256 KiB |
 #[derive(Clone, Debug, Default)]
@@ -156,7 +157,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A maximum number of connections, an idle timeout or a maximum age of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
+    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout or a maximum age of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
     pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
         Ok(Client::with_settings(connector, self.checked()?))
     }
@@ -184,6 +185,9 @@ impl Builder {
         }
         if pool.max_connections_per_host == 0 {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));
+        }
+        if pool.max_shared_per_host == 0 {
+            return Err(ConfigError::new("the maximum number of connections of HTTP/2 must not be zero"));
         }
         if let Some(problem) = self.problem {
             return Err(problem);

@@ -6,29 +6,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::Connection as _;
 use tokio::runtime::Handle;
 
 use super::bounds::Connector;
 use super::destination::Destination;
+use super::dialing::{connect, dial_for_all};
 use super::error::ClientError;
-use super::http1::handshake::handshake;
 use super::http1::wire::{Pool, Wire};
-use super::http2;
-use super::http2::connection::Connection;
-use super::pool::{self, Acquired, Grant, Lease, Owned, RuntimeId, current_runtime};
-use super::security::{connect_request, speaks_http2};
-use super::settings::ConnectionSettings;
+use super::pool::{self, Acquired, ForAll, Grant, Lease, Owned, RuntimeId, current_runtime};
+use super::ready::{Ready, Share};
 use super::shared::Shared;
-use super::stock::Stock;
 use super::sync::spawn_in;
-use crate::oneshot::Oneshot;
 
 /// A place in the queue for a connection.
 type Ticket = pool::Ticket<Wire>;
-
-/// The right to one exchange on a connection that others use as well.
-pub(super) type Share = pool::Share<Connection>;
 
 /// A connection for a request.
 pub(super) enum Checkout {
@@ -39,12 +30,6 @@ pub(super) enum Checkout {
 
 /// A connection to come. It is boxed, since most requests need none.
 pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>;
-
-/// A connection that can have a request.
-pub(super) enum Ready {
-    Owned(Box<Wire>),
-    Shared(Share),
-}
 
 /// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
@@ -60,9 +45,13 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
             }
             Acquired::Shared(share) => return Checkout::Shared(share),
             Acquired::Dial(lease) => lease,
+            Acquired::DialForAll(dial, ticket) => {
+                let (shared, destination) = (Arc::clone(shared), destination.clone());
+                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, Some(dial), may_retry, runtime)));
+            }
             Acquired::Wait(ticket) => {
                 let (shared, destination) = (Arc::clone(shared), destination.clone());
-                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, may_retry, runtime)));
+                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, None, may_retry, runtime)));
             }
         };
         return Checkout::Wait(if shared.settings.late_binding {
@@ -71,44 +60,6 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
             Box::pin(connect(shared, destination, lease, runtime))
         });
     }
-}
-
-/// A connection of one's own, made in `runtime`, which is the current one.
-pub(super) fn connect<C: Connector>(
-    shared: &Shared<C>,
-    destination: &Destination,
-    lease: Lease,
-    runtime: RuntimeId,
-) -> impl Future<Output = Result<Ready, ClientError>> + Send + use<C> {
-    let (connectors, pool) = (Arc::clone(&shared.connectors), Arc::clone(&shared.pool));
-    dial(connectors, shared.settings.connections.clone(), pool, destination.clone(), lease, runtime)
-}
-
-/// Connects to `destination`, in `runtime`, and shakes hands.
-async fn dial<C: Connector>(
-    connectors: Arc<Stock<C>>,
-    settings: ConnectionSettings,
-    pool: Arc<Pool>,
-    destination: Destination,
-    lease: Lease,
-    runtime: RuntimeId,
-) -> Result<Ready, ClientError> {
-    let connector = connectors.copy().await;
-    let uri = destination.without_path().into_uri();
-    let epoch = connectors.epoch().get();
-    let request = connect_request(&destination, uri.clone(), epoch);
-    let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
-    // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to. Or it was begun in one network, and serves
-    // this request alone.
-    let is_spent = || current_runtime() != runtime || connectors.epoch().get() != epoch;
-    if speaks_http2(&io.connected(), &destination)? {
-        return http2::handshake::handshake(io, settings.http2, pool, &destination, lease, is_spent)
-            .await
-            .map(Ready::Shared);
-    }
-    let mut wire = handshake(io, &settings.http1, pool, &destination, lease).await?;
-    wire.spent |= is_spent();
-    Ok(Ready::Owned(wire))
 }
 
 /// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
@@ -137,7 +88,7 @@ async fn connect_or_wait<C: Connector>(
         let wire = match granted {
             Some(Grant::Owned(wire)) => wire,
             Some(Grant::Shared(share)) => return Poll::Ready(First::Freed(Ready::Shared(share))),
-            Some(Grant::Dial(_)) | None => return Poll::Pending,
+            Some(Grant::Dial(_) | Grant::DialForAll(_) | Grant::Failed(_)) | None => return Poll::Pending,
         };
         match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
             Fitness::Fit(wire) => Poll::Ready(First::Freed(Ready::Owned(wire))),
@@ -155,23 +106,36 @@ async fn connect_or_wait<C: Connector>(
     }
 }
 
-/// One's turn.
+/// One's turn. Meanwhile, one may have to `dial` for all that wait.
 async fn wait<C: Connector>(
     shared: Arc<Shared<C>>,
     destination: Destination,
     mut ticket: Ticket,
+    mut dial: Option<ForAll>,
     may_retry: bool,
     runtime: RuntimeId,
 ) -> Result<Ready, ClientError> {
-    let lease = match poll_fn(|cx| ticket.poll_granted(cx)).await {
-        Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
-            Fitness::Fit(wire) => return Ok(Ready::Owned(wire)),
-            // It keeps its turn.
-            Fitness::Dead(lease) | Fitness::Distrusted(lease) => lease,
-        },
-        Some(Grant::Shared(share)) => return Ok(Ready::Shared(share)),
-        Some(Grant::Dial(lease)) => Some(lease),
-        None => None,
+    let lease = loop {
+        if let Some(dial) = dial.take() {
+            dial_for_all(&shared, &destination, dial, runtime);
+        }
+        match poll_fn(|cx| ticket.poll_granted(cx)).await {
+            // It is for the request that it was made for.
+            Some(Grant::Owned(wire)) if !wire.reused => return Ok(Ready::Owned(wire)),
+            Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
+                Fitness::Fit(wire) => return Ok(Ready::Owned(wire)),
+                // It keeps its turn.
+                Fitness::Dead(lease) | Fitness::Distrusted(lease) => break lease,
+            },
+            Some(Grant::Shared(share)) => return Ok(Ready::Shared(share)),
+            Some(Grant::Dial(lease)) => break Some(lease),
+            Some(Grant::DialForAll(granted)) => {
+                ticket = shared.pool.wait_again(&granted);
+                dial = Some(granted);
+            }
+            Some(Grant::Failed(error)) => return Err(*error),
+            None => break None,
+        }
     };
     match lease {
         Some(lease) => connect(&shared, &destination, lease, runtime).await,

@@ -7,7 +7,7 @@ use http::{Method, Request, Uri, Version, uri};
 
 use super::error::ClientError;
 use super::http2;
-use super::speaks::Speaks;
+use super::speaks::{Exchanges, Speaks};
 use crate::connect::authority::{default_port, is_secure, split_authority};
 
 /// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
@@ -85,10 +85,9 @@ impl Destination {
         self.speaks = speaks;
     }
 
-    /// Whether every connection to it is known to have many exchanges at a time.
-    #[inline]
-    pub(super) fn is_shared(&self) -> bool {
-        self.speaks == Speaks::Http2
+    /// How many exchanges a connection to it has at a time.
+    pub(super) fn exchanges(&self) -> Exchanges {
+        self.speaks.exchanges(http2::IS_ON && self.is_secure())
     }
 
     #[inline]

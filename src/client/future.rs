@@ -14,15 +14,17 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
-use super::checkout::{Checkout, Connecting, Ready, Share, checkout, connect};
+use super::checkout::{Checkout, Connecting, checkout};
 use super::deliver::deliver;
 use super::destination::Destination;
+use super::dialing::connect;
 use super::error::{ClientError, Sendings, Transfer};
 use super::http1::exchange::{Exchange, Failure, Sent, exchange};
 use super::http1::wire::Wire;
 use super::http2::exchange::{Exchange as Sharing, Failure as Unanswered};
 use super::pool::current_runtime;
 use super::protocol;
+use super::ready::{Ready, Share};
 use super::request::fields::{self, expects_continue};
 use super::request::framing::Framing;
 use super::request::promise::poll_end;

@@ -51,6 +51,7 @@ mod checkout;
 mod connection_use;
 mod deliver;
 mod destination;
+mod dialing;
 #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod error;
 mod future;
@@ -81,6 +82,7 @@ mod plain {
 #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod pool;
 mod protocol;
+mod ready;
 mod request;
 #[cfg_attr(not(any(feature = "http2", test)), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod retry;

@@ -45,6 +45,7 @@ impl Default for Settings {
                 max_age: None,
                 max_idle_per_host: usize::MAX,
                 max_connections_per_host: usize::MAX,
+                max_shared_per_host: 4,
             },
             requests: RequestSettings {
                 retry_policy: RetryPolicy::default(),

@@ -11,3 +11,23 @@ pub(super) enum Speaks {
     /// HTTP/2, which the server is known to speak.
     Http2,
 }
+
+/// How many exchanges a connection has at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exchanges {
+    OneAtATime,
+    ManyAtATime,
+    /// As is negotiated.
+    Negotiated,
+}
+
+impl Speaks {
+    /// How many exchanges a connection has at a time, where HTTP/2 can be negotiated or cannot.
+    pub(super) fn exchanges(self, can_be_negotiated: bool) -> Exchanges {
+        match self {
+            Self::Http2 => Exchanges::ManyAtATime,
+            Self::Negotiated if can_be_negotiated => Exchanges::Negotiated,
+            Self::Negotiated | Self::Http1 => Exchanges::OneAtATime,
+        }
+    }
+}

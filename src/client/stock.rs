@@ -6,6 +6,7 @@ use std::mem;
 use std::ops::Deref;
 use std::task::{Context, Poll, Waker};
 
+use super::dialing::FastestDial;
 use crate::lock::{Guard, Lock};
 use crate::network::CurrentEpoch;
 
@@ -18,6 +19,7 @@ pub(super) struct Stock<C> {
     place: Lock<Place<C>>,
     /// That of the client's network.
     epoch: CurrentEpoch,
+    fastest: FastestDial,
 }
 
 struct Place<C> {
@@ -32,12 +34,18 @@ impl<C> Stock<C> {
         Self {
             place: Lock::new(Place { connector: Some(connector), waiting: Vec::new() }),
             epoch: CurrentEpoch::default(),
+            fastest: FastestDial::new(),
         }
     }
 
     /// The epoch that connects are made in.
     pub(super) fn epoch(&self) -> &CurrentEpoch {
         &self.epoch
+    }
+
+    /// How long its fastest dial took.
+    pub(super) fn fastest(&self) -> &FastestDial {
+        &self.fastest
     }
 
     /// A clone of the connector.

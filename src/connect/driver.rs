@@ -9,6 +9,7 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::handshake_watch::HandshakeWatch;
 use super::racing::{Attempting, Racing, Round, poll_answer};
 use super::record::{Begun, Record};
 use super::settings::Settings;
@@ -96,13 +97,20 @@ where
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
     #[inline]
-    pub(super) fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Pin<Box<Self>> {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        target: Target,
+        watch: Option<HandshakeWatch>,
+        resolver: R,
+        attempt: A,
+    ) -> Pin<Box<Self>> {
         let Target { host, port, https_port, is_secure, literal } = target;
+        let watch = watch.filter(|_| settings.does_tls);
         Box::pin(Self {
             port,
             is_secure,
             deadline: None,
-            record: Record::new(Arc::clone(&host), port.number()),
+            record: Record::new(Arc::clone(&host), port.number(), watch),
             attempt: Some(attempt),
             stage: match literal {
                 Some(address) => Stage::Literal { address },

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::driver::{Connected, Driver};
+use super::handshake_watch::HandshakeWatch;
 use super::settings::Settings;
 use super::target::Target;
 use crate::attempt::AttemptRequest;
@@ -37,8 +38,14 @@ where
     R: Resolve,
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    pub(super) fn new(settings: Arc<Settings>, target: Target, resolver: R, attempt: A) -> Self {
-        Self { state: State::Driving(Driver::new(settings, target, resolver, attempt)) }
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        target: Target,
+        watch: Option<HandshakeWatch>,
+        resolver: R,
+        attempt: A,
+    ) -> Self {
+        Self { state: State::Driving(Driver::new(settings, target, watch, resolver, attempt)) }
     }
 
     pub(super) fn failed(error: ConnectError) -> Self {

@@ -12,6 +12,7 @@ pub(crate) mod authority;
 mod builder;
 mod driver;
 mod future;
+mod handshake_watch;
 mod layer;
 mod memory;
 mod racing;
@@ -26,6 +27,9 @@ mod tls;
 
 pub use self::builder::Builder;
 pub use self::future::Connecting;
+pub(crate) use self::handshake_watch::HandshakeWatch;
+#[cfg(feature = "client")]
+pub(crate) use self::handshake_watch::Handshaking;
 pub use self::layer::HappyEyeballsLayer;
 pub use self::memory::MemoryHandle;
 pub use self::request::{ConnectRequest, ConnectScope};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, field, warn};
 
+use super::handshake_watch::HandshakeWatch;
 use crate::attempt::{LastWords, Listener};
 use crate::connection::ConnectInfo;
 use crate::outcome::{
@@ -26,6 +27,8 @@ pub(super) struct Record {
     resolved: Option<Instant>,
     ended: Vec<Attempt>,
     query_errors: Vec<QueryError>,
+    /// Who is to hear how it gets on with TLS.
+    watch: Option<HandshakeWatch>,
 }
 
 /// An attempt that is in flight.
@@ -42,7 +45,10 @@ pub(super) struct Begun {
 
 impl Record {
     #[inline]
-    pub(super) fn new(host: Arc<str>, port: u16) -> Self {
+    pub(super) fn new(host: Arc<str>, port: u16, watch: Option<HandshakeWatch>) -> Self {
+        if let Some(watch) = &watch {
+            watch.begin();
+        }
         Self {
             host,
             port,
@@ -52,6 +58,7 @@ impl Record {
             resolved: None,
             ended: Vec::new(),
             query_errors: Vec::new(),
+            watch,
         }
     }
 
@@ -132,7 +139,10 @@ impl Record {
         Begun { id, endpoint, reason, placing, at: now, phases: None }
     }
 
-    pub(super) fn progressed(&self, begun: &Begun, remaining: Duration) {
+    pub(super) fn progressed(&self, begun: &Begun, remaining: Duration, now: Instant) {
+        if let (Some(watch), Some(by)) = (&self.watch, now.checked_add(remaining)) {
+            watch.expect_by(by);
+        }
         let Begun { id, endpoint, .. } = begun;
         debug!(host = %self.host, attempt = id.index(), %endpoint, remaining = %Time(remaining), "an attempt made progress");
     }

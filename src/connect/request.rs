@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use http::Uri;
 use pin_project_lite::pin_project;
 
+use super::handshake_watch::HandshakeWatch;
 use crate::network::Epoch;
 use crate::race::Protocols;
 
@@ -31,20 +32,20 @@ pub struct ConnectRequest {
     epoch: Epoch,
     /// `None` is whatever the connector is set to.
     protocols: Option<Protocols>,
+    /// Who is to hear how the connect gets on with TLS.
+    watch: Option<HandshakeWatch>,
 }
 
 impl ConnectRequest {
     /// A request for a connection to the host of `uri`, and for nothing else.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, epoch: Epoch::default(), protocols: None }
+        Self { uri, epoch: Epoch::default(), protocols: None, watch: None }
     }
 
     /// The request in whose scope a connector is called with `uri`. Outside a scope, and in that of a request for another URI (a connector may connect to a
     /// proxy, or ask a DNS server over HTTPS), it is a request for nothing else.
     pub fn of(uri: Uri) -> Self {
-        let (epoch, protocols) =
-            Self::look(&uri, |request| (request.epoch, request.protocols.clone())).unwrap_or_default();
-        Self { uri, epoch, protocols }
+        Self::look(&uri, Self::clone).unwrap_or_else(|| Self::new(uri))
     }
 
     /// The epoch of the request in whose scope a connector is called with `uri`.
@@ -53,9 +54,9 @@ impl ConnectRequest {
         Self::look(uri, |request| request.epoch).unwrap_or_default()
     }
 
-    /// The protocols of the request in whose scope a connector is called with `uri`.
-    pub(super) fn protocols_of(uri: &Uri) -> Option<Protocols> {
-        Self::look(uri, Self::shared_protocols).flatten()
+    /// The protocols of the request in whose scope a connector is called with `uri`, and who watches it.
+    pub(super) fn security_of(uri: &Uri) -> (Option<Protocols>, Option<HandshakeWatch>) {
+        Self::look(uri, Self::for_security).unwrap_or_default()
     }
 
     /// Looks at the request in whose scope a connector is called with `uri`, if there is one. `look` runs no foreign code.
@@ -100,8 +101,15 @@ impl ConnectRequest {
         self.protocols.as_ref().map(Protocols::as_slice)
     }
 
-    pub(super) fn shared_protocols(&self) -> Option<Protocols> {
-        self.protocols.clone()
+    /// What matters for secure URIs alone: the protocols, and who watches.
+    pub(super) fn for_security(&self) -> (Option<Protocols>, Option<HandshakeWatch>) {
+        (self.protocols.clone(), self.watch.clone())
+    }
+
+    /// The same request, of a client that is to hear how the connect gets on with TLS.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_watch(self, watch: Option<HandshakeWatch>) -> Self {
+        Self { watch, ..self }
     }
 
     /// The same request, of a client that speaks these protocols. Clones share them.
@@ -221,7 +229,7 @@ mod tests {
         assert_eq!(came, Ok(ConnectRequest::new(proxy)));
         let came = connector().oneshot(request.uri().clone()).await;
         assert_eq!(came, Ok(ConnectRequest::new(request.uri().clone())));
-        assert_eq!(ConnectRequest::protocols_of(request.uri()), None);
+        assert_eq!(ConnectRequest::security_of(request.uri()), (None, None));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use http::Uri;
 use tower_service::Service;
 
 use super::future::Connecting;
+use super::handshake_watch::HandshakeWatch;
 use super::request::ConnectRequest;
 use super::settings::Settings;
 use super::target::Target;
@@ -90,17 +91,23 @@ where
 {
     /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
-        self.begin(request.uri(), request.epoch(), || request.shared_protocols())
+        self.begin(request.uri(), request.epoch(), || request.for_security())
     }
 
-    /// `protocols` is asked for those of the client only where they matter.
+    /// `security` is asked for the protocols of the client, and for who watches, only where they matter.
     #[inline]
-    fn begin(&self, uri: &Uri, epoch: Epoch, protocols: impl FnOnce() -> Option<Protocols>) -> Connecting<R, A> {
+    fn begin(
+        &self,
+        uri: &Uri,
+        epoch: Epoch,
+        security: impl FnOnce() -> (Option<Protocols>, Option<HandshakeWatch>),
+    ) -> Connecting<R, A> {
         self.settings.network.epoch().advance(epoch);
         let target = match Target::from_uri(uri, self.settings.schemes) {
             Ok(target) => target,
             Err(error) => return Connecting::failed(error),
         };
+        let (protocols, watch) = if target.is_secure { security() } else { (None, None) };
         let settings = match self.settings_for(target.is_secure, protocols) {
             Ok(settings) => settings,
             Err(problem) => {
@@ -108,16 +115,12 @@ where
             }
         };
         // There is one place that makes a connect, so that it is built where it is to lie.
-        Connecting::new(settings, target, self.resolver.clone(), self.attempt.clone())
+        Connecting::new(settings, target, watch, self.resolver.clone(), self.attempt.clone())
     }
 
     #[inline]
-    fn settings_for(
-        &self,
-        is_secure: bool,
-        protocols: impl FnOnce() -> Option<Protocols>,
-    ) -> Result<Arc<Settings>, String> {
-        if is_secure { self.settings.for_client(protocols()) } else { Ok(Arc::clone(&self.settings)) }
+    fn settings_for(&self, is_secure: bool, protocols: Option<Protocols>) -> Result<Arc<Settings>, String> {
+        if is_secure { self.settings.for_client(protocols) } else { Ok(Arc::clone(&self.settings)) }
     }
 }
 
@@ -136,7 +139,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        self.begin(&uri, ConnectRequest::epoch_of(&uri), || ConnectRequest::protocols_of(&uri))
+        self.begin(&uri, ConnectRequest::epoch_of(&uri), || ConnectRequest::security_of(&uri))
     }
 }
 

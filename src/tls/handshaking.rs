@@ -187,9 +187,9 @@ impl Plan {
     }
 
     fn on_transport(&self) {
-        match self.settings.race_until {
-            RaceUntil::Tls => self.handle.progress(handshake_estimate(read_clock() - self.began)),
-            RaceUntil::Tcp => self.handle.choose(),
+        self.handle.progress(handshake_estimate(read_clock() - self.began));
+        if self.settings.race_until == RaceUntil::Tcp {
+            self.handle.choose();
         }
     }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use self::exchanged::after_write;
 pub(super) use self::exchanged::{About, Sendings, Transfer};
@@ -36,15 +37,18 @@ mod tests;
 /// | [`is_request_body`](Self::is_request_body) | The body of the request failed; [`is_body`](Self::is_body) as well. | no | no |
 /// | [`is_body`](Self::is_body) alone | The body of the response is not complete. | no | no |
 ///
-/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on
-/// the way to it. An error that is permanent is never one to retry; there are errors that are neither.
+/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on the way
+/// to it. An error that is permanent is never one to retry; there are errors that are neither. Requests that waited for one dial have clones of its error.
+#[derive(Clone)]
 pub struct ClientError {
     inner: Box<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     kind: Kind,
-    source: Option<BoxError>,
+    /// Shared by those that failed of the same.
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     /// Host and port, as far as it came to that.
     host: Option<String>,
     transfer: Transfer,
@@ -123,7 +127,7 @@ impl ClientError {
         Self {
             inner: Box::new(Inner {
                 kind,
-                source,
+                source: source.map(Arc::from),
                 host: None,
                 transfer: Transfer::default(),
                 sendings: Sendings::default(),
@@ -227,8 +231,7 @@ impl ClientError {
         self.inner.kind == Kind::Canceled
     }
 
-    /// A time limit of the connector was reached, that of a TLS handshake among them ([`ConnectError::is_timeout`]); or the system gave up on
-    /// the connection.
+    /// A time limit of the connector was reached, that of a TLS handshake among them ([`ConnectError::is_timeout`]); or the connection was given up.
     pub fn is_timeout(&self) -> bool {
         // What a body of the caller's says is its own affair.
         !self.is_request_body()

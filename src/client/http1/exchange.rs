@@ -171,10 +171,11 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::client::checkout::{Ready, connect};
     use crate::client::destination::Destination;
+    use crate::client::dialing::connect;
     use crate::client::error::ClientError;
     use crate::client::pool::{Acquired, current_runtime};
+    use crate::client::ready::Ready;
     use crate::client::service::Client;
 
     #[tokio::test]

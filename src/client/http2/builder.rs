@@ -1,5 +1,7 @@
 //! What can be set of HTTP/2.
 
+use std::time::Duration;
+
 use http::{Request, Uri};
 
 use crate::client::builder::Builder;
@@ -36,6 +38,17 @@ impl Builder {
         self
     }
 
+    /// How many connections of HTTP/2 to a host there may be in a runtime, where the streams of those that there are are used up: a server allows so many
+    /// at a time (RFC 9113 §6.5.2). One is what RFC 9113 §9.1 recommends: requests wait for a stream then. With more, long streams hold up nobody.
+    /// Connections that their servers are closing do not count.
+    ///
+    /// Zero is an error. Defaults to 4.
+    #[must_use]
+    pub fn http2_max_connections_per_host(mut self, max: usize) -> Self {
+        self.settings.pool.max_shared_per_host = max;
+        self
+    }
+
     /// How much of a response over HTTP/2 may arrive before it is read, and how much of all responses on a connection, in bytes (RFC 9113 §5.2).
     /// It bounds the memory of a connection, and the throughput over long ways. The second should be several times the first: otherwise one
     /// response that nobody reads stalls the others.
@@ -45,6 +58,19 @@ impl Builder {
     pub fn http2_windows(mut self, stream: u32, connection: u32) -> Self {
         let http2 = &mut self.settings.requests.connections.http2;
         (http2.stream_window, http2.connection_window) = (stream, connection);
+        self
+    }
+
+    /// How long a server may take to answer a PING (RFC 9113 §6.7). It is sent one where a response is waited for and nothing at all has come on
+    /// the connection for a second; another one has to have another reason than that. After two seconds without an answer new requests have another connection,
+    /// and after this time the connection is closed, which is an error of its requests as that of any connection that ends
+    /// ([`is_timeout`](super::super::ClientError::is_timeout)): they are sent again where that is safe. `None` leaves it to the system to give up on a path that is dead, which takes
+    /// about a quarter of an hour.
+    ///
+    /// Zero is an error. Defaults to 15 s.
+    #[must_use]
+    pub fn http2_ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests.connections.http2.ping_timeout = timeout.into();
         self
     }
 

@@ -44,7 +44,8 @@ pub(in crate::client) struct Connection {
     is_closed: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
-    /// The task is woken when nobody holds the connection any more. h2 does not do that while it waits for the server to take something.
+    /// The task is woken when nobody holds the connection any more, or the server is silent. h2 does not do that while it waits for the server to take
+    /// something.
     abandoned: Arc<AtomicWaker>,
     pub(super) settings: Settings,
     /// How much was read of responses that the server has not been told.
@@ -98,6 +99,16 @@ impl Connection {
     /// What it takes to open a stream, and how many there were before. None if none is to be opened any more.
     pub(super) fn open(&self) -> Option<(SendRequest<Bytes>, usize)> {
         self.is_open().then(|| (self.sender.clone(), self.opened.fetch_add(1, SeqCst)))
+    }
+
+    /// How many streams were opened.
+    pub(super) fn opened(&self) -> usize {
+        self.opened.load(SeqCst)
+    }
+
+    /// Has the task look at what is known.
+    pub(super) fn wake_task(&self) {
+        self.abandoned.wake();
     }
 
     /// Whether the server need not be told that so much was read. Half of the window of the connection is left to other streams.
@@ -155,6 +166,10 @@ impl Shared for Connection {
         usize::try_from(self.observed.max_streams()).unwrap_or(usize::MAX)
     }
 
+    fn has_said_most(&self) -> bool {
+        self.observed.has_settings()
+    }
+
     fn is_open(&self) -> bool {
         // The transport knows before the task does.
         !self.is_closed.load(SeqCst) && !self.observed.is_ending()
@@ -169,6 +184,7 @@ impl Shared for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.abandoned.wake();
+        self.observed.pulse.rouse();
     }
 }
 
@@ -223,6 +239,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
         self.abandoned.register(cx.waker());
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());
+        if self.observed.pulse.is_dead() {
+            tracing::debug!("a connection of HTTP/2 was closed whose server does not answer");
+            return Poll::Ready(());
+        }
         if polled.is_pending() && self.connection.strong_count() == 0 {
             let farewell = self.farewell.get_or_insert_with(Farewell::begin);
             ready!(farewell.as_mut().poll(cx));

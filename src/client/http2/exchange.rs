@@ -135,6 +135,7 @@ impl Exchange {
         let sent = sender.send_request(Request::from_parts(parts, ()), progress.is_none());
         let Ok((response, stream)) = sent else { return not_taken(progress) };
         let watched = observed.register(response.stream_id().as_u32());
+        observed.pulse.rouse();
         let begun = Begun { before, written, read, heads };
         let sending = progress.map(|progress| {
             let held = is_held.then(|| {

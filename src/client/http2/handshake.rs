@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::{About, Connection};
 use super::seen::Observed;
 use super::settings::Settings;
+use super::silence::Listener;
 use super::transport::Transport;
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
@@ -40,6 +41,7 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
+    lease.is_for_shared();
     let host = destination.host_and_port().to_owned();
     let about = About { place, watch, observed, host, authority, extras, settings };
     let share = match into_tcp_stream(io) {
@@ -55,7 +57,7 @@ async fn start<T, W>(
     io: T,
     about: About,
     pool: &Arc<Pool<W>>,
-    mut lease: Lease,
+    lease: Lease,
     is_spent: impl FnOnce() -> bool,
 ) -> Result<Share<Connection>, ClientError>
 where
@@ -63,11 +65,17 @@ where
     W: Owned<Shared = Connection>,
 {
     let transport = Transport::new(io, Arc::clone(&about.observed));
-    let (sender, h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
-    let sole = lease.take_sole();
+    let settings = about.settings;
+    let (sender, mut h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let ping_pong = h2.ping_pong();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
+    let listener =
+        settings.ping_timeout.zip(ping_pong).map(|(timeout, ping)| Listener::new(timeout, ping, &connection));
     // Before the task has the lease, which it gives back when the connection ends.
-    let share = pool.join(connection, sole, is_spent());
+    let share = pool.join(connection, is_spent());
     spawn(driver);
+    if let Some(listener) = listener {
+        spawn(listener);
+    }
     Ok(share)
 }

@@ -7,7 +7,8 @@
 //!    what was [taken] of it for when it has to go again.
 //! 4. The [body](body) of the response is read from the stream, by its [window]. What is [left](rest) of the request goes on meanwhile, or does not.
 //!    When both are over, the stream's place is free.
-//! 5. What became of a request that has no response is [judged](verdict) by how its stream ended.
+//! 5. A server that is silent is [asked](silence) whether it is there.
+//! 6. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
 pub(super) mod body;
 mod builder;
@@ -17,10 +18,12 @@ pub(super) mod exchange;
 mod frames;
 pub(super) mod handshake;
 mod head;
+mod pulse;
 mod pump;
 mod rest;
 mod seen;
 pub(super) mod settings;
+mod silence;
 mod taken;
 mod transport;
 mod verdict;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::frames::{FrameReader, Seen};
+use super::pulse::Pulse;
 use super::settings::BEFORE_SETTINGS;
 use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::lock::Lock;
@@ -29,10 +30,13 @@ pub(super) struct Observed {
     has_ended: AtomicBool,
     /// Why nothing can be read any more. h2 passes on no more than its words.
     error: Lock<Option<Arc<io::Error>>>,
+    pub(super) pulse: Pulse,
     /// h2 did not take a request.
     has_refused: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
     heads: AtomicU64,
+    /// How many frames with parts of responses came besides.
+    data: AtomicU64,
     /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
     goaway: AtomicU64,
     /// Guards what was seen of streams. Nothing but the map is touched under it.
@@ -102,8 +106,10 @@ impl Observed {
             max_streams: AtomicU32::new(BEFORE_SETTINGS),
             has_ended: AtomicBool::new(false),
             error: Lock::default(),
+            pulse: Pulse::default(),
             has_refused: AtomicBool::new(false),
             heads: AtomicU64::new(0),
+            data: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
             streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
         })
@@ -156,6 +162,16 @@ impl Observed {
         self.heads.load(Relaxed)
     }
 
+    /// How many parts of responses came.
+    pub(super) fn parts(&self) -> u64 {
+        self.heads() + self.data.load(Relaxed)
+    }
+
+    /// Whether a stream is watched.
+    pub(super) fn has_streams(&self) -> bool {
+        !self.streams.lock().watched.is_empty()
+    }
+
     /// Whether anything came from the peer. What TLS keeps to itself does not count.
     pub(super) fn has_read(&self) -> bool {
         self.bytes_read() > 0
@@ -184,9 +200,10 @@ impl Observed {
         self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
     }
 
-    /// Whether the connection is to have no further stream: the peer has said so, h2 takes none, or nothing can be read or sent any more.
+    /// Whether the connection is to have no further stream: the peer has said so or says nothing, h2 takes none, or nothing can be read or sent any more.
     pub(super) fn is_ending(&self) -> bool {
-        self.has_refused.load(Relaxed) || self.has_ended() || self.goaway().is_some() || self.is_write_broken()
+        let refuses = self.has_refused.load(Relaxed) || self.pulse.is_silent();
+        refuses || self.has_ended() || self.goaway().is_some() || self.is_write_broken()
     }
 
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
@@ -209,6 +226,7 @@ impl Observed {
                 answer.has_end |= ends;
             }
             Seen::Data { stream, len, ends } => {
+                self.data.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
                 answer.data += u64::from(len);
                 answer.has_end |= ends;

@@ -1,5 +1,7 @@
 //! What is set of HTTP/2, and how it is by default.
 
+use std::time::Duration;
+
 /// The settings of HTTP/2 connections.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct Settings {
@@ -9,11 +11,18 @@ pub(in crate::client) struct Settings {
     pub(in crate::client) connection_window: u32,
     /// How large the fields of a response may be, in bytes (RFC 9113 §6.5.2).
     pub(in crate::client) max_header_list_size: u32,
+    /// How long the answer to a PING may take.
+    pub(in crate::client) ping_timeout: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { stream_window: 1 << 20, connection_window: 16 << 20, max_header_list_size: 256 << 10 }
+        Self {
+            stream_window: 1 << 20,
+            connection_window: 16 << 20,
+            max_header_list_size: 256 << 10,
+            ping_timeout: Some(Duration::from_secs(15)),
+        }
     }
 }
 
@@ -21,8 +30,11 @@ impl Settings {
     /// Why they cannot work, if that is so.
     pub(in crate::client) fn problem(self) -> Option<&'static str> {
         let fits = |window| (1..=MAX_WINDOW).contains(&window);
-        let fit = fits(self.stream_window) && fits(self.connection_window);
-        (!fit).then_some("the windows of HTTP/2 must have 1 to 2,147,483,647 bytes")
+        if !(fits(self.stream_window) && fits(self.connection_window)) {
+            return Some("the windows of HTTP/2 must have 1 to 2,147,483,647 bytes");
+        }
+        let is_zero = self.ping_timeout.is_some_and(|timeout| timeout.is_zero());
+        is_zero.then_some("the time for the answer to a PING must not be zero")
     }
 
     /// As h2 wants to hear it.

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::closes::Closes;
 use super::connection::{Owned, Shared};
+use super::dialing::{ForAll, WaitedFor};
 use super::finishing::Finishing;
 use super::grants::{Grant, Return, Share, Ticket};
 use super::hosts::{Gone, Granting, Hosts, Idle};
+use super::kinds::{Kind, Kinds};
 use super::lease::{Home, Lease};
 use super::place::Place;
 use super::runtimes::{RuntimeId, Watch};
@@ -31,6 +33,7 @@ pub(in crate::client) struct Pool<W: Owned> {
 
 pub(super) struct State<W: Owned> {
     pub(super) hosts: Hosts<W>,
+    pub(super) kinds: Kinds,
     pub(super) idle: Shelf<Idle<W>>,
     /// Of each runtime that has a sweeper.
     pub(super) watches: Vec<Arc<Watch>>,
@@ -50,6 +53,8 @@ pub(in crate::client) enum Acquired<W: Owned> {
     Shared(Share<W::Shared>),
     /// There is no idle connection, and one may be made.
     Dial(Lease),
+    /// One may be made for all that wait, and this request is the first of them.
+    DialForAll(ForAll, Ticket<W>),
     /// There are as many connections as there may be.
     Wait(Ticket<W>),
 }
@@ -73,6 +78,7 @@ impl<W: Owned> Pool<W> {
     pub(in crate::client) fn new(settings: Settings) -> Self {
         let state = State {
             hosts: Hosts::new(),
+            kinds: Kinds::new(),
             idle: Shelf::new(),
             watches: Vec::new(),
             finishing: Finishing::new(),
@@ -108,7 +114,7 @@ impl<W: Owned> Pool<W> {
         let state = &mut *guard;
         let slot = match state.hosts.find(destination) {
             Some(slot) => slot,
-            None => state.hosts.add(destination),
+            None => state.hosts.add(destination, state.kinds.of(destination)),
         };
         let host = state.hosts.at(slot);
         if !host.shares.is_empty() {
@@ -161,16 +167,20 @@ impl<W: Owned> Pool<W> {
             return Acquired::Dial(lease);
         }
         host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
-        if host.open < self.settings.max_connections_per_host && !host.waits_for_share(runtime) {
+        if host.open < self.settings.max_connections_per_host && host.may_dial(runtime, &self.settings) {
             host.open += 1;
-            let sole = host.begin_dial(runtime);
-            return Acquired::Dial(Lease::new(self.home(), slot, sole));
+            if host.kind == Kind::Owned {
+                return Acquired::Dial(Lease::new(self.home(), slot));
+            }
+            let dial = host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime);
+            let ticket = Ticket::new(host.wait(runtime, false, &mut gone), slot, self.as_return());
+            return Acquired::DialForAll(dial, ticket);
         }
         if host.open >= self.settings.max_connections_per_host && !host.shares.has_open(runtime) {
             // Its lease passes the right to make another on.
             left.extend(host.shares.leave_idle());
         }
-        Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), self.as_return()))
+        Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), slot, self.as_return()))
     }
 
     /// A place among those that wait for a connection to the host of `lease`, for a request in `runtime` that dials meanwhile.
@@ -178,7 +188,13 @@ impl<W: Owned> Pool<W> {
         // Dropped after the lock.
         let mut gone = Gone::new();
         let mut state = self.lock();
-        Ticket::new(state.hosts.at(lease.slot).wait(runtime, true, &mut gone), self.as_return())
+        Ticket::new(state.hosts.at(lease.slot).wait(runtime, true, &mut gone), lease.slot, self.as_return())
+    }
+
+    /// The first place among those that wait, for a request that has [dialled for all](Grant::DialForAll) when it was its turn.
+    pub(in crate::client) fn wait_again(self: &Arc<Self>, dial: &ForAll) -> Ticket<W> {
+        let (slot, runtime) = (dial.dialing.slot, dial.dialing.runtime);
+        Ticket::new(self.lock().hosts.at(slot).wait_first(runtime), slot, self.as_return())
     }
 
     /// Takes a connection back that may be used again, and hands it on.
@@ -206,7 +222,7 @@ impl<W: Owned> Pool<W> {
                 Kept::HandOver(waiting, connection) => match waiting.send(Grant::Owned(connection)) {
                     // It no longer waits: the next one, please.
                     Err(Grant::Owned(connection)) => connection,
-                    Ok(()) | Err(Grant::Shared(_) | Grant::Dial(_)) => return,
+                    Ok(()) | Err(_) => return,
                 },
                 Kept::GiveWay(waiting, mut connection) => {
                     let lease = connection.take_lease();
@@ -293,6 +309,10 @@ impl<W: Owned> Pool<W> {
         Arc::<Self>::downgrade(self)
     }
 
+    pub(super) fn waited_for(self: &Arc<Self>) -> Weak<dyn WaitedFor> {
+        Arc::<Self>::downgrade(self)
+    }
+
     fn as_return(self: &Arc<Self>) -> Weak<dyn Return<W>> {
         Arc::<Self>::downgrade(self)
     }
@@ -321,11 +341,36 @@ impl<W: Owned> Pool<W> {
 /// Check-in retries while socket events keep arriving; after so many times the connection is closed.
 const TRIES: usize = 3;
 
+impl<W: Owned> State<W> {
+    /// A connection to the host in `slot` was of this kind.
+    pub(super) fn learn(&mut self, slot: usize, kind: Kind) {
+        if let Some(destination) = self.hosts.destination(slot) {
+            let kind = self.kinds.learn(destination, kind);
+            self.hosts.at(slot).kind = kind;
+        }
+    }
+}
+
 impl<W: Owned> Return<W> for Pool<W> {
     fn give_back(self: Arc<Self>, mut connection: Box<W>) {
         if connection.is_usable() {
             self.check_in(connection);
         }
+    }
+
+    fn on_given_up(&self, slot: usize) {
+        // Dropped after the lock.
+        let (mut gone, mut signals) = (Gone::new(), Vec::new());
+        let mut state = self.lock();
+        let Some(host) = state.hosts.get(slot).filter(|host| host.dials.len() > 0) else { return };
+        host.trim(&mut gone);
+        for runtime in host.dials.runtimes() {
+            if !host.is_waited_for(runtime) {
+                signals.extend(host.dials.signals(runtime));
+            }
+        }
+        drop(state);
+        signals.iter().for_each(|signal| signal.set());
     }
 }
 

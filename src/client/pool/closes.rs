@@ -12,19 +12,17 @@
 //!    connections are closed, however long it takes to see it.
 //! 4. What is known is forgotten after ten [minutes](MEMORY) without a close.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use foldhash::fast::RandomState;
-
+use super::bounded::Bounded;
 use crate::client::destination::Destination;
 use crate::lock::{Guard, Lock};
 
 /// The hosts that have closed idle connections.
 pub(super) struct Closes {
     /// Guards the map alone.
-    known: Lock<HashMap<Destination, History, RandomState>>,
+    known: Lock<Bounded<History>>,
     /// There is something in the map.
     is_used: AtomicBool,
 }
@@ -68,7 +66,7 @@ const CAPACITY: usize = 1024;
 
 impl Closes {
     pub(super) fn new() -> Self {
-        Self { known: Lock::default(), is_used: AtomicBool::new(false) }
+        Self { known: Lock::new(Bounded::new(CAPACITY)), is_used: AtomicBool::new(false) }
     }
 
     #[inline]
@@ -79,44 +77,23 @@ impl Closes {
     /// A connection that was made at `created` was closed after it had been idle for so long.
     pub(super) fn add(&self, destination: &Destination, created: Instant, idle_for: Duration, now: Instant) {
         let mut known = self.lock();
-        if let Some(history) = known.get_mut(destination) {
+        if let Some(history) = known.get(destination) {
             return history.add(created, idle_for, now);
         }
-        make_room(&mut known, now);
         let mut history = History::default();
         history.add(created, idle_for, now);
-        known.insert(destination.without_path(), history);
+        known.insert(destination, history);
         self.is_used.store(true, Relaxed);
     }
 
     /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
     pub(super) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration, now: Instant) -> bool {
-        self.lock().get_mut(destination).is_some_and(|history| history.prefers_fresh(idle_for, now))
+        self.lock().get(destination).is_some_and(|history| history.prefers_fresh(idle_for, now))
     }
 
-    fn lock(&self) -> Guard<'_, HashMap<Destination, History, RandomState>> {
+    fn lock(&self) -> Guard<'_, Bounded<History>> {
         self.known.lock()
     }
-}
-
-/// If the map is full, forgets what is too old, or else the older half.
-fn make_room(known: &mut HashMap<Destination, History, RandomState>, now: Instant) {
-    if known.len() < CAPACITY {
-        return;
-    }
-    known.retain(|_, history| history.last().is_some_and(|last| is_recent(last, now)));
-    if known.len() < CAPACITY {
-        return;
-    }
-    let mut times: Vec<_> = known.values().map(History::last).collect();
-    let (_, &mut median, _) = times.select_nth_unstable(CAPACITY / 2);
-    let mut as_old = CAPACITY / 2 - times.iter().filter(|last| **last < median).count();
-    known.retain(|_, history| {
-        let last = history.last();
-        let is_one_more = last == median && as_old > 0;
-        as_old -= usize::from(is_one_more);
-        last >= median && !is_one_more
-    });
 }
 
 fn is_recent(last: Instant, now: Instant) -> bool {
@@ -137,10 +114,6 @@ impl History {
 
     fn prefers_fresh(&mut self, idle_for: Duration, now: Instant) -> bool {
         self.early.take_fresh(now) || (idle_for >= self.time_out / 2 && self.late.take_fresh(now))
-    }
-
-    fn last(&self) -> Option<Instant> {
-        self.early.last.max(self.late.last)
     }
 }
 
@@ -166,8 +139,6 @@ impl Strikes {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
     use crate::test_support::some_instant;
 
@@ -234,25 +205,5 @@ mod tests {
         assert_eq!(fresh(&mut history, EARLY, later), 0);
         history.add(later, EARLY, later + Duration::from_secs(1));
         assert_eq!(fresh(&mut history, EARLY, later + Duration::from_secs(1)), FIRST);
-    }
-
-    #[test]
-    fn no_more_hosts_are_remembered_than_there_is_room_for_and_the_latest_are() {
-        let (start, closes) = (some_instant(), Closes::new());
-        let destination = |number: usize| {
-            let uri = format!("http://{number}.test/path");
-            Destination::take_from(&mut Request::get(uri).body(()).unwrap()).unwrap()
-        };
-        assert!(closes.is_empty());
-        for number in 0..5 * CAPACITY {
-            // Several at a time.
-            let now = start + Duration::from_millis(number as u64 / 700);
-            closes.add(&destination(number), start, EARLY, now);
-            assert!(closes.lock().len() <= CAPACITY);
-            assert!(closes.prefers_fresh(&destination(number), EARLY, now), "{number}");
-        }
-        assert!(closes.lock().len() >= CAPACITY / 2);
-        assert!(!closes.prefers_fresh(&destination(0), EARLY, start));
-        assert!(!closes.is_empty());
     }
 }

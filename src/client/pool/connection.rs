@@ -52,6 +52,9 @@ pub(in crate::client) trait Shared: Send + Sync + 'static {
     /// How many exchanges it may have at a time, as far as the peer has said.
     fn most(&self) -> usize;
 
+    /// Whether the peer has said how many exchanges it may have.
+    fn has_said_most(&self) -> bool;
+
     /// Whether it takes another exchange, when there is room.
     fn is_open(&self) -> bool;
 

@@ -3,13 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
 use super::connection::{Owned, Shared};
+use super::dialing::ForAll;
 use super::lease::{Home, Lease};
 use super::place::Place;
+use crate::client::error::ClientError;
 
 /// The right to one exchange on a shared connection.
 pub(in crate::client) struct Share<S: Shared> {
@@ -53,11 +55,18 @@ pub(in crate::client) enum Grant<W: Owned> {
     Owned(Box<W>),
     Shared(Share<W::Shared>),
     Dial(Lease),
+    /// For all that wait. It has its turn meanwhile, if it [waits again](super::Pool::wait_again).
+    DialForAll(ForAll),
+    /// The dial that it waited for has failed.
+    Failed(Box<ClientError>),
 }
 
 /// A place in the queue. It may be dropped at any time: what it was granted meanwhile goes to the next.
 pub(in crate::client) struct Ticket<W: Owned> {
     receiver: oneshot::Receiver<Grant<W>>,
+    /// It was granted something, or the pool is gone.
+    is_over: bool,
+    slot: usize,
     /// Where a connection is returned to.
     pool: Weak<dyn Return<W>>,
 }
@@ -65,24 +74,38 @@ pub(in crate::client) struct Ticket<W: Owned> {
 /// Where a connection is given back that was granted to nobody.
 pub(super) trait Return<W>: Send + Sync {
     fn give_back(self: Arc<Self>, connection: Box<W>);
+
+    /// A request does not wait any more for a connection to the host in `slot`.
+    fn on_given_up(&self, slot: usize);
 }
 
 impl<W: Owned> Ticket<W> {
-    pub(super) fn new(receiver: oneshot::Receiver<Grant<W>>, pool: Weak<dyn Return<W>>) -> Self {
-        Self { receiver, pool }
+    pub(super) fn new(receiver: oneshot::Receiver<Grant<W>>, slot: usize, pool: Weak<dyn Return<W>>) -> Self {
+        Self { receiver, is_over: false, slot, pool }
     }
 
     /// Waits for its turn, and is not to be polled after that. `None` if the pool is gone.
     pub(in crate::client) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Grant<W>>> {
-        Pin::new(&mut self.receiver).poll(cx).map(Result::ok)
+        let granted = ready!(Pin::new(&mut self.receiver).poll(cx));
+        self.is_over = true;
+        Poll::Ready(granted.ok())
     }
 }
 
 impl<W: Owned> Drop for Ticket<W> {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         self.receiver.close();
-        if let (Ok(Grant::Owned(connection)), Some(pool)) = (self.receiver.try_recv(), self.pool.upgrade()) {
-            pool.give_back(connection);
+        let granted = self.receiver.try_recv();
+        let Some(pool) = self.pool.upgrade() else { return };
+        match granted {
+            Ok(Grant::Owned(connection)) => pool.give_back(connection),
+            Ok(Grant::DialForAll(dial)) => dial.pass_on(),
+            // The others give themselves back.
+            Ok(Grant::Shared(_) | Grant::Dial(_) | Grant::Failed(_)) => {}
+            Err(_) => pool.on_given_up(self.slot),
         }
     }
 }

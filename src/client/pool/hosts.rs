@@ -8,7 +8,10 @@ use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
 use super::connection::{Owned, Shared};
+use super::dialing::Dials;
 use super::grants::Grant;
+use super::kinds::Kind;
+use super::lease::Was;
 use super::runtimes::RuntimeId;
 use super::settings::Settings;
 use super::shares::Shares;
@@ -33,9 +36,13 @@ pub(super) struct Host<W: Owned> {
     pub(super) open: usize,
     /// Connections, idle or not.
     pub(super) connected: usize,
-    /// Every connection is known to be shared before it is made.
-    is_shared: bool,
+    /// How many of them are shared, those that take nothing further included.
+    pub(super) shared: usize,
+    /// Which kind the next connection is.
+    pub(super) kind: Kind,
     pub(super) shares: Shares<W::Shared>,
+    /// Those for all that wait.
+    pub(super) dials: Dials,
     waiting: VecDeque<Waiting<W>>,
 }
 
@@ -86,14 +93,14 @@ impl<W: Owned> Hosts<W> {
         self.by_destination.get(destination).copied()
     }
 
-    /// A slot for a host that has none.
-    pub(super) fn add(&mut self, destination: &Destination) -> usize {
+    /// A slot for a host that has none, and whose connections are of this kind.
+    pub(super) fn add(&mut self, destination: &Destination, kind: Kind) -> usize {
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(Host::new());
             self.slots.len() - 1
         });
         let destination = destination.without_path();
-        self.slots[slot].is_shared = destination.is_shared();
+        self.slots[slot].kind = kind;
         self.slots[slot].destination = Some(destination.clone());
         self.by_destination.insert(destination, slot);
         slot
@@ -132,11 +139,10 @@ impl<W: Owned> Hosts<W> {
         }
     }
 
-    /// One connection less; a host without any is forgotten.
-    pub(super) fn close(&mut self, slot: usize, gone: &mut Gone<W>) {
+    /// A host without connections and dials is forgotten.
+    pub(super) fn forget_if_unused(&mut self, slot: usize, gone: &mut Gone<W>) {
         let host = &mut self.slots[slot];
-        host.open -= 1;
-        if host.open > 0 {
+        if host.open > 0 || host.dials.len() > 0 {
             return;
         }
         // Whoever is left had a dial of its own, which has failed. The slot may be another host's next.
@@ -160,10 +166,19 @@ impl<W: Owned> Host<W> {
             idle: 0,
             open: 0,
             connected: 0,
-            is_shared: false,
+            shared: 0,
+            kind: Kind::Unknown,
             shares: Shares::new(),
+            dials: Dials::new(),
             waiting: VecDeque::new(),
         }
+    }
+
+    /// One connection less, or one dial.
+    pub(super) fn release(&mut self, was: Was) {
+        self.open -= 1;
+        self.connected -= usize::from(was != Was::Dialed);
+        self.shared -= usize::from(was == Was::Shared);
     }
 
     /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
@@ -212,6 +227,13 @@ impl<W: Owned> Host<W> {
         Some(idle)
     }
 
+    /// The first place in the queue, for a request in `runtime` that has had it before.
+    pub(super) fn wait_first(&mut self, runtime: RuntimeId) -> oneshot::Receiver<Grant<W>> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.push_front(Waiting { sender, runtime, dials: false });
+        receiver
+    }
+
     /// A place in the queue, for a request in `runtime`.
     pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<W>) -> oneshot::Receiver<Grant<W>> {
         if self.waiting.len() == self.waiting.capacity() {
@@ -245,18 +267,22 @@ impl<W: Owned> Host<W> {
         Some((waiting.sender, waiting.runtime == runtime))
     }
 
-    /// The request that has waited longest of those that have a use for the right to make a connection, and its runtime, where nobody else
-    /// is to dial meanwhile.
+    /// The request that has waited longest of those that have a use for the right to make a connection, and its runtime.
     #[inline]
-    pub(super) fn next_dial(&mut self, gone: &mut Gone<W>) -> Option<(Granting<W>, Option<RuntimeId>)> {
+    pub(super) fn next_dial(&mut self, settings: &Settings, gone: &mut Gone<W>) -> Option<(Granting<W>, RuntimeId)> {
         if self.waiting.is_empty() {
             return None;
         }
-        let Self { is_shared, shares, waiting, .. } = self;
-        let fits = |waiting: &Waiting<W>| !waiting.dials && !waits_for_share(*is_shared, shares, waiting.runtime);
-        let sender = next(waiting, fits, gone)?;
-        let sole = self.begin_dial(sender.runtime);
-        Some((sender.sender, sole))
+        let Self { kind, shares, dials, waiting, .. } = self;
+        let fits = |waiting: &Waiting<W>| !waiting.dials && may_dial(*kind, shares, dials, waiting.runtime, settings);
+        let next = next(waiting, fits, gone)?;
+        Some((next.sender, next.runtime))
+    }
+
+    /// The request in `runtime` that has waited longest of those that do not dial.
+    pub(super) fn next_waiting(&mut self, runtime: RuntimeId, gone: &mut Gone<W>) -> Option<Granting<W>> {
+        let fits = |waiting: &Waiting<W>| !waiting.dials && waiting.runtime == runtime;
+        next(&mut self.waiting, fits, gone).map(|next| next.sender)
     }
 
     /// Whether anybody waits for the right to make a connection, or for room on one.
@@ -264,18 +290,25 @@ impl<W: Owned> Host<W> {
         !self.waiting.is_empty()
     }
 
-    /// Whether a request in `runtime` waits for a shared connection, instead of dialling.
-    pub(super) fn waits_for_share(&self, runtime: RuntimeId) -> bool {
-        waits_for_share(self.is_shared, &self.shares, runtime)
+    /// Whether a request in `runtime` waits that does not dial.
+    pub(super) fn is_waited_for(&self, runtime: RuntimeId) -> bool {
+        let mut waiting = self.waiting.iter().filter(|waiting| !waiting.dials && waiting.runtime == runtime);
+        waiting.any(|waiting| !waiting.sender.is_closed())
     }
 
-    /// The right to dial in `runtime`, as its home is to make it: where nobody else is to dial meanwhile, in which runtime.
-    pub(super) fn begin_dial(&mut self, runtime: RuntimeId) -> Option<RuntimeId> {
-        if !self.is_shared {
-            return None;
+    /// Removes those that have given up from both ends of the queue.
+    pub(super) fn trim(&mut self, gone: &mut Gone<W>) {
+        while let Some(last) = self.waiting.pop_back_if(|waiting| waiting.sender.is_closed()) {
+            gone.push(last.sender);
         }
-        self.shares.begin_dial(runtime);
-        Some(runtime)
+        while let Some(first) = self.waiting.pop_front_if(|waiting| waiting.sender.is_closed()) {
+            gone.push(first.sender);
+        }
+    }
+
+    /// Whether a request in `runtime` dials, instead of waiting for a shared connection.
+    pub(super) fn may_dial(&self, runtime: RuntimeId, settings: &Settings) -> bool {
+        may_dial(self.kind, &self.shares, &self.dials, runtime, settings)
     }
 
     /// The request that has waited longest of those for which there is room on a shared connection, and that connection.
@@ -299,10 +332,11 @@ impl<W: Owned> Host<W> {
     }
 }
 
-/// Whether a request in `runtime` waits for a shared connection, instead of dialling: for one that there is, or, where every connection
-/// `is_shared`, also for one that is dialled.
-fn waits_for_share<S: Shared>(is_shared: bool, shares: &Shares<S>, runtime: RuntimeId) -> bool {
-    shares.has_open(runtime) || (is_shared && shares.is_dialing(runtime))
+/// Whether a request in `runtime` dials. It waits for a shared connection that there is, unless its streams are used up; and, where the next may be
+/// one, for a dial that is under way.
+fn may_dial<S: Shared>(kind: Kind, shares: &Shares<S>, dials: &Dials, runtime: RuntimeId, settings: &Settings) -> bool {
+    let waits_for_dial = kind != Kind::Owned && dials.count(runtime) > 0;
+    !waits_for_dial && (!shares.has_open(runtime) || shares.wants_another(runtime, settings))
 }
 
 /// The request that has waited longest of those for which `fits` says so.

@@ -3,23 +3,21 @@
 use std::sync::{Arc, Weak};
 
 use super::place::Place;
-use super::runtimes::RuntimeId;
 
 /// The right to one connection to a host, which every connection has, and every dial.
 pub(in crate::client) struct Lease {
-    /// None if it is not to be given back.
-    home: Option<Weak<dyn Home>>,
+    home: Weak<dyn Home>,
     pub(super) slot: usize,
     /// There is a connection; otherwise one is dialled.
     pub(super) is_connected: bool,
-    /// The runtime in which nobody else dials meanwhile, if that is so: the connection is known to be shared.
-    pub(super) sole: Option<RuntimeId>,
+    /// The connection is a shared one.
+    pub(super) is_shared: bool,
 }
 
 /// Where a lease is given back.
 pub(super) trait Home: Send + Sync {
     /// The right to a connection is free again.
-    fn release(self: Arc<Self>, slot: usize, was_connected: bool, sole: Option<RuntimeId>);
+    fn release(self: Arc<Self>, slot: usize, was: Was);
 
     /// A connection is closed, and another dialled in its place.
     fn on_redial(&self, slot: usize);
@@ -34,51 +32,61 @@ pub(super) trait Home: Send + Sync {
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool);
 }
 
+/// What there was of a connection whose lease is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Was {
+    /// Nothing but a dial.
+    Dialed,
+    Owned,
+    Shared,
+}
+
 impl Lease {
     /// The right to dial.
-    pub(super) fn new(home: Weak<dyn Home>, slot: usize, sole: Option<RuntimeId>) -> Self {
-        Self { home: Some(home), slot, is_connected: false, sole }
+    pub(super) fn new(home: Weak<dyn Home>, slot: usize) -> Self {
+        Self { home, slot, is_connected: false, is_shared: false }
     }
 
     /// The right to dial in the place of the connection that had it.
     #[must_use]
     pub(in crate::client) fn redial(mut self) -> Self {
-        if let (true, Some(home)) = (self.is_connected, self.home.as_ref().and_then(Weak::upgrade)) {
+        if let (true, Some(home)) = (self.is_connected, self.home.upgrade()) {
             home.on_redial(self.slot);
         }
         self.is_connected = false;
+        self.is_shared = false;
         self
     }
 
-    /// The dial is over, in whose runtime nobody else was to dial.
-    pub(in crate::client) fn take_sole(&mut self) -> Option<RuntimeId> {
-        self.sole.take()
+    /// The connection is a shared one.
+    pub(in crate::client) fn is_for_shared(&mut self) {
+        self.is_shared = true;
     }
 
     /// The shared connection that this is the right to takes no further exchange.
     pub(in crate::client) fn leave(&self, place: Place) {
-        if let Some(home) = self.home.as_ref().and_then(Weak::upgrade) {
+        if let Some(home) = self.home.upgrade() {
             home.leave(place);
         }
     }
 
     /// The shared connection that this is the right to has room for more.
     pub(in crate::client) fn serve(&self) {
-        if let Some(home) = self.home.as_ref().and_then(Weak::upgrade) {
+        if let Some(home) = self.home.upgrade() {
             home.serve(self.slot);
         }
-    }
-
-    /// Drops it without giving it back.
-    pub(super) fn forget(mut self) {
-        self.home = None;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(home) = self.home.as_ref().and_then(Weak::upgrade) {
-            home.release(self.slot, self.is_connected, self.sole);
+        if let Some(home) = self.home.upgrade() {
+            let was = match (self.is_connected, self.is_shared) {
+                (false, _) => Was::Dialed,
+                (true, false) => Was::Owned,
+                (true, true) => Was::Shared,
+            };
+            home.release(self.slot, was);
         }
     }
 }

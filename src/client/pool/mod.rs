@@ -6,9 +6,12 @@
 //!    right to make one, goes to the one that has waited longest. An idle connection of another runtime is closed to make room.
 //! 3. A connection that comes back is handed on at once, or becomes idle. The [sweepers](sweeper) close what the server
 //!    touches, and what has been idle for too long.
-//! 4. A connection that has [many exchanges](shares) at a time stays with its host, and requests have shares of it. Where connections are known
-//!    to be such, one is dialled at a time in each runtime, and requests wait for it.
-//! 5. Hosts that close idle connections without notice are [remembered](closes).
+//! 4. A connection that has [many exchanges](shares) at a time stays with its host, and requests have shares of it. When all streams of it are used
+//!    up, another is dialled beside it, up to a few.
+//! 5. Where the next connection may be such a one, there is one [dial for all that wait](dialing) in each runtime. They share its error, and
+//!    none of them alone can end it. If the connection is of the other kind, each of them dials at once. Which kind a host has is
+//!    [remembered](kinds).
+//! 6. Hosts that close idle connections without notice are [remembered](closes).
 //!
 //! # Locks
 //!
@@ -16,12 +19,15 @@
 //! each. No two are held together. No connection is polled or dropped, and nobody is woken, while one of them is held: a connection's
 //! I/O is foreign code, and may call this client.
 
+mod bounded;
 mod central;
 mod closes;
 mod connection;
+mod dialing;
 mod finishing;
 mod grants;
 mod hosts;
+mod kinds;
 mod lease;
 #[cfg(any(test, not(feature = "http2")))]
 mod no_connection;
@@ -39,6 +45,7 @@ pub(super) use self::central::{Acquired, Pool};
 pub(super) use self::connection::Owned;
 #[cfg(feature = "http2")]
 pub(super) use self::connection::Shared;
+pub(super) use self::dialing::{Dialing, ForAll};
 pub(super) use self::finishing::Finish;
 pub(super) use self::grants::{Grant, Share, Ticket};
 pub(super) use self::lease::Lease;

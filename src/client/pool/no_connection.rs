@@ -31,6 +31,10 @@ impl Shared for NoConnection {
         match *self {}
     }
 
+    fn has_said_most(&self) -> bool {
+        match *self {}
+    }
+
     fn is_open(&self) -> bool {
         match *self {}
     }

@@ -11,6 +11,8 @@ pub(in crate::client) struct Settings {
     pub(in crate::client) max_age: Option<Duration>,
     pub(in crate::client) max_idle_per_host: usize,
     pub(in crate::client) max_connections_per_host: usize,
+    /// In each runtime.
+    pub(in crate::client) max_shared_per_host: usize,
 }
 
 impl Settings {

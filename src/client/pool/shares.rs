@@ -8,11 +8,11 @@ use super::connection::Shared;
 use super::runtimes::RuntimeId;
 use super::settings::Settings;
 
-/// The shared connections of a host to which another exchange may be given, and the dials of which one is to come.
+/// The shared connections of a host to which another exchange may be given.
 pub(super) struct Shares<S> {
     members: Vec<Member<S>>,
-    /// The runtimes in which a connection is dialled that is known to be shared: nobody else dials there meanwhile.
-    dialing: Vec<RuntimeId>,
+    /// A dial beside these connections has failed. There is no other before one of them leaves.
+    stays: bool,
     /// How many exchanges a connection had that turned others away.
     learned: Option<usize>,
 }
@@ -39,7 +39,7 @@ struct Member<S> {
 
 impl<S> Shares<S> {
     pub(super) fn new() -> Self {
-        Self { members: Vec::new(), dialing: Vec::new(), learned: None }
+        Self { members: Vec::new(), stays: false, learned: None }
     }
 
     /// How many connections have no exchange.
@@ -57,21 +57,9 @@ impl<S> Shares<S> {
         self.members.is_empty()
     }
 
-    /// A dial in `runtime` begins.
-    pub(super) fn begin_dial(&mut self, runtime: RuntimeId) {
-        self.dialing.push(runtime);
-    }
-
-    /// Whether a connection is dialled in `runtime` that is known to be shared.
-    pub(super) fn is_dialing(&self, runtime: RuntimeId) -> bool {
-        self.dialing.contains(&runtime)
-    }
-
-    /// A dial in `runtime` is over.
-    pub(super) fn end_dial(&mut self, runtime: RuntimeId) {
-        if let Some(at) = self.dialing.iter().position(|of| *of == runtime) {
-            self.dialing.swap_remove(at);
-        }
+    /// How many connections there are.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
     }
 }
 
@@ -92,6 +80,7 @@ impl<S: Shared> Shares<S> {
     pub(super) fn leave(&mut self, id: u64) -> Option<Arc<S>> {
         let at = self.position(id)?;
         let connection = self.members.swap_remove(at).connection;
+        self.stays = false;
         self.learn(&connection);
         Some(connection)
     }
@@ -102,6 +91,7 @@ impl<S: Shared> Shares<S> {
             .into_iter()
             .partition(|member| leaves(&member.connection, member.idle_since()));
         self.members = stays;
+        self.stays &= left.is_empty();
         left.iter().for_each(|member| self.learn(&member.connection));
         out.extend(left.into_iter().map(|member| member.connection));
     }
@@ -129,6 +119,31 @@ impl<S: Shared> Shares<S> {
     /// Whether there is a connection of `runtime` that takes another exchange when there is room.
     pub(super) fn has_open(&self, runtime: RuntimeId) -> bool {
         self.members.iter().any(|member| member.connection.runtime() == runtime && member.connection.is_open())
+    }
+
+    /// How many more exchanges there could be at once.
+    pub(super) fn slots(&self) -> usize {
+        let open = self.members.iter().filter(|member| member.connection.is_open());
+        open.map(|member| member.most(self.learned).saturating_sub(member.used)).fold(0, usize::saturating_add)
+    }
+
+    /// Whether to dial beside the connections of `runtime`: their streams are used up, and there may be more of them. A server that allows none
+    /// for now, or has not said yet how many it allows, is waited for.
+    pub(super) fn wants_another(&self, runtime: RuntimeId, settings: &Settings) -> bool {
+        let of_runtime = self.members.iter().filter(|member| member.connection.runtime() == runtime);
+        let open = of_runtime.filter(|member| member.connection.is_open());
+        let is_used_up = |member: &Member<S>| {
+            let most = member.connection.most();
+            member.connection.has_said_most() && most > 0 && member.used >= most
+        };
+        let mut count = 0;
+        let are_used_up = open.inspect(|_| count += 1).all(is_used_up);
+        are_used_up && count < settings.max_shared_per_host && !self.stays
+    }
+
+    /// A dial beside the connections there are has failed.
+    pub(super) fn stay(&mut self) {
+        self.stays = true;
     }
 
     /// An exchange is over. None if its connection has left.
@@ -192,6 +207,7 @@ mod tests {
         id: u64,
         most: AtomicUsize,
         is_open: AtomicBool,
+        has_said: AtomicBool,
         had: Option<usize>,
         created: Instant,
     }
@@ -202,8 +218,8 @@ mod tests {
         }
 
         fn after_which(id: u64, most: usize, had: Option<usize>) -> Arc<Self> {
-            let (most, is_open) = (AtomicUsize::new(most), AtomicBool::new(true));
-            Arc::new(Self { id, most, is_open, had, created: some_instant() })
+            let (most, is_open, has_said) = (AtomicUsize::new(most), AtomicBool::new(true), AtomicBool::new(true));
+            Arc::new(Self { id, most, is_open, has_said, had, created: some_instant() })
         }
     }
 
@@ -224,6 +240,10 @@ mod tests {
             self.most.load(SeqCst)
         }
 
+        fn has_said_most(&self) -> bool {
+            self.has_said.load(SeqCst)
+        }
+
         fn is_open(&self) -> bool {
             self.is_open.load(SeqCst)
         }
@@ -238,6 +258,7 @@ mod tests {
         max_age: None,
         max_idle_per_host: usize::MAX,
         max_connections_per_host: usize::MAX,
+        max_shared_per_host: usize::MAX,
     };
 
     fn take(shares: &mut Shares<Told>, now: Instant) -> Option<u64> {
@@ -295,14 +316,29 @@ mod tests {
     }
 
     #[test]
-    fn a_dial_is_under_way_until_it_is_over() {
-        let mut shares = Shares::<Told>::new();
-        shares.begin_dial(None);
-        shares.begin_dial(None);
-        shares.end_dial(None);
-        assert!(shares.is_dialing(None));
-        shares.end_dial(None);
-        assert!(!shares.is_dialing(None));
+    fn another_connection_is_wanted_where_all_streams_are_used_up_until_there_are_enough() {
+        let (now, mut shares) = (some_instant(), Shares::new());
+        let two = Settings { max_shared_per_host: 2, ..SETTINGS };
+        let first = Told::new(1, 1);
+        shares.join(Arc::clone(&first), now);
+        assert!(
+            shares.wants_another(None, &two)
+                && !shares.wants_another(None, &Settings { max_shared_per_host: 1, ..two })
+        );
+        // More, none for now, not known yet.
+        for (most, has_said) in [(2, true), (0, true), (1, false)] {
+            first.most.store(most, SeqCst);
+            first.has_said.store(has_said, SeqCst);
+            assert!(!shares.wants_another(None, &two), "{most} {has_said}");
+        }
+        first.has_said.store(true, SeqCst);
+        shares.stay();
+        assert!(!shares.wants_another(None, &two), "the last dial has failed");
+        shares.join(Told::new(2, 1), now);
+        shares.leave(2);
+        assert!(shares.wants_another(None, &two));
+        shares.join(Told::new(3, 1), now);
+        assert!(!shares.wants_another(None, &two), "there are two");
     }
 
     #[test]

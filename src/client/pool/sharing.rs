@@ -1,58 +1,58 @@
-//! How shared connections come and go, and who gets what becomes free.
+//! How shared connections come and go, who gets what becomes free, and what becomes of a dial for all that wait.
 
 use std::mem;
 use std::sync::Arc;
 
 use super::central::Pool;
 use super::connection::{Owned, Shared};
-use super::grants::{Grant, Share};
-use super::hosts::Gone;
-use super::lease::{Home, Lease};
+use super::dialing::{DialEnd, Dialing, ForAll, WaitedFor};
+use super::grants::{Grant, Return as _, Share};
+use super::hosts::{Gone, Host};
+use super::kinds::Kind;
+use super::lease::{Home, Lease, Was};
 use super::place::Place;
 use super::runtimes::RuntimeId;
 use super::shares::Room;
+use crate::client::error::ClientError;
 use crate::timer::read_clock;
 
 impl<W: Owned> Pool<W> {
-    /// Adds a shared connection, which was dialled in `sole` where nobody else was to dial, and returns the first share of it, of the request that it was made for. Those
-    /// that wait get shares as well.
+    /// Adds a shared connection, and returns the first share of it. Those that wait get shares as well.
     ///
-    /// One that `is_spent` has that exchange alone, and so has one that was made for a network, or a client, that is gone.
-    pub(in crate::client) fn join(
-        self: &Arc<Self>,
-        connection: Arc<W::Shared>,
-        sole: Option<RuntimeId>,
-        is_spent: bool,
-    ) -> Share<W::Shared> {
+    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone.
+    pub(in crate::client) fn join(self: &Arc<Self>, connection: Arc<W::Shared>, is_spent: bool) -> Share<W::Shared> {
         let (now, place) = (read_clock(), connection.place());
         let mut state = self.lock();
         let is_spent = is_spent || state.is_closed || place.id < state.oldest;
+        state.learn(place.slot, Kind::Shared);
         let host = state.hosts.at(place.slot);
-        if let Some(runtime) = sole {
-            host.shares.end_dial(runtime);
-        }
+        host.shared += 1;
         if !is_spent {
             host.shares.join(Arc::clone(&connection), now);
         }
         drop(state);
-        self.hand_out(place.slot);
+        self.hand_out(place.slot, None);
         Share::new(self.home(), connection)
     }
 
-    /// Gives those that wait for the host in `slot` what there is: room on shared connections, and the right to dial where there is none.
-    fn hand_out(self: &Arc<Self>, slot: usize) {
+    /// Gives those that wait for the host in `slot` what there is: room on shared connections, and the right to dial where there is none. First a
+    /// lease is given back, if one is `released`. A host that is not needed any more is forgotten.
+    fn hand_out(self: &Arc<Self>, slot: usize, mut released: Option<Was>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
         let mut refused: Option<Place> = None;
         loop {
             let now = read_clock();
-            let mut state = self.lock();
-            let Some(host) = state.hosts.get(slot) else { return };
+            let mut guard = self.lock();
+            let Some(host) = guard.hosts.get(slot) else { return };
+            if let Some(was) = released.take() {
+                host.release(was);
+            }
             if let Some(place) = refused.take() {
                 host.shares.give_back(place.id, false, now);
             }
             if let Some((waiting, connection)) = host.next_share(&self.settings, now, &mut gone) {
-                drop(state);
+                drop(guard);
                 // If it no longer waits, its share is the next one's.
                 if let Err(Grant::Shared(share)) = waiting.send(Grant::Shared(Share::new(self.home(), connection))) {
                     refused = Some(share.forget());
@@ -62,43 +62,81 @@ impl<W: Owned> Pool<W> {
             if host.open >= self.settings.max_connections_per_host {
                 // One that nobody has a use for is closed for the right to make another, which its lease passes on.
                 let in_the_way = if host.has_waiting() { host.shares.leave_idle() } else { None };
-                drop(state);
+                drop(guard);
                 return drop(in_the_way);
             }
-            let Some((waiting, sole)) = host.next_dial(&mut gone) else { return };
-            host.open += 1;
-            drop(state);
-            // If it no longer waits, dropping the lease tells the next.
-            drop(waiting.send(Grant::Dial(Lease::new(self.home(), slot, sole))));
+            let Some((waiting, runtime)) = host.next_dial(&self.settings, &mut gone) else {
+                return guard.hosts.forget_if_unused(slot, &mut gone);
+            };
+            let grant = self.begin_dial(host, slot, runtime);
+            drop(guard);
+            match waiting.send(grant) {
+                // It no longer waits, and this hands on what it was to get.
+                Err(Grant::DialForAll(dial)) => return dial.pass_on(),
+                Err(Grant::Dial(lease)) => return drop(lease),
+                Ok(()) | Err(Grant::Shared(_) | Grant::Owned(_) | Grant::Failed(_)) => {}
+            }
         }
+    }
+
+    /// The right to dial, for one that waited in `runtime`.
+    fn begin_dial(self: &Arc<Self>, host: &mut Host<W>, slot: usize, runtime: RuntimeId) -> Grant<W> {
+        host.open += 1;
+        if host.kind == Kind::Owned {
+            Grant::Dial(Lease::new(self.home(), slot))
+        } else {
+            Grant::DialForAll(host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime))
+        }
+    }
+
+    /// The connection of a dial for all that wait can have one exchange at a time: it is for the one that has waited longest, and the others dial for
+    /// themselves. They are told so first.
+    pub(in crate::client) fn deliver_owned(self: &Arc<Self>, dialing: Dialing, connection: Box<W>) {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
+        let mut state = self.lock();
+        state.learn(dialing.slot, Kind::Owned);
+        let first = state.hosts.at(dialing.slot).next_waiting(dialing.runtime, &mut gone);
+        drop(state);
+        dialing.has_connected();
+        let grant = match first {
+            Some(first) => first.send(Grant::Owned(connection)),
+            None => Err(Grant::Owned(connection)),
+        };
+        if let Err(Grant::Owned(connection)) = grant {
+            Arc::clone(self).give_back(connection);
+        }
+    }
+
+    /// The connection of a dial for all that wait has been [joined](Self::join), and there is a share of it left.
+    pub(in crate::client) fn deliver_shared(self: &Arc<Self>, dialing: Dialing, share: Share<W::Shared>) {
+        // Dropped after the lock.
+        let mut gone = Gone::new();
+        let mut share = Some(share);
+        while let Some(left) = share.take() {
+            let mut state = self.lock();
+            let next = state.hosts.at(dialing.slot).next_waiting(dialing.runtime, &mut gone);
+            drop(state);
+            if let Some(Err(Grant::Shared(left))) = next.map(|next| next.send(Grant::Shared(left))) {
+                share = Some(left);
+            }
+        }
+        dialing.has_connected();
     }
 }
 
 impl<W: Owned> Home for Pool<W> {
-    fn release(self: Arc<Self>, slot: usize, was_connected: bool, sole: Option<RuntimeId>) {
+    fn release(self: Arc<Self>, slot: usize, was: Was) {
         // Dropped after the lock.
         let mut gone = Gone::new();
-        let (mut closed, mut sole) = (usize::from(was_connected), sole);
-        loop {
-            let mut state = self.lock();
-            let host = state.hosts.at(slot);
-            host.connected -= mem::take(&mut closed);
-            if let Some(runtime) = sole.take() {
-                host.shares.end_dial(runtime);
-            }
-            let Some((waiting, next_sole)) = host.next_dial(&mut gone) else {
-                return state.hosts.close(slot, &mut gone);
-            };
-            drop(state);
-            match waiting.send(Grant::Dial(Lease::new(self.home(), slot, next_sole))) {
-                // It no longer waits: the next one, please.
-                Err(Grant::Dial(lease)) => {
-                    sole = lease.sole;
-                    lease.forget();
-                }
-                Ok(()) | Err(Grant::Owned(_) | Grant::Shared(_)) => return,
-            }
+        let mut state = self.lock();
+        let host = state.hosts.at(slot);
+        if !host.has_waiting() {
+            host.release(was);
+            return state.hosts.forget_if_unused(slot, &mut gone);
         }
+        drop(state);
+        self.hand_out(slot, Some(was));
     }
 
     fn on_redial(&self, slot: usize) {
@@ -111,11 +149,11 @@ impl<W: Owned> Home for Pool<W> {
         drop(state);
         drop(left);
         // Somebody else may have removed it before.
-        self.hand_out(place.slot);
+        self.hand_out(place.slot, None);
     }
 
     fn serve(self: Arc<Self>, slot: usize) {
-        self.hand_out(slot);
+        self.hand_out(slot, None);
     }
 
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
@@ -134,7 +172,62 @@ impl<W: Owned> Home for Pool<W> {
             self.wake_sweepers();
         }
         if waits {
-            self.hand_out(place.slot);
+            self.hand_out(place.slot, None);
         }
     }
+}
+
+impl<W: Owned> WaitedFor for Pool<W> {
+    fn end_dial(self: Arc<Self>, slot: usize, id: u64, end: DialEnd) {
+        // Dropped after the lock.
+        let (mut gone, mut signals, mut failed) = (Gone::new(), Vec::new(), Vec::new());
+        let mut state = self.lock();
+        let Some(host) = state.hosts.get(slot) else { return };
+        let Some(runtime) = host.dials.end(id) else { return };
+        match &end {
+            // Another dial is perhaps not needed any more.
+            DialEnd::Connected => signals = host.dials.signals(runtime),
+            DialEnd::PassedOn => {}
+            // Another may succeed.
+            DialEnd::Failed(_) | DialEnd::Dropped if host.dials.count(runtime) > 0 => {}
+            DialEnd::Failed(_) | DialEnd::Dropped if host.shares.has_open(runtime) => host.shares.stay(),
+            DialEnd::Failed(_) | DialEnd::Dropped => {
+                failed.extend(std::iter::from_fn(|| host.next_waiting(runtime, &mut gone)));
+            }
+        }
+        drop(state);
+        signals.iter().for_each(|signal| signal.set());
+        let error = match end {
+            DialEnd::Failed(error) => Some(error),
+            DialEnd::Connected | DialEnd::PassedOn | DialEnd::Dropped => None,
+        };
+        for waiting in failed {
+            let error = error.as_ref().map_or_else(dropped, |error| ClientError::clone(error));
+            // It may have given up.
+            drop(waiting.send(Grant::Failed(Box::new(error))));
+        }
+        self.hand_out(slot, None);
+    }
+
+    fn second_dial(self: Arc<Self>, slot: usize, runtime: RuntimeId) -> Option<ForAll> {
+        let mut state = self.lock();
+        let host = state.hosts.get(slot)?;
+        let may_dial = host.dials.count(runtime) == 1
+            && host.open < self.settings.max_connections_per_host
+            && host.is_waited_for(runtime);
+        may_dial.then(|| {
+            host.open += 1;
+            host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime)
+        })
+    }
+
+    fn is_waited_for(&self, slot: usize, runtime: RuntimeId) -> bool {
+        self.lock().hosts.get(slot).is_some_and(|host| host.is_waited_for(runtime))
+    }
+}
+
+/// The error of a dial that was not finished.
+#[cold]
+fn dropped() -> ClientError {
+    ClientError::connect("the connect was dropped: its runtime has ended, or it has panicked")
 }

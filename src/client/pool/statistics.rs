@@ -3,6 +3,7 @@
 use super::central::Pool;
 use super::connection::Owned;
 use super::hosts::Host;
+use super::kinds::Kind;
 
 /// What a [`Client`](crate::Client) has of connections at one moment.
 ///
@@ -38,10 +39,18 @@ pub struct ConnectionCounts {
     pub in_use: usize,
     /// Exchanges on connections of HTTP/2 that take further ones. One whose request or response is not complete counts.
     pub streams: usize,
+    /// Streams that the servers of these connections would take besides (RFC 9113 §6.5.2). A server that has not said how many it takes is taken to allow
+    /// 100 on a connection.
+    pub slots: usize,
+    /// Connections of HTTP/2 that take no further exchange, and have some: their servers have said GOAWAY, or they are too old. They are in use.
+    pub draining: usize,
     /// Connections that are being made, until the connector has made them: with [`late_binding`](super::super::Builder::late_binding) also those that
     /// nobody waits for any more.
     pub dialing: usize,
-    /// Requests that wait, since there are as many connections as there [may](super::super::Builder::max_connections_per_host) be.
+    /// Those of them that will show whether the server speaks HTTP/2, and for which all requests wait meanwhile.
+    pub probing: usize,
+    /// Requests that wait: for a dial that is for all of them, for a stream where all are used up, or since there are as many connections as there
+    /// [may](super::super::Builder::max_connections_per_host) be.
     pub waiting: usize,
 }
 
@@ -52,7 +61,10 @@ impl ConnectionCounts {
             idle,
             in_use: host.connected - idle,
             streams: host.shares.used(),
+            slots: host.shares.slots(),
+            draining: host.shared - host.shares.len(),
             dialing: host.open - host.connected,
+            probing: if host.kind == Kind::Unknown { host.dials.len() } else { 0 },
             waiting: host.waiting(),
         }
     }
@@ -61,7 +73,10 @@ impl ConnectionCounts {
         self.idle += other.idle;
         self.in_use += other.in_use;
         self.streams += other.streams;
+        self.slots += other.slots;
+        self.draining += other.draining;
         self.dialing += other.dialing;
+        self.probing += other.probing;
         self.waiting += other.waiting;
     }
 }

@@ -164,6 +164,7 @@ mod tests {
             max_age: None,
             max_idle_per_host: usize::MAX,
             max_connections_per_host: usize::MAX,
+            max_shared_per_host: 1,
         };
         let pool = Arc::new(Pool::<NoConnection>::new(settings));
         let count = Arc::new(Count::default());

@@ -213,7 +213,7 @@ where
         // Whatever it says, its transport stands.
         begun.on_transport(now);
         if let Some(remaining) = progress {
-            record.progressed(begun, remaining);
+            record.progressed(begun, remaining, now);
             self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
         }
         if chooses {

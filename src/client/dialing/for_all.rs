@@ -1,0 +1,114 @@
+//! A dial for all that wait for a connection. It is a task, so that none of them alone can end it: it ends when nobody waits any more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+use tracing::Instrument as _;
+
+use super::Dialer;
+use super::second::second_dial_at;
+use crate::client::bounds::Connector;
+use crate::client::destination::Destination;
+use crate::client::error::ClientError;
+use crate::client::pool::{Dialing, ForAll, RuntimeId};
+use crate::client::ready::Ready;
+use crate::client::shared::Shared;
+use crate::client::sync::spawn;
+use crate::connect::HandshakeWatch;
+use crate::timer::{Timer, read_clock};
+
+/// Starts a dial for all that wait, in `runtime`, which is the current one.
+pub(in crate::client) fn dial_for_all<C: Connector>(
+    shared: &Shared<C>,
+    destination: &Destination,
+    dial: ForAll,
+    runtime: RuntimeId,
+) {
+    start(Arc::new(Dialer::new(shared, destination, runtime)), dial, true);
+}
+
+/// `may_have_second` says that another may be dialled beside it, if it is silent.
+fn start<C: Connector>(dialer: Arc<Dialer<C>>, ForAll { lease, dialing }: ForAll, may_have_second: bool) {
+    let watch = HandshakeWatch::new();
+    let dial = Box::pin({
+        let (dialer, watch) = (Arc::clone(&dialer), watch.clone());
+        async move { dialer.dial(lease, Some(watch)).await }
+    });
+    let timer = Timer::new();
+    let task = Task { dialer, dial, dialing: Some(dialing), begun: read_clock(), watch, may_have_second, timer };
+    // What connector and resolver say belongs to the request that began it.
+    spawn(task.in_current_span());
+}
+
+pin_project! {
+    struct Task<C> {
+        dialer: Arc<Dialer<C>>,
+        dial: Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>,
+        // None when it is over.
+        dialing: Option<Dialing>,
+        begun: Instant,
+        watch: HandshakeWatch,
+        may_have_second: bool,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+impl<C: Connector> Future for Task<C> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let dialing = this.dialing.as_ref().expect("not polled after completion");
+        if let Poll::Ready(dialed) = this.dial.as_mut().poll(cx) {
+            let dialing = this.dialing.take().expect("it was there");
+            finish(this.dialer, dialing, dialed, *this.begun);
+            return Poll::Ready(());
+        }
+        if dialing.poll_unwanted(cx).is_ready() {
+            tracing::debug!(
+                host = this.dialer.destination.host_and_port(),
+                "a dial was given up that nobody waits for"
+            );
+            this.dialing.take().expect("it was there").pass_on();
+            return Poll::Ready(());
+        }
+        while *this.may_have_second {
+            let fastest = this.dialer.connectors.fastest().get();
+            let at = second_dial_at(*this.begun, this.watch.get(), fastest);
+            if at.is_none_or(|at| at > read_clock()) {
+                if this.timer.as_mut().poll(at, cx).is_pending() {
+                    break;
+                }
+                continue;
+            }
+            *this.may_have_second = false;
+            if let Some(second) = dialing.second() {
+                tracing::debug!(
+                    host = this.dialer.destination.host_and_port(),
+                    "a dial is silent, a second one begins"
+                );
+                start(Arc::clone(this.dialer), second, false);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn finish<C>(dialer: &Dialer<C>, dialing: Dialing, dialed: Result<Ready, ClientError>, begun: Instant) {
+    if dialed.is_ok() {
+        dialer.connectors.fastest().add(read_clock().saturating_duration_since(begun));
+    }
+    match dialed {
+        Ok(Ready::Owned(wire)) => dialer.pool.deliver_owned(dialing, wire),
+        Ok(Ready::Shared(share)) => dialer.pool.deliver_shared(dialing, share),
+        Err(error) => {
+            tracing::debug!(%error, "a dial failed");
+            dialing.fail(error);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! When a second dial begins beside one for all that wait: a dial that hangs is not to hang them all, and a slow one is not to be made twice.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::connect::Handshaking;
+
+/// When a second dial begins beside one that began at `begun`. `None` if that is not known yet.
+///
+/// A connector that says how it gets on with TLS has its handshake waited for as long as one takes on that path, and
+/// [somewhat longer](PATIENCE). It goes through the addresses itself before that. Of any other connector it is known how long the `fastest` dial took.
+pub(super) fn second_dial_at(begun: Instant, handshaking: Handshaking, fastest: Option<Duration>) -> Option<Instant> {
+    match handshaking {
+        Handshaking::Unknown => begun.checked_add(fastest.unwrap_or(AT_FIRST))?.checked_add(PATIENCE),
+        Handshaking::Connecting => None,
+        Handshaking::ExpectedBy(instant) => instant.checked_add(PATIENCE),
+    }
+}
+
+/// How much longer than it should take a dial may be silent. Chromium waits as long for a connection of HTTP/2.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a dial takes before there was one: less than that is taken by TCP and TLS on any path that is not very long.
+const AT_FIRST: Duration = Duration::from_secs(1);
+
+/// How long the fastest dial of a client took.
+#[derive(Debug)]
+pub(in crate::client) struct FastestDial {
+    nanos: AtomicU64,
+}
+
+impl FastestDial {
+    pub(in crate::client) const fn new() -> Self {
+        Self { nanos: AtomicU64::new(u64::MAX) }
+    }
+
+    pub(super) fn add(&self, took: Duration) {
+        self.nanos.fetch_min(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// `None` before there was one.
+    pub(super) fn get(&self) -> Option<Duration> {
+        let nanos = self.nanos.load(Relaxed);
+        (nanos < u64::MAX).then(|| Duration::from_nanos(nanos))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::some_instant;
+
+    #[test]
+    fn a_second_dial_follows_what_is_known_of_the_first() {
+        let (begun, ms) = (some_instant(), Duration::from_millis);
+        for (handshaking, fastest, expected) in [
+            (Handshaking::Unknown, None, Some(1300)),
+            (Handshaking::Unknown, Some(ms(20)), Some(320)),
+            // Whatever it takes to find an address that answers.
+            (Handshaking::Connecting, Some(ms(20)), None),
+            // TCP took 400 ms, and TLS may take 850 ms.
+            (Handshaking::ExpectedBy(begun + ms(1250)), Some(ms(20)), Some(1550)),
+        ] {
+            let at = second_dial_at(begun, handshaking, fastest);
+            assert_eq!(at, expected.map(|expected| begun + ms(expected)), "{handshaking:?}");
+        }
+    }
+
+    #[test]
+    fn the_fastest_counts() {
+        let fastest = FastestDial::new();
+        assert_eq!(fastest.get(), None);
+        for took in [30, 20, 40] {
+            fastest.add(Duration::from_millis(took));
+        }
+        assert_eq!(fastest.get(), Some(Duration::from_millis(20)));
+    }
+}

@@ -1,0 +1,264 @@
+//! Whether the path to the server is dead: it is asked with a PING (RFC 9113 §6.7) where the server is silent although a response is waited for.
+//!
+//! A PING is not sent for its own sake. One follows a silence, and the next one has to have a reason: something came of a response, or another
+//! request was begun. Servers that count PINGs, as those of gRPC do, count fewer than that.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use h2::{Ping, PingPong};
+use pin_project_lite::pin_project;
+
+use super::connection::Connection;
+use super::seen::Observed;
+use crate::timer::{Timer, read_clock};
+
+/// What is known of a connection at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    at: Instant,
+    /// How much was read.
+    read: u64,
+    /// How many parts of responses came.
+    parts: u64,
+    /// How many streams were opened.
+    opened: usize,
+    /// A stream is open.
+    waits: bool,
+}
+
+/// What to do about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing, before a stream is opened.
+    Rest,
+    /// Nothing, before this.
+    Look(Instant),
+    /// Send a PING, and look again.
+    Ask(Instant),
+    /// Begin nothing on it, and look again.
+    Suspect(Instant),
+    /// End it.
+    End,
+}
+
+/// The rule.
+#[derive(Debug)]
+struct Silence {
+    /// How long the answer to a PING may take.
+    timeout: Duration,
+    state: State,
+    /// How it stood when a PING was sent last.
+    asked: Option<(u64, usize)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Resting,
+    /// Something was read, or begun, and so much was read by then.
+    Waiting {
+        since: Instant,
+        read: u64,
+    },
+    /// A PING was sent, and so much was read by then.
+    Asked {
+        at: Instant,
+        read: u64,
+        is_suspect: bool,
+    },
+}
+
+impl Silence {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout, state: State::Resting, asked: None }
+    }
+
+    fn look(&mut self, now: Now) -> Step {
+        let waiting = State::Waiting { since: now.at, read: now.read };
+        match self.state {
+            _ if !now.waits => {
+                self.state = State::Resting;
+                Step::Rest
+            }
+            State::Waiting { since, read } if read == now.read => {
+                if now.at < since + QUIET {
+                    return Step::Look(since + QUIET);
+                }
+                if self.asked.is_some_and(|(parts, opened)| parts == now.parts && opened == now.opened) {
+                    // The server has said that it is there, and there is nothing new to ask.
+                    self.state = waiting;
+                    return Step::Look(now.at + QUIET);
+                }
+                self.asked = Some((now.parts, now.opened));
+                self.state = State::Asked { at: now.at, read: now.read, is_suspect: false };
+                Step::Ask(now.at + self.patience())
+            }
+            State::Asked { at, read, is_suspect } if read == now.read => {
+                if now.at >= at + self.timeout {
+                    return Step::End;
+                }
+                if now.at < at + self.patience() {
+                    return Step::Look(at + self.patience());
+                }
+                self.state = State::Asked { at, read, is_suspect: true };
+                let until = at + self.timeout;
+                if is_suspect { Step::Look(until) } else { Step::Suspect(until) }
+            }
+            State::Resting | State::Waiting { .. } | State::Asked { .. } => {
+                self.state = waiting;
+                Step::Look(now.at + QUIET)
+            }
+        }
+    }
+
+    /// How long the answer to a PING may take before something else is tried.
+    fn patience(&self) -> Duration {
+        SUSPICION.min(self.timeout)
+    }
+}
+
+/// How long a server is silent before it is asked.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How long it may take to answer before new requests have another connection.
+const SUSPICION: Duration = Duration::from_secs(2);
+
+pin_project! {
+    /// Looks at a connection once in a while, as long as a stream is open. A task of its own, so that requests need not set its timer. Ends when the
+    /// connection is gone, or is to end.
+    pub(super) struct Listener {
+        silence: Silence,
+        ping_pong: PingPong,
+        connection: Weak<Connection>,
+        observed: Arc<Observed>,
+        until: Option<Instant>,
+        #[pin]
+        timer: Timer,
+    }
+}
+
+impl Listener {
+    pub(super) fn new(timeout: Duration, ping_pong: PingPong, connection: &Arc<Connection>) -> Self {
+        Self {
+            silence: Silence::new(timeout),
+            ping_pong,
+            observed: Arc::clone(&connection.observed),
+            connection: Arc::downgrade(connection),
+            until: None,
+            timer: Timer::new(),
+        }
+    }
+}
+
+impl Future for Listener {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            // One is under way at a time, and its answer is something that was read.
+            let _is_there = this.ping_pong.poll_pong(cx);
+            if this.until.is_none() {
+                this.observed.pulse.rest(cx);
+            }
+            // After that: a stream that is opened now is seen, or rouses.
+            let Some(connection) = this.connection.upgrade() else { return Poll::Ready(()) };
+            let (opened, waits) = (connection.opened(), this.observed.has_streams());
+            drop(connection);
+            if this.until.is_none() && !waits {
+                return Poll::Pending;
+            }
+            this.observed.pulse.end_rest();
+            let at = read_clock();
+            if let Some(until) = this.until.filter(|until| at < *until) {
+                ready!(this.timer.as_mut().poll(Some(until), cx));
+                continue;
+            }
+            let (read, parts) = (this.observed.bytes_read(), this.observed.parts());
+            *this.until = match this.silence.look(Now { at, read, parts, opened, waits }) {
+                Step::Rest => None,
+                Step::Look(until) => Some(until),
+                Step::Ask(until) => {
+                    // Refused if one is under way: then that is the question.
+                    drop(this.ping_pong.send_ping(Ping::opaque()));
+                    Some(until)
+                }
+                Step::Suspect(until) => {
+                    this.observed.pulse.on_silence();
+                    this.connection.upgrade().inspect(|connection| connection.wake_task());
+                    Some(until)
+                }
+                Step::End => {
+                    let problem = format!("the server has not answered a PING for {:?}", this.silence.timeout);
+                    drop(this.observed.on_error(io::Error::new(io::ErrorKind::TimedOut, problem)));
+                    this.observed.pulse.on_dead();
+                    this.connection.upgrade().inspect(|connection| connection.wake_task());
+                    return Poll::Ready(());
+                }
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::some_instant;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// What is done at each of these seconds after `begin`, given what was read, how many parts came and how many streams were opened by then, and
+    /// whether one is open.
+    fn steps(silence: &mut Silence, begin: Instant, course: &[(u64, u64, u64, usize, bool)]) -> Vec<Step> {
+        let now =
+            |&(second, read, parts, opened, waits)| Now { at: begin + seconds(second), read, parts, opened, waits };
+        course.iter().map(now).map(|now| silence.look(now)).collect()
+    }
+
+    #[test]
+    fn a_path_that_is_dead_is_asked_suspected_and_given_up() {
+        let begin = some_instant();
+        let course = [0, 1, 3, 10, 16].map(|second| (second, 9, 0, 1, true));
+        let at = |second| begin + seconds(second);
+        let expected = [Step::Look(at(1)), Step::Ask(at(3)), Step::Suspect(at(16)), Step::Look(at(16)), Step::End];
+        assert_eq!(steps(&mut Silence::new(seconds(15)), begin, &course), expected);
+    }
+
+    #[test]
+    fn a_server_that_takes_its_time_is_asked_once() {
+        // It answers the PING, and is silent for long after that.
+        let begin = some_instant();
+        let mut course = vec![(0, 9, 0, 1, true), (1, 9, 0, 1, true), (3, 26, 0, 1, true)];
+        course.extend((4..1000).map(|second| (second, 26, 0, 1, true)));
+        let mut silence = Silence::new(seconds(15));
+        let taken = steps(&mut silence, begin, &course);
+        assert_eq!(taken.iter().filter(|step| matches!(step, Step::Ask(_))).count(), 1);
+        assert!(!taken.iter().any(|step| matches!(step, Step::Suspect(_) | Step::End)));
+        // Another request is a reason to ask again, and so is a part of a response.
+        for (second, read, parts, opened) in [(2000, 90, 0, 2), (3000, 150, 1, 2)] {
+            let course = [second, second + 1].map(|second| (second, read, parts, opened, true));
+            let asked = begin + seconds(second + 3);
+            assert_eq!(
+                steps(&mut silence, begin, &course),
+                [Step::Look(begin + seconds(second + 1)), Step::Ask(asked)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_that_reads_or_has_no_stream_is_not_asked() {
+        let begin = some_instant();
+        let reads = (0..100).map(|second| (second, second, second, 1, true)).collect::<Vec<_>>();
+        let reading = steps(&mut Silence::new(seconds(15)), begin, &reads);
+        assert!(reading.iter().all(|step| matches!(step, Step::Look(_))));
+        let rests = (0..100).map(|second| (second, 9, 0, 1, false)).collect::<Vec<_>>();
+        let resting = steps(&mut Silence::new(seconds(15)), begin, &rests);
+        assert!(resting.iter().all(|step| *step == Step::Rest));
+    }
+}

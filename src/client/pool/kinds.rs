@@ -1,0 +1,66 @@
+//! Which kind of connections hosts have, as far as that is known before there is one.
+
+use super::bounded::Bounded;
+use crate::client::destination::Destination;
+use crate::client::speaks::Exchanges;
+
+/// Which kind of connections a host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It is found out with the next one.
+    Unknown,
+    /// They have one exchange at a time.
+    Owned,
+    /// They have many exchanges at a time.
+    Shared,
+}
+
+/// What is remembered of hosts whose connections may be of either kind.
+pub(super) struct Kinds(Bounded<Kind>);
+
+/// How many hosts are remembered.
+const CAPACITY: usize = 4096;
+
+impl Kinds {
+    pub(super) fn new() -> Self {
+        Self(Bounded::new(CAPACITY))
+    }
+
+    pub(super) fn of(&mut self, destination: &Destination) -> Kind {
+        match destination.exchanges() {
+            Exchanges::OneAtATime => Kind::Owned,
+            Exchanges::ManyAtATime => Kind::Shared,
+            Exchanges::Negotiated => self.0.get(destination).copied().unwrap_or(Kind::Unknown),
+        }
+    }
+
+    /// A connection was of this kind. What is known now.
+    pub(super) fn learn(&mut self, destination: &Destination, kind: Kind) -> Kind {
+        if destination.exchanges() == Exchanges::Negotiated {
+            self.0.insert(destination, kind);
+        }
+        self.of(destination)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::client::http2;
+
+    #[test]
+    fn only_what_is_negotiated_is_learned_and_what_was_seen_last_counts() {
+        let take = |uri: &str| Destination::take_from(&mut Request::get(uri).body(()).unwrap()).unwrap();
+        let (plain, secure) = (take("http://a.test/"), take("https://a.test/"));
+        let mut kinds = Kinds::new();
+        kinds.learn(&plain, Kind::Shared);
+        assert_eq!(kinds.of(&plain), Kind::Owned);
+        for kind in [Kind::Shared, Kind::Owned, Kind::Shared] {
+            kinds.learn(&secure, kind);
+            assert_eq!(kinds.of(&take("https://a.test/other")), if http2::IS_ON { kind } else { Kind::Owned });
+        }
+        assert_eq!(kinds.of(&take("https://b.test/")), if http2::IS_ON { Kind::Unknown } else { Kind::Owned });
+    }
+}

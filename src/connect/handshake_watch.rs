@@ -1,0 +1,76 @@
+//! How a client hears how a connect gets on with TLS.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::lock::Lock;
+
+/// How far a connect is, for the client that waits for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Handshaking {
+    /// The connector says nothing of it.
+    #[default]
+    Unknown,
+    /// No transport stands yet.
+    Connecting,
+    /// A transport stands, and TLS is expected to be done by then.
+    ExpectedBy(Instant),
+}
+
+/// What a client gives its connector, to be told how a connect gets on with TLS. The connector that is asked to connect speaks, and it alone.
+#[derive(Clone, Debug)]
+pub(crate) struct HandshakeWatch(Arc<Lock<Handshaking>>);
+
+impl HandshakeWatch {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Lock::default()))
+    }
+
+    pub(crate) fn get(&self) -> Handshaking {
+        *self.0.lock()
+    }
+
+    /// The connector does TLS, and will say when a transport stands.
+    pub(super) fn begin(&self) {
+        *self.0.lock() = Handshaking::Connecting;
+    }
+
+    /// A transport stands. The last of several counts.
+    pub(super) fn expect_by(&self, instant: Instant) {
+        let mut handshaking = self.0.lock();
+        *handshaking = match *handshaking {
+            Handshaking::ExpectedBy(before) => Handshaking::ExpectedBy(before.max(instant)),
+            Handshaking::Unknown | Handshaking::Connecting => Handshaking::ExpectedBy(instant),
+        };
+    }
+}
+
+impl PartialEq for HandshakeWatch {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for HandshakeWatch {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::test_support::some_instant;
+
+    #[test]
+    fn the_handshake_that_is_expected_last_is_waited_for() {
+        let (now, watch) = (some_instant(), HandshakeWatch::new());
+        let other = watch.clone();
+        assert_eq!(other.get(), Handshaking::Unknown);
+        watch.begin();
+        assert_eq!(other.get(), Handshaking::Connecting);
+        for ms in [50, 90, 70] {
+            watch.expect_by(now + Duration::from_millis(ms));
+        }
+        assert_eq!(other.get(), Handshaking::ExpectedBy(now + Duration::from_millis(90)));
+        assert!(watch == other && watch != HandshakeWatch::new());
+    }
+}

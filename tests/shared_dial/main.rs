@@ -1,0 +1,189 @@
+//! One dial for all requests that wait for a connection to an origin whose protocol is negotiated, and for its streams: in virtual time.
+#![cfg(feature = "http2")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "requests are tasks of their own")]
+
+mod origin;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hyper_happy_eyeballs::client::Builder;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::origin::{Alpn, Answer, Dial, Origin, client, get, get_from};
+
+const H2: Dial = Dial::Connects(Alpn::H2);
+const HTTP1: Dial = Dial::Connects(Alpn::Http1);
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+async fn answers(requests: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answer> {
+    join_all(requests).await.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_to_a_server_of_http2_makes_one_connection() {
+    for takes in [0, 30] {
+        let origin = Origin::new(ms(takes), [H2]);
+        let client = client(&origin);
+        let requests = (0..100).map(|_| get(&client)).collect();
+        let begun = Instant::now();
+        for answer in answers(requests).await {
+            assert_eq!(answer.unwrap(), "1");
+        }
+        assert!(begun.elapsed() <= ms(takes + 5), "{:?}", begun.elapsed());
+        assert_eq!(origin.dials(), 1);
+        let total = client.pool_statistics().total;
+        assert_eq!((total.idle, total.in_use, total.dialing, total.slots), (1, 0, 0, 100), "{total:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_to_a_server_of_http1_dials_as_soon_as_that_is_known() {
+    let origin = Origin::new(ms(30), [HTTP1]).answers_after(ms(1000));
+    let client = client(&origin);
+    let requests = (0..100).map(|_| get(&client)).collect();
+    let begun = Instant::now();
+    sleep(ms(1)).await;
+    let total = client.pool_statistics().total;
+    assert_eq!((total.dialing, total.probing, total.waiting), (1, 1, 100), "{total:?}");
+    assert!(answers(requests).await.iter().all(Result::is_ok));
+    assert_eq!(begun.elapsed().as_millis() / 10, 106, "one dial more than direct");
+    assert_eq!(origin.dials(), 100);
+    // None waits for the first request, let alone for its response.
+    let events = origin.events();
+    let first_request = events.iter().position(|event| event.starts_with("request")).unwrap();
+    assert_eq!(events[..first_request].iter().filter(|event| event.starts_with("dial")).count(), 100);
+    // It is known from then on.
+    let more = (0..200).map(|_| get(&client)).collect();
+    sleep(ms(1)).await;
+    let total = client.pool_statistics().total;
+    assert_eq!((total.dialing, total.probing, total.waiting), (100, 0, 0), "{total:?}");
+    assert!(answers(more).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_began_a_dial_may_go_and_it_goes_on() {
+    let origin = Origin::new(ms(50), [H2]);
+    let client = client(&origin);
+    let first = get(&client);
+    sleep(ms(10)).await;
+    let others = (0..4).map(|_| get(&client)).collect();
+    sleep(ms(10)).await;
+    first.abort();
+    let begun = Instant::now();
+    assert!(answers(others).await.iter().all(Result::is_ok));
+    assert!(begun.elapsed() <= ms(40), "{:?}", begun.elapsed());
+    assert_eq!((origin.dials(), origin.dropped()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_nobody_waits_for_is_given_up() {
+    let origin = Origin::new(ms(50), [H2]);
+    let client = client(&origin);
+    let requests: Vec<_> = (0..5).map(|_| get(&client)).collect();
+    sleep(ms(10)).await;
+    for request in &requests {
+        request.abort();
+    }
+    sleep(ms(5)).await;
+    assert_eq!((origin.dials(), origin.dropped()), (1, 1));
+    assert_eq!(client.pool_statistics().total, Default::default());
+    assert_eq!(get(&client).await.unwrap().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_wait_for_a_dial_have_its_error() {
+    let origin = Origin::new(ms(100), [Dial::Fails, H2]);
+    let client = client(&origin);
+    let requests = (0..20).map(|_| get(&client)).collect();
+    let begun = Instant::now();
+    let answers = answers(requests).await;
+    assert!(begun.elapsed() <= ms(105), "{:?}", begun.elapsed());
+    for answer in &answers {
+        let error = answer.as_ref().unwrap_err();
+        assert!(error.is_connect() && error.may_retry(), "{error}");
+        assert_eq!(error.to_string(), answers[0].as_ref().unwrap_err().to_string());
+        assert!(format!("{error:?}").contains("refused"), "{error:?}");
+    }
+    assert_eq!(origin.dials(), 1);
+    assert_eq!(client.pool_statistics().total, Default::default());
+    // Who comes later dials anew.
+    assert_eq!(get(&client).await.unwrap().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_dial_that_hangs_there_is_a_second_one_and_no_third() {
+    let origin = Origin::new(ms(20), [H2, Dial::Hangs, H2, Dial::Hangs]);
+    let client = client(&origin);
+    assert_eq!(get_from(&client, "https://other.example/").await.unwrap().unwrap(), "1");
+    // It is known that a dial can take 20 ms.
+    let begun = Instant::now();
+    let first = get(&client);
+    sleep(ms(250)).await;
+    let second = get(&client);
+    assert_eq!(answers(vec![first, second]).await.into_iter().map(Result::unwrap).collect::<Vec<_>>(), ["3", "3"]);
+    assert_eq!(begun.elapsed().as_millis() / 10, 34);
+    tokio::task::yield_now().await;
+    assert_eq!((origin.dials(), origin.dropped()), (3, 1), "the first is given up");
+    // Where both hang, there is no third.
+    let hang = Origin::new(ms(20), [Dial::Hangs]);
+    let client = origin::client(&hang);
+    let request = get(&client);
+    assert!(timeout(ms(60_000), request).await.is_err());
+    assert_eq!(hang.dials(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_dial_may_fail_and_the_first_is_still_waited_for() {
+    for (dials, expected) in [([H2, Dial::Fails], Some("1")), ([Dial::Fails, H2], Some("2")), ([Dial::Fails; 2], None)]
+    {
+        let origin = Origin::new(ms(1500), dials);
+        let client = client(&origin);
+        let answers = answers((0..3).map(|_| get(&client)).collect()).await;
+        for answer in answers {
+            assert_eq!(answer.as_deref().ok(), expected, "{:?}", origin.log());
+        }
+        assert_eq!(origin.dials(), 2, "{:?}", origin.log());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_speaks_is_corrected_by_each_connection() {
+    let origin = Origin::new(ms(20), [H2, HTTP1, H2]);
+    let client = Builder::new().idle_timeout(ms(1000)).build(origin.clone()).unwrap();
+    for expected in [1, 2, 3] {
+        for answer in answers((0..3).map(|_| get(&client)).collect()).await {
+            assert!(answer.unwrap().parse::<usize>().unwrap() >= expected);
+        }
+        sleep(ms(2000)).await;
+        if expected == 2 {
+            break;
+        }
+    }
+    // HTTP/2, then HTTP/1.1: one request each on the first of its connections, and two more of that.
+    assert_eq!(origin.dials(), 4, "{:?}", origin.log());
+    // A server that was known for HTTP/1.1, and speaks HTTP/2 now, is known for that after one connection.
+    assert!(answers((0..3).map(|_| get(&client)).collect()).await.iter().all(Result::is_ok));
+    sleep(ms(2000)).await;
+    let before = origin.dials();
+    assert!(answers((0..3).map(|_| get(&client)).collect()).await.iter().all(Result::is_ok));
+    assert_eq!(origin.dials(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_streams_are_used_up_there_is_a_second_connection_unless_that_is_switched_off() {
+    for (most, connections, half_seconds) in [(4, 2, 4), (1, 1, 6)] {
+        let origin = Origin::new(ms(20), [H2]).max_streams(1).answers_after(ms(2000));
+        let client = Builder::new().http2_max_connections_per_host(most).build(origin.clone()).unwrap();
+        let first = get(&client);
+        sleep(ms(1000)).await;
+        let begun = Instant::now();
+        assert!(get(&client).await.unwrap().is_ok() && first.await.unwrap().is_ok());
+        assert_eq!(begun.elapsed().as_millis() / 500, half_seconds);
+        assert_eq!((origin.dials(), origin.most_open()), (connections, 1));
+    }
+}
