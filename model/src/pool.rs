@@ -17,7 +17,11 @@ pub fn the_right_to_a_connection_goes_to_whoever_still_waits() {
         let Acquired::Dial(lease) = acquire() else { panic!("there is room") };
         let [gives_up, mut waits] = [(); 2].map(|()| match acquire() {
             Acquired::Wait(ticket) => ticket,
-            Acquired::Dial(_) | Acquired::Owned { .. } | Acquired::Shared(_) => panic!("the place is taken"),
+            Acquired::Dial(_)
+            | Acquired::Owned { .. }
+            | Acquired::Shared(_)
+            | Acquired::DialForAll(..)
+            | Acquired::Elsewhere => panic!("the place is taken"),
         });
         let threads = [thread::spawn(move || drop(lease)), thread::spawn(move || drop(gives_up))];
         let granted = block_on(poll_fn(|cx| waits.poll_granted(cx)));

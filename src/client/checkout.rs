@@ -17,6 +17,7 @@ use super::pool::{self, Acquired, ForAll, Grant, Lease, Owned, RuntimeId, curren
 use super::ready::{Ready, Share};
 use super::shared::Shared;
 use super::sync::spawn_in;
+use crate::timer::read_clock;
 
 /// A place in the queue for a connection.
 type Ticket = pool::Ticket<Wire>;
@@ -26,6 +27,8 @@ pub(super) enum Checkout {
     Idle(Box<Wire>),
     Shared(Share),
     Wait(Connecting),
+    /// The server has asked for HTTP/1.1.
+    Elsewhere,
 }
 
 /// A connection to come. It is boxed, since most requests need none.
@@ -36,7 +39,8 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
     let runtime = current_runtime();
     loop {
         let lease = match shared.pool.acquire(destination, runtime) {
-            Acquired::Owned { connection: wire, idle_for } => {
+            Acquired::Owned { connection: mut wire, idle_for, now } => {
+                wire.begun = now;
                 match assess(&shared.pool, destination, wire, may_retry, idle_for) {
                     Fitness::Fit(wire) => return Checkout::Idle(wire),
                     Fitness::Distrusted(Some(lease)) => lease,
@@ -44,6 +48,7 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
                 }
             }
             Acquired::Shared(share) => return Checkout::Shared(share),
+            Acquired::Elsewhere => return Checkout::Elsewhere,
             Acquired::Dial(lease) => lease,
             Acquired::DialForAll(dial, ticket) => {
                 let (shared, destination) = (Arc::clone(shared), destination.clone());
@@ -90,7 +95,7 @@ async fn connect_or_wait<C: Connector>(
             Some(Grant::Shared(share)) => return Poll::Ready(First::Freed(Ready::Shared(share))),
             Some(Grant::Dial(_) | Grant::DialForAll(_) | Grant::Failed(_)) | None => return Poll::Pending,
         };
-        match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
+        match assess_granted(&shared.pool, &destination, wire, may_retry) {
             Fitness::Fit(wire) => Poll::Ready(First::Freed(Ready::Owned(wire))),
             Fitness::Dead(_) | Fitness::Distrusted(_) => Poll::Pending,
         }
@@ -122,7 +127,7 @@ async fn wait<C: Connector>(
         match poll_fn(|cx| ticket.poll_granted(cx)).await {
             // It is for the request that it was made for.
             Some(Grant::Owned(wire)) if !wire.reused => return Ok(Ready::Owned(wire)),
-            Some(Grant::Owned(wire)) => match assess(&shared.pool, &destination, wire, may_retry, Duration::ZERO) {
+            Some(Grant::Owned(wire)) => match assess_granted(&shared.pool, &destination, wire, may_retry) {
                 Fitness::Fit(wire) => return Ok(Ready::Owned(wire)),
                 // It keeps its turn.
                 Fitness::Dead(lease) | Fitness::Distrusted(lease) => break lease,
@@ -150,6 +155,12 @@ enum Fitness {
     Dead(Option<Lease>),
     /// It is closed, since the server may be about to, and the request cannot be sent again.
     Distrusted(Option<Lease>),
+}
+
+/// Whether a connection that was in use until now can have a request.
+fn assess_granted(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry: bool) -> Fitness {
+    wire.begun = read_clock();
+    assess(pool, destination, wire, may_retry, Duration::ZERO)
 }
 
 /// Whether a connection that has been idle for so long can have a request.

@@ -30,9 +30,10 @@ use super::request::framing::Framing;
 use super::request::promise::poll_end;
 use super::request::retry_copy::RetryCopy;
 use super::request::upload::Upload;
-use super::retry::{BodyState, RetryPolicy};
+use super::retry::{Again, BodyState, RetryPolicy};
 use super::security;
 use super::shared::Shared;
+use super::speaks::Speaks;
 use crate::outcome::BoxError;
 
 /// The response to come of a [`Client`](super::Client).
@@ -238,9 +239,16 @@ where
         let mut this = self.project();
         let again = this.retry_copy.take().map(|copy| copy.instead_of(failure.progress.as_deref()));
         let (again, sendings) = (again.filter(|(body, _)| *body != BodyState::Gone), &mut *this.sendings);
+        let asks_for_http1 = failure.again() == Again::OverHttp1;
+        // Who has said that it is to be HTTP/2 gets nothing else.
+        let again = again.filter(|_| !asks_for_http1 || this.destination.speaks() == Speaks::Negotiated);
         let Some((_, request)) = again.filter(|_| sendings.repeats.allow(failure.again(), sendings.covered)) else {
             return Err(failure.into_error());
         };
+        if asks_for_http1 {
+            this.shared.pool.ask_elsewhere(this.destination);
+            this.destination.set_speaks(Speaks::Http1);
+        }
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         sendings.retries += 1;
         sendings.has_sent |= failure.may_have_been_processed();
@@ -327,6 +335,10 @@ where
                     match checkout(this.shared, this.destination, this.sendings.covered && can_be_kept) {
                         Checkout::Idle(wire) => self.as_mut().send(wire),
                         Checkout::Shared(share) => self.as_mut().share(share),
+                        Checkout::Elsewhere => {
+                            this.destination.set_speaks(Speaks::Http1);
+                            Ok(())
+                        }
                         // Nothing is done about the connection before it is polled.
                         Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }

@@ -93,6 +93,8 @@ pub(in crate::client) enum Again {
     Never,
     /// If to do it twice does no harm.
     IfIdempotent,
+    /// Over HTTP/1.1, whatever it is.
+    OverHttp1,
     /// Whatever it is. It counts unless the server has made progress meanwhile.
     Always {
         counts: bool,
@@ -117,6 +119,7 @@ impl Repeats {
             Again::Never => (false, false),
             Again::IfIdempotent => (is_idempotent && self.unknown == 0, true),
             Again::Always { counts } => (true, counts),
+            Again::OverHttp1 => (true, true),
         };
         let allowed = allowed && self.all < MOST && (!counts || self.counted < MOST_COUNTED);
         if allowed {

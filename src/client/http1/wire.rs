@@ -52,6 +52,8 @@ pub(in crate::client) struct Wire {
     pub(in crate::client) is_http10: bool,
     /// How long it had been idle before the current request.
     pub(in crate::client) idle_for: Duration,
+    /// When it was taken for the current request.
+    pub(in crate::client) begun: Instant,
     /// The upload of the current request, if it has a body.
     pub(in crate::client) upload: Option<Arc<Progress>>,
     /// The connection is not to be used again, whatever hyper says.
@@ -112,6 +114,7 @@ impl Wire {
             reused: false,
             is_http10: false,
             idle_for: Duration::ZERO,
+            begun: created,
             upload: None,
             spent: false,
             resets: false,

@@ -72,6 +72,10 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         return verdict(Processing::Unknown, again);
     }
     match cause {
+        // RFC 9113 §7: the server wants the request over HTTP/1.1, and so has not processed it.
+        Cause::GoAway(HTTP_1_1_REQUIRED) | Cause::Reset(HTTP_1_1_REQUIRED) => {
+            verdict(Processing::Unprocessed, Again::OverHttp1)
+        }
         Cause::Malformed => verdict(Processing::Answered, Again::Never),
         Cause::NotTaken => verdict(Processing::Unsent, Again::Always { counts: !has_answered }),
         Cause::GoAway(reason) if is_final(reason, is_first) => verdict(Processing::Unprocessed, Again::Never),
@@ -88,8 +92,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
     }
 }
 
-/// Whether a GOAWAY is not answered with a repeat: a server that names a fault at the first request would do so again, and a pause, or another
-/// protocol, is for the caller.
+/// Whether a GOAWAY is not answered with a repeat: a server that names a fault at the first request would do so again, and a pause is for the caller.
 fn is_final(reason: u32, is_first: bool) -> bool {
     (is_first && reason != NO_ERROR) || matches!(reason, ENHANCE_YOUR_CALM | INADEQUATE_SECURITY | HTTP_1_1_REQUIRED)
 }
@@ -152,8 +155,16 @@ mod tests {
 
     #[test]
     fn a_goaway_that_asks_for_something_is_for_the_caller() {
-        for reason in [ENHANCE_YOUR_CALM, INADEQUATE_SECURITY, HTTP_1_1_REQUIRED] {
+        for reason in [ENHANCE_YOUR_CALM, INADEQUATE_SECURITY] {
             check(Facts { cause: Cause::GoAway(reason), ..SENT }, Processing::Unprocessed, Again::Never);
+        }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_http1_has_it() {
+        for cause in [Cause::GoAway(HTTP_1_1_REQUIRED), Cause::Reset(HTTP_1_1_REQUIRED)] {
+            check(Facts { cause, ..SENT }, Processing::Unprocessed, Again::OverHttp1);
+            check(Facts { cause, has_head: true, ..SENT }, Processing::Unknown, Again::Never);
         }
     }
 
@@ -162,7 +173,7 @@ mod tests {
         let refused = Facts { cause: Cause::Reset(REFUSED_STREAM), ..SENT };
         check(refused, Processing::Unprocessed, FREE);
         check(Facts { has_answered_since: false, ..refused }, Processing::Unprocessed, COUNTED);
-        for reason in [NO_ERROR, 1, 2, 8, ENHANCE_YOUR_CALM, HTTP_1_1_REQUIRED] {
+        for reason in [NO_ERROR, 1, 2, 8, ENHANCE_YOUR_CALM] {
             check(Facts { cause: Cause::Reset(reason), ..SENT }, Processing::Unknown, Again::Never);
         }
     }

@@ -48,7 +48,7 @@ pub(super) struct State<W: Owned> {
 /// What a request gets.
 pub(in crate::client) enum Acquired<W: Owned> {
     /// An idle connection.
-    Owned { connection: Box<W>, idle_for: Duration },
+    Owned { connection: Box<W>, idle_for: Duration, now: Instant },
     /// A share of a connection.
     Shared(Share<W::Shared>),
     /// There is no idle connection, and one may be made.
@@ -57,6 +57,8 @@ pub(in crate::client) enum Acquired<W: Owned> {
     DialForAll(ForAll, Ticket<W>),
     /// There are as many connections as there may be.
     Wait(Ticket<W>),
+    /// The host has asked for connections that have one exchange at a time.
+    Elsewhere,
 }
 
 /// What became of a connection that came back.
@@ -117,7 +119,10 @@ impl<W: Owned> Pool<W> {
             None => state.hosts.add(destination, state.kinds.of(destination)),
         };
         let host = state.hosts.at(slot);
-        if !host.shares.is_empty() {
+        if host.kind != Kind::Owned {
+            if host.kind == Kind::Elsewhere {
+                return self.go_elsewhere(guard, slot);
+            }
             if let Some(connection) = host.shares.take(runtime, &self.settings, now) {
                 return Acquired::Shared(Share::new(self.home(), connection));
             }
@@ -125,12 +130,30 @@ impl<W: Owned> Pool<W> {
         match host.take_newest(&mut state.idle, runtime) {
             Some(Idle { connection, since }) => {
                 let idle_for = now.saturating_duration_since(since);
-                if self.settings.has_expired(idle_for, connection.created(), now) {
+                if self.settings.has_expired(idle_for, connection.place().id, connection.created(), now) {
                     return self.acquire_without_newest(guard, slot, runtime, Some(connection), now);
                 }
-                Acquired::Owned { connection, idle_for }
+                Acquired::Owned { connection, idle_for, now }
             }
             None => self.acquire_without_newest(guard, slot, runtime, None, now),
+        }
+    }
+
+    #[cold]
+    fn go_elsewhere(&self, mut guard: Guard<'_, State<W>>, slot: usize) -> Acquired<W> {
+        // Nobody waits there who has no connection.
+        let mut gone = Gone::new();
+        guard.hosts.forget_if_unused(slot, &mut gone);
+        drop(guard);
+        Acquired::Elsewhere
+    }
+
+    /// The host of `destination` has asked for connections that have one exchange at a time. They are another destination's.
+    pub(in crate::client) fn ask_elsewhere(&self, destination: &Destination) {
+        let mut state = self.lock();
+        state.kinds.send_elsewhere(destination);
+        if let Some(slot) = state.hosts.find(destination) {
+            state.hosts.at(slot).kind = Kind::Elsewhere;
         }
     }
 
@@ -153,8 +176,8 @@ impl<W: Owned> Pool<W> {
         // One that was looked at while it was idle is before the others of the row, though it was used earlier.
         while let Some(Idle { connection, since }) = host.take_newest(&mut state.idle, runtime) {
             let idle_for = now.saturating_duration_since(since);
-            if !self.settings.has_expired(idle_for, connection.created(), now) {
-                return Acquired::Owned { connection, idle_for };
+            if !self.settings.has_expired(idle_for, connection.place().id, connection.created(), now) {
+                return Acquired::Owned { connection, idle_for, now };
             }
             closed.push(connection);
         }
@@ -201,7 +224,7 @@ impl<W: Owned> Pool<W> {
     pub(in crate::client) fn check_in(self: &Arc<Self>, mut connection: Box<W>) {
         connection.on_return();
         let now = read_clock();
-        if !self.settings.is_too_old(connection.created(), now) {
+        if !self.settings.is_too_old(connection.place().id, connection.created(), now) {
             self.keep(connection, now);
         }
     }

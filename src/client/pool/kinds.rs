@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Owned,
     /// They have many exchanges at a time.
     Shared,
+    /// It has asked for others than it would negotiate: those are another destination's.
+    Elsewhere,
 }
 
 /// What is remembered of hosts whose connections may be of either kind.
@@ -36,10 +38,15 @@ impl Kinds {
 
     /// A connection was of this kind. What is known now.
     pub(super) fn learn(&mut self, destination: &Destination, kind: Kind) -> Kind {
-        if destination.exchanges() == Exchanges::Negotiated {
+        if destination.exchanges() == Exchanges::Negotiated && self.of(destination) != Kind::Elsewhere {
             self.0.insert(destination, kind);
         }
         self.of(destination)
+    }
+
+    /// A host has asked for other connections than it would negotiate.
+    pub(super) fn send_elsewhere(&mut self, destination: &Destination) {
+        self.0.insert(destination, Kind::Elsewhere);
     }
 }
 
@@ -61,6 +68,9 @@ mod tests {
             kinds.learn(&secure, kind);
             assert_eq!(kinds.of(&take("https://a.test/other")), if http2::IS_ON { kind } else { Kind::Owned });
         }
+        kinds.send_elsewhere(&secure);
+        kinds.learn(&secure, Kind::Shared);
+        assert_eq!(kinds.of(&secure), if http2::IS_ON { Kind::Elsewhere } else { Kind::Owned });
         assert_eq!(kinds.of(&take("https://b.test/")), if http2::IS_ON { Kind::Unknown } else { Kind::Owned });
     }
 }

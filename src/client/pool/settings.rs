@@ -18,30 +18,55 @@ pub(in crate::client) struct Settings {
 impl Settings {
     /// Whether a connection has been idle for too long, or is too old.
     #[inline]
-    pub(super) fn has_expired(&self, idle_for: Duration, created: Instant, now: Instant) -> bool {
-        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(created, now)
+    pub(super) fn has_expired(&self, idle_for: Duration, id: u64, created: Instant, now: Instant) -> bool {
+        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(id, created, now)
     }
 
     #[inline]
-    pub(super) fn is_too_old(&self, created: Instant, now: Instant) -> bool {
-        self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age)
+    pub(super) fn is_too_old(&self, id: u64, created: Instant, now: Instant) -> bool {
+        self.max_age.is_some_and(|age| now.saturating_duration_since(created) >= age_of(id, age))
     }
 
     /// Whether a shared connection is to have no further exchange: it has had none since `idle_since`, or still has some.
     pub(super) fn is_done(&self, connection: &impl Shared, idle_since: Option<Instant>, now: Instant) -> bool {
         let idle_for = idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        !connection.is_open() || self.has_expired(idle_for, connection.created(), now)
+        !connection.is_open() || self.has_expired(idle_for, connection.place().id, connection.created(), now)
     }
 
     /// When a connection that has been idle since `since` is of no more use. A time that is too long for the clock never comes.
-    pub(super) fn expiry(&self, created: Instant, since: Instant) -> Option<Instant> {
+    pub(super) fn expiry(&self, id: u64, created: Instant, since: Instant) -> Option<Instant> {
         let timeout = self.idle_timeout.and_then(|timeout| since.checked_add(timeout));
-        let age = self.max_age.and_then(|age| created.checked_add(age));
+        let age = self.max_age.and_then(|age| created.checked_add(age_of(id, age)));
         timeout.into_iter().chain(age).min()
     }
 
     /// The shortest time after which a connection that becomes idle now is of no more use.
     pub(super) fn shortest_life(&self) -> Option<Duration> {
         self.idle_timeout.into_iter().chain(self.max_age).min()
+    }
+}
+
+/// The age that the connection with this number is to reach: up to a tenth less than `most`, so that connections that were made together do not end
+/// together.
+fn age_of(id: u64, most: Duration) -> Duration {
+    // Steps of the golden ratio spread as evenly as any, however many there are.
+    let part = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    most.saturating_sub(most.mul_f64(part as f64 / (1_u64 << 32) as f64 / 10.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_were_made_together_do_not_end_together() {
+        let most = Duration::from_secs(100);
+        let mut ages: Vec<_> = (0..100).map(|id| age_of(id, most)).collect();
+        ages.sort();
+        assert!(ages[0] >= Duration::from_secs(90) && ages[99] <= most, "{ages:?}");
+        let widest = ages.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(widest < Some(Duration::from_millis(300)), "{widest:?}");
+        assert_eq!(age_of(7, Duration::ZERO), Duration::ZERO);
+        assert!(age_of(7, Duration::MAX) > Duration::MAX / 2);
     }
 }

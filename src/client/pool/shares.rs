@@ -33,6 +33,8 @@ struct Member<S> {
     used: usize,
     /// How many of its exchanges were answered.
     answered: usize,
+    /// The last exchange that ended was not answered: the peer may not have heard of its end.
+    reserves: bool,
     /// When the last of its exchanges ended, or when it was made.
     idle_since: Instant,
 }
@@ -73,7 +75,7 @@ impl<S: Shared> Shares<S> {
 
     /// A connection has been made, for an exchange.
     pub(super) fn join(&mut self, connection: Arc<S>, now: Instant) {
-        self.members.push(Member { connection, used: 1, answered: 0, idle_since: now });
+        self.members.push(Member { connection, used: 1, answered: 0, reserves: false, idle_since: now });
     }
 
     /// Removes a connection, which goes on with the exchanges that it has. None if it is not there.
@@ -102,9 +104,9 @@ impl<S: Shared> Shares<S> {
 
     /// A share of a connection of `runtime`: of the one with the most exchanges that has room, so that the others may become idle.
     pub(super) fn take(&mut self, runtime: RuntimeId, settings: &Settings, now: Instant) -> Option<Arc<S>> {
-        let learned = self.learned;
+        let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
         let of_runtime = self.members.iter_mut().filter(|member| member.connection.runtime() == runtime);
-        let fits = of_runtime.filter(|member| member.has_room(learned, settings, now));
+        let fits = of_runtime.filter(|member| member.has_room(learned, keeps_reserve, settings, now));
         let member = fits.max_by_key(|member| member.used)?;
         member.used += 1;
         Some(Arc::clone(&member.connection))
@@ -112,8 +114,14 @@ impl<S: Shared> Shares<S> {
 
     /// The runtimes that have room for an exchange.
     pub(super) fn rooms(&self, settings: &Settings, now: Instant) -> Vec<RuntimeId> {
-        let with_room = self.members.iter().filter(|member| member.has_room(self.learned, settings, now));
+        let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
+        let with_room = self.members.iter().filter(|member| member.has_room(learned, keeps_reserve, settings, now));
         with_room.map(|member| member.connection.runtime()).collect()
+    }
+
+    /// Whether a connection keeps a reserve after an exchange that was given up: where there may be another connection.
+    fn keeps_reserve(&self, settings: &Settings) -> bool {
+        !self.stays && self.members.len() < settings.max_shared_per_host
     }
 
     /// Whether there is a connection of `runtime` that takes another exchange when there is room.
@@ -134,7 +142,7 @@ impl<S: Shared> Shares<S> {
         let open = of_runtime.filter(|member| member.connection.is_open());
         let is_used_up = |member: &Member<S>| {
             let most = member.connection.most();
-            member.connection.has_said_most() && most > 0 && member.used >= most
+            member.connection.has_said_most() && most > 0 && member.used + member.reserve() >= most
         };
         let mut count = 0;
         let are_used_up = open.inspect(|_| count += 1).all(is_used_up);
@@ -152,6 +160,7 @@ impl<S: Shared> Shares<S> {
         let member = &mut self.members[at];
         member.used -= 1;
         member.answered += usize::from(was_answered);
+        member.reserves = !was_answered;
         if member.used > 0 {
             return Some(Room::Busy);
         }
@@ -166,7 +175,11 @@ impl<S: Shared> Shares<S> {
     /// When the first of the connections without an exchange expires.
     pub(super) fn earliest_expiry(&self, settings: &Settings) -> Option<Instant> {
         let idle = self.members.iter().filter(|member| member.used == 0);
-        idle.filter_map(|member| settings.expiry(member.connection.created(), member.idle_since)).min()
+        idle.filter_map(|member| {
+            let connection = &member.connection;
+            settings.expiry(connection.place().id, connection.created(), member.idle_since)
+        })
+        .min()
     }
 
     fn position(&self, id: u64) -> Option<usize> {
@@ -175,8 +188,14 @@ impl<S: Shared> Shares<S> {
 }
 
 impl<S: Shared> Member<S> {
-    fn has_room(&self, learned: Option<usize>, settings: &Settings, now: Instant) -> bool {
-        self.used < self.most(learned) && !settings.is_done(&*self.connection, self.idle_since(), now)
+    fn has_room(&self, learned: Option<usize>, keeps_reserve: bool, settings: &Settings, now: Instant) -> bool {
+        let reserve = if keeps_reserve { self.reserve() } else { 0 };
+        self.used + reserve < self.most(learned) && !settings.is_done(&*self.connection, self.idle_since(), now)
+    }
+
+    /// How many exchanges fewer it has. A peer counts what was given up until it has heard of that, and would refuse one too many.
+    fn reserve(&self) -> usize {
+        usize::from(self.reserves && self.used > 0)
     }
 
     /// Since when it has no exchange, if it has none.
@@ -287,6 +306,31 @@ mod tests {
         }
         assert_eq!(shares.give_back(1, true, now), Some(Room::Spare));
         assert_eq!([(); 4].map(|()| take(&mut shares, now)), [Some(2), Some(1), Some(1), None]);
+    }
+
+    #[test]
+    fn after_an_exchange_that_was_given_up_one_is_kept_in_reserve_where_there_may_be_another_connection() {
+        let (now, one) = (some_instant(), Settings { max_shared_per_host: 1, ..SETTINGS });
+        for (settings, expected) in [(&SETTINGS, None), (&one, Some(1))] {
+            let mut shares = Shares::new();
+            shares.join(Told::new(1, 2), now);
+            assert_eq!(take(&mut shares, now), Some(1));
+            shares.give_back(1, false, now);
+            assert_eq!(shares.wants_another(None, settings), expected.is_none());
+            assert_eq!(shares.take(None, settings, now).map(|connection| connection.id), expected);
+        }
+        // Until another is answered, or there is none.
+        for was_answered in [true, false] {
+            let mut shares = Shares::new();
+            shares.join(Told::new(1, 3), now);
+            assert_eq!(take(&mut shares, now), Some(1));
+            shares.give_back(1, false, now);
+            shares.give_back(1, was_answered, now);
+            assert_eq!(
+                [(); 3].map(|()| take(&mut shares, now)),
+                if was_answered { [Some(1); 3] } else { [Some(1), Some(1), None] }
+            );
+        }
     }
 
     #[test]

@@ -77,10 +77,12 @@ impl<W: Owned> Pool<W> {
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         let expired = state.take_all(|idle| {
-            self.settings.has_expired(now.saturating_duration_since(idle.since), idle.connection.created(), now)
+            let (id, idle_for) = (idle.connection.place().id, now.saturating_duration_since(idle.since));
+            self.settings.has_expired(idle_for, id, idle.connection.created(), now)
         });
-        let of_idle = state.idle.iter().map(|(_, idle)| self.settings.expiry(idle.connection.created(), idle.since));
-        let mut earliest = of_idle.flatten().min();
+        let expiry =
+            |idle: &Idle<W>| self.settings.expiry(idle.connection.place().id, idle.connection.created(), idle.since);
+        let mut earliest = state.idle.iter().filter_map(|(_, idle)| expiry(idle)).min();
         let (mut left, mut has_shared) = (Vec::new(), false);
         for host in state.hosts.with_shares() {
             host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
@@ -94,6 +96,19 @@ impl<W: Owned> Pool<W> {
             tracing::debug!(connections = count, "idle connections have expired");
         }
         earliest
+    }
+
+    /// The host in `slot` has said nothing at all to a request that began at `begun`: what has been idle since before that is perhaps dead as well.
+    pub(in crate::client) fn on_silence(&self, slot: usize, begun: Instant) {
+        let mut state = self.lock();
+        let suspects = state.take_all(|idle| idle.slot() == slot && idle.since < begun);
+        drop(state);
+        if !suspects.is_empty() {
+            tracing::debug!(
+                connections = suspects.len(),
+                "idle connections are closed, as their host was silent on another"
+            );
+        }
     }
 
     /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
