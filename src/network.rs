@@ -33,6 +33,7 @@ impl Epoch {
 pub(crate) struct CurrentEpoch(AtomicU32);
 
 impl CurrentEpoch {
+    #[inline]
     pub(crate) fn get(&self) -> Epoch {
         Epoch(self.0.load(Relaxed))
     }

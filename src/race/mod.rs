@@ -86,12 +86,12 @@ pub use memory::{
 };
 pub(crate) use opening::Opening;
 use pacing::{Pacing, Step};
-#[cfg(feature = "connect")]
-pub(crate) use protocols::Protocols;
 use resolution::Resolution;
 pub use selection::{PolicyEntry, PolicyTable, Source};
 pub(crate) use sorting::Demotions;
 pub use untried::UntriedReason;
+#[cfg(feature = "connect")]
+pub(crate) use {memory::Destination, protocols::Protocols};
 
 /// One race: from the first answer to the first connection.
 #[derive(Debug)]

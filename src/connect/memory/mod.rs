@@ -13,7 +13,7 @@ use self::places::{Owner, Places};
 use crate::lock::{Guard, Lock};
 use crate::network::{Epoch, Heard, Network, Observed};
 use crate::outcome::Attempt;
-use crate::race::{Advice, Ending, Memory, Partition, Place, Tried, Viewpoint};
+use crate::race::{Advice, Destination, Ending, Memory, Partition, Place, Tried, Viewpoint};
 use crate::tcp::SourceAddresses;
 
 /// What a connector remembers of the network ([`Memory`]), or that it remembers nothing.
@@ -237,47 +237,59 @@ impl<'a> Recall<'a> {
     /// What is known of `destination`, whose port does not matter.
     #[inline]
     pub(super) fn advise(&mut self, destination: SocketAddr) -> Advice {
-        if self.known.is_none() && Memory::is_remembered(destination.ip()) {
-            self.open();
-        }
-        match (&mut self.known, &self.view) {
-            (Some(known), Some(view)) => known.memory.advise(view, destination.ip(), self.now),
-            _ => Advice::default(),
+        let destination = Destination::of(destination.ip());
+        match *self.view {
+            Some(view) => self.look_again(view, destination),
+            None if destination.is_remembered() => self.look(destination),
+            None => Advice::default(),
         }
     }
 
-    /// Begins to look.
+    /// The first look of a connect.
     #[inline]
-    fn open(&mut self) {
-        let Remembering { handle, owner } = self.memory;
-        let Some(shared) = &handle.shared else { return };
+    fn look(&mut self, destination: Destination) -> Advice {
+        let Some(shared) = &self.memory.handle.shared else { return Advice::default() };
         let heard = self.network.heard();
-        let mut known = shared.lock(heard.epoch);
-        if self.view.is_none() {
-            let place = match known.places.get(*owner, heard, self.now) {
-                Some(place) => place,
-                None => {
-                    drop(known);
-                    let (place, again) = self.ask(shared, heard);
-                    known = again;
-                    place
-                }
-            };
-            let view = known.memory.begin_race(place);
-            *self.view = Some(if handle.learned_delay { view } else { view.with_configured_delay() });
+        let known = shared.lock(heard.epoch);
+        match known.places.get(self.memory.owner, heard, self.now) {
+            Some(place) => self.look_from(place, known, destination),
+            None => {
+                drop(known);
+                self.look_from_anew(shared, heard, destination)
+            }
         }
-        self.known = Some(known);
     }
 
-    /// Asks the system where races run from, without the lock: it takes some calls for each family. They wait for nothing, and a thread for them would
-    /// take more of them.
+    /// The first look of a connect, of which it is not known where it runs from. The system is asked without the lock: it takes some calls for each family. They
+    /// wait for nothing, and a thread for them would take more of them.
     #[cold]
-    fn ask(&self, shared: &'a Shared, heard: Heard) -> (Place, Guard<'a, Known>) {
+    fn look_from_anew(&mut self, shared: &'a Shared, heard: Heard, destination: Destination) -> Advice {
         let [v6, v4] = self.sources.of_default_routes();
         let mut known = shared.lock(heard.epoch);
         let place = known.memory.place(self.memory.handle.partition, v6, v4);
         known.places.set(self.memory.owner, Observed::new(self.now, heard), place);
-        (place, known)
+        self.look_from(place, known, destination)
+    }
+
+    /// The first look of a connect, which runs from `place`.
+    #[inline(always)]
+    fn look_from(&mut self, place: Place, mut known: Guard<'a, Known>, destination: Destination) -> Advice {
+        let view = known.memory.begin_race(place);
+        let view = if self.memory.handle.learned_delay { view } else { view.with_configured_delay() };
+        let advice = known.memory.advise_of(&view, destination, self.now);
+        (*self.view, self.known) = (Some(view), Some(known));
+        advice
+    }
+
+    /// Another look of a connect, from where the first one was.
+    #[inline(never)]
+    fn look_again(&mut self, view: Viewpoint, destination: Destination) -> Advice {
+        if self.known.is_none() {
+            let shared = self.memory.handle.shared.as_ref();
+            self.known = shared.map(|shared| shared.lock(self.network.epoch().get()));
+        }
+        let advise = |known: &mut Guard<'_, Known>| known.memory.advise_of(&view, destination, self.now);
+        self.known.as_mut().map(advise).unwrap_or_default()
     }
 }
 

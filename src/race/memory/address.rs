@@ -35,10 +35,14 @@ impl Address {
         self.settled_until.is_some_and(|until| now < until)
     }
 
-    /// Whether there is nothing to say but that all is well with it: it was used, its round trip is recent, it is not dead, and no handshake with it is known.
+    /// Its round trip, and whether it is settled, if there is nothing else to say but that all is well with it: it was used, its round trip is recent, it is not
+    /// dead, and no handshake with it is known.
     #[inline]
-    pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        self.fresh_until.is_some_and(|until| now < until)
+    pub(super) fn all_is_well(&self, now: Instant) -> Option<(&Rtt, bool)> {
+        let (rtt, fresh_until) = (self.rtt.as_ref()?, self.fresh_until?);
+        let is_settled = self.is_settled(now);
+        // What is settled is fresh for longer than that.
+        (is_settled || now < fresh_until).then_some((rtt, is_settled))
     }
 
     /// It answered.

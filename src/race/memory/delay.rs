@@ -30,13 +30,13 @@ pub(super) fn of_handshake(smoothed: &Smoothed) -> u32 {
 /// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
 #[inline]
 pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
-    let own = AttemptDelay::new(configured, DelayBasis::Configured);
-    let Some(learned) = learned else { return own };
+    let own = || AttemptDelay::new(configured, DelayBasis::Configured);
+    let Some(learned) = learned else { return own() };
     match learned.kind() {
         Basis::Address | Basis::Prefix => learned.within(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY),
         // It is no reason to be faster.
         Basis::Network => {
-            let of_network = learned.within(Duration::ZERO, MAXIMUM_LEARNED_DELAY);
+            let (of_network, own) = (learned.within(Duration::ZERO, MAXIMUM_LEARNED_DELAY), own());
             if of_network.is_longer_than(&own) { of_network } else { own }
         }
         Basis::Configured => learned.within(ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY),

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::endpoint::Family;
 use super::super::selection::Source;
-use super::{prefix, scope};
+use super::destination::{Destination, MAPPED, is_mapped};
+use super::prefix;
 
 /// Keeps what is learned for one purpose from being seen in another (v3 §5.3): a browser has one for each site whose cookies it keeps apart.
 ///
@@ -38,8 +39,7 @@ pub(super) struct Key {
 
 impl Key {
     #[inline]
-    pub(super) fn new(partition: Partition, sources: FamilySources, destination: IpAddr) -> Self {
-        let destination = bits(destination);
+    pub(super) fn new(partition: Partition, sources: FamilySources, Destination(destination): Destination) -> Self {
         let source = if is_mapped(destination) { sources.v4 } else { sources.v6 };
         Self { partition: partition.0, source, destination }
     }
@@ -52,7 +52,7 @@ impl Key {
 
     /// Whether anything is remembered of the destination, which is an address: only if a route leads there.
     pub(super) fn is_remembered(&self) -> bool {
-        self.source != SourceKey::NONE && scope::is_remembered(Ipv6Addr::from_bits(self.destination).to_canonical())
+        self.source != SourceKey::NONE && Destination(self.destination).is_remembered()
     }
 
     /// The key of all that begins like this.
@@ -167,22 +167,6 @@ fn is_private(address: Ipv4Addr) -> bool {
     address.is_private() || (first == 100 && second & 0xc0 == 64)
 }
 
-#[inline]
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V6(address) => address.to_bits(),
-        IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
-    }
-}
-
-#[inline]
-fn is_mapped(destination: u128) -> bool {
-    destination >> 32 == MAPPED >> 32
-}
-
-/// `::ffff:0:0`
-const MAPPED: u128 = 0xffff_0000_0000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +180,7 @@ mod tests {
     }
 
     fn key(sources: FamilySources, destination: &str) -> Key {
-        Key::new(Partition::default(), sources, destination.parse().unwrap())
+        Key::new(Partition::default(), sources, Destination::of(destination.parse().unwrap()))
     }
 
     #[test]
@@ -269,7 +253,7 @@ mod tests {
     #[test]
     fn the_hashes_of_neighbours_are_spread() {
         let buckets = |destination: &dyn Fn(u32) -> IpAddr| {
-            let hash = |number| Key::new(Partition::default(), unknown(), destination(number)).hash();
+            let hash = |number| Key::new(Partition::default(), unknown(), Destination::of(destination(number))).hash();
             (0..1024).map(|number| hash(number) >> 54).collect::<std::collections::BTreeSet<_>>().len()
         };
         // As many as of a random function.

@@ -190,15 +190,16 @@ impl<V: Default> Table<V> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::super::super::selection::Source;
+    use super::super::destination::Destination;
     use super::super::key::{Partition, SourceKeys};
     use super::*;
 
     fn key(number: u32) -> Key {
         let from = SourceKeys::default().of(Source::Unknown, Source::Unknown);
-        Key::new(Partition::default(), from, IpAddr::V4(Ipv4Addr::from_bits(number)))
+        Key::new(Partition::default(), from, Destination::of(Ipv4Addr::from_bits(number).into()))
     }
 
     fn values(table: &Table<u32>) -> Vec<u32> {

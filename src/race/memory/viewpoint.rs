@@ -1,8 +1,8 @@
 //! From where a memory is looked at.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::destination::Destination;
 use super::key::{FamilySources, Key, Partition};
 
 /// Where races run from: a partition, and the source of each family. It is one of the memory that [made](super::Memory::place) it, and of no other.
@@ -42,7 +42,7 @@ impl Viewpoint {
     }
 
     #[inline]
-    pub(super) fn key(&self, destination: IpAddr) -> Key {
+    pub(super) fn key(&self, destination: Destination) -> Key {
         Key::new(self.partition, self.sources, destination)
     }
 }
