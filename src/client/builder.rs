@@ -78,7 +78,8 @@ impl Builder {
     }
 
     /// How old a connection may be to have another request: less of it follows a change of addresses sooner. A
-    /// response under way is never cut off. `None` is no limit.
+    /// response under way is never cut off. Each connection has up to a tenth less, so that those that were made together do not end together. `None`
+    /// is no limit.
     ///
     /// Defaults to `None`.
     #[must_use]

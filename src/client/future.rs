@@ -40,7 +40,8 @@ use crate::outcome::BoxError;
 ///
 /// # Cancel safety
 ///
-/// Dropping it closes the connection that the request is on; a connect under way is given up.
+/// Dropping it closes the connection that the request is on, or its stream over HTTP/2; a connect under way is given up, unless other requests wait for
+/// it as well.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     inner: Inner,

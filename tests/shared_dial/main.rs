@@ -4,6 +4,11 @@
 #![allow(clippy::disallowed_methods, reason = "requests are tasks of their own")]
 
 mod origin;
+mod over_tls;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/tls/mod.rs"]
+mod tls;
 
 use std::time::Duration;
 
@@ -11,7 +16,7 @@ use futures_util::future::join_all;
 use hyper_happy_eyeballs::client::Builder;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::origin::{Alpn, Answer, Dial, Origin, client, get, get_from};
+use self::origin::{Alpn, Answer, Dial, Origin, client, get, get_from, post};
 
 const H2: Dial = Dial::Connects(Alpn::H2);
 const HTTP1: Dial = Dial::Connects(Alpn::Http1);
@@ -186,4 +191,89 @@ async fn where_streams_are_used_up_there_is_a_second_connection_unless_that_is_s
         assert_eq!(begun.elapsed().as_millis() / 500, half_seconds);
         assert_eq!((origin.dials(), origin.most_open()), (connections, 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_requests_are_given_up_no_connection_ever_has_more_streams_than_its_server_allows() {
+    let origin = Origin::new(ms(20), [H2]).max_streams(5).answers_after(ms(10));
+    let client = client(&origin);
+    let requests: Vec<_> = (0..200).map(|_| get(&client)).collect();
+    let (given_up, waited_for): (Vec<_>, Vec<_>) = requests.into_iter().enumerate().partition(|(at, _)| at % 4 == 3);
+    assert_eq!(given_up.len(), 50);
+    let give_up = async {
+        for (at, request) in given_up {
+            sleep(ms(at as u64 % 7)).await;
+            request.abort();
+        }
+    };
+    let answered = answers(waited_for.into_iter().map(|(_, request)| request).collect());
+    let ((), answers) = tokio::join!(give_up, answered);
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 150, "{answers:?}");
+    assert!(origin.most_open() <= 5 && origin.dials() <= 4, "{} {}", origin.most_open(), origin.dials());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_http1_has_it_at_once_the_next_time() {
+    let origin = Origin::new(ms(20), [Dial::AsksForHttp1, HTTP1]);
+    let client = client(&origin);
+    assert_eq!(post(&client).await.unwrap().unwrap(), "2");
+    assert_eq!(post(&client).await.unwrap().unwrap(), "2");
+    assert_eq!(origin.dials(), 2);
+    // Not where the client was told that it speaks HTTP/2.
+    let origin = Origin::new(ms(20), [Dial::AsksForHttp1, HTTP1]);
+    let client = Builder::new().http2_prior_knowledge(true).build(origin.clone()).unwrap();
+    let error = post(&client).await.unwrap().unwrap_err();
+    assert_eq!((error.http2_reason(), origin.dials()), (Some(0xd), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_path_that_is_dead_nothing_new_is_begun_and_what_was_begun_is_sent_again() {
+    let origin = Origin::new(ms(20), [H2]);
+    let client = client(&origin);
+    assert_eq!(get(&client).await.unwrap().unwrap(), "1");
+    origin.falls_silent();
+    let begun = Instant::now();
+    let (first, lost) = (get(&client), post(&client));
+    // It is asked when a second has gone by in which nothing came, and two seconds later it is not trusted.
+    sleep(ms(4100)).await;
+    let second = get(&client);
+    assert_eq!(second.await.unwrap().unwrap(), "2");
+    assert!(begun.elapsed() < ms(4200), "{:?}", begun.elapsed());
+    assert_eq!(first.await.unwrap().unwrap(), "2");
+    assert_eq!(begun.elapsed().as_millis() / 100, 170);
+    let error = lost.await.unwrap().unwrap_err();
+    assert!(error.is_timeout() && error.is_closed_before_response() && !error.may_retry(), "{error:?}");
+    assert_eq!(origin.dials(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_its_time_is_waited_for() {
+    let origin = Origin::new(ms(20), [H2]).answers_after(ms(600_000));
+    let client = client(&origin);
+    assert_eq!(get(&client).await.unwrap().unwrap(), "1");
+    // Nobody is there to ask.
+    let origin = Origin::new(ms(20), [H2]).answers_after(ms(60_000));
+    let client = Builder::new().http2_ping_timeout(None).build(origin.clone()).unwrap();
+    let request = get(&client);
+    sleep(ms(100)).await;
+    origin.falls_silent();
+    assert!(timeout(ms(900_000), request).await.is_err());
+}
+
+#[test]
+fn a_dial_of_a_runtime_that_is_not_driven_is_waited_for_by_nobody_else() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let origin = first.block_on(async { Origin::new(ms(50), [H2]) });
+    let client = client(&origin);
+    let held = first.block_on(async {
+        let held = get(&client);
+        sleep(ms(5)).await;
+        held
+    });
+    // The first one is not driven.
+    let answer = second.block_on(async { timeout(ms(10_000), get(&client)).await });
+    assert_eq!(answer.unwrap().unwrap().unwrap(), "2");
+    assert_eq!(first.block_on(held).unwrap().unwrap(), "1");
+    assert_eq!(origin.dials(), 2);
 }

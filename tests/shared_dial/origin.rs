@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(crate) enum Alpn {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dial {
     Connects(Alpn),
+    /// HTTP/2 is negotiated, and each request is told to come again over HTTP/1.1.
+    AsksForHttp1,
     Fails,
     Hangs,
 }
@@ -49,6 +52,8 @@ pub(crate) struct Origin {
     /// How long an answer takes.
     answers_after: Duration,
     max_streams: u32,
+    /// How many of the connections are silent.
+    silent: Arc<AtomicUsize>,
 }
 
 struct State {
@@ -68,7 +73,8 @@ impl Origin {
         let dials = dials.into_iter().collect();
         let state = State { dials, log: Vec::new(), begun: 0, dropped: 0, open: Vec::new(), most_open: 0 };
         let (state, began) = (Arc::new(Mutex::new(state)), Instant::now());
-        Self { state, began, takes, answers_after: Duration::ZERO, max_streams: 100 }
+        let silent = Arc::default();
+        Self { state, began, takes, answers_after: Duration::ZERO, max_streams: 100, silent }
     }
 
     pub(crate) fn answers_after(self, answers_after: Duration) -> Self {
@@ -128,11 +134,25 @@ impl Origin {
             Dial::Connects(alpn) => {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 tokio::spawn(self.clone().serve(server, number));
-                Ok(Io { io: TokioIo::new(client), alpn })
+                Ok(self.io(client, alpn, number))
+            }
+            Dial::AsksForHttp1 => {
+                let (client, server) = tokio::io::duplex(64 * 1024);
+                tokio::spawn(ask_for_http1(server));
+                Ok(self.io(client, Alpn::H2, number))
             }
         };
         std::mem::forget(unfinished);
         result
+    }
+
+    fn io(&self, io: DuplexStream, alpn: Alpn, number: usize) -> Io {
+        Io { io: TokioIo::new(io), alpn, number, silent: Arc::clone(&self.silent) }
+    }
+
+    /// From now on nothing comes of the connections that there are.
+    pub(crate) fn falls_silent(&self) {
+        self.silent.store(self.dials(), SeqCst);
     }
 
     async fn serve(self, io: DuplexStream, connection: usize) {
@@ -198,10 +218,20 @@ impl Service<Uri> for Origin {
     }
 }
 
+/// Resets every stream.
+async fn ask_for_http1(io: DuplexStream) {
+    let mut server = h2::server::handshake(io).await.unwrap();
+    while let Some(Ok((_, mut response))) = server.accept().await {
+        response.send_reset(h2::Reason::HTTP_1_1_REQUIRED);
+    }
+}
+
 /// A connection over which something was negotiated.
 pub(crate) struct Io {
     io: TokioIo<DuplexStream>,
     alpn: Alpn,
+    number: usize,
+    silent: Arc<AtomicUsize>,
 }
 
 impl Connection for Io {
@@ -215,6 +245,10 @@ impl Connection for Io {
 
 impl Read for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.number <= self.silent.load(SeqCst) {
+            // Whatever comes is lost on the way.
+            return Poll::Pending;
+        }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
@@ -240,13 +274,22 @@ pub(crate) fn client(origin: &Origin) -> Client<Origin> {
     Builder::new().build(origin.clone()).unwrap()
 }
 
+/// A POST, to the end of its response: on which connection.
+pub(crate) fn post(client: &Client<Origin>) -> JoinHandle<Answer> {
+    send(client, Request::post("https://origin.example/"))
+}
+
 /// A GET, to the end of its response: on which connection.
 pub(crate) fn get(client: &Client<Origin>) -> JoinHandle<Answer> {
     get_from(client, "https://origin.example/")
 }
 
 pub(crate) fn get_from(client: &Client<Origin>, uri: &'static str) -> JoinHandle<Answer> {
-    let response = client.request(Request::get(uri).body(Empty::<Bytes>::new()).unwrap());
+    send(client, Request::get(uri))
+}
+
+fn send(client: &Client<Origin>, request: http::request::Builder) -> JoinHandle<Answer> {
+    let response = client.request(request.body(Empty::<Bytes>::new()).unwrap());
     tokio::spawn(async move {
         let body = response.await?.into_body().collect().await?.to_bytes();
         Ok(String::from_utf8_lossy(&body).into_owned())

@@ -288,7 +288,6 @@ impl ClientError {
     pub fn may_retry(&self) -> bool {
         if let Some(end) = &self.inner.stream {
             return match end.again {
-                // That was done where it can be.
                 Again::Never | Again::OverHttp1 => false,
                 Again::IfIdempotent => self.inner.sendings.covered,
                 Again::Always { .. } => !self.inner.sendings.has_sent || self.inner.sendings.covered,

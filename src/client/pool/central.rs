@@ -139,24 +139,6 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    #[cold]
-    fn go_elsewhere(&self, mut guard: Guard<'_, State<W>>, slot: usize) -> Acquired<W> {
-        // Nobody waits there who has no connection.
-        let mut gone = Gone::new();
-        guard.hosts.forget_if_unused(slot, &mut gone);
-        drop(guard);
-        Acquired::Elsewhere
-    }
-
-    /// The host of `destination` has asked for connections that have one exchange at a time. They are another destination's.
-    pub(in crate::client) fn ask_elsewhere(&self, destination: &Destination) {
-        let mut state = self.lock();
-        state.kinds.send_elsewhere(destination);
-        if let Some(slot) = state.hosts.find(destination) {
-            state.hosts.at(slot).kind = Kind::Elsewhere;
-        }
-    }
-
     /// What to do for a connection where none is idle, or the one that was used last has expired.
     #[cold]
     fn acquire_without_newest(
@@ -363,16 +345,6 @@ impl<W: Owned> Pool<W> {
 
 /// Check-in retries while socket events keep arriving; after so many times the connection is closed.
 const TRIES: usize = 3;
-
-impl<W: Owned> State<W> {
-    /// A connection to the host in `slot` was of this kind.
-    pub(super) fn learn(&mut self, slot: usize, kind: Kind) {
-        if let Some(destination) = self.hosts.destination(slot) {
-            let kind = self.kinds.learn(destination, kind);
-            self.hosts.at(slot).kind = kind;
-        }
-    }
-}
 
 impl<W: Owned> Return<W> for Pool<W> {
     fn give_back(self: Arc<Self>, mut connection: Box<W>) {

@@ -168,8 +168,6 @@ impl Dials {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lease::Was;
-    use super::super::place::Place;
     use super::*;
 
     use super::super::central::Pool;

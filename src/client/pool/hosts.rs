@@ -298,11 +298,12 @@ impl<W: Owned> Host<W> {
 
     /// Removes those that have given up from both ends of the queue.
     pub(super) fn trim(&mut self, gone: &mut Gone<W>) {
-        while let Some(last) = self.waiting.pop_back_if(|waiting| waiting.sender.is_closed()) {
-            gone.push(last.sender);
+        let has_given_up = |waiting: Option<&Waiting<W>>| waiting.is_some_and(|waiting| waiting.sender.is_closed());
+        while has_given_up(self.waiting.back()) {
+            gone.extend(self.waiting.pop_back().map(|waiting| waiting.sender));
         }
-        while let Some(first) = self.waiting.pop_front_if(|waiting| waiting.sender.is_closed()) {
-            gone.push(first.sender);
+        while has_given_up(self.waiting.front()) {
+            gone.extend(self.waiting.pop_front().map(|waiting| waiting.sender));
         }
     }
 

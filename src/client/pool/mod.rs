@@ -28,6 +28,7 @@ mod finishing;
 mod grants;
 mod hosts;
 mod kinds;
+mod learning;
 mod lease;
 #[cfg(any(test, not(feature = "http2")))]
 mod no_connection;

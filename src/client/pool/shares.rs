@@ -119,7 +119,7 @@ impl<S: Shared> Shares<S> {
         with_room.map(|member| member.connection.runtime()).collect()
     }
 
-    /// Whether a connection keeps a reserve after an exchange that was given up: where there may be another connection.
+    /// Whether connections keep a reserve after an exchange that was given up: where there may be another one.
     fn keeps_reserve(&self, settings: &Settings) -> bool {
         !self.stays && self.members.len() < settings.max_shared_per_host
     }
@@ -292,7 +292,6 @@ mod tests {
         assert_eq!([(); 3].map(|()| take(&mut shares, now)), [Some(1), Some(1), None]);
         assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), take(&mut shares, now)), (Some(1), None));
-        // A lower limit cuts nothing off.
         connection.most.store(0, SeqCst);
         assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), shares.used()), (None, 2));
@@ -319,7 +318,6 @@ mod tests {
             assert_eq!(shares.wants_another(None, settings), expected.is_none());
             assert_eq!(shares.take(None, settings, now).map(|connection| connection.id), expected);
         }
-        // Until another is answered, or there is none.
         for was_answered in [true, false] {
             let mut shares = Shares::new();
             shares.join(Told::new(1, 3), now);

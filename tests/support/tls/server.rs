@@ -1,5 +1,6 @@
 //! A server on loopback.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,11 +21,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn listen(ip: IpAddr, conduct: Conduct) -> Self {
+        Self::listen_after(conduct.clone(), ip, conduct).await
+    }
+
+    /// Does something else with the first connection.
+    pub(crate) async fn listen_after(first: Conduct, ip: IpAddr, conduct: Conduct) -> Self {
         let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept_all(listener, conduct, Arc::clone(&seen)));
+        tasks.spawn(accept_all(listener, first, conduct, Arc::clone(&seen)));
         Self { address, seen, _tasks: tasks }
     }
 
@@ -41,12 +47,12 @@ impl Deref for Server {
     }
 }
 
-async fn accept_all(listener: TcpListener, conduct: Conduct, seen: Arc<Seen>) {
+async fn accept_all(listener: TcpListener, mut next: Conduct, conduct: Conduct, seen: Arc<Seen>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         seen.on_accepted();
-        let (conduct, seen) = (conduct.clone(), Arc::clone(&seen));
-        connections.spawn(async move { conduct.run(stream, &seen).await });
+        let (this, seen) = (mem::replace(&mut next, conduct.clone()), Arc::clone(&seen));
+        connections.spawn(async move { this.run(stream, &seen).await });
         // What is over is taken out of the set.
         while connections.try_join_next().is_some() {}
     }
