@@ -266,11 +266,11 @@ fn a_dial_of_a_runtime_that_is_not_driven_is_waited_for_by_nobody_else() {
     let (first, second) = (runtime(), runtime());
     let origin = first.block_on(async { Origin::new(ms(50), [H2]) });
     let client = client(&origin);
-    let held = first.block_on(async {
-        let held = get(&client);
-        sleep(ms(5)).await;
-        held
-    });
+    let held = {
+        let _in_the_first = first.enter();
+        get(&client)
+    };
+    first.block_on(sleep(ms(5)));
     // The first one is not driven.
     let answer = second.block_on(async { timeout(ms(10_000), get(&client)).await });
     assert_eq!(answer.unwrap().unwrap().unwrap(), "2");
