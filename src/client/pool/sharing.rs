@@ -49,7 +49,7 @@ impl<W: Owned> Pool<W> {
             let mut state = self.lock();
             let Some(host) = state.hosts.get(slot) else { return };
             if let Some(place) = refused.take() {
-                host.shares.give_back(place.id, false, now);
+                host.shares.give_back(place.id, false, || now);
             }
             if let Some((waiting, connection)) = host.next_share(&self.settings, now, &mut gone) {
                 drop(state);
@@ -119,11 +119,10 @@ impl<W: Owned> Home for Pool<W> {
     }
 
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
-        let now = read_clock();
         let mut state = self.lock();
         // The host may have gone before the last share of its connection.
         let Some(host) = state.hosts.get(place.slot) else { return };
-        let Some(room) = host.shares.give_back(place.id, was_answered, now) else { return };
+        let Some(room) = host.shares.give_back(place.id, was_answered, read_clock) else { return };
         let waits = host.has_waiting();
         let is_left = room == Room::Spare || (room == Room::Idle && self.settings.max_idle_per_host == 0);
         let left = if is_left && !waits { host.shares.leave(place.id) } else { None };
