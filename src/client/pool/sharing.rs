@@ -118,6 +118,13 @@ impl<W: Owned> Home for Pool<W> {
         self.hand_out(slot);
     }
 
+    fn has_idle(self: Arc<Self>) {
+        let is_news = !mem::replace(&mut self.lock().has_told, true);
+        if is_news {
+            self.wake_sweepers();
+        }
+    }
+
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
         let mut state = self.lock();
         // The host may have gone before the last share of its connection.
@@ -126,7 +133,7 @@ impl<W: Owned> Home for Pool<W> {
         let waits = host.has_waiting();
         let is_left = room == Room::Spare || (room == Room::Idle && self.settings.max_idle_per_host == 0);
         let left = if is_left && !waits { host.shares.leave(place.id) } else { None };
-        let is_news = room != Room::Busy && !mem::replace(&mut state.has_told, true);
+        let is_news = room != Room::Busy && !was_answered && !mem::replace(&mut state.has_told, true);
         drop(state);
         drop(left);
         if is_news {
