@@ -88,6 +88,56 @@ async fn a_burst_has_one_connection() {
     assert_eq!(connections.load(SeqCst), 1);
 }
 
+/// How the last request on a connection ends.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    Read,
+    Unread,
+    HasNoBody,
+    Cancelled,
+}
+
+async fn is_closed_when_idle(last: Last) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        serve(stream).await;
+    });
+    let builder = Client::builder().http2_prior_knowledge(true).idle_timeout(Duration::from_millis(50));
+    let client = builder.build(HappyEyeballsConnector::new()).unwrap();
+    let request = |text: &str| client.request(Request::put(&uri).body(text.to_owned()).unwrap());
+    let response = request("hello").await.unwrap();
+    match last {
+        Last::Read => drop(response.into_body().collect().await.unwrap()),
+        Last::Unread => drop(response),
+        Last::HasNoBody => {
+            drop(response.into_body().collect().await.unwrap());
+            drop(request("").await.unwrap());
+        }
+        Last::Cancelled => {
+            drop(response.into_body().collect().await.unwrap());
+            drop(futures_util::poll!(request("again")));
+        }
+    }
+    let closed = timeout(Duration::from_secs(30), server).await;
+    closed.unwrap_or_else(|_| panic!("{last:?}: the connection stays")).unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_when_it_was_idle_for_long_however_its_last_request_ended() {
+    for last in [Last::Read, Last::Unread, Last::HasNoBody, Last::Cancelled] {
+        is_closed_when_idle(last).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_is_where_its_task_runs_on_another_thread() {
+    for last in [Last::Read, Last::Unread, Last::HasNoBody, Last::Cancelled] {
+        tokio::spawn(is_closed_when_idle(last)).await.unwrap();
+    }
+}
+
 /// What the server was not told of a body is given back with its stream.
 #[tokio::test]
 async fn what_was_read_of_streams_that_are_over_leaves_the_window_open() {

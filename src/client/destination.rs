@@ -160,6 +160,13 @@ impl Destination {
         from_parts(parts)
     }
 
+    /// The URI, if its scheme is `http` or `https`, and its authority is `bare`.
+    #[inline]
+    pub(super) fn as_it_is(&self, bare: &Authority) -> Option<&Uri> {
+        let is_http = self.uri.scheme().is_some_and(|of| *of == Scheme::HTTP || *of == Scheme::HTTPS);
+        (is_http && self.authority() == bare.as_str()).then_some(&self.uri)
+    }
+
     /// Host and port: the target of CONNECT always has a port.
     fn tunnel(&self) -> Result<Authority, ClientError> {
         let bare = self.host_and_port();

@@ -66,22 +66,22 @@ impl ResponseFuture {
         if let Err(error) = protocol::choose(&request, &mut destination, &shared.settings.prior_knowledge) {
             return Self::failed(error);
         }
-        let (parts, body) = request.into_parts();
         let sendings = Sendings::default();
-        let is_connect = parts.method == Method::CONNECT;
+        let is_connect = *request.method() == Method::CONNECT;
         if !is_connect {
             if let Err(error) = security::check::<C>(&destination) {
                 return Self::failed(error.after(destination.host_and_port().to_owned(), sendings));
             }
         }
         if framing != Framing::Empty {
-            let request = Some(Request::from_parts(parts, Upload::new(body, framing)));
+            let request = Some(request.map(|body| Upload::new(body, framing)));
             let state = State::Connecting { request, connecting: None };
             let respond = Respond { shared, exchange, destination, is_connect, sendings, retry_copy: None, state };
             return Self { inner: Inner::Responding(Box::pin(respond)) };
         }
         // Most requests: it is made in its box, since to move it there would cost more than all else that is done here.
-        let mut respond = Box::new(RespondToEmpty { body: Some(body), respond: None });
+        let mut respond = Box::new(RespondToEmpty { body: None, respond: None });
+        let body = &mut respond.body;
         respond.respond = Some(Respond {
             shared,
             exchange,
@@ -89,7 +89,13 @@ impl ResponseFuture {
             is_connect,
             sendings,
             retry_copy: None,
-            state: State::Connecting { request: Some(Request::from_parts(parts, Upload::empty())), connecting: None },
+            state: State::Connecting {
+                request: Some(request.map(|asked| {
+                    *body = Some(asked);
+                    Upload::empty()
+                })),
+                connecting: None,
+            },
         });
         Self { inner: Inner::Responding(Box::into_pin(respond)) }
     }
@@ -119,7 +125,7 @@ impl fmt::Debug for ResponseFuture {
 pin_project! {
     /// [`Respond`], for a request whose body is said to be empty.
     struct RespondToEmpty<B, C, E, F> {
-        // Until it has been asked whether it is.
+        // Until it has been asked whether it is. None also while it is made.
         body: Option<B>,
         // None only while it is made.
         #[pin]

@@ -76,6 +76,15 @@ impl Flags {
         self.0 & of == flags
     }
 
+    /// Whether nothing is done but to look for an error of a write, of which there was none.
+    #[inline]
+    pub(super) fn only_swallows(self) -> bool {
+        self.are(
+            SWALLOWS_ONLY,
+            SWALLOWS_ONLY | DISARMED | BROKEN | READ_ENDED | HOLDS_READS | HELD_BACK | LOOKS | HEARD,
+        )
+    }
+
     #[inline]
     pub(super) fn is_armed(self) -> bool {
         !self.has(DISARMED)

@@ -15,6 +15,17 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
         let flags = this.handle.flags();
+        let before = buf.filled().len();
+        if flags.only_swallows() && this.waker.is_none() && *this.put_off == 0 {
+            // Most reads of HTTP/2.
+            let read = ready!(this.inner.as_mut().poll_read(cx, buf));
+            let bytes = buf.filled().len() - before;
+            if read.is_ok() && bytes > 0 {
+                this.handle.on_read(bytes);
+                return Poll::Ready(Ok(()));
+            }
+            return end(this.handle, read, buf);
+        }
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.holds_reads() {
             // The first write wakes the reader.
@@ -26,7 +37,6 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             wake_later(cx.waker());
             return Poll::Pending;
         }
-        let before = buf.filled().len();
         let goes_first = *this.put_off > 0;
         if goes_first {
             *this.put_off = 0;
@@ -58,16 +68,21 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
                 this.recognition.on_read(&buf.filled()[before..], this.handle);
                 Poll::Ready(Ok(()))
             }
-            // Nothing was asked for.
-            Ok(()) if buf.remaining() == 0 => Poll::Ready(Ok(())),
-            end => {
-                this.handle.on_read_end();
-                let nothing_read = this.handle.bytes_read() == 0;
-                let write_error = this.handle.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
-                Poll::Ready(write_error.map_or(end, Err))
-            }
+            read => end(this.handle, read, buf),
         }
     }
+}
+
+/// A read has given nothing.
+fn end(handle: &ResponseFirstHandle, read: io::Result<()>, buf: &ReadBuf<'_>) -> Poll<io::Result<()>> {
+    if read.is_ok() && buf.remaining() == 0 {
+        // Nothing was asked for.
+        return Poll::Ready(read);
+    }
+    handle.on_read_end();
+    let nothing_read = handle.bytes_read() == 0;
+    let write_error = handle.take_write_error_if(|kind| nothing_read || !follows_an_end(kind));
+    Poll::Ready(write_error.map_or(read, Err))
 }
 
 /// Reads at most `most` bytes.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::exchange::{Answer, Stream};
@@ -44,12 +44,13 @@ impl Answer {
     ///
     /// The server has taken less, or more, for the body of the request than the caller meant.
     pub(in crate::client) fn deliver(self, after: AfterResponse) -> Result<Response<StreamBody>, ClientError> {
-        let Self { response, mut stream, sending } = self;
-        let (mut parts, recv) = response.into_parts();
-        stream.add_extras(&mut parts.extensions);
-        let is_complete = recv.is_end_stream();
+        let Self { mut response, mut stream, sending } = self;
+        stream.add_extras(response.extensions_mut());
+        let (status, length) = (response.status(), declared_length(response.headers()));
+        // h2 is asked only where the head leaves it open.
+        let is_complete = !announces_data(stream.is_of_head(), status, length) && response.body().is_end_stream();
         if let Some(sending) = sending {
-            let wants_body = wants_body(parts.status);
+            let wants_body = wants_body(status);
             if sending.has_broken_promise() && wants_body {
                 return Err(ClientError::request_body(None, stream.transfer()));
             }
@@ -61,19 +62,27 @@ impl Answer {
                 None => stream.rest,
                 Some(pump) if goes_on => stream.rest.go_on(pump, after),
                 Some(pump) => {
-                    tracing::debug!(status = %parts.status, "the rest of a request is not sent: the response came first");
+                    tracing::debug!(%status, "the rest of a request is not sent: the response came first");
                     stream.rest.park(pump)
                 }
             };
         }
-        let left = if is_complete { Some(0) } else { declared_length(&parts.headers) };
-        let open = Open { recv, given: 0, window: Window::new(stream, left) };
-        let mut body = StreamBody { open: Some(open), left, at_once: 0 };
-        if is_complete {
-            body.end();
-        }
-        Ok(Response::from_parts(parts, body))
+        let left = if is_complete { Some(0) } else { length };
+        Ok(response.map(|recv| {
+            let open = Open { recv, given: 0, window: Window::new(stream, left) };
+            let mut body = StreamBody { open: Some(open), left, at_once: 0 };
+            if is_complete {
+                body.end();
+            }
+            body
+        }))
     }
+}
+
+/// Whether a response has data, as its head says (RFC 9110 §6.4.1). h2 takes none that says so and has none.
+fn announces_data(is_of_head: bool, status: StatusCode, length: Option<u64>) -> bool {
+    let has_none = is_of_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    !has_none && length.is_some_and(|length| length > 0)
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -174,5 +183,26 @@ impl fmt::Debug for StreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stream = self.open.as_ref().map(|open| open.stream().watched.stream());
         f.debug_struct("ResponseBody").field("stream", &stream).field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_announces_data_where_the_head_alone_is_not_the_response() {
+        let (ok, unchanged) = (StatusCode::OK, StatusCode::NOT_MODIFIED);
+        for (is_of_head, status, length, expected) in [
+            (false, ok, Some(5), true),
+            (false, StatusCode::NOT_FOUND, Some(5), true),
+            (false, ok, Some(0), false),
+            (false, ok, None, false),
+            (true, ok, Some(5), false),
+            (false, unchanged, Some(5), false),
+            (false, StatusCode::NO_CONTENT, Some(5), false),
+        ] {
+            assert_eq!(announces_data(is_of_head, status, length), expected, "{is_of_head} {status} {length:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -91,8 +91,17 @@ impl Connection {
         });
         let most = observed.max_streams();
         let (abandoned, connection_of_task) = (Arc::clone(&connection.abandoned), Arc::downgrade(&connection));
-        let driver =
-            Driver { h2, connection: connection_of_task, most, observed, lease, place, abandoned, farewell: None };
+        let driver = Driver {
+            h2,
+            connection: connection_of_task,
+            most,
+            observed,
+            lease,
+            place,
+            abandoned,
+            waker: None,
+            farewell: None,
+        };
         (connection, driver)
     }
 
@@ -210,6 +219,8 @@ pub(in crate::client) struct Driver<T: 'static> {
     lease: Lease,
     place: Place,
     abandoned: Arc<AtomicWaker>,
+    /// Who was left there. It is taken at most once, when nobody holds the connection any more, and so need not be left at each poll.
+    waker: Option<Waker>,
     /// Once nobody holds the connection any more.
     farewell: Option<Pin<Box<Farewell>>>,
 }
@@ -220,6 +231,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         let is_ending = is_over || self.observed.is_ending();
         let most = self.observed.max_streams();
         let has_grown = mem::replace(&mut self.most, most) < most;
+        if self.observed.is_idle() {
+            // h2 has this task look when the last stream has gone. By then the next request may be there, of a caller that makes one after the other,
+            // and no timer is set for the moment between them.
+            self.lease.has_idle();
+        }
         if !is_ending && !has_grown {
             return;
         }
@@ -236,7 +252,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.abandoned.register(cx.waker());
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.abandoned.register(cx.waker());
+            self.waker = Some(cx.waker().clone());
+        }
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());
         if self.observed.pulse.is_dead() {

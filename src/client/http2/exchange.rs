@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use h2::RecvStream;
-use http::{Extensions, Request, Response, StatusCode};
+use http::{Extensions, Method, Request, Response, StatusCode};
 
 use super::connection::Connection;
 use super::ended::{Ended, Heard};
@@ -58,8 +58,9 @@ pub(in crate::client) struct Answer {
 /// A stream, which the exchange hands to the body of the response. The parts of h2 are dropped before the right is given back, which the rest of the
 /// request has.
 pub(super) struct Stream {
-    response: h2::client::ResponseFuture,
+    /// Dropped before the last part of h2, for which the task of the connection is woken: it sees then whether the connection is idle.
     pub(super) watched: Watched,
+    response: h2::client::ResponseFuture,
     begun: Begun,
     pub(super) rest: Rest,
 }
@@ -78,6 +79,8 @@ pub(super) struct Sending {
 /// How it stood with the connection when it got the request.
 #[derive(Clone, Copy)]
 struct Begun {
+    /// The request is HEAD.
+    is_head: bool,
     /// How many requests it had had.
     before: usize,
     written: u64,
@@ -117,13 +120,16 @@ impl Exchange {
         destination: &Destination,
         continue_timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let (mut parts, body) = request.take().expect("it was not sent").into_parts();
+        // It is made what is sent where it is: to move a request costs as much as all that is done to it.
+        let head = request.as_mut().expect("it was not sent");
+        let body = mem::replace(head.body_mut(), Upload::empty());
         let progress = body.progress().cloned();
-        let callback = Callback::take(&mut parts.extensions);
-        let is_held = progress.is_some() && expects_continue(&parts.headers);
+        let callback = Callback::take(head.extensions_mut());
+        let is_head = *head.method() == Method::HEAD;
+        let is_held = progress.is_some() && expects_continue(head.headers());
         let connection = share.connection();
         let framing = progress.as_ref().map_or(&Framing::Empty, |progress| progress.framing());
-        head::complete(&mut parts, destination, &connection.authority, framing)?;
+        head::complete(head, destination, &connection.authority, framing)?;
         let observed = &connection.observed;
         let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
         let not_taken = |progress| {
@@ -132,11 +138,12 @@ impl Exchange {
             Ok(Self { stage, sending: None, callback: None })
         };
         let Some((mut sender, before)) = connection.open() else { return not_taken(progress) };
-        let sent = sender.send_request(Request::from_parts(parts, ()), progress.is_none());
+        let head = request.take().expect("it was not sent").map(|_empty| ());
+        let sent = sender.send_request(head, progress.is_none());
         let Ok((response, stream)) = sent else { return not_taken(progress) };
         let watched = observed.register(response.stream_id().as_u32());
         observed.pulse.rouse();
-        let begun = Begun { before, written, read, heads };
+        let begun = Begun { is_head, before, written, read, heads };
         let sending = progress.map(|progress| {
             let held = is_held.then(|| {
                 progress.hold();
@@ -144,7 +151,7 @@ impl Exchange {
             });
             Box::new(Sending { pump: Pump::new(stream, body), has_ended: false, progress, held })
         });
-        let stream = Box::new(Stream { response, watched, begun, rest: Rest::Nothing(share) });
+        let stream = Box::new(Stream { watched, response, begun, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
@@ -269,6 +276,11 @@ impl Stream {
     /// Adds what is said of the connection to a response.
     pub(super) fn add_extras(&self, extensions: &mut Extensions) {
         self.rest.connection().add_extras(extensions, self.begun.before);
+    }
+
+    /// Whether the request is HEAD.
+    pub(super) fn is_of_head(&self) -> bool {
+        self.begun.is_head
     }
 
     /// Where the request went.

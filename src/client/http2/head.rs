@@ -2,34 +2,43 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 use http::uri::{Authority, Scheme};
-use http::{Method, Uri, Version, request, uri};
+use http::{Method, Request, Uri, Version, uri};
 
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
 use crate::client::request::fields::OF_CONNECTION;
 use crate::client::request::framing::Framing;
 
-/// Makes the head of a request what goes out to `destination`, whose authority is `authority`: its target is whole, and its fields are those of HTTP/2
+/// Makes a request what goes out to `destination`, whose authority is `authority`: its target is whole, and its fields are those of HTTP/2
 /// (RFC 9113 §8.2 and §8.3). A body that goes with it has the length that `framing` says.
 ///
 /// # Errors
 ///
 /// An invalid request, if `Host` is no authority.
-pub(super) fn complete(
-    head: &mut request::Parts,
+pub(super) fn complete<B>(
+    request: &mut Request<B>,
     destination: &Destination,
     authority: &Authority,
     framing: &Framing,
 ) -> Result<(), ClientError> {
+    let host = if request.headers().is_empty() { None } else { take_host(request.headers_mut())? };
+    *request.uri_mut() = match destination.as_it_is(authority) {
+        // Most requests.
+        Some(uri) if host.is_none() => uri.clone(),
+        _ => target(destination, host.unwrap_or_else(|| authority.clone()))?,
+    };
+    *request.version_mut() = Version::HTTP_2;
+    drop_fields_of_the_connection(request.headers_mut());
+    declare_length(request, framing);
+    Ok(())
+}
+
+fn target(destination: &Destination, authority: Authority) -> Result<Uri, ClientError> {
     let mut parts = uri::Parts::default();
     parts.scheme = Some(if destination.is_secure() { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.authority = Some(take_host(&mut head.headers)?.unwrap_or_else(|| authority.clone()));
+    parts.authority = Some(authority);
     parts.path_and_query = Some(destination.path());
-    head.uri = Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the target: {error}")))?;
-    head.version = Version::HTTP_2;
-    drop_fields_of_the_connection(&mut head.headers);
-    declare_length(head, framing);
-    Ok(())
+    Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the target: {error}")))
 }
 
 /// `Host` of a request is its authority (RFC 9113 §8.3.1).
@@ -40,13 +49,13 @@ fn take_host(headers: &mut HeaderMap) -> Result<Option<Authority>, ClientError> 
 }
 
 /// Says how long the body is, where that is known and means something (RFC 9110 §8.6).
-fn declare_length(head: &mut request::Parts, framing: &Framing) {
+fn declare_length<B>(request: &mut Request<B>, framing: &Framing) {
     let length = match *framing {
         Framing::Length(length) => length,
-        Framing::Empty if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => 0,
+        Framing::Empty if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) => 0,
         Framing::Empty | Framing::Chunked(_) => return,
     };
-    head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    request.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
 }
 
 /// Removes what is for one connection of HTTP/1.1, and must not be sent over HTTP/2 (RFC 9113 §8.2.2).
@@ -74,7 +83,7 @@ fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::request;
 
     use super::*;
     use crate::client::request::fields;
@@ -82,8 +91,7 @@ mod tests {
     fn completed(mut request: Request<()>) -> Result<Request<()>, ClientError> {
         let destination = Destination::take_from(&mut request)?;
         let authority = fields::host(&destination)?.as_bytes().try_into().unwrap();
-        let (mut head, ()) = request.into_parts();
-        complete(&mut head, &destination, &authority, &Framing::Empty).map(|()| Request::from_parts(head, ()))
+        complete(&mut request, &destination, &authority, &Framing::Empty).map(|()| request)
     }
 
     #[test]
@@ -128,9 +136,9 @@ mod tests {
     #[test]
     fn a_body_says_how_long_it_is() {
         let declared = |request: request::Builder, framing| {
-            let (mut head, ()) = request.uri("http://a.example/").body(()).unwrap().into_parts();
-            declare_length(&mut head, &framing);
-            head.headers.get("content-length").map(|length| length.to_str().unwrap().to_owned())
+            let mut request = request.uri("http://a.example/").body(()).unwrap();
+            declare_length(&mut request, &framing);
+            request.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned())
         };
         assert_eq!(declared(Request::builder().method("PUT"), Framing::Length(5)).as_deref(), Some("5"));
         assert_eq!(declared(Request::builder().method("POST"), Framing::Empty).as_deref(), Some("0"));

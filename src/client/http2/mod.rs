@@ -2,7 +2,7 @@
 //!
 //! 1. A connection that was made [shakes hands](handshake). It has [one task](connection), and stays with its host in the pool.
 //! 2. What lies between the socket, or TLS, and h2 is the [transport]: it reads the headers of the [frames] that pass, and what they say of
-//!    each stream can be [asked](seen).
+//!    each of the [streams] can be [asked](seen).
 //! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump], which keeps
 //!    what was [taken] of it for when it has to go again.
 //! 4. The [body](body) of the response is read from the stream, by its [window]. What is [left](rest) of the request goes on meanwhile, or does not.
@@ -24,6 +24,7 @@ mod rest;
 mod seen;
 pub(super) mod settings;
 mod silence;
+mod streams;
 mod taken;
 mod transport;
 mod verdict;

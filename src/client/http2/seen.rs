@@ -3,17 +3,14 @@
 //! h2 forgets what it knew when a connection fails: that a response was complete while its request was not, which streams a GOAWAY covered, and
 //! whether anything was sent. Here all of that can still be asked afterwards.
 
-use std::collections::HashMap;
 use std::io;
-use std::mem;
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use super::frames::{FrameReader, Seen};
 use super::pulse::Pulse;
 use super::settings::BEFORE_SETTINGS;
-use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use super::streams::{Answer, Streams};
+use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::lock::Lock;
 use crate::response_first::ResponseFirstHandle;
 
@@ -39,6 +36,8 @@ pub(super) struct Observed {
     data: AtomicU64,
     /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
     goaway: AtomicU64,
+    /// How many streams are watched. It is changed with the map.
+    watched: AtomicUsize,
     /// Guards what was seen of streams. Nothing but the map is touched under it.
     streams: Lock<Streams>,
 }
@@ -65,31 +64,6 @@ pub(super) struct Watched {
     stream: u32,
 }
 
-struct Streams {
-    watched: HashMap<u32, Answer, RandomState>,
-    early: Early,
-}
-
-/// What was seen of the answer on a stream.
-#[derive(Clone, Copy, Default)]
-struct Answer {
-    has_head: bool,
-    has_end: bool,
-    /// Bytes of the body.
-    data: u64,
-}
-
-/// The streams without a watcher that had the latest frames. h2 sends a request as soon as it has it, and on another thread the peer may have
-/// answered before this one has registered the stream.
-///
-/// Their number is fixed, so that a peer which names streams costs nothing.
-struct Early {
-    /// A stream, and what was seen of it. There is no stream 0.
-    answers: [(u32, Answer); EARLY],
-    /// The place of the oldest.
-    oldest: usize,
-}
-
 impl Observed {
     /// Of a connection on which nothing was sent yet. `below_tls` is the handle of the wrapper below its TLS, if there is one.
     ///
@@ -111,7 +85,8 @@ impl Observed {
             heads: AtomicU64::new(0),
             data: AtomicU64::new(0),
             goaway: AtomicU64::new(0),
-            streams: Lock::new(Streams { watched: HashMap::default(), early: Early::new() }),
+            watched: AtomicUsize::new(0),
+            streams: Lock::new(Streams::new()),
         })
     }
 
@@ -169,7 +144,7 @@ impl Observed {
 
     /// Whether a stream is watched.
     pub(super) fn has_streams(&self) -> bool {
-        !self.streams.lock().watched.is_empty()
+        self.streams.lock().len() > 0
     }
 
     /// Whether anything came from the peer. What TLS keeps to itself does not count.
@@ -182,6 +157,11 @@ impl Observed {
         let packed = self.goaway.load(Relaxed);
         let last = (packed >> 32) as u32;
         (last & IS_THERE != 0).then_some(GoAway { last: last & !IS_THERE, reason: packed as u32 })
+    }
+
+    /// Whether requests were answered, and none is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.watched.load(Relaxed) == 0 && self.heads() > 0
     }
 
     /// Bytes that the system has taken, those of TLS included. While it stays the same nothing is sent: what goes nowhere after a write error does
@@ -209,8 +189,9 @@ impl Observed {
     /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
     pub(super) fn register(self: &Arc<Self>, stream: u32) -> Watched {
         let mut streams = self.streams.lock();
-        let answer = streams.early.take(stream);
-        streams.watched.insert(stream, answer);
+        streams.watch(stream);
+        self.watched.store(streams.len(), Relaxed);
+        drop(streams);
         Watched { observed: Arc::clone(self), stream }
     }
 
@@ -270,52 +251,17 @@ impl Watched {
     }
 
     fn answer(&self) -> Answer {
-        let streams = self.observed.streams.lock();
-        streams.watched.get(&self.stream).copied().unwrap_or_default()
+        self.observed.streams.lock().of(self.stream)
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.observed.streams.lock().watched.remove(&self.stream);
+        let mut streams = self.observed.streams.lock();
+        streams.forget(self.stream);
+        self.observed.watched.store(streams.len(), Relaxed);
     }
 }
-
-impl Streams {
-    /// Where to note what was seen of `stream`.
-    fn answer(&mut self, stream: u32) -> &mut Answer {
-        match self.watched.get_mut(&stream) {
-            Some(answer) => answer,
-            None => self.early.answer(stream),
-        }
-    }
-}
-
-impl Early {
-    fn new() -> Self {
-        Self { answers: [(0, Answer::default()); EARLY], oldest: 0 }
-    }
-
-    fn answer(&mut self, stream: u32) -> &mut Answer {
-        let known = self.answers.iter().position(|(known, _)| *known == stream);
-        let place = known.unwrap_or_else(|| {
-            let place = self.oldest;
-            self.oldest = (place + 1) % EARLY;
-            self.answers[place] = (stream, Answer::default());
-            place
-        });
-        &mut self.answers[place].1
-    }
-
-    /// What was seen of `stream`, which is forgotten here.
-    fn take(&mut self, stream: u32) -> Answer {
-        let mut all = self.answers.iter_mut();
-        all.find(|(known, _)| *known == stream).map(mem::take).unwrap_or_default().1
-    }
-}
-
-/// More than there are threads that send requests on one connection in the same few microseconds.
-const EARLY: usize = 16;
 
 /// Stream identifiers have 31 bits.
 const IS_THERE: u32 = 1 << 31;
@@ -375,10 +321,10 @@ mod tests {
         for stream in 2..10_000 {
             read(&observed, &answer(stream));
         }
-        assert_eq!(observed.streams.lock().watched.len(), 1);
+        assert_eq!(observed.watched.load(Relaxed), 1);
         assert_eq!(known(&watched), (false, false, 0));
         drop(watched);
-        assert_eq!(observed.streams.lock().watched.len(), 0);
+        assert_eq!(observed.watched.load(Relaxed), 0);
         // The answers to the latest are all that is kept.
         assert_eq!(known(&observed.register(9_000)), (false, false, 0));
         assert_eq!(known(&observed.register(9_999)), (true, true, 5));

@@ -111,7 +111,6 @@ impl<W: Owned> Pool<W> {
 
     /// A connection to `destination` for a request in `runtime`, or what to do for one.
     pub(in crate::client) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<W> {
-        let now = read_clock();
         let mut guard = self.lock();
         let state = &mut *guard;
         let slot = match state.hosts.find(destination) {
@@ -119,14 +118,15 @@ impl<W: Owned> Pool<W> {
             None => state.hosts.add(destination, state.kinds.of(destination)),
         };
         let host = state.hosts.at(slot);
-        if host.kind != Kind::Owned {
-            if host.kind == Kind::Elsewhere {
-                return self.go_elsewhere(guard, slot);
-            }
-            if let Some(connection) = host.shares.take(runtime, &self.settings, now) {
+        if host.kind == Kind::Elsewhere {
+            return self.go_elsewhere(guard, slot);
+        }
+        if !host.shares.is_empty() {
+            if let Some(connection) = host.shares.take(runtime, &self.settings, read_clock) {
                 return Acquired::Shared(Share::new(self.home(), connection));
             }
         }
+        let now = read_clock();
         match host.take_newest(&mut state.idle, runtime) {
             Some(Idle { connection, since }) => {
                 let idle_for = now.saturating_duration_since(since);
@@ -171,7 +171,7 @@ impl<W: Owned> Pool<W> {
             host.connected -= usize::from(mem::take(&mut lease.is_connected));
             return Acquired::Dial(lease);
         }
-        host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
+        host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, || now), &mut left);
         if host.open < self.settings.max_connections_per_host && host.may_dial(runtime, &self.settings) {
             host.open += 1;
             if host.kind == Kind::Owned {

@@ -23,6 +23,8 @@ pub(super) struct Hosts<W: Owned> {
     slots: Vec<Host<W>>,
     vacant: Vec<usize>,
     by_destination: HashMap<Destination, usize, RandomState>,
+    /// The slot that was asked for last: most often it is the next one as well.
+    latest: usize,
 }
 
 pub(super) struct Host<W: Owned> {
@@ -81,7 +83,7 @@ pub(super) type Gone<W> = Vec<Granting<W>>;
 
 impl<W: Owned> Hosts<W> {
     pub(super) fn new() -> Self {
-        Self { slots: Vec::new(), vacant: Vec::new(), by_destination: HashMap::default() }
+        Self { slots: Vec::new(), vacant: Vec::new(), by_destination: HashMap::default(), latest: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -89,8 +91,13 @@ impl<W: Owned> Hosts<W> {
     }
 
     #[inline]
-    pub(super) fn find(&self, destination: &Destination) -> Option<usize> {
-        self.by_destination.get(destination).copied()
+    pub(super) fn find(&mut self, destination: &Destination) -> Option<usize> {
+        if self.destination(self.latest) == Some(destination) {
+            return Some(self.latest);
+        }
+        let slot = self.by_destination.get(destination).copied()?;
+        self.latest = slot;
+        Some(slot)
     }
 
     /// A slot for a host that has none, and whose connections are of this kind.
@@ -127,6 +134,7 @@ impl<W: Owned> Hosts<W> {
         self.slots.iter().filter_map(|host| Some((host.destination.as_ref()?, host)))
     }
 
+    #[inline]
     pub(super) fn destination(&self, slot: usize) -> Option<&Destination> {
         self.slots.get(slot)?.destination.as_ref()
     }
@@ -328,7 +336,7 @@ impl<W: Owned> Host<W> {
             return None;
         }
         let next = next(waiting, |waiting| rooms.contains(&waiting.runtime), gone)?;
-        let connection = shares.take(next.runtime, settings, now)?;
+        let connection = shares.take(next.runtime, settings, || now)?;
         Some((next.sender, connection))
     }
 }

@@ -28,7 +28,10 @@ pub(super) trait Home: Send + Sync {
     /// Those that wait get what has become free.
     fn serve(self: Arc<Self>, slot: usize);
 
-    /// An exchange on a shared connection is over.
+    /// A shared connection may be idle for some time.
+    fn has_idle(self: Arc<Self>);
+
+    /// An exchange on a shared connection is over. If it `was_answered`, its connection says [by itself](Self::has_idle) when it is idle.
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool);
 }
 
@@ -74,6 +77,13 @@ impl Lease {
     pub(in crate::client) fn serve(&self) {
         if let Some(home) = self.home.upgrade() {
             home.serve(self.slot);
+        }
+    }
+
+    /// The shared connection that this is the right to has no exchange, and may have none for some time.
+    pub(in crate::client) fn has_idle(&self) {
+        if let Some(home) = self.home.upgrade() {
+            home.has_idle();
         }
     }
 }

@@ -4,6 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::connection::Shared;
 
+/// Says what time it is. To ask costs as much as most of what the pool does.
+pub(super) trait Clock: Fn() -> Instant + Copy {}
+
+impl<C: Fn() -> Instant + Copy> Clock for C {}
+
 /// How long connections are kept, and how many.
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Settings {
@@ -28,9 +33,16 @@ impl Settings {
     }
 
     /// Whether a shared connection is to have no further exchange: it has had none since `idle_since`, or still has some.
-    pub(super) fn is_done(&self, connection: &impl Shared, idle_since: Option<Instant>, now: Instant) -> bool {
-        let idle_for = idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        !connection.is_open() || self.has_expired(idle_for, connection.place().id, connection.created(), now)
+    pub(super) fn is_done(&self, connection: &impl Shared, idle_since: Option<Instant>, now: impl Clock) -> bool {
+        !connection.is_open()
+            || idle_since.is_some_and(|since| self.has_been_idle(since, now()))
+            || (self.max_age.is_some() && self.is_too_old(connection.place().id, connection.created(), now()))
+    }
+
+    /// Whether a connection that is idle since then has been so for too long. A time that is too long for the clock never comes.
+    #[inline]
+    fn has_been_idle(&self, since: Instant, now: Instant) -> bool {
+        self.idle_timeout.and_then(|timeout| since.checked_add(timeout)).is_some_and(|end| end <= now)
     }
 
     /// When a connection that has been idle since `since` is of no more use. A time that is too long for the clock never comes.

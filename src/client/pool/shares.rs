@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::connection::Shared;
 use super::runtimes::RuntimeId;
-use super::settings::Settings;
+use super::settings::{Clock, Settings};
 
 /// The shared connections of a host to which another exchange may be given.
 pub(super) struct Shares<S> {
@@ -103,7 +103,7 @@ impl<S: Shared> Shares<S> {
     }
 
     /// A share of a connection of `runtime`: of the one with the most exchanges that has room, so that the others may become idle.
-    pub(super) fn take(&mut self, runtime: RuntimeId, settings: &Settings, now: Instant) -> Option<Arc<S>> {
+    pub(super) fn take(&mut self, runtime: RuntimeId, settings: &Settings, now: impl Clock) -> Option<Arc<S>> {
         let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
         let of_runtime = self.members.iter_mut().filter(|member| member.connection.runtime() == runtime);
         let fits = of_runtime.filter(|member| member.has_room(learned, keeps_reserve, settings, now));
@@ -115,7 +115,7 @@ impl<S: Shared> Shares<S> {
     /// The runtimes that have room for an exchange.
     pub(super) fn rooms(&self, settings: &Settings, now: Instant) -> Vec<RuntimeId> {
         let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
-        let with_room = self.members.iter().filter(|member| member.has_room(learned, keeps_reserve, settings, now));
+        let with_room = self.members.iter().filter(|member| member.has_room(learned, keeps_reserve, settings, || now));
         with_room.map(|member| member.connection.runtime()).collect()
     }
 
@@ -155,7 +155,7 @@ impl<S: Shared> Shares<S> {
     }
 
     /// An exchange is over. None if its connection has left.
-    pub(super) fn give_back(&mut self, id: u64, was_answered: bool, now: Instant) -> Option<Room> {
+    pub(super) fn give_back(&mut self, id: u64, was_answered: bool, now: impl Clock) -> Option<Room> {
         let at = self.position(id)?;
         let member = &mut self.members[at];
         member.used -= 1;
@@ -164,7 +164,7 @@ impl<S: Shared> Shares<S> {
         if member.used > 0 {
             return Some(Room::Busy);
         }
-        member.idle_since = now;
+        member.idle_since = now();
         let runtime = member.connection.runtime();
         let others = self.members.iter().enumerate().filter(|(other, _)| *other != at);
         let is_spare =
@@ -188,7 +188,7 @@ impl<S: Shared> Shares<S> {
 }
 
 impl<S: Shared> Member<S> {
-    fn has_room(&self, learned: Option<usize>, keeps_reserve: bool, settings: &Settings, now: Instant) -> bool {
+    fn has_room(&self, learned: Option<usize>, keeps_reserve: bool, settings: &Settings, now: impl Clock) -> bool {
         let reserve = if keeps_reserve { self.reserve() } else { 0 };
         self.used + reserve < self.most(learned) && !settings.is_done(&*self.connection, self.idle_since(), now)
     }
@@ -281,7 +281,7 @@ mod tests {
     };
 
     fn take(shares: &mut Shares<Told>, now: Instant) -> Option<u64> {
-        shares.take(None, &SETTINGS, now).map(|connection| connection.id)
+        shares.take(None, &SETTINGS, || now).map(|connection| connection.id)
     }
 
     #[test]
@@ -290,10 +290,10 @@ mod tests {
         let connection = Told::new(1, 3);
         shares.join(Arc::clone(&connection), now);
         assert_eq!([(); 3].map(|()| take(&mut shares, now)), [Some(1), Some(1), None]);
-        assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
+        assert_eq!(shares.give_back(1, true, || now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), take(&mut shares, now)), (Some(1), None));
         connection.most.store(0, SeqCst);
-        assert_eq!(shares.give_back(1, true, now), Some(Room::Busy));
+        assert_eq!(shares.give_back(1, true, || now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), shares.used()), (None, 2));
     }
 
@@ -303,7 +303,7 @@ mod tests {
         for id in 1..=2 {
             shares.join(Told::new(id, 2), now);
         }
-        assert_eq!(shares.give_back(1, true, now), Some(Room::Spare));
+        assert_eq!(shares.give_back(1, true, || now), Some(Room::Spare));
         assert_eq!([(); 4].map(|()| take(&mut shares, now)), [Some(2), Some(1), Some(1), None]);
     }
 
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(take(&mut shares, now), None);
         assert!(!shares.has_open(None));
         assert_eq!(shares.leave(1).map(|left| left.id), Some(1));
-        assert_eq!(shares.give_back(1, false, now), None);
+        assert_eq!(shares.give_back(1, false, || now), None);
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!([(); 2].map(|()| take(&mut shares, now)), [Some(2), None]);
         // Until it has answered more than that.
         for expected in [[None, None], [Some(2), None], [Some(2), Some(2)]] {
-            shares.give_back(2, true, now);
+            shares.give_back(2, true, || now);
             assert_eq!([(); 2].map(|()| take(&mut shares, now)), expected);
         }
     }
@@ -389,10 +389,10 @@ mod tests {
         for id in 1..=2 {
             shares.join(Told::new(id, 100), now);
         }
-        shares.give_back(1, true, now);
+        shares.give_back(1, true, || now);
         assert_eq!(shares.earliest_expiry(&SETTINGS), Some(now + Duration::from_secs(90)));
         let (later, mut left) = (now + Duration::from_secs(90), Vec::new());
-        shares.leave_if(|connection, idle| SETTINGS.is_done(connection, idle, later), &mut left);
+        shares.leave_if(|connection, idle| SETTINGS.is_done(connection, idle, || later), &mut left);
         assert_eq!(left.iter().map(|left| left.id).collect::<Vec<_>>(), [1]);
         assert_eq!((shares.used(), shares.idle(), shares.earliest_expiry(&SETTINGS)), (1, 0, None));
     }

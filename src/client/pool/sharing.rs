@@ -49,7 +49,7 @@ impl<W: Owned> Pool<W> {
                 host.release(was);
             }
             if let Some(place) = refused.take() {
-                host.shares.give_back(place.id, false, now);
+                host.shares.give_back(place.id, false, || now);
             }
             if let Some((waiting, connection)) = host.next_share(&self.settings, now, &mut gone) {
                 drop(guard);
@@ -156,16 +156,22 @@ impl<W: Owned> Home for Pool<W> {
         self.hand_out(slot, None);
     }
 
+    fn has_idle(self: Arc<Self>) {
+        let is_news = !mem::replace(&mut self.lock().has_told, true);
+        if is_news {
+            self.wake_sweepers();
+        }
+    }
+
     fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
-        let now = read_clock();
         let mut state = self.lock();
         // The host may have gone before the last share of its connection.
         let Some(host) = state.hosts.get(place.slot) else { return };
-        let Some(room) = host.shares.give_back(place.id, was_answered, now) else { return };
+        let Some(room) = host.shares.give_back(place.id, was_answered, read_clock) else { return };
         let waits = host.has_waiting();
         let is_left = room == Room::Spare || (room == Room::Idle && self.settings.max_idle_per_host == 0);
         let left = if is_left && !waits { host.shares.leave(place.id) } else { None };
-        let is_news = room != Room::Busy && !mem::replace(&mut state.has_told, true);
+        let is_news = room != Room::Busy && !was_answered && !mem::replace(&mut state.has_told, true);
         drop(state);
         drop(left);
         if is_news {

@@ -85,7 +85,7 @@ impl<W: Owned> Pool<W> {
         let mut earliest = state.idle.iter().filter_map(|(_, idle)| expiry(idle)).min();
         let (mut left, mut has_shared) = (Vec::new(), false);
         for host in state.hosts.with_shares() {
-            host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, now), &mut left);
+            host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, || now), &mut left);
             earliest = earliest.into_iter().chain(host.shares.earliest_expiry(&self.settings)).min();
             has_shared |= host.shares.idle() > 0;
         }

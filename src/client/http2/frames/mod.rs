@@ -67,17 +67,51 @@ impl FrameReader {
     /// `bytes` have passed. Tells `on` of each frame that they complete, in order.
     pub(super) fn read(&mut self, mut bytes: &[u8], on: &mut impl FnMut(Seen)) {
         while !bytes.is_empty() {
-            let Some(mut frame) = self.frame.take().or_else(|| self.begin(&mut bytes)) else { return };
-            let (payload, after) = frame.pass(bytes);
-            if frame.kind == SETTINGS {
-                self.read_settings(payload);
-            }
-            bytes = after;
-            if frame.rest == 0 {
-                on(self.end(&frame));
-            } else {
-                self.frame = Some(frame);
-            }
+            let seen = match self.whole(bytes) {
+                Some((seen, after)) => {
+                    bytes = after;
+                    seen
+                }
+                None => match self.pass(&mut bytes) {
+                    Some(seen) => seen,
+                    None => return,
+                },
+            };
+            on(seen);
+        }
+    }
+
+    /// What the frame under way, or the next one, says, if all of it has passed. Takes off `bytes` what belongs to it.
+    fn pass(&mut self, bytes: &mut &[u8]) -> Option<Seen> {
+        let mut frame = self.frame.take().or_else(|| self.begin(bytes))?;
+        let (payload, after) = frame.pass(bytes);
+        if frame.kind == SETTINGS {
+            self.read_settings(payload);
+        }
+        *bytes = after;
+        if frame.rest == 0 {
+            return Some(self.end(&frame));
+        }
+        self.frame = Some(frame);
+        None
+    }
+
+    /// What the next frame says, and what follows it, if it is one of those that responses have most often: all of it is there, and nothing of its
+    /// payload is looked at.
+    #[inline]
+    fn whole<'a>(&self, bytes: &'a [u8]) -> Option<(Seen, &'a [u8])> {
+        if self.header.len > 0 || self.frame.is_some() || self.block.is_some() {
+            return None;
+        }
+        let (header, payload) = bytes.split_first_chunk()?;
+        let frame = Frame::of(header);
+        let after = payload.get(frame.len as usize..)?;
+        let &Frame { kind, stream, len, .. } = &frame;
+        let ends = frame.has(END_STREAM);
+        match kind {
+            DATA if !frame.has(PADDED) => Some((Seen::Data { stream, len, ends }, after)),
+            HEADERS if frame.has(END_HEADERS) => Some((Seen::Head { stream, ends }, after)),
+            _ => None,
         }
     }
 

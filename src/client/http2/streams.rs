@@ -1,0 +1,121 @@
+//! What was seen of each stream of a connection that is watched, and of the latest that are not watched yet.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
+
+/// What was seen of the streams of a connection.
+pub(super) struct Streams {
+    watched: HashMap<u32, Answer, BuildHasherDefault<StreamHasher>>,
+    early: Early,
+}
+
+/// The hash of a stream identifier. Those of the map are this side's, which counts them up: no peer can choose them.
+#[derive(Default)]
+struct StreamHasher(u64);
+
+/// What was seen of the answer on a stream.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Answer {
+    pub(super) has_head: bool,
+    pub(super) has_end: bool,
+    /// Bytes of the body.
+    pub(super) data: u64,
+}
+
+/// The streams without a watcher that had the latest frames. h2 sends a request as soon as it has it, and on another thread the peer may have
+/// answered before this one has registered the stream.
+///
+/// Their number is fixed, so that a peer which names streams costs nothing.
+struct Early {
+    /// A stream, and what was seen of it. There is no stream 0.
+    answers: [(u32, Answer); EARLY],
+    /// The place of the oldest.
+    oldest: usize,
+    /// The highest identifier that was ever among them: most streams are registered before they are answered, and come after it.
+    highest: u32,
+}
+
+impl Streams {
+    pub(super) fn new() -> Self {
+        Self { watched: HashMap::default(), early: Early::new() }
+    }
+
+    /// How many are watched.
+    pub(super) fn len(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Watches `stream` until it is [forgotten](Self::forget). What came before is known.
+    pub(super) fn watch(&mut self, stream: u32) {
+        let answer = self.early.take(stream);
+        self.watched.insert(stream, answer);
+    }
+
+    pub(super) fn forget(&mut self, stream: u32) {
+        self.watched.remove(&stream);
+    }
+
+    /// What was seen of `stream`, which is watched.
+    pub(super) fn of(&self, stream: u32) -> Answer {
+        self.watched.get(&stream).copied().unwrap_or_default()
+    }
+
+    /// Where to note what was seen of `stream`.
+    pub(super) fn answer(&mut self, stream: u32) -> &mut Answer {
+        match self.watched.get_mut(&stream) {
+            Some(answer) => answer,
+            None => self.early.answer(stream),
+        }
+    }
+}
+
+impl Hasher for StreamHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    /// The identifiers of one side are all odd, or all even.
+    #[inline]
+    fn write_u32(&mut self, stream: u32) {
+        self.0 = (self.0 ^ u64::from(stream >> 1)).wrapping_mul(SPREAD);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Early {
+    fn new() -> Self {
+        Self { answers: [(0, Answer::default()); EARLY], oldest: 0, highest: 0 }
+    }
+
+    fn answer(&mut self, stream: u32) -> &mut Answer {
+        self.highest = self.highest.max(stream);
+        let known = self.answers.iter().position(|(known, _)| *known == stream);
+        let place = known.unwrap_or_else(|| {
+            let place = self.oldest;
+            self.oldest = (place + 1) % EARLY;
+            self.answers[place] = (stream, Answer::default());
+            place
+        });
+        &mut self.answers[place].1
+    }
+
+    /// What was seen of `stream`, which is forgotten here.
+    fn take(&mut self, stream: u32) -> Answer {
+        if stream > self.highest {
+            return Answer::default();
+        }
+        let mut all = self.answers.iter_mut();
+        all.find(|(known, _)| *known == stream).map(mem::take).unwrap_or_default().1
+    }
+}
+
+/// More than there are threads that send requests on one connection in the same few microseconds.
+const EARLY: usize = 16;
+
+/// 2^64 divided by the golden ratio: neighbours are far from each other in the upper bits, and different in the lower ones.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
