@@ -10,7 +10,7 @@ pub(crate) fn fault(reference: &str, read: &dyn Fn(&str) -> Option<String>) -> O
 
 /// `race/M8` is `tests/scenarios/race/M8.txt`: every such file is a test.
 fn scenario_fault(reference: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let is_scenario = ["race/", "exchange/"].iter().any(|directory| reference.starts_with(directory));
+    let is_scenario = ["race/", "exchange/", "http2/"].iter().any(|directory| reference.starts_with(directory));
     let exists = is_scenario && read(&format!("tests/scenarios/{reference}.txt")).is_some();
     (!exists).then(|| format!("`{reference}` is neither a scenario nor a function"))
 }

@@ -9,7 +9,7 @@ Some words.
 
 | id | strength | requirement | shown by |
 |---|---|---|---|
-| 1-2.3-a | MUST | It is done. | `race/M8`, `exchange/t30_again` |
+| 1-2.3-a | MUST | It is done. | `race/M8`, `exchange/t30_again`, `http2/w1_away` |
 | 1-2.3-b | SHOULD NOT | It is not. | `tests/one.rs::it_is`, `src/race/config.rs::as_set` |
 | 1-4-a | rule | It comes later. | not done: there is no time |
 | 1-4-b | MAY | Somebody does it. | the caller's: whoever asks |
@@ -19,6 +19,7 @@ Some words.
 const REPOSITORY: &[(&str, &str)] = &[
     ("tests/scenarios/race/M8.txt", "---"),
     ("tests/scenarios/exchange/t30_again.txt", "---"),
+    ("tests/scenarios/http2/w1_away.txt", "---"),
     ("tests/scenarios/wrong/M9.txt", "---"),
     (
         "tests/one.rs",
@@ -60,6 +61,7 @@ fn a_test_that_does_not_exist_is_a_fault() {
     for (reference, fault) in [
         ("race/M9", "`race/M9` is neither a scenario nor a function"),
         ("exchange/M8", "`exchange/M8` is neither a scenario nor a function"),
+        ("http2/M8", "`http2/M8` is neither a scenario nor a function"),
         ("wrong/M9", "`wrong/M9` is neither a scenario nor a function"),
         ("it_is", "`it_is` is neither a scenario nor a function"),
         ("tests/none.rs::it_is", "`tests/none.rs::it_is`: there is no such file"),

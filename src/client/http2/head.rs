@@ -109,6 +109,13 @@ mod tests {
     }
 
     #[test]
+    fn a_server_as_a_whole_is_asked_by_an_asterisk() {
+        let uri = Uri::builder().scheme("http").authority("a.example").path_and_query("*").build().unwrap();
+        let request = completed(Request::options(uri).body(()).unwrap()).unwrap();
+        assert_eq!(request.uri().path(), "*");
+    }
+
+    #[test]
     fn a_host_that_the_caller_gave_is_the_authority() {
         let request =
             completed(Request::get("http://a.example/b").header("host", "b.example").body(()).unwrap()).unwrap();
@@ -124,6 +131,8 @@ mod tests {
             .header("x-hop", "1")
             .header("keep-alive", "5")
             .header("proxy-connection", "close")
+            .header("transfer-encoding", "chunked")
+            .header("upgrade", "x")
             .header("te", "gzip")
             .header("x-end-to-end", "1");
         let request = completed(request.body(()).unwrap()).unwrap();

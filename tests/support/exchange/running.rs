@@ -6,8 +6,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::comparison::difference;
 use super::scenario::{Failure, Protocol, Scenario};
+use super::words::number;
 
-/// Runs what stands in a file, as often as it says, each time on another runtime. The error says where the log is another one.
+/// Runs what stands in a file, as often as it says, each time on another runtime. The error says where the log is another one. The environment variable
+/// `EXCHANGE_REPEAT`, a whole number, multiplies how often; 1 if it is not set.
 ///
 /// `ways` has the ways in which it happens, and their names: over TCP, say.
 pub(crate) fn check<P: Protocol, W: Copy>(
@@ -20,11 +22,13 @@ pub(crate) fn check<P: Protocol, W: Copy>(
     if scenario.linux_only && !cfg!(target_os = "linux") {
         return Ok(());
     }
+    let factor = std::env::var("EXCHANGE_REPEAT").map_or(Ok(1), |factor| number(&factor))?;
+    let rounds: usize = scenario.repeat * factor;
     let runtimes = [("current-thread", current_thread as fn() -> Runtime), ("multi-thread", multi_thread)];
     for (over, way) in ways(&scenario.settings) {
         for (name, runtime) in runtimes {
-            for round in 1..=scenario.repeat {
-                let place = || format!("over {over} on the {name} runtime, round {round} of {}", scenario.repeat);
+            for round in 1..=rounds {
+                let place = || format!("over {over} on the {name} runtime, round {round} of {rounds}");
                 let actual = run(&scenario, &runtime(), way).map_err(|error| format!("{}: {error}", place()))?;
                 if let Some(difference) = difference(&expected, &actual) {
                     return Err(format!("the log is not the expected one, {}\n\n{difference}", place()).into());

@@ -74,7 +74,7 @@ impl Connection {
                 let payload = [&self.number(*last).to_be_bytes(), &code.to_be_bytes(), debug.as_bytes()].concat();
                 frame::put(&mut out, frame::GOAWAY, 0, 0, &payload);
             }
-            Action::Ping => frame::put(&mut out, frame::PING, 0, 0, b"scenario"),
+            Action::Ping => frame::put(&mut out, frame::PING, 0, 0, frame::PINGED),
             Action::WindowUpdate { stream, more } => {
                 frame::put(&mut out, frame::WINDOW_UPDATE, 0, self.number(*stream), &more.to_be_bytes());
             }
@@ -118,7 +118,7 @@ impl Connection {
     async fn flood(&mut self, flood: Flood, count: usize) {
         let mut frame = Vec::new();
         match flood {
-            Flood::Ping => frame::put(&mut frame, frame::PING, 0, 0, b"scenario"),
+            Flood::Ping => frame::put(&mut frame, frame::PING, 0, 0, frame::PINGED),
             Flood::Settings => frame::put(&mut frame, frame::SETTINGS, 0, 0, &[]),
             Flood::Data(stream) => frame::put(&mut frame, frame::DATA, 0, self.number(stream), b"x"),
         }

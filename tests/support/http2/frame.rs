@@ -99,3 +99,5 @@ pub(crate) const END_HEADERS: u8 = 4;
 pub(crate) const FIRST_WINDOW: i64 = 65_535;
 /// The most that a frame carries, unless the peer allows more.
 pub(crate) const MOST: usize = 16_384;
+/// What stands in each PING of the server.
+pub(crate) const PINGED: &[u8] = b"scenario";

@@ -122,6 +122,10 @@ impl Heard {
     /// Takes a frame. The error says what no client may send.
     pub(crate) fn handle(&mut self, frame: Frame) -> Result<(), String> {
         let Frame { kind, flags, stream, payload } = frame;
+        if payload.len() > MOST {
+            // No script allows larger ones.
+            return Err(format!("a frame of {} bytes", payload.len()));
+        }
         if let Some((open, ..)) = &self.block {
             if kind != frame::CONTINUATION || stream != *open {
                 return Err(format!("a frame of kind {kind} within the fields of stream {open}"));
@@ -147,7 +151,7 @@ impl Heard {
             frame::SETTINGS => self.handle_settings(&payload),
             frame::PING if flags & ACK > 0 => {
                 self.ping_acks += 1;
-                Ok(())
+                if payload == frame::PINGED { Ok(()) } else { Err("an ack of another PING".into()) }
             }
             frame::PING => {
                 frame::put(&mut self.replies, frame::PING, ACK, 0, &payload);
