@@ -16,7 +16,7 @@ use super::service_record::random;
 pub(super) struct Address {
     pub(super) server: SocketAddr,
     /// The address that queries are to be sent from.
-    pub(super) local: Option<IpAddr>,
+    pub(super) local: Option<SocketAddr>,
 }
 
 impl Address {
@@ -43,7 +43,9 @@ impl Address {
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let socket = UdpSocket::bind((self.local.unwrap_or(any), 0)).await?;
+        let mut local = self.local.unwrap_or(SocketAddr::new(any, 0));
+        local.set_port(0);
+        let socket = UdpSocket::bind(local).await?;
         socket.connect(self.server).await?;
         let query = query();
         socket.send(&query).await?;
@@ -104,7 +106,7 @@ mod tests {
         let server = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         // An address that this machine does not have (RFC 5737).
         let address =
-            Address { local: Some(Ipv4Addr::new(203, 0, 113, 77).into()), ..at(server.local_addr().unwrap()) };
+            Address { local: Some(SocketAddr::new([203, 0, 113, 77].into(), 0)), ..at(server.local_addr().unwrap()) };
         assert!(address.ask().await.is_err());
         tokio_test::assert_pending!(tokio_test::task::spawn(address.answers()).poll());
     }

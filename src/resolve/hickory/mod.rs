@@ -8,10 +8,12 @@ mod hosts;
 mod liveness;
 mod look_up;
 mod names;
+mod platform;
 mod search;
 mod server;
 mod servers;
 mod service_record;
+mod system;
 mod wanted;
 
 use std::fmt;
@@ -170,7 +172,8 @@ use crate::timer::read_clock;
 #[derive(Clone)]
 pub struct HickoryResolver {
     current: Current,
-    hosts: Arc<Hosts>,
+    /// `None` if it could not be read so far.
+    hosts: Option<Arc<Hosts>>,
     connectivity: Connectivity,
     /// Instead of those that the machine is connected with.
     families: Option<Families>,
@@ -185,8 +188,8 @@ impl HickoryResolver {
     ///
     /// If they cannot be read.
     pub fn from_system_conf() -> Result<Self, NetError> {
-        let hosts = hosts::of_system(ResolverOpts::default().use_hosts_file);
-        Ok(Self::from_parts(Current::new(Origin::System)?, hosts))
+        let hosts = hosts::of_system(ResolverOpts::default().use_hosts_file)?;
+        Ok(Self::from_parts(Current::new(Origin::System)?, Some(hosts)))
     }
 
     /// A resolver with these servers and search domains. The domain of the configuration is searched if it has no
@@ -200,8 +203,8 @@ impl HickoryResolver {
     ///
     /// If hickory cannot make a resolver of them.
     pub fn with_config(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
-        let hosts = hosts::of_system(options.use_hosts_file);
-        Ok(Self::from_parts(Current::new(Origin::Configuration(config, options))?, hosts))
+        let hosts = hosts::of_system(options.use_hosts_file)?;
+        Ok(Self::from_parts(Current::new(Origin::Configuration(config, options))?, Some(hosts)))
     }
 
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
@@ -214,14 +217,14 @@ impl HickoryResolver {
     /// [`with_config`](Self::with_config) they never are. If a table of hosts was put into it by hand, hand it to
     /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
-        let hosts = hosts::of_system(resolver.options().use_hosts_file);
+        let hosts = hosts::of_system(resolver.options().use_hosts_file).ok();
         Self::from_parts(Current::of_hickory(resolver), hosts)
     }
 
-    fn from_parts(current: Current, hosts: Hosts) -> Self {
+    fn from_parts(current: Current, hosts: Option<Hosts>) -> Self {
         Self {
             current,
-            hosts: Arc::new(hosts),
+            hosts: hosts.map(Arc::new),
             connectivity: Connectivity::default(),
             families: None,
             https_records: true,
@@ -243,7 +246,7 @@ impl HickoryResolver {
     /// Defaults to those of the system's file, or to none if the options say so.
     #[must_use]
     pub fn hosts(mut self, hosts: impl Into<Arc<Hosts>>) -> Self {
-        self.hosts = hosts.into();
+        self.hosts = Some(hosts.into());
         self
     }
 
@@ -264,18 +267,28 @@ impl HickoryResolver {
     }
 
     /// What the table of hosts says of a name, if it is there.
-    fn known(&self, host: &DnsName, epoch: Epoch) -> Option<HickoryAnswers> {
-        let addresses = hosts::find(&self.hosts, host)?.map(|(query, said)| (query, LookUp::over(said)));
-        Some(HickoryAnswers::known(self.current.at(epoch).look_ups, addresses.into()))
+    ///
+    /// # Errors
+    ///
+    /// If there is a table that cannot be read.
+    fn known(&mut self, host: &DnsName, epoch: Epoch) -> Result<Option<HickoryAnswers>, NetError> {
+        let hosts = match &mut self.hosts {
+            Some(hosts) => hosts,
+            unread @ None => unread.insert(Arc::new(hosts::of_system(ResolverOpts::default().use_hosts_file)?)),
+        };
+        let Some(addresses) = hosts::find(hosts, host) else { return Ok(None) };
+        let addresses = addresses.map(|(query, said)| (query, LookUp::over(said)));
+        Ok(Some(HickoryAnswers::known(self.current.at(epoch).look_ups, addresses.into())))
     }
 
     /// Makes the queries for a name that the table does not have.
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
-        let Asked { look_ups, search, server } = self.current.at(name.epoch());
+        let Asked { look_ups, search, server, families } = self.current.at(name.epoch());
+        let families = self.families.or(families);
         let asker = Asker {
             look_ups,
-            families: self.families.unwrap_or_else(|| self.connected_families(name)),
-            no_other_family: self.families.is_some(),
+            families: families.unwrap_or_else(|| self.connected_families(name)),
+            no_other_family: families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server,
@@ -305,19 +318,19 @@ impl Service<Name> for HickoryResolver {
         if let Ok(address) = name.as_str().parse::<IpAddr>() {
             return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
         }
-        ready(names::parse(name.as_str()).map(|host| {
-            let (queries, answers) = match self.known(&host, name.epoch()) {
+        ready(names::parse(name.as_str()).and_then(|host| {
+            let (queries, answers) = match self.known(&host, name.epoch())? {
                 Some(answers) => (Queries::ADDRESSES, answers),
                 None => self.ask(&name, &host),
             };
-            Answers::new(queries, answers)
+            Ok(Answers::new(queries, answers))
         }))
     }
 }
 
 impl fmt::Debug for HickoryResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Asked { look_ups, search, server } = self.current.at(Epoch::default());
+        let Asked { look_ups, search, server, families: _ } = self.current.at(Epoch::default());
         f.debug_struct("HickoryResolver")
             .field("look_ups", &look_ups)
             .field("search", &search)

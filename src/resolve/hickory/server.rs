@@ -72,7 +72,7 @@ impl Server {
         let udp =
             config.connections.first().filter(|first| matches!(first.protocol, ProtocolConfig::Udp)).map(|first| {
                 let server = SocketAddr::new(config.ip, first.port);
-                Address { server, local: first.bind_addr.map(|local| local.ip()) }
+                Address { server, local: first.bind_addr }
             });
         let trusts_nxdomain = config.trust_negative_responses;
         let mut without_cache = options.clone();
