@@ -22,6 +22,16 @@ pub(super) fn read(path: &str) -> io::Result<Option<String>> {
     }
 }
 
+/// What keeps files from being opened now: there is no free descriptor, say. getaddrinfo takes a file that it cannot open for one that is not there, and
+/// says that names do not exist.
+pub(super) fn what_keeps_files_closed() -> Option<io::Error> {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+
+    let error = fs::File::open(HOSTS).err()?;
+    let is_about_the_file = matches!(error.kind(), NotFound | PermissionDenied | NotADirectory | IsADirectory);
+    (!is_about_the_file).then_some(error)
+}
+
 /// resolv.conf with what the environment says besides, or `None` if there is no such file.
 ///
 /// # Errors

@@ -28,8 +28,14 @@ pub(crate) fn inside<F: Future<Output = ()>>(test: &str, script: &str, body: imp
 
 /// Whether this system has such machines. Says so if not.
 pub(crate) fn is_possible() -> bool {
-    let tried =
-        Command::new("unshare").args(["-rmnu", "sh", "-ec", "ip link set lo up; mount -t tmpfs none /etc"]).output();
+    let tried = Command::new("unshare")
+        .args([
+            "-rmnu",
+            "sh",
+            "-ec",
+            "ip link set lo up; ip -6 addr add fe80::1/64 dev lo nodad; mount -t tmpfs none /etc",
+        ])
+        .output();
     let why = match tried {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),

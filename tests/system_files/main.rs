@@ -4,6 +4,7 @@
 #![cfg(all(feature = "hickory", target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod lines;
 #[path = "../support/namespace.rs"]
 mod namespace;
 mod servers;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
 /// What a server is like, and where it is. At `127.0.0.58` there is none.
-const SERVERS: [(&str, Manner); 11] = [
+const SERVERS: [(&str, Manner); 13] = [
     ("127.0.0.1", Manner::Knows(1)),
     ("127.0.0.53", Manner::Knows(53)),
     ("127.0.0.54", Manner::Knows(54)),
@@ -21,7 +21,9 @@ const SERVERS: [(&str, Manner); 11] = [
     ("127.0.0.56", Manner::Says(ResponseCode::ServFail)),
     ("127.0.0.57", Manner::Silent),
     ("127.0.0.59", Manner::Says(ResponseCode::NotImp)),
+    ("127.0.0.60", Manner::Says(ResponseCode::FormErr)),
     ("127.0.0.61", Manner::OverTcp(61)),
+    ("127.0.0.62", Manner::Truncates),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -31,16 +33,20 @@ enum Manner {
     /// The same, over TCP alone.
     OverTcp(u8),
     Says(ResponseCode),
+    /// Over UDP it says that the answer is longer, and over TCP nobody listens.
+    Truncates,
     Silent,
 }
 
-const ZONE: [(&str, &[&str]); 22] = [
+const ZONE: [(&str, &[&str]); 24] = [
     ("www.example", &["192.0.2.1", "2001:db8::1"]),
     ("v4.example", &["192.0.2.2"]),
     ("v6.example", &["2001:db8::2"]),
     ("big.example", &["192.0.2.3"]),
     ("hosted.example", &["192.0.2.66", "2001:db8::66"]),
     ("my_host.example", &["192.0.2.67"]),
+    ("home.example", &["::1"]),
+    ("home-too.example", &["::1", "192.0.2.1"]),
     ("db", &["192.0.2.99"]),
     ("db.a.corp", &["192.0.2.10"]),
     ("db.b.corp", &["192.0.2.11", "2001:db8::11"]),
@@ -67,9 +73,10 @@ pub(crate) fn start() {
         runtime.block_on(async {
             for (address, manner) in SERVERS {
                 let address = with_port(address);
-                let (udp, tcp) = (UdpSocket::bind(address).await.unwrap(), TcpListener::bind(address).await.unwrap());
-                tokio::task::spawn(over_udp(udp, manner));
-                tokio::task::spawn(over_tcp(tcp, manner));
+                tokio::task::spawn(over_udp(UdpSocket::bind(address).await.unwrap(), manner));
+                if manner != Manner::Truncates {
+                    tokio::task::spawn(over_tcp(TcpListener::bind(address).await.unwrap(), manner));
+                }
             }
             tell.send(()).unwrap();
             std::future::pending::<()>().await;
@@ -117,6 +124,10 @@ fn reply(query: &[u8], manner: Manner, is_tcp: bool) -> Option<Vec<u8>> {
         Manner::Knows(number) => number,
         Manner::OverTcp(number) if is_tcp => number,
         Manner::OverTcp(_) | Manner::Silent => return None,
+        Manner::Truncates => {
+            response.metadata.truncation = true;
+            return response.to_vec().ok();
+        }
         Manner::Says(code) => {
             response.metadata.response_code = code;
             return response.to_vec().ok();

@@ -51,7 +51,7 @@ impl System for Getaddrinfo {
         let hints = AddrInfoHints { socktype: SockType::Stream.into(), address: family, ..AddrInfoHints::default() };
         let found = match getaddrinfo(Some(complete.as_deref().unwrap_or(host)), None, Some(hints)) {
             Ok(found) => found,
-            Err(error) => return Err(query_error(query, error)),
+            Err(error) => return Err(believable(query_error(query, error))),
         };
         // An address of a kind that the wrapper does not know is none that can be connected to.
         let addresses: Vec<SocketAddr> = found.filter_map(Result::ok).map(|found| found.sockaddr).collect();
@@ -115,6 +115,15 @@ pub(super) fn search(system: &dyn System, host: &str, domains: &[String]) -> Sai
         }
     }
     said
+}
+
+/// That a name does not exist is no answer of a system that cannot open its files.
+fn believable(error: QueryError) -> QueryError {
+    let cause = if error.is_negative() { system_files::what_keeps_files_closed() } else { None };
+    match cause {
+        Some(cause) => QueryError::new(error.query(), cause),
+        None => error,
+    }
 }
 
 /// The host has no address of the family, as glibc has it. Other systems have no error with this number.

@@ -38,14 +38,23 @@ impl Address {
         }
     }
 
-    async fn ask(self) -> io::Result<()> {
+    /// Why no query can even be sent, in the words of the system: hickory keeps those to itself.
+    pub(super) fn why_unreached(self) -> Option<io::Error> {
+        std::net::UdpSocket::bind(self.local()).and_then(|socket| socket.connect(self.server)).err()
+    }
+
+    fn local(self) -> SocketAddr {
         let any = match self.server {
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
         let mut local = self.local.unwrap_or(SocketAddr::new(any, 0));
         local.set_port(0);
-        let socket = UdpSocket::bind(local).await?;
+        local
+    }
+
+    async fn ask(self) -> io::Result<()> {
+        let socket = UdpSocket::bind(self.local()).await?;
         socket.connect(self.server).await?;
         let query = query();
         socket.send(&query).await?;

@@ -134,7 +134,10 @@ impl Server {
         } else if has_others && matches!(said, Err(NetError::Timeout | NetError::Io(_))) {
             self.note_silence(began, read_clock());
         }
-        said
+        said.map_err(|error| match (&error, self.udp) {
+            (NetError::NoConnections, Some(address)) => address.why_unreached().map_or(error, NetError::from),
+            _ => error,
+        })
     }
 
     /// Whether anybody is there who answers UDP queries; without an answer, this does not end.

@@ -116,3 +116,44 @@ fn local_address(server: Ipv6Addr, zone: &str) -> io::Result<SocketAddr> {
 }
 
 const DNS_PORT: u16 = 53;
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::config::ProtocolConfig;
+
+    use super::*;
+
+    fn of(text: &str) -> Configuration {
+        Configuration::of_conf(&resolv_conf::parse(text, ""))
+    }
+
+    #[test]
+    fn a_configuration_is_what_the_file_says() {
+        let text = "nameserver 192.0.2.53\nsearch a.example . b..c\noptions ndots:3 timeout:2 attempts:4 rotate edns0 no-aaaa no-tld-query";
+        let Configuration { config, options, asks_for_single_labels, asks_for_ipv6 } = of(text);
+        assert_eq!(
+            config.name_servers().iter().map(|server| server.ip).collect::<Vec<_>>(),
+            [IpAddr::from([192, 0, 2, 53])]
+        );
+        assert_eq!(config.search().iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.example", "."]);
+        assert_eq!((options.ndots, options.timeout, options.attempts), (3, Duration::from_secs(2), 3));
+        assert!(matches!(options.server_ordering_strategy, ServerOrderingStrategy::RoundRobin));
+        assert!(options.edns0 && !asks_for_single_labels && !asks_for_ipv6 && !options.os_port_selection);
+    }
+
+    #[test]
+    fn servers_are_asked_over_tcp_alone_where_they_are_to_be() {
+        let protocols = |text| -> Vec<bool> {
+            let connections = of(text).config.name_servers()[0].connections.clone();
+            connections.iter().map(|connection| matches!(connection.protocol, ProtocolConfig::Tcp)).collect()
+        };
+        assert_eq!(protocols("nameserver 192.0.2.53"), [false, true]);
+        assert_eq!(protocols("nameserver 192.0.2.53\noptions use-vc"), [true]);
+    }
+
+    #[test]
+    fn a_server_behind_an_interface_that_is_not_there_is_left_out() {
+        let configuration = of("nameserver fe80::1%no-such-if\nnameserver 192.0.2.53");
+        assert_eq!(configuration.config.name_servers().len(), 1);
+    }
+}
