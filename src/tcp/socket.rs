@@ -88,7 +88,7 @@ impl TcpOptions {
 
     /// A link-local address is one of an interface: of the one that was set, or else of that which leads to the destination.
     fn scoped(&self, ip: Ipv6Addr, destination: &SocketAddrV6) -> SocketAddr {
-        let scope_id = self.local_scope_id.map_or(destination.scope_id(), NonZeroU32::get);
+        let scope_id = self.local_scope_id.map_or_else(|| destination.scope_id(), NonZeroU32::get);
         SocketAddrV6::new(ip, 0, 0, if ip.is_unicast_link_local() { scope_id } else { 0 }).into()
     }
 }

@@ -48,7 +48,7 @@ impl Address {
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let mut local = self.local.unwrap_or(SocketAddr::new(any, 0));
+        let mut local = self.local.unwrap_or_else(|| SocketAddr::new(any, 0));
         local.set_port(0);
         local
     }
