@@ -1,4 +1,5 @@
 //! DNS servers at fixed addresses of a machine of the test's own.
+#![allow(clippy::disallowed_methods, reason = "a server has its tasks")]
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;

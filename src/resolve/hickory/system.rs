@@ -1,7 +1,7 @@
 //! The system's configuration, as hickory has it.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
@@ -12,7 +12,6 @@ use super::names;
 use super::platform::resolves_by_files;
 use crate::resolve::system::resolv_conf::{self, NameServer, ResolvConf};
 use crate::resolve::system_files;
-use crate::tcp::interface_index;
 
 /// What is configured, and what hickory has no option for.
 pub(super) struct Configuration {
@@ -106,10 +105,10 @@ fn name_server(server: NameServer<'_>, over_tcp: bool) -> io::Result<NameServerC
 /// The address that packets to a link-local server are sent from, with the zone. hickory has no zone for the server: the interface of the local
 /// address is where its packets go.
 fn local_address(server: Ipv6Addr, zone: &str) -> io::Result<SocketAddr> {
-    let index = interface_index(zone).or_else(|error| zone.parse().or(Err(error)))?;
+    // The system knows its interfaces. Nobody is asked for an address, and nothing is sent.
+    let server = (format!("{server}%{zone}").as_str(), DNS_PORT).to_socket_addrs()?.next();
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
-    // Nothing is sent.
-    socket.connect(SocketAddrV6::new(server, DNS_PORT, 0, index))?;
+    socket.connect(server.ok_or(io::ErrorKind::AddrNotAvailable)?)?;
     let mut local = socket.local_addr()?;
     local.set_port(0);
     Ok(local)
