@@ -82,7 +82,8 @@ impl Texts {
         }
         let is_in_table = self.hosts.split('\n').any(|line| {
             let entry = line.split('#').next().unwrap_or_default().split('\0').next().unwrap_or_default();
-            words(entry).iter().skip(1).any(|name| name.eq_ignore_ascii_case(host))
+            let without_dot = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+            words(entry).iter().skip(1).any(|name| without_dot(name) == without_dot(host))
         });
         if is_in_table || (!is_complete && labels.len() - 1 < self.ndots()) {
             return false;
@@ -207,6 +208,7 @@ fn blank_parted(line: &str) -> Vec<&str> {
 
 /// What stands behind a keyword of resolv.conf, which begins the line and ends at a space or a tab.
 fn said_of<'a>(keyword: &str, line: &'a str) -> Option<&'a str> {
+    let line = line.split('\0').next()?;
     line.strip_prefix(keyword)?.strip_prefix([' ', '\t'])
 }
 

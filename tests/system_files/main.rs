@@ -93,7 +93,8 @@ fn run(number: usize, row: &Row) -> Result<(), String> {
 async fn check(row: &Row) {
     let name = row.name;
     let known = tokio::task::spawn_blocking(move || (name, 0).to_socket_addrs()).await.unwrap();
-    let known: Vec<IpAddr> = known.map(|known| known.map(|address| address.ip()).collect()).unwrap_or_default();
+    let known: Vec<IpAddr> =
+        known.map(|known| known.map(|address| address.ip().to_canonical()).collect()).unwrap_or_default();
     let (queries, gai) = found(GaiResolver::new(), name).await;
     let hickory = match HickoryResolver::from_system_conf() {
         // getaddrinfo asks for both families, whatever the machine is connected with.

@@ -144,6 +144,25 @@ enum File {
 }
 
 const MAIN: &[u8] = b"nameserver 127.0.0.53\n";
+/// glibc has no bound on a line.
+const LONG_LINE: &[u8] = &long_line();
+
+const fn long_line() -> [u8; 5000] {
+    let mut line = [b' '; 5000];
+    let (keyword, server) = (b"nameserver", b"127.0.0.53\n");
+    let mut place = 0;
+    while place < keyword.len() {
+        line[place] = keyword[place];
+        place += 1;
+    }
+    place = 0;
+    while place < server.len() {
+        line[5000 - server.len() + place] = server[place];
+        place += 1;
+    }
+    line
+}
+
 const WWW: &str = "192.0.2.1 2001:db8::1";
 const DNS_HOSTED: &str = "192.0.2.66 2001:db8::66";
 
@@ -204,6 +223,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row::conf("Latin-1 behind a server", b"nameserver 127.0.0.53 # B\xfcro\n", "which.example", "192.0.2.53"),
     Row::conf("Latin-1 in a search list", b"nameserver 127.0.0.53\nsearch b\xfcro.corp b.corp\n", "only", "192.0.2.13"),
     // Options.
+    Row::conf("a line that is too long", LONG_LINE, "which.example", "192.0.2.53"),
+    Row::conf("a line end of old machines", b"nameserver 127.0.0.54\rnameserver 127.0.0.53\n", "which.example", "192.0.2.1"),
+    Row::conf("a zero byte", b"nameserver 127.0.0.53\0\nnameserver 127.0.0.54\n", "which.example", "192.0.2.53"),
+    Row::conf("a byte-order mark", b"\xef\xbb\xbfnameserver 127.0.0.54\n", "which.example", "192.0.2.1"),
+    Row::conf("a semicolon", b";nameserver 127.0.0.54\nnameserver 127.0.0.53;\n", "which.example", "192.0.2.1"),
     Row::conf("use-vc", b"nameserver 127.0.0.61\noptions use-vc\n", "which.example", "192.0.2.61"),
     Row::conf("use-vc and other options", b"nameserver 127.0.0.61\noptions timeout:1 use-vc edns0 trust-ad\n", "which.example", "192.0.2.61"),
     Row::conf("edns0", b"nameserver 127.0.0.53\noptions edns0\n", "www.example", WWW),
@@ -287,6 +311,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row::hosts("a zero byte", b"192.0.2.7 a\0 hosted.example\n", "hosted.example", DNS_HOSTED),
     Row::hosts("an address that is none", b"192.0.2.777 hosted.example\n192.0.2.7 hosted.example\n", "hosted.example", "192.0.2.7"),
     Row::hosts("an address with a zone", b"fe80::1%lo hosted.example\n", "hosted.example", DNS_HOSTED),
+    Row::hosts("a mapped address", b"::ffff:192.0.2.7 hosted.example\n", "hosted.example", "192.0.2.7"),
+    Row::hosts("the loopback address of IPv6 alone", b"::1 hosted.example\n", "hosted.example", "::1"),
+    Row::hosts("a final dot in the table", b"192.0.2.7 hosted.example.\n", "hosted.example", DNS_HOSTED),
+    Row::hosts("an address without names", b"192.0.2.7\n2001:db8::7 hosted.example\n", "hosted.example", "2001:db8::7"),
+    Row::hosts("a backslash", b"192.0.2.7 hosted\\.example\n", "hosted.example", DNS_HOSTED),
+    Row::hosts("a port", b"192.0.2.7:80 hosted.example\n[2001:db8::7] hosted.example\n", "hosted.example", DNS_HOSTED),
+    Row::hosts("an address in octal", b"192.0.02.7 hosted.example\n", "hosted.example", DNS_HOSTED),
     Row::hosts("an underscore", b"192.0.2.7 my_host.example\n", "my_host.example", "192.0.2.7"),
     Row::hosts("a single label", b"192.0.2.7 db\n", "db", "192.0.2.7"),
     Row::hosts("the same address twice", b"192.0.2.7 hosted.example\n192.0.2.7 hosted.example\n", "hosted.example", "192.0.2.7"),
@@ -300,6 +331,10 @@ pub(crate) const ROWS: &[Row] = &[
     // nsswitch.conf.
     Row::nsswitch("the table first", b"hosts: files dns\n", "hosted.example", "192.0.2.7"),
     Row::nsswitch("a source that is not there", b"hosts: files nosuch dns\n", "www.example", WWW),
+    Row::nsswitch("the resolver of systemd, which is not there", b"hosts: files resolve [!UNAVAIL=return] dns\n", "www.example", WWW),
+    Row::nsswitch("names of the network at hand", b"hosts: files mdns4_minimal [NOTFOUND=return] dns\n", "www.example", WWW),
+    Row::nsswitch("in upper case", b"HOSTS: files\n", "www.example", WWW),
+    Row::nsswitch("an action that goes over lines", b"hosts: files [NOTFOUND=\ncontinue] dns\n", "listed.example", "").hickory("192.0.2.7"),
     Row::nsswitch("an action", b"hosts: files [NOTFOUND=continue] dns\n", "www.example", WWW),
     Row::nsswitch("an action without white space", b"hosts:files[NOTFOUND=continue]dns\n", "www.example", WWW),
     Row::nsswitch("white space", b" hosts:\tfiles\x0bdns \r\n", "www.example", WWW),

@@ -38,8 +38,7 @@ fn of_text(text: &str) -> Hosts {
     let mut hosts = Hosts::default();
     for (address, names) in hosts::entries(text) {
         let record_type = if address.is_ipv6() { RecordType::AAAA } else { RecordType::A };
-        // A name that is not ASCII would be another one by the rules of the DNS.
-        for mut name in names.filter(|name| name.is_ascii()).filter_map(|name| names::parse(name).ok()) {
+        for mut name in names.filter(|name| is_literal(name)).filter_map(|name| names::parse(name).ok()) {
             name.set_fqdn(true);
             let record = Record::from_rdata(name.clone(), MAX_TTL, RData::from(address));
             let found = Lookup::new_with_max_ttl(names::query(name.clone(), record_type), [record]);
@@ -47,6 +46,11 @@ fn of_text(text: &str) -> Hosts {
         }
     }
     hosts
+}
+
+/// Whether the DNS means by this name what the table does: the system compares names letter by letter.
+fn is_literal(name: &str) -> bool {
+    name.is_ascii() && !name.contains('\\') && !name.ends_with('.')
 }
 
 /// A table does not grow old.
@@ -76,7 +80,7 @@ mod tests {
     #[test]
     fn a_table_is_read_whatever_bytes_are_in_it() {
         let text = String::from_utf8_lossy(
-            b"# Schr\xf6der\n192.0.2.1 my_db Db.Example. b\xfccher\x0bafter\n192.0.2.2 my_db\n2001:db8::1 my_db\n",
+            b"# Schr\xf6der\n192.0.2.1 my_db Db.Example b\xfccher\x0bafter\n192.0.2.2 my_db\n2001:db8::1 my_db\n",
         );
         let hosts = of_text(&text);
         let found = |name: &str| -> Vec<String> {

@@ -13,10 +13,13 @@ pub(in super::super) fn entries(hosts: &str) -> impl Iterator<Item = (IpAddr, im
     })
 }
 
-/// Whether the table has the name.
+/// Whether the table has the name, with a final dot or without one: to the system these are two names, and a look-up may make the one of the other.
 pub(in super::super) fn has(host: &str, hosts: &str) -> bool {
+    let without_dot = |name| str::strip_suffix(name, '.').unwrap_or(name);
+    let host = without_dot(host);
+    let is_meant = |name| without_dot(name).eq_ignore_ascii_case(host);
     // With an address that is none for us it may be one for the system.
-    lines_without_comments(hosts).any(|line| words(line).skip(1).any(|name| name.eq_ignore_ascii_case(host)))
+    lines_without_comments(hosts).any(|line| words(line).skip(1).any(is_meant))
 }
 
 #[cfg(test)]
@@ -43,8 +46,8 @@ mod tests {
 
     #[test]
     fn a_name_is_found_wherever_it_stands() {
-        let hosts = "127.0.0.1\x0blocalhost\n192.0.2.1 WWW.example alias # comment.example\n# 192.0.2.9 not.example\n192.0.2.2 a\0zero";
-        for name in ["localhost", "www.example", "ALIAS", "a"] {
+        let hosts = "127.0.0.1\x0blocalhost\n192.0.2.1 WWW.example alias # comment.example\n# 192.0.2.9 not.example\n192.0.2.2 a\0zero\n192.0.2.3 dot.example.";
+        for name in ["localhost", "www.example", "www.example.", "ALIAS", "a", "dot.example", "dot.example."] {
             assert!(has(name, hosts), "{name}");
         }
         for name in ["127.0.0.1", "comment.example", "not.example", "zero", "example", ""] {

@@ -69,6 +69,8 @@ pub(in super::super) fn parse<'a>(text: &'a str, hostname: &'a str) -> ResolvCon
     };
     let mut listed = None;
     for line in text.split('\n') {
+        // A zero byte ends what C reads of a line.
+        let line = line.split('\0').next().unwrap_or_default();
         let Some((keyword, rest)) = line.split_once(is_blank) else { continue };
         match keyword {
             "nameserver" => conf.servers.extend(words(rest).next().and_then(name_server)),
@@ -218,6 +220,7 @@ mod tests {
     #[test]
     fn servers_are_told_in_their_order() {
         assert_eq!(servers("nameserver 192.0.2.1\nnameserver\t2001:db8::1  x\r\n"), ["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(servers("nameserver 192.0.2.1\0x\nnameserver\0 192.0.2.2"), ["192.0.2.1"]);
         assert_eq!(servers("nameserver 192.0.2.1\n".repeat(5).as_str()).len(), 3);
         for (line, server) in [
             ("127.1", "127.0.0.1"),
