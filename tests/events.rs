@@ -115,7 +115,7 @@ async fn a_look_up_that_fails_is_told_family_by_family() {
         [
             "a look-up failed host=origin.example query=AAAA error=the look-up of AAAA failed: SERVFAIL",
             "the resolver answered host=origin.example query=A addresses=0",
-            "no connection error=could not resolve origin.example: the look-up failed (AAAA)",
+            "no connection error=could not resolve origin.example: the look-up failed (AAAA: SERVFAIL)",
         ]
     );
 }
@@ -152,7 +152,7 @@ async fn a_resolver_that_cannot_even_ask_is_told_by_the_result() {
     let resolver = service_fn(|_: Name| ready(Err::<Answers, _>(io::Error::other("no configuration"))));
     assert_eq!(
         log_of_connect(HappyEyeballsConnector::builder().resolver(resolver), URI).await,
-        ["no connection error=could not resolve origin.example"]
+        ["no connection error=could not resolve origin.example: no configuration"]
     );
 }
 

@@ -58,7 +58,7 @@ async fn a_resolver_made_for_hyper_util_that_fails_is_the_cause() {
     let resolver = service_fn(|_: dns::Name| ready(Err::<std::vec::IntoIter<_>, _>(io::Error::other("no server"))));
     let error = connect(HyperUtilResolver::new(resolver), URI).await.unwrap_err();
     assert!(error.is_dns() && !error.is_timeout());
-    assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (A, AAAA)");
+    assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (A, AAAA: no server)");
     assert_eq!(causes(&error).last().unwrap(), "no server");
 }
 
@@ -111,7 +111,9 @@ async fn a_family_that_fails_to_resolve_is_told_when_the_other_fails_to_connect(
     assert_eq!(failed(error.query_errors()), [Query::Aaaa]);
     assert_eq!(
         error.to_string(),
-        format!("could not connect to origin.example:80: {address} connection refused; the look-up failed (AAAA)")
+        format!(
+            "could not connect to origin.example:80: {address} connection refused; the look-up failed (AAAA: SERVFAIL)"
+        )
     );
 }
 
@@ -165,7 +167,7 @@ async fn a_look_up_that_failed_is_an_error_of_its_own() {
     });
     let error = connect(resolver, URI).await.unwrap_err();
     assert!(error.is_dns() && !error.is_connect() && !error.is_timeout());
-    assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (AAAA)");
+    assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (AAAA: SERVFAIL)");
     assert_eq!(causes(&error), ["SERVFAIL"]);
     assert_eq!(failed(error.query_errors()), [Query::Aaaa]);
     assert!(error.waiting_for().is_empty());
@@ -188,7 +190,7 @@ async fn a_resolver_that_cannot_even_ask_is_the_cause() {
     let resolver = service_fn(|_: Name| ready(Err::<Answers, _>(io::Error::other("no configuration"))));
     let error = connect(resolver, URI).await.unwrap_err();
     assert!(error.is_dns() && !error.is_timeout());
-    assert_eq!(error.to_string(), "could not resolve origin.example");
+    assert_eq!(error.to_string(), "could not resolve origin.example: no configuration");
     assert_eq!(causes(&error), ["no configuration"]);
 }
 
@@ -197,7 +199,10 @@ async fn a_resolver_that_ends_early_has_failed() {
     let resolver = answering(|| stream::iter([Ok(Answer::negative(Query::A))]));
     let error = connect(resolver, URI).await.unwrap_err();
     assert!(error.is_dns() && !error.is_timeout());
-    assert_eq!(error.to_string(), "could not resolve origin.example: the look-up failed (AAAA)");
+    assert_eq!(
+        error.to_string(),
+        "could not resolve origin.example: the look-up failed (AAAA: the resolver ended without an answer)"
+    );
 }
 
 #[tokio::test]

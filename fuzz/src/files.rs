@@ -2,15 +2,13 @@
 //!
 //! The input is one byte that chooses a name and that of the machine, then the three files with a zero byte between them.
 //!
-//! The plan of the system's resolver is private to the crate, and depends on nothing: its file is compiled here once more.
+//! The plan of the system's resolver is private to the crate, and depends on nothing but the reading of the files: both are compiled here once more.
 
 use hyper_happy_eyeballs::resolve::HickoryResolver;
 use hyper_happy_eyeballs::resolve::hickory_resolver::{Hosts, system_conf};
 
-use plan::{Files, Plan, Second, plan};
-
-#[path = "../../src/resolve/gai/plan.rs"]
-mod plan;
+use super::plan::{Plan, Second, plan};
+use super::system::Files;
 
 /// Runs the target.
 pub fn files(data: &[u8]) {
@@ -56,7 +54,7 @@ struct Texts {
 impl Texts {
     fn plan(&self, host: &str) -> Plan {
         let (hosts, nsswitch, resolv_conf) = (&self.hosts, &self.nsswitch, &self.resolv_conf);
-        plan(host, Files { hosts, nsswitch, resolv_conf, hostname: self.machine })
+        plan(host, Files { hosts, nsswitch, resolv_conf, hostname: self.machine, gai_conf: "" })
     }
 
     /// The same files, each with a line at its end.
@@ -82,15 +80,24 @@ impl Texts {
         if labels.len() < 2 || last == "localhost" || last == "local" || is_number {
             return false;
         }
-        let is_in_table = words(&self.hosts, "#").iter().any(|line| {
-            let mut names = line.iter().skip(1);
-            names.any(|name| name.eq_ignore_ascii_case(host))
+        let is_in_table = self.hosts.split('\n').any(|line| {
+            let entry = line.split('#').next().unwrap_or_default().split('\0').next().unwrap_or_default();
+            let without_dot = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+            words(entry).iter().skip(1).any(|name| without_dot(name) == without_dot(host))
         });
         if is_in_table || (!is_complete && labels.len() - 1 < self.ndots()) {
             return false;
         }
-        let first = self.sources().into_iter().find(|source| !HARMLESS.contains(&source.as_str()));
-        first.is_some_and(|source| source == "dns" || source == "resolve")
+        let is_own = labels.join(".").eq_ignore_ascii_case(self.machine.trim());
+        for source in self.sources() {
+            match source.as_str() {
+                "dns" | "resolve" => return true,
+                "myhostname" if is_own => return false,
+                source if HARMLESS.contains(&source) => {}
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// What is left to be looked up when no family of the name as it stands has an address.
@@ -112,14 +119,19 @@ impl Texts {
         if let Some((_, domain)) = self.machine.trim().split_once('.') {
             domains.push(domain.to_owned());
         }
-        for line in words(&self.resolv_conf, "") {
-            let listed = match line.split_first() {
-                Some((&"search", listed)) => listed,
-                Some((&"domain", listed)) => &listed[..listed.len().min(1)],
+        for line in self.resolv_conf.split('\n') {
+            let listed: Vec<&str> = match (said_of("search", line), said_of("domain", line)) {
+                (Some(listed), _) => blank_parted(listed),
+                (_, Some(listed)) => blank_parted(listed).into_iter().take(1).collect(),
                 _ => continue,
             };
             if !listed.is_empty() {
                 domains = listed.iter().map(|&domain| domain.to_owned()).collect();
+            }
+        }
+        for domain in &mut domains {
+            if domain.starts_with('.') {
+                domain.remove(0);
             }
         }
         let domains = domains.iter().map(|domain| domain.trim_end_matches('.').to_owned());
@@ -130,39 +142,74 @@ impl Texts {
     fn ndots(&self) -> usize {
         let mut ndots = 1;
         for line in self.resolv_conf.split('\n') {
-            // White space of any kind may go before, and `optionsndots:2` is understood too.
-            let Some(rest) = line.trim_start().strip_prefix("options") else { continue };
-            for word in words(rest, "").concat() {
-                let Some(text) = word.strip_prefix("ndots:") else { continue };
+            let Some(rest) = said_of("options", line) else { continue };
+            for (at, _) in rest.match_indices("ndots:") {
+                if at > 0 && !rest[..at].ends_with([' ', '\t']) {
+                    continue;
+                }
+                // What C's atoi makes of it, in the four bits that glibc has.
+                let text = rest[at + "ndots:".len()..].trim_start_matches(SPACES);
+                let is_negative = text.starts_with('-');
+                let text = text.strip_prefix(['-', '+']).unwrap_or(text);
                 let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-                ndots = digits.parse().unwrap_or(ndots);
+                let number = match digits.parse::<i32>() {
+                    Ok(number) => number,
+                    Err(_) if digits.is_empty() => 0,
+                    Err(_) => i32::MAX,
+                };
+                let number = if is_negative { -number } else { number };
+                ndots = if number > 15 { 15 } else { (number.rem_euclid(16)) as usize };
             }
         }
         ndots
     }
 
-    /// Who is asked for a host, in order. Without a line for hosts that is `files dns`.
+    /// Who is asked for a host, in order. Without a line for hosts that is `dns files`.
     fn sources(&self) -> Vec<String> {
-        let lines = self.nsswitch.split('\n').map(|line| line.split('#').next().unwrap_or_default());
-        let rest = lines.filter_map(|line| line.trim_start().strip_prefix("hosts:")).next_back();
-        let Some(rest) = rest else { return vec!["files".into(), "dns".into()] };
-        let sources = words(rest, "").concat().into_iter();
-        let named = sources.filter(|word| !word.starts_with('[') && !word.ends_with(']') && !word.contains('='));
-        named.map(str::to_owned).collect()
+        let mut sources = vec!["dns".to_owned(), "files".to_owned()];
+        for line in self.nsswitch.split('\n') {
+            let line = line.split('#').next().unwrap_or_default().split('\0').next().unwrap_or_default();
+            let Some(rest) = line.trim_start_matches(SPACES).strip_prefix("hosts") else { continue };
+            let Some(rest) = rest.strip_prefix(|c| c == ':' || SPACES.contains(&c)) else { continue };
+            let (mut named, mut is_action) = (String::new(), false);
+            for c in rest.chars() {
+                match c {
+                    '[' if !is_action => is_action = true,
+                    ']' if is_action => {
+                        is_action = false;
+                        named.push(' ');
+                    }
+                    _ if is_action => {}
+                    _ => named.push(c),
+                }
+                if c == '[' {
+                    named.push(' ');
+                }
+            }
+            sources = words(&named).into_iter().map(str::to_owned).collect();
+        }
+        sources
     }
 }
 
 /// Sources that know no name of the DNS.
 const HARMLESS: [&str; 6] = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
 
-/// The words of each line, up to a character that begins a comment.
-fn words<'a>(text: &'a str, comment: &str) -> Vec<Vec<&'a str>> {
-    let is_space = |c: char| matches!(c, ' ' | '\t' | '\r' | '\x0c');
-    let lines = text.split('\n').map(|line| match line.find(|c| comment.contains(c)) {
-        Some(end) => &line[..end],
-        None => line,
-    });
-    lines.map(|line| line.split(is_space).filter(|word| !word.is_empty()).collect()).collect()
+/// White space as C has it.
+const SPACES: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(SPACES).filter(|word| !word.is_empty()).collect()
+}
+
+fn blank_parted(line: &str) -> Vec<&str> {
+    line.split([' ', '\t']).filter(|word| !word.is_empty()).collect()
+}
+
+/// What stands behind a keyword of resolv.conf, which begins the line and ends at a space or a tab.
+fn said_of<'a>(keyword: &str, line: &'a str) -> Option<&'a str> {
+    let line = line.split('\0').next()?;
+    line.strip_prefix(keyword)?.strip_prefix([' ', '\t'])
 }
 
 /// What must not matter does not, and what must does.

@@ -15,19 +15,19 @@
 
 mod clock;
 mod dns;
-mod files;
 mod memory;
 mod message;
 mod race;
 mod request;
+mod resolve;
 mod response;
 mod sorting;
 mod uri;
 
 pub use dns::dns;
-pub use files::files;
 pub use race::race;
 pub use request::request;
+pub use resolve::files::files;
 pub use response::response;
 pub use sorting::sorting;
 pub use uri::uri;

@@ -140,10 +140,9 @@ impl AttemptError {
         if let Some(step) = self.inner.step {
             write!(f, "{step}: ")?;
         }
-        // The kind is shorter than the system's own words; an error that has no kind of its own keeps those.
         let io = self.inner.source.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none());
-        match io.map(|error| error.kind().to_string()) {
-            Some(kind) if kind != "uncategorized error" => f.write_str(&kind),
+        match io.map(io::Error::kind) {
+            Some(kind) if is_word_of_the_network(kind) => write!(f, "{kind}"),
             _ => write!(f, "{}", self.inner.source),
         }
     }
@@ -173,6 +172,21 @@ impl StdError for AttemptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.inner.source)
     }
+}
+
+/// Whether the kind is all that there is to say: what the network, or the peer, has said of a connection. Of any other error the kind is a guess at
+/// what the system means ("invalid input parameter" for a route that leads nowhere), and the system's own words are told.
+fn is_word_of_the_network(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::TimedOut
+    )
 }
 
 #[cfg(test)]

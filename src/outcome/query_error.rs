@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::box_error::BoxError;
+use super::causes::Chain;
 use crate::race::{Answer, Query};
 
 /// One query that gave no records.
@@ -92,6 +93,14 @@ impl QueryError {
     /// `SERVFAIL from 192.0.2.53:53`; nothing of a kind that has no name.
     pub(crate) fn cause(&self) -> Option<impl fmt::Display> {
         Some(Cause { name: self.kind.name()?, server: self.server })
+    }
+
+    /// Why it failed, for a line that has no place for the source beside it: [`cause`](Self::cause), or else what the resolver said.
+    pub(crate) fn fmt_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cause() {
+            Some(cause) => write!(f, "{cause}"),
+            None => write!(f, "{}", Chain(&*self.source)),
+        }
     }
 }
 

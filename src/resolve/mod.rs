@@ -42,6 +42,8 @@ mod gai;
 #[cfg(feature = "hickory")]
 mod hickory;
 mod hyper_util;
+mod system;
+mod system_files;
 mod threads;
 
 use std::fmt;

@@ -21,9 +21,12 @@ mod platform;
 mod self_connect;
 mod socket;
 mod source;
+mod steps;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -86,11 +89,18 @@ fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, Attempt
     let socket = options.open(endpoint.address())?;
     if let Err(error) = socket.connect(&endpoint.address().into()) {
         if !platform::is_in_progress(&error) {
-            // The call itself failed (no route, no free port): nothing went out.
-            return Err(AttemptError::new(error).unsent());
+            return Err(not_begun(error, endpoint.address()));
         }
     }
-    TcpStream::from_std(socket.into()).map_err(|error| AttemptError::new(error).at_step("could not watch the socket"))
+    TcpStream::from_std(socket.into()).map_err(|error| AttemptError::new(error).at_step(steps::WATCH))
+}
+
+/// The call of connect itself failed (no route, no free port): nothing went out.
+#[cold]
+fn not_begun(error: io::Error, destination: SocketAddr) -> AttemptError {
+    let step = steps::of_connect(&error, destination);
+    let error = AttemptError::new(error).unsent();
+    if let Some(step) = step { error.at_step(step) } else { error }
 }
 
 /// One connection attempt of a [`TcpConnector`].

@@ -1,6 +1,7 @@
 //! Socket options: what can be set.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::race::Families;
@@ -17,6 +18,7 @@ use crate::race::Families;
 /// | nodelay | on |
 /// | keep-alive (time, interval, retries) | off |
 /// | local addresses | the system chooses |
+/// | local scope | that of the destination |
 /// | reuse address | off |
 /// | send and receive buffer sizes | the system's |
 /// | interface, mark | none |
@@ -29,6 +31,7 @@ pub struct TcpOptions {
     pub(super) keepalive_retries: Option<u32>,
     pub(super) local_address_v4: Option<Ipv4Addr>,
     pub(super) local_address_v6: Option<Ipv6Addr>,
+    pub(super) local_scope_id: Option<NonZeroU32>,
     pub(super) reuse_address: bool,
     pub(super) send_buffer_size: Option<usize>,
     pub(super) receive_buffer_size: Option<usize>,
@@ -47,6 +50,7 @@ impl TcpOptions {
             keepalive_retries: None,
             local_address_v4: None,
             local_address_v6: None,
+            local_scope_id: None,
             reuse_address: false,
             send_buffer_size: None,
             receive_buffer_size: None,
@@ -96,6 +100,9 @@ impl TcpOptions {
     /// The local address to connect from. A candidate of the family for which none is set is skipped, once one is set for
     /// the other; call it once for each family to use both.
     ///
+    /// On Linux and Android the local port is chosen when the destination is known, so that each destination has all of the ports
+    /// (`IP_BIND_ADDRESS_NO_PORT`). Elsewhere it is chosen before, and all destinations share the ports of the address.
+    ///
     /// Defaults to none: the system chooses.
     #[must_use]
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
@@ -103,6 +110,17 @@ impl TcpOptions {
             IpAddr::V4(address) => self.local_address_v4 = Some(address),
             IpAddr::V6(address) => self.local_address_v6 = Some(address),
         }
+        self
+    }
+
+    /// The index of the interface that a link-local [`local_address`](Self::local_address) of IPv6 is one of (its scope id, RFC 4007 §6). 0 is none. It does not matter to
+    /// any other address.
+    ///
+    /// Defaults to none: the zone of the destination (`http://[fe80::1%25eth0]/`) counts, or the [`interface`](Self::interface). Where there is
+    /// neither, the attempt fails.
+    #[must_use]
+    pub fn local_scope_id(mut self, index: u32) -> Self {
+        self.local_scope_id = NonZeroU32::new(index);
         self
     }
 
@@ -134,7 +152,8 @@ impl TcpOptions {
     }
 
     /// The network interface to connect through, by name: `SO_BINDTODEVICE` on Linux, Android and Fuchsia, `IP_BOUND_IF` on
-    /// Apple's systems, illumos and Solaris. Elsewhere every attempt fails as unsupported.
+    /// Apple's systems, illumos and Solaris. Elsewhere every attempt fails as unsupported. A name that no interface can have (it is empty, or longer than the
+    /// system's names are) fails the attempt like that of an interface which is not there.
     ///
     /// Defaults to none: the system's routes decide.
     #[must_use]

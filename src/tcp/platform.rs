@@ -95,10 +95,35 @@ pub(super) fn local_port(stream: &TcpStream, is_ipv6: bool) -> Option<u16> {
     }
 }
 
+/// Has the port chosen by the connect, and not by the bind that comes before it. Where the system cannot be told, it is as it was.
+pub(super) fn choose_port_late(socket: &Socket) {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    {
+        use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+        // A kernel before 4.2 has no such option.
+        let _ignored = setsockopt(socket, IpBindAddressNoPort, &true);
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _unused_elsewhere = socket;
+}
+
+/// How many bytes the name of an interface has at the most: systems cut longer ones off, and mean another interface.
+#[cfg(unix)]
+const LONGEST_INTERFACE_NAME: usize = if cfg!(any(target_os = "illumos", target_os = "solaris")) { 31 } else { 15 };
+
+/// The name, if an interface can have it. Linux takes an empty one for none at all, and ends it at a zero byte, and in places at a colon.
+#[cfg(unix)]
+fn interface_name(name: &str) -> io::Result<&str> {
+    let is_possible = !name.is_empty()
+        && name.len() <= LONGEST_INTERFACE_NAME
+        && name.bytes().all(|byte| !matches!(byte, 0 | b'/' | b':') && !byte.is_ascii_whitespace());
+    if is_possible { Ok(name) } else { Err(nix::errno::Errno::ENODEV.into()) }
+}
+
 /// The index of a network interface, which is the zone of a scoped IPv6 address.
 pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
     #[cfg(unix)]
-    return Ok(nix::net::if_::if_nametoindex(name)?);
+    return Ok(nix::net::if_::if_nametoindex(interface_name(name)?)?);
     #[cfg(not(unix))]
     {
         let _only_a_name = name;
@@ -108,7 +133,7 @@ pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 pub(super) fn bind_interface(socket: &Socket, name: &str, _: SocketAddr) -> io::Result<()> {
-    socket.bind_device(Some(name.as_bytes()))
+    socket.bind_device(Some(interface_name(name)?.as_bytes()))
 }
 
 #[cfg(any(
@@ -220,5 +245,18 @@ mod tests {
             assert_eq!(interface_index(interface.name().to_str().unwrap()).unwrap(), interface.index());
         }
         assert!(interface_index("no-such-if").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_no_interface_can_have_is_not_cut_to_one_that_it_can() {
+        for name in ["lo", "eth0", "br-0a1b2c3d4e5f", "wlp0s20f3", "a.1"] {
+            assert_eq!(interface_name(name).unwrap(), name);
+        }
+        let too_long = "x".repeat(LONGEST_INTERFACE_NAME + 1);
+        for name in ["", "lo\0x", "lo:1", "lo/1", "lo 1", "lo\n", &too_long] {
+            let error = interface_name(name).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(nix::errno::Errno::ENODEV as i32), "{name:?}");
+        }
     }
 }

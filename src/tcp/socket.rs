@@ -2,14 +2,15 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::num::NonZeroU32;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive};
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
 use super::options::TcpOptions;
-use super::platform;
+use super::{platform, steps};
 use crate::outcome::AttemptError;
 use crate::race::Family;
 
@@ -19,7 +20,7 @@ impl TcpOptions {
         let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
 
         let socket = platform::nonblocking_socket(Domain::for_address(destination), Protocol::TCP)
-            .map_err(failed("could not open a socket"))?;
+            .map_err(failed(steps::OPEN))?;
         self.tune(&socket);
         self.place(&socket, destination)?;
         Ok(socket)
@@ -31,14 +32,14 @@ impl TcpOptions {
         let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
 
         if let Some(name) = &self.interface {
-            platform::bind_interface(socket, name, destination).map_err(failed("could not bind to the interface"))?;
+            platform::bind_interface(socket, name, destination).map_err(failed(steps::INTERFACE))?;
         }
         if let Some(mark) = self.mark {
-            platform::set_mark(socket, mark).map_err(failed("could not set the mark"))?;
+            platform::set_mark(socket, mark).map_err(failed(steps::MARK))?;
         }
-        if let Some(local) = self.local_address_for(destination).map_err(failed("no local address to bind to"))? {
-            let local = SocketAddr::new(local, 0);
-            socket.bind(&local.into()).map_err(failed("could not bind to the local address"))?;
+        if let Some(local) = self.local_address_for(destination).map_err(failed(steps::NO_LOCAL_ADDRESS))? {
+            platform::choose_port_late(socket);
+            socket.bind(&local.into()).map_err(failed(steps::LOCAL_ADDRESS))?;
         }
         Ok(())
     }
@@ -73,16 +74,22 @@ impl TcpOptions {
         Some(platform::with_keepalive_probes(keepalive, self.keepalive_interval, self.keepalive_retries))
     }
 
-    /// The address to bind to, if any. An error if there is one for the other family alone.
-    fn local_address_for(&self, destination: SocketAddr) -> io::Result<Option<IpAddr>> {
+    /// The address to bind to, if any, without a port. An error if there is one for the other family alone.
+    fn local_address_for(&self, destination: SocketAddr) -> io::Result<Option<SocketAddr>> {
         let (own, family) = match destination {
-            SocketAddr::V4(_) => (self.local_address_v4.map(IpAddr::V4), Family::V4),
-            SocketAddr::V6(_) => (self.local_address_v6.map(IpAddr::V6), Family::V6),
+            SocketAddr::V4(_) => (self.local_address_v4.map(|ip| SocketAddr::new(ip.into(), 0)), Family::V4),
+            SocketAddr::V6(to) => (self.local_address_v6.map(|ip| self.scoped(ip, &to)), Family::V6),
         };
         if own.is_none() && !self.local_families().contains(family) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        Ok(own.or_else(|| platform::must_bind().then(|| unspecified(family))))
+        Ok(own.or_else(|| platform::must_bind().then(|| SocketAddr::new(unspecified(family), 0))))
+    }
+
+    /// A link-local address is one of an interface: of the one that was set, or else of that which leads to the destination.
+    fn scoped(&self, ip: Ipv6Addr, destination: &SocketAddrV6) -> SocketAddr {
+        let scope_id = self.local_scope_id.map_or_else(|| destination.scope_id(), NonZeroU32::get);
+        SocketAddrV6::new(ip, 0, 0, if ip.is_unicast_link_local() { scope_id } else { 0 }).into()
     }
 }
 

@@ -160,6 +160,8 @@ impl TcpOptions {
         };
         match connected() {
             Ok(Some(source)) => Source::Address(source),
+            // No local port is left, which says nothing of the route.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Source::Unknown,
             Ok(None) | Err(_) => Source::Unreachable,
         }
     }

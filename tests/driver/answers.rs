@@ -132,7 +132,8 @@ async fn a_provisional_answer_that_no_other_follows_has_failed() {
     assert_eq!(error.elapsed(), ms(80));
     assert_eq!(
         error.to_string(),
-        "could not connect to race.example:80: [2001:db8::a]:80 connection refused; the look-up failed (AAAA)"
+        "could not connect to race.example:80: [2001:db8::a]:80 connection refused; \
+         the look-up failed (AAAA: the resolver ended without an answer)"
     );
 }
 

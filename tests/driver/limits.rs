@@ -60,7 +60,10 @@ async fn a_resolver_that_goes_on_failing_has_one_error_for_each_query() {
     let world = World::new([]);
     let error = connect(world.dial_by(resolver)).await.unwrap_err();
     assert_eq!(taken.load(Ordering::Relaxed), MAX_ANSWERS);
-    assert_eq!(error.to_string(), "could not resolve race.example: the look-up failed (AAAA: SERVFAIL, A)");
+    assert_eq!(
+        error.to_string(),
+        "could not resolve race.example: the look-up failed (AAAA: SERVFAIL, A: no final answer came within 256 answers)"
+    );
     assert_eq!(error.query_errors().len(), 2);
 }
 

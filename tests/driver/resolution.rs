@@ -158,7 +158,11 @@ async fn a_query_without_an_answer_at_the_end_has_failed() {
     assert_eq!(error.elapsed(), ms(20));
     let failed: Queries = error.query_errors().iter().map(QueryError::query).collect();
     assert_eq!(failed, Queries::from(Query::Aaaa).with(Query::Https));
-    assert_eq!(error.to_string(), "could not resolve race.example: the look-up failed (AAAA, HTTPS)");
+    assert_eq!(
+        error.to_string(),
+        "could not resolve race.example: the look-up failed (AAAA: the resolver ended without an answer, \
+         HTTPS: the resolver ended without an answer)"
+    );
     assert!(error.source().is_some());
 }
 
@@ -167,7 +171,10 @@ async fn a_list_that_never_came_has_failed_too() {
     let world = World::new([]);
     let error = connect(world.dial_by(world.resolver(Queries::LIST).ends_at(20))).await.unwrap_err();
     assert_eq!(error.query_errors().len(), 1);
-    assert_eq!(error.to_string(), "could not resolve race.example: the look-up failed (A, AAAA)");
+    assert_eq!(
+        error.to_string(),
+        "could not resolve race.example: the look-up failed (A, AAAA: the resolver ended without an answer)"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,7 +153,7 @@ async fn a_resolver_that_fails_to_get_ready_is_a_failed_look_up() {
     let error = connect(world.dial_by(resolver)).await.unwrap_err();
     assert!(error.is_dns() && !error.is_timeout() && !error.is_connect());
     assert_eq!(error.source().unwrap().downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::NotFound);
-    assert_eq!(error.to_string(), "could not resolve race.example");
+    assert_eq!(error.to_string(), "could not resolve race.example: entity not found");
 }
 
 #[tokio::test(start_paused = true)]

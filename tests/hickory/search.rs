@@ -138,6 +138,41 @@ async fn a_server_that_fails_for_a_search_domain_leaves_the_others() {
 }
 
 #[tokio::test]
+async fn a_domain_that_is_refused_ends_the_search_and_not_the_name_as_it_stands() {
+    let dns = Dns::start([
+        ("api.example.a.corp", AAAA, nxdomain()),
+        ("api.example.a.corp", A, nxdomain()),
+        ("api.example.b.corp", AAAA, refused()),
+        ("api.example.b.corp", A, nodata()),
+        ("api.example.c.corp", A, a("192.0.2.66")),
+        ("api.example", AAAA, aaaa("2001:db8::1")),
+        ("api.example", A, a("192.0.2.1")),
+    ]);
+    let mut options = options();
+    options.ndots = 5;
+    let mut config = crate::config(dns.address());
+    for domain in ["a.corp", "b.corp", "c.corp"] {
+        config.add_search(domain.parse().unwrap());
+    }
+    let resolver = HickoryResolver::with_config(config, options).unwrap().families(Families::Both);
+    assert_eq!(all(&resolver, "api.example").await, ["A 192.0.2.1", "AAAA 2001:db8::1"]);
+    assert!(dns.asked().iter().all(|asked| !asked.contains("c.corp")), "{:?}", dns.asked());
+}
+
+#[tokio::test]
+async fn the_domains_are_searched_whatever_becomes_of_the_name_as_it_stands() {
+    let dns = Dns::start([
+        ("db.prod", AAAA, refused()),
+        ("db.prod", A, refused()),
+        ("db.prod.a.corp", AAAA, nxdomain()),
+        ("db.prod.a.corp", A, a("192.0.2.1")),
+    ]);
+    assert_eq!(all(&searching(&dns, &["a.corp"]), "db.prod").await, ["A 192.0.2.1", "AAAA NXDOMAIN"]);
+    let error = connect(trying_all(searching(&dns, &["b.corp"])), "http://db.prod/").await.unwrap_err();
+    assert!(error.to_string().contains("REFUSED"), "{error}");
+}
+
+#[tokio::test]
 async fn a_search_in_vain_says_what_leaves_most_open() {
     let dns = Dns::start([
         ("www.a.example", AAAA, servfail()),

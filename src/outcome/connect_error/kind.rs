@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::super::attempt::{Attempt, Untried};
 use super::super::box_error::BoxError;
+use super::super::causes::Chain;
 use super::super::query_error::{QueryError, QueryErrorKind};
 use super::super::report::Report;
 use super::super::time::Time;
@@ -29,7 +30,7 @@ impl Kind {
     pub(super) fn fmt(&self, report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let untried = report.untried();
         match self {
-            Self::Resolver(_) => write!(f, "could not resolve {}", report.host),
+            Self::Resolver(error) => write!(f, "could not resolve {}: {}", report.host, Chain(&**error)),
             Self::NoAddresses => {
                 write!(f, "could not resolve {}: ", report.host)?;
                 fmt_no_addresses(report, f)
@@ -138,10 +139,8 @@ fn fmt_failures(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Resul
     f.write_str("the look-up failed (")?;
     for (i, error) in errors.iter().filter(|error| !error.is_negative()).enumerate() {
         let separator = if i > 0 { ", " } else { "" };
-        write!(f, "{separator}{}", Queries::from(error.query()))?;
-        if let Some(cause) = error.cause() {
-            write!(f, ": {cause}")?;
-        }
+        write!(f, "{separator}{}: ", Queries::from(error.query()))?;
+        error.fmt_reason(f)?;
     }
     f.write_str(")")
 }

@@ -40,9 +40,11 @@ use crate::race::Families;
 /// - Any other name, `localhost` say, is looked up for both families in one call: two calls could come to two different hosts, or by-pass
 ///   `/etc/hosts` for the family that it lacks. Its addresses are one list, in the order of the system. Whoever writes the final dot of
 ///   a complete name (`api.example.com.`) gets the families apart.
+/// - Every name is looked up for both families in one call where `/etc/gai.conf` has an order of its own (`precedence`, `label`, `scopev4`), where there
+///   is no `/etc/resolv.conf` (the system keeps its tables elsewhere), and where one of these files cannot be read now.
 ///
-/// Separate answers are sorted by RFC 6724, with the table of the RFC; for another order across families, as `/etc/gai.conf` may have
-/// it, there is [`Builder::policy_table`](crate::connect::Builder::policy_table). [`HyperUtilResolver`](super::HyperUtilResolver) around the resolver of hyper-util makes one call for any
+/// Separate answers are sorted by RFC 6724, with the table of the RFC, or with that of
+/// [`Builder::policy_table`](crate::connect::Builder::policy_table). [`HyperUtilResolver`](super::HyperUtilResolver) around the resolver of hyper-util makes one call for any
 /// name, and waits for both families.
 ///
 /// # Threads
@@ -73,7 +75,8 @@ use crate::race::Families;
 ///
 /// A name that does not exist, or has no such addresses, is a negative answer: which of the two, getaddrinfo does not always tell.
 /// Nor does it tell whether a server could not answer or was not reached ([`QueryErrorKind::Temporary`](super::QueryErrorKind)), or which
-/// one it was. A query that is not in the error was not sent.
+/// one it was. A query that is not in the error was not sent. While there is no free descriptor, getaddrinfo says that names do not exist; that is a failure here,
+/// and no negative answer.
 #[derive(Clone)]
 pub struct GaiResolver {
     plans: Flights<(Arc<str>, Heard), Planned>,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::resolve::system::{Files, gai_conf, hosts, nsswitch, resolv_conf};
+
 /// How a name is to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
@@ -22,19 +24,6 @@ pub(super) enum Second {
     Again,
 }
 
-/// The files that getaddrinfo reads too. Empty is a file that is not there.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Files<'a> {
-    /// `/etc/hosts`.
-    pub(super) hosts: &'a str,
-    /// `/etc/nsswitch.conf`.
-    pub(super) nsswitch: &'a str,
-    /// `/etc/resolv.conf`, and then `$RES_OPTIONS` and `$LOCALDOMAIN`, as lines of options and of search domains.
-    pub(super) resolv_conf: &'a str,
-    /// The name of this machine.
-    pub(super) hostname: &'a str,
-}
-
 /// The families of a name are looked up apart if it is sure that both calls mean the same host. That is not so
 ///
 /// - of a name that a table has: where it has the name in one family only, the other would be asked of the DNS, which the table
@@ -42,99 +31,55 @@ pub(super) struct Files<'a> {
 /// - of a name that search domains come first for: each call would go on until a domain has its own family, and `db` could be
 ///   `db.a.example` in one and `db.b.example` in the other;
 /// - of a name without dots, of `localhost`, of one below `.local`, and of an address in an old form: these are not for the DNS;
-/// - of any name, where the system asks somebody else before the DNS who may know it in one family only.
+/// - of any name, where the system asks somebody else before the DNS who may know it in one family only;
+/// - of any name, where the system has an order of addresses of its own, which only one call for both families tells.
 pub(super) fn plan(host: &str, files: Files<'_>) -> Plan {
     let (name, is_complete) = host.strip_suffix('.').map_or((host, false), |name| (name, true));
     let dots = name.bytes().filter(|byte| *byte == b'.').count();
     let last_label = name.rsplit('.').next().unwrap_or_default();
     let is_special = ["localhost", "local"].iter().any(|special| last_label.eq_ignore_ascii_case(special))
         || last_label.starts_with(|first: char| first.is_ascii_digit());
-    let is_searched = !is_complete && dots < ndots(files.resolv_conf);
-    let is_for_dns = dots > 0 && !is_special && !is_searched && !is_listed(host, files.hosts);
-    if !(is_for_dns && dns_comes_first(files.nsswitch)) {
+    let conf = resolv_conf::parse(files.resolv_conf, files.hostname);
+    let is_searched = !is_complete && dots < conf.ndots;
+    let is_for_dns = dots > 0 && !is_special && !is_searched && !hosts::has(host, files.hosts);
+    if !(is_for_dns && dns_comes_first(name, files)) || gai_conf::has_own_order(files.gai_conf) {
         return Plan::Together;
     }
-    Plan::Apart(if is_complete { Second::Nothing } else { second(name, files) })
+    Plan::Apart(if is_complete { Second::Nothing } else { second(name, files, &conf.domains) })
 }
 
 /// What a second look-up of `name` could find that the first could not.
-fn second(name: &str, files: Files<'_>) -> Second {
+fn second(name: &str, files: Files<'_>, domains: &[&str]) -> Second {
     if somebody_comes_after_dns(name, files) {
         return Second::Again;
     }
-    let domains = search_domains(files);
+    // musl takes a name with enough dots as it stands only.
+    let domains = if cfg!(target_env = "musl") { &[] } else { domains };
+    let domains = domains.iter().map(|domain| domain.trim_end_matches('.'));
+    // The root is the name as it stands.
+    let domains: Vec<String> = domains.filter(|domain| !domain.is_empty()).map(str::to_owned).collect();
     if domains.is_empty() { Second::Nothing } else { Second::Domains(domains.into()) }
 }
 
 /// Sources that do not know a name with dots, or only that of this machine, or ask the DNS themselves (nsswitch.conf(5)).
 const HARMLESS: [&str; 6] = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
 
-/// The sources of host names in their order, without the actions between them.
-fn sources(nsswitch: &str) -> impl Iterator<Item = &str> {
-    let lines = nsswitch.lines().map(|line| line.split('#').next().unwrap_or_default().trim_start());
-    let sources = lines.filter_map(|line| line.strip_prefix("hosts:")).next_back().unwrap_or("files dns");
-    let is_action = |word: &str| word.starts_with('[') || word.ends_with(']') || word.contains('=');
-    sources.split_ascii_whitespace().filter(move |word| !is_action(word))
-}
-
-/// Whether a source is the DNS. The resolver of systemd speaks to the DNS itself.
-fn is_dns(source: &str) -> bool {
-    source == "dns" || source == "resolve"
+/// Whether a source may know the name, where it is not the DNS and not the table.
+fn may_know(source: &str, name: &str, files: Files<'_>) -> bool {
+    !HARMLESS.contains(&source) || source == "myhostname" && name.eq_ignore_ascii_case(files.hostname.trim())
 }
 
 /// Whether nothing comes before the DNS but the table, what knows only this machine and its containers by names without dots, and
 /// what is for `.local` alone.
-fn dns_comes_first(nsswitch: &str) -> bool {
-    sources(nsswitch).find(|source| !HARMLESS.contains(source)).is_some_and(is_dns)
+fn dns_comes_first(name: &str, files: Files<'_>) -> bool {
+    nsswitch::sources(files.nsswitch).find(|source| may_know(source, name, files)).is_some_and(nsswitch::is_dns)
 }
 
 /// Whether a source after the DNS may know the name.
 fn somebody_comes_after_dns(name: &str, files: Files<'_>) -> bool {
-    let is_own_name = name.eq_ignore_ascii_case(files.hostname.trim());
-    let after_dns = sources(files.nsswitch).skip_while(|source| !is_dns(source));
-    let mut others = after_dns.filter(|source| !is_dns(source));
-    others.any(|source| !HARMLESS.contains(&source) || source == "myhostname" && is_own_name)
-}
-
-/// The domains in which a name with dots is looked up after it was as it stands (resolv.conf(5)): those of the last `search` or
-/// `domain` line, or else the domain of this machine's name.
-fn search_domains(files: Files<'_>) -> Vec<String> {
-    // musl takes a name with enough dots as it stands only.
-    if cfg!(target_env = "musl") {
-        return Vec::new();
-    }
-    let lines = files.resolv_conf.lines().filter_map(|line| {
-        let mut words = line.split_ascii_whitespace();
-        match words.next()? {
-            "search" => Some(words.collect()),
-            "domain" => Some(words.take(1).collect::<Vec<_>>()),
-            _ => None,
-        }
-    });
-    let mut lines = lines.filter(|domains: &Vec<&str>| !domains.is_empty());
-    let listed = lines.next_back();
-    let of_machine = || files.hostname.trim().split_once('.').map(|(_, domain)| domain).into_iter().collect();
-    let domains = listed.unwrap_or_else(of_machine).into_iter().map(|domain| domain.trim_end_matches('.'));
-    // The root is the name as it stands.
-    domains.filter(|domain| !domain.is_empty()).map(str::to_owned).collect()
-}
-
-/// Whether a table in the form of hosts(5) has the name.
-fn is_listed(host: &str, hosts: &str) -> bool {
-    hosts.lines().any(|line| {
-        let entry = line.split('#').next().unwrap_or_default();
-        entry.split_ascii_whitespace().skip(1).any(|name| name.eq_ignore_ascii_case(host))
-    })
-}
-
-/// How many dots a name must have to be taken as it stands first (resolv.conf(5)). The last word counts.
-fn ndots(resolv_conf: &str) -> usize {
-    let options = resolv_conf.lines().filter_map(|line| line.trim_start().strip_prefix("options"));
-    let words = options.flat_map(str::split_ascii_whitespace);
-    let numbers = words.filter_map(|word| word.strip_prefix("ndots:"));
-    // A number with something behind it counts as far as it goes.
-    let number = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
-    numbers.filter_map(number).next_back().unwrap_or(1)
+    let after_dns = nsswitch::sources(files.nsswitch).skip_while(|source| !nsswitch::is_dns(source));
+    let mut others = after_dns.filter(|source| !nsswitch::is_dns(source));
+    others.any(|source| may_know(source, name, files))
 }
 
 #[cfg(test)]
@@ -217,24 +162,26 @@ mod tests {
     fn a_name_that_is_not_found_goes_on_to_the_search_domains() {
         let of = |resolv_conf| planned("www.example", "", resolv_conf);
         assert_eq!(of("nameserver 192.0.2.53\noptions timeout:1"), APART);
-        assert_eq!(of("search a.example b.example."), in_domains(&["a.example", "b.example"]));
+        assert_eq!(of("search a.example .b.example."), in_domains(&["a.example", "b.example"]));
         assert_eq!(of("domain a.example b.example"), in_domains(&["a.example"]));
         assert_eq!(of("search ."), APART, "it is the name as it stands");
-        // The last line counts, and what the environment says is the last one.
-        assert_eq!(of("search a.example\ndomain b.example"), in_domains(&["b.example"]));
-        assert_eq!(of("domain b.example\nsearch a.example c.example\n"), in_domains(&["a.example", "c.example"]));
-        assert_eq!(of("search a.example\n\nsearch d.example"), in_domains(&["d.example"]));
-        assert_eq!(of("#search a.example\n; search b.example"), APART);
+        let files = Files { hostname: "web1.corp.example\n", ..Files::default() };
+        assert_eq!(plan("www.example", files), in_domains(&["corp.example"]));
+        assert_eq!(plan("www.example.", files), APART);
     }
 
     #[test]
-    #[cfg(not(target_env = "musl"))]
-    fn without_a_search_list_the_domain_is_that_of_the_machine() {
-        let of = |hostname, resolv_conf| plan("www.example", Files { hostname, resolv_conf, ..Files::default() });
-        assert_eq!(of("web1.corp.example\n", ""), in_domains(&["corp.example"]));
-        assert_eq!(of("web1.corp.example\n", "search a.example"), in_domains(&["a.example"]));
-        assert_eq!(of("web1\n", ""), APART);
-        assert_eq!(plan("www.example.", Files { hostname: "web1.corp.example", ..Files::default() }), APART);
+    fn a_name_is_looked_up_as_a_whole_where_the_system_has_an_order_of_its_own() {
+        let files = Files { gai_conf: "precedence ::ffff:0:0/96  100\n", ..Files::default() };
+        assert_eq!(plan("www.example", files), Plan::Together);
+        assert_eq!(plan("www.example.", files), Plan::Together);
+    }
+
+    #[test]
+    fn the_own_name_is_looked_up_as_a_whole_where_somebody_knows_it_before_the_dns() {
+        let files = Files { nsswitch: "hosts: files myhostname dns", hostname: "web1.example\n", ..Files::default() };
+        assert_eq!(plan("Web1.example", files), Plan::Together);
+        assert!(is_apart(&plan("web2.example", files)));
     }
 
     #[test]
@@ -250,13 +197,5 @@ mod tests {
         }
         let files = Files { nsswitch: "hosts: files dns myhostname", hostname: "Web1.example\n", ..Files::default() };
         assert_eq!(plan("web1.example", files), Plan::Apart(Second::Again), "it is this machine");
-    }
-
-    #[test]
-    fn options_that_make_no_sense_are_none() {
-        for conf in ["options ndots:", "options ndots:x", "options", "ndots:7", "; options ndots:7"] {
-            assert_eq!(ndots(conf), 1, "{conf}");
-        }
-        assert_eq!(ndots("options ndots:5x"), 5);
     }
 }

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
-use super::plan::{Files, Plan, plan};
-use crate::resolve::{Answer, Query, QueryError, QueryErrorKind};
+use tracing::debug;
+
+use super::plan::{Plan, plan};
+use crate::resolve::system::Files;
+use crate::resolve::{Answer, Query, QueryError, QueryErrorKind, system_files};
 use crate::timer::read_clock;
 
 /// What a look-up came to.
@@ -24,22 +26,17 @@ pub(super) trait System: Send + Sync {
 pub(super) struct Getaddrinfo;
 
 impl System for Getaddrinfo {
+    /// Where it is not known what the files say, both families are looked up in one call: whatever they say holds for that.
     fn plan(&self, host: &str) -> Plan {
-        // A system without these files has no such tables.
-        let hosts = fs::read("/etc/hosts").unwrap_or_default();
-        let mut resolv_conf = fs::read("/etc/resolv.conf").unwrap_or_default();
-        for (variable, line) in [("RES_OPTIONS", "\noptions "), ("LOCALDOMAIN", "\nsearch ")] {
-            if let Some(value) = env::var_os(variable) {
-                resolv_conf.extend_from_slice(line.as_bytes());
-                resolv_conf.extend_from_slice(value.as_encoded_bytes());
+        match Texts::read() {
+            Ok(Some(texts)) => plan(host, texts.files()),
+            // The tables are elsewhere.
+            Ok(None) => Plan::Together,
+            Err(error) => {
+                debug!(%error, "the files of the system cannot be read");
+                Plan::Together
             }
         }
-        let nsswitch = fs::read("/etc/nsswitch.conf").unwrap_or_default();
-        // What gethostname(2) says on Linux. Elsewhere there is no such rule.
-        let hostname = fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-        let [hosts, nsswitch, resolv_conf, hostname] =
-            [&hosts, &nsswitch, &resolv_conf, &hostname].map(|file| String::from_utf8_lossy(file));
-        plan(host, Files { hosts: &hosts, nsswitch: &nsswitch, resolv_conf: &resolv_conf, hostname: &hostname })
     }
 
     /// [`Query::List`] is for the name as getaddrinfo understands it; a family by itself is for the complete name.
@@ -54,7 +51,7 @@ impl System for Getaddrinfo {
         let hints = AddrInfoHints { socktype: SockType::Stream.into(), address: family, ..AddrInfoHints::default() };
         let found = match getaddrinfo(Some(complete.as_deref().unwrap_or(host)), None, Some(hints)) {
             Ok(found) => found,
-            Err(error) => return Err(query_error(query, error)),
+            Err(error) => return Err(believable(query_error(query, error))),
         };
         // An address of a kind that the wrapper does not know is none that can be connected to.
         let addresses: Vec<SocketAddr> = found.filter_map(Result::ok).map(|found| found.sockaddr).collect();
@@ -67,6 +64,35 @@ impl System for Getaddrinfo {
 
     fn now(&self) -> Instant {
         read_clock()
+    }
+}
+
+/// The files as they are now.
+struct Texts {
+    hosts: String,
+    nsswitch: String,
+    resolv_conf: String,
+    gai_conf: String,
+    hostname: String,
+}
+
+impl Texts {
+    /// `None` on a system that has no such files.
+    fn read() -> io::Result<Option<Self>> {
+        let read = |path| Ok::<_, io::Error>(system_files::read(path)?.unwrap_or_default());
+        let Some(resolv_conf) = system_files::resolv_conf(system_files::read)? else { return Ok(None) };
+        Ok(Some(Self {
+            hosts: read(system_files::HOSTS)?,
+            nsswitch: read(system_files::NSSWITCH)?,
+            resolv_conf,
+            gai_conf: read(system_files::GAI_CONF)?,
+            hostname: system_files::hostname()?,
+        }))
+    }
+
+    fn files(&self) -> Files<'_> {
+        let Self { hosts, nsswitch, resolv_conf, gai_conf, hostname } = self;
+        Files { hosts, nsswitch, resolv_conf, gai_conf, hostname }
     }
 }
 
@@ -89,6 +115,15 @@ pub(super) fn search(system: &dyn System, host: &str, domains: &[String]) -> Sai
         }
     }
     said
+}
+
+/// That a name does not exist is no answer of a system that cannot open its files.
+fn believable(error: QueryError) -> QueryError {
+    let cause = if error.is_negative() { system_files::what_keeps_files_closed() } else { None };
+    match cause {
+        Some(cause) => QueryError::new(error.query(), cause),
+        None => error,
+    }
 }
 
 /// The host has no address of the family, as glibc has it. Other systems have no error with this number.

@@ -1,20 +1,21 @@
 //! The DNS servers and search domains as they are now: those of another network are made anew.
 
-use std::fs;
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy};
+use hickory_resolver::config::{ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use tracing::warn;
 
 use super::look_up::LookUps;
 use super::names::Search;
-use super::servers::{self, Servers};
+use super::servers::Servers;
+use super::system::Configuration;
 use crate::lock::Lock;
 use crate::network::Epoch;
+use crate::race::Families;
 
 /// Where a resolver has its servers from.
 pub(super) enum Origin {
@@ -32,6 +33,8 @@ pub(super) struct Asked {
     pub(super) search: Arc<Search>,
     /// The only server that there is to ask.
     pub(super) server: Option<SocketAddr>,
+    /// Those that are asked for whatever the machine is connected with, where the configuration says so.
+    pub(super) families: Option<Families>,
 }
 
 /// What is asked in the present epoch. Clones share it.
@@ -90,16 +93,10 @@ impl Current {
 impl Origin {
     fn make(&self) -> Result<Asked, NetError> {
         match self {
-            Self::System => {
-                let (config, mut options) = hickory_resolver::system_conf::read_system_conf()?;
-                // There this is how often a server is asked; here, how often it is asked again.
-                options.attempts = options.attempts.saturating_sub(1);
-                if servers::take_turns(&fs::read("/etc/resolv.conf").unwrap_or_default()) {
-                    options.server_ordering_strategy = ServerOrderingStrategy::RoundRobin;
-                }
-                Asked::of_configuration(config, options)
+            Self::System => Asked::of_configuration(Configuration::of_system()?),
+            Self::Configuration(config, options) => {
+                Asked::of_configuration(Configuration::new(config.clone(), options.clone()))
             }
-            Self::Configuration(config, options) => Asked::of_configuration(config.clone(), options.clone()),
             Self::Hickory(resolver) => {
                 resolver.clear_cache();
                 Ok(Asked::of_hickory(resolver.clone()))
@@ -109,7 +106,8 @@ impl Origin {
 }
 
 impl Asked {
-    fn of_configuration(mut config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, NetError> {
+    fn of_configuration(configuration: Configuration) -> Result<Self, NetError> {
+        let Configuration { mut config, mut options, asks_for_single_labels, asks_for_ipv6 } = configuration;
         let server = match config.name_servers() {
             [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
             _ => None,
@@ -121,12 +119,13 @@ impl Asked {
         if domains.is_empty() {
             domains.extend(domain);
         }
-        let search = Arc::new(Search::new(domains, options.ndots));
-        Ok(Self { look_ups: LookUps::new(Servers::new(config, options)?), search, server })
+        let search = Arc::new(Search::new(domains, options.ndots, asks_for_single_labels));
+        let families = (!asks_for_ipv6).then_some(Families::V4Only);
+        Ok(Self { look_ups: LookUps::new(Servers::new(config, options)?), search, server, families })
     }
 
     fn of_hickory(resolver: TokioResolver) -> Self {
         let look_ups = LookUps::new(Servers::of_hickory(resolver));
-        Self { look_ups, search: Arc::new(Search::of_hickory()), server: None }
+        Self { look_ups, search: Arc::new(Search::of_hickory()), server: None, families: None }
     }
 }

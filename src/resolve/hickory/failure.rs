@@ -62,15 +62,16 @@ pub(super) enum Finding {
     NoData,
     /// It is not known that there is nothing, though another name may be known to the server.
     ServFail,
+    /// Nobody answered, or said more than that: the domains that are left are none to go on with.
+    Failed,
 }
 
-/// `None` where the failure is not one of this name alone.
-pub(super) fn finding(error: &NetError) -> Option<Finding> {
+pub(super) fn finding(error: &NetError) -> Finding {
     match kind(error) {
-        QueryErrorKind::NxDomain => Some(Finding::NxDomain),
-        QueryErrorKind::NoData => Some(Finding::NoData),
-        QueryErrorKind::ServFail => Some(Finding::ServFail),
-        _ => None,
+        QueryErrorKind::NxDomain => Finding::NxDomain,
+        QueryErrorKind::NoData => Finding::NoData,
+        QueryErrorKind::ServFail => Finding::ServFail,
+        _ => Finding::Failed,
     }
 }
 

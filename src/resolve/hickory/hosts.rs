@@ -1,27 +1,60 @@
 //! The names that are known without asking a server.
 
+use std::io;
 use std::sync::Arc;
 
 use hickory_resolver::Hosts;
 use hickory_resolver::config::ResolveHosts;
-use hickory_resolver::proto::rr::RecordType;
-use tracing::debug;
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::proto::rr::{RData, Record, RecordType};
 
 use super::failure;
 use super::names::{self, DnsName};
+use super::platform::resolves_by_files;
+use super::system;
 use super::wanted::Said;
-use crate::resolve::Query;
+use crate::resolve::system::hosts;
+use crate::resolve::{Query, system_files};
 
-/// The system's table, if it is to be used, and can be.
-pub(super) fn of_system(are_used: ResolveHosts) -> Hosts {
+/// The system's table, if it is to be used.
+///
+/// # Errors
+///
+/// If it is there, and cannot be read now: what it says must not be asked of a server instead.
+pub(super) fn of_system(are_used: ResolveHosts) -> io::Result<Hosts> {
     match are_used {
-        ResolveHosts::Never => Hosts::default(),
-        ResolveHosts::Always | ResolveHosts::Auto => Hosts::from_system().unwrap_or_else(|error| {
-            debug!(%error, "the table of hosts cannot be read");
-            Hosts::default()
-        }),
+        ResolveHosts::Never => Ok(Hosts::default()),
+        // Where the table is elsewhere, hickory knows where.
+        ResolveHosts::Always | ResolveHosts::Auto if !resolves_by_files() => Hosts::from_system(),
+        ResolveHosts::Always | ResolveHosts::Auto => {
+            let text = system::read(system_files::HOSTS)?;
+            Ok(of_text(text.as_deref().unwrap_or_default()))
+        }
     }
 }
+
+/// hickory's own reading of the file ends at a byte that is no UTF-8, and leaves names with an underscore out.
+fn of_text(text: &str) -> Hosts {
+    let mut hosts = Hosts::default();
+    for (address, names) in hosts::entries(text) {
+        let record_type = if address.is_ipv6() { RecordType::AAAA } else { RecordType::A };
+        for mut name in names.filter(|name| is_literal(name)).filter_map(|name| names::parse(name).ok()) {
+            name.set_fqdn(true);
+            let record = Record::from_rdata(name.clone(), MAX_TTL, RData::from(address));
+            let found = Lookup::new_with_max_ttl(names::query(name.clone(), record_type), [record]);
+            hosts.insert(name, record_type, found);
+        }
+    }
+    hosts
+}
+
+/// Whether the DNS means by this name what the table does: the system compares names letter by letter.
+fn is_literal(name: &str) -> bool {
+    name.is_ascii() && !name.contains('\\') && !name.ends_with('.')
+}
+
+/// A table does not grow old.
+const MAX_TTL: u32 = 86_400;
 
 /// What the table says of a name, if it is there: a family that is not is known to have nothing.
 ///
@@ -38,4 +71,28 @@ pub(super) fn find(hosts: &Hosts, name: &DnsName) -> Option<[(Query, Said); 2]> 
         None => Err(failure::no_data(name.clone(), record_type)),
     };
     Some([(Query::Aaaa, said(aaaa, RecordType::AAAA)), (Query::A, said(a, RecordType::A))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_whatever_bytes_are_in_it() {
+        let text = String::from_utf8_lossy(
+            b"# Schr\xf6der\n192.0.2.1 my_db Db.Example b\xfccher\x0bafter\n192.0.2.2 my_db\n2001:db8::1 my_db\n",
+        );
+        let hosts = of_text(&text);
+        let found = |name: &str| -> Vec<String> {
+            let both = find(&hosts, &names::parse(name).unwrap()).into_iter().flatten();
+            let found = both.filter_map(|(_, said)| said.ok());
+            found
+                .flat_map(|found| found.answers().iter().map(|record| record.data.to_string()).collect::<Vec<_>>())
+                .collect()
+        };
+        assert_eq!(found("MY_DB"), ["2001:db8::1", "192.0.2.1", "192.0.2.2"]);
+        assert_eq!(found("db.example"), ["192.0.2.1"]);
+        assert_eq!(found("after"), ["192.0.2.1"]);
+        assert!(found("xn--bcher-kva").is_empty());
+    }
 }

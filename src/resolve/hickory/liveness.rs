@@ -16,7 +16,7 @@ use super::service_record::random;
 pub(super) struct Address {
     pub(super) server: SocketAddr,
     /// The address that queries are to be sent from.
-    pub(super) local: Option<IpAddr>,
+    pub(super) local: Option<SocketAddr>,
 }
 
 impl Address {
@@ -38,12 +38,23 @@ impl Address {
         }
     }
 
-    async fn ask(self) -> io::Result<()> {
+    /// Why no query can even be sent, in the words of the system: hickory keeps those to itself.
+    pub(super) fn why_unreached(self) -> Option<io::Error> {
+        std::net::UdpSocket::bind(self.local()).and_then(|socket| socket.connect(self.server)).err()
+    }
+
+    fn local(self) -> SocketAddr {
         let any = match self.server {
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let socket = UdpSocket::bind((self.local.unwrap_or(any), 0)).await?;
+        let mut local = self.local.unwrap_or_else(|| SocketAddr::new(any, 0));
+        local.set_port(0);
+        local
+    }
+
+    async fn ask(self) -> io::Result<()> {
+        let socket = UdpSocket::bind(self.local()).await?;
         socket.connect(self.server).await?;
         let query = query();
         socket.send(&query).await?;
@@ -104,7 +115,7 @@ mod tests {
         let server = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         // An address that this machine does not have (RFC 5737).
         let address =
-            Address { local: Some(Ipv4Addr::new(203, 0, 113, 77).into()), ..at(server.local_addr().unwrap()) };
+            Address { local: Some(SocketAddr::new([203, 0, 113, 77].into(), 0)), ..at(server.local_addr().unwrap()) };
         assert!(address.ask().await.is_err());
         tokio_test::assert_pending!(tokio_test::task::spawn(address.answers()).poll());
     }

@@ -8,10 +8,12 @@ mod hosts;
 mod liveness;
 mod look_up;
 mod names;
+mod platform;
 mod search;
 mod server;
 mod servers;
 mod service_record;
+mod system;
 mod wanted;
 
 use std::fmt;
@@ -44,12 +46,12 @@ use crate::timer::read_clock;
 ///
 /// 1. `/etc/hosts` goes first: what is said there of a name is all there is, and no server is asked. It is read when
 ///    the resolver is made, and counts with servers of one's own too, unless it is replaced: `.hosts(Hosts::default())`
-///    is an empty one. Names with an underscore within are left out of it by hickory, and asked for. `localhost` and
-///    the names below it are the loopback addresses.
+///    is an empty one. `localhost` and the names below it are the loopback addresses.
 /// 2. A name with a final dot is taken as it stands. Any other goes through the search domains, before or after it is
 ///    taken as it stands, depending on its dots (`ndots`). All queries are made for one name, and for the next one only
 ///    if that is no host: it has neither an address nor an HTTPS record, does not exist, or its server fails
-///    (SERVFAIL). So all answers are those of one host. An address is delivered at once; that there is none, when the
+///    (SERVFAIL). Where a server refuses a search domain, keeps silent or says anything else, the domains that are left
+///    are not tried, and the name as it stands is. So all answers are those of one host. An address is delivered at once; that there is none, when the
 ///    search is over.
 /// 3. CNAME records are followed. A chain of them without end is a failure.
 /// 4. Answers are cached for as long as their TTL says, by all clones of a resolver. A cached answer is there at the
@@ -81,6 +83,29 @@ use crate::timer::read_clock;
 /// the connector was told of ([`network_changed`](crate::HappyEyeballsConnector::network_changed)). If it cannot be read then, everything stays as it was, and the
 /// next look-up tries again. The servers of a configuration begin with empty caches and fresh connections then. A resolver of hickory's own making
 /// ([`new`](Self::new)) has its cache emptied; its connections stay, and an answer of the old network that is still under way may be cached.
+///
+/// # The system's files
+///
+/// [`from_system_conf`](Self::from_system_conf) reads `/etc/hosts`, `/etc/resolv.conf`, `$RES_OPTIONS` and `$LOCALDOMAIN` as glibc does, and finds the host that
+/// getaddrinfo finds. Of `resolv.conf` it honours `nameserver` (three at the most, with zones; 127.0.0.1 without one, or without the file), `search`, `domain` (or
+/// else the domain of the machine's name), and the options `ndots`, `timeout`, `attempts`, `rotate`, `use-vc`, `edns0`, `no-aaaa` and `no-tld-query`; what the other options
+/// ask for is so, or has no meaning here. Where it differs:
+///
+/// | setting | here | because |
+/// |---|---|---|
+/// | `/etc/nsswitch.conf` | not read: the table of hosts comes first, then the servers are asked, and nobody else | other sources are modules of the C library |
+/// | `/etc/gai.conf` | not read: addresses are sorted by RFC 6724, or by [`policy_table`](crate::connect::Builder::policy_table) | they come one family at a time, and glibc sorts lists |
+/// | `/etc/host.conf` | not read: all lines of the table that have a name count, as with `multi on` | a family that is in the table is not to be lost |
+/// | `$HOSTALIASES` | not read | aliases are for the table |
+/// | a final dot | does not keep a name out of the table of hosts | to DNS it is the same name |
+/// | `localhost` in no table | the loopback addresses | RFC 6761 §6.3 |
+/// | a search domain that is no name (`a..b`) | is left out | glibc ends the search there |
+/// | `attempts:0` | counts as 1 | glibc would ask nobody |
+/// | a nameserver with a zone (`fe80::1%eth0`) | is asked from the link-local address that the interface has when the configuration is read, and left out if it has none | hickory has no zones |
+/// | a changed file | is read with the next resolver, or after a change of the network, except for the table of hosts | a look-up reads no files |
+/// | a file that may not be read, or is a directory | counts as empty | glibc agrees but for a `resolv.conf` that is a directory |
+///
+/// On Windows, Apple's systems and Android, which keep their servers elsewhere, hickory finds them out.
 ///
 /// # HTTPS records
 ///
@@ -170,7 +195,8 @@ use crate::timer::read_clock;
 #[derive(Clone)]
 pub struct HickoryResolver {
     current: Current,
-    hosts: Arc<Hosts>,
+    /// `None` if it could not be read so far.
+    hosts: Option<Arc<Hosts>>,
     connectivity: Connectivity,
     /// Instead of those that the machine is connected with.
     families: Option<Families>,
@@ -179,14 +205,14 @@ pub struct HickoryResolver {
 
 impl HickoryResolver {
     /// A resolver with the servers, search domains and options of the system, as they are now: those of
-    /// `/etc/resolv.conf` on Unix, of the registry on Windows.
+    /// `/etc/resolv.conf` on Unix, of the registry on Windows. [The system's files](#the-systems-files) has what counts.
     ///
     /// # Errors
     ///
-    /// If they cannot be read.
+    /// If they, or the table of hosts, are there and cannot be read now: there is no free descriptor, say.
     pub fn from_system_conf() -> Result<Self, NetError> {
-        let hosts = hosts::of_system(ResolverOpts::default().use_hosts_file);
-        Ok(Self::from_parts(Current::new(Origin::System)?, hosts))
+        let hosts = hosts::of_system(ResolverOpts::default().use_hosts_file)?;
+        Ok(Self::from_parts(Current::new(Origin::System)?, Some(hosts)))
     }
 
     /// A resolver with these servers and search domains. The domain of the configuration is searched if it has no
@@ -198,10 +224,10 @@ impl HickoryResolver {
     ///
     /// # Errors
     ///
-    /// If hickory cannot make a resolver of them.
+    /// If hickory cannot make a resolver of them, or if the system's table of hosts is to be used, is there, and cannot be read now.
     pub fn with_config(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
-        let hosts = hosts::of_system(options.use_hosts_file);
-        Ok(Self::from_parts(Current::new(Origin::Configuration(config, options))?, hosts))
+        let hosts = hosts::of_system(options.use_hosts_file)?;
+        Ok(Self::from_parts(Current::new(Origin::Configuration(config, options))?, Some(hosts)))
     }
 
     /// A resolver around one of hickory's, for what only its builder can do: trust anchors, a TLS configuration of
@@ -211,17 +237,17 @@ impl HickoryResolver {
     ///
     /// Its search domains are applied by hickory, to each query by itself: one that finds nothing goes on to the next
     /// domain, though another query may have found something, so that answers may be those of different hosts. With
-    /// [`with_config`](Self::with_config) they never are. If a table of hosts was put into it by hand, hand it to
+    /// [`with_config`](Self::with_config) they never are. If the system's table of hosts cannot be read now, look-ups fail until it can be. If a table of hosts was put into it by hand, hand it to
     /// [`hosts`](Self::hosts) too.
     pub fn new(resolver: TokioResolver) -> Self {
-        let hosts = hosts::of_system(resolver.options().use_hosts_file);
+        let hosts = hosts::of_system(resolver.options().use_hosts_file).ok();
         Self::from_parts(Current::of_hickory(resolver), hosts)
     }
 
-    fn from_parts(current: Current, hosts: Hosts) -> Self {
+    fn from_parts(current: Current, hosts: Option<Hosts>) -> Self {
         Self {
             current,
-            hosts: Arc::new(hosts),
+            hosts: hosts.map(Arc::new),
             connectivity: Connectivity::default(),
             families: None,
             https_records: true,
@@ -243,7 +269,7 @@ impl HickoryResolver {
     /// Defaults to those of the system's file, or to none if the options say so.
     #[must_use]
     pub fn hosts(mut self, hosts: impl Into<Arc<Hosts>>) -> Self {
-        self.hosts = hosts.into();
+        self.hosts = Some(hosts.into());
         self
     }
 
@@ -264,18 +290,28 @@ impl HickoryResolver {
     }
 
     /// What the table of hosts says of a name, if it is there.
-    fn known(&self, host: &DnsName, epoch: Epoch) -> Option<HickoryAnswers> {
-        let addresses = hosts::find(&self.hosts, host)?.map(|(query, said)| (query, LookUp::over(said)));
-        Some(HickoryAnswers::known(self.current.at(epoch).look_ups, addresses.into()))
+    ///
+    /// # Errors
+    ///
+    /// If there is a table that cannot be read.
+    fn known(&mut self, host: &DnsName, epoch: Epoch) -> Result<Option<HickoryAnswers>, NetError> {
+        let hosts = match &mut self.hosts {
+            Some(hosts) => hosts,
+            unread @ None => unread.insert(Arc::new(hosts::of_system(ResolverOpts::default().use_hosts_file)?)),
+        };
+        let Some(addresses) = hosts::find(hosts, host) else { return Ok(None) };
+        let addresses = addresses.map(|(query, said)| (query, LookUp::over(said)));
+        Ok(Some(HickoryAnswers::known(self.current.at(epoch).look_ups, addresses.into())))
     }
 
     /// Makes the queries for a name that the table does not have.
     fn ask(&self, name: &Name, host: &DnsName) -> (Queries, HickoryAnswers) {
-        let Asked { look_ups, search, server } = self.current.at(name.epoch());
+        let Asked { look_ups, search, server, families } = self.current.at(name.epoch());
+        let families = self.families.or(families);
         let asker = Asker {
             look_ups,
-            families: self.families.unwrap_or_else(|| self.connected_families(name)),
-            no_other_family: self.families.is_some(),
+            families: families.unwrap_or_else(|| self.connected_families(name)),
+            no_other_family: families.is_some(),
             // `localhost` has no such records.
             https_port: name.https_port().filter(|_| self.https_records && !host.is_localhost()),
             server,
@@ -305,19 +341,19 @@ impl Service<Name> for HickoryResolver {
         if let Ok(address) = name.as_str().parse::<IpAddr>() {
             return ready(Ok(Answers::immediate(Answer::list([SocketAddr::new(address, 0)]))));
         }
-        ready(names::parse(name.as_str()).map(|host| {
-            let (queries, answers) = match self.known(&host, name.epoch()) {
+        ready(names::parse(name.as_str()).and_then(|host| {
+            let (queries, answers) = match self.known(&host, name.epoch())? {
                 Some(answers) => (Queries::ADDRESSES, answers),
                 None => self.ask(&name, &host),
             };
-            Answers::new(queries, answers)
+            Ok(Answers::new(queries, answers))
         }))
     }
 }
 
 impl fmt::Debug for HickoryResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Asked { look_ups, search, server } = self.current.at(Epoch::default());
+        let Asked { look_ups, search, server, families: _ } = self.current.at(Epoch::default());
         f.debug_struct("HickoryResolver")
             .field("look_ups", &look_ups)
             .field("search", &search)

@@ -14,41 +14,55 @@ pub(super) struct Search {
     /// In their order; `None` leaves the search to hickory.
     domains: Option<Vec<DnsName>>,
     ndots: usize,
+    /// Whether a name without dots is tried as it stands, though there are domains.
+    tries_single_labels: bool,
+}
+
+/// The names that one may stand for, in the order in which they are to be tried.
+pub(super) struct Candidates {
+    pub(super) first: DnsName,
+    pub(super) others: Vec<DnsName>,
+    /// The name as it stands, which is one of them, unless it is not to be tried.
+    pub(super) complete: DnsName,
 }
 
 impl Search {
-    pub(super) fn new(search: Vec<DnsName>, ndots: usize) -> Self {
-        Self { domains: Some(search), ndots }
+    pub(super) fn new(search: Vec<DnsName>, ndots: usize, tries_single_labels: bool) -> Self {
+        Self { domains: Some(search), ndots, tries_single_labels }
     }
 
     /// That of hickory itself.
     pub(super) fn of_hickory() -> Self {
-        Self { domains: None, ndots: 0 }
+        Self { domains: None, ndots: 0, tries_single_labels: true }
     }
 
-    /// The names that `name` may stand for, in the order in which they are to be tried: the first, and the others.
-    pub(super) fn candidates(&self, name: &DnsName) -> (DnsName, Vec<DnsName>) {
+    /// The names that `name` may stand for.
+    pub(super) fn candidates(&self, name: &DnsName) -> Candidates {
         let mut complete = name.clone();
         complete.set_fqdn(true);
+        let only = |name: DnsName| Candidates { first: name.clone(), others: Vec::new(), complete: name };
         if name.is_fqdn() || name.is_localhost() {
-            return (complete, Vec::new());
+            return only(complete);
         }
-        let Some(domains) = &self.domains else {
-            return (name.clone(), Vec::new());
-        };
+        let Some(domains) = &self.domains else { return only(name.clone()) };
         let mut others: Vec<DnsName> = Vec::with_capacity(domains.len() + 1);
         // A name that grows too long by a domain is none.
         for candidate in domains.iter().filter_map(|domain| name.clone().append_domain(domain).ok()) {
-            if candidate != complete && !others.contains(&candidate) {
+            if !others.contains(&candidate) {
                 others.push(candidate);
             }
         }
         // A name of n labels has n - 1 dots.
-        if usize::from(name.num_labels()) > self.ndots || others.is_empty() {
-            return (complete, others);
+        let dots = usize::from(name.num_labels()).saturating_sub(1);
+        if dots >= self.ndots || others.is_empty() {
+            others.retain(|candidate| *candidate != complete);
+            return Candidates { first: complete.clone(), others, complete };
         }
-        others.push(complete);
-        (others.remove(0), others)
+        // With the root among the domains it has its place there.
+        if (dots > 0 || self.tries_single_labels) && !others.contains(&complete) {
+            others.push(complete.clone());
+        }
+        Candidates { first: others.remove(0), others, complete }
     }
 }
 
@@ -79,7 +93,7 @@ mod tests {
     use super::*;
 
     fn candidates(search: &Search, name: &str) -> String {
-        let (first, others) = search.candidates(&parse(name).unwrap());
+        let Candidates { first, others, .. } = search.candidates(&parse(name).unwrap());
         [first].iter().chain(&others).map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
@@ -89,24 +103,40 @@ mod tests {
 
     #[test]
     fn a_name_with_enough_dots_is_taken_as_it_stands_first() {
-        let search = Search::new(domains(&["a.example", "b.example."]), 1);
+        let search = Search::new(domains(&["a.example", "b.example."]), 1, true);
         assert_eq!(candidates(&search, "www.example"), "www.example. www.example.a.example. www.example.b.example.");
         assert_eq!(candidates(&search, "www"), "www.a.example. www.b.example. www.");
-        let search = Search::new(domains(&["a.example"]), 2);
+        let search = Search::new(domains(&["a.example"]), 2, true);
         assert_eq!(candidates(&search, "www.example"), "www.example.a.example. www.example.");
     }
 
     #[test]
     fn each_name_is_tried_once() {
-        let search = Search::new(domains(&["a.example", "A.example", "."]), 1);
+        let search = Search::new(domains(&["a.example", "A.example", "."]), 1, true);
         assert_eq!(candidates(&search, "www"), "www.a.example. www.");
-        assert_eq!(candidates(&Search::new(domains(&["."]), 1), "www"), "www.");
-        assert_eq!(candidates(&Search::new(Vec::new(), 1), "www"), "www.");
+        assert_eq!(candidates(&Search::new(domains(&["."]), 1, true), "www"), "www.");
+        assert_eq!(candidates(&Search::new(Vec::new(), 1, true), "www"), "www.");
+    }
+
+    #[test]
+    fn the_root_among_the_domains_is_the_name_as_it_stands_in_its_place() {
+        let search = Search::new(domains(&["a.example", ".", "b.example"]), 1, true);
+        assert_eq!(candidates(&search, "www"), "www.a.example. www. www.b.example.");
+        assert_eq!(candidates(&search, "www.x"), "www.x. www.x.a.example. www.x.b.example.");
+    }
+
+    #[test]
+    fn a_name_without_dots_is_not_tried_as_it_stands_where_it_is_not_to_be() {
+        let search = Search::new(domains(&["a.example"]), 2, false);
+        assert_eq!(candidates(&search, "www"), "www.a.example.");
+        assert_eq!(candidates(&search, "www."), "www.");
+        assert_eq!(candidates(&search, "www.x"), "www.x.a.example. www.x.");
+        assert_eq!(candidates(&Search::new(Vec::new(), 1, false), "www"), "www.", "there is no other");
     }
 
     #[test]
     fn a_final_dot_and_localhost_are_never_searched() {
-        let search = Search::new(domains(&["a.example"]), 5);
+        let search = Search::new(domains(&["a.example"]), 5, true);
         assert_eq!(candidates(&search, "www."), "www.");
         assert_eq!(candidates(&search, "www.example."), "www.example.");
         assert_eq!(candidates(&search, "LOCALHOST"), "localhost.");
@@ -118,7 +148,7 @@ mod tests {
     fn a_domain_that_makes_the_name_too_long_is_left_out() {
         let label = "x".repeat(60);
         let long = format!("{label}.{label}.{label}");
-        let search = Search::new(domains(&[&long, "a.example"]), 1);
+        let search = Search::new(domains(&[&long, "a.example"]), 1, true);
         assert_eq!(candidates(&search, &label), format!("{label}.{long}. {label}.a.example. {label}."));
         assert_eq!(candidates(&search, &format!("{label}.{label}")).split(' ').count(), 2);
     }

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::failure::{self, Finding};
 use super::look_up::{LookUp, LookUps};
-use super::names::{self, DnsName};
+use super::names::{self, Candidates, DnsName};
 use super::wanted::{Wanted, address_queries};
 use crate::race::{Families, Queries, Query};
 
@@ -36,11 +36,25 @@ pub(super) struct Host {
     pub(super) unasked: Option<(Query, RecordType)>,
 }
 
+/// How a search goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It is over: this is the host.
+    Found,
+    /// The next name may be the host.
+    Next,
+    /// Nobody says whether this name is one. A server that refuses a domain, or keeps silent, is not asked about the next one, but the name as it stands
+    /// is tried, as the system does.
+    AsItStands,
+}
+
 /// Goes from one candidate to the next until one of them is a host.
 pub(super) struct Searching {
     asker: Asker,
     present: Host,
     others: vec::IntoIter<DnsName>,
+    /// The name as it stands.
+    complete: DnsName,
     /// With a single candidate there is nothing to decide, and nothing to hold back.
     is_only_one: bool,
     /// Why there is no address, by the query. Of several reasons the one that leaves most open counts.
@@ -81,27 +95,27 @@ impl Asker {
 }
 
 impl Host {
-    /// Whether the search ends here: `false` once it is known that there is no such host, or that its server fails.
+    /// How the search goes on, once it is known that there is no such host, or that nobody says.
     ///
     /// An HTTPS record is as good as an address. Whether there is one is waited for only if the name exists.
-    fn poll_is_found(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let (mut addresses_are_open, mut https_is_open, mut exists) = (false, false, false);
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let (mut addresses_are_open, mut https_is_open, mut exists, mut step) = (false, false, false, Step::Next);
         for (query, look_up) in &mut self.look_ups {
             let is_https = *query == Query::Https;
             match Pin::new(look_up).poll(cx) {
-                Poll::Ready(Ok(_)) => return Poll::Ready(true),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Step::Found),
                 // Without HTTPS records a host is one by its addresses.
                 Poll::Ready(Err(_)) if is_https => {}
                 Poll::Ready(Err(error)) => match failure::finding(&error) {
-                    // No server can be asked: nor can it for another name.
-                    None => return Poll::Ready(true),
-                    Some(finding) => exists |= finding == Finding::NoData,
+                    Finding::Failed => step = Step::AsItStands,
+                    Finding::NoData => exists = true,
+                    Finding::NxDomain | Finding::ServFail => {}
                 },
                 Poll::Pending if is_https => https_is_open = true,
                 Poll::Pending => addresses_are_open = true,
             }
         }
-        if addresses_are_open || https_is_open && exists { Poll::Pending } else { Poll::Ready(false) }
+        if addresses_are_open || https_is_open && exists { Poll::Pending } else { Poll::Ready(step) }
     }
 
     /// Asks for the family that has been left out, before the name is given up. Returns whether there is one.
@@ -124,9 +138,10 @@ impl Host {
 
 impl Searching {
     /// Asks for the first of the candidates.
-    pub(super) fn start(asker: Asker, (first, others): (DnsName, Vec<DnsName>)) -> Self {
+    pub(super) fn start(asker: Asker, Candidates { first, others, complete }: Candidates) -> Self {
         let is_only_one = others.is_empty();
-        Self { present: asker.ask(first), asker, others: others.into_iter(), is_only_one, reasons: Vec::new() }
+        let (present, others) = (asker.ask(first), others.into_iter());
+        Self { present, asker, others, complete, is_only_one, reasons: Vec::new() }
     }
 
     pub(super) fn asker(&self) -> &Asker {
@@ -141,12 +156,17 @@ impl Searching {
     /// The host, as soon as it is known which one it is; its answers may be still to come. If there is none, what was
     /// said of all candidates.
     pub(super) fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<Host> {
-        while !self.is_only_one && !ready!(self.present.poll_is_found(cx)) {
-            if self.present.ask_for_the_rest(&self.asker, self.others.as_slice().is_empty(), cx) {
+        while !self.is_only_one {
+            let step = ready!(self.present.poll_step(cx));
+            if step == Step::Found {
+                break;
+            }
+            let is_last = self.others.as_slice().is_empty();
+            if (step == Step::Next || is_last) && self.present.ask_for_the_rest(&self.asker, is_last, cx) {
                 continue;
             }
             self.note_reasons(cx);
-            let Some(next) = self.others.next() else {
+            let Some(next) = self.next(step) else {
                 self.put_reasons();
                 break;
             };
@@ -155,6 +175,15 @@ impl Searching {
         }
         let look_ups = mem::take(&mut self.present.look_ups);
         Poll::Ready(Host { name: self.present.name.clone(), look_ups, unasked: self.present.unasked.take() })
+    }
+
+    /// The name that comes next.
+    fn next(&mut self, step: Step) -> Option<DnsName> {
+        // Whatever becomes of the name as it stands, the domains are searched.
+        if step == Step::Next || self.present.name == self.complete {
+            return self.others.next();
+        }
+        mem::replace(&mut self.others, Vec::new().into_iter()).find(|name| *name == self.complete)
     }
 
     fn note_reasons(&mut self, cx: &mut Context<'_>) {

@@ -72,7 +72,7 @@ impl Server {
         let udp =
             config.connections.first().filter(|first| matches!(first.protocol, ProtocolConfig::Udp)).map(|first| {
                 let server = SocketAddr::new(config.ip, first.port);
-                Address { server, local: first.bind_addr.map(|local| local.ip()) }
+                Address { server, local: first.bind_addr }
             });
         let trusts_nxdomain = config.trust_negative_responses;
         let mut without_cache = options.clone();
@@ -134,7 +134,10 @@ impl Server {
         } else if has_others && matches!(said, Err(NetError::Timeout | NetError::Io(_))) {
             self.note_silence(began, read_clock());
         }
-        said
+        said.map_err(|error| match (&error, self.udp) {
+            (NetError::NoConnections, Some(address)) => address.why_unreached().map_or(error, NetError::from),
+            _ => error,
+        })
     }
 
     /// Whether anybody is there who answers UDP queries; without an answer, this does not end.

@@ -113,13 +113,6 @@ fn time_out(time_out: Duration, place: usize, count: usize) -> Duration {
     }
 }
 
-/// Whether the options of resolv.conf(5) say that servers are to take turns.
-pub(super) fn take_turns(resolv_conf: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(resolv_conf);
-    let mut options = text.lines().filter_map(|line| line.trim_start().strip_prefix("options"));
-    options.any(|options| options.split_ascii_whitespace().any(|option| option == "rotate"))
-}
-
 /// Of two failures the one that a server has told of; else the later one.
 fn more_telling(one: Option<NetError>, other: NetError) -> NetError {
     match one {
@@ -190,14 +183,6 @@ mod tests {
         assert_eq!(of(3), [5_000, 3_333, 6_666]);
         let short = |count| (0..count).map(|place| time_out(Duration::from_millis(300), place, count)).max();
         assert_eq!(short(3), Some(Duration::from_millis(400)));
-    }
-
-    #[test]
-    fn the_servers_of_the_system_take_turns_if_its_options_say_so() {
-        assert!(take_turns(b"nameserver 192.0.2.53\noptions timeout:1 rotate\n"));
-        for text in ["", "options timeout:1", "# options rotate", "search rotate"] {
-            assert!(!take_turns(text.as_bytes()), "{text}");
-        }
     }
 
     #[test]

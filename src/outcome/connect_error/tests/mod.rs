@@ -142,7 +142,7 @@ fn no_address_and_unknown_addresses_are_different() {
     assert!(none.source().is_none());
     let failures = vec![QueryError::new(Query::Aaaa, "SERVFAIL")];
     let unknown = error_with_failures(Kind::NoAddresses, Vec::new(), Vec::new(), failures);
-    assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA)");
+    assert_eq!(unknown.to_string(), "could not resolve example.com: the look-up failed (AAAA: SERVFAIL)");
     assert_eq!(unknown.source().unwrap().to_string(), "SERVFAIL");
     assert_eq!(unknown.query_errors().len(), 1);
     assert!(unknown.is_dns());
@@ -183,7 +183,7 @@ fn a_failed_look_up_is_told_even_if_another_gave_addresses() {
     let error = error_with_failures(Kind::Connect { decided_by: 0 }, attempts, Vec::new(), failures);
     assert_eq!(
         error.to_string(),
-        "could not connect to example.com:443: 192.0.2.1:443 connection refused; the look-up failed (AAAA)"
+        "could not connect to example.com:443: 192.0.2.1:443 connection refused; the look-up failed (AAAA: SERVFAIL)"
     );
 }
 

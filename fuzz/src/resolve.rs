@@ -1,0 +1,9 @@
+//! Files of the crate that depend on nothing else of it, compiled once more, beside the target that reads the same texts.
+
+#[path = "files.rs"]
+pub(crate) mod files;
+#[path = "../../src/resolve/gai/plan.rs"]
+mod plan;
+#[path = "../../src/resolve/system/mod.rs"]
+#[allow(dead_code, reason = "the resolver that asks DNS servers itself uses the rest")]
+mod system;
