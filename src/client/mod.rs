@@ -22,7 +22,27 @@
 //!
 //! # Upgrades
 //!
-//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client.
+//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client. For
+//! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) it is a
+//!
+//! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) where the connection was
+//!   bare TCP: of this crate's connector for `http`, with TLS or without, of hyper-util's `HttpConnector`, or a `TokioIo<TcpStream>`;
+//! - `TokioIo<ResponseFirst<TokioIo<T>>>` where it was any other `T`, what the connector gives.
+//!
+//! Two times `into_inner` is the `TcpStream` itself. What was read beyond the head is in the `read_buf` that `downcast` gives beside it:
+//!
+//! ```
+//! use hyper::upgrade::Upgraded;
+//! use hyper_happy_eyeballs::response_first::ResponseFirst;
+//! use hyper_util::rt::TokioIo;
+//! use tokio::net::TcpStream;
+//!
+//! fn socket(upgraded: Upgraded) -> Option<(TcpStream, bytes::Bytes)> {
+//!     let parts = upgraded.downcast::<TokioIo<ResponseFirst<TcpStream>>>().ok()?;
+//!     Some((parts.io.into_inner().into_inner(), parts.read_buf))
+//! }
+//! # _ = socket;
+//! ```
 //!
 //! # Bodies
 //!

@@ -8,12 +8,13 @@ use std::thread;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::handle::ResponseFirstHandle;
-use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, told};
+use super::{CHANCES, QUICK, ResponseFirst, THERE, follows_an_end, socket, told};
 use crate::wake_later::wake_later;
 
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut this = self.project();
+        let this = self.project();
+        let mut inner = this.inner.as_pin_mut().expect(THERE);
         let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.holds_reads() {
@@ -32,9 +33,9 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             *this.put_off = 0;
         }
         let mut read = if buf.remaining() <= most {
-            this.inner.as_mut().poll_read(&mut cx, buf)
+            inner.as_mut().poll_read(&mut cx, buf)
         } else {
-            read_part(this.inner.as_mut(), &mut cx, buf, most)
+            read_part(inner.as_mut(), &mut cx, buf, most)
         };
         if read.is_pending() {
             if !goes_first && !flags.is_broken_or_looks() {
@@ -42,7 +43,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             }
             // Whatever there is, the system has.
             let most = if goes_first || flags.is_broken() { most } else { most.min(A_LOOK) };
-            match socket::read_at_once(&*this.inner, buf, most) {
+            match socket::read_at_once(&*inner, buf, most) {
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Some(result) => read = Poll::Ready(result),
                 None => read = wait_for_reads(this.handle, this.chances, &cx),
