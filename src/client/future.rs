@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -30,6 +29,7 @@ use super::request::retry_copy::RetryCopy;
 use super::request::upload::Upload;
 use super::retry::{BodyState, RetryPolicy};
 use super::security;
+use super::settings::RequestSettings;
 use super::shared::Shared;
 use crate::outcome::BoxError;
 
@@ -183,7 +183,7 @@ impl<C, E, F> Respond<C, E, F> {
 impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, &RequestSettings) -> Exchange<F>,
 {
     /// The request goes out.
     #[inline]
@@ -197,6 +197,11 @@ where
             wire.settle();
             return Err(ClientError::connect("the server did not choose HTTP/2"));
         }
+        if wire.is_proxied && this.destination.is_asterisk() {
+            // What stands for it is a URI without a path (RFC 9112 §3.2.4), which hyper does not write.
+            wire.settle();
+            return Err(ClientError::invalid_request("OPTIONS * cannot be sent over a proxy"));
+        }
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
             let lease = wire.give_up().expect("a connection has a lease");
@@ -207,7 +212,7 @@ where
         // One on a fresh connection is never sent again.
         let may_be_sent_again = wire.reused && settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = may_be_sent_again.then(|| RetryCopy::of(ready));
-        let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
+        let exchange = (this.exchange)(wire, request, this.destination, settings);
         this.state.set(State::Exchanging { exchange });
         Ok(())
     }
@@ -278,7 +283,10 @@ where
         let policy = this.shared.settings.retry_policy;
         let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, this.sendings.covered, policy))
         else {
-            let Failure { error, wire } = failure;
+            let Failure { error, is_endless, wire } = failure;
+            if is_endless {
+                return Err(ClientError::endless_head(this.shared.settings.max_response_head, wire.transfer()));
+            }
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
         self.send_again(again, failure.wire);
@@ -301,7 +309,7 @@ where
 impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, &RequestSettings) -> Exchange<F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;

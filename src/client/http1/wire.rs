@@ -54,6 +54,10 @@ pub(in crate::client) struct Wire {
     pub(in crate::client) idle_for: Duration,
     /// The upload of the current request, if it has a body.
     pub(in crate::client) upload: Option<Arc<Progress>>,
+    /// How long the server says that it keeps the connection.
+    pub(super) kept_for: Option<Duration>,
+    /// The server may not have read all of the last request.
+    pub(super) is_doubted: bool,
     /// The connection is not to be used again, whatever hyper says.
     pub(in crate::client) spent: bool,
     /// What is left of the upload is not worth waiting for.
@@ -113,6 +117,8 @@ impl Wire {
             is_http10: false,
             idle_for: Duration::ZERO,
             upload: None,
+            kept_for: None,
+            is_doubted: false,
             spent: false,
             resets: false,
             allowance: BY_DEFAULT,

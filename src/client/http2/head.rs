@@ -1,8 +1,8 @@
 //! The head of a request as HTTP/2 has it. Pure work on values.
 
 use http::header::{self, HeaderMap, HeaderName};
-use http::uri::{Authority, Scheme};
-use http::{Method, Uri, Version, request, uri};
+use http::uri::Authority;
+use http::{Version, request};
 
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
@@ -21,14 +21,11 @@ pub(super) fn complete(
     authority: &Authority,
     framing: &Framing,
 ) -> Result<(), ClientError> {
-    let mut parts = uri::Parts::default();
-    parts.scheme = Some(if destination.is_secure() { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.authority = Some(take_host(&mut head.headers)?.unwrap_or_else(|| authority.clone()));
-    parts.path_and_query = Some(destination.path());
-    head.uri = Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the target: {error}")))?;
+    let authority = take_host(&mut head.headers)?.unwrap_or_else(|| authority.clone());
+    head.uri = destination.whole(destination.http_scheme(), authority)?;
     head.version = Version::HTTP_2;
     drop_fields_of_the_connection(&mut head.headers);
-    declare_length(head, framing);
+    declare_length(&mut head.headers, framing);
     Ok(())
 }
 
@@ -39,14 +36,11 @@ fn take_host(headers: &mut HeaderMap) -> Result<Option<Authority>, ClientError> 
     authority.map(Some).map_err(|error| ClientError::invalid_request(format!("Host is no authority: {error}")))
 }
 
-/// Says how long the body is, where that is known and means something (RFC 9110 §8.6).
-fn declare_length(head: &mut request::Parts, framing: &Framing) {
-    let length = match *framing {
-        Framing::Length(length) => length,
-        Framing::Empty if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => 0,
-        Framing::Empty | Framing::Chunked(_) => return,
-    };
-    head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+/// Says how long the body is, where that is known (RFC 9110 §8.6). That there is none was said before, if it means something.
+fn declare_length(headers: &mut HeaderMap, framing: &Framing) {
+    if let Framing::Length(length) = *framing {
+        headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
 }
 
 /// Removes what is for one connection of HTTP/1.1, and must not be sent over HTTP/2 (RFC 9113 §8.2.2).
@@ -127,14 +121,13 @@ mod tests {
 
     #[test]
     fn a_body_says_how_long_it_is() {
-        let declared = |request: request::Builder, framing| {
-            let (mut head, ()) = request.uri("http://a.example/").body(()).unwrap().into_parts();
-            declare_length(&mut head, &framing);
-            head.headers.get("content-length").map(|length| length.to_str().unwrap().to_owned())
+        let declared = |framing| {
+            let mut headers = HeaderMap::new();
+            declare_length(&mut headers, &framing);
+            headers.get("content-length").map(|length| length.to_str().unwrap().to_owned())
         };
-        assert_eq!(declared(Request::builder().method("PUT"), Framing::Length(5)).as_deref(), Some("5"));
-        assert_eq!(declared(Request::builder().method("POST"), Framing::Empty).as_deref(), Some("0"));
-        assert_eq!(declared(Request::builder(), Framing::Empty), None);
-        assert_eq!(declared(Request::builder().method("PUT"), Framing::Chunked(Box::default())), None);
+        assert_eq!(declared(Framing::Length(5)).as_deref(), Some("5"));
+        assert_eq!(declared(Framing::Empty), None);
+        assert_eq!(declared(Framing::Chunked(Box::default())), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Shared;
+use super::connection::{Owned, Shared};
 
 /// How long connections are kept, and how many.
 #[derive(Clone, Debug)]
@@ -18,6 +18,13 @@ impl Settings {
     #[inline]
     pub(super) fn has_expired(&self, idle_for: Duration, created: Instant, now: Instant) -> bool {
         self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(created, now)
+    }
+
+    /// [`has_expired`](Self::has_expired), or the peer does not keep it any longer.
+    #[inline]
+    pub(super) fn has_gone(&self, connection: &impl Owned, idle_for: Duration, now: Instant) -> bool {
+        connection.kept_for().is_some_and(|kept_for| idle_for >= kept_for)
+            || self.has_expired(idle_for, connection.created(), now)
     }
 
     #[inline]
