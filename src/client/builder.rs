@@ -9,7 +9,7 @@ use super::layer::ClientLayer;
 use super::request::after_response::AfterResponse;
 use super::retry::RetryPolicy;
 use super::service::Client;
-use super::settings::{Settings, unfolding};
+use super::settings::Settings;
 use crate::connect::HappyEyeballsConnector;
 use crate::race::ConfigError;
 
@@ -154,18 +154,21 @@ impl Builder {
     /// Defaults to 1 MiB.
     #[must_use]
     pub fn max_response_head(mut self, bytes: u64) -> Self {
-        self.settings.requests.max_response_head = bytes;
+        self.settings.requests.connections.max_response_head = bytes;
         self
     }
 
     /// hyper's own settings of an HTTP/1 connection: size of buffers, case of field names, and the limits of one head: `max_buf_size`, by default some 400 KiB, and
-    /// `max_headers`, by default 100 fields. A field of a response that is folded over several lines is unfolded (RFC 9112 §5.2), whatever
-    /// `allow_obsolete_multiline_headers_in_responses` says.
+    /// `max_headers`, by default 100 fields. Beyond either the response is [invalid](super::ClientError::is_invalid_response).
+    ///
+    /// So is a response with a field that is folded over several lines, which has been obsolete since 2014, unless
+    /// `allow_obsolete_multiline_headers_in_responses(true)` is said here: then it is unfolded (RFC 9112 §5.2). It is off since it has hyper look at each byte
+    /// of each field.
     ///
     /// Defaults to hyper's defaults.
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
-        self.settings.requests.connections.http1 = unfolding(http1);
+        self.settings.requests.connections.http1 = http1;
         self
     }
 

@@ -106,7 +106,7 @@ async fn dial<C: Connector>(
             .await
             .map(Ready::Shared);
     }
-    let mut wire = handshake(io, &settings.http1, pool, &destination, lease).await?;
+    let mut wire = handshake(io, &settings, pool, &destination, lease).await?;
     wire.spent |= is_spent();
     Ok(Ready::Owned(wire))
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -29,7 +30,6 @@ use super::request::retry_copy::RetryCopy;
 use super::request::upload::Upload;
 use super::retry::{BodyState, RetryPolicy};
 use super::security;
-use super::settings::RequestSettings;
 use super::shared::Shared;
 use crate::outcome::BoxError;
 
@@ -183,7 +183,7 @@ impl<C, E, F> Respond<C, E, F> {
 impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, &RequestSettings) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
 {
     /// The request goes out.
     #[inline]
@@ -212,7 +212,7 @@ where
         // One on a fresh connection is never sent again.
         let may_be_sent_again = wire.reused && settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = may_be_sent_again.then(|| RetryCopy::of(ready));
-        let exchange = (this.exchange)(wire, request, this.destination, settings);
+        let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
         this.state.set(State::Exchanging { exchange });
         Ok(())
     }
@@ -285,7 +285,7 @@ where
         else {
             let Failure { error, is_endless, wire } = failure;
             if is_endless {
-                return Err(ClientError::endless_head(this.shared.settings.max_response_head, wire.transfer()));
+                return Err(ClientError::endless_head(wire.max_response_head, wire.transfer()));
             }
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
@@ -309,7 +309,7 @@ where
 impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, &RequestSettings) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
     F: Future<Output = Sent>,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;

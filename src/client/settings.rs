@@ -26,8 +26,6 @@ pub(super) struct RequestSettings {
     pub(super) late_binding: bool,
     pub(super) continue_timeout: Duration,
     pub(super) upload_after_response: AfterResponse,
-    /// How many bytes the heads of a response may have, to the end of the final one.
-    pub(super) max_response_head: u64,
     pub(super) prior_knowledge: PriorKnowledge,
     pub(super) connections: ConnectionSettings,
 }
@@ -36,6 +34,8 @@ pub(super) struct RequestSettings {
 #[derive(Clone)]
 pub(super) struct ConnectionSettings {
     pub(super) http1: http1::Builder,
+    /// How many bytes the heads of a response may have, to the end of the final one.
+    pub(super) max_response_head: u64,
     pub(super) http2: http2::settings::Settings,
 }
 
@@ -54,21 +54,15 @@ impl Default for Settings {
                 late_binding: false,
                 continue_timeout: Duration::from_secs(1),
                 upload_after_response: AfterResponse { bytes: 1024 * 1024, time: Duration::from_secs(5) },
-                max_response_head: 1024 * 1024,
                 prior_knowledge: PriorKnowledge::default(),
                 connections: ConnectionSettings {
-                    http1: unfolding(http1::Builder::new()),
+                    http1: http1::Builder::new(),
+                    max_response_head: 1024 * 1024,
                     http2: http2::settings::Settings::default(),
                 },
             },
         }
     }
-}
-
-/// hyper's settings, with which a field of a response that is folded over several lines is one line (RFC 9112 §5.2).
-pub(super) fn unfolding(mut http1: http1::Builder) -> http1::Builder {
-    http1.allow_obsolete_multiline_headers_in_responses(true);
-    http1
 }
 
 impl fmt::Debug for RequestSettings {
@@ -79,7 +73,7 @@ impl fmt::Debug for RequestSettings {
             .field("late_binding", &self.late_binding)
             .field("continue_timeout", &self.continue_timeout)
             .field("upload_after_response", &self.upload_after_response)
-            .field("max_response_head", &self.max_response_head)
+            .field("max_response_head", &self.connections.max_response_head)
             .field("prior_knowledge", &self.prior_knowledge)
             .field("http2", &self.connections.http2)
             .finish_non_exhaustive()

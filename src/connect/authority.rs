@@ -37,7 +37,9 @@ pub(super) const HTTP_PORT: u16 = 80;
 /// Whether connections for this scheme are secured by TLS.
 #[inline]
 pub(crate) fn is_secure(scheme: &Scheme) -> bool {
-    *scheme == Scheme::HTTPS || scheme.as_str().eq_ignore_ascii_case("wss")
+    let scheme = scheme.as_str();
+    // `http` gives the first in lower case.
+    scheme == "https" || scheme.eq_ignore_ascii_case("wss")
 }
 
 /// The bytes that a host may have anywhere.

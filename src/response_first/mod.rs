@@ -141,22 +141,25 @@ impl<T: 'static> ResponseFirst<T> {
 
     /// The inner stream.
     pub fn get_ref(&self) -> &T {
-        self.inner.as_ref().expect(THERE)
+        there(self.inner.as_ref())
     }
 
     /// The inner stream, mutably.
     pub fn get_mut(&mut self) -> &mut T {
-        self.inner.as_mut().expect(THERE)
+        there(self.inner.as_mut())
     }
 
     /// The inner stream by itself, after an upgrade, say: what is written to it from now on is no longer seen, and its errors are its own.
     pub fn into_inner(mut self) -> T {
-        self.inner.take().expect(THERE)
+        there(self.inner.take())
     }
 }
 
-/// Only [`ResponseFirst::into_inner`] takes the stream out, and the wrapper with it.
-const THERE: &str = "the stream was not taken out";
+/// The stream: only [`ResponseFirst::into_inner`] takes it out, and the wrapper with it.
+#[inline]
+fn there<T>(inner: Option<T>) -> T {
+    inner.expect("the stream was not taken out")
+}
 
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -225,7 +228,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let mut this = self.project();
-        let mut inner = this.inner.as_mut().as_pin_mut().expect(THERE);
+        let mut inner = there(this.inner.as_mut().as_pin_mut());
         let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.is_broken() {
@@ -300,7 +303,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             return Poll::Ready(Ok(()));
         }
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
-        match finish(this.inner.as_pin_mut().expect(THERE), &mut cx) {
+        match finish(there(this.inner.as_pin_mut()), &mut cx) {
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
                 this.handle.fail_writing(error);
                 *this.chances = CHANCES;

@@ -8,13 +8,13 @@ use std::thread;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::handle::ResponseFirstHandle;
-use super::{CHANCES, QUICK, ResponseFirst, THERE, follows_an_end, socket, told};
+use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, there, told};
 use crate::wake_later::wake_later;
 
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
-        let mut inner = this.inner.as_pin_mut().expect(THERE);
+        let mut inner = there(this.inner.as_pin_mut());
         let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.holds_reads() {

@@ -40,24 +40,24 @@ impl Destination {
                 return Err(ClientError::invalid_request(format!("{method} over {version:?} is not supported")));
             }
         }
-        let uri = std::mem::take(request.uri_mut());
         if is_connect {
-            return Self::of_tunnel(&uri);
+            return Self::of_tunnel(&std::mem::take(request.uri_mut()));
         }
-        let is_normal = is_normal(&uri)?;
-        let this = Self { uri, speaks: Speaks::default() };
-        if this.is_asterisk() && *request.method() != Method::OPTIONS {
+        let is_normal = is_normal(request.uri())?;
+        if is_asterisk(request.uri()) && *request.method() != Method::OPTIONS {
             return Err(ClientError::invalid_request(format!("{} * means nothing", request.method())));
         }
-        if is_normal { Ok(this) } else { this.normalized() }
+        let uri = std::mem::take(request.uri_mut());
+        if is_normal { Ok(Self { uri, speaks: Speaks::default() }) } else { Self::normalized(uri) }
     }
 
     #[cold]
-    fn normalized(self) -> Result<Self, ClientError> {
-        let authority = authority::normalized(self.host_and_port(), self.scheme())?;
-        let mut parts = self.uri.into_parts();
-        parts.authority = Some(authority);
-        Ok(Self { uri: from_parts(parts)?, speaks: self.speaks })
+    fn normalized(uri: Uri) -> Result<Self, ClientError> {
+        let mut parts = uri.into_parts();
+        let scheme = parts.scheme.as_ref().map_or("", Scheme::as_str);
+        parts.authority =
+            parts.authority.map(|authority| authority::normalized(authority.as_str(), scheme)).transpose()?;
+        Ok(Self { uri: from_parts(parts)?, speaks: Speaks::default() })
     }
 
     /// The target of CONNECT is only an authority (RFC 9110 §9.3.6).
@@ -70,8 +70,7 @@ impl Destination {
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
             None => Scheme::HTTP,
         };
-        let this = Self { uri: join(Some(scheme), Some(authority.clone()))?, speaks: Speaks::default() };
-        let this = if is_normal(&this.uri)? { this } else { this.normalized()? };
+        let this = Self::normalized(join(Some(scheme), Some(authority.clone()))?)?;
         this.check()?;
         this.tunnel().map(|_| this)
     }
@@ -140,7 +139,7 @@ impl Destination {
     /// Whether it is the server as a whole, which only OPTIONS can be about (RFC 9112 §3.2.4).
     #[inline]
     pub(super) fn is_asterisk(&self) -> bool {
-        self.uri.path_and_query().is_some_and(|path| path.as_str() == "*")
+        is_asterisk(&self.uri)
     }
 
     /// The target as it is written (RFC 9112 §3.2): of a tunnel the authority, over a proxy the whole, else path and query.
@@ -258,6 +257,11 @@ fn join(scheme: Option<Scheme>, authority: Option<Authority>) -> Result<Uri, Cli
     let mut parts = uri::Parts::default();
     (parts.scheme, parts.authority, parts.path_and_query) = (scheme, authority, Some(slash()));
     from_parts(parts)
+}
+
+#[inline]
+fn is_asterisk(uri: &Uri) -> bool {
+    uri.path_and_query().is_some_and(|path| path.as_str() == "*")
 }
 
 /// Whether the authority is in its one form, surely. An error if the URI says nowhere to go.

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -22,7 +23,6 @@ use crate::client::request::informational::{self, Callback};
 use crate::client::request::retry_copy::RetryCopy;
 use crate::client::request::upload::{Progress, Upload};
 use crate::client::retry::{Failed, Fate, RetryPolicy, may_retry};
-use crate::client::settings::RequestSettings;
 
 /// What a request came to that has no response.
 pub(in crate::client) struct Failure {
@@ -69,8 +69,6 @@ pin_project! {
         wire: Option<Box<Wire>>,
         // Lets a body go that is kept back for too long.
         held: Option<Pin<Box<Held>>>,
-        // How much may be read before the final response.
-        max_head: u64,
     }
 }
 
@@ -79,21 +77,21 @@ pub(in crate::client) type Sent = hyper::Result<Response<Incoming>>;
 
 /// Sends `request`.
 ///
-/// If it is to wait for that, its body is kept back until the server asks for it (RFC 9110 §10.1.1), or until the time for that has
+/// If it is to wait for that, its body is kept back until the server asks for it (RFC 9110 §10.1.1), or until `continue_timeout` has
 /// passed.
 #[inline]
 pub(in crate::client) fn exchange(
     mut wire: Box<Wire>,
     request: &mut Option<Request<Upload>>,
     destination: &Destination,
-    settings: &RequestSettings,
+    continue_timeout: Duration,
 ) -> Exchange<impl Future<Output = Sent> + Send + use<>> {
     let held = request.as_mut().and_then(|request| prepare(request, destination, &wire));
     wire.begin_request(request.as_ref().and_then(|request| request.body().progress().cloned()));
     let sender = wire.sender().expect("a connection that is given out lives");
     let sent = sender.send_request(request.take().expect("it was not sent"));
-    let held = held.map(|held| Held::new(held, settings.continue_timeout));
-    Exchange { wire: Some(wire), sent, held, max_head: settings.max_response_head }
+    let held = held.map(|held| Held::new(held, continue_timeout));
+    Exchange { wire: Some(wire), sent, held }
 }
 
 /// Makes `request` what hyper is to write. Returns its body if that is kept back.
@@ -143,7 +141,7 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
         if looked.is_pending() {
             if polled.is_pending() {
                 // It was not a response, or not the final one.
-                if wire.control.bytes_read() > *this.max_head {
+                if wire.control.bytes_read() > wire.max_response_head {
                     let wire = this.wire.take().expect("not polled after completion");
                     return Poll::Ready(Err(Failure { error: None, is_endless: true, wire }));
                 }
@@ -209,7 +207,7 @@ mod tests {
         // The server has gone.
         drop(listener.accept().await.unwrap());
         let undecided: Pending<Sent> = pending();
-        let exchange = Exchange { wire: Some(wire), sent: undecided, held: None, max_head: 0 };
+        let exchange = Exchange { wire: Some(wire), sent: undecided, held: None };
         let Err(Failure { error, wire, .. }) = exchange.await else { panic!("there is no response") };
         assert!(error.is_none());
         let error = ClientError::exchange(error, None, false, wire.transfer());

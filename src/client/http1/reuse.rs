@@ -24,7 +24,10 @@ impl Wire {
     #[inline]
     pub(in crate::client) fn on_response<B>(&mut self, response: &Response<B>) {
         self.is_http10 = response.version() == Version::HTTP_10;
-        self.kept_for = keep_alive::kept_for(response.headers());
+        // A server that says it, says so from its first response on: those that do not are not asked each time.
+        if !self.reused || self.kept_for.is_some() {
+            self.kept_for = keep_alive::kept_for(response.headers());
+        }
         self.is_doubted = false;
     }
 
