@@ -88,21 +88,34 @@ fn fault(seen: &Seen, uri: &Uri, is_absolute: bool) -> Option<String> {
         None => seen.target.strip_suffix("/path?query").unwrap_or(&seen.target),
     };
     let is_connect = seen.method == "CONNECT";
-    let bare = uri.authority().unwrap().as_str().rsplit('@').next().unwrap();
+    let bare = without_zone(uri.authority().unwrap().as_str().rsplit('@').next().unwrap());
     let has_right_form = match (is_connect, is_absolute) {
-        (true, _) => target.starts_with(bare) && is_host_and_port(target, true),
-        (false, true) => target == bare,
+        // That of a port such as `080` is written as any number is.
+        (true, _) => is_host_and_port(target, true) && target == host,
+        (false, true) => target == host,
         (false, false) => target.is_empty(),
     };
-    let holds = has_right_form && bare.starts_with(host) && is_host_and_port(host, false) && !host.contains('@');
+    let (named, _) = bare.split_at(host_length(&bare));
+    let holds = has_right_form && &host[..host_length(host)] == named && is_host_and_port(host, false);
     if holds { None } else { Some(format!("{uri}: {seen:?}")) }
 }
 
+/// A zone means something to this machine alone.
+fn without_zone(authority: &str) -> String {
+    match (authority.split_once('%'), authority.split_once(']')) {
+        (Some((address, _)), Some((_, port))) => format!("{address}]{port}"),
+        _ => authority.to_owned(),
+    }
+}
+
+fn host_length(text: &str) -> usize {
+    text.find(']').map_or_else(|| text.find(':').unwrap_or(text.len()), |bracket| bracket + 1)
+}
+
 fn is_host_and_port(text: &str, needs_port: bool) -> bool {
-    let end = text.find(']').map_or_else(|| text.find(':').unwrap_or(text.len()), |bracket| bracket + 1);
-    let (host, port) = text.split_at(end);
+    let (host, port) = text.split_at(host_length(text));
     let is_host = match host.strip_prefix('[') {
-        Some(rest) => !rest.contains('[') && rest.len() > 1,
+        Some(rest) => !rest.contains(['[', '%']) && rest.len() > 1,
         None => !host.is_empty() && !host.contains(['[', ']', '%', '@']),
     };
     let is_port = port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
@@ -126,7 +139,7 @@ async fn the_client_sends_a_request_for_any_authority_or_says_that_it_is_invalid
                         Ok(response) => {
                             sent += 1;
                             response.into_body().collect().await.unwrap();
-                            let is_absolute = is_proxied && uri.scheme_str() == Some("http");
+                            let is_absolute = is_proxied;
                             match log.lock().unwrap().pop() {
                                 Some(Ok(seen)) => faults.extend(fault(&seen, &uri, is_absolute)),
                                 other => faults.push(format!("{uri}: {other:?}")),

@@ -28,6 +28,7 @@ use crate::race::ConfigError;
 /// | retry on 408 | off |
 /// | continue timeout | 1 s |
 /// | upload after the response | 1 MiB and 5 s |
+/// | size of the heads of a response | 1 MiB |
 /// | HTTP/1 | the defaults of hyper |
 /// | HTTP/2 | where TLS negotiates it |
 /// | maximum connections of HTTP/2 per host | 4 in each runtime, where streams are used up |
@@ -47,7 +48,9 @@ impl Builder {
     }
 
     /// How long a connection may be idle. More of it saves connects, less of it saves requests from connections that
-    /// the server, or something on the way, has given up. `None` is for ever. It is closed within a tenth of a second after.
+    /// the server, or something on the way, has given up. `None` is for ever. It is closed within a tenth of a second after. A server that says how long it keeps the
+    /// connection (`Keep-Alive: timeout=5`) is believed if that is less; and before that time is up, within a quarter of it and a second at the most, the connection
+    /// is not used for a request that could not be sent again.
     ///
     /// Defaults to 90 s.
     #[must_use]
@@ -57,7 +60,8 @@ impl Builder {
     }
 
     /// How many connections to a host, that is to a scheme and an authority, may be idle. The one that was used longest ago
-    /// makes room. Connections of all runtimes count. Zero closes each connection after its response.
+    /// makes room. Connections of all runtimes count. Zero closes each connection after its
+    /// response, and says so in the request (`Connection: close`).
     ///
     /// Defaults to no limit.
     #[must_use]
@@ -145,7 +149,23 @@ impl Builder {
         self
     }
 
-    /// hyper's own settings of an HTTP/1 connection: limits of the head, size of buffers, case of field names.
+    /// How many bytes of a response over HTTP/1 may come before the head of the final response is complete: informational responses (1xx), of which
+    /// there may be any number, and that head. Beyond it the response is [invalid](super::ClientError::is_invalid_response), and the connection closed. A head that is
+    /// larger than hyper's limits is so before: see [`http1`](Self::http1).
+    ///
+    /// Defaults to 1 MiB.
+    #[must_use]
+    pub fn max_response_head(mut self, bytes: u64) -> Self {
+        self.settings.requests.connections.max_response_head = bytes;
+        self
+    }
+
+    /// hyper's own settings of an HTTP/1 connection: size of buffers, case of field names, and the limits of one head: `max_buf_size`, by default some 400 KiB, and
+    /// `max_headers`, by default 100 fields. Beyond either the response is [invalid](super::ClientError::is_invalid_response).
+    ///
+    /// So is a response with a field that is folded over several lines, which has been obsolete since 2014, unless
+    /// `allow_obsolete_multiline_headers_in_responses(true)` is said here: then it is unfolded (RFC 9112 §5.2). It is off since it has hyper look at each byte
+    /// of each field.
     ///
     /// Defaults to hyper's defaults.
     #[must_use]

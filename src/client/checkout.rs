@@ -172,7 +172,7 @@ fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry
         pool.on_closed(destination, wire.created, idle_for);
         return Fitness::Dead(wire.give_up());
     }
-    if !may_retry && pool.prefers_fresh(destination, idle_for) {
+    if !may_retry && (wire.is_about_to_close(idle_for) || pool.prefers_fresh(destination, idle_for)) {
         tracing::debug!(host = destination.host_and_port(), "an idle connection is not trusted");
         return Fitness::Distrusted(wire.give_up());
     }

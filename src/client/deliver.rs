@@ -1,6 +1,6 @@
 //! The head of a response is here: its body, and what becomes of the connection.
 
-use http::{Response, StatusCode, Version};
+use http::{Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -20,13 +20,17 @@ pub(super) fn deliver(
 ) -> Response<ResponseBody> {
     wire.add_extras(response.extensions_mut());
     let status = response.status();
-    wire.is_http10 = response.version() == Version::HTTP_10;
+    wire.on_response(&response);
     if status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success()) {
         wire.disarm();
         return response.map(|incoming| ResponseBody::owned(OwnedBody::upgraded(incoming, wire)));
     }
     if leaves_debris(status, wire.control.bytes_written()) {
-        (wire.spent, wire.resets) = (true, true);
+        if is_about_content(status) {
+            wire.doubt();
+        } else {
+            (wire.spent, wire.resets) = (true, true);
+        }
     }
     response.map(|incoming| ResponseBody::owned(body(incoming, wire, status, after)))
 }
@@ -90,11 +94,25 @@ fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
     }
 }
 
-/// Whether a connection is to be closed although the exchange is complete: the server may have refused a large upload
-/// without reading it, and the system may have swallowed what the server never read. The next request would come after
-/// that.
+/// Whether the server may have answered a large upload without reading it, although the exchange is complete: the system may have swallowed what the
+/// server never read. The next request would come after that, and so the connection is closed.
 fn leaves_debris(status: StatusCode, bytes_written: u64) -> bool {
     status.as_u16() >= 400 && bytes_written > LARGE_UPLOAD
+}
+
+/// Whether a status is about what the server knows when it has the content, as a rule. The connection is kept then, for what can be sent again: a new
+/// one would cost a handshake of TLS.
+fn is_about_content(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::GONE
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::LOCKED
+            | StatusCode::FAILED_DEPENDENCY
+    )
 }
 
 /// About what a server reads on to keep a connection alive.

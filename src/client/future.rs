@@ -207,6 +207,11 @@ where
             wire.settle();
             return Err(ClientError::connect("the server did not choose HTTP/2"));
         }
+        if wire.is_proxied && this.destination.is_asterisk() {
+            // What stands for it is a URI without a path (RFC 9112 §3.2.4), which hyper does not write.
+            wire.settle();
+            return Err(ClientError::invalid_request("OPTIONS * cannot be sent over a proxy"));
+        }
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
             let lease = wire.give_up().expect("a connection has a lease");
@@ -295,7 +300,10 @@ where
         let policy = this.shared.settings.retry_policy;
         let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, this.sendings.covered, policy))
         else {
-            let Failure { error, wire } = failure;
+            let Failure { error, is_endless, wire } = failure;
+            if is_endless {
+                return Err(ClientError::endless_head(wire.max_response_head, wire.transfer()));
+            }
             return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
         };
         self.send_again(again, failure.wire);

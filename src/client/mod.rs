@@ -22,7 +22,42 @@
 //!
 //! # Upgrades
 //!
-//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client.
+//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client. For
+//! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) it is a
+//!
+//! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) where the connection was
+//!   bare TCP: of this crate's connector for `http`, with TLS or without, of hyper-util's `HttpConnector`, or a `TokioIo<TcpStream>`;
+//! - `TokioIo<ResponseFirst<TokioIo<T>>>` where it was any other `T`, what the connector gives.
+//!
+//! Two times `into_inner` is the `TcpStream` itself. What was read beyond the head is in the `read_buf` that `downcast` gives beside it:
+//!
+//! ```
+//! use hyper::upgrade::Upgraded;
+//! use hyper_happy_eyeballs::response_first::ResponseFirst;
+//! use hyper_util::rt::TokioIo;
+//! use tokio::net::TcpStream;
+//!
+//! fn socket(upgraded: Upgraded) -> Option<(TcpStream, bytes::Bytes)> {
+//!     let parts = upgraded.downcast::<TokioIo<ResponseFirst<TcpStream>>>().ok()?;
+//!     Some((parts.io.into_inner().into_inner(), parts.read_buf))
+//! }
+//! # _ = socket;
+//! ```
+//!
+//! # What a server is told
+//!
+//! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. User and password of
+//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, and who means `Authorization` sets that field. The zone of an IPv6 address
+//!   is for the connector alone (RFC 6874 §4).
+//! - A request over a connection that says `Connected::proxy(true)` has absolute-form, whatever its scheme: the proxy makes the connection to the server, and
+//!   speaks TLS to it for `https`. A connector that has made a tunnel through a proxy, and TLS in it, does not say so.
+//! - `Host` is the caller's, or that of the URI, and the first field. Of the other fields the first goes last.
+//!
+//! # Time-outs
+//!
+//! The client has none for a request: a server that never answers is waited for. A time-out around the future of [`Client::request`] covers all to the head of the
+//! response, the wait for a connection, look-up, race and TLS among it; one around the body covers the body. The connector's own
+//! `timeout` ends with its connection. Dropping the future or the body closes the connection, unless the exchange is complete.
 //!
 //! # Bodies
 //!
@@ -30,6 +65,7 @@
 //!
 //! - A body with an exact [`size_hint`](http_body::Body::size_hint), or a `Content-Length` of the caller, is sent with that length; any other
 //!   in chunks, whatever the method (RFC 9112 §6). HTTP/1.0 has no chunks.
+//! - That there is no content is said by `Content-Length: 0` for POST, PUT and PATCH, and not at all for other methods (RFC 9110 §8.6).
 //! - Fields that contradict each other, the body or the version are an [invalid request](ClientError::is_invalid_request).
 //! - A body that is longer or shorter than it said is an [error of the body](ClientError::is_request_body).
 //! - Trailers are frames, in both directions. Those of a request need a `Trailer` field with their names, and no `Content-Length`.

@@ -34,6 +34,8 @@ pub(super) struct RequestSettings {
 #[derive(Clone)]
 pub(super) struct ConnectionSettings {
     pub(super) http1: http1::Builder,
+    /// How many bytes the heads of a response may have, to the end of the final one.
+    pub(super) max_response_head: u64,
     pub(super) http2: http2::settings::Settings,
 }
 
@@ -56,6 +58,7 @@ impl Default for Settings {
                 prior_knowledge: PriorKnowledge::default(),
                 connections: ConnectionSettings {
                     http1: http1::Builder::new(),
+                    max_response_head: 1024 * 1024,
                     http2: http2::settings::Settings::default(),
                 },
             },
@@ -71,6 +74,7 @@ impl fmt::Debug for RequestSettings {
             .field("late_binding", &self.late_binding)
             .field("continue_timeout", &self.continue_timeout)
             .field("upload_after_response", &self.upload_after_response)
+            .field("max_response_head", &self.connections.max_response_head)
             .field("prior_knowledge", &self.prior_knowledge)
             .field("http2", &self.connections.http2)
             .finish_non_exhaustive()

@@ -21,9 +21,12 @@ pub(crate) fn split_authority(authority: &str) -> (&str, &str, bool) {
 
 /// Returns the port of a URI that names none (RFC 9110 §4.2, RFC 6455 §3).
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    // Of these, `http` gives the first and the third in lower case.
     match scheme {
-        "http" | "ws" => Some(HTTP_PORT),
-        "https" | "wss" => Some(443),
+        "http" => Some(HTTP_PORT),
+        "https" => Some(443),
+        _ if scheme.eq_ignore_ascii_case("ws") => Some(HTTP_PORT),
+        _ if scheme.eq_ignore_ascii_case("wss") => Some(443),
         _ => None,
     }
 }
@@ -34,7 +37,9 @@ pub(super) const HTTP_PORT: u16 = 80;
 /// Whether connections for this scheme are secured by TLS.
 #[inline]
 pub(crate) fn is_secure(scheme: &Scheme) -> bool {
-    matches!(scheme.as_str(), "https" | "wss")
+    let scheme = scheme.as_str();
+    // `http` gives the first in lower case.
+    scheme == "https" || scheme.eq_ignore_ascii_case("wss")
 }
 
 /// The bytes that a host may have anywhere.

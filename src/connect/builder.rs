@@ -124,6 +124,10 @@ impl<R, A, S> Builder<R, A, S> {
     /// The most that look-up and race may take together. `None` is no limit but the system's own, which gives up an attempt
     /// after minutes.
     ///
+    /// With `tls`, handshakes are a part of the race, and of this time: a server whose TLS is silent ends with it, if `TlsOptions::handshake_timeout` has not ended its
+    /// attempt before. TLS of another layer, around the connector, begins when this time has ended, and has none but that layer's own; so do the request and
+    /// the response, which the time-outs of the caller are for.
+    ///
     /// It is one budget: with [`Policy::Staggered`] no attempt gets only a share of it. The connector ends with an error that
     /// says what it was waiting for.
     ///

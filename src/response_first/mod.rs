@@ -83,8 +83,9 @@ pin_project! {
     /// It wraps at the level of tokio's traits: `TokioIo<ResponseFirst<TcpStream>>`. A stream with hyper's traits is wrapped as
     /// `TokioIo<ResponseFirst<TokioIo<T>>>`.
     pub struct ResponseFirst<T: 'static> {
+        // None once it was taken out, after which nothing but the drop is left.
         #[pin]
-        inner: T,
+        inner: Option<T>,
         handle: ResponseFirstHandle,
         recognition: Recognition,
         // Waker for socket events; overrides the caller's.
@@ -105,7 +106,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // A stream that is no longer HTTP ends as its user ends it.
             if this.handle.resets_on_close() && this.handle.is_armed() {
-                socket::reset_on_close(&*this.project().inner);
+                if let Some(inner) = this.project().inner.as_pin_mut() {
+                    socket::reset_on_close(&*inner);
+                }
             }
         }
     }
@@ -119,7 +122,7 @@ impl<T: 'static> ResponseFirst<T> {
 
     pub(crate) fn with_handle(inner: T, handle: ResponseFirstHandle) -> Self {
         Self {
-            inner,
+            inner: Some(inner),
             handle,
             recognition: Recognition::new(),
             waker: None,
@@ -138,13 +141,24 @@ impl<T: 'static> ResponseFirst<T> {
 
     /// The inner stream.
     pub fn get_ref(&self) -> &T {
-        &self.inner
+        there(self.inner.as_ref())
     }
 
     /// The inner stream, mutably.
     pub fn get_mut(&mut self) -> &mut T {
-        &mut self.inner
+        there(self.inner.as_mut())
     }
+
+    /// The inner stream by itself, after an upgrade, say: what is written to it from now on is no longer seen, and its errors are its own.
+    pub fn into_inner(mut self) -> T {
+        there(self.inner.take())
+    }
+}
+
+/// The stream: only [`ResponseFirst::into_inner`] takes it out, and the wrapper with it.
+#[inline]
+fn there<T>(inner: Option<T>) -> T {
+    inner.expect("the stream was not taken out")
 }
 
 impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
@@ -166,7 +180,7 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.get_ref().is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -214,6 +228,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let mut this = self.project();
+        let mut inner = there(this.inner.as_mut().as_pin_mut());
         let flags = this.handle.flags();
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.is_broken() {
@@ -236,9 +251,9 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             *this.unasked = 0;
             if !*this.limits_unsent {
                 *this.limits_unsent = true;
-                socket::limit_unsent(&*this.inner, MOST_UNSENT);
+                socket::limit_unsent(&*inner, MOST_UNSENT);
             }
-            asked = ask(&*this.inner).map(|put_off| *this.put_off = put_off);
+            asked = ask(&*inner).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
             // To ask for an error is to take it: the write would not meet it any more.
@@ -249,7 +264,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Ok(()) => write(this.inner.as_mut(), &mut cx),
+            Ok(()) => write(inner.as_mut(), &mut cx),
         };
         match written {
             Poll::Ready(Ok(written)) => {
@@ -258,7 +273,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
-                if this.handle.counts_failed_writes() && !socket::is_known(&*this.inner) {
+                if this.handle.counts_failed_writes() && !socket::is_known(&*inner) {
                     // TLS may have sent a part of what it says it could not write.
                     this.handle.on_write(len, len);
                 }
@@ -288,7 +303,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             return Poll::Ready(Ok(()));
         }
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
-        match finish(this.inner, &mut cx) {
+        match finish(there(this.inner.as_pin_mut()), &mut cx) {
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
                 this.handle.fail_writing(error);
                 *this.chances = CHANCES;
@@ -307,13 +322,13 @@ impl<T: AsyncWrite> ResponseFirst<T> {
 
 impl<T: Connection> Connection for ResponseFirst<T> {
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(self.handle.clone())
+        self.get_ref().connected().extra(self.handle.clone())
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFirst").field("inner", &self.inner).field("handle", &self.handle).finish()
+        f.debug_struct("ResponseFirst").field("inner", self.get_ref()).field("handle", &self.handle).finish()
     }
 }
 

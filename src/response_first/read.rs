@@ -8,17 +8,18 @@ use std::thread;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::handle::ResponseFirstHandle;
-use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, told};
+use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, there, told};
 use crate::wake_later::wake_later;
 
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut this = self.project();
+        let this = self.project();
+        let mut inner = there(this.inner.as_pin_mut());
         let flags = this.handle.flags();
         let before = buf.filled().len();
         if flags.only_swallows() && this.waker.is_none() && *this.put_off == 0 {
             // Most reads of HTTP/2.
-            let read = ready!(this.inner.as_mut().poll_read(cx, buf));
+            let read = ready!(inner.as_mut().poll_read(cx, buf));
             let bytes = buf.filled().len() - before;
             if read.is_ok() && bytes > 0 {
                 this.handle.on_read(bytes);
@@ -42,9 +43,9 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             *this.put_off = 0;
         }
         let mut read = if buf.remaining() <= most {
-            this.inner.as_mut().poll_read(&mut cx, buf)
+            inner.as_mut().poll_read(&mut cx, buf)
         } else {
-            read_part(this.inner.as_mut(), &mut cx, buf, most)
+            read_part(inner.as_mut(), &mut cx, buf, most)
         };
         if read.is_pending() {
             if !goes_first && !flags.is_broken_or_looks() {
@@ -52,7 +53,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             }
             // Whatever there is, the system has.
             let most = if goes_first || flags.is_broken() { most } else { most.min(A_LOOK) };
-            match socket::read_at_once(&*this.inner, buf, most) {
+            match socket::read_at_once(&*inner, buf, most) {
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Some(result) => read = Poll::Ready(result),
                 None => read = wait_for_reads(this.handle, this.chances, &cx),

@@ -40,6 +40,11 @@ impl<T> ResponseFirstStream<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.io.inner_mut().get_mut().inner_mut()
     }
+
+    /// The connection inside, by itself.
+    pub fn into_inner(self) -> T {
+        self.io.into_inner().into_inner().into_inner()
+    }
 }
 
 impl<T: Connection> Connection for ResponseFirstStream<T> {

@@ -352,3 +352,23 @@ async fn error_of(request: fn(Uri) -> Request<Body>, response: &str) -> ClientEr
     let ((), result) = both(server, client.request(request(peer.uri("/")))).await;
     result.unwrap_err()
 }
+
+/// What another try could not do better: nobody is to try it again.
+#[tokio::test]
+async fn a_uri_that_the_connector_refuses_is_an_invalid_request() {
+    let client = Client::new(HappyEyeballsConnector::builder().enforce_http(true).build().unwrap());
+    let any = Client::new(HappyEyeballsConnector::builder().enforce_http(false).build().unwrap());
+    for (client, uri, words) in [
+        (&client, "ftp://127.0.0.1/", "the scheme is ftp, not http"),
+        (&client, "ws://127.0.0.1/", "the scheme is ws, not http"),
+        (&any, "http://[v1.a]/", "[v1.a] is not an IPv6 address"),
+        (&any, "http://127.0.0.1:0/", "port 0 cannot be connected to"),
+        (&any, "http://127.0.0.1:123foo/", "\"123foo\" is not a port"),
+        (&any, "http://[::1%25]/", "the zone of [::1%25] is empty"),
+    ] {
+        let error = in_time(client.get(uri.parse().unwrap())).await.unwrap_err();
+        assert!(error.is_invalid_request() && !error.is_connect(), "{uri}: {error:?}");
+        assert!(error.is_permanent() && !error.may_retry(), "{uri}: {error:?}");
+        assert!(error.to_string().ends_with(words), "{uri}: {error}");
+    }
+}

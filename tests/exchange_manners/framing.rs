@@ -2,6 +2,7 @@
 
 use hyper::{Request, StatusCode};
 use hyper_happy_eyeballs::Client;
+use hyper_happy_eyeballs::client::Builder;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -41,6 +42,60 @@ async fn assert_invalid(response: &str) {
 async fn a_length_that_is_no_one_number_is_an_invalid_response() {
     for length in ["3\r\ncontent-length: 5", "3, 5", "+3", "-3", "3x", "", "18446744073709551616"] {
         assert_invalid(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhello")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_no_body_has_is_an_error_that_names_the_field() {
+    for length in ["18446744073709551615", "18446744073709551616", "-1"] {
+        let (peer, client) = (Peer::listen().await, client());
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhello");
+        let server = async { peer.accept().await.answer(&response).await };
+        let (_, error) = both(server, client.get(peer.uri("/"))).await;
+        let error = error.unwrap_err();
+        let text = format!("{error:?}").to_lowercase();
+        assert!(error.is_invalid_response() && text.contains("content-length"), "{error:?}");
+        assert!(!text.contains("too large"), "{error:?}");
+    }
+    let (peer, client) = (Peer::listen().await, client());
+    let response = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
+    let server = async { peer.accept().await.answer(&response).await };
+    let (_, error) = both(server, client.get(peer.uri("/"))).await;
+    let error = error.unwrap_err();
+    assert!(error.is_invalid_response() && format!("{error:?}").contains("fields than Builder::http1"), "{error:?}");
+}
+
+/// RFC 9112 §5.2.
+#[tokio::test]
+async fn a_field_that_is_folded_is_unfolded_if_hyper_is_told_to_and_else_an_invalid_response() {
+    let folded = "HTTP/1.1 200 OK\r\nx: one,\r\n two\r\n\t three\r\ncontent-length: 5\r\n\r\nhello";
+    assert_invalid(folded).await;
+    let mut http1 = hyper::client::conn::http1::Builder::new();
+    http1.allow_obsolete_multiline_headers_in_responses(true);
+    let peer = Peer::listen().await;
+    let client = Builder::new().http1(http1).build(peer.connector()).unwrap();
+    let server = async { peer.accept().await.answer(folded).await };
+    let (_, response) = both(server, client.get(peer.uri("/"))).await;
+    let response = response.unwrap();
+    assert_eq!(response.headers()["x"], "one, two three");
+    assert_eq!(read(response).await.0, "hello");
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_none_is_a_malformed_body_and_one_that_is_missing_an_incomplete_one() {
+    for (chunks, what) in
+        [("zz\r\n", "malformed"), ("5\r\nhelloX", "malformed"), ("5\r\nhel", "incomplete"), ("", "incomplete")]
+    {
+        let (peer, client) = (Peer::listen().await, client());
+        let response = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n{chunks}");
+        let server = async {
+            peer.accept().await.answer(&response).await;
+        };
+        let ((), response) = both(server, client.get(peer.uri("/"))).await;
+        let error = in_time(http_body_util::BodyExt::collect(response.unwrap().into_body())).await.unwrap_err();
+        assert!(error.is_body() && !error.is_request_body() && !error.may_retry(), "{error:?}");
+        let host = peer.address();
+        assert_eq!(error.to_string(), format!("the body of the response of {host} is {what}"), "{chunks:?}");
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use hyper::Request;
 use hyper::header::{EXPECT, LINK};
-use hyper_happy_eyeballs::client::on_informational;
+use hyper_happy_eyeballs::client::{Builder, on_informational};
+use tokio::io::AsyncWriteExt;
 
 use crate::peer::{Body, OK, Peer, both, client, full, get, post, read};
 
@@ -141,4 +142,34 @@ async fn the_end_after_a_hint_is_an_error_and_no_response() {
     let error = result.unwrap_err();
     assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");
     assert_eq!((error.bytes_read(), error.retries()), (HINT.len() as u64, 0));
+}
+
+#[tokio::test]
+async fn hints_without_an_end_are_an_invalid_response_that_names_the_limit() {
+    for most in [None, Some(64 * 1024)] {
+        let peer = Peer::listen().await;
+        let builder = most.map_or_else(Builder::new, |most| Builder::new().max_response_head(most));
+        let client = builder.build(peer.connector()).unwrap();
+        let most = most.unwrap_or(1024 * 1024);
+        let server = async {
+            let mut conn = peer.accept().await;
+            conn.head().await;
+            let hints = HINT.repeat(100);
+            let mut sent = 0;
+            // Until the client has closed.
+            while conn.stream.write_all(hints.as_bytes()).await.is_ok() {
+                sent += hints.len() as u64;
+            }
+            sent
+        };
+        let (sent, error) = both(server, client.get(peer.uri("/"))).await;
+        let error = error.unwrap_err();
+        assert!(error.is_invalid_response() && !error.may_retry(), "{error:?}");
+        assert!(format!("{error:?}").contains("Builder::max_response_head"), "{error:?}");
+        assert!(
+            sent > most && (most..most + 64 * 1024).contains(&error.bytes_read()),
+            "{} of {sent}",
+            error.bytes_read()
+        );
+    }
 }

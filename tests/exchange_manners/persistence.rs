@@ -1,9 +1,13 @@
 //! Which connections are used again, and which are not (RFC 9112 §9.3, §9.6).
 
+use std::time::{Duration, Instant};
+
 use hyper::header::CONNECTION;
 use hyper::{Method, Request, StatusCode};
+use hyper_happy_eyeballs::HappyEyeballsConnector;
+use hyper_happy_eyeballs::client::Builder;
 
-use crate::peer::{OK, Peer, both, client, empty, field, get, read};
+use crate::peer::{OK, Peer, both, client, empty, field, full, get, read};
 
 /// Two requests, of which the first gets `response`, on one connection.
 async fn assert_kept(first: Method, response: &str, status: StatusCode) {
@@ -115,5 +119,98 @@ async fn bytes_after_a_response_are_nobody_s_answer() {
     ] {
         let request = Request::builder().method(method).body(()).unwrap();
         assert_closed(request, &response).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_keeps_no_connection_says_so_and_closes_it() {
+    let peer = Peer::listen().await;
+    let builder = Builder::new().max_idle_per_host(0).max_connections_per_host(1);
+    let client = builder.build(HappyEyeballsConnector::new()).unwrap();
+    let server = async {
+        for _ in 0..2 {
+            let mut conn = peer.accept().await;
+            let head = conn.answer(OK).await;
+            assert_eq!(field(&head, "connection"), Some("close"));
+            assert_eq!(conn.rest().await, "");
+        }
+    };
+    // The second waits for the first.
+    let request = async || read(client.get(peer.uri("/")).await.unwrap()).await.0;
+    let ((), (first, second)) = both(server, async { tokio::join!(request(), request()) }).await;
+    assert_eq!((&*first, &*second), ("ok", "ok"));
+}
+
+/// `Keep-Alive: timeout=1`: the server may close after a second.
+#[tokio::test]
+async fn a_connection_is_kept_no_longer_than_the_server_says() {
+    let kept = "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1, max=9\r\ncontent-length: 2\r\n\r\nok";
+    let (peer, client) = (Peer::listen().await, client());
+    let server = async {
+        let mut conn = peer.accept().await;
+        conn.answer(kept).await;
+        let since = Instant::now();
+        // It is the client who closes.
+        assert_eq!(conn.rest().await, "");
+        // What the client has counted from is a moment before.
+        assert!(since.elapsed() > Duration::from_millis(900), "{:?}", since.elapsed());
+    };
+    both(server, async { read(client.get(peer.uri("/")).await.unwrap()).await }).await;
+    assert_eq!(client.pool_statistics().total.idle, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_again_meets_no_connection_whose_time_is_nearly_up() {
+    let kept = "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nok";
+    let (peer, client) = (Peer::listen().await, client());
+    let server = async {
+        let mut first = peer.accept().await;
+        first.answer(kept).await;
+        let mut second = peer.accept().await;
+        second.answer(OK).await;
+        // One that cannot be sent again, and comes at once, has the connection.
+        second.answer(OK).await
+    };
+    let (head, ()) = both(server, async {
+        read(client.get(peer.uri("/")).await.unwrap()).await;
+        // The time is what the client goes by.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        for _ in 0..2 {
+            let request = Request::post(peer.uri("/")).body(empty()).unwrap();
+            assert_eq!(read(client.request(request).await.unwrap()).await.0, "ok");
+        }
+    })
+    .await;
+    assert!(head.starts_with("POST"), "{head}");
+}
+
+/// 404, 409 and 422 come when a server knows the content. Whether it has read all of it nobody can tell.
+#[tokio::test]
+async fn a_status_about_content_keeps_the_connection_for_what_can_be_sent_again() {
+    const LARGE: usize = 128 * 1024;
+    for status in [404, 409, 422] {
+        let (peer, client) = (Peer::listen().await, client());
+        let server = async {
+            let mut first = peer.accept().await;
+            let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 2\r\n\r\nno");
+            for _ in 0..2 {
+                first.head().await;
+                first.body(&"x".repeat(LARGE)).await;
+                first.send(answer.as_str()).await;
+            }
+            let mut second = peer.accept().await;
+            second.answer(OK).await;
+            assert_eq!(first.rest().await, "");
+        };
+        let ((), ()) = both(server, async {
+            for method in [Method::PUT, Method::PUT] {
+                let request =
+                    Request::builder().method(method).uri(peer.uri("/")).body(full("x".repeat(LARGE))).unwrap();
+                assert_eq!(client.request(request).await.map(|response| response.status().as_u16()).unwrap(), status);
+            }
+            let request = Request::post(peer.uri("/")).body(empty()).unwrap();
+            assert_eq!(read(client.request(request).await.unwrap()).await.0, "ok");
+        })
+        .await;
     }
 }

@@ -65,14 +65,49 @@ async fn a_proxy_is_told_the_whole_uri_but_for_the_user() {
 }
 
 #[tokio::test]
-async fn an_origin_behind_a_tunnel_is_told_what_it_is_always_told() {
+async fn a_proxy_that_does_tls_itself_is_told_the_whole_uri() {
     let peer = Peer::listen().await;
-    // A connector that says of an https connection that it is proxied has made a tunnel.
+    // A connector that has made a tunnel does not say that it is proxied.
     let client = Client::new(proxied(&peer));
     let server = async { peer.accept().await.answer(OK).await };
     let (head, response) = both(server, client.request(get("https://a.example/b?c".parse().unwrap()))).await;
     assert_eq!(read(response.unwrap()).await.0, "ok");
-    assert_eq!((head.lines().next(), field(&head, "host")), (Some("GET /b?c HTTP/1.1"), Some("a.example")));
+    let told = (head.lines().next(), field(&head, "host"));
+    assert_eq!(told, (Some("GET https://a.example/b?c HTTP/1.1"), Some("a.example")));
+}
+
+#[tokio::test]
+async fn a_server_as_a_whole_is_not_asked_over_a_proxy_and_the_connection_stays() {
+    let peer = Peer::listen().await;
+    let client = Client::new(proxied(&peer));
+    let server = async { peer.accept().await.answer(OK).await };
+    let (head, ()) = both(server, async {
+        let uri = Uri::builder().scheme("http").authority("a.example").path_and_query("*").build().unwrap();
+        let error = client.request(Request::options(uri).body(empty()).unwrap()).await.unwrap_err();
+        assert!(error.is_invalid_request() && error.is_permanent() && !error.may_retry(), "{error:?}");
+        assert_eq!(read(client.get("http://a.example/".parse().unwrap()).await.unwrap()).await.0, "ok");
+    })
+    .await;
+    assert_eq!(head.lines().next(), Some("GET http://a.example/ HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn uris_that_mean_the_same_have_one_connection() {
+    let peer = Peer::listen().await;
+    let client = Client::new(peer.connector());
+    let forms = ["http://a.example/", "http://a.example:80/", "http://a.example:/", "http://u:p@A.example:0080"];
+    let server = async {
+        let mut conn = peer.accept().await;
+        for _ in forms {
+            conn.answer(OK).await;
+        }
+    };
+    let ((), ()) = both(server, async {
+        for uri in forms {
+            assert_eq!(read(client.get(uri.parse().unwrap()).await.unwrap()).await.0, "ok", "{uri}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -3,14 +3,15 @@
 use hyper::header::{CONNECTION, UPGRADE};
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode, Uri};
-use hyper_happy_eyeballs::response_first::ResponseFirstLayer;
+use hyper_happy_eyeballs::response_first::{ResponseFirst, ResponseFirstLayer};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower::Layer;
 
-use crate::peer::{Body, Conn, OK, Peer, both, client, empty, field, get, in_time, read};
+use crate::peer::{Body, Conn, OK, Peer, Unknown, both, client, empty, field, get, in_time, read};
 
 const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: chat\r\n\r\n";
 
@@ -258,7 +259,7 @@ fn upgrade(uri: Uri) -> Request<Body> {
 }
 
 /// Both sides say something, after what came glued to the response.
-async fn talk(conn: &mut Conn, stream: &mut TokioIo<Upgraded>, glued: &str) {
+async fn talk(conn: &mut Conn, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), glued: &str) {
     let mut buffer = vec![0; glued.len()];
     in_time(stream.read_exact(&mut buffer)).await.unwrap();
     assert_eq!(buffer, glued.as_bytes());
@@ -281,4 +282,35 @@ async fn assert_writing_fails(upgraded: Upgraded) {
         }
     };
     in_time(writes).await;
+}
+
+/// As the docs of the client say.
+#[tokio::test]
+async fn the_socket_of_an_upgraded_stream_can_be_had_by_itself() {
+    let peer = Peer::listen().await;
+    for client in [
+        Client::new(HappyEyeballsConnector::new()).request(upgrade(peer.uri("/chat"))),
+        Client::new(peer.connector()).request(upgrade(peer.uri("/chat"))),
+    ] {
+        let server = async {
+            let mut conn = peer.accept().await;
+            conn.answer(&format!("{SWITCHING}welcome")).await;
+            conn
+        };
+        let (mut conn, response) = both(server, client).await;
+        let upgraded = in_time(hyper::upgrade::on(response.unwrap())).await.unwrap();
+        let parts = upgraded.downcast::<TokioIo<ResponseFirst<TcpStream>>>().unwrap();
+        assert_eq!(parts.read_buf, "welcome");
+        let mut socket = parts.io.into_inner().into_inner();
+        talk(&mut conn, &mut socket, "").await;
+        drop(socket);
+        assert_eq!(conn.rest().await, "");
+    }
+    // What is no bare TCP is itself.
+    let client = Client::new(peer.secure_connector());
+    let server = async { peer.accept().await.answer(SWITCHING).await };
+    let (_, response) = both(server, client.request(upgrade(peer.uri("/chat")))).await;
+    let upgraded = in_time(hyper::upgrade::on(response.unwrap())).await.unwrap();
+    let parts = upgraded.downcast::<TokioIo<ResponseFirst<TokioIo<Unknown>>>>().unwrap();
+    let _: Unknown = parts.io.into_inner().into_inner().into_inner();
 }

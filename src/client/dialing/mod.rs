@@ -75,7 +75,7 @@ impl<C: Connector> Dialer<C> {
                 .await
                 .map(Ready::Shared);
         }
-        let mut wire = handshake(io, &settings.http1, pool, destination, lease).await?;
+        let mut wire = handshake(io, settings, pool, destination, lease).await?;
         wire.spent |= is_spent();
         Ok(Ready::Owned(wire))
     }

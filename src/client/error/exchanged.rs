@@ -68,3 +68,46 @@ impl StdError for AfterWrite {
         Some(&self.write)
     }
 }
+
+/// A head that is too large to hyper. It says the same of a `Content-Length` that is nearly 2^64.
+#[derive(Debug)]
+pub(super) struct LargeHead {
+    error: hyper::Error,
+    /// How writing the request had failed before.
+    write: Option<io::Error>,
+    is_short: bool,
+}
+
+impl LargeHead {
+    pub(super) fn new(error: hyper::Error, write: Option<io::Error>, bytes_read: u64) -> Self {
+        Self { error, write, is_short: bytes_read < LONG }
+    }
+}
+
+/// Whether hyper says that a head is too large. To clients it says so in words alone.
+pub(super) fn is_too_large(error: &hyper::Error) -> bool {
+    error.is_parse() && error.to_string() == "message head is too large"
+}
+
+/// A head with more fields than hyper allows by default has more bytes.
+const LONG: u64 = 400;
+
+impl fmt::Display for LargeHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_short {
+            "malformed head: its Content-Length is more than any body has, or it has more fields than Builder::http1 allows"
+        } else {
+            "its head has more bytes or fields than Builder::http1 allows, or a Content-Length that is more than any body has"
+        })
+    }
+}
+
+impl StdError for LargeHead {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.write {
+            Some(write) => Some(write),
+            None if self.is_short => None,
+            None => Some(&self.error),
+        }
+    }
+}

@@ -5,15 +5,15 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use self::exchanged::after_write;
 pub(super) use self::exchanged::{About, Sendings, Transfer};
 pub use self::processing::Processing;
 pub(super) use self::processing::StreamEnd;
 use super::retry::{Again, Fate};
 use crate::connect::ConnectInfo;
-use crate::outcome::{AttemptError, BoxError, Chain, ConnectError, causes};
+use crate::outcome::{AttemptError, Chain, ConnectError, causes};
 
 mod exchanged;
+mod made;
 mod processing;
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ mod tests;
 /// | [`is_closed_before_response`](Self::is_closed_before_response) | The connection ended before the head of a response was complete. | no | if nothing was written, or the request is idempotent; and nothing was read |
 /// | [`is_invalid_response`](Self::is_invalid_response) | What the server sent is not HTTP/1. | no | no |
 /// | [`is_request_body`](Self::is_request_body) | The body of the request failed; [`is_body`](Self::is_body) as well. | no | no |
-/// | [`is_body`](Self::is_body) alone | The body of the response is not complete. | no | no |
+/// | [`is_body`](Self::is_body) alone | The body of the response is not complete, or malformed. | no | no |
 ///
 /// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on the way
 /// to it. An error that is permanent is never one to retry; there are errors that are neither. Requests that waited for one dial have clones of its error.
@@ -72,117 +72,15 @@ pub(super) enum Kind {
     InvalidResponse,
     RequestBody,
     ResponseBody,
+    /// The body of the response is not what HTTP/1 says: a chunk that is none.
+    MalformedBody,
 }
 
 impl ClientError {
-    pub(super) fn invalid_request(problem: impl Into<String>) -> Self {
-        Self::new(Kind::InvalidRequest(problem.into()), None)
-    }
-
-    pub(super) fn connect(error: impl Into<BoxError>) -> Self {
-        Self::new(Kind::Connect, Some(error.into()))
-    }
-
-    /// What hyper says of an exchange that failed, if it says anything; and how writing the request had failed before, if that is not
-    /// what hyper says.
-    pub(super) fn exchange(
-        error: Option<hyper::Error>,
-        write: Option<io::Error>,
-        body_has_failed: bool,
-        transfer: Transfer,
-    ) -> Self {
-        let says = |what: fn(&hyper::Error) -> bool| error.as_ref().is_some_and(what);
-        let kind = if says(hyper::Error::is_canceled) {
-            Kind::Canceled
-        } else if body_has_failed || says(hyper::Error::is_body_write_aborted) {
-            Kind::RequestBody
-        } else if says(hyper::Error::is_parse) {
-            Kind::InvalidResponse
-        } else {
-            Kind::Closed
-        };
-        let mut this = Self::new(kind, after_write(error, write));
-        this.inner.transfer = transfer;
-        this
-    }
-
-    /// The body of the request failed, or broke a promise. `transfer` is that of the connection, if it came to one.
-    pub(super) fn request_body(error: Option<BoxError>, transfer: Transfer) -> Self {
-        let mut this = Self::new(Kind::RequestBody, error);
-        this.inner.transfer = transfer;
-        this
-    }
-
-    pub(super) fn response_body(error: hyper::Error, about: Option<About>) -> Self {
-        let (about, write) =
-            about.map_or((None, None), |About { host, transfer, write }| (Some((host, transfer)), write));
-        let mut this = Self::new(Kind::ResponseBody, after_write(Some(error), write));
-        if let Some((host, transfer)) = about {
-            (this.inner.host, this.inner.transfer) = (Some(host), transfer);
-        }
-        this
-    }
-
-    fn new(kind: Kind, source: Option<BoxError>) -> Self {
-        Self {
-            inner: Box::new(Inner {
-                kind,
-                source: source.map(Arc::from),
-                host: None,
-                transfer: Transfer::default(),
-                sendings: Sendings::default(),
-                stream: None,
-            }),
-        }
-    }
-
-    /// The same error, with what only the request knows.
-    pub(super) fn after(mut self, host: String, sendings: Sendings) -> Self {
-        self.inner.host = Some(host);
-        self.inner.sendings = sendings;
-        if sendings.has_sent && matches!(self.inner.kind, Kind::Canceled | Kind::TurnedAway) {
-            // This attempt sent nothing, but one before it did.
-            self.inner.kind = Kind::Closed;
-        } else if sendings.was_turned_away && self.inner.kind == Kind::Canceled {
-            self.inner.kind = Kind::TurnedAway;
-        }
-        self
-    }
-
-    /// What became of a request over HTTP/2 that has no response.
-    pub(super) fn stream(end: StreamEnd, source: Option<BoxError>, transfer: Transfer) -> Self {
-        let kind = match (end.processing, end.reason) {
-            (Processing::Unsent, _) => Kind::Canceled,
-            (Processing::Unprocessed, _) => Kind::TurnedAway,
-            (Processing::Answered, _) => Kind::InvalidResponse,
-            (Processing::Unknown, Some(_)) => Kind::StreamClosed,
-            (Processing::Unknown, None) => Kind::Closed,
-        };
-        let mut this = Self::new(kind, source);
-        (this.inner.stream, this.inner.transfer) = (Some(end), transfer);
-        this
-    }
-
-    /// The body of a request over HTTP/2 failed.
-    pub(super) fn stream_request_body(error: BoxError, processing: Processing, transfer: Transfer) -> Self {
-        let mut this = Self::request_body(Some(error), transfer);
-        this.inner.stream = Some(StreamEnd { processing, reason: None, again: Again::Never });
-        this
-    }
-
-    /// A response over HTTP/2 did not end properly.
-    pub(super) fn stream_body(error: BoxError, reason: Option<u32>, about: Option<(String, Transfer)>) -> Self {
-        let mut this = Self::new(Kind::ResponseBody, Some(error));
-        this.inner.stream = Some(StreamEnd { processing: Processing::Answered, reason, again: Again::Never });
-        if let Some((host, transfer)) = about {
-            (this.inner.host, this.inner.transfer) = (Some(host), transfer);
-        }
-        this
-    }
-
-    /// The request cannot be sent as it is: its URI has no host, or one that cannot be written; its version is not HTTP/1.0
-    /// or 1.1; the fields that frame its body contradict each other, the body or the version (RFC 9112 §6). No connection
-    /// was made for it.
+    /// The request cannot be sent as it is: its URI has no host, or one that cannot be written, or a scheme or port that a
+    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does not take ([`ConnectError::is_invalid_uri`]); its version is not one that is spoken;
+    /// the fields that frame its body contradict each other, the body or the version (RFC 9112 §6). No connection was made for it; but that there is a
+    /// proxy, over which `OPTIONS *` cannot be said, is known when there is a connection.
     pub fn is_invalid_request(&self) -> bool {
         matches!(self.inner.kind, Kind::InvalidRequest(_))
     }
@@ -203,7 +101,7 @@ impl ClientError {
     pub fn processing(&self) -> Processing {
         let fate = match self.inner.kind {
             Kind::InvalidRequest(_) => return Processing::Unsent,
-            Kind::ResponseBody => return Processing::Answered,
+            Kind::ResponseBody | Kind::MalformedBody => return Processing::Answered,
             Kind::RequestBody => None,
             _ => self.fate(),
         };
@@ -242,9 +140,9 @@ impl ClientError {
     }
 
     /// A body failed: that of the request, whose own error is among the causes, or that of the response, which ended
-    /// before it was complete (RFC 9112 §8).
+    /// before it was complete (RFC 9112 §8), or has a chunk that is none (RFC 9112 §7.1).
     pub fn is_body(&self) -> bool {
-        matches!(self.inner.kind, Kind::RequestBody | Kind::ResponseBody)
+        matches!(self.inner.kind, Kind::RequestBody | Kind::ResponseBody | Kind::MalformedBody)
     }
 
     /// The body of the request failed, or was not what it says: longer or shorter than its exact
@@ -254,7 +152,8 @@ impl ClientError {
         self.inner.kind == Kind::RequestBody
     }
 
-    /// What the server sent is not HTTP/1. If a write of the request had failed before that, the error of the write is among the
+    /// What the server sent is not HTTP/1, or its head is larger than it may be ([`Builder::http1`](super::Builder::http1),
+    /// [`Builder::max_response_head`](super::Builder::max_response_head)). If a write of the request had failed before that, the error of the write is among the
     /// causes.
     pub fn is_invalid_response(&self) -> bool {
         self.inner.kind == Kind::InvalidResponse
@@ -300,7 +199,7 @@ impl ClientError {
     fn fate(&self) -> Option<Fate> {
         let Inner { kind, transfer, sendings, .. } = &*self.inner;
         match kind {
-            Kind::InvalidRequest(_) | Kind::RequestBody | Kind::ResponseBody => None,
+            Kind::InvalidRequest(_) | Kind::RequestBody | Kind::ResponseBody | Kind::MalformedBody => None,
             Kind::Connect
             | Kind::Closed
             | Kind::Canceled
@@ -316,10 +215,10 @@ impl ClientError {
     }
 
     /// The connector's error, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) failed, under whatever layers: it
-    /// has the attempts. It is what [`ConnectError::find`] finds.
+    /// has the attempts, or says why the URI is invalid. It is what [`ConnectError::find`] finds.
     pub fn connect_error(&self) -> Option<&ConnectError> {
         // That of a request's body may be of another request.
-        if self.is_connect() { ConnectError::find(self) } else { None }
+        if self.is_connect() || self.is_invalid_request() { ConnectError::find(self) } else { None }
     }
 
     /// How the connection came about, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
@@ -352,7 +251,7 @@ impl ClientError {
     fn fmt_connect(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.connect_error(), self.source()) {
             (Some(error), _) if error.host().is_some_and(|name| has_name(host, name)) => fmt::Display::fmt(error, f),
-            // Its URI is invalid, or that of a proxy.
+            // It is about another host: a proxy, say.
             (Some(error), _) => write!(f, "no connection to {host}: {error}"),
             (None, Some(error)) => write!(f, "no connection to {host}: {error}"),
             (None, None) => write!(f, "no connection to {host}"),
@@ -379,6 +278,7 @@ impl fmt::Display for ClientError {
             Kind::InvalidResponse => write!(f, "the response of {host} is invalid")?,
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
+            Kind::MalformedBody => write!(f, "the body of the response of {host} is malformed")?,
         }
         if self.inner.sendings.retries > 0 {
             f.write_str(", when the request was sent again")?;

@@ -30,9 +30,14 @@ fn whatever_was_not_sent_may_be_sent_unless_it_would_fail_again() {
         let connect = |error: BoxError| after(ClientError::connect(error), false, covered);
         check(connect("out of descriptors".into()), false, true);
         check(connect(AttemptError::new("the certificate is not accepted").permanent().into()), true, false);
-        check(connect(ConnectError::invalid_uri("it has no host", None).into()), true, false);
-        let wrapped = io::Error::other(ConnectError::invalid_uri("it has no host", None));
-        check(connect(wrapped.into()), true, false);
+        for invalid in [
+            connect(ConnectError::invalid_uri("it has no host", None).into()),
+            connect(io::Error::other(ConnectError::invalid_uri("it has no host", None)).into()),
+        ] {
+            assert!(invalid.is_invalid_request() && !invalid.is_connect(), "{invalid:?}");
+            assert!(invalid.connect_error().is_some_and(ConnectError::is_invalid_uri), "{invalid:?}");
+            check(invalid, true, false);
+        }
         check(after(transferred(Kind::Canceled, 0, 0), false, covered), false, true);
         // What was read before the request was taken was not its answer.
         check(after(transferred(Kind::Canceled, 0, 9), false, covered), false, true);
@@ -87,10 +92,7 @@ fn no_connection_names_the_host_once() {
     let line = |error: BoxError| after(ClientError::connect(error), false, false).to_string();
     assert_eq!(line("out of descriptors".into()), "no connection to origin.example:8080: out of descriptors");
     let invalid = ConnectError::invalid_uri("the scheme is https, not http", None);
-    assert_eq!(
-        line(invalid.into()),
-        "no connection to origin.example:8080: invalid URI: the scheme is https, not http"
-    );
+    assert_eq!(line(invalid.into()), "invalid request: invalid URI: the scheme is https, not http");
 }
 
 #[test]

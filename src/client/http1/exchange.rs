@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
@@ -26,8 +26,10 @@ use crate::client::retry::{Failed, Fate, RetryPolicy, may_retry};
 
 /// What a request came to that has no response.
 pub(in crate::client) struct Failure {
-    /// None if hyper let go of the request without a word.
+    /// None if hyper let go of the request without a word, or if it `is_endless`.
     pub(in crate::client) error: Option<hyper::Error>,
+    /// There was no end of informational responses.
+    pub(in crate::client) is_endless: bool,
     pub(in crate::client) wire: Box<Wire>,
 }
 
@@ -88,7 +90,8 @@ pub(in crate::client) fn exchange(
     wire.begin_request(request.as_ref().and_then(|request| request.body().progress().cloned()));
     let sender = wire.sender().expect("a connection that is given out lives");
     let sent = sender.send_request(request.take().expect("it was not sent"));
-    Exchange { wire: Some(wire), sent, held: held.map(|held| Held::new(held, continue_timeout)) }
+    let held = held.map(|held| Held::new(held, continue_timeout));
+    Exchange { wire: Some(wire), sent, held }
 }
 
 /// Makes `request` what hyper is to write. Returns its body if that is kept back.
@@ -96,7 +99,11 @@ pub(in crate::client) fn exchange(
 fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> Option<Arc<Progress>> {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let has_body = request.body().progress().is_some();
-    fields::complete(request.headers_mut(), &wire.host, has_body);
+    // The authority of a tunnel is all of its target, with the port (RFC 9112 §3.2).
+    let tunnel = if *request.method() == Method::CONNECT { fields::host_of_tunnel(request.uri()) } else { None };
+    // A tunnel is the caller's, for as long as that has a use for it.
+    let closes = wire.pool.keeps_none() && tunnel.is_none();
+    fields::complete(request.headers_mut(), tunnel.as_ref().unwrap_or(&wire.host), has_body, closes);
     let held = request.body().progress().filter(|_| fields::expects_continue(request.headers())).cloned();
     if let Some(held) = &held {
         held.hold();
@@ -134,6 +141,10 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
         if looked.is_pending() {
             if polled.is_pending() {
                 // It was not a response, or not the final one.
+                if wire.control.bytes_read() > wire.max_response_head {
+                    let wire = this.wire.take().expect("not polled after completion");
+                    return Poll::Ready(Err(Failure { error: None, is_endless: true, wire }));
+                }
                 wire.go_on();
                 wire.relay().wait(cx);
                 return Poll::Pending;
@@ -148,9 +159,9 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
         let wire = this.wire.take().expect("not polled after completion");
         Poll::Ready(match looked {
             Poll::Ready(Ok(response)) => Ok((response, wire)),
-            Poll::Ready(Err(error)) => Err(Failure { error: Some(error), wire }),
+            Poll::Ready(Err(error)) => Err(Failure { error: Some(error), is_endless: false, wire }),
             // Nobody is left who could decide it.
-            Poll::Pending => Err(Failure { error: None, wire }),
+            Poll::Pending => Err(Failure { error: None, is_endless: false, wire }),
         })
     }
 }
@@ -198,7 +209,7 @@ mod tests {
         drop(listener.accept().await.unwrap());
         let undecided: Pending<Sent> = pending();
         let exchange = Exchange { wire: Some(wire), sent: undecided, held: None };
-        let Err(Failure { error, wire }) = exchange.await else { panic!("there is no response") };
+        let Err(Failure { error, wire, .. }) = exchange.await else { panic!("there is no response") };
         assert!(error.is_none());
         let error = ClientError::exchange(error, None, false, wire.transfer());
         assert!(error.is_closed_before_response() && !error.is_canceled(), "{error:?}");

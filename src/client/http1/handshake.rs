@@ -16,13 +16,14 @@ use crate::client::plain::into_tcp_stream;
 use crate::client::pool::Lease;
 use crate::client::request::fields;
 use crate::client::request::upload::Upload;
+use crate::client::settings::ConnectionSettings;
 use crate::response_first::{ResponseFirst, ResponseFirstHandle};
 use crate::timer::read_clock;
 
 /// Makes a connection that can exchange of one that was made with `lease`.
 pub(in crate::client) async fn handshake<T>(
     io: T,
-    http1: &http1::Builder,
+    settings: &ConnectionSettings,
     pool: Arc<Pool>,
     destination: &Destination,
     mut lease: Lease,
@@ -30,7 +31,8 @@ pub(in crate::client) async fn handshake<T>(
 where
     T: Read + Write + Connection + Unpin + Send + 'static,
 {
-    let connected = io.connected();
+    let ConnectionSettings { http1, max_response_head, .. } = settings;
+    let (connected, max_response_head) = (io.connected(), *max_response_head);
     let (place, watch) = pool.enter(&mut lease);
     let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
@@ -46,7 +48,8 @@ where
         }
     };
     let (host, created) = (fields::host(destination)?, read_clock());
-    let dialed = Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created };
+    let dialed =
+        Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created, max_response_head };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }

@@ -4,7 +4,8 @@
 //! 2. The [exchange] drives the connection until the head of the response is there. hyper takes the body of the request from its
 //!    [upload](super::request::upload) meanwhile.
 //! 3. Where the request goes on after that, a task drives the connection in [both directions](duplex).
-//! 4. When both are complete, it is [settled](reuse) whether the connection can have another exchange. If not, it is [closed](closing).
+//! 4. When both are complete, it is [settled](reuse) whether the connection can have another exchange, and for [how long](keep_alive). If not, it is
+//!    [closed](closing).
 //!
 //! Whoever waits for a connection is woken by its [relay].
 
@@ -13,6 +14,7 @@ mod closing;
 pub(super) mod duplex;
 pub(super) mod exchange;
 pub(super) mod handshake;
+mod keep_alive;
 pub(super) mod relay;
 pub(super) mod reuse;
 pub(super) mod wire;

@@ -1,8 +1,11 @@
 //! A connection as the pool sees it, and whether it can have another exchange.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use http::{Response, Version};
+
+use super::keep_alive;
 use super::wire::Wire;
 use crate::client::http2::connection::Connection;
 use crate::client::pool::{Lease, Owned, Place, Watch};
@@ -15,6 +18,28 @@ impl Wire {
             let pool = Arc::clone(&self.pool);
             pool.check_in(self);
         }
+    }
+
+    /// What the head of a response says of the connection.
+    #[inline]
+    pub(in crate::client) fn on_response<B>(&mut self, response: &Response<B>) {
+        self.is_http10 = response.version() == Version::HTTP_10;
+        // A server that says it, says so from its first response on: those that do not are not asked each time.
+        if !self.reused || self.kept_for.is_some() {
+            self.kept_for = keep_alive::kept_for(response.headers());
+        }
+        self.is_doubted = false;
+    }
+
+    /// The server may not have read all of the request that it has answered.
+    pub(in crate::client) fn doubt(&mut self) {
+        self.is_doubted = true;
+    }
+
+    /// Whether the server may be about to close the connection, as far as it has said so, after it was idle for so long.
+    #[inline]
+    pub(in crate::client) fn is_about_to_close(&self, idle_for: Duration) -> bool {
+        self.is_doubted || self.kept_for.is_some_and(|kept_for| keep_alive::is_nearly_over(kept_for, idle_for))
     }
 
     /// Closes the connection, for the right to make another in its place.
@@ -39,6 +64,11 @@ impl Owned for Wire {
     #[inline]
     fn created(&self) -> Instant {
         self.created
+    }
+
+    #[inline]
+    fn kept_for(&self) -> Option<Duration> {
+        self.kept_for
     }
 
     #[inline]

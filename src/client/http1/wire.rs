@@ -56,6 +56,12 @@ pub(in crate::client) struct Wire {
     pub(in crate::client) begun: Instant,
     /// The upload of the current request, if it has a body.
     pub(in crate::client) upload: Option<Arc<Progress>>,
+    /// How many bytes the heads of a response may have.
+    pub(in crate::client) max_response_head: u64,
+    /// How long the server says that it keeps the connection.
+    pub(super) kept_for: Option<Duration>,
+    /// The server may not have read all of the last request.
+    pub(super) is_doubted: bool,
     /// The connection is not to be used again, whatever hyper says.
     pub(in crate::client) spent: bool,
     /// What is left of the upload is not worth waiting for.
@@ -89,11 +95,13 @@ pub(in crate::client) struct Dialed {
     pub(in crate::client) does_tls: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
+    pub(in crate::client) max_response_head: u64,
 }
 
 impl Wire {
     pub(in crate::client) fn new(dialed: Dialed, pool: Arc<Pool>, lease: Lease) -> Self {
-        let Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created } = dialed;
+        let Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created, max_response_head } =
+            dialed;
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
@@ -116,6 +124,9 @@ impl Wire {
             idle_for: Duration::ZERO,
             begun: created,
             upload: None,
+            max_response_head,
+            kept_for: None,
+            is_doubted: false,
             spent: false,
             resets: false,
             allowance: BY_DEFAULT,

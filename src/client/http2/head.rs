@@ -1,8 +1,8 @@
 //! The head of a request as HTTP/2 has it. Pure work on values.
 
 use http::header::{self, HeaderMap, HeaderName};
-use http::uri::{Authority, Scheme};
-use http::{Method, Request, Uri, Version, uri};
+use http::uri::Authority;
+use http::{Request, Version};
 
 use crate::client::destination::Destination;
 use crate::client::error::ClientError;
@@ -25,20 +25,12 @@ pub(super) fn complete<B>(
     *request.uri_mut() = match destination.as_it_is(authority) {
         // Most requests.
         Some(uri) if host.is_none() => uri.clone(),
-        _ => target(destination, host.unwrap_or_else(|| authority.clone()))?,
+        _ => destination.whole(destination.http_scheme(), host.unwrap_or_else(|| authority.clone()))?,
     };
     *request.version_mut() = Version::HTTP_2;
     drop_fields_of_the_connection(request.headers_mut());
-    declare_length(request, framing);
+    declare_length(request.headers_mut(), framing);
     Ok(())
-}
-
-fn target(destination: &Destination, authority: Authority) -> Result<Uri, ClientError> {
-    let mut parts = uri::Parts::default();
-    parts.scheme = Some(if destination.is_secure() { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.authority = Some(authority);
-    parts.path_and_query = Some(destination.path());
-    Uri::from_parts(parts).map_err(|error| ClientError::invalid_request(format!("the target: {error}")))
 }
 
 /// `Host` of a request is its authority (RFC 9113 §8.3.1).
@@ -48,14 +40,11 @@ fn take_host(headers: &mut HeaderMap) -> Result<Option<Authority>, ClientError> 
     authority.map(Some).map_err(|error| ClientError::invalid_request(format!("Host is no authority: {error}")))
 }
 
-/// Says how long the body is, where that is known and means something (RFC 9110 §8.6).
-fn declare_length<B>(request: &mut Request<B>, framing: &Framing) {
-    let length = match *framing {
-        Framing::Length(length) => length,
-        Framing::Empty if matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) => 0,
-        Framing::Empty | Framing::Chunked(_) => return,
-    };
-    request.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+/// Says how long the body is, where that is known (RFC 9110 §8.6). That there is none was said before, if it means something.
+fn declare_length(headers: &mut HeaderMap, framing: &Framing) {
+    if let Framing::Length(length) = *framing {
+        headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
 }
 
 /// Removes what is for one connection of HTTP/1.1, and must not be sent over HTTP/2 (RFC 9113 §8.2.2).
@@ -144,14 +133,13 @@ mod tests {
 
     #[test]
     fn a_body_says_how_long_it_is() {
-        let declared = |request: request::Builder, framing| {
-            let mut request = request.uri("http://a.example/").body(()).unwrap();
-            declare_length(&mut request, &framing);
-            request.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned())
+        let declared = |framing| {
+            let mut headers = HeaderMap::new();
+            declare_length(&mut headers, &framing);
+            headers.get("content-length").map(|length| length.to_str().unwrap().to_owned())
         };
-        assert_eq!(declared(Request::builder().method("PUT"), Framing::Length(5)).as_deref(), Some("5"));
-        assert_eq!(declared(Request::builder().method("POST"), Framing::Empty).as_deref(), Some("0"));
-        assert_eq!(declared(Request::builder(), Framing::Empty), None);
-        assert_eq!(declared(Request::builder().method("PUT"), Framing::Chunked(Box::default())), None);
+        assert_eq!(declared(Framing::Length(5)).as_deref(), Some("5"));
+        assert_eq!(declared(Framing::Empty), None);
+        assert_eq!(declared(Framing::Chunked(Box::default())), None);
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct State<W: Owned> {
     pub(super) finishing: Finishing,
     /// The sweepers know that something is idle, or have been woken to see.
     pub(super) has_told: bool,
+    /// When the first idle connection has to be closed that its peer does not keep as long as the pool would. The sweepers are woken to see.
+    pub(super) first_gone: Option<Instant>,
     pub(super) is_closed: bool,
     /// The connections with smaller ids are of another network: none of them is kept.
     pub(super) oldest: u64,
@@ -85,6 +87,7 @@ impl<W: Owned> Pool<W> {
             watches: Vec::new(),
             finishing: Finishing::new(),
             has_told: false,
+            first_gone: None,
             is_closed: false,
             oldest: 0,
         };
@@ -109,6 +112,12 @@ impl<W: Owned> Pool<W> {
         (place, watch, true)
     }
 
+    /// Whether no connection has a second exchange, unless it is shared.
+    #[inline]
+    pub(in crate::client) fn keeps_none(&self) -> bool {
+        self.settings.max_idle_per_host == 0
+    }
+
     /// A connection to `destination` for a request in `runtime`, or what to do for one.
     pub(in crate::client) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<W> {
         let mut guard = self.lock();
@@ -130,7 +139,7 @@ impl<W: Owned> Pool<W> {
         match host.take_newest(&mut state.idle, runtime) {
             Some(Idle { connection, since }) => {
                 let idle_for = now.saturating_duration_since(since);
-                if self.settings.has_expired(idle_for, connection.place().id, connection.created(), now) {
+                if self.settings.has_gone(&*connection, idle_for, now) {
                     return self.acquire_without_newest(guard, slot, runtime, Some(connection), now);
                 }
                 Acquired::Owned { connection, idle_for, now }
@@ -158,7 +167,7 @@ impl<W: Owned> Pool<W> {
         // One that was looked at while it was idle is before the others of the row, though it was used earlier.
         while let Some(Idle { connection, since }) = host.take_newest(&mut state.idle, runtime) {
             let idle_for = now.saturating_duration_since(since);
-            if !self.settings.has_expired(idle_for, connection.place().id, connection.created(), now) {
+            if !self.settings.has_gone(&*connection, idle_for, now) {
                 return Acquired::Owned { connection, idle_for, now };
             }
             closed.push(connection);
@@ -214,7 +223,7 @@ impl<W: Owned> Pool<W> {
     /// Hands on a connection that has been idle since `since`, or keeps it.
     #[inline(always)]
     pub(super) fn keep(self: &Arc<Self>, mut connection: Box<W>, since: Instant) {
-        if self.settings.max_idle_per_host == 0 {
+        if self.keeps_none() {
             // Whoever waits gets the right to make another.
             return;
         }
@@ -273,8 +282,13 @@ impl<W: Owned> Pool<W> {
         if !connection.rest(state.idle.next_key()) {
             return Kept::Touched(connection);
         }
+        let gone = connection.kept_for().and_then(|kept_for| since.checked_add(kept_for));
         host.put(&mut state.idle, runtime, Idle { connection, since });
-        Kept::Idle { is_news: !mem::replace(&mut state.has_told, true) }
+        let is_first = gone.is_some_and(|gone| state.first_gone.is_none_or(|first| gone < first));
+        if is_first {
+            state.first_gone = gone;
+        }
+        Kept::Idle { is_news: !mem::replace(&mut state.has_told, true) || is_first }
     }
 
     /// Closes every idle connection.

@@ -3,7 +3,7 @@
 //! There are two kinds. One has one exchange at a time and is [owned](Owned) by whoever exchanges: it is taken out and put back. The other
 //! has many at a time and is [shared](Shared) by them: it stays with its host, and each exchange has a [share](super::Share) of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lease::Lease;
 use super::place::Place;
@@ -21,6 +21,9 @@ pub(in crate::client) trait Owned: Send + Sized + 'static {
     fn watch(&self) -> &Watch;
 
     fn created(&self) -> Instant;
+
+    /// How long the peer says that it keeps it when it is idle.
+    fn kept_for(&self) -> Option<Duration>;
 
     /// Whether it can have another exchange, as far as is known without asking the system.
     fn is_usable(&mut self) -> bool;

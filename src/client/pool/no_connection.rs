@@ -1,5 +1,7 @@
 //! A kind of connection of which there is none: where HTTP/2 is off, and for tests of what needs none.
 
+#[cfg(test)]
+use std::time::Duration;
 use std::time::Instant;
 
 #[cfg(test)]
@@ -47,6 +49,10 @@ impl Shared for NoConnection {
 #[cfg(test)]
 impl Owned for NoConnection {
     type Shared = Self;
+
+    fn kept_for(&self) -> Option<Duration> {
+        match *self {}
+    }
 
     fn place(&self) -> Place {
         match *self {}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Shared;
+use super::connection::{Owned, Shared};
 
 /// Says what time it is. To ask costs as much as most of what the pool does.
 pub(super) trait Clock: Fn() -> Instant + Copy {}
@@ -25,6 +25,13 @@ impl Settings {
     #[inline]
     pub(super) fn has_expired(&self, idle_for: Duration, id: u64, created: Instant, now: Instant) -> bool {
         self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(id, created, now)
+    }
+
+    /// [`has_expired`](Self::has_expired), or the peer does not keep it any longer.
+    #[inline]
+    pub(super) fn has_gone(&self, connection: &impl Owned, idle_for: Duration, now: Instant) -> bool {
+        connection.kept_for().is_some_and(|kept_for| idle_for >= kept_for)
+            || self.has_expired(idle_for, connection.place().id, connection.created(), now)
     }
 
     #[inline]

@@ -76,13 +76,14 @@ impl<W: Owned> Pool<W> {
     /// when there is.
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
-        let expired = state.take_all(|idle| {
-            let (id, idle_for) = (idle.connection.place().id, now.saturating_duration_since(idle.since));
-            self.settings.has_expired(idle_for, id, idle.connection.created(), now)
-        });
+        let expired = state
+            .take_all(|idle| self.settings.has_gone(&*idle.connection, now.saturating_duration_since(idle.since), now));
         let expiry =
             |idle: &Idle<W>| self.settings.expiry(idle.connection.place().id, idle.connection.created(), idle.since);
-        let mut earliest = state.idle.iter().filter_map(|(_, idle)| expiry(idle)).min();
+        let of_idle = state.idle.iter().map(|(_, idle)| expiry(idle));
+        let gone = |idle: &Idle<W>| idle.connection.kept_for().and_then(|kept_for| idle.since.checked_add(kept_for));
+        let first_gone = state.idle.iter().filter_map(|(_, idle)| gone(idle)).min();
+        let mut earliest = of_idle.flatten().chain(first_gone).min();
         let (mut left, mut has_shared) = (Vec::new(), false);
         for host in state.hosts.with_shares() {
             host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, || now), &mut left);
@@ -90,6 +91,7 @@ impl<W: Owned> Pool<W> {
             has_shared |= host.shares.idle() > 0;
         }
         state.has_told = state.idle.len() > 0 || has_shared;
+        state.first_gone = first_gone;
         drop(state);
         let count = expired.len() + left.len();
         if count > 0 {
@@ -128,6 +130,11 @@ impl<W: Owned> Pool<W> {
         drop(state);
         overdue.iter().for_each(|finish| finish.close());
         next
+    }
+
+    /// When the first connection has to be closed that its peer does not keep as long as the pool would.
+    pub(super) fn first_gone(&self) -> Option<Instant> {
+        self.lock().first_gone
     }
 
     /// Whether something has become idle since nothing was.

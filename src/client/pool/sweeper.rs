@@ -96,6 +96,12 @@ impl<W: Owned> Future for Sweeper<W> {
         }
         loop {
             let now = read_clock();
+            if let Some(gone) = pool.first_gone() {
+                let is_before = !matches!(*this.next, Next::At(at) if at <= gone);
+                if is_before {
+                    *this.next = Next::At(gone);
+                }
+            }
             if let Next::At(at) = *this.next {
                 if at <= now {
                     let earliest = pool.close_expired(now);

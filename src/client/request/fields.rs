@@ -1,13 +1,13 @@
 //! The fields of a request that the client is in charge of. Pure work on values.
 
-use http::header::{CONNECTION, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, Request};
+use http::header::{CONNECTION, EXPECT, Entry, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Uri};
 use http_body::Body;
 
 use super::framing::{Framing, Size};
-use crate::client::destination::{Destination, split_port};
+use crate::client::destination::{self, Destination};
 use crate::client::error::ClientError;
-use crate::connect::authority::default_port;
 
 /// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
 ///
@@ -18,7 +18,7 @@ use crate::connect::authority::default_port;
 pub(in crate::client) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, ClientError> {
     let size = Size::of(request.body());
     // Most requests.
-    if size == Size::Exact(0) && request.headers().is_empty() {
+    if size == Size::Exact(0) && request.headers().is_empty() && !means_content(request.method()) {
         return Ok(Framing::Empty);
     }
     frame_by_fields(request, size)
@@ -27,13 +27,24 @@ pub(in crate::client) fn frame<B: Body>(request: &mut Request<B>) -> Result<Fram
 fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, ClientError> {
     let framing = Framing::decide(request.method(), request.version(), request.headers(), size)?;
     check_fields(request.headers())?;
-    framing.write_to(request.headers_mut());
+    let means_content = means_content(request.method());
+    framing.write_to(request.headers_mut(), means_content);
     Ok(framing)
+}
+
+/// Whether it is said that there is no content, since the method is about that (RFC 9110 §8.6).
+#[inline]
+fn means_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
     // A server must refuse it (RFC 9112 §3.2).
-    if headers.get_all(HOST).iter().nth(1).is_some() {
+    let mut hosts = headers.get_all(HOST).iter();
+    if hosts.next().is_some_and(|host| !is_host(host.as_bytes())) {
+        return Err(ClientError::invalid_request("Host is no host with or without a port"));
+    }
+    if hosts.next().is_some() {
         return Err(ClientError::invalid_request("it has several Host fields"));
     }
     if headers.keys_len() > MAX_NAMES {
@@ -42,18 +53,28 @@ fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// Whether a server can take it for the value of `Host`, which is empty where a URI has no authority (RFC 9110 §7.2).
+fn is_host(value: &[u8]) -> bool {
+    let is_authority = |value: &str| {
+        !value.contains('@') && value.parse::<Authority>().is_ok() && destination::is_host_and_port(value)
+    };
+    value.is_empty() || std::str::from_utf8(value).is_ok_and(is_authority)
+}
+
 /// How many names a request can have. A map of fields panics where it would have more than 24,576, and some are added here
 /// and by hyper.
 const MAX_NAMES: usize = 24_000;
 
-/// The value of `Host` (RFC 9110 §7.2): no userinfo, and no port that the scheme implies.
+/// The value of `Host` (RFC 9110 §7.2).
 pub(in crate::client) fn host(destination: &Destination) -> Result<HeaderValue, ClientError> {
-    let shown = destination.host_and_port();
-    let (host, port) = split_port(shown);
-    let port = port.parse::<u16>().ok();
-    let value = if port.is_none() || port == default_port(destination.scheme()) { host } else { shown };
-    HeaderValue::try_from(value)
+    HeaderValue::try_from(&*destination.told())
         .map_err(|_no_value| ClientError::invalid_request("the host is not the value of a field"))
+}
+
+/// The value of `Host` of a tunnel to `target`.
+#[cold]
+pub(in crate::client) fn host_of_tunnel(target: &Uri) -> Option<HeaderValue> {
+    HeaderValue::try_from(target.authority()?.as_str()).ok()
 }
 
 /// Whether the body waits for the server to ask for it (RFC 9110 §10.1.1).
@@ -71,14 +92,63 @@ pub(in crate::client) static OF_CONNECTION: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Adds what the caller left to the client.
+/// Adds what the caller left to the client. `closes` says that the connection is to have no other request.
 #[inline]
-pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool) {
+pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool, closes: bool) {
     // A request without content must not expect anything (RFC 9110 §10.1.1).
     if !has_body && !headers.is_empty() && expects_continue(headers) {
         headers.remove(EXPECT);
     }
-    headers.entry(HOST).or_insert_with(|| host.clone());
+    if headers.is_empty() {
+        headers.insert(HOST, host.clone());
+    } else {
+        begin_with_host(headers, host);
+    }
+    if closes {
+        say_close(headers);
+    }
+}
+
+/// Makes `Host` the first field (RFC 9110 §7.2): `host`, unless the caller gave one.
+fn begin_with_host(headers: &mut HeaderMap, host: &HeaderValue) {
+    let Some(first) = headers.keys().next().filter(|first| **first != HOST).cloned() else { return };
+    if let Some(host) = headers.insert(HOST, host.clone()) {
+        // The caller's, in whatever place.
+        headers.remove(HOST);
+        headers.insert(HOST, host);
+    }
+    // A map puts the last field in the place of one that is removed: in that of the first, `Host`. What was first goes last instead.
+    let Entry::Occupied(entry) = headers.entry(first) else { return };
+    if entry.iter().nth(1).is_none() {
+        let (first, value) = entry.remove_entry();
+        headers.append(first, value);
+        return;
+    }
+    let (first, values) = entry.remove_entry_mult();
+    let values: Vec<_> = values.collect();
+    for value in values {
+        headers.append(first.clone(), value);
+    }
+}
+
+/// Says that the connection ends with this exchange (RFC 9112 §9.6). Not where it may become another's: the server must read the caller's own words.
+#[cold]
+fn say_close(headers: &mut HeaderMap) {
+    if headers.contains_key(UPGRADE) {
+        return;
+    }
+    let options =
+        || headers.get_all(CONNECTION).iter().filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(','));
+    let named: Vec<_> = options().map(str::trim).filter(|option| !is_about_keeping(option)).collect();
+    let value = named.into_iter().chain(["close"]).collect::<Vec<_>>().join(", ");
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(CONNECTION, value);
+    }
+}
+
+/// Whether an option of `Connection` says whether the connection is to be kept.
+fn is_about_keeping(option: &str) -> bool {
+    option.is_empty() || ["close", "keep-alive"].iter().any(|known| option.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -105,6 +175,9 @@ mod tests {
         assert_host("http://user:secret@a.example/", "a.example");
         assert_host("http://user@[::1]:81/", "[::1]:81");
         assert_host("http://a.example:/", "a.example");
+        assert_host("http://[fe80::1%25lo]:8080/", "[fe80::1]:8080");
+        assert_host("https://[fe80::1%1]:443/", "[fe80::1]");
+        assert_host("WSS://a.example:443/", "a.example");
         assert_host("http://a.example:0080/", "a.example");
         assert_host("ws://a.example:80/", "a.example");
         assert_host("wss://a.example:80/", "a.example:80");
@@ -131,7 +204,7 @@ mod tests {
         for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
             request.headers_mut().insert(name, HeaderValue::from_static("1"));
         }
-        complete(request.headers_mut(), &HeaderValue::from_static("a.example"), false);
+        complete(request.headers_mut(), &HeaderValue::from_static("a.example"), false, true);
         assert_eq!(framed(fields(MAX_NAMES + 1)).unwrap_err(), "invalid request: it has more than 24000 fields");
     }
 
@@ -139,16 +212,64 @@ mod tests {
     fn only_a_body_can_be_expected() {
         let mut headers = HeaderMap::from_iter([(EXPECT, HeaderValue::from_static("100-Continue"))]);
         let host = HeaderValue::from_static("a.example");
-        complete(&mut headers, &host, true);
+        complete(&mut headers, &host, true, false);
         assert!(expects_continue(&headers));
-        complete(&mut headers, &host, false);
+        complete(&mut headers, &host, false, false);
         assert!(!expects_continue(&headers));
     }
 
     #[test]
     fn a_host_that_the_caller_gave_stays() {
         let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("b.example"))]);
-        complete(&mut headers, &HeaderValue::from_static("a.example"), false);
+        complete(&mut headers, &HeaderValue::from_static("a.example"), false, false);
         assert_eq!(headers[HOST], "b.example");
+    }
+
+    /// What goes out of `fields`.
+    fn completed(fields: &[(&'static str, &str)], closes: bool) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        complete(&mut headers, &HeaderValue::from_static("a.example"), false, closes);
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn host_is_the_first_field_and_no_value_of_another_is_lost() {
+        let ours = "host: a.example";
+        assert_eq!(completed(&[], false), [ours]);
+        assert_eq!(completed(&[("x", "1")], false), [ours, "x: 1"]);
+        assert_eq!(completed(&[("x", "1"), ("y", "2"), ("z", "3")], false), [ours, "y: 2", "z: 3", "x: 1"]);
+        assert_eq!(
+            completed(&[("x", "1"), ("x", "2"), ("y", "3"), ("x", "4")], false),
+            [ours, "y: 3", "x: 1", "x: 2", "x: 4"]
+        );
+        assert_eq!(completed(&[("host", "b"), ("x", "1")], false), ["host: b", "x: 1"]);
+        assert_eq!(completed(&[("x", "1"), ("host", "b"), ("y", "2")], false), ["host: b", "y: 2", "x: 1"]);
+        assert_eq!(completed(&[("expect", "100-continue")], false), [ours]);
+        for count in 1..40 {
+            let names: Vec<_> = (0..count).map(|number| HeaderName::try_from(format!("x-{number}")).unwrap()).collect();
+            let mut headers: HeaderMap =
+                names.iter().map(|name| (name.clone(), HeaderValue::from_static("1"))).collect();
+            complete(&mut headers, &HeaderValue::from_static("a.example"), false, false);
+            assert_eq!(headers.keys().next(), Some(&HOST), "{count}");
+            assert!(headers.len() == count + 1 && names.iter().all(|name| headers.contains_key(name)), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_request_whose_connection_is_not_kept_says_so() {
+        let connection = |fields: &[(&'static str, &str)]| {
+            let mut fields = completed(fields, true);
+            fields.retain(|field| field.starts_with("connection"));
+            fields.join("; ")
+        };
+        assert_eq!(connection(&[]), "connection: close");
+        assert_eq!(connection(&[("connection", "close")]), "connection: close");
+        assert_eq!(connection(&[("connection", "Keep-Alive")]), "connection: close");
+        assert_eq!(connection(&[("connection", "te, keep-alive"), ("te", "x")]), "connection: te, close");
+        assert_eq!(connection(&[("connection", "te"), ("connection", "x")]), "connection: te, x, close");
+        assert_eq!(connection(&[("connection", "upgrade"), ("upgrade", "x")]), "connection: upgrade");
     }
 }

@@ -100,13 +100,16 @@ impl Framing {
         }
     }
 
-    /// Makes the fields say what was decided.
-    pub(in crate::client) fn write_to(&self, headers: &mut HeaderMap) {
+    /// Makes the fields say what was decided. Where the method `means_content`, they say of none that there is none.
+    pub(in crate::client) fn write_to(&self, headers: &mut HeaderMap, means_content: bool) {
         match self {
             Self::Empty => {
                 // There is nothing to be encoded.
                 headers.remove(TRANSFER_ENCODING);
                 write_once(headers, 0);
+                if means_content {
+                    headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+                }
             }
             Self::Length(length) => write_once(headers, *length),
             // hyper adds the field only for methods that usually have a body; without it, it sends no body.
@@ -220,7 +223,7 @@ mod tests {
             assert!(error.is_invalid_request(), "{error:?} at {}", Location::caller());
             error.to_string()
         })?;
-        framing.write_to(&mut headers);
+        framing.write_to(&mut headers, false);
         let mut sent = Vec::new();
         for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
             for value in headers.get_all(&name) {
