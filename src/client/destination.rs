@@ -162,6 +162,7 @@ impl Destination {
     }
 
     /// The URI, if its scheme is `http` or `https`, and its authority is `bare`.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
     #[inline]
     pub(super) fn as_it_is(&self, bare: &Authority) -> Option<&Uri> {
         let is_http = self.uri.scheme().is_some_and(|of| *of == Scheme::HTTP || *of == Scheme::HTTPS);
