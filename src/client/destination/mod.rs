@@ -178,6 +178,7 @@ impl Destination {
     }
 
     /// The URI, if it is as a server is told it: its scheme is `http` or `https`, it has a path, and its authority is this one.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
     #[inline]
     pub(super) fn as_it_is(&self, authority: &Authority) -> Option<&Uri> {
         let is_http = self.uri.scheme().is_some_and(|of| *of == Scheme::HTTP || *of == Scheme::HTTPS);

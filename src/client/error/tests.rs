@@ -1,6 +1,7 @@
 use std::io;
 
 use super::*;
+use crate::outcome::BoxError;
 use crate::outcome::ConnectError;
 
 /// The error of a request, some of which was sent again after something of it had been sent.

@@ -74,6 +74,8 @@ fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
 mod tests {
     use http::request;
 
+    use http::Uri;
+
     use super::*;
     use crate::client::request::fields;
 

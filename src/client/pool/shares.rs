@@ -314,16 +314,16 @@ mod tests {
             let mut shares = Shares::new();
             shares.join(Told::new(1, 2), now);
             assert_eq!(take(&mut shares, now), Some(1));
-            shares.give_back(1, false, now);
+            shares.give_back(1, false, || now);
             assert_eq!(shares.wants_another(None, settings), expected.is_none());
-            assert_eq!(shares.take(None, settings, now).map(|connection| connection.id), expected);
+            assert_eq!(shares.take(None, settings, || now).map(|connection| connection.id), expected);
         }
         for was_answered in [true, false] {
             let mut shares = Shares::new();
             shares.join(Told::new(1, 3), now);
             assert_eq!(take(&mut shares, now), Some(1));
-            shares.give_back(1, false, now);
-            shares.give_back(1, was_answered, now);
+            shares.give_back(1, false, || now);
+            shares.give_back(1, was_answered, || now);
             assert_eq!(
                 [(); 3].map(|()| take(&mut shares, now)),
                 if was_answered { [Some(1); 3] } else { [Some(1), Some(1), None] }
