@@ -61,7 +61,8 @@ pub(super) fn check(bare: &str) -> Result<(), ClientError> {
     let (host, port) = split_port(bare);
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let name = literal.unwrap_or(host);
-    if name.is_empty() {
+    // A zone is of an address.
+    if name.is_empty() || name.starts_with('%') {
         return invalid("the URI has no host".into());
     }
     if name.contains(['[', ']', '@']) || (literal.is_none() && name.contains([':', '%'])) {

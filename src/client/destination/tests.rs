@@ -93,6 +93,8 @@ fn a_host_that_cannot_be_written_is_none() {
             ("[::1]a:80", "\"[::1]a\" is not a host"),
             ("[]", "the URI has no host"),
             ("[]:80", "the URI has no host"),
+            ("[%]", "the URI has no host"),
+            ("[%25lo]:80", "the URI has no host"),
             (":80", "the URI has no host"),
             ("u@:80", "the URI has no host"),
             ("a:80x", "\"80x\" is not a port"),
