@@ -143,6 +143,7 @@ async fn a_client_that_keeps_no_connection_says_so_and_closes_it() {
 
 /// `Keep-Alive: timeout=1`: the server may close after a second.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long the client has kept it is what is measured")]
 async fn a_connection_is_kept_no_longer_than_the_server_says() {
     let kept = "HTTP/1.1 200 OK\r\nkeep-alive: timeout=1, max=9\r\ncontent-length: 2\r\n\r\nok";
     let (peer, client) = (Peer::listen().await, client());
