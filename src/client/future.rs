@@ -40,8 +40,7 @@ use crate::outcome::BoxError;
 ///
 /// # Cancel safety
 ///
-/// Dropping it closes the connection that the request is on, or its stream over HTTP/2; a connect under way is given up, unless other requests wait for
-/// it as well.
+/// Dropping it closes the connection that the request is on, or its stream; a connect is given up that no other request waits for.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     inner: Inner,
@@ -252,7 +251,6 @@ where
         let again = this.retry_copy.take().map(|copy| copy.instead_of(failure.progress.as_deref()));
         let (again, sendings) = (again.filter(|(body, _)| *body != BodyState::Gone), &mut *this.sendings);
         let asks_for_http1 = failure.again() == Again::OverHttp1;
-        // Who has said that it is to be HTTP/2 gets nothing else.
         let again = again.filter(|_| !asks_for_http1 || this.destination.speaks() == Speaks::Negotiated);
         let Some((_, request)) = again.filter(|_| sendings.repeats.allow(failure.again(), sendings.covered)) else {
             return Err(failure.into_error());

@@ -270,7 +270,7 @@ fn a_dial_of_a_runtime_that_is_not_driven_is_waited_for_by_nobody_else() {
         let _in_the_first = first.enter();
         get(&client)
     };
-    first.block_on(sleep(ms(5)));
+    first.block_on(async { sleep(ms(5)).await });
     // The first one is not driven.
     let answer = second.block_on(async { timeout(ms(10_000), get(&client)).await });
     assert_eq!(answer.unwrap().unwrap().unwrap(), "2");

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cancellation;
+#[cfg(feature = "http2")]
+mod one_dial;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;

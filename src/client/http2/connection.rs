@@ -252,7 +252,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        // Who has said that the server is silent has taken the waker.
+        let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !is_known || self.observed.pulse.is_silent() {
             self.abandoned.register(cx.waker());
             self.waker = Some(cx.waker().clone());
         }
