@@ -1,23 +1,75 @@
 //! A client of this crate's connector, which says how far it is with TLS: when does a second dial begin beside the first?
 
+#![allow(clippy::disallowed_methods, reason = "a test reads the clock of the runtime")]
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
-use hyper_happy_eyeballs::Client;
-use tokio::time::{Instant, sleep_until, timeout};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_happy_eyeballs::attempt::AttemptRequest;
+use hyper_happy_eyeballs::client::Connector;
+use hyper_happy_eyeballs::{AttemptError, Client, HappyEyeballsConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tower::service_fn;
 
+use crate::support::names::Names;
 use crate::tls::authority::Authority;
-use crate::tls::clients::{HOST, trusting};
+use crate::tls::clients::{HOST, resolver, trusting};
 use crate::tls::conduct::{Conduct, Tls};
-use crate::world::{Path, World, ms};
+use crate::tls::memory;
+use crate::tls::seen::Seen;
+use crate::world::{Transport, ms};
+
+/// A connection in memory of which there is nothing to say.
+struct Silent(Transport);
+
+impl Connection for Silent {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Silent {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl Write for Silent {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
 
 /// A client of a server that TCP takes 400 ms to reach.
-macro_rules! far_client {
-    ($authority:expr, $conduct:expr) => {{
-        let world = World::new([("A4", Path::Leads(400, $conduct))]);
-        let client = Client::new(world.builder().tls(trusting(&$authority)).build().unwrap());
-        (world, client)
-    }};
+fn far_client(authority: &Authority, conduct: Conduct) -> (Arc<Seen>, Client<impl Connector + use<>>) {
+    let seen = Arc::<Seen>::default();
+    let of_attempts = Arc::clone(&seen);
+    let attempt = service_fn(move |_: AttemptRequest| {
+        let (conduct, seen) = (conduct.clone(), Arc::clone(&of_attempts));
+        async move {
+            sleep(ms(400)).await;
+            Ok::<_, AttemptError>(Silent(TokioIo::new(memory::dial(memory::BUFFER, &conduct, &seen))))
+        }
+    });
+    let address = Names::default().address("A4").unwrap();
+    let builder = HappyEyeballsConnector::builder().resolver(resolver([address])).attempt(attempt);
+    (seen, Client::new(builder.tls(trusting(authority)).build().unwrap()))
 }
 
 fn request() -> Request<Empty<Bytes>> {
@@ -31,30 +83,30 @@ async fn a_path_of_400_ms_is_dialled_once() {
     // TLS takes one round trip, or two.
     for handshake in [400, 800] {
         let conduct = Tls::new(&identity).alpn(&["h2"]).serves().after(ms(handshake));
-        let (world, client) = far_client!(authority, conduct);
+        let (seen, client) = far_client(&authority, conduct);
         let begun = Instant::now();
         let requests = futures_util::future::join_all((0..10).map(|_| client.request(request())));
         assert!(requests.await.iter().all(Result::is_ok));
         assert!(begun.elapsed() >= ms(400 + handshake) && begun.elapsed() < ms(450 + handshake));
-        assert_eq!((world.seen().accepted(), world.seen().handshakes()), (1, 1));
+        assert_eq!((seen.accepted(), seen.handshakes()), (1, 1));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_is_silent_has_a_second_dial_beside_it_300_ms_after_it_should_be_done() {
     let authority = Authority::new("a root");
-    let (world, client) = far_client!(authority, Conduct::IsSilent);
+    let (seen, client) = far_client(&authority, Conduct::IsSilent);
     let begun = Instant::now();
     let request = client.request(request());
     let watching = async {
         // TCP, twice that and 50 ms for TLS, 300 ms, and TCP again.
         let second = begun + ms(400 + 850 + 300 + 400);
         sleep_until(second - ms(5)).await;
-        assert_eq!(world.seen().accepted(), 1);
+        assert_eq!(seen.accepted(), 1);
         sleep_until(second + ms(5)).await;
-        assert_eq!(world.seen().accepted(), 2);
+        assert_eq!(seen.accepted(), 2);
     };
     let (answered, ()) = tokio::join!(timeout(ms(5000), request), watching);
     assert!(answered.is_err());
-    assert_eq!(world.seen().accepted(), 2);
+    assert_eq!(seen.accepted(), 2);
 }

@@ -72,7 +72,6 @@ fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use http::request;
 
     use http::Uri;
 
