@@ -1,6 +1,7 @@
 //! The names that are known without asking a server.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hickory_resolver::Hosts;
@@ -37,6 +38,8 @@ pub(super) fn of_system(are_used: ResolveHosts) -> io::Result<Hosts> {
 fn of_text(text: &str) -> Hosts {
     let mut hosts = Hosts::default();
     for (address, names) in hosts::entries(text) {
+        // A line that begins with anything else is none.
+        let Ok(address) = address.parse::<IpAddr>() else { continue };
         let record_type = if address.is_ipv6() { RecordType::AAAA } else { RecordType::A };
         for mut name in names.filter(|name| is_literal(name)).filter_map(|name| names::parse(name).ok()) {
             name.set_fqdn(true);
@@ -76,6 +79,17 @@ pub(super) fn find(hosts: &Hosts, name: &DnsName) -> Option<[(Query, Said); 2]> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_none_leaves_the_others() {
+        let hosts =
+            of_text("localhost 127.0.0.1\n192.0.2.300 a\nfe80::1%lo b\n\u{feff}192.0.2.1 c\n127.1 d\n192.0.2.2 e");
+        let is_there = |name: &&str| find(&hosts, &names::parse(name).unwrap()).is_some();
+        assert_eq!(
+            ["a", "b", "c", "d", "e", "127.0.0.1"].iter().filter(|name| is_there(name)).collect::<Vec<_>>(),
+            [&"e"]
+        );
+    }
 
     #[test]
     fn a_table_is_read_whatever_bytes_are_in_it() {
