@@ -21,6 +21,7 @@ pub(crate) enum Handshaking {
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakeWatch(Arc<Lock<Handshaking>>);
 
+#[cfg(feature = "client")]
 impl HandshakeWatch {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Lock::default()))
@@ -29,7 +30,9 @@ impl HandshakeWatch {
     pub(crate) fn get(&self) -> Handshaking {
         *self.0.lock()
     }
+}
 
+impl HandshakeWatch {
     /// The connector does TLS, and will say when a transport stands.
     pub(super) fn begin(&self) {
         *self.0.lock() = Handshaking::Connecting;
@@ -53,7 +56,7 @@ impl PartialEq for HandshakeWatch {
 
 impl Eq for HandshakeWatch {}
 
-#[cfg(test)]
+#[cfg(all(test, feature = "client"))]
 mod tests {
     use std::time::Duration;
 

@@ -27,9 +27,8 @@ mod tls;
 
 pub use self::builder::Builder;
 pub use self::future::Connecting;
-pub(crate) use self::handshake_watch::HandshakeWatch;
 #[cfg(feature = "client")]
-pub(crate) use self::handshake_watch::Handshaking;
+pub(crate) use self::handshake_watch::{HandshakeWatch, Handshaking};
 pub use self::layer::HappyEyeballsLayer;
 pub use self::memory::MemoryHandle;
 pub use self::request::{ConnectRequest, ConnectScope};
