@@ -62,11 +62,16 @@ impl<W: Owned> Pool<W> {
             if host.open >= self.settings.max_connections_per_host {
                 // One that nobody has a use for is closed for the right to make another, which its lease passes on.
                 let in_the_way = if host.has_waiting() { host.shares.leave_idle() } else { None };
+                let unwanted = host.unwanted_dials();
                 drop(guard);
+                unwanted.iter().for_each(|signal| signal.set());
                 return drop(in_the_way);
             }
             let Some((waiting, runtime)) = host.next_dial(&self.settings, &mut gone) else {
-                return guard.hosts.forget_if_unused(slot, &mut gone);
+                let unwanted = host.unwanted_dials();
+                guard.hosts.forget_if_unused(slot, &mut gone);
+                drop(guard);
+                return unwanted.iter().for_each(|signal| signal.set());
             };
             let grant = self.begin_dial(host, slot, runtime);
             drop(guard);
