@@ -7,6 +7,7 @@ mod generate_alpn;
 mod generate_http2;
 mod parse;
 mod print;
+mod servers;
 mod shrink;
 
 pub use self::generate::{Wishes, generate};
@@ -370,34 +371,5 @@ impl Upload {
     /// Whether the first frame is all of it, and is there at once: then it can be sent a second time.
     pub fn is_whole(&self) -> bool {
         matches!(*self.frames, [(1.., Pause { ms: 0, rounds: 0 })]) && !self.unknown && !self.fails
-    }
-}
-
-impl Script {
-    /// A server that does everything right.
-    pub fn good() -> Self {
-        let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
-        Self::serving(vec![Step::Read(Until::End), Step::Answer(answer), Step::SendRest])
-    }
-
-    /// A server that does everything right, but answers only when all requests of [`End::Probe`] are there.
-    pub fn gathering() -> Self {
-        let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
-        Self::serving(vec![Step::Read(Until::End), Step::Gather, Step::Answer(answer), Step::SendRest])
-    }
-
-    fn serving(steps: Vec<Step>) -> Self {
-        let (connect, latency) = (Pause::default(), Some(Pause::default()));
-        Self {
-            connect,
-            refused: false,
-            http1: false,
-            window: 65536,
-            patience: 60_000,
-            latency,
-            again: true,
-            segment: None,
-            steps,
-        }
     }
 }

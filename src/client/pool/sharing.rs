@@ -225,7 +225,9 @@ impl<W: Owned> WaitedFor for Pool<W> {
         let host = state.hosts.get(slot)?;
         let may_dial = host.dials.count(runtime) == 1
             && host.open < self.settings.max_connections_per_host
-            && host.is_waited_for(runtime);
+            && host.is_waited_for(runtime)
+            // One that was dialled by itself may have come meanwhile.
+            && (!host.shares.has_open(runtime) || host.shares.wants_another(runtime, &self.settings));
         may_dial.then(|| {
             host.open += 1;
             host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime)
