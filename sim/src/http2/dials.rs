@@ -27,7 +27,9 @@ pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
         }
     }
     let most = state.plan.client.http2_connections as usize;
-    let open = of_host(state, dialled).filter(|other| takes_streams(state, other)).count();
+    // One that has no stream may be closed already, as one too many.
+    let is_used = |other: &&Connection| takes_streams(state, other) && other.http2.has_streams();
+    let open = of_host(state, dialled).filter(is_used).count();
     if open >= most {
         let what =
             format!("a connection to host {host} is dialled, and {open} take streams, of {most} that there may be");

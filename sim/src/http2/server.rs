@@ -327,6 +327,11 @@ impl Server {
         self.goaways.last().map(|goaway| goaway.last)
     }
 
+    /// A stream is open.
+    pub(super) fn has_streams(&self) -> bool {
+        self.streams.iter().any(Stream::is_open)
+    }
+
     /// A stream was refused: what comes next may go elsewhere.
     pub(super) fn has_refused(&self) -> bool {
         self.streams.iter().any(|stream| stream.reset.is_some())
