@@ -60,7 +60,8 @@ async fn exchange<C: Connector>(world: &Arc<World>, client: &Client<C>, id: u32,
 }
 
 fn request(world: &Arc<World>, id: u32, ask: &Ask) -> Request<Content> {
-    let uri = format!("http://h{}.test/{id}", ask.host);
+    let scheme = if world.with(|state| state.plan.client.alpn) { "https" } else { "http" };
+    let uri = format!("{scheme}://h{}.test/{id}", ask.host);
     let mut request = Request::builder().method(ask.method.as_str()).uri(uri);
     if ask.key {
         request = request.header("idempotency-key", "1");

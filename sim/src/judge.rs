@@ -11,8 +11,9 @@ use crate::net::{Connection, State};
 use crate::plan::{Ask, Method, Reading, Retry, Standstill};
 
 /// A connection is dialled.
-pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
-    let same = |connection: &&Connection| connection.host == dialled.host && !connection.is_dropped;
+pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
+    let host = dialled.host;
+    let same = |connection: &&Connection| connection.host == host && !connection.is_dropped;
     let open = state.connections.iter().filter(same).count();
     if state.plan.client.max_connections.is_some_and(|max| open >= max as usize) {
         let what = format!("a connection to host {} is dialled while there are {open}", dialled.host);
@@ -78,8 +79,11 @@ pub(crate) fn on_whole_request(ledger: &mut Ledger, attempt: usize) {
     }
 }
 
-/// A request goes out on a connection.
+/// A request goes out on a connection of HTTP/1.1.
 pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
+    if state.plan.client.http2 {
+        return http2::on_attempt(state, state.ledger.attempts[attempt].connection, attempt);
+    }
     let request = &state.ledger.requests[id as usize];
     let mut problem = None;
     if let Some(&first) = request.attempts.last() {
@@ -114,7 +118,7 @@ pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
 /// connection the server may have spoken first.
 fn expected(state: &State, id: u32) -> Option<usize> {
     let attempt = &state.ledger.attempts[*state.ledger.requests[id as usize].attempts.last()?];
-    if state.plan.client.http2 {
+    if state.connections[attempt.connection].is_http2 {
         return attempt.answer;
     }
     let answers = &state.connections[attempt.connection].answers;
@@ -124,7 +128,7 @@ fn expected(state: &State, id: u32) -> Option<usize> {
 
 /// A request has failed.
 pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
-    if state.plan.client.http2 {
+    if state.plan.client.http2 && !http2::is_over_http1_alone(state, id, error) {
         return http2::on_error(state, id, error);
     }
     let text = format!("{error:?}");
@@ -231,7 +235,7 @@ fn claims_falsely(state: &State, id: u32, error: &ClientError) -> Problem {
         let read = state.connections[attempt.connection].read - attempt.read_before;
         if error.bytes_read() != read {
             format!("{read} bytes were read, not {}", error.bytes_read())
-        } else if error.was_reused() != attempt.reused && !state.plan.client.late_binding {
+        } else if error.was_reused() != attempt.reused && !(state.plan.client.late_binding || state.plan.client.alpn) {
             format!("reused: {}", attempt.reused)
         } else {
             return None;
@@ -356,7 +360,7 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
 /// Whether something has happened that a response may be cut off by.
 fn is_hurt(state: &State, answer: &Answered) -> bool {
     match answer.attempt {
-        Some(attempt) if state.plan.client.http2 => http2::is_hurt(state, attempt),
+        Some(attempt) if state.connections[answer.connection].is_http2 => http2::is_hurt(state, attempt),
         _ => state.connections[answer.connection].hurt.is_some(),
     }
 }

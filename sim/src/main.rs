@@ -18,7 +18,7 @@ usage: sim [--exchanges N] [--seed S] [--threads T] [--keep-going | --brief]
 Runs simulations with the seeds S, S + 1, … until N requests were asked for, or one fails. Its plan is shrunk and printed, unless
 it is to be brief; with --keep-going, all that fail are named.
 Defaults: 1000000 exchanges, seed 0, as many threads as the machine has.
-NAME is something that plans may contain: first-words, deaf, layered, narrow, runtimes, http1, http2.";
+NAME is something that plans may contain: first-words, deaf, layered, narrow, runtimes, http1, http2, alpn.";
 
 fn main() -> ExitCode {
     match options(std::env::args().skip(1)) {

@@ -12,7 +12,7 @@ use crate::wire::{close, deliver, end, refuse_writes};
 
 /// The client has written `bytes` of what it offered.
 pub(crate) fn accept(state: &mut State, id: usize, offered: &[u8], bytes: usize) {
-    if state.plan.client.http2 {
+    if state.connections[id].is_http2 {
         http2::accept(state, id, &offered[..bytes]);
     } else {
         accept_requests(state, id, offered, bytes);
@@ -67,6 +67,7 @@ fn begin(state: &mut State, id: usize, head: &[u8]) -> bool {
         return false;
     };
     let began = state.stamp();
+    let asked = state.ledger.requests[request as usize].asked;
     let connection = &mut state.connections[id];
     let attempt = Attempt {
         request,
@@ -76,7 +77,8 @@ fn begin(state: &mut State, id: usize, head: &[u8]) -> bool {
         head_end: None,
         end: None,
         content: 0,
-        reused: !connection.attempts.is_empty(),
+        // It may have been made for another request, which has given up.
+        reused: !connection.attempts.is_empty() || connection.dial_ended < asked,
         delivered_before: connection.delivered,
         read_before: connection.read,
         answer: None,
@@ -100,7 +102,7 @@ pub(crate) fn on_client_end(state: &mut State, id: usize) {
 
 /// The client has read something.
 pub(crate) fn on_read(state: &mut State, id: usize) {
-    if state.plan.client.http2 {
+    if state.connections[id].is_http2 {
         http2::on_read(state, id);
     }
 }
@@ -131,7 +133,7 @@ pub(crate) fn on_notice(state: &mut State, id: usize) {
 
 /// A wait is over: of a pause, or of patience.
 pub(crate) fn on_timer(state: &mut State, id: usize, epoch: u64) {
-    if state.plan.client.http2 {
+    if state.connections[id].is_http2 {
         return http2::on_timer(state, id, epoch);
     }
     let connection = &mut state.connections[id];
@@ -166,7 +168,7 @@ fn wait(state: &mut State, id: usize, pause: Pause) {
 
 /// Goes on with the script as far as that is possible now.
 fn advance(state: &mut State, id: usize) {
-    if state.plan.client.http2 {
+    if state.connections[id].is_http2 {
         return http2::advance(state, id);
     }
     loop {

@@ -124,7 +124,8 @@ const SETTLES: u64 = 20_000;
 fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C> {
     let ms = |ms: u32| Duration::from_millis(ms.into());
     let mut builder = Builder::new()
-        .http2_prior_knowledge(settings.http2)
+        .http2_prior_knowledge(settings.http2 && !settings.alpn)
+        .http2_max_connections_per_host(settings.http2_connections as usize)
         .http2_windows(settings.http2_windows.0, settings.http2_windows.1)
         .idle_timeout(ms(settings.idle_timeout))
         .max_age(settings.max_age.map(ms))

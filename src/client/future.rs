@@ -296,8 +296,9 @@ where
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
         let policy = this.shared.settings.retry_policy;
-        let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, this.sendings.covered, policy))
-        else {
+        // Whatever was spoken before: a server may act twice on what is idempotent, and not three times.
+        let covered = this.sendings.covered && !this.sendings.repeats.has_unknown();
+        let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, covered, policy)) else {
             let Failure { error, is_endless, wire } = failure;
             if is_endless {
                 return Err(ClientError::endless_head(wire.max_response_head, wire.transfer()));
@@ -314,7 +315,10 @@ where
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         this.sendings.retries += 1;
-        this.sendings.has_sent |= wire.bytes_written() > 0;
+        if wire.bytes_written() > 0 {
+            this.sendings.has_sent = true;
+            this.sendings.repeats.add_unknown();
+        }
         let lease = wire.give_up().expect("a connection has a lease");
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });

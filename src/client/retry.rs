@@ -129,6 +129,16 @@ impl Repeats {
         }
         allowed
     }
+
+    /// It is sent again over HTTP/1.1, although the server may have acted on it.
+    pub(in crate::client) fn add_unknown(&mut self) {
+        self.unknown += 1;
+    }
+
+    /// Whether it was sent again although a server may have acted on it.
+    pub(in crate::client) fn has_unknown(&self) -> bool {
+        self.unknown > 0
+    }
 }
 
 /// How often a request is sent again that meets no progress.
@@ -229,5 +239,8 @@ mod tests {
         assert!(repeats.allow(Again::IfIdempotent, true));
         assert!(!repeats.allow(Again::IfIdempotent, true));
         assert!(repeats.allow(COUNTED, true), "this one is known to be safe");
+        let mut repeats = Repeats::default();
+        repeats.add_unknown();
+        assert!(repeats.has_unknown() && !repeats.allow(Again::IfIdempotent, true));
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Fate {
     pub(super) is_informed: bool,
     /// The head of the response came.
     pub(super) is_answered: bool,
-    /// The settings of the server came.
+    /// The settings of the server came; over HTTP/1.1, that the connection had been of use before.
     pub(super) has_settings: bool,
 }
 
@@ -32,18 +32,35 @@ impl Fate {
     /// What is known of an attempt.
     pub(super) fn of(state: &State, attempt: usize) -> Self {
         let (connection, stream) = place(state, attempt);
+        let Some(stream) = stream else { return Self::over_http1(state, attempt) };
         let is_known = |end: u64| end <= connection.read;
         let reset = stream.reset.map(|(end, code)| (end, Cause::Reset(code)));
         let turned_away =
             turned_away(connection, stream).map(|(end, code)| (end, Cause::TurnedAway(code, stream.id == 1)));
         let told = reset.into_iter().chain(turned_away).filter(|(end, _)| is_known(*end)).min_by_key(|(end, _)| *end);
-        let is_over = connection.ended.is_some() || connection.write_failed.is_some();
+        // A PING that waits behind an upload is not answered in time.
+        let is_given_up = connection.was_blocked && (connection.is_dropped || connection.has_shut_down);
+        let is_over = connection.ended.is_some() || connection.write_failed.is_some() || is_given_up;
         let answer = state.ledger.attempts[attempt].answer;
         Self {
             cause: told.map(|(_, cause)| cause).or_else(|| is_over.then_some(Cause::Closed)),
             is_informed: stream.informed.is_some_and(is_known),
             is_answered: answer.is_some_and(|answer| is_known(state.ledger.answers[answer].head_end)),
             has_settings: connection.http2.settings_end.is_some_and(is_known),
+        }
+    }
+
+    /// What is known of an attempt over HTTP/1.1: all of it is unknown once it was begun, and only a connection that had served others before is one whose end
+    /// may have nothing to do with it.
+    fn over_http1(state: &State, attempt: usize) -> Self {
+        let attempt = &state.ledger.attempts[attempt];
+        let connection = &state.connections[attempt.connection];
+        let is_over = connection.ended.is_some() || connection.write_failed.is_some();
+        Self {
+            cause: is_over.then_some(Cause::Closed),
+            is_informed: false,
+            is_answered: connection.delivered > attempt.delivered_before,
+            has_settings: attempt.reused,
         }
     }
 
@@ -69,15 +86,17 @@ impl Fate {
 /// When the client could have read why an attempt has failed.
 pub(super) fn failed_at(state: &State, attempt: usize) -> Option<Stamp> {
     let (connection, stream) = place(state, attempt);
-    let reset = stream.reset.map(|(end, _)| end);
-    let told = reset.into_iter().chain(turned_away(connection, stream).map(|(end, _)| end));
+    let reset = stream.and_then(|stream| stream.reset).map(|(end, _)| end);
+    let turned_away = stream.and_then(|stream| turned_away(connection, stream)).map(|(end, _)| end);
+    let told = reset.into_iter().chain(turned_away);
     told.filter_map(|end| connection.http2.arrived_at(connection, end)).chain(connection.ended).min()
 }
 
 /// Whether something has happened that an attempt may fail of.
 pub(crate) fn is_hurt(state: &State, attempt: usize) -> bool {
     let (connection, stream) = place(state, attempt);
-    connection.hurt.is_some() || stream.reset.is_some()
+    let is_given_up = connection.was_blocked && (connection.is_dropped || connection.has_shut_down);
+    connection.hurt.is_some() || is_given_up || stream.is_some_and(|stream| stream.reset.is_some())
 }
 
 /// The first GOAWAY that does not cover a stream: where it ends, and its error code.
@@ -86,10 +105,11 @@ fn turned_away(connection: &Connection, stream: &Stream) -> Option<(u64, u32)> {
     Some((goaway.end, goaway.code))
 }
 
-fn place(state: &State, attempt: usize) -> (&Connection, &Stream) {
+/// Where it was sent. Over HTTP/1.1 there is no stream.
+fn place(state: &State, attempt: usize) -> (&Connection, Option<&Stream>) {
     let connection = &state.connections[state.ledger.attempts[attempt].connection];
     let stream = connection.http2.streams.iter().find(|stream| stream.attempt == attempt);
-    (connection, stream.expect("each attempt over HTTP/2 has a stream"))
+    (connection, stream)
 }
 
 /// Error codes (RFC 9113 §7).

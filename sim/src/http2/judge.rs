@@ -2,23 +2,22 @@
 
 use hyper_happy_eyeballs::client::{ClientError, Processing};
 
+use super::dials;
 use super::fate::{self, Cause, Fate};
 use crate::ledger::{Request, Rule};
 use crate::net::{Connection, State};
 use crate::plan::Retry;
 
-/// A connection is dialled: the only one of its host and runtime.
-pub(crate) fn on_dial(state: &mut State, dialled: &Connection) {
-    let is_same = |other: &&Connection| other.host == dialled.host && other.runtime == dialled.runtime;
-    let is_dialling = |other: &&Connection| !other.is_connected && !other.is_dropped;
-    if state.connections.iter().filter(is_same).any(|other| is_dialling(&other)) {
-        let what = format!("a connection to host {} is dialled while another is", dialled.host);
-        state.ledger.violate(Rule::TooMany, what);
-    }
+/// All that is known of a request went over HTTP/1.1: the rules are those of HTTP/1.1.
+pub(crate) fn is_over_http1_alone(state: &State, id: u32, error: &ClientError) -> bool {
+    let attempts = &state.ledger.requests[id as usize].attempts;
+    let is_http1 = |&attempt: &usize| !state.connections[state.ledger.attempts[attempt].connection].is_http2;
+    // What was not sent over HTTP/2 is a repeat as well, and nobody has seen it.
+    !attempts.is_empty() && attempts.iter().all(is_http1) && error.retries() == 0
 }
 
-/// A stream is opened.
-pub(super) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
+/// A stream is opened, or a request begins on a connection of HTTP/1.1 that was negotiated.
+pub(crate) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
     let id = state.ledger.attempts[attempt].request;
     let request = &state.ledger.requests[id as usize];
     if let Some(at) = overtaken_by(state, request, connection, attempt) {
@@ -115,9 +114,11 @@ fn is_unjustified(state: &State, request: &Request, error: &ClientError) -> Prob
     let is_justified = if error.is_request_body() {
         request.body_failed.is_some()
     } else if error.is_connect() {
-        of_host().any(|connection| connection.script.refused)
+        dials::is_failed(state, request)
     } else if error.is_closed_before_response() {
         match request.attempts.last() {
+            // A PING that waits behind an upload is not answered in time.
+            Some(&last) if error.is_timeout() && was_blocked(state, last) => true,
             Some(&last) if is_all_seen(request, error) => fate::is_hurt(state, last),
             _ => of_host().any(|connection| connection.hurt.is_some()),
         }
@@ -125,6 +126,10 @@ fn is_unjustified(state: &State, request: &Request, error: &ClientError) -> Prob
         false
     };
     (!is_justified).then(|| (Rule::Unjustified, "nothing had happened to it".to_owned()))
+}
+
+fn was_blocked(state: &State, attempt: usize) -> bool {
+    state.connections[state.ledger.attempts[attempt].connection].was_blocked
 }
 
 /// Each time that the request was sent, the server has seen it.
@@ -141,7 +146,9 @@ fn is_not_retried(state: &State, request: &Request, error: &ClientError) -> Prob
         return None;
     }
     let must_be = if request.attempts.is_empty() {
-        error.processing() == Processing::Unsent
+        // Over HTTP/1.1 a fresh connection that takes nothing is a refusal.
+        let may_be_http1 = |one: &Connection| one.host == request.ask.host as usize && !one.is_http2;
+        error.processing() == Processing::Unsent && !state.connections.iter().any(may_be_http1)
     } else if is_all_seen(request, error) {
         let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
         let unknown = fates.iter().filter(|fate| !fate.is_unprocessed()).count();

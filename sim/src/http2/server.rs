@@ -8,7 +8,7 @@ use std::mem;
 use super::acting::Actor;
 use super::frames::{self, Frame, Reader};
 use super::stream::Stream;
-use super::{fields, judge};
+use super::{dials, fields, judge};
 use crate::ledger::{Attempt, Rule, Stamp};
 use crate::net::{Connection, Event, State};
 use crate::plan::{Pause, Step};
@@ -174,6 +174,7 @@ fn begin(state: &mut State, id: usize, stream: u32, block: &[u8]) -> Result<usiz
     let window = server.initial_window;
     server.streams.push(Stream::new(stream, attempt, is_head, is_turned_away, window, Actor::new(steps)));
     judge::on_attempt(state, id, attempt);
+    dials::on_stream(state, id);
     Ok(attempt)
 }
 
@@ -324,6 +325,16 @@ impl Server {
     /// The last stream that is not turned away, if there is one.
     pub(super) fn last(&self) -> Option<u32> {
         self.goaways.last().map(|goaway| goaway.last)
+    }
+
+    /// A stream is open.
+    pub(super) fn has_streams(&self) -> bool {
+        self.streams.iter().any(Stream::is_open)
+    }
+
+    /// A stream was refused: what comes next may go elsewhere.
+    pub(super) fn has_refused(&self) -> bool {
+        self.streams.iter().any(|stream| stream.reset.is_some())
     }
 
     fn stream(&mut self, id: u32) -> Option<&mut Stream> {

@@ -15,6 +15,15 @@ pub(crate) struct Connection {
     pub(crate) runtime: usize,
     pub(crate) script: Script,
     pub(crate) is_connected: bool,
+    /// When it was dialled, and when that was over.
+    pub(crate) dialled: Stamp,
+    pub(crate) dial_ended: Option<Stamp>,
+    /// When the client has let go of it, in milliseconds.
+    pub(crate) let_go: Option<u64>,
+    /// HTTP/2 is spoken over it.
+    pub(crate) is_http2: bool,
+    /// It was dialled while its host was not known to speak HTTP/1.1: for all that waited.
+    pub(crate) is_for_all: bool,
 
     // From the server to the client.
     /// What the client has not read.
@@ -77,12 +86,17 @@ pub(crate) enum Ended {
 }
 
 impl Connection {
-    pub(crate) fn new(host: usize, runtime: usize, script: Script) -> Self {
+    pub(crate) fn new(host: usize, runtime: usize, script: Script, dialled: Stamp, is_http2: bool) -> Self {
         Self {
             host,
             runtime,
             script,
             is_connected: false,
+            dialled,
+            dial_ended: None,
+            let_go: None,
+            is_http2,
+            is_for_all: false,
             readable: Vec::new(),
             delivered: 0,
             read: 0,

@@ -40,8 +40,10 @@ impl Service<Uri> for Connector {
             let id = state.connections.len();
             let script = state.scripts.get(id).unwrap_or(&state.fallback).clone();
             let pause = script.connect;
-            let connection = Connection::new(host, current_runtime(), script);
-            judge::on_dial(state, &connection);
+            let is_http2 = state.plan.client.http2 && !script.http1;
+            let dialled = state.stamp();
+            let mut connection = Connection::new(host, current_runtime(), script, dialled, is_http2);
+            judge::on_dial(state, &mut connection);
             state.connections.push(connection);
             state.schedule(pause, Event::Connected(id));
             state.ledger.note(0x10_0000 + host as u64);
@@ -67,11 +69,13 @@ impl Future for Connecting {
             return Poll::Ready(Err(io::Error::other("polled after its end")));
         };
         let refused = self.world.with(|state| {
+            let now = state.stamp();
             let connection = &mut state.connections[id];
             if !connection.is_connected {
                 connection.reader = Some(cx.waker().clone());
                 return None;
             }
+            connection.dial_ended = Some(now);
             if connection.script.refused {
                 connection.is_dropped = true;
                 return Some(true);

@@ -96,7 +96,8 @@ impl Write for Transport {
 
 impl Connection for Transport {
     fn connected(&self) -> Connected {
-        Connected::new()
+        let is_negotiated = self.world.with(|state| state.plan.client.alpn && state.connections[self.id].is_http2);
+        if is_negotiated { Connected::new().negotiated_h2() } else { Connected::new() }
     }
 }
 
@@ -104,6 +105,7 @@ impl Drop for Transport {
     fn drop(&mut self) {
         self.world.with(|state| {
             state.connections[self.id].is_dropped = true;
+            state.connections[self.id].let_go = Some(state.ms());
             peer::on_client_end(state, self.id);
         });
     }

@@ -1,10 +1,10 @@
 //! Plans from seeds.
 
-use super::generate_http2;
 use super::{
     Answer, Ask, Caller, End, Framing, Method, Pause, Plan, Reading, Retry, Script, Settings, Standstill, Step, Until,
     Upload,
 };
+use super::{generate_alpn, generate_http2};
 use crate::rng::Rng;
 
 /// What plans may contain: by default all that the client copes with.
@@ -25,6 +25,8 @@ pub struct Wishes {
     pub http2: bool,
     /// HTTP/1.1.
     pub http1: bool,
+    /// ALPN decides between the two.
+    pub alpn: bool,
 }
 
 impl Wishes {
@@ -32,11 +34,19 @@ impl Wishes {
     pub const ALL: Self = Self { first_words: true, ..Self::USUAL };
 
     /// All that the client copes with: without what `scenarios/open` has an example of.
-    const USUAL: Self =
-        Self { first_words: false, deaf: true, layered: true, narrow: true, runtimes: true, http2: true, http1: true };
+    const USUAL: Self = Self {
+        first_words: false,
+        deaf: true,
+        layered: true,
+        narrow: true,
+        runtimes: true,
+        http2: true,
+        http1: true,
+        alpn: true,
+    };
 
     /// What can be left out.
-    pub const NAMES: [&str; 7] = ["first-words", "deaf", "layered", "narrow", "runtimes", "http2", "http1"];
+    pub const NAMES: [&str; 8] = ["first-words", "deaf", "layered", "narrow", "runtimes", "http2", "http1", "alpn"];
 
     /// Sets what has this name. `None` if nothing has.
     #[must_use]
@@ -49,6 +59,7 @@ impl Wishes {
             "runtimes" => &mut self.runtimes,
             "http2" => &mut self.http2,
             "http1" => &mut self.http1,
+            "alpn" => &mut self.alpn,
             _ => return None,
         };
         *wish = wished;
@@ -67,7 +78,14 @@ pub fn generate(seed: u64, wishes: Wishes) -> Plan {
     let rng = &mut Rng::new(seed);
     let count = rng.pick(&[1, 1, 2, 3, 4, 6]);
     let http2 = wishes.http2 && (rng.percent(50) || !wishes.http1);
-    let client = if http2 { over_http2(rng, wishes) } else { settings(rng, wishes) };
+    let alpn = wishes.alpn && (rng.percent(30) || !(wishes.http1 || wishes.http2));
+    let client = if alpn {
+        generate_alpn::settings(rng, wishes)
+    } else if http2 {
+        over_http2(rng, wishes)
+    } else {
+        settings(rng, wishes)
+    };
     let hosts = rng.within(1, 3);
     // Most plans are mostly about one thing.
     let is_quiet = rng.percent(30);
@@ -80,9 +98,17 @@ pub fn generate(seed: u64, wishes: Wishes) -> Plan {
         .collect();
     let asks: usize = callers.iter().map(|caller| caller.asks.len()).sum();
     let connections = (0..rng.within(1, asks as u64 / 2 + 2))
-        .map(|_| if http2 { generate_http2::script(rng, is_quiet, wishes) } else { script(rng, is_quiet, wishes) })
+        .map(|_| match (alpn, http2) {
+            (true, _) => generate_alpn::script(rng, is_quiet, wishes),
+            (false, true) => generate_http2::script(rng, is_quiet, wishes),
+            (false, false) => script(rng, is_quiet, wishes),
+        })
         .collect();
-    Plan { seed, client, callers, connections }
+    let mut plan = Plan { seed, client, callers, connections };
+    if alpn {
+        generate_alpn::burst(rng, &mut plan);
+    }
+    plan
 }
 
 fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
@@ -107,6 +133,8 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
         retry_bodies: rng.percent(30),
         retry_408: rng.percent(30),
         http2: false,
+        alpn: false,
+        http2_connections: Settings::default().http2_connections,
         http2_windows: Settings::default().http2_windows,
         layered: rng.percent(25) && wishes.layered,
         runtimes,
@@ -115,7 +143,7 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
     }
 }
 
-fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
+pub(super) fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
     let mut settings = settings(rng, Wishes { runtimes: false, ..wishes });
     settings.http2 = true;
     // There are as many streams as there are, not connections.
@@ -185,7 +213,7 @@ fn upload(rng: &mut Rng) -> Upload {
     Upload { frames, unknown: rng.percent(40), fails: rng.percent(5) }
 }
 
-fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
+pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     let mut steps = Vec::new();
     if wishes.first_words && !is_quiet && rng.percent(2) {
         let answer = Answer { status: 503, framing: Framing::Length(4), close: true };
@@ -197,6 +225,7 @@ fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
+        http1: false,
         window: if wishes.narrow && rng.percent(8) {
             rng.pick(&[3, 20])
         } else {

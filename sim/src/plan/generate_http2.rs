@@ -28,6 +28,7 @@ pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
+        http1: false,
         // Twenty bytes at a time, with a pause between them, would take longer than anybody waits.
         window: if is_narrow { 20 } else { rng.pick(&[300, 4_000, 65_536, 300_000]) },
         patience: rng.pick(&[1, 30, 300, 5_000]),

@@ -3,9 +3,11 @@
 //! A plan is made from a seed, printed and parsed as a scenario file, and shrunk. The same plan gives the same run.
 
 mod generate;
+mod generate_alpn;
 mod generate_http2;
 mod parse;
 mod print;
+mod servers;
 mod shrink;
 
 pub use self::generate::{Wishes, generate};
@@ -44,8 +46,12 @@ pub struct Settings {
     pub retry_bodies: bool,
     /// `retry_on_request_timeout`.
     pub retry_408: bool,
-    /// Whether HTTP/2 is spoken, by prior knowledge.
+    /// Whether HTTP/2 is spoken: by prior knowledge, or where ALPN comes to it.
     pub http2: bool,
+    /// Whether ALPN decides: with each connection another time.
+    pub alpn: bool,
+    /// `http2_max_connections_per_host`.
+    pub http2_connections: u32,
     /// `http2_windows`: of a stream and of a connection, in bytes.
     pub http2_windows: (u32, u32),
     /// Whether a `ResponseFirstLayer` is between the client and the transport, as it would be below TLS.
@@ -179,6 +185,8 @@ pub struct Script {
     pub connect: Pause,
     /// The connect fails.
     pub refused: bool,
+    /// ALPN comes to HTTP/1.1.
+    pub http1: bool,
     /// How many bytes the client may be ahead of the server.
     pub window: u32,
     /// How long the server waits for anything, in milliseconds, before it goes on to the end of its script.
@@ -306,6 +314,8 @@ impl Default for Settings {
             retry_bodies: false,
             retry_408: false,
             http2: false,
+            alpn: false,
+            http2_connections: 4,
             http2_windows: (1 << 20, 16 << 20),
             layered: false,
             runtimes: 1,
@@ -361,24 +371,5 @@ impl Upload {
     /// Whether the first frame is all of it, and is there at once: then it can be sent a second time.
     pub fn is_whole(&self) -> bool {
         matches!(*self.frames, [(1.., Pause { ms: 0, rounds: 0 })]) && !self.unknown && !self.fails
-    }
-}
-
-impl Script {
-    /// A server that does everything right.
-    pub fn good() -> Self {
-        let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
-        Self::serving(vec![Step::Read(Until::End), Step::Answer(answer), Step::SendRest])
-    }
-
-    /// A server that does everything right, but answers only when all requests of [`End::Probe`] are there.
-    pub fn gathering() -> Self {
-        let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
-        Self::serving(vec![Step::Read(Until::End), Step::Gather, Step::Answer(answer), Step::SendRest])
-    }
-
-    fn serving(steps: Vec<Step>) -> Self {
-        let (connect, latency) = (Pause::default(), Some(Pause::default()));
-        Self { connect, refused: false, window: 65536, patience: 60_000, latency, again: true, segment: None, steps }
     }
 }

@@ -88,6 +88,8 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
             ("retry-408", _) => settings.retry_408 = true,
             ("layered", _) => settings.layered = true,
             ("http2", _) => settings.http2 = true,
+            ("alpn", _) => settings.alpn = true,
+            ("http2-connections", value) => settings.http2_connections = number(value)?,
             ("http2-windows", value) => {
                 let (stream, connection) = value.split_once(':').ok_or_else(|| format!("`{word}` lacks a number"))?;
                 settings.http2_windows = (number(stream)?, number(connection)?);
@@ -161,6 +163,7 @@ fn script(words: &[&str]) -> Result<Script, String> {
             ("patience", value) => script.patience = number(value)?,
             ("latency", value) => script.latency = Some(pause(value)?),
             ("refused", _) => script.refused = true,
+            ("http1", _) => script.http1 = true,
             ("again", _) => script.again = true,
             ("segment", value) => script.segment = Some(number(value)?),
             _ => return Err(format!("`{word}` is unknown")),

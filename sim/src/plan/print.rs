@@ -30,6 +30,7 @@ impl fmt::Display for Settings {
             ("max-age", self.max_age),
             ("idle-timeout", Some(self.idle_timeout)),
             ("runtimes", Some(self.runtimes)),
+            ("http2-connections", Some(self.http2_connections).filter(|max| *max != Self::default().http2_connections)),
         ];
         for (name, number) in numbers {
             if let Some(number) = number {
@@ -42,6 +43,7 @@ impl fmt::Display for Settings {
             ("retry-408", self.retry_408),
             ("layered", self.layered),
             ("http2", self.http2),
+            ("alpn", self.alpn),
         ];
         flags.iter().filter(|(_, on)| *on).try_for_each(|(name, _)| write!(f, " {name}"))?;
         if self.http2_windows != Self::default().http2_windows {
@@ -110,7 +112,7 @@ impl fmt::Display for Script {
         if let Some(segment) = self.segment {
             write!(f, " segment={segment}")?;
         }
-        let flags = [("refused", self.refused), ("again", self.again)];
+        let flags = [("refused", self.refused), ("http1", self.http1), ("again", self.again)];
         flags.iter().filter(|(_, on)| *on).try_for_each(|(name, _)| write!(f, " {name}"))
     }
 }

@@ -52,7 +52,7 @@ fn simplify(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
         }
     };
     let plain = Settings::default();
-    attempt(&|plan| plan.client = Settings { http2: plan.client.http2, ..plain.clone() });
+    attempt(&|plan| plan.client = Settings { http2: plan.client.http2, alpn: plan.client.alpn, ..plain.clone() });
     attempt(&|plan| plan.client.max_idle = None);
     attempt(&|plan| plan.client.max_connections = None);
     attempt(&|plan| plan.client.max_age = None);
@@ -63,6 +63,7 @@ fn simplify(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
     attempt(&|plan| plan.client.retry_408 = false);
     attempt(&|plan| plan.client.layered = false);
     attempt(&|plan| plan.client.http2_windows = plain.http2_windows);
+    attempt(&|plan| plan.client.http2_connections = plain.http2_connections);
     attempt(&|plan| plan.client.standstills.clear());
     attempt(&|plan| plan.client.end = plain.end);
     attempt(&|plan| {
@@ -106,6 +107,7 @@ fn simplify(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
         on_script(&|script| script.patience = plain.patience);
         on_script(&|script| script.latency = plain.latency);
         on_script(&|script| script.segment = None);
+        on_script(&|script| script.http1 = false);
         on_script(&|script| (script.again, script.refused) = (false, false));
         on_script(&|script| *script = plain.clone());
     }

@@ -175,8 +175,9 @@ impl<W: Owned> Pool<W> {
         if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
             closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.connection));
         }
-        // What is closed makes room.
-        if let Some(mut lease) = closed.last_mut().and_then(|connection| connection.take_lease()) {
+        // What is closed makes room. A dial for all that wait has the room from whoever gives a lease back.
+        let lease = closed.last_mut().filter(|_| host.kind == Kind::Owned).and_then(|closed| closed.take_lease());
+        if let Some(mut lease) = lease {
             host.connected -= usize::from(mem::take(&mut lease.is_connected));
             return Acquired::Dial(lease);
         }
@@ -233,11 +234,14 @@ impl<W: Owned> Pool<W> {
                 Kept::Idle { is_news: false } => return,
                 Kept::Idle { is_news: true } => return self.wake_sweepers(),
                 Kept::Closed(connection) => return drop(connection),
-                Kept::HandOver(waiting, connection) => match waiting.send(Grant::Owned(connection)) {
-                    // It no longer waits: the next one, please.
-                    Err(Grant::Owned(connection)) => connection,
-                    Ok(()) | Err(_) => return,
-                },
+                Kept::HandOver(waiting, connection) => {
+                    let slot = connection.place().slot;
+                    match waiting.send(Grant::Owned(connection)) {
+                        // It no longer waits: the next one, please.
+                        Err(Grant::Owned(connection)) => connection,
+                        Ok(()) | Err(_) => return self.on_given_up(slot),
+                    }
+                }
                 Kept::GiveWay(waiting, mut connection) => {
                     let lease = connection.take_lease();
                     drop(connection);
@@ -369,17 +373,13 @@ impl<W: Owned> Return<W> for Pool<W> {
 
     fn on_given_up(&self, slot: usize) {
         // Dropped after the lock.
-        let (mut gone, mut signals) = (Gone::new(), Vec::new());
+        let mut gone = Gone::new();
         let mut state = self.lock();
         let Some(host) = state.hosts.get(slot).filter(|host| host.dials.len() > 0) else { return };
         host.trim(&mut gone);
-        for runtime in host.dials.runtimes() {
-            if !host.is_waited_for(runtime) {
-                signals.extend(host.dials.signals(runtime));
-            }
-        }
+        let unwanted = host.unwanted_dials();
         drop(state);
-        signals.iter().for_each(|signal| signal.set());
+        unwanted.iter().for_each(|signal| signal.set());
     }
 }
 

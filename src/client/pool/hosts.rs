@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 
 use super::connection::{Owned, Shared};
-use super::dialing::Dials;
+use super::dialing::{Dials, Signal};
 use super::grants::Grant;
 use super::kinds::Kind;
 use super::lease::Was;
@@ -302,6 +302,12 @@ impl<W: Owned> Host<W> {
     pub(super) fn is_waited_for(&self, runtime: RuntimeId) -> bool {
         let mut waiting = self.waiting.iter().filter(|waiting| !waiting.dials && waiting.runtime == runtime);
         waiting.any(|waiting| !waiting.sender.is_closed())
+    }
+
+    /// How to tell the dials that nobody waits for any more: whoever did has given up, or has something else.
+    pub(super) fn unwanted_dials(&self) -> Vec<Arc<Signal>> {
+        let runtimes = self.dials.runtimes().filter(|runtime| !self.is_waited_for(*runtime));
+        runtimes.flat_map(|runtime| self.dials.signals(runtime)).collect()
     }
 
     /// Removes those that have given up from both ends of the queue.

@@ -62,11 +62,16 @@ impl<W: Owned> Pool<W> {
             if host.open >= self.settings.max_connections_per_host {
                 // One that nobody has a use for is closed for the right to make another, which its lease passes on.
                 let in_the_way = if host.has_waiting() { host.shares.leave_idle() } else { None };
+                let unwanted = host.unwanted_dials();
                 drop(guard);
+                unwanted.iter().for_each(|signal| signal.set());
                 return drop(in_the_way);
             }
             let Some((waiting, runtime)) = host.next_dial(&self.settings, &mut gone) else {
-                return guard.hosts.forget_if_unused(slot, &mut gone);
+                let unwanted = host.unwanted_dials();
+                guard.hosts.forget_if_unused(slot, &mut gone);
+                drop(guard);
+                return unwanted.iter().for_each(|signal| signal.set());
             };
             let grant = self.begin_dial(host, slot, runtime);
             drop(guard);
@@ -220,7 +225,9 @@ impl<W: Owned> WaitedFor for Pool<W> {
         let host = state.hosts.get(slot)?;
         let may_dial = host.dials.count(runtime) == 1
             && host.open < self.settings.max_connections_per_host
-            && host.is_waited_for(runtime);
+            && host.is_waited_for(runtime)
+            // One that was dialled by itself may have come meanwhile.
+            && (!host.shares.has_open(runtime) || host.shares.wants_another(runtime, &self.settings));
         may_dial.then(|| {
             host.open += 1;
             host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime)
