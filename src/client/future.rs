@@ -314,11 +314,7 @@ where
     fn send_again(self: Pin<&mut Self>, request: Request<Upload>, wire: Box<Wire>) {
         let mut this = self.project();
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
-        this.sendings.retries += 1;
-        if wire.bytes_written() > 0 {
-            this.sendings.has_sent = true;
-            this.sendings.repeats.add_unknown();
-        }
+        this.sendings.on_sent_again(wire.bytes_written() > 0);
         let lease = wire.give_up().expect("a connection has a lease");
         let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });

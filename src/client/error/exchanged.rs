@@ -41,6 +41,17 @@ pub(in crate::client) struct Sendings {
     pub(in crate::client) repeats: Repeats,
 }
 
+impl Sendings {
+    /// The request is sent again over HTTP/1.1. The server may have acted on what was sent of it.
+    pub(in crate::client) fn on_sent_again(&mut self, has_sent: bool) {
+        self.retries += 1;
+        if has_sent {
+            self.has_sent = true;
+            self.repeats.add_unknown();
+        }
+    }
+}
+
 /// What hyper says of a response, and how writing the request had failed before.
 #[derive(Debug)]
 struct AfterWrite {
