@@ -153,7 +153,9 @@ fn is_not_retried(state: &State, request: &Request, error: &ClientError) -> Prob
         let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
         let unknown = fates.iter().filter(|fate| !fate.is_unprocessed()).count();
         let last = fates.last().copied()?;
-        !last.is_final() && (unknown == 0 || (unknown == 1 && request.ask.is_covered(client.retry)))
+        !last.is_final()
+            && !last.is_answered
+            && (unknown == 0 || (unknown == 1 && request.ask.is_covered(client.retry)))
     } else {
         false
     };
