@@ -9,6 +9,10 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
+/// Whether the errors of the system have the numbers of Linux.
+#[cfg(test)]
+pub(super) const HAS_ERRORS_OF_LINUX: bool = cfg!(target_os = "linux");
+
 /// A socket that never blocks, and is not inherited: by one system call where there is one for it.
 pub(super) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
     #[cfg(any(

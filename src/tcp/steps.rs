@@ -36,6 +36,7 @@ fn lacks_zone(destination: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::platform;
     use super::*;
     use crate::outcome::{AttemptError, AttemptOutcome};
 
@@ -44,92 +45,107 @@ mod tests {
         AttemptOutcome::Failed(error).to_string()
     }
 
-    /// Each step with each error that the system may have for it, by the numbers of Linux.
-    #[cfg(target_os = "linux")]
+    /// The errors of Linux (`errno.h`).
+    mod errno {
+        pub(super) const EPERM: i32 = 1;
+        pub(super) const EAGAIN: i32 = 11;
+        pub(super) const ENOMEM: i32 = 12;
+        pub(super) const EACCES: i32 = 13;
+        pub(super) const ENODEV: i32 = 19;
+        pub(super) const EINVAL: i32 = 22;
+        pub(super) const ENFILE: i32 = 23;
+        pub(super) const EMFILE: i32 = 24;
+        pub(super) const ENOSPC: i32 = 28;
+        pub(super) const EPROTO: i32 = 71;
+        pub(super) const ENOPROTOOPT: i32 = 92;
+        pub(super) const EAFNOSUPPORT: i32 = 97;
+        pub(super) const EADDRINUSE: i32 = 98;
+        pub(super) const EADDRNOTAVAIL: i32 = 99;
+        pub(super) const ENETDOWN: i32 = 100;
+        pub(super) const ENETUNREACH: i32 = 101;
+        pub(super) const ECONNABORTED: i32 = 103;
+        pub(super) const ECONNRESET: i32 = 104;
+        pub(super) const ENOBUFS: i32 = 105;
+        pub(super) const ETIMEDOUT: i32 = 110;
+        pub(super) const ECONNREFUSED: i32 = 111;
+        pub(super) const EHOSTUNREACH: i32 = 113;
+    }
+
+    /// Each step with each error that the system may have for it.
     #[test]
     fn each_step_and_each_error_of_the_system_has_its_words() {
-        use nix::errno::Errno;
+        use errno::*;
 
-        let at = |step: &'static str, errno: Errno| said(AttemptError::new(io::Error::from(errno)).at_step(step));
+        if !platform::HAS_ERRORS_OF_LINUX {
+            return;
+        }
+        let at =
+            |step: &'static str, errno: i32| said(AttemptError::new(io::Error::from_raw_os_error(errno)).at_step(step));
         for (step, errno, words) in [
-            (OPEN, Errno::EMFILE, "could not open a socket: Too many open files (os error 24)"),
-            (OPEN, Errno::ENFILE, "could not open a socket: Too many open files in system (os error 23)"),
-            (OPEN, Errno::ENOBUFS, "could not open a socket: No buffer space available (os error 105)"),
-            (OPEN, Errno::EACCES, "could not open a socket: Permission denied (os error 13)"),
-            (
-                OPEN,
-                Errno::EAFNOSUPPORT,
-                "could not open a socket: Address family not supported by protocol (os error 97)",
-            ),
-            (INTERFACE, Errno::ENODEV, "could not bind to the interface: No such device (os error 19)"),
-            (INTERFACE, Errno::EPERM, "could not bind to the interface: Operation not permitted (os error 1)"),
-            (MARK, Errno::EPERM, "could not set the mark: Operation not permitted (os error 1)"),
+            (OPEN, EMFILE, "could not open a socket: Too many open files (os error 24)"),
+            (OPEN, ENFILE, "could not open a socket: Too many open files in system (os error 23)"),
+            (OPEN, ENOBUFS, "could not open a socket: No buffer space available (os error 105)"),
+            (OPEN, EACCES, "could not open a socket: Permission denied (os error 13)"),
+            (OPEN, EAFNOSUPPORT, "could not open a socket: Address family not supported by protocol (os error 97)"),
+            (INTERFACE, ENODEV, "could not bind to the interface: No such device (os error 19)"),
+            (INTERFACE, EPERM, "could not bind to the interface: Operation not permitted (os error 1)"),
+            (MARK, EPERM, "could not set the mark: Operation not permitted (os error 1)"),
             (
                 LOCAL_ADDRESS,
-                Errno::EADDRNOTAVAIL,
+                EADDRNOTAVAIL,
                 "could not bind to the local address: Cannot assign requested address (os error 99)",
             ),
-            (
-                LOCAL_ADDRESS,
-                Errno::EADDRINUSE,
-                "could not bind to the local address: Address already in use (os error 98)",
-            ),
-            (LOCAL_ADDRESS, Errno::EINVAL, "could not bind to the local address: Invalid argument (os error 22)"),
-            (LOCAL_ADDRESS, Errno::ENODEV, "could not bind to the local address: No such device (os error 19)"),
-            (LOCAL_ADDRESS, Errno::EACCES, "could not bind to the local address: Permission denied (os error 13)"),
-            (WATCH, Errno::ENOSPC, "could not watch the socket: No space left on device (os error 28)"),
-            (WATCH, Errno::ENOMEM, "could not watch the socket: Cannot allocate memory (os error 12)"),
+            (LOCAL_ADDRESS, EADDRINUSE, "could not bind to the local address: Address already in use (os error 98)"),
+            (LOCAL_ADDRESS, EINVAL, "could not bind to the local address: Invalid argument (os error 22)"),
+            (LOCAL_ADDRESS, ENODEV, "could not bind to the local address: No such device (os error 19)"),
+            (LOCAL_ADDRESS, EACCES, "could not bind to the local address: Permission denied (os error 13)"),
+            (WATCH, ENOSPC, "could not watch the socket: No space left on device (os error 28)"),
+            (WATCH, ENOMEM, "could not watch the socket: Cannot allocate memory (os error 12)"),
         ] {
             assert_eq!(at(step, errno), words);
         }
 
-        let of_connect = |errno: Errno, destination: &str| {
-            let error = io::Error::from(errno);
+        let of_connect = |errno: i32, destination: &str| {
+            let error = io::Error::from_raw_os_error(errno);
             let step = of_connect(&error, destination.parse().unwrap());
             let error = AttemptError::new(error);
             said(if let Some(step) = step { error.at_step(step) } else { error })
         };
         for (errno, words) in [
-            (Errno::EINVAL, "could not begin to connect: Invalid argument (os error 22)"),
-            (Errno::EACCES, "could not begin to connect: Permission denied (os error 13)"),
-            (Errno::EPERM, "could not begin to connect: Operation not permitted (os error 1)"),
-            (Errno::ENOBUFS, "could not begin to connect: No buffer space available (os error 105)"),
-            (Errno::EAFNOSUPPORT, "could not begin to connect: Address family not supported by protocol (os error 97)"),
-            (
-                Errno::EADDRNOTAVAIL,
-                "no local address or port to connect from: Cannot assign requested address (os error 99)",
-            ),
-            (Errno::EADDRINUSE, "no local address or port to connect from: Address already in use (os error 98)"),
-            (Errno::EAGAIN, "no local address or port to connect from: Resource temporarily unavailable (os error 11)"),
-            (Errno::ENETUNREACH, "network unreachable"),
-            (Errno::EHOSTUNREACH, "host unreachable"),
-            (Errno::ENETDOWN, "network down"),
-            (Errno::ECONNREFUSED, "connection refused"),
+            (EINVAL, "could not begin to connect: Invalid argument (os error 22)"),
+            (EACCES, "could not begin to connect: Permission denied (os error 13)"),
+            (EPERM, "could not begin to connect: Operation not permitted (os error 1)"),
+            (ENOBUFS, "could not begin to connect: No buffer space available (os error 105)"),
+            (EAFNOSUPPORT, "could not begin to connect: Address family not supported by protocol (os error 97)"),
+            (EADDRNOTAVAIL, "no local address or port to connect from: Cannot assign requested address (os error 99)"),
+            (EADDRINUSE, "no local address or port to connect from: Address already in use (os error 98)"),
+            (EAGAIN, "no local address or port to connect from: Resource temporarily unavailable (os error 11)"),
+            (ENETUNREACH, "network unreachable"),
+            (EHOSTUNREACH, "host unreachable"),
+            (ENETDOWN, "network down"),
+            (ECONNREFUSED, "connection refused"),
         ] {
             assert_eq!(of_connect(errno, "192.0.2.1:80"), words);
         }
         assert_eq!(
-            of_connect(Errno::EINVAL, "[fe80::1]:80"),
+            of_connect(EINVAL, "[fe80::1]:80"),
             "a link-local address takes a zone: Invalid argument (os error 22)"
         );
-        assert_eq!(
-            of_connect(Errno::EINVAL, "[fe80::1%7]:80"),
-            "could not begin to connect: Invalid argument (os error 22)"
-        );
+        assert_eq!(of_connect(EINVAL, "[fe80::1%7]:80"), "could not begin to connect: Invalid argument (os error 22)");
 
         // What becomes of a handshake has no step.
         for (errno, words) in [
-            (Errno::ECONNREFUSED, "connection refused"),
-            (Errno::ECONNRESET, "connection reset"),
-            (Errno::ECONNABORTED, "connection aborted"),
-            (Errno::ETIMEDOUT, "timed out"),
-            (Errno::EHOSTUNREACH, "host unreachable"),
-            (Errno::ENETUNREACH, "network unreachable"),
-            (Errno::EACCES, "Permission denied (os error 13)"),
-            (Errno::EPROTO, "Protocol error (os error 71)"),
-            (Errno::ENOPROTOOPT, "Protocol not available (os error 92)"),
+            (ECONNREFUSED, "connection refused"),
+            (ECONNRESET, "connection reset"),
+            (ECONNABORTED, "connection aborted"),
+            (ETIMEDOUT, "timed out"),
+            (EHOSTUNREACH, "host unreachable"),
+            (ENETUNREACH, "network unreachable"),
+            (EACCES, "Permission denied (os error 13)"),
+            (EPROTO, "Protocol error (os error 71)"),
+            (ENOPROTOOPT, "Protocol not available (os error 92)"),
         ] {
-            assert_eq!(said(AttemptError::new(io::Error::from(errno))), words);
+            assert_eq!(said(AttemptError::new(io::Error::from_raw_os_error(errno))), words);
         }
     }
 }
