@@ -21,7 +21,7 @@ pub(crate) enum Handshaking {
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakeWatch(Arc<Lock<Handshaking>>);
 
-#[cfg(feature = "client")]
+#[cfg(any(test, feature = "client"))]
 impl HandshakeWatch {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Lock::default()))
@@ -56,7 +56,7 @@ impl PartialEq for HandshakeWatch {
 
 impl Eq for HandshakeWatch {}
 
-#[cfg(all(test, feature = "client"))]
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
