@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use shuttle::future::JoinHandle;
@@ -38,6 +37,7 @@ pub(super) fn pool(most: usize) -> Arc<Pool> {
         max_age: None,
         max_idle_per_host: usize::MAX,
         max_connections_per_host: most,
+        max_shared_per_host: 1,
     }))
 }
 
@@ -49,7 +49,8 @@ pub(super) fn destination() -> Destination {
 pub(super) async fn wire(near: Near) -> Box<Wire> {
     let (pool, destination) = (pool(usize::MAX), destination());
     let Acquired::Dial(lease) = pool.acquire(&destination, current_runtime()) else { panic!("there is no connection") };
-    handshake(TokioIo::new(near), &http1::Builder::new(), pool, &destination, lease).await.unwrap()
+    let settings = crate::client::settings::Settings::default().requests.connections;
+    handshake(TokioIo::new(near), &settings, pool, &destination, lease).await.unwrap()
 }
 
 /// Drops the client: its connections are closed, and then, when time has passed, its sweeper ends. Until then it is kept by the deadline

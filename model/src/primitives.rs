@@ -12,6 +12,12 @@ use tokio::runtime::Handle;
 /// What the crate `atomic-waker` promises, in whole steps: a wake-up comes before or after a registration.
 pub(in crate::client) struct AtomicWaker(Mutex<Option<Waker>>);
 
+impl Default for AtomicWaker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl AtomicWaker {
     pub(in crate::client) const fn new() -> Self {
         Self(Mutex::new(None))
