@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "requests are tasks of their own")]
 
+#[path = "../support/memory.rs"]
+#[allow(dead_code, reason = "the connector is that of an origin")]
+mod memory;
 mod origin;
 mod over_tls;
 #[path = "../support/mod.rs"]
@@ -97,6 +100,19 @@ async fn a_dial_that_nobody_waits_for_is_given_up() {
     sleep(ms(5)).await;
     assert_eq!((origin.dials(), origin.dropped()), (1, 1));
     assert_eq!(client.pool_statistics().total, Default::default());
+    assert_eq!(get(&client).await.unwrap().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_is_given_up_in_the_middle_of_its_first_words_leaves_nothing() {
+    let origin = Origin::new(ms(10), [Dial::ReadsNothing, H2]);
+    let client = client(&origin);
+    let request = get(&client);
+    sleep(ms(50)).await;
+    assert_eq!(client.pool_statistics().total.waiting, 1);
+    request.abort();
+    sleep(ms(5)).await;
+    assert_eq!(client.pool_statistics(), Default::default());
     assert_eq!(get(&client).await.unwrap().unwrap(), "2");
 }
 

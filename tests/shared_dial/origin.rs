@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -14,17 +15,17 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper_happy_eyeballs::client::{Builder, ClientError};
 use hyper_happy_eyeballs::{AttemptError, Client};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tower::Service;
+
+use crate::memory::MemoryStream;
 
 /// What is negotiated over a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(crate) enum Dial {
     Connects(Alpn),
     /// HTTP/2 is negotiated, and each request is told to come again over HTTP/1.1.
     AsksForHttp1,
+    /// HTTP/2 is negotiated, and nothing is read.
+    ReadsNothing,
     Fails,
     Hangs,
 }
@@ -134,20 +137,24 @@ impl Origin {
             Dial::Connects(alpn) => {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 tokio::spawn(self.clone().serve(server, number));
-                Ok(self.io(client, alpn, number))
+                Ok(connection(client, alpn))
             }
             Dial::AsksForHttp1 => {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 tokio::spawn(ask_for_http1(server));
-                Ok(self.io(client, Alpn::H2, number))
+                Ok(connection(client, Alpn::H2))
+            }
+            Dial::ReadsNothing => {
+                let (client, server) = tokio::io::duplex(1);
+                tokio::spawn(async move {
+                    let _server = server;
+                    std::future::pending::<()>().await;
+                });
+                Ok(connection(client, Alpn::H2))
             }
         };
         std::mem::forget(unfinished);
         result
-    }
-
-    fn io(&self, io: DuplexStream, alpn: Alpn, number: usize) -> Io {
-        Io { io: TokioIo::new(io), alpn, number, silent: Arc::clone(&self.silent) }
     }
 
     /// From now on nothing comes of the connections that there are.
@@ -168,8 +175,16 @@ impl Origin {
         });
         let mut server = auto::Builder::new(TokioExecutor::new());
         server.http2().max_concurrent_streams(self.max_streams);
-        // A connection that its client closes is no failure of the test.
-        drop(server.serve_connection(TokioIo::new(io), service).await);
+        let mut serving = pin!(server.serve_connection(TokioIo::new(io), service));
+        poll_fn(|cx| {
+            // Whatever comes is lost on the way.
+            if connection <= self.silent.load(SeqCst) {
+                return Poll::Pending;
+            }
+            // A connection that its client closes is no failure of the test.
+            serving.as_mut().poll(cx).map(drop)
+        })
+        .await;
     }
 }
 
@@ -218,6 +233,10 @@ impl Service<Uri> for Origin {
     }
 }
 
+fn connection(io: DuplexStream, alpn: Alpn) -> Io {
+    TokioIo::new(MemoryStream::new(io).http2(alpn == Alpn::H2))
+}
+
 /// Resets every stream.
 async fn ask_for_http1(io: DuplexStream) {
     let mut server = h2::server::handshake(io).await.unwrap();
@@ -227,45 +246,7 @@ async fn ask_for_http1(io: DuplexStream) {
 }
 
 /// A connection over which something was negotiated.
-pub(crate) struct Io {
-    io: TokioIo<DuplexStream>,
-    alpn: Alpn,
-    number: usize,
-    silent: Arc<AtomicUsize>,
-}
-
-impl Connection for Io {
-    fn connected(&self) -> Connected {
-        match self.alpn {
-            Alpn::H2 => Connected::new().negotiated_h2(),
-            Alpn::Http1 => Connected::new(),
-        }
-    }
-}
-
-impl Read for Io {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        if self.number <= self.silent.load(SeqCst) {
-            // Whatever comes is lost on the way.
-            return Poll::Pending;
-        }
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl Write for Io {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
+pub(crate) type Io = TokioIo<MemoryStream>;
 
 pub(crate) type Answer = Result<String, ClientError>;
 

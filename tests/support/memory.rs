@@ -55,18 +55,37 @@ impl<F: Fn(DuplexStream)> Service<Uri> for Memory<F> {
         self.connects.fetch_add(1, SeqCst);
         let (ours, theirs) = tokio::io::duplex(4096);
         (self.serve)(theirs);
-        ready(Ok(TokioIo::new(MemoryStream { stream: ours, is_proxied: self.is_proxied })))
+        ready(Ok(TokioIo::new(MemoryStream::new(ours).proxied(self.is_proxied))))
     }
 }
 
 pub(crate) struct MemoryStream {
     stream: DuplexStream,
     is_proxied: bool,
+    is_http2: bool,
+}
+
+impl MemoryStream {
+    /// One that says nothing of itself.
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Self { stream, is_proxied: false, is_http2: false }
+    }
+
+    /// Whether it says that it is proxied.
+    pub(crate) fn proxied(self, is_proxied: bool) -> Self {
+        Self { is_proxied, ..self }
+    }
+
+    /// Whether it says that HTTP/2 was negotiated.
+    pub(crate) fn http2(self, is_http2: bool) -> Self {
+        Self { is_http2, ..self }
+    }
 }
 
 impl Connection for MemoryStream {
     fn connected(&self) -> Connected {
-        Connected::new().proxy(self.is_proxied)
+        let connected = Connected::new().proxy(self.is_proxied);
+        if self.is_http2 { connected.negotiated_h2() } else { connected }
     }
 }
 

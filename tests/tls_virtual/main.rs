@@ -4,6 +4,10 @@
 
 mod cancellation;
 #[cfg(feature = "http2")]
+#[path = "../support/memory.rs"]
+#[allow(dead_code, reason = "attempts make the connections")]
+mod memory_stream;
+#[cfg(feature = "http2")]
 mod one_dial;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,59 +2,26 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the clock of the runtime")]
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_happy_eyeballs::attempt::AttemptRequest;
 use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{AttemptError, Client, HappyEyeballsConnector};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::service_fn;
 
+use crate::memory_stream::MemoryStream;
 use crate::support::names::Names;
 use crate::tls::authority::Authority;
 use crate::tls::clients::{HOST, resolver, trusting};
 use crate::tls::conduct::{Conduct, Tls};
 use crate::tls::memory;
 use crate::tls::seen::Seen;
-use crate::world::{Transport, ms};
-
-/// A connection in memory of which there is nothing to say.
-struct Silent(Transport);
-
-impl Connection for Silent {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Silent {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for Silent {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
+use crate::world::ms;
 
 /// A client of a server that TCP takes 400 ms to reach.
 fn far_client(authority: &Authority, conduct: Conduct) -> (Arc<Seen>, Client<impl Connector + use<>>) {
@@ -64,7 +31,7 @@ fn far_client(authority: &Authority, conduct: Conduct) -> (Arc<Seen>, Client<imp
         let (conduct, seen) = (conduct.clone(), Arc::clone(&of_attempts));
         async move {
             sleep(ms(400)).await;
-            Ok::<_, AttemptError>(Silent(TokioIo::new(memory::dial(memory::BUFFER, &conduct, &seen))))
+            Ok::<_, AttemptError>(TokioIo::new(MemoryStream::new(memory::dial(memory::BUFFER, &conduct, &seen))))
         }
     });
     let address = Names::default().address("A4").unwrap();

@@ -41,7 +41,6 @@ where
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
-    lease.is_for_shared();
     let host = destination.host_and_port().to_owned();
     let about = About { place, watch, observed, host, authority, extras, settings };
     let share = match into_tcp_stream(io) {
@@ -57,7 +56,7 @@ async fn start<T, W>(
     io: T,
     about: About,
     pool: &Arc<Pool<W>>,
-    lease: Lease,
+    mut lease: Lease,
     is_spent: impl FnOnce() -> bool,
 ) -> Result<Share<Connection>, ClientError>
 where
@@ -67,6 +66,8 @@ where
     let transport = Transport::new(io, Arc::clone(&about.observed));
     let settings = about.settings;
     let (sender, mut h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    // From here on nothing fails or waits: the pool counts the connection when it joins.
+    lease.is_for_shared();
     let ping_pong = h2.ping_pong();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
     let listener =
