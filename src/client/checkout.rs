@@ -37,6 +37,10 @@ pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Ready, ClientErr
 /// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
     let runtime = current_runtime();
+    let waits = |ticket, dial| {
+        let (shared, destination) = (Arc::clone(shared), destination.clone());
+        Checkout::Wait(Box::pin(wait(shared, destination, ticket, dial, may_retry, runtime)))
+    };
     loop {
         let lease = match shared.pool.acquire(destination, runtime) {
             Acquired::Owned { connection: mut wire, idle_for, now } => {
@@ -50,14 +54,8 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
             Acquired::Shared(share) => return Checkout::Shared(share),
             Acquired::Elsewhere => return Checkout::Elsewhere,
             Acquired::Dial(lease) => lease,
-            Acquired::DialForAll(dial, ticket) => {
-                let (shared, destination) = (Arc::clone(shared), destination.clone());
-                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, Some(dial), may_retry, runtime)));
-            }
-            Acquired::Wait(ticket) => {
-                let (shared, destination) = (Arc::clone(shared), destination.clone());
-                return Checkout::Wait(Box::pin(wait(shared, destination, ticket, None, may_retry, runtime)));
-            }
+            Acquired::DialForAll(dial, ticket) => return waits(ticket, Some(dial)),
+            Acquired::Wait(ticket) => return waits(ticket, None),
         };
         return Checkout::Wait(if shared.settings.late_binding {
             Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, may_retry, runtime))

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a panic of another client is an answer, and servers are tasks")]
 
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 #[path = "../support/memory.rs"]
 mod memory;
 mod servers;

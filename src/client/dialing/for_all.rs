@@ -62,7 +62,7 @@ impl<C: Connector> Future for Task<C> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+        let this = self.project();
         let dialing = this.dialing.as_ref().expect("not polled after completion");
         if let Poll::Ready(dialed) = this.dial.as_mut().poll(cx) {
             let dialing = this.dialing.take().expect("it was there");
@@ -77,22 +77,17 @@ impl<C: Connector> Future for Task<C> {
             this.dialing.take().expect("it was there").pass_on();
             return Poll::Ready(());
         }
-        while *this.may_have_second {
-            let fastest = this.dialer.connectors.fastest().get();
-            let at = second_dial_at(*this.begun, this.watch.get(), fastest);
-            if at.is_none_or(|at| at > read_clock()) {
-                if this.timer.as_mut().poll(at, cx).is_pending() {
-                    break;
+        if *this.may_have_second {
+            let at = second_dial_at(*this.begun, this.watch.get(), this.dialer.connectors.fastest().get());
+            if this.timer.poll(at, cx).is_ready() {
+                *this.may_have_second = false;
+                if let Some(second) = dialing.second() {
+                    tracing::debug!(
+                        host = this.dialer.destination.host_and_port(),
+                        "a dial is silent, a second one begins"
+                    );
+                    start(Arc::clone(this.dialer), second, false);
                 }
-                continue;
-            }
-            *this.may_have_second = false;
-            if let Some(second) = dialing.second() {
-                tracing::debug!(
-                    host = this.dialer.destination.host_and_port(),
-                    "a dial is silent, a second one begins"
-                );
-                start(Arc::clone(this.dialer), second, false);
             }
         }
         Poll::Pending

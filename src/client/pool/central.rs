@@ -183,11 +183,10 @@ impl<W: Owned> Pool<W> {
         }
         host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, || now), &mut left);
         if host.open < self.settings.max_connections_per_host && host.may_dial(runtime, &self.settings) {
-            host.open += 1;
             if host.kind == Kind::Owned {
-                return Acquired::Dial(Lease::new(self.home(), slot));
+                return Acquired::Dial(self.begin_dial(host, slot));
             }
-            let dial = host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime);
+            let dial = self.begin_dial_for_all(host, slot, runtime);
             let ticket = Ticket::new(host.wait(runtime, false, &mut gone), slot, self.as_return());
             return Acquired::DialForAll(dial, ticket);
         }

@@ -21,17 +21,12 @@ pub(in crate::client) struct Settings {
 }
 
 impl Settings {
-    /// Whether a connection has been idle for too long, or is too old.
-    #[inline]
-    pub(super) fn has_expired(&self, idle_for: Duration, id: u64, created: Instant, now: Instant) -> bool {
-        self.idle_timeout.is_some_and(|timeout| idle_for >= timeout) || self.is_too_old(id, created, now)
-    }
-
-    /// [`has_expired`](Self::has_expired), or the peer does not keep it any longer.
+    /// Whether a connection has been idle for too long, is too old, or is not kept any longer by its peer.
     #[inline]
     pub(super) fn has_gone(&self, connection: &impl Owned, idle_for: Duration, now: Instant) -> bool {
         connection.kept_for().is_some_and(|kept_for| idle_for >= kept_for)
-            || self.has_expired(idle_for, connection.place().id, connection.created(), now)
+            || self.idle_timeout.is_some_and(|timeout| idle_for >= timeout)
+            || self.is_too_old(connection.place().id, connection.created(), now)
     }
 
     #[inline]

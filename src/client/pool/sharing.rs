@@ -73,7 +73,11 @@ impl<W: Owned> Pool<W> {
                 drop(guard);
                 return unwanted.iter().for_each(|signal| signal.set());
             };
-            let grant = self.begin_dial(host, slot, runtime);
+            let grant = if host.kind == Kind::Owned {
+                Grant::Dial(self.begin_dial(host, slot))
+            } else {
+                Grant::DialForAll(self.begin_dial_for_all(host, slot, runtime))
+            };
             drop(guard);
             match waiting.send(grant) {
                 // It no longer waits, and this hands on what it was to get.
@@ -84,14 +88,16 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// The right to dial, for one that waited in `runtime`.
-    fn begin_dial(self: &Arc<Self>, host: &mut Host<W>, slot: usize, runtime: RuntimeId) -> Grant<W> {
+    /// The right to a dial of one's own.
+    pub(super) fn begin_dial(self: &Arc<Self>, host: &mut Host<W>, slot: usize) -> Lease {
         host.open += 1;
-        if host.kind == Kind::Owned {
-            Grant::Dial(Lease::new(self.home(), slot))
-        } else {
-            Grant::DialForAll(host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime))
-        }
+        Lease::new(self.home(), slot)
+    }
+
+    /// The right to a dial for all that wait in `runtime`.
+    pub(super) fn begin_dial_for_all(self: &Arc<Self>, host: &mut Host<W>, slot: usize, runtime: RuntimeId) -> ForAll {
+        let lease = self.begin_dial(host, slot);
+        host.dials.begin(lease, self.waited_for(), runtime)
     }
 
     /// The connection of a dial for all that wait can have one exchange at a time: it is for the one that has waited longest, and the others dial for
@@ -228,10 +234,7 @@ impl<W: Owned> WaitedFor for Pool<W> {
             && host.is_waited_for(runtime)
             // One that was dialled by itself may have come meanwhile.
             && (!host.shares.has_open(runtime) || host.shares.wants_another(runtime, &self.settings));
-        may_dial.then(|| {
-            host.open += 1;
-            host.dials.begin(Lease::new(self.home(), slot), self.waited_for(), runtime)
-        })
+        may_dial.then(|| self.begin_dial_for_all(host, slot, runtime))
     }
 
     fn is_waited_for(&self, slot: usize, runtime: RuntimeId) -> bool {
