@@ -184,6 +184,10 @@ impl Shared for Connection {
         !self.is_closed.load(SeqCst) && !self.observed.is_ending()
     }
 
+    fn has_begun(&self) -> bool {
+        self.opened() > 0
+    }
+
     fn had_before_turning_away(&self) -> Option<usize> {
         let had = self.observed.goaway()?.last.div_ceil(2) as usize;
         (had < self.opened.load(SeqCst)).then_some(had)

@@ -115,7 +115,7 @@ impl Exchange {
     ///
     /// The request is invalid.
     pub(in crate::client) fn begin(
-        share: Share<Connection>,
+        mut share: Share<Connection>,
         request: &mut Option<Request<Upload>>,
         destination: &Destination,
         continue_timeout: Duration,
@@ -143,6 +143,7 @@ impl Exchange {
         let Ok((response, stream)) = sent else { return not_taken(progress) };
         let watched = observed.register(response.stream_id().as_u32());
         observed.pulse.rouse();
+        share.set_begun();
         let begun = Begun { is_head, before, written, read, heads };
         let sending = progress.map(|progress| {
             let held = is_held.then(|| {

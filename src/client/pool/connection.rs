@@ -61,6 +61,9 @@ pub(in crate::client) trait Shared: Send + Sync + 'static {
     /// Whether it takes another exchange, when there is room.
     fn is_open(&self) -> bool;
 
+    /// Whether an exchange was begun on it.
+    fn has_begun(&self) -> bool;
+
     /// How many exchanges it has had, if it turned others away that were begun after them.
     fn had_before_turning_away(&self) -> Option<usize>;
 }

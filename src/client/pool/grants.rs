@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::connection::{Owned, Shared};
 use super::dialing::ForAll;
-use super::lease::{Home, Lease};
+use super::lease::{Home, Lease, ShareEnd};
 use super::place::Place;
 use crate::client::error::ClientError;
 
@@ -18,21 +18,26 @@ pub(in crate::client) struct Share<S: Shared> {
     connection: Arc<S>,
     /// None if it is not to be given back.
     home: Option<Weak<dyn Home>>,
-    was_answered: bool,
+    end: ShareEnd,
 }
 
 impl<S: Shared> Share<S> {
     pub(super) fn new(home: Weak<dyn Home>, connection: Arc<S>) -> Self {
-        Self { connection, home: Some(home), was_answered: false }
+        Self { connection, home: Some(home), end: ShareEnd::Unused }
     }
 
     pub(in crate::client) fn connection(&self) -> &Arc<S> {
         &self.connection
     }
 
+    /// A request was sent.
+    pub(in crate::client) fn set_begun(&mut self) {
+        self.end = ShareEnd::GivenUp;
+    }
+
     /// The request was answered.
     pub(in crate::client) fn set_answered(&mut self) {
-        self.was_answered = true;
+        self.end = ShareEnd::Answered;
     }
 
     /// Drops it without giving it back, and says whose it is.
@@ -45,7 +50,7 @@ impl<S: Shared> Share<S> {
 impl<S: Shared> Drop for Share<S> {
     fn drop(&mut self) {
         if let Some(home) = self.home.as_ref().and_then(Weak::upgrade) {
-            home.give_share_back(self.connection.place(), self.was_answered);
+            home.give_share_back(self.connection.place(), self.end);
         }
     }
 }

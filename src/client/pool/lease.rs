@@ -31,8 +31,8 @@ pub(super) trait Home: Send + Sync {
     /// A shared connection may be idle for some time.
     fn has_idle(self: Arc<Self>);
 
-    /// An exchange on a shared connection is over. If it `was_answered`, its connection says [by itself](Self::has_idle) when it is idle.
-    fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool);
+    /// An exchange on a shared connection is over. If it was answered, its connection says [by itself](Self::has_idle) when it is idle.
+    fn give_share_back(self: Arc<Self>, place: Place, end: ShareEnd);
 }
 
 /// What there was of a connection whose lease is given back.
@@ -42,6 +42,27 @@ pub(super) enum Was {
     Dialed,
     Owned,
     Shared,
+}
+
+/// What became of a share of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShareEnd {
+    /// Nothing was begun on it.
+    Unused,
+    /// The exchange was given up before it was answered.
+    GivenUp,
+    /// The exchange was answered.
+    Answered,
+}
+
+/// What a shared connection is after one of its exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It has others.
+    Busy,
+    Idle,
+    /// It is idle, and there is another.
+    Spare,
 }
 
 impl Lease {

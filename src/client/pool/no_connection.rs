@@ -41,6 +41,10 @@ impl Shared for NoConnection {
         match *self {}
     }
 
+    fn has_begun(&self) -> bool {
+        match *self {}
+    }
+
     fn had_before_turning_away(&self) -> Option<usize> {
         match *self {}
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Shared;
+use super::lease::{Room, ShareEnd};
 use super::runtimes::RuntimeId;
 use super::settings::{Clock, Settings};
 
@@ -15,16 +16,6 @@ pub(super) struct Shares<S> {
     stays: bool,
     /// How many exchanges a connection had that turned others away.
     learned: Option<usize>,
-}
-
-/// What a connection is after one of its exchanges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// It has others.
-    Busy,
-    Idle,
-    /// It is idle, and there is another.
-    Spare,
 }
 
 struct Member<S> {
@@ -155,12 +146,12 @@ impl<S: Shared> Shares<S> {
     }
 
     /// An exchange is over. None if its connection has left.
-    pub(super) fn give_back(&mut self, id: u64, was_answered: bool, now: impl Clock) -> Option<Room> {
+    pub(super) fn give_back(&mut self, id: u64, end: ShareEnd, now: impl Clock) -> Option<Room> {
         let at = self.position(id)?;
         let member = &mut self.members[at];
         member.used -= 1;
-        member.answered += usize::from(was_answered);
-        member.reserves = !was_answered;
+        member.answered += usize::from(end == ShareEnd::Answered);
+        member.reserves = end == ShareEnd::GivenUp || (end == ShareEnd::Unused && member.reserves);
         if member.used > 0 {
             return Some(Room::Busy);
         }
@@ -218,6 +209,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::place::Place;
+    use super::ShareEnd::{Answered, GivenUp, Unused};
     use super::*;
     use crate::test_support::some_instant;
 
@@ -267,6 +259,10 @@ mod tests {
             self.is_open.load(SeqCst)
         }
 
+        fn has_begun(&self) -> bool {
+            false
+        }
+
         fn had_before_turning_away(&self) -> Option<usize> {
             self.had
         }
@@ -290,10 +286,10 @@ mod tests {
         let connection = Told::new(1, 3);
         shares.join(Arc::clone(&connection), now);
         assert_eq!([(); 3].map(|()| take(&mut shares, now)), [Some(1), Some(1), None]);
-        assert_eq!(shares.give_back(1, true, || now), Some(Room::Busy));
+        assert_eq!(shares.give_back(1, Answered, || now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), take(&mut shares, now)), (Some(1), None));
         connection.most.store(0, SeqCst);
-        assert_eq!(shares.give_back(1, true, || now), Some(Room::Busy));
+        assert_eq!(shares.give_back(1, Answered, || now), Some(Room::Busy));
         assert_eq!((take(&mut shares, now), shares.used()), (None, 2));
     }
 
@@ -303,7 +299,7 @@ mod tests {
         for id in 1..=2 {
             shares.join(Told::new(id, 2), now);
         }
-        assert_eq!(shares.give_back(1, true, || now), Some(Room::Spare));
+        assert_eq!(shares.give_back(1, Answered, || now), Some(Room::Spare));
         assert_eq!([(); 4].map(|()| take(&mut shares, now)), [Some(2), Some(1), Some(1), None]);
     }
 
@@ -314,20 +310,17 @@ mod tests {
             let mut shares = Shares::new();
             shares.join(Told::new(1, 2), now);
             assert_eq!(take(&mut shares, now), Some(1));
-            shares.give_back(1, false, || now);
+            shares.give_back(1, GivenUp, || now);
             assert_eq!(shares.wants_another(None, settings), expected.is_none());
             assert_eq!(shares.take(None, settings, || now).map(|connection| connection.id), expected);
         }
-        for was_answered in [true, false] {
+        for (end, expected) in [(Answered, Some(1)), (GivenUp, None), (Unused, None)] {
             let mut shares = Shares::new();
             shares.join(Told::new(1, 3), now);
             assert_eq!(take(&mut shares, now), Some(1));
-            shares.give_back(1, false, || now);
-            shares.give_back(1, was_answered, || now);
-            assert_eq!(
-                [(); 3].map(|()| take(&mut shares, now)),
-                if was_answered { [Some(1); 3] } else { [Some(1), Some(1), None] }
-            );
+            shares.give_back(1, GivenUp, || now);
+            shares.give_back(1, end, || now);
+            assert_eq!([(); 3].map(|()| take(&mut shares, now)), [Some(1), Some(1), expected]);
         }
     }
 
@@ -340,7 +333,7 @@ mod tests {
         assert_eq!(take(&mut shares, now), None);
         assert!(!shares.has_open(None));
         assert_eq!(shares.leave(1).map(|left| left.id), Some(1));
-        assert_eq!(shares.give_back(1, false, || now), None);
+        assert_eq!(shares.give_back(1, GivenUp, || now), None);
     }
 
     #[test]
@@ -352,7 +345,7 @@ mod tests {
         assert_eq!([(); 2].map(|()| take(&mut shares, now)), [Some(2), None]);
         // Until it has answered more than that.
         for expected in [[None, None], [Some(2), None], [Some(2), Some(2)]] {
-            shares.give_back(2, true, || now);
+            shares.give_back(2, Answered, || now);
             assert_eq!([(); 2].map(|()| take(&mut shares, now)), expected);
         }
     }
@@ -389,7 +382,7 @@ mod tests {
         for id in 1..=2 {
             shares.join(Told::new(id, 100), now);
         }
-        shares.give_back(1, true, || now);
+        shares.give_back(1, Answered, || now);
         assert_eq!(shares.earliest_expiry(&SETTINGS), Some(now + Duration::from_secs(90)));
         let (later, mut left) = (now + Duration::from_secs(90), Vec::new());
         shares.leave_if(|connection, idle| SETTINGS.is_done(connection, idle, || later), &mut left);

@@ -9,10 +9,9 @@ use super::dialing::{DialEnd, Dialing, ForAll, WaitedFor};
 use super::grants::{Grant, Return as _, Share};
 use super::hosts::{Gone, Host};
 use super::kinds::Kind;
-use super::lease::{Home, Lease, Was};
+use super::lease::{Home, Lease, Room, ShareEnd, Was};
 use super::place::Place;
 use super::runtimes::RuntimeId;
-use super::shares::Room;
 use crate::client::error::ClientError;
 use crate::timer::read_clock;
 
@@ -49,7 +48,7 @@ impl<W: Owned> Pool<W> {
                 host.release(was);
             }
             if let Some(place) = refused.take() {
-                host.shares.give_back(place.id, false, || now);
+                host.shares.give_back(place.id, ShareEnd::Unused, || now);
             }
             if let Some((waiting, connection)) = host.next_share(&self.settings, now, &mut gone) {
                 drop(guard);
@@ -120,10 +119,13 @@ impl<W: Owned> Pool<W> {
     }
 
     /// The connection of a dial for all that wait has been [joined](Self::join), and there is a share of it left.
+    ///
+    /// Meanwhile others may have used it, and ended it. Whoever waits then waits for the next one. A connection that ended before anybody used it is the
+    /// answer to a request: otherwise those that wait might dial for ever.
     pub(in crate::client) fn deliver_shared(self: &Arc<Self>, dialing: Dialing, share: Share<W::Shared>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
-        let mut share = Some(share);
+        let mut share = Some(share).filter(|share| share.connection().is_open() || !share.connection().has_begun());
         while let Some(left) = share.take() {
             let mut state = self.lock();
             let next = state.hosts.at(dialing.slot).next_waiting(dialing.runtime, &mut gone);
@@ -174,15 +176,15 @@ impl<W: Owned> Home for Pool<W> {
         }
     }
 
-    fn give_share_back(self: Arc<Self>, place: Place, was_answered: bool) {
+    fn give_share_back(self: Arc<Self>, place: Place, end: ShareEnd) {
         let mut state = self.lock();
         // The host may have gone before the last share of its connection.
         let Some(host) = state.hosts.get(place.slot) else { return };
-        let Some(room) = host.shares.give_back(place.id, was_answered, read_clock) else { return };
+        let Some(room) = host.shares.give_back(place.id, end, read_clock) else { return };
         let waits = host.has_waiting();
         let is_left = room == Room::Spare || (room == Room::Idle && self.settings.max_idle_per_host == 0);
         let left = if is_left && !waits { host.shares.leave(place.id) } else { None };
-        let is_news = room != Room::Busy && !was_answered && !mem::replace(&mut state.has_told, true);
+        let is_news = room != Room::Busy && end != ShareEnd::Answered && !mem::replace(&mut state.has_told, true);
         drop(state);
         drop(left);
         if is_news {
