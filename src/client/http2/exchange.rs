@@ -74,6 +74,10 @@ pub(super) struct Sending {
     progress: Arc<Progress>,
     /// A body that is kept back, and when it goes.
     held: Option<Pin<Box<Held>>>,
+    /// How many interim responses came from h2.
+    heard: u32,
+    /// The body has failed.
+    failed: Option<BoxError>,
 }
 
 /// How it stood with the connection when it got the request.
@@ -150,40 +154,51 @@ impl Exchange {
                 progress.hold();
                 Held::new(Arc::clone(&progress), continue_timeout)
             });
-            Box::new(Sending { pump: Pump::new(stream, body), has_ended: false, progress, held })
+            Box::new(Sending {
+                pump: Pump::new(stream, body),
+                has_ended: false,
+                progress,
+                held,
+                heard: 0,
+                failed: None,
+            })
         });
         let stream = Box::new(Stream { watched, response, begun, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
-    /// The informational responses that have come.
-    fn hear(&mut self, cx: &mut Context<'_>) {
-        let Self { stage: Stage::Open(stream), sending, callback } = self else { return };
-        let held = sending.as_mut().and_then(|sending| sending.held.as_mut());
-        if callback.is_none() && held.is_none() {
-            return;
+    /// The interim responses that have come, if anybody has a use for them. Ready when there is something else.
+    fn hear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { stage: Stage::Open(stream), sending, callback } = self else { return Poll::Ready(()) };
+        if callback.is_none() && sending.is_none() {
+            return Poll::Ready(());
         }
-        while let Poll::Ready(Some(Ok(response))) = stream.response.poll_informational(cx) {
+        while let Some(Ok(response)) = ready!(stream.response.poll_informational(cx)) {
             if let Some(callback) = callback {
                 callback.call(Informational { status: response.status(), headers: response.headers() });
             }
-            if let Some(sending) = sending.as_ref().filter(|_| response.status() == StatusCode::CONTINUE) {
+            let Some(sending) = sending else { continue };
+            sending.heard += 1;
+            if response.status() == StatusCode::CONTINUE {
                 sending.release();
             }
         }
+        Poll::Ready(())
     }
-}
 
-impl Exchange {
     /// Looks for the response.
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
-        self.hear(cx);
+        // h2 drops interim responses that stand before the one that it is asked for: it is asked when there is no more of them.
+        ready!(self.hear(cx));
         let Stage::Open(stream) = &mut self.stage else { unreachable!("not polled after completion") };
         let looked = ready!(Pin::new(&mut stream.response).poll(cx));
         let mut stream = self.take();
         Poll::Ready(match looked {
             Ok(response) => {
                 stream.rest.set_answered();
+                if let Some(sending) = self.sending.as_mut().filter(|sending| sending.failed.is_some()) {
+                    sending.pump.cancel();
+                }
                 Ok(Answer { response, stream, sending: self.sending.take() })
             }
             Err(error) => {
@@ -191,6 +206,13 @@ impl Exchange {
                 Err(stream.fail(Failed::Ended(ended), self.sending.take()))
             }
         })
+    }
+
+    /// The error of the body of the request, unless there is a response. h2 reads nothing while it has something to write that the server does not take:
+    /// a response that came meanwhile is waited for.
+    fn take_failed(&mut self) -> Option<BoxError> {
+        let (Stage::Open(stream), Some(sending)) = (&self.stage, &mut self.sending) else { return None };
+        sending.failed.take_if(|_| stream.watched.heads() <= sending.heard)
     }
 
     /// The stream, with which the exchange is over.
@@ -217,25 +239,26 @@ impl Future for Exchange {
         if let Poll::Ready(looked) = this.look(cx) {
             return Poll::Ready(looked);
         }
-        let Some(sending) = this.sending.as_mut().filter(|sending| !sending.has_ended) else { return Poll::Pending };
-        let pumped = ready!(sending.pump.poll(cx));
-        sending.has_ended = true;
-        // The response may have come meanwhile, whatever has become of the body.
-        match (this.look(cx), pumped) {
-            (Poll::Pending, Pumped::Failed(error)) => {
-                Poll::Ready(Err(this.take().fail(Failed::Body(error), this.sending.take())))
+        if let Some(sending) = this.sending.as_mut().filter(|sending| !sending.has_ended) {
+            let pumped = ready!(sending.pump.poll(cx));
+            sending.has_ended = true;
+            if let Pumped::Failed(error) = pumped {
+                sending.failed = Some(error);
             }
-            (Poll::Ready(Err(failure)), Pumped::Failed(error)) => {
-                Poll::Ready(Err(Failure { cause: Failed::Body(error), ..failure }))
+            // The response may have come meanwhile, whatever has become of the body.
+            if let Poll::Ready(looked) = this.look(cx) {
+                return Poll::Ready(looked);
             }
-            (looked, _) => looked,
         }
+        let Some(error) = this.take_failed() else { return Poll::Pending };
+        Poll::Ready(Err(this.take().fail(Failed::Body(error), this.sending.take())))
     }
 }
 
 impl Stream {
     /// What became of the request, which has no response.
-    fn fail(self, cause: Failed, sending: Option<Box<Sending>>) -> Failure {
+    fn fail(self, cause: Failed, mut sending: Option<Box<Sending>>) -> Failure {
+        let failed = sending.as_mut().and_then(|sending| sending.failed.take());
         let progress = sending.map(|sending| sending.put_back());
         let connection = self.rest.connection();
         let (observed, begun) = (&connection.observed, self.begun);
@@ -254,6 +277,7 @@ impl Stream {
             has_answered: heads > 0,
             has_answered_since: heads > begun.heads,
         };
+        let cause = failed.map_or(cause, Failed::Body);
         Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress }
     }
 

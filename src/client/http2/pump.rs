@@ -30,7 +30,7 @@ pub(super) enum Pumped {
     Sent,
     /// The stream takes no more.
     Refused,
-    /// The body has failed.
+    /// The body has failed. The stream is to be [reset](Pump::cancel), or dropped.
     Failed(BoxError),
 }
 
@@ -82,10 +82,7 @@ impl Pump {
                     self.taken.add(&frame);
                     frame
                 }
-                Some(Err(error)) => {
-                    self.cancel();
-                    return Poll::Ready(Pumped::Failed(error));
-                }
+                Some(Err(error)) => return Poll::Ready(Pumped::Failed(error)),
                 None => return Poll::Ready(self.end()),
             };
             match frame.into_data() {

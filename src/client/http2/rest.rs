@@ -11,7 +11,7 @@ use h2::SendStream;
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
-use super::pump::Pump;
+use super::pump::{Pump, Pumped};
 use crate::client::pool::Share;
 use crate::client::request::after_response::AfterResponse;
 use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -132,6 +132,9 @@ impl Future for Upload {
             *this.limit = Some((read_clock().checked_add(this.after.time), bytes));
         }
         let polled = this.pump.poll(cx);
+        if let Poll::Ready(Pumped::Failed(_)) = polled {
+            this.pump.cancel();
+        }
         if let (Poll::Pending, Some((until, bytes))) = (&polled, *this.limit) {
             if this.pump.sent() > bytes || this.timer.poll(until, cx).is_ready() {
                 this.pump.cancel();

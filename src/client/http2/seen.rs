@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::frames::{FrameReader, Seen};
 use super::pulse::Pulse;
@@ -28,6 +29,8 @@ pub(super) struct Observed {
     /// Why nothing can be read any more. h2 passes on no more than its words.
     error: Lock<Option<Arc<io::Error>>>,
     pub(super) pulse: Pulse,
+    /// There is something to be written, which is not taken.
+    is_blocked: AtomicBool,
     /// h2 did not take a request.
     has_refused: AtomicBool,
     /// How many field blocks came: heads of responses, interim ones included, and trailers.
@@ -81,6 +84,7 @@ impl Observed {
             has_ended: AtomicBool::new(false),
             error: Lock::default(),
             pulse: Pulse::default(),
+            is_blocked: AtomicBool::new(false),
             has_refused: AtomicBool::new(false),
             heads: AtomicU64::new(0),
             data: AtomicU64::new(0),
@@ -120,6 +124,18 @@ impl Observed {
     /// How reading has failed.
     pub(super) fn error(&self) -> Option<Arc<io::Error>> {
         self.error.lock().clone()
+    }
+
+    /// Something was written, or is not taken yet.
+    #[inline]
+    pub(super) fn on_write<T>(&self, polled: Poll<T>) -> Poll<T> {
+        self.is_blocked.store(polled.is_pending(), Relaxed);
+        polled
+    }
+
+    /// Whether there is something to be written, which is not taken.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Relaxed)
     }
 
     /// Whether nothing more will come.
@@ -203,7 +219,7 @@ impl Observed {
             Seen::Head { stream, ends } => {
                 self.heads.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.has_head = true;
+                answer.heads = answer.heads.saturating_add(1);
                 answer.has_end |= ends;
             }
             Seen::Data { stream, len, ends } => {
@@ -230,7 +246,12 @@ impl Observed {
 impl Watched {
     /// Whether the head of a response came, be it an interim one (RFC 9110 §15.2).
     pub(super) fn has_head(&self) -> bool {
-        self.answer().has_head
+        self.heads() > 0
+    }
+
+    /// How many heads of responses came, interim ones included. h2 may not have got as far as that.
+    pub(super) fn heads(&self) -> u32 {
+        self.answer().heads
     }
 
     /// Whether the peer has ended the stream properly.

@@ -2,6 +2,9 @@
 //!
 //! A PING is not sent for its own sake. One follows a silence, and the next one has to have a reason: something came of a response, or another
 //! request was begun. Servers that count PINGs, as those of gRPC do, count fewer than that.
+//!
+//! While the server takes nothing, none is sent: h2 would read nothing before it had sent it, and a response that comes meanwhile would be lost. The server
+//! has as long to take something as it has to answer.
 
 use std::future::Future;
 use std::io;
@@ -29,6 +32,10 @@ struct Now {
     opened: usize,
     /// A stream is open.
     waits: bool,
+    /// How much was written.
+    written: u64,
+    /// There is more to be written, which is not taken.
+    is_blocked: bool,
 }
 
 /// What to do about a connection.
@@ -64,10 +71,11 @@ enum State {
         since: Instant,
         read: u64,
     },
-    /// A PING was sent, and so much was read by then.
+    /// A PING was sent, and so much was read by then. Or it is kept back, and so much was written by then.
     Asked {
         at: Instant,
         read: u64,
+        kept_back: Option<u64>,
         is_suspect: bool,
     },
 }
@@ -94,18 +102,25 @@ impl Silence {
                     return Step::Look(now.at + QUIET);
                 }
                 self.asked = Some((now.parts, now.opened));
-                self.state = State::Asked { at: now.at, read: now.read, is_suspect: false };
-                Step::Ask(now.at + self.patience())
+                self.ask(now)
             }
-            State::Asked { at, read, is_suspect } if read == now.read => {
+            State::Asked { read, kept_back, at, is_suspect }
+                if read == now.read && kept_back.is_none_or(|written| written == now.written) =>
+            {
                 if now.at >= at + self.timeout {
                     return Step::End;
                 }
-                if now.at < at + self.patience() {
-                    return Step::Look(at + self.patience());
+                if kept_back.is_some() && !now.is_blocked {
+                    return self.ask(now);
                 }
-                self.state = State::Asked { at, read, is_suspect: true };
-                let until = at + self.timeout;
+                // What is kept back may go at any time.
+                let soon = kept_back.map(|_written| now.at + QUIET);
+                let by = |until: Instant| soon.map_or(until, |soon| until.min(soon));
+                if now.at < at + self.patience() {
+                    return Step::Look(by(at + self.patience()));
+                }
+                self.state = State::Asked { at, read, kept_back, is_suspect: true };
+                let until = by(at + self.timeout);
                 if is_suspect { Step::Look(until) } else { Step::Suspect(until) }
             }
             State::Resting | State::Waiting { .. } | State::Asked { .. } => {
@@ -113,6 +128,12 @@ impl Silence {
                 Step::Look(now.at + QUIET)
             }
         }
+    }
+
+    fn ask(&mut self, now: Now) -> Step {
+        let kept_back = now.is_blocked.then_some(now.written);
+        self.state = State::Asked { at: now.at, read: now.read, kept_back, is_suspect: false };
+        if now.is_blocked { Step::Look(now.at + QUIET) } else { Step::Ask(now.at + self.patience()) }
     }
 
     /// How long the answer to a PING may take before something else is tried.
@@ -179,7 +200,8 @@ impl Future for Listener {
                 continue;
             }
             let (read, parts) = (this.observed.bytes_read(), this.observed.parts());
-            *this.until = match this.silence.look(Now { at, read, parts, opened, waits }) {
+            let (written, is_blocked) = (this.observed.bytes_written(), this.observed.is_blocked());
+            *this.until = match this.silence.look(Now { at, read, parts, opened, waits, written, is_blocked }) {
                 Step::Rest => None,
                 Step::Look(until) => Some(until),
                 Step::Ask(until) => {
@@ -193,7 +215,8 @@ impl Future for Listener {
                     Some(until)
                 }
                 Step::End => {
-                    let problem = format!("the server has not answered a PING for {:?}", this.silence.timeout);
+                    let silent = if is_blocked { "has taken nothing" } else { "has not answered a PING" };
+                    let problem = format!("the server {silent} for {:?}", this.silence.timeout);
                     drop(this.observed.on_error(io::Error::new(io::ErrorKind::TimedOut, problem)));
                     this.observed.pulse.on_dead();
                     this.connection.upgrade().inspect(|connection| connection.wake_task());
@@ -216,9 +239,41 @@ mod tests {
     /// What is done at each of these seconds after `begin`, given what was read, how many parts came and how many streams were opened by then, and
     /// whether one is open.
     fn steps(silence: &mut Silence, begin: Instant, course: &[(u64, u64, u64, usize, bool)]) -> Vec<Step> {
-        let now =
-            |&(second, read, parts, opened, waits)| Now { at: begin + seconds(second), read, parts, opened, waits };
+        let now = |&(second, read, parts, opened, waits)| {
+            let at = begin + seconds(second);
+            Now { at, read, parts, opened, waits, written: 0, is_blocked: false }
+        };
         course.iter().map(now).map(|now| silence.look(now)).collect()
+    }
+
+    /// The same, of a connection with a stream, given what was read and written by then, and whether more is to be written.
+    fn blocked_steps(begin: Instant, course: &[(u64, u64, u64, bool)]) -> Vec<Step> {
+        let now = |&(second, read, written, is_blocked)| {
+            let at = begin + seconds(second);
+            Now { at, read, parts: 0, opened: 1, waits: true, written, is_blocked }
+        };
+        let mut silence = Silence::new(seconds(15));
+        course.iter().map(now).map(|now| silence.look(now)).collect()
+    }
+
+    #[test]
+    fn while_the_server_takes_nothing_no_ping_is_sent() {
+        let begin = some_instant();
+        let at = |second| begin + seconds(second);
+        // It takes nothing at all.
+        let course = [0, 1, 2, 3, 4, 15, 16].map(|second| (second, 9, 99, true));
+        let expected = [1, 2, 3].map(|second| Step::Look(at(second))).into_iter();
+        let expected = expected.chain([Step::Suspect(at(4)), Step::Look(at(5)), Step::Look(at(16)), Step::End]);
+        assert_eq!(blocked_steps(begin, &course), expected.collect::<Vec<_>>());
+        // It takes something, or sends something: that is a sign of life.
+        for (read, written) in [(9, 100), (10, 99)] {
+            let course = [(0, 9, 99, true), (1, 9, 99, true), (2, read, written, true), (16, read, written, true)];
+            assert_eq!(blocked_steps(begin, &course), [1, 2, 3, 17].map(|second| Step::Look(at(second))));
+        }
+        // It has taken all that there was, which says nothing of it: the PING goes.
+        let course = [(0, 9, 99, true), (1, 9, 99, true), (2, 9, 99, false), (4, 9, 99, false)];
+        let expected = [Step::Look(at(1)), Step::Look(at(2)), Step::Ask(at(4)), Step::Suspect(at(17))];
+        assert_eq!(blocked_steps(begin, &course), expected);
     }
 
     #[test]

@@ -17,7 +17,8 @@ struct StreamHasher(u64);
 /// What was seen of the answer on a stream.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Answer {
-    pub(super) has_head: bool,
+    /// How many heads of responses, interim ones included.
+    pub(super) heads: u32,
     pub(super) has_end: bool,
     /// Bytes of the body.
     pub(super) data: u64,

@@ -18,7 +18,7 @@ use crate::timer::read_clock;
 impl<W: Owned> Pool<W> {
     /// Adds a shared connection, and returns the first share of it. Those that wait get shares as well.
     ///
-    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone.
+    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone, and one too many.
     pub(in crate::client) fn join(self: &Arc<Self>, connection: Arc<W::Shared>, is_spent: bool) -> Share<W::Shared> {
         let (now, place) = (read_clock(), connection.place());
         let mut state = self.lock();
@@ -26,7 +26,7 @@ impl<W: Owned> Pool<W> {
         state.learn(place.slot, Kind::Shared);
         let host = state.hosts.at(place.slot);
         host.shared += 1;
-        if !is_spent {
+        if !is_spent && !host.shares.is_full(connection.runtime(), &self.settings) {
             host.shares.join(Arc::clone(&connection), now);
         }
         drop(state);
@@ -120,12 +120,13 @@ impl<W: Owned> Pool<W> {
 
     /// The connection of a dial for all that wait has been [joined](Self::join), and there is a share of it left.
     ///
-    /// Meanwhile others may have used it, and ended it. Whoever waits then waits for the next one. A connection that ended before anybody used it is the
-    /// answer to a request: otherwise those that wait might dial for ever.
+    /// Meanwhile others may have used it, and ended it, and of two dials the second one may find as many connections as there may be: then it is of no use,
+    /// and whoever waits goes on with that.
     pub(in crate::client) fn deliver_shared(self: &Arc<Self>, dialing: Dialing, share: Share<W::Shared>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
-        let mut share = Some(share).filter(|share| share.connection().is_open() || !share.connection().has_begun());
+        let is_of_use = self.lock().hosts.at(dialing.slot).shares.is_of_use(share.connection(), &self.settings);
+        let mut share = Some(share).filter(|_| is_of_use);
         while let Some(left) = share.take() {
             let mut state = self.lock();
             let next = state.hosts.at(dialing.slot).next_waiting(dialing.runtime, &mut gone);

@@ -73,11 +73,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         if self.observed.has_ended() {
             return Poll::Ready(Ok(buf.len()));
         }
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        let this = self.get_mut();
+        this.observed.on_write(Pin::new(&mut this.io).poll_write(cx, buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        this.observed.on_write(Pin::new(&mut this.io).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -96,7 +98,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Transport<T> {
         if self.observed.has_ended() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        this.observed.on_write(Pin::new(&mut this.io).poll_write_vectored(cx, bufs))
     }
 }
 
