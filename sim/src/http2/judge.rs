@@ -103,6 +103,11 @@ fn is_lost(state: &State, request: &Request) -> Problem {
     let attempt = &state.ledger.attempts[*request.attempts.last()?];
     let answer = &state.ledger.answers[attempt.answer?];
     let arrived = answer.head_arrived?;
+    let connection = &state.connections[attempt.connection];
+    if request.body_failed.is_some() && connection.was_blocked && connection.read < answer.head_end {
+        // h2 reads nothing while it has something to write that the server does not take: nobody knew of the response when the body failed.
+        return None;
+    }
     // What came in the same moment may not have been looked at.
     let came_first = request.body_failed.is_none_or(|failed| arrived.ms < failed.ms);
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
