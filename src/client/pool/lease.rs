@@ -12,6 +12,8 @@ pub(in crate::client) struct Lease {
     pub(super) is_connected: bool,
     /// The connection is a shared one.
     pub(super) is_shared: bool,
+    /// It is dialled for all that wait.
+    pub(super) is_for_all: bool,
 }
 
 /// Where a lease is given back.
@@ -68,7 +70,7 @@ pub(super) enum Room {
 impl Lease {
     /// The right to dial.
     pub(super) fn new(home: Weak<dyn Home>, slot: usize) -> Self {
-        Self { home, slot, is_connected: false, is_shared: false }
+        Self { home, slot, is_connected: false, is_shared: false, is_for_all: false }
     }
 
     /// The right to dial in the place of the connection that had it.
@@ -79,7 +81,13 @@ impl Lease {
         }
         self.is_connected = false;
         self.is_shared = false;
+        self.is_for_all = false;
         self
+    }
+
+    /// Whether it is dialled for all that wait, and not for one request.
+    pub(in crate::client) fn is_for_all(&self) -> bool {
+        self.is_for_all
     }
 
     /// The connection is a shared one.

@@ -18,15 +18,22 @@ use crate::timer::read_clock;
 impl<W: Owned> Pool<W> {
     /// Adds a shared connection, and returns the first share of it. Those that wait get shares as well.
     ///
-    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone, and one too many.
-    pub(in crate::client) fn join(self: &Arc<Self>, connection: Arc<W::Shared>, is_spent: bool) -> Share<W::Shared> {
+    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone. One that was made for all that
+    /// wait, and is one too many, has none: of two dials it is the second one.
+    pub(in crate::client) fn join(
+        self: &Arc<Self>,
+        connection: Arc<W::Shared>,
+        is_spent: bool,
+        is_for_all: bool,
+    ) -> Share<W::Shared> {
         let (now, place) = (read_clock(), connection.place());
         let mut state = self.lock();
         let is_spent = is_spent || state.is_closed || place.id < state.oldest;
         state.learn(place.slot, Kind::Shared);
         let host = state.hosts.at(place.slot);
         host.shared += 1;
-        if !is_spent && !host.shares.is_full(connection.runtime(), &self.settings) {
+        let is_one_too_many = is_for_all && host.shares.is_full(connection.runtime(), &self.settings);
+        if !is_spent && !is_one_too_many {
             host.shares.join(Arc::clone(&connection), now);
         }
         drop(state);
@@ -95,7 +102,8 @@ impl<W: Owned> Pool<W> {
 
     /// The right to a dial for all that wait in `runtime`.
     pub(super) fn begin_dial_for_all(self: &Arc<Self>, host: &mut Host<W>, slot: usize, runtime: RuntimeId) -> ForAll {
-        let lease = self.begin_dial(host, slot);
+        let mut lease = self.begin_dial(host, slot);
+        lease.is_for_all = true;
         host.dials.begin(lease, self.waited_for(), runtime)
     }
 
