@@ -197,7 +197,7 @@ impl Exchange {
             Ok(response) => {
                 stream.rest.set_answered();
                 if let Some(sending) = self.sending.as_mut().filter(|sending| sending.failed.is_some()) {
-                    sending.pump.cancel();
+                    sending.pump.give_up(&stream.rest.connection().observed);
                 }
                 Ok(Answer { response, stream, sending: self.sending.take() })
             }

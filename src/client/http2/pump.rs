@@ -7,6 +7,7 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http_body::Body;
 
+use super::seen::Observed;
 use super::taken::Taken;
 use crate::client::request::upload::Upload;
 use crate::outcome::BoxError;
@@ -30,7 +31,7 @@ pub(super) enum Pumped {
     Sent,
     /// The stream takes no more.
     Refused,
-    /// The body has failed. The stream is to be [reset](Pump::cancel), or dropped.
+    /// The body has failed. The stream is to be [given up](Pump::give_up), or dropped.
     Failed(BoxError),
 }
 
@@ -52,6 +53,13 @@ impl Pump {
     /// Drops the body, and leaves the stream as it is.
     pub(super) fn into_stream(self) -> SendStream<Bytes> {
         self.stream
+    }
+
+    /// Ends the stream, since the body has failed, unless the response is complete: it would be lost. Then the stream ends with it.
+    pub(super) fn give_up(&mut self, observed: &Observed) {
+        if observed.on_reset(self.stream.stream_id().as_u32()) {
+            self.cancel();
+        }
     }
 
     /// Ends the stream before the body has ended.

@@ -133,7 +133,7 @@ impl Future for Upload {
         }
         let polled = this.pump.poll(cx);
         if let Poll::Ready(Pumped::Failed(_)) = polled {
-            this.pump.cancel();
+            this.pump.give_up(&this.between.share.connection().observed);
         }
         if let (Poll::Pending, Some((until, bytes))) = (&polled, *this.limit) {
             if this.pump.sent() > bytes || this.timer.poll(until, cx).is_ready() {

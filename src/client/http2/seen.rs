@@ -211,6 +211,14 @@ impl Observed {
         Watched { observed: Arc::clone(self), stream }
     }
 
+    /// This side is to reset a stream, which ends its response as well: what comes of it from now on does not count. `false` if all of it has come.
+    pub(super) fn on_reset(&self, stream: u32) -> bool {
+        let mut streams = self.streams.lock();
+        let answer = streams.answer(stream);
+        answer.is_reset |= !answer.has_end;
+        answer.is_reset
+    }
+
     /// `bytes` were read.
     pub(super) fn on_read(&self, frames: &mut FrameReader, bytes: &[u8]) {
         // Taken once for all that was read, and only if that says something of a stream.
@@ -220,13 +228,13 @@ impl Observed {
                 self.heads.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
                 answer.heads = answer.heads.saturating_add(1);
-                answer.has_end |= ends;
+                answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Data { stream, len, ends } => {
                 self.data.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
                 answer.data += u64::from(len);
-                answer.has_end |= ends;
+                answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Settings { max_streams } => {
                 let is_first = !self.has_settings.swap(true, Relaxed);
@@ -349,6 +357,16 @@ mod tests {
         // The answers to the latest are all that is kept.
         assert_eq!(known(&observed.register(9_000)), (false, false, 0));
         assert_eq!(known(&observed.register(9_999)), (true, true, 5));
+    }
+
+    #[test]
+    fn what_comes_after_a_reset_of_this_side_does_not_complete_a_response() {
+        let observed = Observed::new(None);
+        let [one, other] = [1, 3].map(|stream| observed.register(stream));
+        read(&observed, &answer(3));
+        assert!(observed.on_reset(1) && !observed.on_reset(3));
+        read(&observed, &answer(1));
+        assert_eq!((known(&one), known(&other)), ((true, false, 5), (true, true, 5)));
     }
 
     #[test]

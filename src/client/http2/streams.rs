@@ -20,6 +20,8 @@ pub(super) struct Answer {
     /// How many heads of responses, interim ones included.
     pub(super) heads: u32,
     pub(super) has_end: bool,
+    /// This side has reset the stream, and h2 takes nothing more of it.
+    pub(super) is_reset: bool,
     /// Bytes of the body.
     pub(super) data: u64,
 }
