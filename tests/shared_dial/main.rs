@@ -90,6 +90,20 @@ async fn a_burst_to_a_server_of_http1_dials_as_soon_as_that_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_late_binding_those_that_dial_after_all_take_a_connection_that_is_free_before() {
+    let origin = Origin::new(ms(30), [HTTP1]);
+    let client = Builder::new().late_binding(true).build(origin.clone()).unwrap();
+    let requests = (0..10).map(|_| get(&client)).collect();
+    let begun = Instant::now();
+    for answer in answers(requests).await {
+        assert_eq!(answer.unwrap(), "1");
+    }
+    // Their own connections come after 60 ms.
+    assert!(begun.elapsed() < ms(60), "{:?}", begun.elapsed());
+    assert_eq!(origin.dials(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_began_a_dial_may_go_and_it_goes_on() {
     let origin = Origin::new(ms(50), [H2]);
     let client = client(&origin);
