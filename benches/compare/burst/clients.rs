@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Ours,
     /// Ours, which is told that HTTP/1.1 is needed: each request dials for itself.
     OursDirect,
+    /// Ours, where a request takes a connection that is free before its own is made, as hyper-util's and Go's do.
+    OursLate,
     /// One connect of our connector, and no request.
     OursConnect,
     HyperUtil,
@@ -45,12 +47,13 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const HTTP2: &[Self] = &[Self::Ours, Self::HyperUtil, Self::Reqwest, Self::Go];
     pub(super) const HTTP1: &[Self] =
-        &[Self::Ours, Self::OursDirect, Self::OursConnect, Self::HyperUtil, Self::Reqwest, Self::Go];
+        &[Self::Ours, Self::OursLate, Self::OursDirect, Self::OursConnect, Self::HyperUtil, Self::Reqwest, Self::Go];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ours => OURS,
             Self::OursDirect => "this crate, where HTTP/2 is not offered",
+            Self::OursLate => "this crate, with late binding",
             Self::OursConnect => "this crate, one connect",
             Self::HyperUtil => "hyper-util Client, hyper-rustls",
             Self::Reqwest => "reqwest",
@@ -61,7 +64,7 @@ impl Kind {
     pub(super) fn standing(self) -> Standing {
         match self {
             Self::Ours => Standing::Ours,
-            Self::OursDirect | Self::OursConnect => Standing::Beside,
+            Self::OursDirect | Self::OursLate | Self::OursConnect => Standing::Beside,
             Self::HyperUtil | Self::Reqwest | Self::Go => Standing::Peer,
         }
     }
@@ -118,6 +121,10 @@ impl AnyClient {
                 // What HTTP/2 does not have.
                 request.headers_mut().insert(UPGRADE, "nothing".parse().unwrap());
                 Self::Ours(Client::new(our_connector(root)), request)
+            }
+            Kind::OursLate => {
+                let client = Client::builder().late_binding(true).build(our_connector(root)).unwrap();
+                Self::Ours(client, Request::new(()))
             }
             Kind::OursConnect => Self::OursConnect(our_connector(root)),
             Kind::HyperUtil => {

@@ -74,7 +74,7 @@ pub(crate) fn measure(run: &mut Run) {
                 continue;
             }
             run.progress(GROUP, &server);
-            let outcomes = Outcomes::measure(spoken, delay, run.options.pick(5, 30));
+            let outcomes = Outcomes::measure(spoken, delay, run.options.pick(3, 30));
             for metric in &METRICS {
                 let mut row = Row::new(GROUP, name(metric), metric.unit, FAIRNESS);
                 outcomes.fill(&mut row, metric);
