@@ -1,4 +1,5 @@
 //! What becomes of dials for all that wait, and of what they bring, with connections that are made up.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
