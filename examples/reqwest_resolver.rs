@@ -57,6 +57,8 @@ async fn main() -> Result<(), BoxError> {
 
     // As curl's `--resolve`, in front of another resolver: `GaiResolver`, say. This one needs no network.
     let resolver = FixedResolver::new().with("override.example", [origin.address()]).with_fallback(dns());
+    // Only since this reqwest was built without a provider of cryptography of its own.
+    rustls::crypto::ring::default_provider().install_default().map_err(|_installed| "there is a provider already")?;
     let client = reqwest::Client::builder().no_proxy().dns_resolver(ForReqwest::new(resolver.clone())).build()?;
 
     let response = client.get("http://override.example/").send().await?;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::{cost, scale, server};
+use crate::{burst, cost, scale, server};
 
 const FLAG: &str = "--child";
 
@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> bool {
     match words[..] {
         [FLAG, "serve"] => server::serve(),
         [FLAG, "connect", mode, connects] => cost::connects::run(mode, number(connects)),
+        [FLAG, "burst", alpn, delay] => burst::server::serve(alpn, delay.parse().unwrap()),
         [FLAG, "shake-hands"] => cost::handshakes::serve(),
         [FLAG, "handshake", mode, sessions, server, handshakes] => {
             cost::handshakes::run(mode, sessions, server, number(handshakes));

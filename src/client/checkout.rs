@@ -141,6 +141,9 @@ async fn wait<C: Connector>(
         }
     };
     match lease {
+        Some(lease) if shared.settings.late_binding => {
+            connect_or_wait(shared, destination, lease, may_retry, runtime).await
+        }
         Some(lease) => connect(&shared, &destination, lease, runtime).await,
         None => Err(ClientError::connect("the right to a connection was lost")),
     }

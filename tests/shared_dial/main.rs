@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "requests are tasks of their own")]
 
+#[path = "../support/exchange_runs.rs"]
+mod exchange_runs;
 #[path = "../support/memory.rs"]
 #[allow(dead_code, reason = "the connector is that of an origin")]
 mod memory;
@@ -19,10 +21,14 @@ use futures_util::future::join_all;
 use hyper_happy_eyeballs::client::Builder;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::exchange_runs::times;
 use self::origin::{Alpn, Answer, Dial, Origin, client, get, get_from, post};
 
 const H2: Dial = Dial::Connects(Alpn::H2);
 const HTTP1: Dial = Dial::Connects(Alpn::Http1);
+
+/// How often each burst is tried; the environment variable `EXCHANGE_REPEAT` multiplies it.
+const TIMES: usize = 20;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -51,26 +57,50 @@ async fn a_burst_to_a_server_of_http2_makes_one_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_to_a_server_of_http1_dials_as_soon_as_that_is_known() {
-    let origin = Origin::new(ms(30), [HTTP1]).answers_after(ms(1000));
-    let client = client(&origin);
-    let requests = (0..100).map(|_| get(&client)).collect();
+    for takes in [0, 30] {
+        for _ in 0..times(TIMES) {
+            let origin = Origin::new(ms(takes), [HTTP1]).answers_after(ms(1000));
+            let client = client(&origin);
+            let requests = (0..100).map(|_| get(&client)).collect();
+            let begun = Instant::now();
+            if takes > 0 {
+                sleep(ms(1)).await;
+                let total = client.pool_statistics().total;
+                assert_eq!((total.dialing, total.probing, total.waiting), (1, 1, 100), "{total:?}");
+            }
+            assert!(answers(requests).await.iter().all(Result::is_ok));
+            let direct = takes + 1000;
+            let elapsed = begun.elapsed();
+            assert!((ms(direct)..ms(direct + takes + 5)).contains(&elapsed), "one dial more than direct: {elapsed:?}");
+            assert_eq!(origin.dials(), 100);
+            // All others dial before a request is written on the connection that showed it.
+            let events = origin.events();
+            let write = events.iter().position(|event| event == "write on 1").unwrap();
+            assert_eq!(events[..write].iter().filter(|event| event.starts_with("dial")).count(), 100);
+            // It is known from then on.
+            let more = (0..200).map(|_| get(&client)).collect();
+            tokio::task::yield_now().await;
+            sleep(ms(1)).await;
+            let total = client.pool_statistics().total;
+            let dialing = if takes > 0 { 100 } else { 0 };
+            assert_eq!((total.dialing, total.probing, total.waiting), (dialing, 0, 0), "{total:?}");
+            assert!(answers(more).await.iter().all(Result::is_ok));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_late_binding_those_that_dial_after_all_take_a_connection_that_is_free_before() {
+    let origin = Origin::new(ms(30), [HTTP1]);
+    let client = Builder::new().late_binding(true).build(origin.clone()).unwrap();
+    let requests = (0..10).map(|_| get(&client)).collect();
     let begun = Instant::now();
-    sleep(ms(1)).await;
-    let total = client.pool_statistics().total;
-    assert_eq!((total.dialing, total.probing, total.waiting), (1, 1, 100), "{total:?}");
-    assert!(answers(requests).await.iter().all(Result::is_ok));
-    assert_eq!(begun.elapsed().as_millis() / 10, 106, "one dial more than direct");
-    assert_eq!(origin.dials(), 100);
-    // None waits for the first request, let alone for its response.
-    let events = origin.events();
-    let first_request = events.iter().position(|event| event.starts_with("request")).unwrap();
-    assert_eq!(events[..first_request].iter().filter(|event| event.starts_with("dial")).count(), 100);
-    // It is known from then on.
-    let more = (0..200).map(|_| get(&client)).collect();
-    sleep(ms(1)).await;
-    let total = client.pool_statistics().total;
-    assert_eq!((total.dialing, total.probing, total.waiting), (100, 0, 0), "{total:?}");
-    assert!(answers(more).await.iter().all(Result::is_ok));
+    for answer in answers(requests).await {
+        assert_eq!(answer.unwrap(), "1");
+    }
+    // Their own connections come after 60 ms.
+    assert!(begun.elapsed() < ms(60), "{:?}", begun.elapsed());
+    assert_eq!(origin.dials(), 10);
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,12 +137,12 @@ impl Origin {
             Dial::Connects(alpn) => {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 tokio::spawn(self.clone().serve(server, number));
-                Ok(connection(client, alpn))
+                Ok(self.connection(client, alpn, number))
             }
             Dial::AsksForHttp1 => {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 tokio::spawn(ask_for_http1(server));
-                Ok(connection(client, Alpn::H2))
+                Ok(self.connection(client, Alpn::H2, number))
             }
             Dial::ReadsNothing => {
                 let (client, server) = tokio::io::duplex(1);
@@ -150,11 +150,18 @@ impl Origin {
                     let _server = server;
                     std::future::pending::<()>().await;
                 });
-                Ok(connection(client, Alpn::H2))
+                Ok(self.connection(client, Alpn::H2, number))
             }
         };
         std::mem::forget(unfinished);
         result
+    }
+
+    /// The client's end of a connection, whose first bytes are in the log.
+    fn connection(&self, io: DuplexStream, alpn: Alpn, number: usize) -> Io {
+        let origin = self.clone();
+        let stream = MemoryStream::new(io).http2(alpn == Alpn::H2);
+        TokioIo::new(stream.at_first_write(move || origin.note(format!("write on {number}"))))
     }
 
     /// From now on nothing comes of the connections that there are.
@@ -231,10 +238,6 @@ impl Service<Uri> for Origin {
     fn call(&mut self, _: Uri) -> Self::Future {
         Box::pin(self.clone().dial())
     }
-}
-
-fn connection(io: DuplexStream, alpn: Alpn) -> Io {
-    TokioIo::new(MemoryStream::new(io).http2(alpn == Alpn::H2))
 }
 
 /// Resets every stream.

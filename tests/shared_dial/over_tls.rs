@@ -10,15 +10,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper_happy_eyeballs::Client;
 use tokio::time::timeout;
 
+use super::TIMES;
+use super::exchange_runs::times;
 use super::tls::authority::Authority;
 use super::tls::clients::{Connector, HOST, connector, trusting};
 use super::tls::conduct::{Conduct, Tls};
 use super::tls::server::Server;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// How often each burst is tried.
-const TIMES: usize = 20;
 
 async fn serve(alpn: &[&str], delay: Duration) -> (Server, Client<Connector>) {
     let authority = Authority::new("root");
@@ -46,7 +45,7 @@ async fn burst(client: &Client<Connector>, requests: usize) -> Vec<Version> {
 #[tokio::test]
 async fn a_burst_makes_one_connection_and_one_handshake() {
     for delay in [0, 30] {
-        for _ in 0..TIMES {
+        for _ in 0..times(TIMES) {
             let (server, client) = serve(&["h2", "http/1.1"], Duration::from_millis(delay)).await;
             let versions = burst(&client, 100).await;
             assert!(versions.iter().all(|version| *version == Version::HTTP_2));
@@ -57,7 +56,7 @@ async fn a_burst_makes_one_connection_and_one_handshake() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_makes_one_connection_with_several_threads() {
-    for _ in 0..TIMES {
+    for _ in 0..times(TIMES) {
         let (server, client) = serve(&["h2", "http/1.1"], Duration::ZERO).await;
         assert_eq!(burst(&client, 100).await.len(), 100);
         assert_eq!((server.accepted(), server.handshakes()), (1, 1));
@@ -65,13 +64,25 @@ async fn a_burst_makes_one_connection_with_several_threads() {
 }
 
 #[tokio::test]
-async fn a_server_that_chooses_nothing_speaks_http1() {
-    for alpn in [&["http/1.1"][..], &[]] {
-        let (server, client) = serve(alpn, Duration::ZERO).await;
-        let versions = burst(&client, 20).await;
-        assert!(versions.iter().all(|version| *version == Version::HTTP_11));
-        assert!(server.accepted() <= 20);
+async fn a_burst_to_a_server_of_http1_dials_no_more_often_than_there_are_requests() {
+    for delay in [0, 30] {
+        // A hundred handshakes each, in a debug build.
+        for _ in 0..times(TIMES / 4) {
+            let (server, client) = serve(&["http/1.1"], Duration::from_millis(delay)).await;
+            let versions = burst(&client, 100).await;
+            assert!(versions.iter().all(|version| *version == Version::HTTP_11));
+            assert!(server.accepted() <= 100, "{}", server.accepted());
+            assert_eq!(server.requests().len(), 100);
+        }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_chooses_nothing_speaks_http1() {
+    let (server, client) = serve(&[], Duration::ZERO).await;
+    let versions = burst(&client, 20).await;
+    assert!(versions.iter().all(|version| *version == Version::HTTP_11));
+    assert!(server.accepted() <= 20);
 }
 
 #[tokio::test]

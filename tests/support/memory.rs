@@ -63,12 +63,15 @@ pub(crate) struct MemoryStream {
     stream: DuplexStream,
     is_proxied: bool,
     is_http2: bool,
+    at_first_write: Option<AtFirstWrite>,
 }
+
+type AtFirstWrite = Box<dyn FnOnce() + Send>;
 
 impl MemoryStream {
     /// One that says nothing of itself.
     pub(crate) fn new(stream: DuplexStream) -> Self {
-        Self { stream, is_proxied: false, is_http2: false }
+        Self { stream, is_proxied: false, is_http2: false, at_first_write: None }
     }
 
     /// Whether it says that it is proxied.
@@ -79,6 +82,11 @@ impl MemoryStream {
     /// Whether it says that HTTP/2 was negotiated.
     pub(crate) fn http2(self, is_http2: bool) -> Self {
         Self { is_http2, ..self }
+    }
+
+    /// Calls it when something is written for the first time.
+    pub(crate) fn at_first_write(self, call: impl FnOnce() + Send + 'static) -> Self {
+        Self { at_first_write: Some(Box::new(call)), ..self }
     }
 }
 
@@ -97,6 +105,9 @@ impl AsyncRead for MemoryStream {
 
 impl AsyncWrite for MemoryStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(call) = self.at_first_write.take() {
+            call();
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

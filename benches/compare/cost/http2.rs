@@ -22,6 +22,7 @@ use super::throughput::{compare_with_hyper_util, pair, take_turns, time};
 use super::{GROUP, MANY, REQUEST, fill, throughput};
 use crate::child::Server;
 use crate::cores;
+use crate::peers;
 use crate::report::{Row, Standing, Unit};
 use crate::run::Run;
 use crate::stats::Figure;
@@ -159,7 +160,7 @@ async fn caller(mode: &str, port: u16, concurrency: usize) -> Caller {
             Caller::shared(concurrency, move |requests| requests::hyper_util(client.clone(), uri.clone(), requests))
         }
         REQWEST => {
-            let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+            let client = peers::reqwest::builder().http2_prior_knowledge().build().unwrap();
             Caller::shared(concurrency, move |requests| requests::reqwest(client.clone(), uri.to_string(), requests))
         }
         OURS => {

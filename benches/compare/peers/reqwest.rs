@@ -6,20 +6,32 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
 use tower::{Layer, Service};
 
 use crate::places::Places;
 
 /// A client without a proxy.
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    builder().build().unwrap()
+}
+
+/// What makes one, for http alone: whose TLS trusts nobody.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    // Otherwise each client would read the root certificates of the system, and want a provider for the whole process.
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls)
 }
 
 /// A client that connects to `places` for each request, and where the time of the last connect is written down.
 pub(crate) fn timed_client(places: &Places) -> (reqwest::Client, Arc<Mutex<Option<Duration>>>) {
     let took = Arc::<Mutex<Option<Duration>>>::default();
-    let client = reqwest::Client::builder()
-        .no_proxy()
+    let client = builder()
         .pool_max_idle_per_host(0)
         .resolve_to_addrs("peer.example", &places.sockets())
         .connector_layer(Timing { took: Arc::clone(&took) })

@@ -41,6 +41,8 @@ mod shelf;
 mod statistics;
 mod sweep;
 mod sweeper;
+#[cfg(all(test, feature = "http2"))]
+mod tests;
 
 pub(super) use self::central::{Acquired, Pool};
 pub(super) use self::connection::Owned;

@@ -5,6 +5,8 @@
 //	get URL REQUESTS TASKS                    ->  ok NANOSECONDS ERRORS
 //	post URL BYTES UPLOADS                    ->  ok DELIVERED ERRORS
 //	hangup URL REQUESTS                       ->  ok NANOSECONDS...
+//	burst URL REQUESTS CERTIFICATE            ->  ok NANOSECONDS
+//	spent                                     ->  ok NANOSECONDS
 package main
 
 import (
@@ -35,6 +37,9 @@ func main() {
 }
 
 func run(words []string) (string, error) {
+	if len(words) == 1 && words[0] == "spent" {
+		return spent()
+	}
 	if len(words) < 3 {
 		return "", fmt.Errorf("not a command: %q", words)
 	}
@@ -47,6 +52,8 @@ func run(words []string) (string, error) {
 		return post(words[1], number(words[2]), number(words[3]))
 	case "hangup":
 		return hangUp(words[1], number(words[2]))
+	case "burst":
+		return burst(words[1], number(words[2]), words[3])
 	}
 	return "", fmt.Errorf("not a command: %q", words)
 }
