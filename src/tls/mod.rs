@@ -61,6 +61,9 @@ mod plaintext;
 mod provider;
 mod roots;
 mod state;
+// Its tests use ring.
+#[cfg(all(test, feature = "tls-ring"))]
+pub(crate) mod test_identity;
 
 pub use tokio_rustls::rustls;
 

@@ -210,5 +210,6 @@ fn is_believed(began: Instant, now: Instant) -> bool {
 /// As what the system says of its network.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-#[cfg(test)]
+// They use ring.
+#[cfg(all(test, feature = "tls-ring"))]
 mod tests;
