@@ -62,7 +62,8 @@ mod provider;
 mod roots;
 mod state;
 // Its tests use ring.
-#[cfg(all(test, feature = "tls-ring"))]
+#[cfg(test)]
+#[cfg(feature = "tls-ring")]
 pub(crate) mod test_identity;
 
 pub use tokio_rustls::rustls;

@@ -211,5 +211,6 @@ fn is_believed(began: Instant, now: Instant) -> bool {
 const BELIEVED: Duration = Duration::from_secs(5);
 
 // They use ring.
-#[cfg(all(test, feature = "tls-ring"))]
+#[cfg(test)]
+#[cfg(feature = "tls-ring")]
 mod tests;
