@@ -76,15 +76,18 @@ def impossible() -> str | None:
     return None
 
 
-def build(peers: bool) -> Programs:
-    """Builds the programs.
+def build(peers: bool, dev: bool) -> Programs:
+    """Builds the programs, without optimisation if `dev`, beside the crate: what was built for its tests is not built again.
 
     Raises LabError if they cannot be built.
     """
-    target = os.path.join(os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target"), "lab")
-    cargo = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", os.path.join(HERE, "client", "Cargo.toml"), "--target-dir", target]
-    commands = [cargo]
-    programs = Programs(client=os.path.join(target, "release", "lab-client"), origin=os.path.join(target, "release", "origin"))
+    target = os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target")
+    if not dev:
+        target = os.path.join(target, "lab")
+    cargo = ["cargo", "build", "--locked", "--quiet", "--manifest-path", os.path.join(HERE, "client", "Cargo.toml"), "--target-dir", target]
+    commands = [cargo if dev else [*cargo, "--release"]]
+    built = os.path.join(target, "debug" if dev else "release")
+    programs = Programs(client=os.path.join(built, "lab-client"), origin=os.path.join(built, "origin"))
     if peers:
         programs.curl = shutil.which("curl") is not None
         if shutil.which("go"):
@@ -199,6 +202,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--dev", action="store_true", help="build without optimisation, as the gate does")
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--table")
     parser.add_argument("--results")
@@ -220,7 +224,7 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lab-") as directory:
         try:
-            programs = build(asked.peers)
+            programs = build(asked.peers, asked.dev)
             began = time.monotonic()
             for n in range(min(asked.jobs, len(wanted))):
                 workers.append(Worker(programs, os.path.join(directory, str(n))))

@@ -143,8 +143,3 @@ pub use tls::{TlsError, TlsInfo, TlsOptions};
 
 #[cfg(test)]
 mod test_support;
-
-/// The examples of the README are tests.
-#[cfg(all(doctest, feature = "https"))]
-#[doc = include_str!("../README.md")]
-struct Readme;

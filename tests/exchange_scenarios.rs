@@ -26,8 +26,8 @@ use report::Report;
 use tokio::runtime::Runtime;
 
 datatest_stable::harness! {
-    { test = scenario, root = "tests/scenarios/exchange", pattern = r"\.txt$" },
-    { test = wrong_scenario, root = "tests/scenarios/wrong_exchange", pattern = r"\.txt$" },
+    { test = scenario, root = "scenarios/exchange", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "scenarios/wrong_exchange", pattern = r"\.txt$" },
 }
 
 fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {

@@ -27,9 +27,9 @@ use http2::tls::Tls;
 use report::Report;
 
 datatest_stable::harness! {
-    { test = scenario, root = "tests/scenarios/http2", pattern = r"\.txt$" },
-    { test = server_scenario, root = "tests/scenarios/http2_server", pattern = r"\.txt$" },
-    { test = wrong_scenario, root = "tests/scenarios/wrong_http2", pattern = r"\.txt$" },
+    { test = scenario, root = "scenarios/http2", pattern = r"\.txt$" },
+    { test = server_scenario, root = "scenarios/http2_server", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "scenarios/wrong_http2", pattern = r"\.txt$" },
 }
 
 fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {

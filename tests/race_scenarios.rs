@@ -16,8 +16,8 @@ use race::script::Failure;
 use support::report::Report;
 
 datatest_stable::harness! {
-    { test = scenario, root = "tests/scenarios/race", pattern = r"\.txt$" },
-    { test = wrong_scenario, root = "tests/scenarios/wrong", pattern = r"\.txt$" },
+    { test = scenario, root = "scenarios/race", pattern = r"\.txt$" },
+    { test = wrong_scenario, root = "scenarios/wrong", pattern = r"\.txt$" },
 }
 
 /// The runner itself is tested with wrong files: each must fail, and the report must have the words of its `# report:` lines, or

@@ -117,6 +117,7 @@ fn is_layered<T: 'static, S: 'static>() -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::marker::PhantomData;
 
     use tokio::io::DuplexStream;
 
@@ -138,9 +139,12 @@ mod tests {
         assert!(is_bare_tcp::<HappyEyeballsStream<ResponseFirstStream<TcpConnection>>>());
     }
 
+    /// As the connection of another TLS layer has the socket within it.
+    struct Wrapped<T>(PhantomData<T>);
+
     #[test]
     fn what_is_not_known_to_be_tcp_may_be_tls() {
-        assert!(!is_bare_tcp::<hyper_rustls::MaybeHttpsStream<TokioIo<TcpStream>>>());
+        assert!(!is_bare_tcp::<Wrapped<TokioIo<TcpStream>>>());
         assert!(!is_bare_tcp::<HappyEyeballsStream<TokioIo<DuplexStream>>>());
         assert!(!is_bare_tcp::<Box<TcpStream>>() && !is_bare_tcp::<io::Empty>());
     }

@@ -61,6 +61,10 @@ mod plaintext;
 mod provider;
 mod roots;
 mod state;
+// Its tests use ring.
+#[cfg(test)]
+#[cfg(feature = "tls-ring")]
+pub(crate) mod test_identity;
 
 pub use tokio_rustls::rustls;
 

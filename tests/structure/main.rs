@@ -1,8 +1,10 @@
-//! The shape of `src/`: no circles among files, no file that is too long, no arrow that climbs a layer, and a design page that says so truly.
+//! The shape of `src/`: no circles among files, no file that is too long, no arrow that climbs a layer, and a design page that says so truly;
+//! and manifests that list what there is.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod made_up;
+mod manifest;
 mod source;
 mod tree;
 
@@ -65,7 +67,7 @@ fn tree() -> Tree {
 }
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn design() -> String {

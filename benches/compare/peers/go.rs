@@ -16,7 +16,7 @@ pub(crate) fn program() -> Result<PathBuf, String> {
 }
 
 fn build() -> Result<PathBuf, String> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/peers/go");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/compare/peers/go");
     let program = target_directory().join("compare/peers/go-peer");
     let output = Command::new("go")
         .args(["build", "-o"])

@@ -210,5 +210,7 @@ fn is_believed(began: Instant, now: Instant) -> bool {
 /// As what the system says of its network.
 const BELIEVED: Duration = Duration::from_secs(5);
 
+// They use ring.
 #[cfg(test)]
+#[cfg(feature = "tls-ring")]
 mod tests;

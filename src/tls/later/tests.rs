@@ -20,6 +20,7 @@ use super::*;
 use crate::attempt::AttemptRequest;
 use crate::tls::config::{Made as Configured, make};
 use crate::tls::roots::Roots;
+use crate::tls::test_identity::certificate;
 use crate::tls::{TlsConnector, TlsError, TlsErrorKind, TlsOptions};
 
 type Read = Result<Verifying, RootsError>;
@@ -52,11 +53,6 @@ fn later(options: &TlsOptions, before: Option<&Later>) -> Arc<Later> {
         Configured::Later(recipe) => Arc::new(Later::new(recipe, before)),
         Configured::Config(_) => panic!("these roots are slow"),
     }
-}
-
-fn certificate() -> CertificateDer<'static> {
-    let key = rcgen::KeyPair::generate().unwrap();
-    rcgen::CertificateParams::default().self_signed(&key).unwrap().der().clone()
 }
 
 fn verifying(problem: Option<RootsError>) -> Verifying {

@@ -1,7 +1,8 @@
 //! Over real sockets: what can be read and known after the peer has answered and reset the connection.
 
 mod over_h2;
-#[cfg(feature = "tls")]
+// It uses ring.
+#[cfg(feature = "tls-ring")]
 mod over_tls;
 
 use std::io::ErrorKind;

@@ -5,22 +5,20 @@ use hyper_util::rt::TokioIo;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tower::ServiceExt;
 
 use super::*;
 use crate::connect::HappyEyeballsConnector;
 use crate::response_first::ResponseFirstHandle;
-use crate::tls::TlsOptions;
+use crate::tls::{TlsOptions, test_identity};
 
 #[tokio::test]
 async fn over_tls_all_that_arrived_is_read_after_a_reset_in_the_middle_of_a_write() {
     let provider = Arc::new(ring::default_provider());
-    let identity = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let (certificate, key) = (identity.cert.der().clone(), identity.signing_key.serialize_der());
+    let certificate = test_identity::certificate();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let config = builder.unwrap().with_no_client_auth();
-    let mut config = config.with_single_cert(vec![certificate.clone()], PrivateKeyDer::Pkcs8(key.into())).unwrap();
+    let mut config = config.with_single_cert(vec![certificate.clone()], test_identity::key().into()).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let uri = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
