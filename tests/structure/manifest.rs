@@ -29,7 +29,11 @@ fn programs(directory: &Path) -> Vec<String> {
 fn features(manifest: &str) -> BTreeSet<&str> {
     let (_, table) = manifest.split_once("[features]\n").unwrap();
     let table = table.split("\n[").next().unwrap_or(table);
-    table.lines().filter(|line| !line.starts_with([' ', '#', ']'])).filter_map(|line| Some(line.split_once(" = ")?.0)).collect()
+    table
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#', ']']))
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .collect()
 }
 
 #[test]
@@ -47,7 +51,8 @@ fn every_example_is_listed() {
     let examples = programs(&root().join("examples"));
     assert!(examples.len() > 10, "few examples: {examples:?}");
     let is_missing = |example: &&String| {
-        !own.contains(&format!("path = \"examples/{example}\"")) && !tests.contains(&format!("path = \"../examples/{example}\""))
+        !own.contains(&format!("path = \"examples/{example}\""))
+            && !tests.contains(&format!("path = \"../examples/{example}\""))
     };
     let missing: Vec<_> = examples.iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "in no manifest: {missing:?}");
