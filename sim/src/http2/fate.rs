@@ -38,8 +38,9 @@ impl Fate {
         let turned_away =
             turned_away(connection, stream).map(|(end, code)| (end, Cause::TurnedAway(code, stream.id == 1)));
         let told = reset.into_iter().chain(turned_away).filter(|(end, _)| is_known(*end)).min_by_key(|(end, _)| *end);
-        // A PING that waits behind an upload is not answered in time.
-        let is_given_up = connection.was_blocked && (connection.is_dropped || connection.has_shut_down);
+        // A PING that waits behind an upload, or whose answer is cut, is not answered in time.
+        let may_be_given_up = connection.was_blocked || connection.hurt.is_some();
+        let is_given_up = may_be_given_up && (connection.is_dropped || connection.has_shut_down);
         let is_over = connection.ended.is_some() || connection.write_failed.is_some() || is_given_up;
         let answer = state.ledger.attempts[attempt].answer;
         Self {
