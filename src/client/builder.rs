@@ -19,6 +19,8 @@ use crate::race::ConfigError;
 ///
 /// | setting | default |
 /// |---|---|
+/// | timeout | none |
+/// | response header timeout | none |
 /// | idle timeout | 90 s |
 /// | maximum idle per host | no limit |
 /// | maximum connections per host | no limit |
@@ -45,6 +47,33 @@ impl Builder {
     /// Starts from the defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How long a request may take: from the call to the end of the response's body. It covers the wait for a connection, look-up, race and TLS, the request, every retry,
+    /// and the body, for as long as it is read. At the limit the request, or the next read of the body, is an error that says
+    /// [how far it was](super::ClientError::timeout_phase). Its connection, or its stream of HTTP/2, is closed; a connect that other requests wait for goes on. The end of a
+    /// body that has arrived by then is still given, whenever it is read, and a stream that was [upgraded](super#upgrades) has no limit.
+    ///
+    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error. Without one, what bounds a request is said
+    /// [here](super#time-outs).
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests.limits.total = timeout.into();
+        self
+    }
+
+    /// How long a request may take to the head of the final response: from the call, as [`timeout`](Self::timeout) does, and not covering the body. It fits where bodies
+    /// may take long, and a server that does not answer is to be given up soon. The upload counts, since most servers answer after it.
+    ///
+    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error.
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn response_header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests.limits.head = timeout.into();
+        self
     }
 
     /// How long a connection may be idle. More of it saves connects, less of it saves requests from connections that
@@ -178,7 +207,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout or a maximum age of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
+    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout, a maximum age or a time limit of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
     pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
         Ok(Client::with_settings(connector, self.checked()?))
     }
@@ -203,6 +232,10 @@ impl Builder {
             return Err(ConfigError::new(
                 "the maximum age must not be zero: a maximum of zero idle connections keeps none",
             ));
+        }
+        let limits = self.settings.requests.limits;
+        if [limits.total, limits.head].contains(&Some(Duration::ZERO)) {
+            return Err(ConfigError::new("the time limit of a request must not be zero"));
         }
         if pool.max_connections_per_host == 0 {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));

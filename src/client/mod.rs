@@ -55,9 +55,21 @@
 //!
 //! # Time-outs
 //!
-//! The client has none for a request: a server that never answers is waited for. A time-out around the future of [`Client::request`] covers all to the head of the
-//! response, the wait for a connection, look-up, race and TLS among it; one around the body covers the body. The connector's own
-//! `timeout` ends with its connection. Dropping the future or the body closes the connection, unless the exchange is complete.
+//! The client has none for a request unless it is told so: a server that never answers is waited for. [`Builder::timeout`] bounds all of a request, to the end of
+//! the response's body, and [`Builder::response_header_timeout`] all to the head of the response; [`TimeLimits`] in the extensions of a request sets them for that one.
+//! [`ClientError::timeout_phase`] says how far it was. Without them these bound a part of it:
+//!
+//! | what | is bounded by | default |
+//! |---|---|---|
+//! | the wait for a connection | nothing | |
+//! | look-up, race and TLS | [`connect::Builder::timeout`](crate::connect::Builder::timeout) | none; look-up and attempts end by the limits of the system |
+//! | a handshake of TLS | `TlsOptions` | 10 s |
+//! | the upload, and the wait for the response | the system, which gives up on a host that does not acknowledge what was sent; over HTTP/2 `http2_ping_timeout` | minutes; 15 s |
+//! | an upload after the response | [`Builder::upload_after_response`] | 5 s |
+//! | the body of the response | as the wait for the response | |
+//!
+//! A time-out around the future of [`Client::request`] covers all to the head of the response as well, and says nothing of how far it was. Dropping the future or the
+//! body closes the connection, unless the exchange is complete.
 //!
 //! # Bodies
 //!
@@ -84,7 +96,9 @@ mod body;
 mod bounds;
 mod builder;
 mod checkout;
+mod connecting;
 mod connection_use;
+mod deadlines;
 mod deliver;
 mod destination;
 mod dialing;
@@ -98,6 +112,7 @@ mod http2;
 #[path = "http2_absent.rs"]
 mod http2;
 mod layer;
+mod limits;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
@@ -120,6 +135,7 @@ mod pool;
 mod protocol;
 mod ready;
 mod request;
+mod responding;
 #[cfg_attr(not(any(feature = "http2", test)), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod retry;
 mod retry_body;
@@ -130,12 +146,13 @@ mod shared;
 mod speaks;
 mod stock;
 mod sync;
+mod time_limits;
 
 pub use self::body::ResponseBody;
 pub use self::bounds::{Connector, RequestBody};
 pub use self::builder::Builder;
 pub use self::connection_use::ConnectionUse;
-pub use self::error::{ClientError, Processing};
+pub use self::error::{ClientError, Phase, Processing};
 pub use self::future::ResponseFuture;
 pub use self::layer::ClientLayer;
 pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};
@@ -143,3 +160,4 @@ pub use self::request::informational::{Informational, on_informational};
 pub use self::retry::RetryPolicy;
 pub use self::retry_body::RetryBody;
 pub use self::service::Client;
+pub use self::time_limits::TimeLimits;

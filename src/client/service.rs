@@ -15,6 +15,7 @@ use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
 use super::error::ClientError;
 use super::future::ResponseFuture;
+use super::limits;
 use super::pool::PoolStatistics;
 use super::settings::Settings;
 use super::shared::Shared;
@@ -110,7 +111,7 @@ impl<C: Connector> Client<C> {
     ///
     /// Those that [`ClientError`] tells apart.
     pub fn request<B: RequestBody>(&self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture::new(Arc::clone(&self.shared), request)
+        limits::begin(Arc::clone(&self.shared), request)
     }
 
     /// Sends a GET request without a body.

@@ -10,6 +10,7 @@ use super::pool;
 use super::protocol::PriorKnowledge;
 use super::request::after_response::AfterResponse;
 use super::retry::RetryPolicy;
+use super::time_limits::Limits;
 
 /// The settings of a client.
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Settings {
 /// Those that matter for each request.
 #[derive(Clone)]
 pub(super) struct RequestSettings {
+    pub(super) limits: Limits,
     pub(super) retry_policy: RetryPolicy,
     pub(super) retries_on_request_timeout: bool,
     pub(super) late_binding: bool,
@@ -50,6 +52,7 @@ impl Default for Settings {
                 max_shared_per_host: 4,
             },
             requests: RequestSettings {
+                limits: Limits::default(),
                 retry_policy: RetryPolicy::default(),
                 retries_on_request_timeout: false,
                 late_binding: false,
@@ -69,6 +72,7 @@ impl Default for Settings {
 impl fmt::Debug for RequestSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestSettings")
+            .field("limits", &self.limits)
             .field("retry_policy", &self.retry_policy)
             .field("retries_on_request_timeout", &self.retries_on_request_timeout)
             .field("late_binding", &self.late_binding)
