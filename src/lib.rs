@@ -129,7 +129,9 @@ pub use outcome::{
     Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, Demotion, Handshake, QueryError, QueryErrorKind,
     Untried,
 };
-pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason};
+pub use race::{
+    ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason, public_addresses_only,
+};
 #[cfg(feature = "hickory")]
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]

@@ -1,7 +1,7 @@
 //! Configures a connector.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 /// | protocols | `h2`, `http/1.1` |
 /// | source addresses | the system's |
 /// | memory | one of its own |
+/// | allow | every address |
 /// | every other setting of the race | that of [`Config`] |
 #[derive(Clone)]
 pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
@@ -223,6 +224,25 @@ impl<R, A, S> Builder<R, A, S> {
     #[must_use]
     pub fn handshake_patience(self, patience: Patience) -> Self {
         self.race(|race| race.handshake_patience(patience))
+    }
+
+    /// Which addresses may be connected to, whoever says them: a resolver, a service record, or the URI itself. See [`ConfigBuilder::allow`]. It keeps programs that
+    /// fetch what others name, webhooks and crawlers say, out of their own network:
+    ///
+    /// ```
+    /// use hyper_happy_eyeballs::{HappyEyeballsConnector, public_addresses_only};
+    ///
+    /// let connector = HappyEyeballsConnector::builder().allow(public_addresses_only).build()?;
+    /// # Ok::<_, hyper_happy_eyeballs::ConfigError>(())
+    /// ```
+    ///
+    /// If none of the addresses is allowed the error is [`is_not_allowed`](crate::ConnectError::is_not_allowed), and nothing was dialled.
+    /// Redirects, proxies and ports are not this setting's business: `docs/guard.md` in the repository says what it covers, and what not.
+    ///
+    /// Defaults to every address.
+    #[must_use]
+    pub fn allow(self, rule: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.race(|race| race.allow(rule))
     }
 
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
