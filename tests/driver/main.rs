@@ -14,6 +14,7 @@ mod memory;
 mod network;
 mod pacing;
 mod phases;
+mod picture;
 mod plan;
 mod policies;
 mod protocols;

@@ -12,6 +12,7 @@ use super::box_error::BoxError;
 use super::causes::{Chain, causes};
 use super::query_error::QueryError;
 use super::report::{Destination, Report};
+use super::timeline::Timeline;
 use crate::race::{Families, Queries, UntriedReason};
 
 mod kind;
@@ -206,6 +207,11 @@ impl ConnectError {
     /// How long it took until there was an address; `None` if there was none.
     pub fn resolved_after(&self) -> Option<Duration> {
         self.report()?.resolved_after()
+    }
+
+    /// A drawing of the race, for a log or a terminal: a line for each attempt.
+    pub fn timeline(&self) -> Timeline<'_> {
+        Timeline::new(self.report())
     }
 
     /// This error among `error` and its causes, which is where a client keeps the error of its connector. One that is
