@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let client = Client::new(connector);
 
-    let response = client.get(format!("https://{HOST}/hello").parse()?).await?;
+    let response = client.get(format!("https://{HOST}/hello")).await?;
     if let Some(info) = response.extensions().get::<ConnectInfo>() {
         println!("{}\n", info.timeline());
     }

@@ -259,3 +259,20 @@ impl Client<HappyEyeballsConnector> {
         Builder::new()
     }
 }
+
+/// A client with the defaults over a [`HappyEyeballsConnector`] with the defaults, for `http`; `Client::https` is one for `https` as well.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use hyper_happy_eyeballs::Client;
+///
+/// let client = Client::default();
+/// println!("{}", client.get("http://example.com/").await?.status());
+/// # Ok(())
+/// # }
+/// ```
+impl Default for Client<HappyEyeballsConnector> {
+    fn default() -> Self {
+        Self::new(HappyEyeballsConnector::new())
+    }
+}

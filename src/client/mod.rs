@@ -47,8 +47,8 @@
 //! # What a server is told
 //!
 //! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. User and password of
-//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, and who means `Authorization` sets that field. The zone of an IPv6 address
-//!   is for the connector alone (RFC 6874 §4).
+//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, an event of `tracing` says so (at the level `DEBUG`), and who means `Authorization` sets
+//!   that field. The zone of an IPv6 address is for the connector alone (RFC 6874 §4).
 //! - A request over a connection that says `Connected::proxy(true)` has absolute-form, whatever its scheme: the proxy makes the connection to the server, and
 //!   speaks TLS to it for `https`. A connector that has made a tunnel through a proxy, and TLS in it, does not say so.
 //! - `Host` is the caller's, or that of the URI, and the first field. Of the other fields the first goes last.
@@ -111,6 +111,8 @@ mod http2;
 #[cfg(not(feature = "http2"))]
 #[path = "http2_absent.rs"]
 mod http2;
+#[cfg(feature = "tls")]
+mod https;
 mod layer;
 mod limits;
 #[cfg(hhe_model)]
