@@ -1,12 +1,15 @@
 //! What can be set.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use hyper::client::conn::http1;
 
 use super::bounds::Connector;
 use super::layer::ClientLayer;
 use super::request::after_response::AfterResponse;
+use super::request::defaults;
 use super::retry::RetryPolicy;
 use super::service::Client;
 use super::settings::Settings;
@@ -21,6 +24,7 @@ use crate::race::ConfigError;
 /// |---|---|
 /// | timeout | none |
 /// | response header timeout | none |
+/// | default headers | none |
 /// | idle timeout | 90 s |
 /// | maximum idle per host | no limit |
 /// | maximum connections per host | no limit |
@@ -73,6 +77,18 @@ impl Builder {
     #[must_use]
     pub fn response_header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.requests.limits.head = timeout.into();
+        self
+    }
+
+    /// Fields that each request has: those of these that it does not have itself, with all their values. A request has another value by having the field, and none by
+    /// no means. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
+    ///
+    /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
+    ///
+    /// Defaults to none, which costs nothing.
+    #[must_use]
+    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        self.settings.requests.default_headers = (!headers.is_empty()).then(|| Arc::new(headers));
         self
     }
 
@@ -207,7 +223,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout, a maximum age or a time limit of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
+    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout, a maximum age or a time limit of zero. A default header that is about one request. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
     pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
         Ok(Client::with_settings(connector, self.checked()?))
     }
@@ -236,6 +252,11 @@ impl Builder {
         let limits = self.settings.requests.limits;
         if [limits.total, limits.head].contains(&Some(Duration::ZERO)) {
             return Err(ConfigError::new("the time limit of a request must not be zero"));
+        }
+        if self.settings.requests.default_headers.as_deref().is_some_and(defaults::are_unfit) {
+            return Err(ConfigError::new(
+                "Host, Content-Length, Transfer-Encoding and Trailer say something of one request, and cannot be default headers",
+            ));
         }
         if pool.max_connections_per_host == 0 {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));

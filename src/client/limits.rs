@@ -14,14 +14,18 @@ use super::bounds::{Connector, RequestBody};
 use super::deadlines::{Deadlines, Reached};
 use super::error::{ClientError, Phase, Transfer};
 use super::future::ResponseFuture;
+use super::request::defaults;
 use super::responding::Responding;
 use super::shared::Shared;
 use super::time_limits::Limits;
 
-/// Begins a request, within its limits.
+/// Begins a request, with the fields that all requests have, and within its limits.
 // Inlined, since to move a request costs as much as all that is asked here.
 #[inline(always)]
-pub(super) fn begin<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, request: Request<B>) -> ResponseFuture {
+pub(super) fn begin<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> ResponseFuture {
+    if let Some(defaults) = &shared.settings.default_headers {
+        defaults::add(&mut request, defaults);
+    }
     let limits = shared.settings.limits.of(request.extensions());
     let responding = ResponseFuture::new(shared, request);
     if limits.is_none() { responding } else { within(limits, responding) }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use hyper::header::HOST;
-use hyper::{Method, Request, Uri, Version};
+use hyper::{HeaderMap, Method, Request, Uri, Version};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
 use tokio::net::TcpStream;
@@ -48,6 +48,36 @@ async fn whatever_becomes_a_uri_can_be_asked_for() {
         assert!(error.is_invalid_request() && error.is_permanent(), "{text}: {error:?}");
         assert_eq!(error.to_string(), line);
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_the_default_headers_that_it_does_not_have_itself() {
+    let defaults = [("user-agent", "crawler/1"), ("accept", "text/html"), ("accept", "text/plain")];
+    let defaults: HeaderMap =
+        defaults.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();
+    let builder = Client::builder().default_headers(defaults.clone());
+    // Their values may be secret.
+    assert!(format!("{builder:?}").contains("user-agent") && !format!("{builder:?}").contains("crawler"));
+    let peer = Peer::listen().await;
+    let client = builder.build(proxied(&peer)).unwrap();
+    let server = async {
+        let mut conn = peer.accept().await;
+        [conn.answer(OK).await, conn.answer(OK).await]
+    };
+    let ([first, second], ()) = tokio::join!(server, async {
+        let uri = "http://a.example/";
+        read(client.get(uri).await.unwrap()).await;
+        let own = Request::get(uri).header("accept", "*/*").body(empty()).unwrap();
+        read(client.request(own).await.unwrap()).await;
+    });
+    for line in ["\r\nuser-agent: crawler/1\r\n", "\r\naccept: text/html\r\naccept: text/plain\r\n"] {
+        assert!(first.contains(line), "{first}");
+    }
+    assert_eq!((field(&second, "user-agent"), field(&second, "accept")), (Some("crawler/1"), Some("*/*")));
+    for name in ["host", "content-length", "transfer-encoding", "trailer"] {
+        let unfit = HeaderMap::from_iter([(name.parse().unwrap(), "1".parse().unwrap())]);
+        assert!(Client::builder().default_headers(unfit).build(proxied(&peer)).is_err(), "{name}");
     }
 }
 
