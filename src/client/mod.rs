@@ -85,6 +85,39 @@
 //! A body with an exact `size_hint` is asked for its first frame before there is a connection, unless the server is to ask for it
 //! (`Expect: 100-continue`). If that is all of it, its request can be retried; so can that of a [`RetryBody`].
 //!
+//! How far an upload is shows in what was taken of its body, which a body around it can count. More is taken when the system has taken what was there before: what was
+//! taken is what was sent, but for the buffers of hyper ([`Builder::http1`]) and of the system. What an upload had sent when it failed is
+//! [`ClientError::bytes_written`].
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//!
+//! use bytes::Bytes;
+//! use futures_util::stream;
+//! use http::Request;
+//! use http_body_util::{BodyExt, StreamBody};
+//! use hyper::body::Frame;
+//! use hyper_happy_eyeballs::Client;
+//!
+//! # async fn run(file: Bytes) -> Result<(), Box<dyn std::error::Error>> {
+//! let sent = Arc::new(AtomicUsize::new(0));
+//! let (length, count) = (file.len(), Arc::clone(&sent));
+//! // In pieces, since a piece is a step. A stream does not know its length: that is said by the field.
+//! let pieces = (0..length).step_by(64 * 1024).map(move |at| file.slice(at..length.min(at + 64 * 1024)));
+//! let body = StreamBody::new(stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)))));
+//! let body = body.inspect_frame(move |frame| {
+//!     count.fetch_add(frame.data_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+//! });
+//! let request = Request::put("http://example.com/file").header("content-length", length).body(body)?;
+//! // Meanwhile, `sent` may be shown.
+//! let response = Client::default().request(request).await?;
+//! println!("{} after {} of {length} bytes", response.status(), sent.load(Ordering::Relaxed));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
 //!
 //! # What there is
