@@ -74,6 +74,7 @@ impl Builder {
     /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error.
     ///
     /// Defaults to `None`.
+    #[doc(alias("response_timeout"))]
     #[must_use]
     pub fn response_header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.requests.limits.head = timeout.into();
@@ -86,6 +87,7 @@ impl Builder {
     /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
     ///
     /// Defaults to none, which costs nothing.
+    #[doc(alias("user_agent"))]
     #[must_use]
     pub fn default_headers(mut self, headers: HeaderMap) -> Self {
         self.settings.requests.default_headers = (!headers.is_empty()).then(|| Arc::new(headers));
@@ -98,6 +100,7 @@ impl Builder {
     /// is not used for a request that could not be sent again.
     ///
     /// Defaults to 90 s.
+    #[doc(alias("pool_idle_timeout"))]
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.pool.idle_timeout = timeout.into();
@@ -109,6 +112,7 @@ impl Builder {
     /// response, and says so in the request (`Connection: close`).
     ///
     /// Defaults to no limit.
+    #[doc(alias("pool_max_idle_per_host"))]
     #[must_use]
     pub fn max_idle_per_host(mut self, max: usize) -> Self {
         self.settings.pool.max_idle_per_host = max;
@@ -153,6 +157,7 @@ impl Builder {
     /// there as well as long as no more than 128 KiB were taken from it: so much of a body is kept until the response comes.
     ///
     /// Defaults to [`RetryPolicy::Idempotent`].
+    #[doc(alias("retry_canceled_requests", "retry"))]
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.settings.requests.retry_policy = policy;
@@ -213,6 +218,12 @@ impl Builder {
     /// of each field.
     ///
     /// Defaults to hyper's defaults.
+    #[doc(alias(
+        "http1_max_buf_size",
+        "http1_max_headers",
+        "http1_title_case_headers",
+        "http1_allow_obsolete_multiline_headers_in_responses"
+    ))]
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
         self.settings.requests.connections.http1 = http1;

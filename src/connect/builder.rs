@@ -67,6 +67,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// answers are taken in at most; then the stream is dropped, and the queries that are open have failed.
     ///
     /// Defaults to [`GaiResolver`].
+    #[doc(alias("new_with_resolver", "dns_resolver"))]
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A, S> {
         let Self { attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
@@ -133,6 +134,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// says what it was waiting for.
     ///
     /// Defaults to `None`.
+    #[doc(alias("set_connect_timeout", "connect_timeout"))]
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
@@ -143,6 +145,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// tonic's own TLS, which pass `https` URIs on: connections for them are TCP as for any other.
     ///
     /// Defaults to `true`.
+    #[doc(alias("https_only"))]
     #[must_use]
     pub fn enforce_http(mut self, enforce: bool) -> Self {
         self.enforce_http = enforce;
@@ -162,6 +165,7 @@ impl<R, A, S> Builder<R, A, S> {
     }
 
     /// See [`ConfigBuilder::connection_attempt_delay`].
+    #[doc(alias("set_happy_eyeballs_timeout"))]
     #[must_use]
     pub fn connection_attempt_delay(self, delay: Duration) -> Self {
         self.race(|race| race.connection_attempt_delay(delay))
@@ -174,6 +178,7 @@ impl<R, A, S> Builder<R, A, S> {
     }
 
     /// See [`ConfigBuilder::fallback_delay`].
+    #[doc(alias("set_happy_eyeballs_timeout"))]
     #[must_use]
     pub fn fallback_delay(self, delay: Duration) -> Self {
         self.race(|race| race.fallback_delay(delay))
@@ -240,6 +245,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// Redirects, proxies and ports are not this setting's business: `docs/guard.md` in the repository says what it covers, and what not.
     ///
     /// Defaults to every address.
+    #[doc(alias("ssrf"))]
     #[must_use]
     pub fn allow(self, rule: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         self.race(|race| race.allow(rule))
