@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::error::{Limit, Phase, TimedOut};
+use super::pool::{RuntimeId, current_runtime};
 use super::time_limits::Limits;
 use crate::timer::{Timer, read_clock};
 
@@ -18,9 +19,10 @@ pin_project! {
         next: Reached,
         // That of the whole, which is what is left for the body.
         total: Option<(Instant, Duration)>,
-        // It is armed when it is first polled, in the runtime of the request.
+        // It is made anew where another runtime polls it: a timer whose runtime has ended panics.
         #[pin]
         timer: Timer,
+        runtime: Option<RuntimeId>,
     }
 }
 
@@ -49,7 +51,7 @@ impl Deadlines {
             (_, total) => (Limit::Total, total?),
         };
         let (limit, (at, after)) = first;
-        Some(Box::pin(Self { at, next: Reached { limit, after }, total, timer: Timer::new() }))
+        Some(Box::pin(Self { at, next: Reached { limit, after }, total, timer: Timer::new(), runtime: None }))
     }
 
     /// The head of the response is here. What is left is the limit of its body, if there is one.
@@ -62,7 +64,11 @@ impl Deadlines {
 
     /// Ready once the next one has come.
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reached> {
-        let this = self.project();
+        let mut this = self.project();
+        let runtime = current_runtime();
+        if this.runtime.replace(runtime) != Some(runtime) {
+            this.timer.set(Timer::new());
+        }
         this.timer.poll(Some(*this.at), cx).map(|()| *this.next)
     }
 

@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test reads the clock that it has stopped")]
 
-#[path = "exchange_no_timer/fake.rs"]
+#[path = "../exchange_no_timer/fake.rs"]
 mod fake;
+#[cfg(feature = "http2")]
+mod over_http2;
 
 use std::future::pending;
 use std::io;
@@ -259,6 +261,27 @@ async fn the_time_runs_from_the_call() {
     assert_eq!((begun.elapsed(), servers.connected()), (Duration::ZERO, 0), "nothing is begun that is too late");
 }
 
+/// The timer was that of the first runtime.
+#[test]
+fn a_body_that_is_read_in_another_runtime_has_its_limit_there() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (client, servers) = client(1, |builder| builder.timeout(Duration::from_millis(50)));
+    let first = runtime();
+    let mut body = first.block_on(async {
+        let mut request = spawn(client.request(get()));
+        assert_pending!(request.poll());
+        servers.read_head(0).await;
+        servers.send(0, HALF).await;
+        let mut body = assert_ready!(request.poll()).unwrap().into_body();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
+        assert_pending!(spawn(body.frame()).poll());
+        body
+    });
+    drop(first);
+    let error = runtime().block_on(body.frame()).unwrap().unwrap_err();
+    assert_eq!(error.timeout_phase(), Some(Phase::ReadingBody), "{error:?}");
+}
+
 #[test]
 fn a_limit_of_zero_is_an_error_of_the_builder() {
     let build = |builder: hyper_happy_eyeballs::client::Builder| builder.build(HappyEyeballsConnector::new());
@@ -302,115 +325,4 @@ async fn an_error_says_which_connection_it_was() {
     assert_eq!(error.timeout_phase(), Some(Phase::WaitingForResponse), "{error:?}");
     assert!(error.was_reused() && error.bytes_written() == rest.len() as u64, "{error:?}");
     assert_eq!(error.connect_info().unwrap().winner().endpoint().address(), address);
-}
-
-#[cfg(feature = "http2")]
-mod over_http2 {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use hyper::Response;
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    /// One silent response, one half, and one that is whole; all over one connection.
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_that_takes_too_long_ends_alone() {
-        let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
-        let end = servers.take(0);
-        let server = tokio::spawn(async move {
-            let mut server = h2::server::handshake(end).await.unwrap();
-            let mut kept = Vec::new();
-            for number in 0.. {
-                let Some(Ok((request, mut respond))) = server.accept().await else { break };
-                if number > 0 {
-                    let mut body = respond.send_response(Response::new(()), false).unwrap();
-                    body.send_data("hello".into(), number > 1).unwrap();
-                    kept.push((None, Some(body)));
-                } else {
-                    kept.push((Some((request, respond)), None));
-                }
-            }
-        });
-        let begun = Instant::now();
-        let error = client.request(get()).await.unwrap_err();
-        assert_eq!((error.timeout_phase(), begun.elapsed()), (Some(Phase::WaitingForResponse), ONE), "{error:?}");
-        assert_eq!((error.processing(), error.bytes_written() > 0), (Processing::Unknown, true));
-
-        let begun = Instant::now();
-        let mut body = client.request(get()).await.unwrap().into_body();
-        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
-        let error = body.frame().await.unwrap().unwrap_err();
-        assert_eq!((error.timeout_phase(), begun.elapsed()), (Some(Phase::ReadingBody), ONE), "{error:?}");
-        assert!(error.bytes_read() > 0 && error.was_reused(), "{error:?}");
-        assert!(body.frame().await.is_none());
-
-        // All of it has arrived, and may be read late.
-        let body = client.request(get()).await.unwrap().into_body();
-        sleep(TWO).await;
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
-        assert_eq!(servers.connected(), 1);
-        server.abort();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_upload_that_takes_too_long() {
-        let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
-        let end = servers.take(0);
-        let server = tokio::spawn(async move {
-            let mut server = h2::server::handshake(end).await.unwrap();
-            let _first = server.accept().await;
-            server.accept().await;
-        });
-        let error = client.request(endless()).await.unwrap_err();
-        assert_eq!(error.timeout_phase(), Some(Phase::SendingRequest), "{error:?}");
-        server.abort();
-    }
-
-    /// Either may be the one that has begun the dial.
-    #[tokio::test(start_paused = true)]
-    async fn a_dial_that_others_wait_for_goes_on() {
-        for impatient in [0, 1] {
-            let (gate, dials) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
-            let (ours, theirs) = tokio::io::duplex(64 * 1024);
-            let ours = Arc::new(std::sync::Mutex::new(Some(fake::Fake::new(ours))));
-            let connector = tower::service_fn({
-                let (gate, dials) = (Arc::clone(&gate), Arc::clone(&dials));
-                move |_: Uri| {
-                    dials.fetch_add(1, Ordering::Relaxed);
-                    let (gate, ours) = (Arc::clone(&gate), Arc::clone(&ours));
-                    async move {
-                        gate.notified().await;
-                        ours.lock().unwrap().take().map(TokioIo::new).ok_or_else(|| io::Error::other("one too many"))
-                    }
-                }
-            });
-            let client = Client::builder().http2_prior_knowledge(true).build(connector).unwrap();
-            let server = tokio::spawn(async move {
-                let mut server = h2::server::handshake(theirs).await.unwrap();
-                while let Some(Ok((_, mut respond))) = server.accept().await {
-                    respond.send_response(Response::new(()), true).unwrap();
-                }
-            });
-            let ask = |number| {
-                let limits = TimeLimits::new().timeout(if number == impatient { Some(ONE / 100) } else { None });
-                spawn(client.request(with(get(), limits)))
-            };
-            let (mut first, mut second) = (ask(0), ask(1));
-            assert_pending!(first.poll());
-            assert_pending!(second.poll());
-            advance(ONE / 100).await;
-            let (mut limited, patient) = if impatient == 0 { (first, second) } else { (second, first) };
-            let error = assert_ready!(limited.poll()).unwrap_err();
-            let phase = if impatient == 0 { Phase::Connecting } else { Phase::WaitingForConnection };
-            assert_eq!(error.timeout_phase(), Some(phase), "{error:?}");
-            drop(limited);
-            tokio::task::yield_now().await;
-            gate.notify_one();
-            assert!(patient.await.unwrap().status().is_success());
-            assert_eq!(dials.load(Ordering::Relaxed), 1);
-            server.abort();
-        }
-    }
 }
