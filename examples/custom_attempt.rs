@@ -4,6 +4,9 @@
 //! their secrets. A check of the name is not enough, since a name can resolve to anything; an attempt service sees every
 //! address before its socket is opened.
 //!
+//! Whoever needs no more than that need not write it: `HappyEyeballsConnector::builder().allow(public_addresses_only)` is a rule for addresses. An attempt
+//! service sees more than the address (the host, the port, the service record), and may go elsewhere, through a proxy, say.
+//!
 //! ```text
 //! cargo run --example custom_attempt
 //! ```

@@ -20,13 +20,9 @@ use tokio::net::TcpStream;
 use tower::{ServiceExt, service_fn};
 
 use crate::origin::Origin;
-use crate::timeline::Timeline;
 
 #[path = "support/origin.rs"]
 mod origin;
-#[path = "support/timeline.rs"]
-#[expect(dead_code, reason = "every connect succeeds")]
-mod timeline;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -48,13 +44,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ["the first connect", "the second"].map(|which| (which, Uri::from_static("http://race.example/")))
     {
         let stream = connector.clone().oneshot(uri).await?;
-        println!("{which}\n\n{}", Timeline::of_connection(stream.info(), false));
+        println!("{which}\n\n{}\n", stream.info().timeline());
     }
     println!("{memory:#?}");
 
     // Somebody says that this machine is in another network now.
     connector.network_changed();
     let stream = connector.oneshot(Uri::from_static("http://race.example/")).await?;
-    println!("\nafter a change of the network\n\n{}", Timeline::of_connection(stream.info(), false));
+    println!("\nafter a change of the network\n\n{}", stream.info().timeline());
     Ok(())
 }

@@ -127,9 +127,11 @@ pub use client::{Client, ClientError, ClientLayer, ConnectionUse, PoolStatistics
 pub use connect::{ConnectInfo, HappyEyeballsConnector, HappyEyeballsLayer, MemoryHandle};
 pub use outcome::{
     Attempt, AttemptError, AttemptOutcome, BoxError, ConnectError, Demotion, Handshake, QueryError, QueryErrorKind,
-    Untried,
+    Timeline, Untried,
 };
-pub use race::{ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason};
+pub use race::{
+    ConfigError, DropReason, Families, Order, Patience, Policy, StartReason, UntriedReason, public_addresses_only,
+};
 #[cfg(feature = "hickory")]
 pub use resolve::HickoryResolver;
 #[cfg(feature = "connect")]

@@ -71,7 +71,7 @@ async fn a_request_gets_past_a_refused_and_a_silent_address() {
         lines(info.attempts()),
         [
             format!("{refused}, first: connection refused"),
-            format!("{silent}, previous failed: another attempt won"),
+            format!("{silent}, previous failed: lost to another attempt"),
             format!("{origin}, delay elapsed: connected"),
         ]
     );

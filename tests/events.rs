@@ -48,7 +48,7 @@ async fn a_race_that_is_won_is_told_from_the_answer_to_the_last_loser() {
             format!("an attempt started host=origin.example attempt=2 endpoint={origin} reason=delay elapsed"),
             format!("connected host=origin.example attempt=2 endpoint={origin} elapsed=(a time)"),
             format!(
-                "an attempt was dropped host=origin.example attempt=1 endpoint={silent} reason=another attempt won"
+                "an attempt was dropped host=origin.example attempt=1 endpoint={silent} reason=lost to another attempt"
             ),
         ]
     );

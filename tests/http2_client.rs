@@ -207,7 +207,7 @@ async fn a_server_is_not_told_that_it_may_send_more_than_it_has() {
             }
             is_told
         });
-        let response = client().get(uri.parse().unwrap()).await.unwrap();
+        let response = client().get(uri).await.unwrap();
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 1 << 20);
         assert_eq!(server.await.unwrap(), is_told, "{length:?}");
     }

@@ -20,12 +20,8 @@ use hyper_happy_eyeballs::tls::{TlsInfo, TlsOptions};
 use hyper_happy_eyeballs::{Client, ConnectInfo, HappyEyeballsConnector};
 
 use crate::origin::Authority;
-use crate::timeline::Timeline;
 
 mod origin;
-#[expect(dead_code, reason = "another example needs the rest")]
-#[path = "../support/timeline.rs"]
-mod timeline;
 
 const HOST: &str = "origin.example";
 const UPLOAD: usize = 8 * 1024 * 1024;
@@ -50,9 +46,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let client = Client::new(connector);
 
-    let response = client.get(format!("https://{HOST}/hello").parse()?).await?;
+    let response = client.get(format!("https://{HOST}/hello")).await?;
     if let Some(info) = response.extensions().get::<ConnectInfo>() {
-        println!("{}", Timeline::of_connection(info, false));
+        println!("{}\n", info.timeline());
     }
     if let Some(tls) = response.extensions().get::<TlsInfo>() {
         println!("{tls:?}");

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpInfo};
 
 use crate::now;
-use crate::timeline::Time;
+use crate::time::Time;
 
 /// A response that was read to its end.
 pub(crate) struct Fetched {

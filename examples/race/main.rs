@@ -30,7 +30,7 @@ use tower::{ServiceExt, service_fn};
 
 use crate::fetch::{Fetched, fetch};
 use crate::scene::Scene;
-use crate::timeline::{Time, Timeline};
+use crate::time::Time;
 
 mod fetch;
 #[path = "../support/loopback.rs"]
@@ -38,8 +38,8 @@ mod loopback;
 #[path = "../support/origin.rs"]
 mod origin;
 mod scene;
-#[path = "../support/timeline.rs"]
-mod timeline;
+#[path = "../support/time.rs"]
+mod time;
 
 /// How long it may take to connect to a host of the reader's choice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ async fn race_to(url: &str) -> Result<ExitCode, Box<dyn StdError>> {
 fn print_responses(responses: &[Fetched]) {
     // Every response tells of the race for its connection; the first one is where it was run.
     if let Some(info) = responses.first().and_then(|response| response.info.as_ref()) {
-        println!("{}", Timeline::of_connection(info, colour()));
+        println!("{}\n", info.timeline().colour(colour()));
     }
     let mut connections = BTreeSet::new();
     for response in responses {
@@ -136,7 +136,7 @@ fn print_failure(error: &(dyn StdError + 'static)) {
         Some(lost) if lost.attempts().is_empty() => eprintln!("error: {}", chain(lost)),
         // One line names every address and what was wrong with it.
         Some(lost) => {
-            println!("{}", Timeline::of_error(lost, colour()));
+            println!("{}\n", lost.timeline().colour(colour()));
             eprintln!("error: {lost}");
         }
         None => eprintln!("error: {}", chain(error)),

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::ClientError;
+use super::deadlines::Deadlines;
+use super::error::{ClientError, Phase, TimedOut};
 use super::http1::body::OwnedBody;
 use super::http2::body::StreamBody;
 
@@ -29,6 +30,15 @@ pub struct ResponseBody {
 enum Inner {
     Owned(OwnedBody),
     Stream(StreamBody),
+    /// One of these that is not to take longer than a while. In a box, so that the others are no larger for it.
+    Limited(Box<Limited>),
+    /// It took longer.
+    GivenUp,
+}
+
+struct Limited {
+    body: ResponseBody,
+    deadlines: Pin<Box<Deadlines>>,
 }
 
 impl ResponseBody {
@@ -38,6 +48,52 @@ impl ResponseBody {
 
     pub(super) fn stream(body: StreamBody) -> Self {
         Self { inner: Inner::Stream(body) }
+    }
+
+    /// The same body, which is an error if it has not arrived when the first of `deadlines` comes.
+    pub(super) fn limited(self, deadlines: Pin<Box<Deadlines>>) -> Self {
+        Self { inner: Inner::Limited(Box::new(Limited { body: self, deadlines })) }
+    }
+
+    /// Whether all that there will be of it has arrived, whatever of it was read.
+    fn has_arrived(&self) -> bool {
+        match &self.inner {
+            Inner::Owned(body) => body.has_arrived(),
+            Inner::Stream(body) => body.has_arrived(),
+            Inner::Limited(limited) => limited.body.has_arrived(),
+            Inner::GivenUp => true,
+        }
+    }
+
+    /// Closes the connection, or ends the stream, and returns the error that says so.
+    #[cold]
+    fn give_up(&mut self, timed_out: TimedOut) -> ClientError {
+        let about = match &mut self.inner {
+            Inner::Owned(body) => body.about().map(|about| (about.host, about.transfer)),
+            Inner::Stream(body) => body.about(),
+            Inner::Limited(_) | Inner::GivenUp => None,
+        };
+        self.inner = Inner::GivenUp;
+        let (host, transfer) = about.map_or_else(Default::default, |(host, transfer)| (Some(host), transfer));
+        let error = ClientError::timed_out(timed_out, host, transfer);
+        tracing::debug!(%error, "the body of a response was given up");
+        error
+    }
+}
+
+impl Limited {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let reached = match &polled {
+            Poll::Pending => self.deadlines.as_mut().poll(cx),
+            // Whoever reads slowly finds something there each time, and has the end late.
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && !self.body.has_arrived() => self.deadlines.look(),
+            Poll::Ready(_) => return polled,
+        };
+        match reached {
+            Poll::Pending => polled,
+            Poll::Ready(reached) => Poll::Ready(Some(Err(self.body.give_up(reached.during(Phase::ReadingBody))))),
+        }
     }
 }
 
@@ -53,6 +109,8 @@ impl Body for ResponseBody {
         match &mut self.inner {
             Inner::Owned(body) => Pin::new(body).poll_frame(cx),
             Inner::Stream(body) => Pin::new(body).poll_frame(cx),
+            Inner::Limited(limited) => limited.poll_frame(cx),
+            Inner::GivenUp => Poll::Ready(None),
         }
     }
 
@@ -60,6 +118,8 @@ impl Body for ResponseBody {
         match &self.inner {
             Inner::Owned(body) => body.is_end_stream(),
             Inner::Stream(body) => body.is_end_stream(),
+            Inner::Limited(limited) => limited.body.is_end_stream(),
+            Inner::GivenUp => true,
         }
     }
 
@@ -67,6 +127,8 @@ impl Body for ResponseBody {
         match &self.inner {
             Inner::Owned(body) => body.size_hint(),
             Inner::Stream(body) => body.size_hint(),
+            Inner::Limited(limited) => limited.body.size_hint(),
+            Inner::GivenUp => SizeHint::with_exact(0),
         }
     }
 }
@@ -76,6 +138,8 @@ impl fmt::Debug for ResponseBody {
         match &self.inner {
             Inner::Owned(body) => body.fmt(f),
             Inner::Stream(body) => body.fmt(f),
+            Inner::Limited(limited) => limited.body.fmt(f),
+            Inner::GivenUp => f.debug_struct("ResponseBody").field("given_up", &true).finish_non_exhaustive(),
         }
     }
 }

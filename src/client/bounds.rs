@@ -9,6 +9,12 @@ use tower_service::Service;
 use crate::outcome::BoxError;
 
 /// What every connector that a [`Client`](super::Client) can use implements: an alias, not to be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot make the connections of a `Client`",
+    label = "no connector for a `Client`",
+    note = "a connector is a `tower::Service<Uri>` that is `Clone + Send + 'static`, and whose future is `Send + 'static`: a `HappyEyeballsConnector`, or `tower::service_fn` of a function",
+    note = "its error goes `Into<Box<dyn Error + Send + Sync>>`; its connections are `hyper::rt::Read + hyper::rt::Write + hyper_util::client::legacy::connect::Connection + Unpin + Send + 'static`: `hyper_util::rt::TokioIo` makes such a one of a `TcpStream`"
+)]
 pub trait Connector:
     Service<
         Uri,
@@ -34,6 +40,11 @@ impl<C> Connector for C where
 }
 
 /// What every body that a [`Client`](super::Client) can send implements: an alias, not to be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the body of a request",
+    label = "no body of a request",
+    note = "a body is an `http_body::Body` that is `Send + 'static`, whose data is `Send` and whose error goes `Into<Box<dyn Error + Send + Sync>>`: a `String`, or `Empty`, `Full` and `StreamBody` of the crate http-body-util"
+)]
 pub trait RequestBody: Body<Data: Send, Error: Into<BoxError>> + Send + 'static {}
 
 impl<B> RequestBody for B where B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static {}

@@ -1,12 +1,15 @@
 //! What can be set.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use hyper::client::conn::http1;
 
 use super::bounds::Connector;
 use super::layer::ClientLayer;
 use super::request::after_response::AfterResponse;
+use super::request::defaults;
 use super::retry::RetryPolicy;
 use super::service::Client;
 use super::settings::Settings;
@@ -19,6 +22,9 @@ use crate::race::ConfigError;
 ///
 /// | setting | default |
 /// |---|---|
+/// | timeout | none |
+/// | response header timeout | none |
+/// | default headers | none |
 /// | idle timeout | 90 s |
 /// | maximum idle per host | no limit |
 /// | maximum connections per host | no limit |
@@ -47,12 +53,54 @@ impl Builder {
         Self::default()
     }
 
+    /// How long a request may take: from the call to the end of the response's body. It covers the wait for a connection, look-up, race and TLS, the request, every retry,
+    /// and the body, for as long as it is read. At the limit the request, or the next read of the body, is an error that says
+    /// [how far it was](super::ClientError::timeout_phase). Its connection, or its stream of HTTP/2, is closed; a connect that other requests wait for goes on. The end of a
+    /// body that has arrived by then is still given, whenever it is read, and a stream that was [upgraded](super#upgrades) has no limit.
+    ///
+    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error. Without one, what bounds a request is said
+    /// [here](super#time-outs).
+    ///
+    /// Defaults to `None`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests.limits.total = timeout.into();
+        self
+    }
+
+    /// How long a request may take to the head of the final response: from the call, as [`timeout`](Self::timeout) does, and not covering the body. It fits where bodies
+    /// may take long, and a server that does not answer is to be given up soon. The upload counts, since most servers answer after it.
+    ///
+    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error.
+    ///
+    /// Defaults to `None`.
+    #[doc(alias("response_timeout"))]
+    #[must_use]
+    pub fn response_header_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.settings.requests.limits.head = timeout.into();
+        self
+    }
+
+    /// Fields that each request has: those of these that it does not have itself, with all their values. A request has another value by having the field, and none by
+    /// no means. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
+    ///
+    /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
+    ///
+    /// Defaults to none, which costs nothing.
+    #[doc(alias("user_agent"))]
+    #[must_use]
+    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        self.settings.requests.default_headers = (!headers.is_empty()).then(|| Arc::new(headers));
+        self
+    }
+
     /// How long a connection may be idle. More of it saves connects, less of it saves requests from connections that
     /// the server, or something on the way, has given up. `None` is for ever. It is closed within a tenth of a second after. A server that says how long it keeps the
     /// connection (`Keep-Alive: timeout=5`) is believed if that is less; and before that time is up, within a quarter of it and a second at the most, the connection
     /// is not used for a request that could not be sent again.
     ///
     /// Defaults to 90 s.
+    #[doc(alias("pool_idle_timeout"))]
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.pool.idle_timeout = timeout.into();
@@ -64,6 +112,7 @@ impl Builder {
     /// response, and says so in the request (`Connection: close`).
     ///
     /// Defaults to no limit.
+    #[doc(alias("pool_max_idle_per_host"))]
     #[must_use]
     pub fn max_idle_per_host(mut self, max: usize) -> Self {
         self.settings.pool.max_idle_per_host = max;
@@ -108,6 +157,7 @@ impl Builder {
     /// there as well as long as no more than 128 KiB were taken from it: so much of a body is kept until the response comes.
     ///
     /// Defaults to [`RetryPolicy::Idempotent`].
+    #[doc(alias("retry_canceled_requests", "retry"))]
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.settings.requests.retry_policy = policy;
@@ -168,6 +218,12 @@ impl Builder {
     /// of each field.
     ///
     /// Defaults to hyper's defaults.
+    #[doc(alias(
+        "http1_max_buf_size",
+        "http1_max_headers",
+        "http1_title_case_headers",
+        "http1_allow_obsolete_multiline_headers_in_responses"
+    ))]
     #[must_use]
     pub fn http1(mut self, http1: http1::Builder) -> Self {
         self.settings.requests.connections.http1 = http1;
@@ -178,7 +234,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout or a maximum age of zero. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
+    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout, a maximum age or a time limit of zero. A default header that is about one request. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
     pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
         Ok(Client::with_settings(connector, self.checked()?))
     }
@@ -204,6 +260,15 @@ impl Builder {
                 "the maximum age must not be zero: a maximum of zero idle connections keeps none",
             ));
         }
+        let limits = self.settings.requests.limits;
+        if [limits.total, limits.head].contains(&Some(Duration::ZERO)) {
+            return Err(ConfigError::new("the time limit of a request must not be zero"));
+        }
+        if self.settings.requests.default_headers.as_deref().is_some_and(defaults::are_unfit) {
+            return Err(ConfigError::new(
+                "Host, Content-Length, Transfer-Encoding and Trailer say something of one request, and cannot be default headers",
+            ));
+        }
         if pool.max_connections_per_host == 0 {
             return Err(ConfigError::new("the maximum number of connections must not be zero"));
         }
@@ -224,5 +289,22 @@ impl Client<HappyEyeballsConnector> {
     /// Starts from the defaults.
     pub fn builder() -> Builder {
         Builder::new()
+    }
+}
+
+/// A client with the defaults over a [`HappyEyeballsConnector`] with the defaults, for `http`; `Client::https` is one for `https` as well.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use hyper_happy_eyeballs::Client;
+///
+/// let client = Client::default();
+/// println!("{}", client.get("http://example.com/").await?.status());
+/// # Ok(())
+/// # }
+/// ```
+impl Default for Client<HappyEyeballsConnector> {
+    fn default() -> Self {
+        Self::new(HappyEyeballsConnector::new())
     }
 }

@@ -1,7 +1,6 @@
 //! A connection for a request: an idle one, one of its own, or one that becomes free.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::bounds::Connector;
+use super::connecting::{Connecting, Queue};
 use super::destination::Destination;
 use super::dialing::{connect, dial_for_all};
 use super::error::ClientError;
@@ -31,15 +31,13 @@ pub(super) enum Checkout {
     Elsewhere,
 }
 
-/// A connection to come. It is boxed, since most requests need none.
-pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>;
-
 /// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
 pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
     let runtime = current_runtime();
     let waits = |ticket, dial| {
-        let (shared, destination) = (Arc::clone(shared), destination.clone());
-        Checkout::Wait(Box::pin(wait(shared, destination, ticket, dial, may_retry, runtime)))
+        let (shared, destination, queue) = (Arc::clone(shared), destination.clone(), Queue::new());
+        let wait = wait(shared, destination, ticket, dial, may_retry, runtime, Arc::clone(&queue));
+        Checkout::Wait(Connecting::queued(wait, queue))
     };
     loop {
         let lease = match shared.pool.acquire(destination, runtime) {
@@ -58,9 +56,9 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
             Acquired::Wait(ticket) => return waits(ticket, None),
         };
         return Checkout::Wait(if shared.settings.late_binding {
-            Box::pin(connect_or_wait(Arc::clone(shared), destination.clone(), lease, may_retry, runtime))
+            Connecting::new(connect_or_wait(Arc::clone(shared), destination.clone(), lease, may_retry, runtime))
         } else {
-            Box::pin(connect(shared, destination, lease, runtime))
+            Connecting::new(connect(shared, destination, lease, runtime))
         });
     }
 }
@@ -117,9 +115,11 @@ async fn wait<C: Connector>(
     mut dial: Option<ForAll>,
     may_retry: bool,
     runtime: RuntimeId,
+    queue: Arc<Queue>,
 ) -> Result<Ready, ClientError> {
     let lease = loop {
         if let Some(dial) = dial.take() {
+            queue.leave();
             dial_for_all(&shared, &destination, dial, runtime);
         }
         match poll_fn(|cx| ticket.poll_granted(cx)).await {
@@ -140,6 +140,7 @@ async fn wait<C: Connector>(
             None => break None,
         }
     };
+    queue.leave();
     match lease {
         Some(lease) if shared.settings.late_binding => {
             connect_or_wait(shared, destination, lease, may_retry, runtime).await

@@ -9,7 +9,7 @@
 /// use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let response = Client::new(HappyEyeballsConnector::new()).get("http://example.com/".parse()?).await?;
+/// let response = Client::new(HappyEyeballsConnector::new()).get("http://example.com/").await?;
 /// if let Some(connection) = response.extensions().get::<ConnectionUse>() {
 ///     println!("connection {}, reused: {}", connection.id(), connection.is_reused());
 /// }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,11 +14,12 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
-use super::checkout::{Checkout, Connecting, checkout};
+use super::checkout::{Checkout, checkout};
+use super::connecting::Connecting;
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::dialing::connect;
-use super::error::{ClientError, Sendings, Transfer};
+use super::error::{ClientError, Phase, Sendings, Transfer};
 use super::http1::exchange::{Exchange, Failure, Sent, exchange};
 use super::http1::wire::Wire;
 use super::http2::exchange::{Exchange as Sharing, Failure as Unanswered};
@@ -27,9 +28,9 @@ use super::protocol;
 use super::ready::{Ready, Share};
 use super::request::fields::{self, expects_continue};
 use super::request::framing::Framing;
-use super::request::promise::poll_end;
 use super::request::retry_copy::RetryCopy;
 use super::request::upload::Upload;
+use super::responding::{RespondToEmpty, Responding};
 use super::retry::{Again, BodyState, RetryPolicy};
 use super::security;
 use super::shared::Shared;
@@ -47,7 +48,7 @@ pub struct ResponseFuture {
 }
 
 enum Inner {
-    Responding(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, ClientError>> + Send>>),
+    Responding(Pin<Box<dyn Responding>>),
     /// The request cannot be sent.
     Failed(Option<ClientError>),
 }
@@ -99,7 +100,15 @@ impl ResponseFuture {
         Self { inner: Inner::Responding(Box::into_pin(respond)) }
     }
 
-    fn failed(error: ClientError) -> Self {
+    /// The same request within something else.
+    pub(super) fn within(self, wrap: impl FnOnce(Pin<Box<dyn Responding>>) -> Pin<Box<dyn Responding>>) -> Self {
+        match self.inner {
+            Inner::Responding(respond) => Self { inner: Inner::Responding(wrap(respond)) },
+            Inner::Failed(_) => self,
+        }
+    }
+
+    pub(super) fn failed(error: ClientError) -> Self {
         Self { inner: Inner::Failed(Some(error)) }
     }
 }
@@ -118,36 +127,6 @@ impl Future for ResponseFuture {
 impl fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// [`Respond`], for a request whose body is said to be empty.
-    struct RespondToEmpty<B, C, E, F> {
-        // Until it has been asked whether it is. None also while it is made.
-        body: Option<B>,
-        // None only while it is made.
-        #[pin]
-        respond: Option<Respond<C, E, F>>,
-    }
-}
-
-impl<B, C, E, F> Future for RespondToEmpty<B, C, E, F>
-where
-    B: RequestBody,
-    Respond<C, E, F>: Future<Output = Result<Response<ResponseBody>, ClientError>>,
-{
-    type Output = Result<Response<ResponseBody>, ClientError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let respond = this.respond.as_pin_mut().expect("it was made");
-        // One that does not answer at once counts as empty.
-        if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
-            return Poll::Ready(Err(respond.fail(ClientError::request_body(Some(error), Transfer::default()))));
-        }
-        respond.poll(cx)
     }
 }
 
@@ -177,22 +156,11 @@ pin_project! {
     }
 }
 
-impl<C, E, F> Respond<C, E, F> {
-    /// Returns the error of the whole. The request is gone: a further poll panics, and sends nothing.
-    #[cold]
-    fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError {
-        let mut this = self.project();
-        this.state.set(State::Connecting { request: None, connecting: None });
-        let error = error.after(this.destination.host_and_port().to_owned(), *this.sendings);
-        tracing::debug!(%error, "a request failed");
-        error
-    }
-}
-
 impl<C, E, F> Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F> + Send,
+    F: Future<Output = Sent> + Send,
 {
     /// The request goes out.
     #[inline]
@@ -214,7 +182,7 @@ where
         if wire.is_http10 && ready.body().is_chunked() {
             // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
             let lease = wire.give_up().expect("a connection has a lease");
-            *connecting = Some(Box::pin(connect(this.shared, this.destination, lease, current_runtime())));
+            *connecting = Some(Connecting::new(connect(this.shared, this.destination, lease, current_runtime())));
             return Ok(());
         }
         let settings = &this.shared.settings;
@@ -316,7 +284,7 @@ where
         tracing::debug!(host = this.destination.host_and_port(), method = %request.method(), "a request is sent again");
         this.sendings.on_sent_again(wire.bytes_written() > 0);
         let lease = wire.give_up().expect("a connection has a lease");
-        let connecting = Box::pin(connect(this.shared, this.destination, lease, current_runtime()));
+        let connecting = Connecting::new(connect(this.shared, this.destination, lease, current_runtime()));
         this.state.set(State::Connecting { request: Some(request), connecting: Some(connecting) });
     }
 }
@@ -324,8 +292,8 @@ where
 impl<C, E, F> Future for Respond<C, E, F>
 where
     C: Connector,
-    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F>,
-    F: Future<Output = Sent>,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F> + Send,
+    F: Future<Output = Sent> + Send,
 {
     type Output = Result<Response<ResponseBody>, ClientError>;
 
@@ -333,13 +301,11 @@ where
         loop {
             let this = self.as_mut().project();
             let result = match this.state.project() {
-                StateProj::Connecting { connecting: Some(connecting), .. } => {
-                    match ready!(connecting.as_mut().poll(cx)) {
-                        Ok(Ready::Owned(wire)) => self.as_mut().send(wire),
-                        Ok(Ready::Shared(share)) => self.as_mut().share(share),
-                        Err(error) => Err(error),
-                    }
-                }
+                StateProj::Connecting { connecting: Some(connecting), .. } => match ready!(connecting.poll(cx)) {
+                    Ok(Ready::Owned(wire)) => self.as_mut().send(wire),
+                    Ok(Ready::Shared(share)) => self.as_mut().share(share),
+                    Err(error) => Err(error),
+                },
                 StateProj::Connecting { request, connecting } => {
                     let request = request.as_mut().expect("not polled after completion");
                     let settings = &this.shared.settings;
@@ -382,6 +348,32 @@ where
                 return Poll::Ready(Err(self.fail(error)));
             }
         }
+    }
+}
+
+impl<C, E, F> Responding for Respond<C, E, F>
+where
+    C: Connector,
+    E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F> + Send,
+    F: Future<Output = Sent> + Send,
+{
+    fn progress(&self) -> (Phase, Transfer) {
+        match &self.state {
+            State::Connecting { connecting: Some(connecting), .. } => (connecting.phase(), Transfer::default()),
+            State::Connecting { .. } => (Phase::WaitingForConnection, Transfer::default()),
+            State::Exchanging { exchange } => exchange.progress(),
+            State::Sharing { sharing } => sharing.progress(),
+        }
+    }
+
+    #[cold]
+    fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError {
+        let mut this = self.project();
+        // The request is gone: a further poll panics, and sends nothing.
+        this.state.set(State::Connecting { request: None, connecting: None });
+        let error = error.after(this.destination.host_and_port().to_owned(), *this.sendings);
+        tracing::debug!(%error, "a request failed");
+        error
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) mod exchange {
     use super::body::StreamBody;
     use super::connection::Connection;
     use crate::client::destination::Destination;
-    use crate::client::error::ClientError;
+    use crate::client::error::{ClientError, Phase, Transfer};
     use crate::client::pool::Share;
     use crate::client::request::after_response::AfterResponse;
     use crate::client::request::upload::{Progress, Upload};
@@ -70,6 +70,10 @@ pub(super) mod exchange {
             _: Duration,
         ) -> Result<Self, ClientError> {
             match **share.connection() {}
+        }
+
+        pub(in crate::client) fn progress(&self) -> (Phase, Transfer) {
+            match *self {}
         }
     }
 
@@ -121,9 +125,19 @@ pub(super) mod body {
     use bytes::Bytes;
     use http_body::{Body, Frame};
 
-    use crate::client::error::ClientError;
+    use crate::client::error::{ClientError, Transfer};
 
     pub(in crate::client) enum StreamBody {}
+
+    impl StreamBody {
+        pub(in crate::client) fn has_arrived(&self) -> bool {
+            match *self {}
+        }
+
+        pub(in crate::client) fn about(&mut self) -> Option<(String, Transfer)> {
+            match *self {}
+        }
+    }
 
     impl Body for StreamBody {
         type Data = Bytes;

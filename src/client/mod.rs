@@ -47,17 +47,29 @@
 //! # What a server is told
 //!
 //! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. User and password of
-//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, and who means `Authorization` sets that field. The zone of an IPv6 address
-//!   is for the connector alone (RFC 6874 §4).
+//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, an event of `tracing` says so (at the level `DEBUG`), and who means `Authorization` sets
+//!   that field. The zone of an IPv6 address is for the connector alone (RFC 6874 §4).
 //! - A request over a connection that says `Connected::proxy(true)` has absolute-form, whatever its scheme: the proxy makes the connection to the server, and
 //!   speaks TLS to it for `https`. A connector that has made a tunnel through a proxy, and TLS in it, does not say so.
 //! - `Host` is the caller's, or that of the URI, and the first field. Of the other fields the first goes last.
 //!
 //! # Time-outs
 //!
-//! The client has none for a request: a server that never answers is waited for. A time-out around the future of [`Client::request`] covers all to the head of the
-//! response, the wait for a connection, look-up, race and TLS among it; one around the body covers the body. The connector's own
-//! `timeout` ends with its connection. Dropping the future or the body closes the connection, unless the exchange is complete.
+//! The client has none for a request unless it is told so: a server that never answers is waited for. [`Builder::timeout`] bounds all of a request, to the end of
+//! the response's body, and [`Builder::response_header_timeout`] all to the head of the response; [`TimeLimits`] in the extensions of a request sets them for that one.
+//! [`ClientError::timeout_phase`] says how far it was. Without them these bound a part of it:
+//!
+//! | what | is bounded by | default |
+//! |---|---|---|
+//! | the wait for a connection | nothing | |
+//! | look-up, race and TLS | [`connect::Builder::timeout`](crate::connect::Builder::timeout) | none; look-up and attempts end by the limits of the system |
+//! | a handshake of TLS | `TlsOptions` | 10 s |
+//! | the upload, and the wait for the response | the system, which gives up on a host that does not acknowledge what was sent; over HTTP/2 `http2_ping_timeout` | minutes; 15 s |
+//! | an upload after the response | [`Builder::upload_after_response`] | 5 s |
+//! | the body of the response | as the wait for the response | |
+//!
+//! A time-out around the future of [`Client::request`] covers all to the head of the response as well, and says nothing of how far it was. Dropping the future or the
+//! body closes the connection, unless the exchange is complete.
 //!
 //! # Bodies
 //!
@@ -73,6 +85,39 @@
 //! A body with an exact `size_hint` is asked for its first frame before there is a connection, unless the server is to ask for it
 //! (`Expect: 100-continue`). If that is all of it, its request can be retried; so can that of a [`RetryBody`].
 //!
+//! How far an upload is shows in what was taken of its body, which a body around it can count. More is taken when the system has taken what was there before: what was
+//! taken is what was sent, but for the buffers of hyper ([`Builder::http1`]) and of the system. What an upload had sent when it failed is
+//! [`ClientError::bytes_written`].
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//!
+//! use bytes::Bytes;
+//! use futures_util::stream;
+//! use http::Request;
+//! use http_body_util::{BodyExt, StreamBody};
+//! use hyper::body::Frame;
+//! use hyper_happy_eyeballs::Client;
+//!
+//! # async fn run(file: Bytes) -> Result<(), Box<dyn std::error::Error>> {
+//! let sent = Arc::new(AtomicUsize::new(0));
+//! let (length, count) = (file.len(), Arc::clone(&sent));
+//! // In pieces, since a piece is a step. A stream does not know its length: that is said by the field.
+//! let pieces = (0..length).step_by(64 * 1024).map(move |at| file.slice(at..length.min(at + 64 * 1024)));
+//! let body = StreamBody::new(stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)))));
+//! let body = body.inspect_frame(move |frame| {
+//!     count.fetch_add(frame.data_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+//! });
+//! let request = Request::put("http://example.com/file").header("content-length", length).body(body)?;
+//! // Meanwhile, `sent` may be shown.
+//! let response = Client::default().request(request).await?;
+//! println!("{} after {} of {length} bytes", response.status(), sent.load(Ordering::Relaxed));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
 //!
 //! # What there is
@@ -84,7 +129,9 @@ mod body;
 mod bounds;
 mod builder;
 mod checkout;
+mod connecting;
 mod connection_use;
+mod deadlines;
 mod deliver;
 mod destination;
 mod dialing;
@@ -97,7 +144,10 @@ mod http2;
 #[cfg(not(feature = "http2"))]
 #[path = "http2_absent.rs"]
 mod http2;
+#[cfg(feature = "tls")]
+mod https;
 mod layer;
+mod limits;
 #[cfg(hhe_model)]
 #[path = "../../model/src/mod.rs"]
 pub mod model;
@@ -120,6 +170,7 @@ mod pool;
 mod protocol;
 mod ready;
 mod request;
+mod responding;
 #[cfg_attr(not(any(feature = "http2", test)), expect(dead_code, reason = "HTTP/2 is switched off"))]
 mod retry;
 mod retry_body;
@@ -130,12 +181,13 @@ mod shared;
 mod speaks;
 mod stock;
 mod sync;
+mod time_limits;
 
 pub use self::body::ResponseBody;
 pub use self::bounds::{Connector, RequestBody};
 pub use self::builder::Builder;
 pub use self::connection_use::ConnectionUse;
-pub use self::error::{ClientError, Processing};
+pub use self::error::{ClientError, Phase, Processing};
 pub use self::future::ResponseFuture;
 pub use self::layer::ClientLayer;
 pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};
@@ -143,3 +195,4 @@ pub use self::request::informational::{Informational, on_informational};
 pub use self::retry::RetryPolicy;
 pub use self::retry_body::RetryBody;
 pub use self::service::Client;
+pub use self::time_limits::TimeLimits;

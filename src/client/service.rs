@@ -15,6 +15,7 @@ use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
 use super::error::ClientError;
 use super::future::ResponseFuture;
+use super::limits;
 use super::pool::PoolStatistics;
 use super::settings::Settings;
 use super::shared::Shared;
@@ -71,7 +72,7 @@ use crate::network::Epoch;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::new(HappyEyeballsConnector::new());
-/// let response = client.get("http://example.com/".parse()?).await?;
+/// let response = client.get("http://example.com/").await?;
 /// println!("{}: {} bytes", response.status(), response.into_body().collect().await?.to_bytes().len());
 /// client.request(Request::put("http://example.com/name").body("Ada".to_owned())?).await?;
 /// # Ok(())
@@ -110,18 +111,30 @@ impl<C: Connector> Client<C> {
     ///
     /// Those that [`ClientError`] tells apart.
     pub fn request<B: RequestBody>(&self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture::new(Arc::clone(&self.shared), request)
+        limits::begin(Arc::clone(&self.shared), request)
     }
 
-    /// Sends a GET request without a body.
+    /// Sends a GET request without a body, to a [`Uri`] or whatever becomes one: a `&str`, a `String`.
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request).
-    pub fn get(&self, uri: Uri) -> ResponseFuture {
-        let mut request = Request::new(NoBody);
-        *request.uri_mut() = uri;
-        self.request(request)
+    /// As [`request`](Self::request); what does not become a `Uri` is an [invalid request](ClientError::is_invalid_request).
+    pub fn get<U>(&self, uri: U) -> ResponseFuture
+    where
+        U: TryInto<Uri, Error: Into<http::Error>>,
+    {
+        match uri.try_into() {
+            Ok(uri) => {
+                let mut request = Request::new(NoBody);
+                *request.uri_mut() = uri;
+                self.request(request)
+            }
+            // The error says what is wrong, and has nothing of the URI.
+            Err(error) => {
+                let error: http::Error = error.into();
+                ResponseFuture::failed(ClientError::invalid_request(format!("the URI cannot be read: {error}")))
+            }
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is set of a client, and how it is by default.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use hyper::client::conn::http1;
 
 use super::http2;
@@ -10,6 +12,7 @@ use super::pool;
 use super::protocol::PriorKnowledge;
 use super::request::after_response::AfterResponse;
 use super::retry::RetryPolicy;
+use super::time_limits::Limits;
 
 /// The settings of a client.
 #[derive(Clone, Debug)]
@@ -21,6 +24,9 @@ pub(super) struct Settings {
 /// Those that matter for each request.
 #[derive(Clone)]
 pub(super) struct RequestSettings {
+    pub(super) limits: Limits,
+    /// `None` if there are none.
+    pub(super) default_headers: Option<Arc<HeaderMap>>,
     pub(super) retry_policy: RetryPolicy,
     pub(super) retries_on_request_timeout: bool,
     pub(super) late_binding: bool,
@@ -50,6 +56,8 @@ impl Default for Settings {
                 max_shared_per_host: 4,
             },
             requests: RequestSettings {
+                limits: Limits::default(),
+                default_headers: None,
                 retry_policy: RetryPolicy::default(),
                 retries_on_request_timeout: false,
                 late_binding: false,
@@ -69,6 +77,9 @@ impl Default for Settings {
 impl fmt::Debug for RequestSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestSettings")
+            .field("limits", &self.limits)
+            // Their values may be secret.
+            .field("default_headers", &self.default_headers.iter().flat_map(|fields| fields.keys()).collect::<Vec<_>>())
             .field("retry_policy", &self.retry_policy)
             .field("retries_on_request_timeout", &self.retries_on_request_timeout)
             .field("late_binding", &self.late_binding)

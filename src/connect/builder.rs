@@ -1,7 +1,7 @@
 //! Configures a connector.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 /// | protocols | `h2`, `http/1.1` |
 /// | source addresses | the system's |
 /// | memory | one of its own |
+/// | allow | every address |
 /// | every other setting of the race | that of [`Config`] |
 #[derive(Clone)]
 pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
@@ -66,6 +67,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// answers are taken in at most; then the stream is dropped, and the queries that are open have failed.
     ///
     /// Defaults to [`GaiResolver`].
+    #[doc(alias("new_with_resolver", "dns_resolver"))]
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A, S> {
         let Self { attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
@@ -132,6 +134,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// says what it was waiting for.
     ///
     /// Defaults to `None`.
+    #[doc(alias("set_connect_timeout", "connect_timeout"))]
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeout = timeout.into();
@@ -142,6 +145,7 @@ impl<R, A, S> Builder<R, A, S> {
     /// tonic's own TLS, which pass `https` URIs on: connections for them are TCP as for any other.
     ///
     /// Defaults to `true`.
+    #[doc(alias("https_only"))]
     #[must_use]
     pub fn enforce_http(mut self, enforce: bool) -> Self {
         self.enforce_http = enforce;
@@ -161,6 +165,7 @@ impl<R, A, S> Builder<R, A, S> {
     }
 
     /// See [`ConfigBuilder::connection_attempt_delay`].
+    #[doc(alias("set_happy_eyeballs_timeout"))]
     #[must_use]
     pub fn connection_attempt_delay(self, delay: Duration) -> Self {
         self.race(|race| race.connection_attempt_delay(delay))
@@ -173,6 +178,7 @@ impl<R, A, S> Builder<R, A, S> {
     }
 
     /// See [`ConfigBuilder::fallback_delay`].
+    #[doc(alias("set_happy_eyeballs_timeout"))]
     #[must_use]
     pub fn fallback_delay(self, delay: Duration) -> Self {
         self.race(|race| race.fallback_delay(delay))
@@ -223,6 +229,26 @@ impl<R, A, S> Builder<R, A, S> {
     #[must_use]
     pub fn handshake_patience(self, patience: Patience) -> Self {
         self.race(|race| race.handshake_patience(patience))
+    }
+
+    /// Which addresses may be connected to, whoever says them: a resolver, a service record, or the URI itself. See [`ConfigBuilder::allow`]. It keeps programs that
+    /// fetch what others name, webhooks and crawlers say, out of their own network:
+    ///
+    /// ```
+    /// use hyper_happy_eyeballs::{HappyEyeballsConnector, public_addresses_only};
+    ///
+    /// let connector = HappyEyeballsConnector::builder().allow(public_addresses_only).build()?;
+    /// # Ok::<_, hyper_happy_eyeballs::ConfigError>(())
+    /// ```
+    ///
+    /// If none of the addresses is allowed the error is [`is_not_allowed`](crate::ConnectError::is_not_allowed), and nothing was dialled.
+    /// Redirects, proxies and ports are not this setting's business: `docs/guard.md` in the repository says what it covers, and what not.
+    ///
+    /// Defaults to every address.
+    #[doc(alias("ssrf"))]
+    #[must_use]
+    pub fn allow(self, rule: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.race(|race| race.allow(rule))
     }
 
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::outcome::{Attempt, AttemptOutcome, QueryError, Report, Untried};
+use crate::outcome::{Attempt, AttemptOutcome, QueryError, Report, Timeline, Untried};
 
 /// How a connection came about: every attempt of its race, and every address that was never tried.
 ///
@@ -70,6 +70,17 @@ impl ConnectInfo {
     /// How long it took until there was an address; `None` if the host is one.
     pub fn resolved_after(&self) -> Option<Duration> {
         self.report.resolved_after()
+    }
+
+    /// A drawing of the race, for a log or a terminal: a line for each attempt.
+    ///
+    /// ```
+    /// # fn show(info: &hyper_happy_eyeballs::ConnectInfo) {
+    /// println!("{}", info.timeline().width(80).ascii(true));
+    /// # }
+    /// ```
+    pub fn timeline(&self) -> Timeline<'_> {
+        Timeline::new(Some(&self.report))
     }
 }
 

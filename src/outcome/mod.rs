@@ -10,6 +10,7 @@ mod placing;
 mod query_error;
 mod report;
 mod time;
+mod timeline;
 
 #[cfg(feature = "connect")]
 pub(crate) use attempt::Phases;
@@ -32,3 +33,4 @@ pub use query_error::{QueryError, QueryErrorKind};
 pub(crate) use report::{Attempts, Leftover, Report};
 #[cfg(feature = "connect")]
 pub(crate) use time::Time;
+pub use timeline::Timeline;

@@ -218,7 +218,7 @@ pub enum DropReason {
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Lost => "another attempt won",
+            Self::Lost => "lost to another attempt",
             Self::Pruned => "made room for the next attempt",
             Self::SliceElapsed | Self::DeadlineElapsed => "timed out",
             Self::Superseded => "superseded by a service record",

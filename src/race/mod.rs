@@ -72,7 +72,7 @@ pub use answer::Answer;
 use attempts::Attempts;
 use candidates::Candidates;
 use choice::Choice;
-pub use config::{Config, ConfigBuilder, Order, Policy};
+pub use config::{Config, ConfigBuilder, Order, Policy, public_addresses_only};
 pub use config_error::ConfigError;
 pub(crate) use endpoint::Port;
 pub use endpoint::{Endpoint, Family, ServiceRecord};

@@ -20,14 +20,16 @@ pub enum UntriedReason {
     Multicast,
     /// It is a link-local IPv6 address that does not say on which link (RFC 4007).
     NoScope,
+    /// The rule of [`ConfigBuilder::allow`](super::ConfigBuilder::allow) does not allow it.
+    NotAllowed,
     /// It stood too far down in its answer, or the race had made as many attempts as it makes: see [`Answer`](super::Answer).
     OverLimit,
 }
 
 impl UntriedReason {
-    /// Whether it is the address itself, and not the race or its settings.
-    pub(crate) fn is_defect(self) -> bool {
-        matches!(self, Self::Unspecified | Self::Multicast | Self::NoScope)
+    /// Whether it is the address itself, and not the race or its family.
+    pub(crate) fn is_of_address(self) -> bool {
+        matches!(self, Self::Unspecified | Self::Multicast | Self::NoScope | Self::NotAllowed)
     }
 }
 
@@ -41,6 +43,7 @@ impl fmt::Display for UntriedReason {
             Self::Unspecified => "the unspecified address",
             Self::Multicast => "a multicast or broadcast address",
             Self::NoScope => "a link-local address without a scope",
+            Self::NotAllowed => "not allowed",
             Self::OverLimit => "beyond the limits of a race",
         })
     }

@@ -262,6 +262,11 @@ impl Stream for NoStream {
 /// What every service that can resolve implements: an alias, not to be implemented by hand.
 ///
 /// A [`Service`] that takes a [`Name`] and responds with [`Answers`] has it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot resolve names",
+    label = "no resolver",
+    note = "a resolver is a `tower::Service<Name>` whose response is `Answers`, and whose error goes `Into<Box<dyn Error + Send + Sync>>`: a `GaiResolver`, a `FixedResolver`, `tower::service_fn` of a function; `resolve::HyperUtilResolver` makes one of a resolver for hyper-util"
+)]
 pub trait Resolve: Service<Name, Response = Answers<<Self as Resolve>::Stream>, Error: Into<BoxError>> {
     /// The stream of answers.
     type Stream: Stream<Item = Result<Answer, QueryError>>;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the clock stands still, and moves only as far as a test says")]
 
+mod allowed;
 mod answers;
 mod cancellation;
 mod fakes;
@@ -13,6 +14,7 @@ mod memory;
 mod network;
 mod pacing;
 mod phases;
+mod picture;
 mod plan;
 mod policies;
 mod protocols;

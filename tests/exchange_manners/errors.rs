@@ -75,7 +75,7 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let resolver = FixedResolver::new().with("origin.example", addresses);
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build().unwrap();
     let client = Client::new(connector);
-    let error = in_time(client.get("http://origin.example/path".parse().unwrap())).await.unwrap_err();
+    let error = in_time(client.get("http://origin.example/path")).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect"], "{error:?}");
     // The line names every address, and the host once. What the line says, `Debug` does not say again.
     let [first, second] = addresses;
@@ -129,7 +129,7 @@ async fn a_connect_that_takes_too_long_is_a_time_out_as_well() {
     let silent = BlackHole::new(Ipv4Addr::LOCALHOST.into());
     let connector = HappyEyeballsConnector::builder().timeout(Duration::from_millis(300)).build().unwrap();
     let client = Client::new(connector);
-    let uri = format!("http://{}/", silent.address()).parse().unwrap();
+    let uri = format!("http://{}/", silent.address());
     let error = in_time(client.get(uri)).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect", "timeout"], "{error:?}");
 }
@@ -340,7 +340,7 @@ async fn a_response_has_the_connection_s_record_and_so_has_its_error() {
 /// The error of a request over `connector`, which gives no connection.
 async fn error_of_connector(connector: impl Connector) -> ClientError {
     let client = Client::new(connector);
-    in_time(client.get("http://origin.example/".parse().unwrap())).await.unwrap_err()
+    in_time(client.get("http://origin.example/")).await.unwrap_err()
 }
 
 /// The error of a request to a server that says `response`, and closes.
@@ -366,7 +366,7 @@ async fn a_uri_that_the_connector_refuses_is_an_invalid_request() {
         (&any, "http://127.0.0.1:123foo/", "\"123foo\" is not a port"),
         (&any, "http://[::1%25]/", "the zone of [::1%25] is empty"),
     ] {
-        let error = in_time(client.get(uri.parse().unwrap())).await.unwrap_err();
+        let error = in_time(client.get(uri)).await.unwrap_err();
         assert!(error.is_invalid_request() && !error.is_connect(), "{uri}: {error:?}");
         assert!(error.is_permanent() && !error.may_retry(), "{uri}: {error:?}");
         assert!(error.to_string().ends_with(words), "{uri}: {error}");

@@ -30,7 +30,7 @@ async fn no_error_before_a_connection_tells_a_secret() {
     let mut new = get(uri("a.example"));
     *new.version_mut() = Version::HTTP_2;
     assert_tells_no_secret(&in_time(client.request(new)).await.unwrap_err());
-    assert_tells_no_secret(&in_time(client.get("/private?token".parse().unwrap())).await.unwrap_err());
+    assert_tells_no_secret(&in_time(client.get("/private?token")).await.unwrap_err());
 
     let closed = ClosedPort::new(Ipv4Addr::LOCALHOST.into());
     let error = in_time(client.get(uri(closed.address()))).await.unwrap_err();

@@ -113,7 +113,7 @@ async fn a_connector_that_is_known_to_do_no_tls_gets_no_secure_request() {
 #[tokio::test]
 async fn a_uri_that_cannot_be_written_is_an_invalid_request_first() {
     let client = Client::new(untouchable::<TokioIo<TcpStream>>());
-    let error = in_time(client.get("https://[@]/".parse().unwrap())).await.unwrap_err();
+    let error = in_time(client.get("https://[@]/")).await.unwrap_err();
     assert_eq!((kinds(&error), &*error.to_string()), (vec!["invalid request"], "invalid request: \"]\" is not a host"));
 }
 
@@ -142,7 +142,7 @@ async fn a_tunnel_to_port_443_is_asked_for_in_clear_text_and_its_connection_gets
         assert_eq!(response.unwrap().status(), StatusCode::PROXY_AUTHENTICATION_REQUIRED);
         assert_eq!(client.pool_statistics().total.idle, 1);
         for uri in ["https://origin.example:443/", "https://origin.example/"] {
-            let error = in_time(client.get(uri.parse().unwrap())).await.unwrap_err();
+            let error = in_time(client.get(uri)).await.unwrap_err();
             let line = "could not connect to origin.example:443: the connector does no TLS";
             assert_eq!(error.to_string(), line, "{uri}");
         }
@@ -166,7 +166,7 @@ async fn the_client_says_what_it_speaks_where_that_is_negotiated() {
     });
     let client = Client::new(ServiceBuilder::new().boxed_clone().service(connector));
     for uri in ["http://origin.example/", "https://origin.example/", "ws://origin.example/", "wss://origin.example/"] {
-        assert!(in_time(client.get(uri.parse().unwrap())).await.unwrap_err().is_connect());
+        assert!(in_time(client.get(uri)).await.unwrap_err().is_connect());
     }
     let connect = Request::connect("origin.example:443").body(empty()).unwrap();
     assert!(in_time(client.request(connect)).await.unwrap_err().is_connect());
@@ -185,9 +185,26 @@ async fn a_connector_that_speaks_something_else_says_so_through_the_layers_aroun
         .https_only()
         .enable_http1()
         .wrap_connector(tcp.build().unwrap());
-    let error = in_time(Client::new(tls).get("https://origin.example/".parse().unwrap())).await.unwrap_err();
+    let error = in_time(Client::new(tls).get("https://origin.example/")).await.unwrap_err();
     let spoken = if cfg!(feature = "http2") { "h2 and http/1.1" } else { "http/1.1" };
     let line = format!("could not connect to origin.example:443: the connector speaks h3, and the client {spoken}");
     assert_eq!((kinds(&error), error.to_string()), (vec!["connect"], line));
     assert!(error.is_permanent() && !error.may_retry() && error.connect_error().unwrap().is_unsupported());
+}
+
+#[cfg(feature = "https")]
+#[tokio::test]
+async fn the_client_for_https_speaks_tls_where_that_is_asked_for_and_http_elsewhere() {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    let client = Client::https().unwrap();
+    for (scheme, first) in [("https", 0x16), ("http", b'G')] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let response = client.get(format!("{scheme}://{}/", listener.local_addr().unwrap()));
+        let server = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
+        let (response, byte) = in_time(async { tokio::join!(response, server) }).await;
+        assert_eq!(byte, first, "{scheme}");
+        assert!(response.is_err(), "it has gone");
+    }
 }

@@ -94,8 +94,7 @@ async fn a_dial_counts_until_there_is_a_connection_or_nobody_wants_one() {
     let client = Client::new(connects(&peer, 0));
     assert_counts(&client, [0, 0, 0, 0]);
     {
-        let mut requests =
-            [client.get(peer.uri("/")), client.get(peer.uri("/")), client.get("http://b.test/".parse().unwrap())];
+        let mut requests = [client.get(peer.uri("/")), client.get(peer.uri("/")), client.get("http://b.test/")];
         assert_counts(&client, [0, 0, 0, 0]);
         for request in &mut requests {
             assert!(futures_util::poll!(request).is_pending());

@@ -1,12 +1,15 @@
 //! The request line and `Host` (RFC 9112 §3).
 
+use std::net::Ipv4Addr;
+
 use hyper::header::HOST;
-use hyper::{Method, Request, Uri, Version};
+use hyper::{HeaderMap, Method, Request, Uri, Version};
 use hyper_happy_eyeballs::Client;
 use hyper_happy_eyeballs::client::Connector;
 use tokio::net::TcpStream;
 
-use crate::peer::{Body, OK, Peer, Unknown, both, empty, field, get, read};
+use crate::peer::{Body, OK, Peer, Unknown, both, empty, field, get, in_time, read};
+use crate::support::loopback::ClosedPort;
 
 #[tokio::test]
 async fn an_origin_is_told_the_path_and_the_query() {
@@ -24,6 +27,57 @@ async fn an_origin_is_told_the_path_and_the_query() {
         let head = head_of(get(uri.parse().unwrap())).await;
         assert_eq!((head.lines().next(), field(&head, "host")), (Some(line), Some(host)), "{uri}");
         assert!(!head.contains("secret"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_becomes_a_uri_can_be_asked_for() {
+    let client = Client::default();
+    let closed = ClosedPort::new(Ipv4Addr::LOCALHOST.into());
+    let text = format!("http://{}/", closed.address());
+    let uri: Uri = text.parse().unwrap();
+    for response in [client.get(text.as_str()), client.get(&text), client.get(text.clone()), client.get(uri)] {
+        assert!(in_time(response).await.unwrap_err().is_connect());
+    }
+    for (text, line) in [
+        ("http://a.example/ secret", "invalid request: the URI cannot be read: invalid uri character"),
+        ("", "invalid request: the URI cannot be read: empty string"),
+        ("/secret", "invalid request: the URI has no host"),
+    ] {
+        let error = in_time(client.get(text)).await.unwrap_err();
+        assert!(error.is_invalid_request() && error.is_permanent(), "{text}: {error:?}");
+        assert_eq!(error.to_string(), line);
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_the_default_headers_that_it_does_not_have_itself() {
+    let defaults = [("user-agent", "crawler/1"), ("accept", "text/html"), ("accept", "text/plain")];
+    let defaults: HeaderMap =
+        defaults.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();
+    let builder = Client::builder().default_headers(defaults.clone());
+    // Their values may be secret.
+    assert!(format!("{builder:?}").contains("user-agent") && !format!("{builder:?}").contains("crawler"));
+    let peer = Peer::listen().await;
+    let client = builder.build(proxied(&peer)).unwrap();
+    let server = async {
+        let mut conn = peer.accept().await;
+        [conn.answer(OK).await, conn.answer(OK).await]
+    };
+    let ([first, second], ()) = tokio::join!(server, async {
+        let uri = "http://a.example/";
+        read(client.get(uri).await.unwrap()).await;
+        let own = Request::get(uri).header("accept", "*/*").body(empty()).unwrap();
+        read(client.request(own).await.unwrap()).await;
+    });
+    for line in ["\r\nuser-agent: crawler/1\r\n", "\r\naccept: text/html\r\naccept: text/plain\r\n"] {
+        assert!(first.contains(line), "{first}");
+    }
+    assert_eq!((field(&second, "user-agent"), field(&second, "accept")), (Some("crawler/1"), Some("*/*")));
+    for name in ["host", "content-length", "transfer-encoding", "trailer"] {
+        let unfit = HeaderMap::from_iter([(name.parse().unwrap(), "1".parse().unwrap())]);
+        assert!(Client::builder().default_headers(unfit).build(proxied(&peer)).is_err(), "{name}");
     }
 }
 
@@ -85,7 +139,7 @@ async fn a_server_as_a_whole_is_not_asked_over_a_proxy_and_the_connection_stays(
         let uri = Uri::builder().scheme("http").authority("a.example").path_and_query("*").build().unwrap();
         let error = client.request(Request::options(uri).body(empty()).unwrap()).await.unwrap_err();
         assert!(error.is_invalid_request() && error.is_permanent() && !error.may_retry(), "{error:?}");
-        assert_eq!(read(client.get("http://a.example/".parse().unwrap()).await.unwrap()).await.0, "ok");
+        assert_eq!(read(client.get("http://a.example/").await.unwrap()).await.0, "ok");
     })
     .await;
     assert_eq!(head.lines().next(), Some("GET http://a.example/ HTTP/1.1"));
@@ -104,7 +158,7 @@ async fn uris_that_mean_the_same_have_one_connection() {
     };
     let ((), ()) = both(server, async {
         for uri in forms {
-            assert_eq!(read(client.get(uri.parse().unwrap()).await.unwrap()).await.0, "ok", "{uri}");
+            assert_eq!(read(client.get(uri).await.unwrap()).await.0, "ok", "{uri}");
         }
     })
     .await;

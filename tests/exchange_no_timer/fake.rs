@@ -1,4 +1,5 @@
 //! Connections without sockets, whose other ends the test holds.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::VecDeque;
 use std::future::{Ready, ready};
@@ -102,6 +103,11 @@ impl Servers {
         self.ends.lock().unwrap()[connection] = None;
     }
 
+    /// The other end of a connection, for a server of the test's own.
+    pub(crate) fn take(&self, connection: usize) -> DuplexStream {
+        self.ends.lock().unwrap()[connection].take().unwrap().stream
+    }
+
     async fn with(&self, connection: usize, act: impl AsyncFnOnce(&mut DuplexStream)) {
         let mut end = self.ends.lock().unwrap()[connection].take().unwrap();
         act(&mut end.stream).await;
@@ -111,14 +117,21 @@ impl Servers {
 
 fn connection() -> (Fake, Option<End>) {
     let (stream, other) = tokio::io::duplex(64 * 1024);
-    let faults = Arc::<Mutex<Faults>>::default();
-    (Fake { stream, faults: Arc::clone(&faults) }, Some(End { stream: other, faults }))
+    let fake = Fake::new(stream);
+    let faults = Arc::clone(&fake.faults);
+    (fake, Some(End { stream: other, faults }))
 }
 
 /// A connection whose writes can fail.
 pub(crate) struct Fake {
     stream: DuplexStream,
     faults: Arc<Mutex<Faults>>,
+}
+
+impl Fake {
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Self { stream, faults: Arc::default() }
+    }
 }
 
 #[derive(Default)]

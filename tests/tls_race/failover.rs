@@ -44,7 +44,7 @@ async fn an_address_that_is_silent_in_tls_costs_one_delay() {
     let [first, second] = stream.info().attempts() else { panic!("{:?}", stream.info()) };
     assert_eq!(second.reason(), StartReason::DelayElapsed);
     assert!(second.offset() >= earliest(first), "{second:?} after {first:?}");
-    assert_eq!(outcomes(stream.info().attempts(), &[&silent, &good])[0], "[0] first: another attempt won");
+    assert_eq!(outcomes(stream.info().attempts(), &[&silent, &good])[0], "[0] first: lost to another attempt");
     silent.sees_all_closed(1).await;
 }
 

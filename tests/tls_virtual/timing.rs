@@ -63,7 +63,7 @@ async fn a_handshake_beyond_its_estimate_has_another_attempt_beside_it_and_may_w
     let world = World::new([("A6", Path::Leads(100, site.good(300))), ("A4", Path::Leads(10, site.good(60)))]);
     let connector = world.builder().tls(trusting(&site.authority)).build().unwrap();
     let stream = in_time(connector.oneshot(uri())).await.unwrap();
-    let expected = ["A6 at 0, first: connected at 400", "A4 at 350, delay elapsed: another attempt won at 400"];
+    let expected = ["A6 at 0, first: connected at 400", "A4 at 350, delay elapsed: lost to another attempt at 400"];
     assert_eq!(lines(stream.info().attempts()), expected);
     // The loser has come as far as its ClientHello.
     assert_eq!(world.seen().hellos().len(), 2);
@@ -81,7 +81,7 @@ async fn a_handshake_that_is_known_to_take_long_has_no_other_attempt_beside_it()
         // It says itself that it takes 90 ms.
         (
             MemoryHandle::off(),
-            &["A6 at 0, first: another attempt won at 290", "A4 at 250, delay elapsed: connected at 290"],
+            &["A6 at 0, first: lost to another attempt at 290", "A4 at 250, delay elapsed: connected at 290"],
         ),
     ] {
         let connector = |world: &World| {
@@ -120,7 +120,7 @@ async fn the_failure_of_an_older_attempt_changes_nothing() {
     let stream = in_time(connector.oneshot(uri())).await.unwrap();
     let expected = [
         "A6 at 0, first: the certificate has expired at 310",
-        "A4 at 250, delay elapsed: another attempt won at 511",
+        "A4 at 250, delay elapsed: lost to another attempt at 511",
         "B6 at 500, delay elapsed: connected at 511",
     ];
     assert_eq!(lines(stream.info().attempts()), expected);

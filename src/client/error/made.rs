@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::exchanged::{About, LargeHead, Sendings, Transfer, after_write, is_too_large};
-use super::{ClientError, Inner, Kind, Processing, StreamEnd};
+use super::{ClientError, Inner, Kind, Processing, StreamEnd, TimedOut};
 use crate::client::retry::Again;
 use crate::outcome::{BoxError, ConnectError, causes};
 
@@ -77,6 +77,14 @@ impl ClientError {
         if let Some((host, transfer)) = about {
             (this.inner.host, this.inner.transfer) = (Some(host), transfer);
         }
+        this
+    }
+
+    /// A time limit of the client was reached.
+    #[cold]
+    pub(in crate::client) fn timed_out(timed_out: TimedOut, host: Option<String>, transfer: Transfer) -> Self {
+        let mut this = Self::new(Kind::TimedOut(timed_out), None);
+        (this.inner.host, this.inner.transfer) = (host, transfer);
         this
     }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) use self::exchanged::{About, Sendings, Transfer};
+pub use self::phase::Phase;
+pub(super) use self::phase::{Limit, TimedOut};
 pub use self::processing::Processing;
 pub(super) use self::processing::StreamEnd;
 use super::retry::{Again, Fate};
@@ -14,6 +16,7 @@ use crate::outcome::{AttemptError, Chain, ConnectError, causes};
 
 mod exchanged;
 mod made;
+mod phase;
 mod processing;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,7 @@ mod tests;
 /// | [`is_invalid_response`](Self::is_invalid_response) | What the server sent is not HTTP/1. | no | no |
 /// | [`is_request_body`](Self::is_request_body) | The body of the request failed; [`is_body`](Self::is_body) as well. | no | no |
 /// | [`is_body`](Self::is_body) alone | The body of the response is not complete, or malformed. | no | no |
+/// | [`timeout_phase`](Self::timeout_phase) is some | A [time limit](super::Builder::timeout) of the client was reached; [`is_timeout`](Self::is_timeout) as well. | no | as for a connection that ended then |
 ///
 /// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on the way
 /// to it. An error that is permanent is never one to retry; there are errors that are neither. Requests that waited for one dial have clones of its error.
@@ -74,6 +78,8 @@ pub(super) enum Kind {
     ResponseBody,
     /// The body of the response is not what HTTP/1 says: a chunk that is none.
     MalformedBody,
+    /// A time limit of the client was reached.
+    TimedOut(TimedOut),
 }
 
 impl ClientError {
@@ -102,6 +108,7 @@ impl ClientError {
         let fate = match self.inner.kind {
             Kind::InvalidRequest(_) => return Processing::Unsent,
             Kind::ResponseBody | Kind::MalformedBody => return Processing::Answered,
+            Kind::TimedOut(TimedOut { phase: Phase::ReadingBody, .. }) => return Processing::Answered,
             Kind::RequestBody => None,
             _ => self.fate(),
         };
@@ -129,14 +136,24 @@ impl ClientError {
         self.inner.kind == Kind::Canceled
     }
 
-    /// A time limit of the connector was reached, that of a TLS handshake among them ([`ConnectError::is_timeout`]); or the connection was given up.
+    /// A time limit of the client was reached, whose [phase](Self::timeout_phase) says how far the request was; or one of the connector, that of a TLS
+    /// handshake among them ([`ConnectError::is_timeout`]); or the connection was given up.
     pub fn is_timeout(&self) -> bool {
         // What a body of the caller's says is its own affair.
-        !self.is_request_body()
-            && causes(self).any(|cause| {
-                cause.downcast_ref().is_some_and(ConnectError::is_timeout)
-                    || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
-            })
+        !self.is_request_body() && (self.timeout_phase().is_some() || self.has_timed_out_below())
+    }
+
+    fn has_timed_out_below(&self) -> bool {
+        causes(self).any(|cause| {
+            cause.downcast_ref().is_some_and(ConnectError::is_timeout)
+                || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+        })
+    }
+
+    /// How far the request was when a time limit of the client was reached: [`Builder::timeout`](super::Builder::timeout),
+    /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), or those of its [`TimeLimits`](super::TimeLimits). `None` for every other error.
+    pub fn timeout_phase(&self) -> Option<Phase> {
+        if let Kind::TimedOut(TimedOut { phase, .. }) = self.inner.kind { Some(phase) } else { None }
     }
 
     /// A body failed: that of the request, whose own error is among the causes, or that of the response, which ended
@@ -200,13 +217,15 @@ impl ClientError {
         let Inner { kind, transfer, sendings, .. } = &*self.inner;
         match kind {
             Kind::InvalidRequest(_) | Kind::RequestBody | Kind::ResponseBody | Kind::MalformedBody => None,
+            Kind::TimedOut(TimedOut { phase: Phase::ReadingBody, .. }) => None,
             Kind::Connect
             | Kind::Closed
             | Kind::Canceled
             | Kind::StreamClosed
             | Kind::TurnedAway
-            | Kind::InvalidResponse => Some(Fate {
-                unsent: matches!(kind, Kind::Connect | Kind::Canceled) && !sendings.has_sent,
+            | Kind::InvalidResponse
+            | Kind::TimedOut(_) => Some(Fate {
+                unsent: has_no_connection(kind) && !sendings.has_sent,
                 written: transfer.bytes_written > 0 || sendings.has_sent,
                 read: transfer.bytes_read > 0,
                 covered: sendings.covered,
@@ -259,6 +278,15 @@ impl ClientError {
     }
 }
 
+/// Whether the request was on no connection that had taken it.
+fn has_no_connection(kind: &Kind) -> bool {
+    match kind {
+        Kind::Connect | Kind::Canceled => true,
+        Kind::TimedOut(timed_out) => matches!(timed_out.phase, Phase::WaitingForConnection | Phase::Connecting),
+        _ => false,
+    }
+}
+
 /// Whether a host, with or without brackets and port, is the one of this name.
 fn has_name(host: &str, name: &str) -> bool {
     let rest = host.strip_prefix('[').unwrap_or(host).strip_prefix(name);
@@ -279,6 +307,7 @@ impl fmt::Display for ClientError {
             Kind::RequestBody => write!(f, "the body of the request to {host} failed")?,
             Kind::ResponseBody => write!(f, "the body of the response of {host} is incomplete")?,
             Kind::MalformedBody => write!(f, "the body of the response of {host} is malformed")?,
+            Kind::TimedOut(timed_out) => timed_out.fmt_with(host, f)?,
         }
         if self.inner.sendings.retries > 0 {
             f.write_str(", when the request was sent again")?;

@@ -112,3 +112,28 @@ fn the_connect_error_behind_a_body_is_not_that_of_its_request() {
     assert!(error.connect_error().is_none() && ConnectError::find(&error).is_some());
     check(error, false, false);
 }
+
+#[test]
+fn a_request_that_took_too_long_may_be_sent_again_as_far_as_the_server_cannot_have_acted_on_it() {
+    let timed_out = |phase, bytes_written, bytes_read| {
+        let limit = TimedOut { limit: Limit::Total, after: std::time::Duration::from_secs(1), phase };
+        transferred(Kind::TimedOut(limit), bytes_written, bytes_read)
+    };
+    for covered in FALSE_AND_TRUE {
+        for phase in [Phase::WaitingForConnection, Phase::Connecting, Phase::SendingRequest, Phase::WaitingForResponse]
+        {
+            let unsent = after(timed_out(phase, 0, 0), false, covered);
+            assert_eq!(unsent.processing(), Processing::Unsent, "{unsent:?}");
+            check(unsent, false, true);
+            // A connection before this one has sent it.
+            let sent = after(timed_out(phase, 0, 0), true, covered);
+            assert_eq!(sent.processing(), Processing::Unknown, "{sent:?}");
+            check(sent, false, covered);
+        }
+        check(after(timed_out(Phase::WaitingForResponse, 99, 0), false, covered), false, covered);
+        check(after(timed_out(Phase::WaitingForResponse, 99, 1), false, covered), false, false);
+        let body = after(timed_out(Phase::ReadingBody, 99, 99), false, covered);
+        assert_eq!(body.processing(), Processing::Answered);
+        check(body, false, false);
+    }
+}

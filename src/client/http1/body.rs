@@ -123,7 +123,13 @@ impl OwnedBody {
         false
     }
 
-    fn about(&mut self) -> Option<About> {
+    /// Whether all that there will be of the response has arrived, whatever of it was read.
+    pub(in crate::client) fn has_arrived(&self) -> bool {
+        matches!(self.carrier, Carrier::None)
+    }
+
+    /// What an error says of the connection. `None` where nobody can be asked any more.
+    pub(in crate::client) fn about(&mut self) -> Option<About> {
         match &mut self.carrier {
             Carrier::Reader(wire) => Some(wire.get_mut().unwrap_or_else(PoisonError::into_inner).about()),
             Carrier::None | Carrier::Task(_) => self.about.take().map(|about| *about),

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::exchange::{Answer, Stream};
 use super::window::Window;
-use crate::client::error::ClientError;
+use crate::client::error::{ClientError, Transfer};
 use crate::client::request::after_response::{AfterResponse, wants_body};
 use crate::wake_later::wake_later;
 
@@ -90,6 +90,17 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 impl StreamBody {
+    /// Whether all of the response has arrived, whatever of it was read.
+    pub(in crate::client) fn has_arrived(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.stream().watched.has_end())
+    }
+
+    /// What an error says of the connection, and where the request went. `None` once the response is over.
+    pub(in crate::client) fn about(&mut self) -> Option<(String, Transfer)> {
+        let stream = self.open.as_ref()?.stream();
+        Some((stream.host().to_owned(), stream.transfer()))
+    }
+
     /// The response has ended. Its stream is over before anybody is told, unless the request goes on.
     fn end(&mut self) {
         self.left = Some(0);

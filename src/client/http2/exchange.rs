@@ -21,7 +21,7 @@ use super::rest::Rest;
 use super::seen::Watched;
 use super::verdict::{Cause, Facts, Verdict, judge};
 use crate::client::destination::Destination;
-use crate::client::error::{ClientError, Processing, StreamEnd, Transfer};
+use crate::client::error::{ClientError, Phase, Processing, StreamEnd, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::fields::expects_continue;
 use crate::client::request::framing::Framing;
@@ -165,6 +165,18 @@ impl Exchange {
         });
         let stream = Box::new(Stream { watched, response, begun, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
+    }
+
+    /// How far it is, and what has happened on the connection since it began.
+    pub(in crate::client) fn progress(&self) -> (Phase, Transfer) {
+        let transfer = match &self.stage {
+            Stage::Open(stream) => stream.transfer(),
+            Stage::NotTaken(failure) => failure.transfer.clone(),
+            Stage::Over => Transfer::default(),
+        };
+        let has_body_left = self.sending.as_ref().is_some_and(|sending| !sending.has_ended);
+        let is_sending = transfer.bytes_written == 0 || has_body_left;
+        (if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse }, transfer)
     }
 
     /// The interim responses that have come, if anybody has a use for them. Ready when there is something else.

@@ -8,6 +8,7 @@
 //! 6. Its caller may hear of [informational responses](informational).
 
 pub(super) mod after_response;
+pub(super) mod defaults;
 pub(super) mod fields;
 pub(super) mod framing;
 pub(super) mod held;

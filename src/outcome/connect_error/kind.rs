@@ -37,7 +37,9 @@ impl Kind {
             }
             Self::NoUsableAddress => {
                 let because = |reason| untried.iter().any(|untried| untried.reason == reason);
-                let why = if because(UntriedReason::NoLocalAddress) {
+                let why = if because(UntriedReason::NotAllowed) {
+                    "no candidate is an address that is allowed"
+                } else if because(UntriedReason::NoLocalAddress) {
                     "no candidate matches the local address"
                 } else if untried.is_empty() {
                     "the address family that was asked for may not be used"
@@ -148,7 +150,7 @@ fn fmt_failures(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Resul
 fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match untried {
         [] => Ok(()),
-        [one] if one.reason.is_defect() => write!(f, " ({} not tried: {})", one.endpoint, one.reason),
+        [one] if one.reason.is_of_address() => write!(f, " ({} not tried: {})", one.endpoint, one.reason),
         [_] => f.write_str(" (1 address not tried)"),
         many => write!(f, " ({} addresses not tried)", many.len()),
     }

@@ -12,7 +12,8 @@ use super::box_error::BoxError;
 use super::causes::{Chain, causes};
 use super::query_error::QueryError;
 use super::report::{Destination, Report};
-use crate::race::{Families, Queries};
+use super::timeline::Timeline;
+use crate::race::{Families, Queries, UntriedReason};
 
 mod kind;
 mod permanent;
@@ -39,6 +40,7 @@ mod tests;
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
 /// | [`is_timeout`](Self::is_timeout) | A time-out decided: the connector's, or that of an attempt's handshake; besides one of the two above. |
+/// | [`is_not_allowed`](Self::is_not_allowed) | Nothing was dialled, since the connector does not allow the addresses; besides `is_connect`. |
 /// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
 /// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
 ///
@@ -122,6 +124,15 @@ impl ConnectError {
         self.decided_by().and_then(Attempt::error).is_some_and(AttemptError::is_untrusted)
     }
 
+    /// The name or the URI has addresses, and those are not allowed ([`ConfigBuilder::allow`](crate::race::ConfigBuilder::allow)): no attempt was made.
+    /// [`untried`](Self::untried) says which they are.
+    ///
+    /// Where some addresses are allowed and no attempt to them succeeded, that is an error like any other, whose `untried` has the others.
+    pub fn is_not_allowed(&self) -> bool {
+        let is_refused = |untried: &Untried| untried.reason() == UntriedReason::NotAllowed;
+        matches!(self.kind(), Some(Kind::NoUsableAddress)) && self.untried().iter().any(is_refused)
+    }
+
     /// The same connect would fail again, until somebody changes the URI, the configuration, the server or the name's
     /// records. It is not worth a second try:
     ///
@@ -131,7 +142,7 @@ impl ConnectError {
     ///   ([`QueryError::is_negative`]), and each family that may be used was [`asked`](Self::asked) for, or the name does not
     ///   exist at all (NXDOMAIN).
     /// - The name or the URI has addresses, but none that may be used, and that is known as well: their family is switched off
-    ///   or has no local address, or they are no addresses to connect to.
+    ///   or has no local address, they are no addresses to connect to, or they are not [allowed](Self::is_not_allowed).
     /// - Every attempt failed with an error that is [permanent](AttemptError::is_permanent), a certificate that is not
     ///   accepted, say; and every address was tried.
     ///
@@ -196,6 +207,11 @@ impl ConnectError {
     /// How long it took until there was an address; `None` if there was none.
     pub fn resolved_after(&self) -> Option<Duration> {
         self.report()?.resolved_after()
+    }
+
+    /// A drawing of the race, for a log or a terminal: a line for each attempt.
+    pub fn timeline(&self) -> Timeline<'_> {
+        Timeline::new(self.report())
     }
 
     /// This error among `error` and its causes, which is where a client keeps the error of its connector. One that is

@@ -66,7 +66,8 @@ impl Facts {
                 | UntriedReason::NoLocalAddress
                 | UntriedReason::Unspecified
                 | UntriedReason::Multicast
-                | UntriedReason::NoScope => false,
+                | UntriedReason::NoScope
+                | UntriedReason::NotAllowed => false,
             }),
         }
     }

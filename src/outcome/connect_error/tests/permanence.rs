@@ -88,6 +88,7 @@ fn a_lost_race_is_permanent_if_each_of_its_attempts_is() {
         (UntriedReason::Withdrawn, true),
         (UntriedReason::FamilyDisabled, true),
         (UntriedReason::Multicast, true),
+        (UntriedReason::NotAllowed, true),
     ] {
         assert_eq!(is_permanent(vec![bad_certificate()], rest(reason), vec![]), expected, "{reason:?}");
     }

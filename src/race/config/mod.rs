@@ -1,7 +1,15 @@
 //! What can be set about a race, with its bounds.
 
+mod allowed;
+mod public_addresses;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
+use self::allowed::Allowed;
+pub use self::public_addresses::public_addresses_only;
 use super::config_error::ConfigError;
 use super::endpoint::{Endpoint, Family, ServiceRecord};
 use super::families::Families;
@@ -88,6 +96,7 @@ impl Order {
 /// | protocols | any |
 /// | policy table | that of RFC 6724 |
 /// | handshake patience | [`Patience::Off`] |
+/// | allow | every address |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(super) policy: Policy,
@@ -103,6 +112,7 @@ pub struct Config {
     protocols: Option<Protocols>,
     pub(super) policy_table: PolicyTable,
     pub(super) handshake_patience: Patience,
+    allowed: Allowed,
 }
 
 impl Config {
@@ -114,6 +124,9 @@ impl Config {
     /// Why this endpoint will not be tried, or `None` if it may be.
     #[inline]
     pub(super) fn excludes_endpoint(&self, endpoint: &Endpoint) -> Option<UntriedReason> {
+        if !self.allowed.contains(endpoint.address().ip()) {
+            return Some(UntriedReason::NotAllowed);
+        }
         endpoint.defect().or_else(|| self.excludes(endpoint.family()))
     }
 
@@ -169,6 +182,7 @@ impl Default for Config {
             protocols: None,
             policy_table: PolicyTable::default(),
             handshake_patience: Patience::Off,
+            allowed: Allowed::default(),
         }
     }
 }
@@ -305,6 +319,21 @@ impl ConfigBuilder {
         self
     }
 
+    /// Which addresses may be connected to. No attempt is made to another one, be it of the resolver, of a hint in a service record, or the host of the
+    /// URI itself: it is recorded as untried, with [`UntriedReason::NotAllowed`], and the race is among the others.
+    ///
+    /// `rule` is given each address as it would be connected to, an IPv4-mapped IPv6 address as the IPv4 address that it is. It may be asked about an address
+    /// any number of times, also after the race, and must say the same each time.
+    ///
+    /// [`public_addresses_only`] is a rule for URIs that come from somebody else. A second call replaces the rule of the first.
+    ///
+    /// Defaults to every address.
+    #[must_use]
+    pub fn allow(mut self, rule: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.config.allowed = Allowed::by(rule);
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -334,63 +363,5 @@ impl ConfigBuilder {
             *patience = (*patience).min(LONGEST_WAIT);
         }
         Ok(config)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configured_delay_is_obeyed_within_the_normative_bounds() {
-        let built = |delay| Config::builder().connection_attempt_delay(delay).build().unwrap().connection_attempt_delay;
-        assert_eq!(built(Duration::from_nanos(1)), Duration::from_millis(10));
-        assert_eq!(built(Duration::from_millis(50)), Duration::from_millis(50));
-        assert_eq!(built(Duration::from_secs(9)), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn a_delay_that_nobody_will_see_the_end_of_can_be_added_to_an_instant() {
-        let builder = Config::builder().resolution_delay(Duration::MAX).fallback_delay(Duration::MAX);
-        let config = builder.handshake_patience(Patience::Bounded(Duration::MAX)).build().unwrap();
-        let now = crate::test_support::some_instant();
-        assert!(now + config.resolution_delay > now && now + config.fallback_delay > now);
-        let Patience::Bounded(patience) = config.handshake_patience else { panic!("it is bounded") };
-        assert!(now + patience > now);
-    }
-
-    #[test]
-    fn nonsense_is_an_error_that_names_the_setting() {
-        let error = |builder: ConfigBuilder| builder.build().unwrap_err().to_string();
-        assert_eq!(
-            error(Config::builder().connection_attempt_delay(Duration::ZERO)),
-            "the connection attempt delay must not be zero"
-        );
-        assert_eq!(
-            error(Config::builder().first_address_family_count(0)),
-            "the first address family count must not be zero"
-        );
-        assert_eq!(
-            error(Config::builder().max_concurrent_attempts(0)),
-            "the cap on concurrent attempts must not be zero"
-        );
-        assert_eq!(
-            error(Config::builder().families(Families::V4Only).local_families(Families::V6Only)),
-            "the local address is of a family that is switched off"
-        );
-    }
-
-    #[test]
-    fn an_excluded_family_has_its_reason() {
-        let config = Config::builder().local_families(Families::V4Only).build().unwrap();
-        assert_eq!(config.excludes(Family::V6), Some(UntriedReason::NoLocalAddress));
-        assert_eq!(config.excludes(Family::V4), None);
-        let config = Config::builder().families(Families::V6Only).build().unwrap();
-        assert_eq!(config.excludes(Family::V4), Some(UntriedReason::FamilyDisabled));
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_table() {
-        assert_eq!(Config::builder().build().unwrap(), Config::default());
     }
 }

@@ -1,0 +1,17 @@
+//! Times as people say them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A time as people say it: `0.4 ms`, `502 ms`, `3.0 s`.
+pub(crate) struct Time(pub(crate) Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs_f64() * 1e3 {
+            short if short < 9.95 => write!(f, "{short:.1} ms"),
+            middling if middling < 999.5 => write!(f, "{middling:.0} ms"),
+            long => write!(f, "{:.1} s", long / 1e3),
+        }
+    }
+}

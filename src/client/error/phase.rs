@@ -1,0 +1,61 @@
+//! How far a request was that took too long.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::outcome::Time;
+
+/// How far a request was when a time limit was reached: [`ClientError::timeout_phase`](super::ClientError::timeout_phase).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// It waited for a connection that another request has, or that was being made for another request.
+    WaitingForConnection,
+    /// A connection was being made for it: look-up, race and TLS.
+    Connecting,
+    /// It was being sent: its head, or its body.
+    SendingRequest,
+    /// It was sent, and the head of its response was not complete.
+    WaitingForResponse,
+    /// The body of its response was being read.
+    ReadingBody,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WaitingForConnection => "waiting for a connection",
+            Self::Connecting => "connecting",
+            Self::SendingRequest => "sending the request",
+            Self::WaitingForResponse => "waiting for the response",
+            Self::ReadingBody => "reading the body of the response",
+        })
+    }
+}
+
+/// A time limit that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct TimedOut {
+    pub(in crate::client) limit: Limit,
+    pub(in crate::client) after: Duration,
+    pub(in crate::client) phase: Phase,
+}
+
+/// What a time limit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Limit {
+    /// The request to the end of its response.
+    Total,
+    /// The request to the head of its response.
+    Head,
+}
+
+impl TimedOut {
+    pub(super) fn fmt_with(self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.limit {
+            Limit::Total => "the request to",
+            Limit::Head => "the head of the response of",
+        };
+        write!(f, "the time limit of {} for {what} {host} was reached while {}", Time(self.after), self.phase)
+    }
+}

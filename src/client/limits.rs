@@ -1,0 +1,95 @@
+//! A request that is not to take longer than a while. One without limits has nothing of this, and no timer.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+
+use super::body::ResponseBody;
+use super::bounds::{Connector, RequestBody};
+use super::deadlines::{Deadlines, Reached};
+use super::error::{ClientError, Phase, Transfer};
+use super::future::ResponseFuture;
+use super::request::defaults;
+use super::responding::Responding;
+use super::shared::Shared;
+use super::time_limits::Limits;
+
+/// Begins a request, with the fields that all requests have, and within its limits.
+// Inlined, since to move a request costs as much as all that is asked here.
+#[inline(always)]
+pub(super) fn begin<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> ResponseFuture {
+    if let Some(defaults) = &shared.settings.default_headers {
+        defaults::add(&mut request, defaults);
+    }
+    let limits = shared.settings.limits.of(request.extensions());
+    let responding = ResponseFuture::new(shared, request);
+    if limits.is_none() { responding } else { within(limits, responding) }
+}
+
+#[cold]
+fn within(limits: Limits, responding: ResponseFuture) -> ResponseFuture {
+    match Deadlines::begin(limits) {
+        Some(deadlines) => {
+            responding.within(|inner| Box::pin(Limited { inner, has_begun: false, deadlines: Some(deadlines) }))
+        }
+        None => responding,
+    }
+}
+
+/// A request that is given up at the first of its deadlines.
+struct Limited {
+    inner: Pin<Box<dyn Responding>>,
+    /// It was polled.
+    has_begun: bool,
+    /// None once it is over.
+    deadlines: Option<Pin<Box<Deadlines>>>,
+}
+
+impl Future for Limited {
+    type Output = Result<Response<ResponseBody>, ClientError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let deadlines = this.deadlines.as_mut().expect("not polled after completion");
+        if !mem::replace(&mut this.has_begun, true) {
+            // What is too late before it begins sends nothing.
+            if let Poll::Ready(reached) = deadlines.look() {
+                return Poll::Ready(Err(this.give_up(reached)));
+            }
+        }
+        // The response first: one that has arrived is no response too late.
+        if let Poll::Ready(answer) = this.inner.as_mut().poll(cx) {
+            let deadlines = this.deadlines.take().and_then(Deadlines::on_head);
+            return Poll::Ready(answer.map(|response| match deadlines {
+                Some(deadlines) if !response.body().is_end_stream() => response.map(|body| body.limited(deadlines)),
+                _ => response,
+            }));
+        }
+        let reached = ready!(deadlines.as_mut().poll(cx));
+        Poll::Ready(Err(this.give_up(reached)))
+    }
+}
+
+impl Limited {
+    /// Ends the request: its connection is closed, or its stream; or its place in the queue, or its connect, is given up.
+    fn give_up(&mut self, reached: Reached) -> ClientError {
+        self.deadlines = None;
+        let (phase, transfer) = self.inner.progress();
+        self.inner.as_mut().fail(ClientError::timed_out(reached.during(phase), None, transfer))
+    }
+}
+
+impl Responding for Limited {
+    fn progress(&self) -> (Phase, Transfer) {
+        self.inner.progress()
+    }
+
+    fn fail(mut self: Pin<&mut Self>, error: ClientError) -> ClientError {
+        self.inner.as_mut().fail(error)
+    }
+}
