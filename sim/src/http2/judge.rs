@@ -52,7 +52,10 @@ pub(crate) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
 /// Returns which attempt of the request came later in truth.
 fn overtaken_by(state: &State, request: &Request, connection: usize, attempt: usize) -> Option<usize> {
     let is_turned_away = Fate::of(state, attempt).is_unprocessed();
-    let is_later = |other: &usize| state.ledger.attempts[*other].connection > connection;
+    let is_later = |&other: &usize| {
+        // An older connection may have got the request back.
+        state.ledger.attempts[other].connection > connection || Fate::of(state, other).cause.is_none()
+    };
     request.attempts.iter().position(is_later).filter(|_| is_turned_away)
 }
 
