@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
+use hyper::http::response::Parts;
 use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{Client, ClientError, ConnectInfo, ConnectionUse, FixedResolver, HappyEyeballsConnector};
 
@@ -50,65 +51,39 @@ async fn main() -> Result<(), Box<dyn Error>> {
         (0..PAGES_PER_HOST).flat_map(|page| (0..HOSTS).map(move |host| format!("http://host-{host}.example/{page}")));
 
     let begun = read_clock();
-    let mut crawl = Crawl::default();
-    let mut pages = stream::iter(urls).map(|url| fetch(&client, url)).buffer_unordered(32);
-    while let Some(page) = pages.next().await {
-        crawl.add(page);
-    }
-
-    let Crawl { pages, bytes, attempts, connections, reused, errors, first_error } = crawl;
-    println!("{pages} pages, {bytes} bytes in {}; {errors} errors", Time(begun.elapsed()));
-    println!("{attempts} attempts, {} connections; {reused} pages came over one that was there", connections.len());
-    println!("{} connections are idle", client.pool_statistics().total.idle);
-    println!("first error: {}", first_error.map(|error| error.to_string()).unwrap_or_default());
-    if pages == (HOSTS - 1) * PAGES_PER_HOST { Ok(()) } else { Err("pages are missing".into()) }
-}
-
-struct Page {
-    size: usize,
-    connection: Option<ConnectionUse>,
-    /// How many attempts the connection took.
-    attempts: usize,
-}
-
-async fn fetch<C: Connector>(client: &Client<C>, url: String) -> Result<Page, ClientError> {
-    let (head, body) = client.get(url).await?.into_parts();
-    let size = body.collect().await?.to_bytes().len();
-    let attempts = head.extensions.get::<ConnectInfo>().map_or(0, |info| info.attempts().len());
-    Ok(Page { size, connection: head.extensions.get().copied(), attempts })
-}
-
-/// What there is so far.
-#[derive(Default)]
-struct Crawl {
-    pages: usize,
-    bytes: usize,
-    attempts: usize,
-    connections: HashSet<u64>,
-    reused: usize,
-    errors: usize,
-    first_error: Option<ClientError>,
-}
-
-impl Crawl {
-    fn add(&mut self, page: Result<Page, ClientError>) {
+    let (mut pages, mut bytes, mut attempts, mut reused) = (0, 0, 0, 0);
+    let (mut connections, mut errors) = (HashSet::new(), Vec::new());
+    let mut fetched = stream::iter(urls).map(|url| fetch(&client, url)).buffer_unordered(32);
+    while let Some(page) = fetched.next().await {
         match page {
-            Ok(page) => {
-                self.pages += 1;
-                self.bytes += page.size;
-                self.reused += usize::from(page.connection.is_some_and(ConnectionUse::is_reused));
+            Ok((head, size)) => {
+                pages += 1;
+                bytes += size;
+                let connection: &ConnectionUse = head.extensions.get().ok_or("no connection")?;
+                reused += usize::from(connection.is_reused());
                 // Each response over a connection tells of its attempts: they count once.
-                if page.connection.is_some_and(|connection| self.connections.insert(connection.id())) {
-                    self.attempts += page.attempts;
+                if connections.insert(connection.id()) {
+                    attempts += head.extensions.get().map_or(0, |info: &ConnectInfo| info.attempts().len());
                 }
             }
             Err(error) => {
-                self.errors += 1;
-                self.attempts += error.connect_error().map_or(0, |error| error.attempts().len());
-                self.first_error.get_or_insert(error);
+                attempts += error.connect_error().map_or(0, |error| error.attempts().len());
+                errors.push(error);
             }
         }
     }
+
+    println!("{pages} pages, {bytes} bytes in {}; {} errors", Time(begun.elapsed()), errors.len());
+    println!("{attempts} attempts, {} connections; {reused} pages came over one that was there", connections.len());
+    println!("{} connections are idle", client.pool_statistics().total.idle);
+    println!("first error: {}", errors.first().map(ToString::to_string).unwrap_or_default());
+    if pages == (HOSTS - 1) * PAGES_PER_HOST { Ok(()) } else { Err("pages are missing".into()) }
+}
+
+/// The head of a page, and its size in bytes.
+async fn fetch<C: Connector>(client: &Client<C>, url: String) -> Result<(Parts, usize), ClientError> {
+    let (head, body) = client.get(url).await?.into_parts();
+    Ok((head, body.collect().await?.to_bytes().len()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "an example may look at the clock")]
