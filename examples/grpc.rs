@@ -13,36 +13,30 @@
 #![allow(clippy::disallowed_methods, reason = "the server is a task of its own")]
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use http::uri::PathAndQuery;
-use http::{Request, Response};
+use futures_util::{FutureExt, StreamExt, stream};
+use http::Response;
 use hyper_happy_eyeballs::client::{ClientError, ConnectionUse, ResponseBody};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tonic::body::Body;
 use tonic::client::Grpc;
-use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Code, ConnectError, Status, Streaming};
-use tower::{Service, ServiceBuilder, service_fn};
+use tonic::{Code, ConnectError, Status};
+use tower::ServiceBuilder;
 
+use crate::echo::{Echo, SHOUT, TALK};
 use crate::text::Text;
 
+#[path = "support/echo.rs"]
+mod echo;
 #[path = "support/text.rs"]
 mod text;
 
-const SHOUT: PathAndQuery = PathAndQuery::from_static("/example.Echo/Shout");
-const TALK: PathAndQuery = PathAndQuery::from_static("/example.Echo/Talk");
 const CALLS: usize = 1000;
 
 #[tokio::main]
@@ -119,49 +113,4 @@ async fn start_server() -> Result<SocketAddr, Box<dyn Error>> {
         }
     });
     Ok(address)
-}
-
-/// Says what it hears, in capitals.
-#[derive(Clone)]
-struct Echo;
-
-async fn shout(request: tonic::Request<String>) -> Result<tonic::Response<String>, Status> {
-    let text = request.into_inner();
-    if text.is_empty() {
-        return Err(Status::invalid_argument("there is nothing to shout"));
-    }
-    Ok(tonic::Response::new(text.to_uppercase()))
-}
-
-type Messages = Pin<Box<dyn futures_util::Stream<Item = Result<String, Status>> + Send>>;
-
-async fn talk(request: tonic::Request<Streaming<String>>) -> Result<tonic::Response<Messages>, Status> {
-    Ok(tonic::Response::new(Box::pin(request.into_inner().map_ok(|text| text.to_uppercase()))))
-}
-
-// What tonic generates of a `.proto` file.
-
-impl NamedService for Echo {
-    const NAME: &'static str = "example.Echo";
-}
-
-impl Service<Request<Body>> for Echo {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(Text);
-            Ok(match request.uri().path() {
-                "/example.Echo/Shout" => grpc.unary(service_fn(shout), request).await,
-                "/example.Echo/Talk" => grpc.streaming(service_fn(talk), request).await,
-                _ => Status::unimplemented("there is no such call").into_http(),
-            })
-        })
-    }
 }

@@ -19,8 +19,10 @@ use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tls::{TlsInfo, TlsOptions};
 use hyper_happy_eyeballs::{Client, ConnectInfo, HappyEyeballsConnector};
 
-use crate::origin::Authority;
+use crate::authority::Authority;
 
+#[path = "../support/authority.rs"]
+mod authority;
 mod origin;
 
 const HOST: &str = "origin.example";

@@ -1,10 +1,9 @@
-//! The servers of the example, and who vouches for them.
+//! The servers of the example.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -12,42 +11,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority that nobody else knows.
-pub(crate) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Result<Self, rcgen::Error> {
-        let mut params = CertificateParams::new([])?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
-    }
-
-    /// The root certificate.
-    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
-        self.issuer.der().clone()
-    }
-}
+use crate::authority::Authority;
 
 /// Starts a server on a free port of loopback, whose certificate is for `host`.
 pub(crate) async fn start(authority: &Authority, host: &str) -> Result<SocketAddr, Box<dyn Error>> {
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new([host.to_owned()])?.signed_by(&key, &authority.issuer)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+    let tls = authority.acceptor(host)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(serve(listener, Arc::new(config).into()));
+    tokio::spawn(serve(listener, tls));
     Ok(address)
 }
 
