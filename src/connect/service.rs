@@ -49,6 +49,7 @@ use crate::tcp::TcpConnector;
 ///
 /// let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(HappyEyeballsConnector::new());
 /// ```
+#[doc(alias = "HttpConnector")]
 #[derive(Clone)]
 pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
     settings: Arc<Settings>,

@@ -63,6 +63,7 @@ impl TcpOptions {
     /// Whether small writes are sent at once (`TCP_NODELAY`), rather than held back to be sent together.
     ///
     /// Defaults to `true`.
+    #[doc(alias("set_nodelay", "tcp_nodelay"))]
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
         self.nodelay = nodelay;
@@ -72,6 +73,7 @@ impl TcpOptions {
     /// Turns keep-alive on, and probes a connection that has been silent for so long.
     ///
     /// Defaults to no keep-alive, unless an interval or retries turn it on with the system's time.
+    #[doc(alias("set_keepalive", "tcp_keepalive"))]
     #[must_use]
     pub fn keepalive_time(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.keepalive_time = time.into();
@@ -81,6 +83,7 @@ impl TcpOptions {
     /// Turns keep-alive on, and repeats an unanswered probe after so long. Ignored where the system cannot set it.
     ///
     /// Defaults to the system's.
+    #[doc(alias("set_keepalive_interval", "tcp_keepalive_interval"))]
     #[must_use]
     pub fn keepalive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.keepalive_interval = interval.into();
@@ -91,6 +94,7 @@ impl TcpOptions {
     /// it.
     ///
     /// Defaults to the system's.
+    #[doc(alias("set_keepalive_retries", "tcp_keepalive_retries"))]
     #[must_use]
     pub fn keepalive_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
         self.keepalive_retries = retries.into();
@@ -104,6 +108,7 @@ impl TcpOptions {
     /// (`IP_BIND_ADDRESS_NO_PORT`). Elsewhere it is chosen before, and all destinations share the ports of the address.
     ///
     /// Defaults to none: the system chooses.
+    #[doc(alias("set_local_address", "set_local_addresses"))]
     #[must_use]
     pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
         match address.into() {
@@ -127,6 +132,7 @@ impl TcpOptions {
     /// Whether a local address may be reused while old connections of it linger (`SO_REUSEADDR`).
     ///
     /// Defaults to `false`.
+    #[doc(alias = "set_reuse_address")]
     #[must_use]
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
@@ -136,6 +142,7 @@ impl TcpOptions {
     /// The size of the send buffer in bytes (`SO_SNDBUF`).
     ///
     /// Defaults to the system's.
+    #[doc(alias = "set_send_buffer_size")]
     #[must_use]
     pub fn send_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.send_buffer_size = bytes.into();
@@ -145,6 +152,7 @@ impl TcpOptions {
     /// The size of the receive buffer in bytes (`SO_RCVBUF`).
     ///
     /// Defaults to the system's.
+    #[doc(alias = "set_recv_buffer_size")]
     #[must_use]
     pub fn receive_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.receive_buffer_size = bytes.into();
@@ -156,6 +164,7 @@ impl TcpOptions {
     /// system's names are) fails the attempt like that of an interface which is not there.
     ///
     /// Defaults to none: the system's routes decide.
+    #[doc(alias = "set_interface")]
     #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
@@ -166,6 +175,7 @@ impl TcpOptions {
     /// Linux, Android and Fuchsia only; elsewhere every attempt fails as unsupported.
     ///
     /// Defaults to none.
+    #[doc(alias = "set_mark")]
     #[must_use]
     pub fn mark(mut self, mark: impl Into<Option<u32>>) -> Self {
         self.mark = mark.into();
@@ -176,6 +186,7 @@ impl TcpOptions {
     /// Android and Fuchsia only; elsewhere it is a logged warning.
     ///
     /// Defaults to the system's.
+    #[doc(alias("set_tcp_user_timeout", "tcp_user_timeout"))]
     #[must_use]
     pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.user_timeout = timeout.into();

@@ -99,6 +99,7 @@ impl TlsOptions {
     ///
     /// Its sessions are those of the configuration (`resumption`), which its clones share: so do connectors that are given clones of one configuration, and settings that take
     /// the place of others ([`TlsConnector::replace`](super::TlsConnector::replace)).
+    #[doc(alias("use_preconfigured_tls", "tls_backend_preconfigured"))]
     pub fn with_config(config: ClientConfig) -> Self {
         Self::of(Base::Whole { config: Arc::new(config), has_parts: false })
     }
@@ -112,6 +113,7 @@ impl TlsOptions {
     }
 
     /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's.
+    #[doc(alias = "tls_certs_only")]
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         let certificates = certificates.into_iter().collect();
@@ -120,12 +122,14 @@ impl TlsOptions {
 
     /// Root certificates in addition to the roots chosen by the other settings. Further calls add to them. One that
     /// cannot be read is an error of the connector's `build`; so is any where Android's own verifier is used, which takes none.
+    #[doc(alias("add_root_certificate", "tls_certs_merge"))]
     #[must_use]
     pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.part(|parts| parts.extra_roots.extend(certificates))
     }
 
     /// What verifies certificates, in the place of root certificates: to set both is an error of the connector's `build`.
+    #[doc(alias("danger_accept_invalid_certs", "danger_accept_invalid_hostnames"))]
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.part(|parts| parts.verifier = Some(verifier))
@@ -135,6 +139,7 @@ impl TlsOptions {
     /// resumed with the certificate that it began with, or not at all.
     ///
     /// Defaults to none.
+    #[doc(alias = "identity")]
     #[must_use]
     pub fn client_certificate(self, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
@@ -151,6 +156,7 @@ impl TlsOptions {
     /// The versions of TLS to speak.
     ///
     /// Defaults to TLS 1.2 and 1.3.
+    #[doc(alias("min_tls_version", "max_tls_version", "tls_version_min", "tls_version_max"))]
     #[must_use]
     pub fn versions(self, versions: impl IntoIterator<Item = &'static SupportedProtocolVersion>) -> Self {
         self.part(|parts| parts.versions = Some(versions.into_iter().collect()))
@@ -159,6 +165,7 @@ impl TlsOptions {
     /// What is told of the keys of every connection, so that a recording of it can be read: [`KeyLogFile`](super::rustls::KeyLogFile), say.
     ///
     /// Defaults to nothing.
+    #[doc(alias = "tls_sslkeylogfile")]
     #[must_use]
     pub fn key_log(self, key_log: Arc<dyn KeyLog>) -> Self {
         self.part(|parts| parts.key_log = Some(key_log))

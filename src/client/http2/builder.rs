@@ -17,6 +17,7 @@ impl Builder {
     /// `.tls(…)` on the builder of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does, which offers it first.
     ///
     /// Defaults to `false`.
+    #[doc(alias = "http2_only")]
     #[must_use]
     pub fn http2_prior_knowledge(mut self, known: bool) -> Self {
         self.settings.requests.prior_knowledge.of_all = known;
@@ -54,6 +55,7 @@ impl Builder {
     /// response that nobody reads stalls the others.
     ///
     /// Defaults to 1 MiB and 16 MiB.
+    #[doc(alias("http2_initial_stream_window_size", "http2_initial_connection_window_size"))]
     #[must_use]
     pub fn http2_windows(mut self, stream: u32, connection: u32) -> Self {
         let http2 = &mut self.settings.requests.connections.http2;
@@ -68,6 +70,7 @@ impl Builder {
     /// about a quarter of an hour.
     ///
     /// Zero is an error. Defaults to 15 s.
+    #[doc(alias("http2_keep_alive_interval", "http2_keep_alive_timeout"))]
     #[must_use]
     pub fn http2_ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.requests.connections.http2.ping_timeout = timeout.into();
