@@ -73,7 +73,7 @@ impl Fate {
     }
 }
 
-/// How an attempt to exchange a request for a response went wrong.
+/// How an exchange went wrong.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
     /// The connection had been used before.

@@ -11,7 +11,7 @@ pub(super) struct Attempts {
     all: Vec<Attempt>,
     in_flight: usize,
     at_gate: usize,
-    /// Whether an endpoint may be tried again.
+    /// Whether any attempt was superseded or overtaken, so that its endpoint may be tried again.
     has_unsettled: bool,
 }
 
