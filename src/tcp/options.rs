@@ -132,7 +132,7 @@ impl TcpOptions {
     /// Whether a local address may be reused while old connections of it linger (`SO_REUSEADDR`).
     ///
     /// Defaults to `false`.
-    #[doc(alias = "set_reuse_address")]
+    #[doc(alias("set_reuse_address"))]
     #[must_use]
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
@@ -142,7 +142,7 @@ impl TcpOptions {
     /// The size of the send buffer in bytes (`SO_SNDBUF`).
     ///
     /// Defaults to the system's.
-    #[doc(alias = "set_send_buffer_size")]
+    #[doc(alias("set_send_buffer_size"))]
     #[must_use]
     pub fn send_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.send_buffer_size = bytes.into();
@@ -152,7 +152,7 @@ impl TcpOptions {
     /// The size of the receive buffer in bytes (`SO_RCVBUF`).
     ///
     /// Defaults to the system's.
-    #[doc(alias = "set_recv_buffer_size")]
+    #[doc(alias("set_recv_buffer_size"))]
     #[must_use]
     pub fn receive_buffer_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.receive_buffer_size = bytes.into();
@@ -164,7 +164,7 @@ impl TcpOptions {
     /// system's names are) fails the attempt like that of an interface which is not there.
     ///
     /// Defaults to none: the system's routes decide.
-    #[doc(alias = "set_interface")]
+    #[doc(alias("set_interface"))]
     #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
@@ -175,7 +175,6 @@ impl TcpOptions {
     /// Linux, Android and Fuchsia only; elsewhere every attempt fails as unsupported.
     ///
     /// Defaults to none.
-    #[doc(alias = "set_mark")]
     #[must_use]
     pub fn mark(mut self, mark: impl Into<Option<u32>>) -> Self {
         self.mark = mark.into();

@@ -113,7 +113,7 @@ impl TlsOptions {
     }
 
     /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's.
-    #[doc(alias = "tls_certs_only")]
+    #[doc(alias("tls_certs_only"))]
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         let certificates = certificates.into_iter().collect();
@@ -129,7 +129,7 @@ impl TlsOptions {
     }
 
     /// What verifies certificates, in the place of root certificates: to set both is an error of the connector's `build`.
-    #[doc(alias("danger_accept_invalid_certs", "danger_accept_invalid_hostnames"))]
+    #[doc(alias("danger_accept_invalid_certs"))]
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.part(|parts| parts.verifier = Some(verifier))
@@ -139,7 +139,7 @@ impl TlsOptions {
     /// resumed with the certificate that it began with, or not at all.
     ///
     /// Defaults to none.
-    #[doc(alias = "identity")]
+    #[doc(alias("identity"))]
     #[must_use]
     pub fn client_certificate(self, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
@@ -165,7 +165,6 @@ impl TlsOptions {
     /// What is told of the keys of every connection, so that a recording of it can be read: [`KeyLogFile`](super::rustls::KeyLogFile), say.
     ///
     /// Defaults to nothing.
-    #[doc(alias = "tls_sslkeylogfile")]
     #[must_use]
     pub fn key_log(self, key_log: Arc<dyn KeyLog>) -> Self {
         self.part(|parts| parts.key_log = Some(key_log))

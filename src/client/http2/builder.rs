@@ -17,7 +17,7 @@ impl Builder {
     /// `.tls(…)` on the builder of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does, which offers it first.
     ///
     /// Defaults to `false`.
-    #[doc(alias = "http2_only")]
+    #[doc(alias("http2_only"))]
     #[must_use]
     pub fn http2_prior_knowledge(mut self, known: bool) -> Self {
         self.settings.requests.prior_knowledge.of_all = known;
@@ -55,7 +55,7 @@ impl Builder {
     /// response that nobody reads stalls the others.
     ///
     /// Defaults to 1 MiB and 16 MiB.
-    #[doc(alias("http2_initial_stream_window_size", "http2_initial_connection_window_size"))]
+    #[doc(alias("http2_initial_stream_window_size", "http2_initial_connection_window_size", "http2_adaptive_window"))]
     #[must_use]
     pub fn http2_windows(mut self, stream: u32, connection: u32) -> Self {
         let http2 = &mut self.settings.requests.connections.http2;
