@@ -28,8 +28,7 @@ use crate::tcp::SourceAddresses;
 /// | to a name, whatever the resolver, `FixedResolver` included | each address that was attempted |
 /// | to a host that is an address | that address |
 /// | to a loopback or link-local address | nothing |
-/// | by another attempt service ([`Builder::attempt`](super::Builder::attempt), [`HappyEyeballsLayer`](super::HappyEyeballsLayer)) | nothing, unless
-/// `Builder::memory` is called: the service may go through a proxy, and then its round trips are those of the proxy |
+/// | by another attempt service ([`Builder::attempt`](super::Builder::attempt), [`HappyEyeballsLayer`](super::HappyEyeballsLayer)) | nothing, unless `Builder::memory` is called: the service may go through a proxy, and then its round trips are those of the proxy |
 /// | with a proxy around the connector, which is given the proxy's URI | the proxy's addresses |
 ///
 /// Ports do not count: what one port of an address shows holds for all ports. A program that fetches URLs for users who do not trust each other
