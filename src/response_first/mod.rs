@@ -37,7 +37,7 @@
 //! Writes to a stream that was upgraded must not be discarded. The wrapper recognises an upgrade (`101`, or success of `CONNECT`) and disarms
 //! itself. An upgrade that the server declines changes nothing. Below TLS the wrapper sees only encrypted bytes: TLS of this crate's connector
 //! disarms it for an upgrade. With any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`]. The handle is an
-//! extension of the response, and of the connection ([`Connected`](hyper_util::client::legacy::connect::Connected)).
+//! extension of the response, and of the connection ([`Connected`]).
 
 mod allowance;
 #[cfg(feature = "client")]
