@@ -1,9 +1,8 @@
-//! The mutex of this crate, which knows whether its thread holds one.
+//! The mutex of this crate. With debug assertions it checks that no foreign code runs, and no second lock is taken, while a lock is held.
 //!
-//! No foreign code runs while a lock of this crate is held: no I/O or body of the caller's, no connector, resolver or attempt, no
-//! waker, no `Debug`, no subscriber of `tracing`. Such code may call this crate again, or wait for a lock of its own whose holder waits
-//! for ours. [`assert_unlocked`] stands where foreign code is called, and a second lock is never taken: builds with debug assertions
-//! panic where that is not so, others do not check.
+//! Foreign code is: I/O and bodies of the caller, connectors, resolvers, attempts, wakers, `Debug` of user types, subscribers of `tracing`. Such
+//! code may call this crate again, or wait for a lock whose holder waits for ours: a deadlock. [`assert_unlocked`] is called wherever foreign code
+//! follows. Builds with debug assertions panic if a lock is held there, or if a second lock is taken. Other builds do not check.
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,13 +25,13 @@ thread_local! {
     static HOLDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A mutex. A panic of its holder does not poison it: what it guards is changed in whole steps.
+/// A mutex without poisoning: a panic of its holder leaves no inconsistent state, since the state is changed in whole steps.
 pub(crate) struct Lock<T>(Mutex<T>);
 
 /// Access to what a [`Lock`] guards.
 #[must_use = "it is unlocked at once otherwise"]
 pub(crate) struct Guard<'a, T> {
-    // Unlocked before it is noted.
+    // Declared first, so that it is unlocked before `_held` is dropped.
     inner: MutexGuard<'a, T>,
     _held: Held,
 }
@@ -56,7 +55,7 @@ impl<T: Default> Default for Lock<T> {
 }
 
 impl<T> fmt::Debug for Lock<T> {
-    /// What is guarded may be foreign, and so its `Debug`.
+    /// Does not print the value: its `Debug` may be foreign code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lock").finish_non_exhaustive()
     }
@@ -78,7 +77,7 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-/// The note that this thread holds a lock.
+/// Notes that this thread holds a lock, as long as it lives.
 struct Held;
 
 impl Held {
@@ -101,7 +100,7 @@ impl Drop for Held {
     }
 }
 
-/// Stands before a call of foreign code.
+/// Checks that this thread holds no lock. To be called before foreign code.
 ///
 /// # Panics
 ///

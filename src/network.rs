@@ -1,34 +1,34 @@
-//! What is believed of this machine's network, and until when.
+//! How long something that the system has said of this machine's network is believed: 5 s, until a change of the network, or until a doubt.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long something is believed that the system has said of its network: a change that nobody tells of is noticed after this time.
+/// How long something that the system has said of its network is believed. A change that the program does not report is noticed after this time.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-/// Counts the epochs of this process, whoever began them.
+/// The number of epochs that were begun in this process.
 static EPOCHS: AtomicU32 = AtomicU32::new(0);
 
-/// Counts the doubts of this process. It may wrap: there is one for each attempt that contradicts what is believed.
+/// The number of doubts that were raised in this process. It may wrap, since each attempt that contradicts what is believed raises one.
 static DOUBTS: AtomicU32 = AtomicU32::new(0);
 
-/// A point in time at which something became known of this machine's network: what was learned in an earlier epoch may no longer be true.
+/// The time between two changes of this machine's network. What was learned in an earlier epoch may no longer be true.
 ///
-/// [`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed) and `Client::network_changed` begin a new one. Epochs are
-/// ordered by time, across all connectors and clients of a process. The default is before all others.
+/// [`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed) and `Client::network_changed` begin a new epoch.
+/// Epochs are ordered by time, across all connectors and clients of a process. The default is before all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u32);
 
 impl Epoch {
-    /// A new epoch, which begins now. For tests of resolvers and connectors: it changes nothing by itself.
+    /// Returns a new epoch, which begins now. It is for tests of resolvers and connectors, and changes nothing by itself.
     #[must_use]
     pub fn begin() -> Self {
         Self(EPOCHS.fetch_add(1, Relaxed).wrapping_add(1))
     }
 }
 
-/// The newest epoch that somebody has heard of.
+/// The newest epoch that its owner (a client, a connector) has heard of.
 #[derive(Debug, Default)]
 pub(crate) struct CurrentEpoch(AtomicU32);
 
@@ -38,32 +38,33 @@ impl CurrentEpoch {
         Epoch(self.0.load(Relaxed))
     }
 
-    /// Takes notice of `epoch`, unless it is older than the one before.
+    /// Sets the epoch, unless `epoch` is older than the present one.
     pub(crate) fn advance(&self, epoch: Epoch) {
-        // It is asked of every connect, and hardly ever news.
+        // Every connect calls this, and the epoch is nearly always the present one: a load is cheaper than `fetch_max`.
         if self.get() < epoch {
             self.0.fetch_max(epoch.0, Relaxed);
         }
     }
 }
 
-/// What somebody has heard of the network: what was said of it before that may no longer be true. Its order is that of a key, and means nothing.
+/// The latest change and the latest doubt that somebody has heard of. What the system said before these may no longer be true. `Ord` is for use as
+/// the key of a map, and has no other meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Heard {
-    /// The last change that the program has told of.
+    /// The latest change that the program has reported.
     pub(crate) epoch: Epoch,
-    /// The last doubt.
+    /// The number of the latest doubt.
     doubt: u32,
 }
 
 impl Heard {
-    /// Whether nothing in `other` is news.
+    /// Whether neither the change nor the doubt of `other` is newer.
     fn includes(self, other: Self) -> bool {
         self.epoch >= other.epoch && self.doubt.wrapping_sub(other.doubt) <= u32::MAX / 2
     }
 }
 
-/// What all clones of a connector have heard of the network.
+/// The latest change and the latest doubt that a connector and its clones have heard of.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     epoch: CurrentEpoch,
@@ -71,12 +72,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// That of the last change that the program has told of.
+    /// The epoch of the latest change that the program has reported.
     pub(crate) fn epoch(&self) -> &CurrentEpoch {
         &self.epoch
     }
 
-    /// An attempt contradicts what is believed: the system is asked again.
+    /// Raises a doubt, since an attempt contradicts what is believed. The system is asked again.
     pub(crate) fn doubt(&self) {
         self.doubt.store(DOUBTS.fetch_add(1, Relaxed).wrapping_add(1), Relaxed);
     }
@@ -87,7 +88,7 @@ impl Network {
     }
 }
 
-/// When the system has said something of its network.
+/// Until when something that the system has said of its network is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
     until: Instant,
@@ -95,21 +96,21 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// `heard` is what had been heard by whoever asked.
+    /// The system has said something at `at`. `heard` are the latest change and doubt that were known when it was asked.
     pub(crate) fn new(at: Instant, heard: Heard) -> Self {
         Self { until: at + BELIEVED, heard }
     }
 
-    /// Whether it is believed at `now`, by somebody who has heard of this.
+    /// Whether it is still believed at `now`, if `heard` are the latest change and doubt that are known now.
     pub(crate) fn is_believed(self, heard: Heard, now: Instant) -> bool {
         self.heard.includes(heard) && now < self.until
     }
 }
 
-/// An address that only a default route leads to. It is of the benchmarking networks (RFC 2544, RFC 5180), which are global, and which nobody has a
-/// route of their own for. No packet is sent there.
+/// An IPv6 address that is reached by the default route: one of the benchmarking networks (RFC 5180), which have global scope and for which nobody
+/// has a route. No packet is sent there.
 pub(crate) const OUTSIDE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1));
-/// The same of IPv4.
+/// An IPv4 address that is reached by the default route: one of the benchmarking networks (RFC 2544). No packet is sent there.
 pub(crate) const OUTSIDE_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 
 #[cfg(test)]

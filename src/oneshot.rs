@@ -1,4 +1,4 @@
-//! Drives one clone of a service from not-ready to its response.
+//! A future that waits until a service is ready, calls it once, and waits for its response.
 
 use std::future::Future;
 use std::mem;
@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 pin_project! {
-    /// `Seed` is what is kept until the service is ready, and what the request is then made of: the request itself, or less.
+    /// `Seed` is kept until the service is ready. The request is then made of it. It may be the request itself, or something smaller.
     #[must_use = "futures do nothing unless polled"]
     pub(crate) struct Oneshot<S: Service<Req>, Req, Seed = Req> {
         #[pin]
@@ -36,7 +36,7 @@ impl<S: Service<Req>, Req, Seed> Oneshot<S, Req, Seed> {
         Self { state: State::NotReady { service, seed: Some(seed) } }
     }
 
-    /// Polls it. `request` makes the request once the service is ready.
+    /// Polls the service. `request` makes the request when the service is ready.
     #[inline]
     pub(crate) fn poll_with(
         self: Pin<&mut Self>,

@@ -1,4 +1,4 @@
-//! The one timer, and the one clock.
+//! The timer of this crate, and the only function that reads the clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 
-/// The time as the runtime has it, which a test may have stopped.
+/// Returns the present time by the clock of the tokio runtime, which tests may pause.
 #[inline]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub(crate) fn read_clock() -> Instant {
@@ -16,7 +16,7 @@ pub(crate) fn read_clock() -> Instant {
 }
 
 pin_project! {
-    /// Wakes at an instant that may be moved. A timer that was never armed costs nothing.
+    /// A timer whose instant may be changed at any time. It registers nothing with the runtime before it is armed.
     pub(crate) struct Timer {
         armed: Option<Instant>,
         #[pin]
@@ -29,7 +29,7 @@ impl Timer {
         Self { armed: None, sleep: None }
     }
 
-    /// Ready once `at` has come; never for `None`. The caller reads the clock again before it acts.
+    /// Ready when `at` has come. `None` disarms the timer, and is never ready. The caller must read the clock again before it acts.
     pub(crate) fn poll(self: Pin<&mut Self>, at: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(at) = at else {

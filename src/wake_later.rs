@@ -1,4 +1,4 @@
-//! How a task that could go on without end leaves room for others.
+//! Lets other tasks, timers and sockets have their turn before a task goes on that could go on forever.
 
 use std::future::Future;
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use tokio::task::yield_now;
 
-/// Wakes `waker` once the runtime has looked at its timers and sockets.
+/// Wakes `waker` after the runtime has polled its timers and sockets.
 #[cold]
 pub(crate) fn wake_later(waker: &Waker) {
     let _pending = pin!(yield_now()).poll(&mut Context::from_waker(waker));

@@ -1,4 +1,4 @@
-//! The line between an attempt and the driver of its race. It carries what is said, and decides nothing.
+//! The channel between an attempt and the driver of its race. It decides nothing.
 
 use std::error::Error;
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::lock::{Lock, assert_unlocked};
 use crate::outcome::Handshake;
 use crate::race::{Endpoint, ServiceRecord};
 
-/// An attempt's line to its race: says how far the attempt has come, and asks whether it may shake hands.
+/// The handle by which an attempt tells its race how far it is, and asks whether it may begin its handshake.
 ///
-/// It may be used in any task. Once the attempt is over (it ended, lost, or was dropped with its race), nothing that it says has any effect. A
-/// clone is the same line.
+/// It may be used in any task. When the attempt is over (it ended, lost, or was dropped with its race), calls have no effect. Clones belong to the
+/// same attempt.
 #[derive(Clone, Debug)]
 pub struct AttemptHandle {
     endpoint: Endpoint,
@@ -28,35 +28,35 @@ impl AttemptHandle {
         Self { endpoint, shared }
     }
 
-    /// Says that the transport stands, and that the rest is estimated to take `remaining`.
+    /// Reports that the transport is connected, and that the handshake is estimated to take `remaining`.
     ///
-    /// The next attempt is put off for so long (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no attempt is put off past 2 s after
-    /// the one before it, nor one that is due already. If a memory knows how long handshakes with this address take
-    /// ([`MemoryHandle`](crate::connect::MemoryHandle)), the first call goes by that instead. The policies other than [`Policy::Staggered`](crate::race::Policy::Staggered)
-    /// take no notice.
+    /// The next attempt is put off for so long (v3 §6.1). `remaining` is clamped to 100 ms ..= 2 s. No attempt is put off past 2 s after the one
+    /// before it, and none that is due already. If a memory knows how long handshakes with this address take
+    /// ([`MemoryHandle`](crate::connect::MemoryHandle)), the first call uses that time instead of `remaining`. Only
+    /// [`Policy::Staggered`](crate::race::Policy::Staggered) puts attempts off.
     pub fn progress(&self, remaining: Duration) {
         self.say(|state| state.progress = Some(remaining));
     }
 
-    /// Says that the transport stands, and that this decides the race: the attempt has won, unless it fails.
+    /// Reports that the transport is connected, and that it decides the race: the attempt wins unless it fails.
     ///
-    /// Every other attempt is dropped ([`DropReason::Overtaken`](crate::race::DropReason::Overtaken)), and none starts as long as this one
-    /// lasts, so that no server sees a second handshake. If it fails, the race goes on at once, with the endpoints of the attempts that were
-    /// dropped. The time-out of the connect goes on to count, and a connection that another attempt has in the same instant wins.
+    /// Every other attempt is dropped ([`DropReason::Overtaken`](crate::race::DropReason::Overtaken)), and none starts while this one is in flight.
+    /// So no other server sees a handshake. If this attempt fails, the race goes on at once with the endpoints of the attempts that were dropped. The
+    /// time-out of the connect still counts. If another attempt has its connection in the same instant, that one wins.
     ///
-    /// Without it, the race is decided by the first attempt that has its connection.
+    /// Without this call, the first attempt that has its connection wins.
     pub fn choose(&self) {
         self.say(|state| state.chooses = true);
     }
 
-    /// Says that the handshake is finished, and what was negotiated, for the record of the attempt:
-    /// [`Attempt::handshake`](crate::Attempt::handshake).
+    /// Reports that the handshake is finished, and what was negotiated, for the record of the attempt
+    /// ([`Attempt::handshake`](crate::Attempt::handshake)).
     pub fn shook_hands(&self, handshake: Handshake) {
         let Some(shared) = &self.shared else { return };
         let _before = shared.state.lock().handshake.replace(handshake);
     }
 
-    /// Says something to the driver, which is woken for it.
+    /// Changes the state, and wakes the driver.
     fn say(&self, say: impl FnOnce(&mut State)) {
         let Some(shared) = &self.shared else { return };
         let driver = {
@@ -67,28 +67,29 @@ impl AttemptHandle {
         wake(driver);
     }
 
-    /// Says that the transport stands, asks whether the attempt may begin its handshake, and waits for it: see [`poll_admission`](Self::poll_admission).
+    /// Reports that the transport is connected, asks whether the attempt may begin its handshake, and waits until it may: see
+    /// [`poll_admission`](Self::poll_admission).
     ///
     /// # Errors
     ///
-    /// [`AttemptOver`], if the attempt is.
+    /// [`AttemptOver`], if the attempt is over.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes nothing back: the attempt has asked, and another call gets the answer.
+    /// Dropping the future does not take the question back: another call gets the answer.
     pub async fn admission(&self) -> Result<Admission, AttemptOver> {
         poll_fn(|cx| self.poll_admission(cx)).await
     }
 
-    /// Says that the transport stands, and asks whether the attempt may begin its handshake.
+    /// Reports that the transport is connected, and asks whether the attempt may begin its handshake.
     ///
-    /// It may at once, unless the HTTPS query of the name is open and [`Patience`](crate::race::Patience) says to wait for the answer. The
-    /// task that polled last is woken. While an attempt waits, the time to the next start stands still, for at most 2 s after the last
-    /// start. An attempt that the answer leaves no place for is dropped.
+    /// It may at once, unless the HTTPS query has no answer and [`Patience`](crate::race::Patience) says to wait for it. The task that polled last is
+    /// woken. While an attempt waits, the time to the next start stands still, until at most 2 s after the last start. If the answer does not have
+    /// the endpoint of the attempt, the attempt is dropped ([`DropReason::Superseded`](crate::race::DropReason::Superseded)).
     ///
     /// # Errors
     ///
-    /// [`AttemptOver`], if the attempt is.
+    /// [`AttemptOver`], if the attempt is over.
     pub fn poll_admission(&self, cx: &mut Context<'_>) -> Poll<Result<Admission, AttemptOver>> {
         let Some(shared) = &self.shared else {
             return Poll::Ready(Ok(Admission { endpoint: self.endpoint.clone() }));
@@ -117,14 +118,14 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The service record that holds for the connection: the record that the endpoint came from, or that of an answer which came after the
-    /// start and has the endpoint. `None` if there is none, or none has come.
+    /// The service record for this connection: the one that the endpoint came from, or one that came after the start of the attempt and has the
+    /// endpoint. `None` if there is none.
     pub fn service(&self) -> Option<&ServiceRecord> {
         self.endpoint.service()
     }
 }
 
-/// The attempt has ended, or its race is over: there is nothing to be admitted to.
+/// The error of [`AttemptHandle::admission`] if the attempt has ended, or its race is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptOver(());
 
@@ -136,25 +137,25 @@ impl fmt::Display for AttemptOver {
 
 impl Error for AttemptOver {}
 
-/// What attempt and driver share.
+/// The state that the attempt and the driver share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// Guards what was said, and who waits. Wakers are cloned, called and dropped outside it.
+    /// Guards the state. Wakers are cloned, called and dropped while it is not locked.
     state: Lock<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What the driver has not heard yet. A later estimate replaces an earlier one.
+    /// The estimate that the driver has not read yet. A later one replaces an earlier one.
     progress: Option<Duration>,
-    /// As `progress`.
+    /// The attempt has called `choose`, and the driver has not read it yet.
     chooses: bool,
-    /// For the record.
+    /// What was negotiated, for the record of the attempt.
     handshake: Option<Handshake>,
     gate: Gate,
-    /// Waits for news; `None` while the attempt is polled, since the driver looks for news afterwards.
+    /// The waker of the driver. `None` while the driver polls the attempt, since it reads the state afterwards.
     driver: Option<Waker>,
-    /// Waits for admission.
+    /// The waker of the task that waits for admission.
     attempt: Option<Waker>,
 }
 
@@ -162,31 +163,31 @@ struct State {
 enum Gate {
     #[default]
     Unasked,
-    /// The driver has not heard yet that the attempt asks.
+    /// The attempt has asked, and the driver has not read it yet.
     Asked,
     Waiting,
-    /// With the service record that holds.
+    /// The attempt may begin its handshake. The endpoint has the service record for it.
     Open(Endpoint),
     Over,
 }
 
-/// The driver's end of the line. The line is dead once it is dropped.
+/// The driver's side of the channel. When it is dropped, the attempt is over.
 #[derive(Debug)]
 pub(crate) struct Listener {
     shared: Option<Arc<Shared>>,
 }
 
-/// What an attempt has said since it was last listened to.
+/// What an attempt has reported since the driver has read the state last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct News {
     pub(crate) progress: Option<Duration>,
-    /// Whether its transport decides the race.
+    /// The transport of the attempt decides the race.
     pub(crate) chooses: bool,
-    /// Whether it asks for admission.
+    /// The attempt asks for admission.
     pub(crate) asks: bool,
 }
 
-/// What an attempt that is over has said, and nobody has heard.
+/// What an attempt that is over has reported, and the driver has not read before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LastWords {
     pub(crate) transport_stands: bool,
@@ -198,19 +199,20 @@ impl News {
 }
 
 impl Listener {
-    /// A listener to one attempt. One that is known to say nothing is not `heard`, which saves an allocation.
+    /// Makes the driver's side for one attempt. If the attempt is known to report nothing, `heard` is `false`, which saves an allocation.
     #[inline]
     pub(crate) fn new(heard: bool) -> Self {
         Self { shared: heard.then(Arc::default) }
     }
 
-    /// What the request of the attempt that is listened to shares with this.
+    /// Returns the shared state, for the request of the attempt.
     #[inline]
     pub(super) fn shared(&self) -> Option<Arc<Shared>> {
         self.shared.clone()
     }
 
-    /// To be called before the attempt is polled: what it says meanwhile wakes nobody, since [`Listener::hear`] comes next.
+    /// Must be called before the attempt is polled. What the attempt reports while it is polled does not wake the driver, which calls
+    /// [`Listener::hear`] afterwards.
     #[inline]
     pub(crate) fn hush(&self) {
         if let Some(shared) = self.in_use() {
@@ -218,21 +220,21 @@ impl Listener {
         }
     }
 
-    /// What the attempt has said. The task of `cx` is woken when it says more.
+    /// Returns what the attempt has reported. The task of `cx` is woken when it reports more.
     #[inline]
     pub(crate) fn hear(&self, cx: &Context<'_>) -> Option<News> {
-        // Not by `in_use`: the last handle may have been dropped right after it said something.
+        // Without `in_use`: the last handle may have been dropped right after it has reported something.
         self.shared.as_ref().and_then(|shared| shared.hear(cx.waker().clone()))
     }
 
-    /// What the attempt, which is over, has said since it was heard.
+    /// Returns what the attempt, which is over, has reported since the last call of [`Listener::hear`].
     #[inline]
     pub(crate) fn last_words(&self) -> Option<LastWords> {
         self.shared.as_ref().map(|shared| shared.last_words())
     }
 
-    /// Admits the attempt to its handshake, with the service record of `endpoint`. The caller polls the attempt next: a waker of its own
-    /// task is not woken.
+    /// Lets the attempt begin its handshake, with the service record of `endpoint`. The caller must poll the attempt next: if the attempt waits in
+    /// the same task, it is not woken.
     pub(crate) fn admit(&self, endpoint: Endpoint, cx: &Context<'_>) {
         if let Some(shared) = &self.shared {
             let attempt = shared.set_gate(Gate::Open(endpoint));
@@ -240,7 +242,7 @@ impl Listener {
         }
     }
 
-    /// `None` if no handle is left that could be used.
+    /// Returns the state, unless no handle is left.
     #[inline]
     fn in_use(&self) -> Option<&Shared> {
         self.shared.as_ref().filter(|shared| Arc::strong_count(shared) > 1).map(|shared| &**shared)
@@ -278,7 +280,7 @@ impl Shared {
         LastWords { transport_stands, handshake: state.handshake.take() }
     }
 
-    /// Returns who waits for admission.
+    /// Sets the gate, and returns the waker of the task that waits for admission.
     fn set_gate(&self, gate: Gate) -> Option<Waker> {
         let (_before, attempt) = {
             let mut state = self.state.lock();
@@ -288,7 +290,7 @@ impl Shared {
     }
 }
 
-/// Wakers are foreign code, and no lock may be held.
+/// Calls a waker. Wakers are foreign code: no lock may be held.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         assert_unlocked();

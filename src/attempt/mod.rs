@@ -1,17 +1,15 @@
-//! What an attempt is asked to do, and how it says how far it has come: the second of the two seams.
+//! Attempt services, which make the connection attempts of a race. The resolver and the attempt service are the two parts that users can replace.
 //!
-//! An attempt service is a [`tower_service::Service`] that takes an [`AttemptRequest`] and gives a connection.
-//! [`TcpConnector`](crate::tcp::TcpConnector) is the default. Whatever goes wrong in an attempt is the failure of that attempt, and never of
-//! the race.
+//! An attempt service is a [`tower_service::Service`] from an [`AttemptRequest`] to a connection. The default is
+//! [`TcpConnector`](crate::tcp::TcpConnector). An error of an attempt is the failure of that attempt alone: the race goes on.
 //!
-//! 1. An attempt that is done once the transport stands needs the [endpoint](AttemptRequest::endpoint) and nothing else.
-//! 2. One that has more to do (a TLS handshake, a CONNECT) knows the [host](AttemptRequest::host) of the URI and the
-//!    [protocols](AttemptRequest::protocols) that may be negotiated, and has an [`AttemptHandle`].
-//!    By [`progress`](AttemptHandle::progress) it says that the transport stands, and how long the rest may take: the next attempt is put
-//!    off for so long.
-//! 3. By [`choose`](AttemptHandle::choose) it says that its transport decides the race, before the rest is done: no other attempt goes on beside it.
-//! 4. By [`admission`](AttemptHandle::admission) it asks whether it may shake hands, and with what. The race may keep it waiting for the
-//!    HTTPS query, as [`Patience`](crate::race::Patience) says, and then tells which service record holds.
+//! 1. An attempt that ends when its transport is connected needs nothing but the [endpoint](AttemptRequest::endpoint).
+//! 2. An attempt with a handshake (TLS, or CONNECT to a proxy) uses the [host](AttemptRequest::host) of the URI, the
+//!    [protocols](AttemptRequest::protocols) that may be negotiated, and its [`AttemptHandle`]. It calls [`progress`](AttemptHandle::progress) when
+//!    the transport is connected, with an estimate of how long the handshake will take. The next attempt is put off for so long.
+//! 3. Instead it may call [`choose`](AttemptHandle::choose): the transport decides the race, and the other attempts are dropped.
+//! 4. It may call [`admission`](AttemptHandle::admission), to ask whether it may begin its handshake, and for which service record. The race may have
+//!    it wait for the answer to the HTTPS query: see [`Patience`](crate::race::Patience).
 //!
 //! # Example
 //!

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 /// A request on a fresh connection is never sent again, nor one of whose response a byte has arrived, except as
 /// [`Builder::retry_on_request_timeout`](super::Builder::retry_on_request_timeout) says. Each retry goes out on a fresh connection: so there is at
 /// most one.
+#[doc(alias = "retry_canceled_requests")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryPolicy {
@@ -72,7 +73,7 @@ impl Fate {
     }
 }
 
-/// How an attempt to exchange a request for a response went wrong.
+/// How an exchange went wrong.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
     /// The connection had been used before.

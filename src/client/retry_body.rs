@@ -48,6 +48,7 @@ use crate::outcome::BoxError;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "try_clone")]
 pub struct RetryBody {
     body: Pin<Box<dyn AnyBody>>,
 }

@@ -2,8 +2,8 @@
 
 use http::uri::Scheme;
 
-/// The host, brackets included; what follows it: nothing, or a colon and the port; and whether there is nothing that could
-/// be wrong with it.
+/// Splits an authority into the host, brackets included, and what follows the host: nothing, or a colon and the port. The third value is whether the
+/// host has none of the characters `@`, `[` and `:`, and so needs no further check.
 #[inline]
 pub(crate) fn split_authority(authority: &str) -> (&str, &str, bool) {
     let bytes = authority.as_bytes();
@@ -13,15 +13,15 @@ pub(crate) fn split_authority(authority: &str) -> (&str, &str, bool) {
         Some((b']', place)) => authority.split_at(place + 1),
         _ => (authority, ""),
     };
-    // Without an early end, this is a handful of instructions for any host.
+    // A fold has no early exit, so that the compiler makes a few instructions of it.
     let is_plain = may_have_userinfo.bytes().fold(true, |plain, byte| plain & PLAIN[usize::from(byte)]);
     let host = if is_plain { may_have_userinfo } else { may_have_userinfo.rsplit('@').next().unwrap_or_default() };
     (host, rest, is_plain)
 }
 
-/// Returns the port of a URI that names none (RFC 9110 §4.2, RFC 6455 §3).
+/// Returns the port that a URI with this scheme has if it names none (RFC 9110 §4.2, RFC 6455 §3).
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
-    // Of these, `http` gives the first and the third in lower case.
+    // The crate `http` gives `http` and `https` in lower case, and other schemes as they were written.
     match scheme {
         "http" => Some(HTTP_PORT),
         "https" => Some(443),
@@ -38,11 +38,11 @@ pub(super) const HTTP_PORT: u16 = 80;
 #[inline]
 pub(crate) fn is_secure(scheme: &Scheme) -> bool {
     let scheme = scheme.as_str();
-    // `http` gives the first in lower case.
+    // The crate `http` gives `https` in lower case, and other schemes as they were written.
     scheme == "https" || scheme.eq_ignore_ascii_case("wss")
 }
 
-/// The bytes that a host may have anywhere.
+/// Which bytes say nothing about the structure of an authority: all but `@`, `[` and `:`.
 const PLAIN: [bool; 256] = {
     let mut plain = [true; 256];
     plain[b'@' as usize] = false;

@@ -1,4 +1,4 @@
-//! What drives a connect: from the name to the connection, and the owner of everything that is in flight.
+//! The driver of a connect, from the name to the connection. It owns everything that is in flight.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use crate::race::{
 use crate::resolve::{Name, Resolve};
 use crate::timer::{Timer, read_clock};
 
-/// What a connect comes to.
+/// The result of a connect.
 pub(super) type Connected<C> = Result<HappyEyeballsStream<C>, ConnectError>;
 
 pin_project! {
@@ -47,23 +47,23 @@ pin_project! {
         #[pin]
         first: Option<Attempting<A>>,
         opening: Option<Opened>,
-        // From where the opening looked at what is remembered.
+        // How this connect looks at the memory. `None` until a destination that may be remembered is known.
         view: Option<Viewpoint>,
         #[pin]
         timer: Timer,
     }
 }
 
-/// The first attempt, and the race that it may take.
+/// The first attempt, which runs alone, and what is needed to make a race if one is needed.
 struct Opened {
     opening: Opening,
     begun: Begun,
     listener: Listener,
 }
 
-/// What the first attempt, which has no connection yet, has come to.
+/// The state of the first attempt when the race begins.
 enum First<E> {
-    /// It is in flight, and may have said something.
+    /// The attempt is in flight, and may have reported something.
     Runs(Option<News>),
     Failed(E),
 }
@@ -71,16 +71,16 @@ enum First<E> {
 pin_project! {
     #[project = StageProj]
     enum Stage<R: Resolve, A: Service<AttemptRequest>> {
-        // There is nothing to resolve.
+        // The host of the URI is an address.
         Literal { address: SocketAddr },
-        // The resolver has not said yet what it asks for.
+        // The resolver has not yet returned the queries that it asks.
         Resolving { #[pin] lookup: Oneshot<R, Name> },
-        // The resolver has, but its first answer is not there.
+        // The queries are known, but there is no answer yet.
         Answering { queries: Queries },
         // The first attempt runs alone, and there is no race yet.
         Opening,
         Racing { racing: Box<Racing<A>> },
-        // The resolver kept it from coming to an attempt.
+        // The resolver has failed, or the deadline has passed, before there was an attempt.
         Over,
     }
 }
@@ -129,10 +129,10 @@ where
     }
 
     pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Connected<A::Response>> {
-        // Resolver and attempts are the user's.
+        // The resolver and the attempts are foreign code, which must not run while a lock is held.
         assert_unlocked();
         let mut now = read_clock();
-        // The first poll, not the call, is when the time begins to count. A timeout too long to be reckoned with is none.
+        // The timeout counts from the first poll, and not from the call. One that is too long for an `Instant` is no timeout.
         let this = self.as_mut().project();
         let deadline = *this.deadline.get_or_insert_with(|| {
             this.record.begin(now);
@@ -171,7 +171,7 @@ where
                 StageProj::Answering { queries } => {
                     let queries = *queries;
                     let answer = poll_answer(this.answers.as_mut(), cx);
-                    // A list may be all that is needed. Of other answers it takes a race to know what to wait for.
+                    // If the only query is for a list, its answer is waited for without a race. For other queries only a race knows how long to wait.
                     if answer.is_pending() && queries == Queries::LIST && this.answers.is_some() {
                         ready!(this.timer.poll(deadline, cx));
                         now = read_clock();
@@ -218,7 +218,7 @@ where
         }
     }
 
-    /// One attempt was not enough: here the race begins.
+    /// Begins the race, since something else has happened than the success of the first attempt.
     #[cold]
     fn go_on(
         self: Pin<&mut Self>,
@@ -276,7 +276,7 @@ where
         }
     }
 
-    /// The host is an address: there is nothing to resolve.
+    /// The host of the URI is an address: starts the attempt to it.
     fn on_literal(mut self: Pin<&mut Self>, address: SocketAddr, deadline: Option<Instant>, now: Instant) {
         let mut this = self.as_mut().project();
         let opened = {
@@ -295,7 +295,7 @@ where
         }
     }
 
-    /// Opens the race if the first answer is all that it takes, or begins it. Pending is no answer yet.
+    /// Starts the first attempt alone if the first answer suffices for that. Begins the race otherwise, also if there is no answer yet.
     fn on_first_answer(
         mut self: Pin<&mut Self>,
         queries: Queries,
@@ -305,7 +305,7 @@ where
     ) {
         let mut this = self.as_mut().project();
         if let Poll::Ready(Ok(answer)) = &first {
-            // Of anything else it takes a race to say what follows, and that looks for itself.
+            // Other answers need a race, which asks the memory by itself.
             if answer.query() == Query::List {
                 let Settings { race, memory, sources, network, .. } = &**this.settings;
                 let opened = {
@@ -341,7 +341,7 @@ where
     }
 }
 
-/// Takes the attempt service, since there is no other race.
+/// Makes the race, and takes the attempt service for it: a connect has at most one race.
 fn begin_race<A>(
     race: Race,
     settings: &Settings,

@@ -16,7 +16,7 @@ use crate::attempt::AttemptRequest;
 use crate::outcome::{BoxError, ConnectError};
 use crate::resolve::Resolve;
 
-/// The connection to come of a [`HappyEyeballsConnector`](super::HappyEyeballsConnector).
+/// The future of a [`HappyEyeballsConnector`](super::HappyEyeballsConnector). Its output is the connection.
 ///
 /// # Cancel safety
 ///
@@ -27,9 +27,9 @@ pub struct Connecting<R: Resolve, A: Service<AttemptRequest>> {
 }
 
 enum State<R: Resolve, A: Service<AttemptRequest>> {
-    /// There is nothing to drive: the URI is invalid, or asks for what the connector cannot do.
+    /// The URI is invalid, or asks for something that the connector cannot do.
     Failed(Option<ConnectError>),
-    /// Boxed, since the client of hyper-util needs a future that can be moved.
+    /// In a box, since hyper-util's client needs a future that is `Unpin`.
     Driving(Pin<Box<Driver<R, A>>>),
 }
 

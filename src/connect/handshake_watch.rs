@@ -1,23 +1,23 @@
-//! How a client hears how a connect gets on with TLS.
+//! Tells a client how far TLS is in a connect that it waits for.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::lock::Lock;
 
-/// How far a connect is, for the client that waits for it.
+/// How far TLS is in a connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Handshaking {
-    /// The connector says nothing of it.
+    /// The connector does not report it.
     #[default]
     Unknown,
-    /// No transport stands yet.
+    /// No transport is connected yet.
     Connecting,
-    /// A transport stands, and TLS is expected to be done by then.
+    /// A transport is connected, and TLS is expected to be finished by this instant.
     ExpectedBy(Instant),
 }
 
-/// What a client gives its connector, to be told how a connect gets on with TLS. The connector that is asked to connect speaks, and it alone.
+/// What the client gives to the connector, which writes to it how far TLS is. Clones share the state.
 #[derive(Clone, Debug)]
 pub(crate) struct HandshakeWatch(Arc<Lock<Handshaking>>);
 
@@ -33,12 +33,12 @@ impl HandshakeWatch {
 }
 
 impl HandshakeWatch {
-    /// The connector does TLS, and will say when a transport stands.
+    /// The connector does TLS, and will report when a transport is connected.
     pub(super) fn begin(&self) {
         *self.0.lock() = Handshaking::Connecting;
     }
 
-    /// A transport stands. The last of several counts.
+    /// A transport is connected, and TLS is expected to be finished by `instant`. Of several, the latest instant counts.
     pub(super) fn expect_by(&self, instant: Instant) {
         let mut handshaking = self.0.lock();
         *handshaking = match *handshaking {

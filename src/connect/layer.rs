@@ -1,4 +1,4 @@
-//! Racing around an attempt service of one's own.
+//! A layer that makes a connector of any attempt service.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
 use crate::resolve::GaiResolver;
 
-/// A [`Layer`] that makes a connector of an attempt service: it resolves, races, and calls the service once for each
+/// A [`Layer`] that makes a connector of an attempt service. The connector resolves names, races attempts, and calls the service once for each
 /// attempt.
 ///
 /// # Example

@@ -1,4 +1,4 @@
-//! Writes down what happens to a race, and tells `tracing`.
+//! Records what happens in a race, and emits events of `tracing`.
 
 use std::mem;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct Record {
     resolved: Option<Instant>,
     ended: Vec<Attempt>,
     query_errors: Vec<QueryError>,
-    /// Who is to hear how it gets on with TLS.
+    /// Is told how far TLS is. `None` if the client does not want to know.
     watch: Option<HandshakeWatch>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Begun {
     reason: StartReason,
     placing: Placing,
     at: Instant,
-    /// What it has said of itself.
+    /// What the attempt has reported.
     phases: Option<Box<Phases>>,
 }
 
@@ -107,7 +107,7 @@ impl Record {
             debug!(host = %self.host, query = %error.query(), error = cause, "a look-up failed");
         }
         self.answered = self.answered.with(error.query());
-        // As a second answer to a query replaces the first.
+        // A second error of a query replaces the first, as a second answer does.
         match self.query_errors.iter_mut().find(|earlier| earlier.query() == error.query()) {
             Some(earlier) => *earlier = error,
             None => self.query_errors.push(error),
@@ -250,26 +250,26 @@ impl Begun {
         &self.endpoint
     }
 
-    /// Its transport stands. What it says of that later changes nothing.
+    /// The transport of the attempt is connected. Later calls change nothing.
     pub(super) fn on_transport(&mut self, now: Instant) {
         self.phases.get_or_insert_with(|| Box::new(Phases::new(now)));
     }
 
-    /// It asks whether it may begin its handshake.
+    /// The attempt asks whether it may begin its handshake.
     pub(super) fn on_gate(&mut self, now: Instant) {
         if let Some(phases) = &mut self.phases {
             phases.asked = Some(now);
         }
     }
 
-    /// It may.
+    /// The attempt may begin its handshake.
     pub(super) fn on_admission(&mut self, now: Instant) {
         if let Some(phases) = &mut self.phases {
             phases.admitted = Some(now);
         }
     }
 
-    /// It is over: what it said last has not been heard.
+    /// The attempt is over: takes in what it reported last.
     #[inline]
     pub(super) fn hear_last(&mut self, listener: &Listener, now: Instant) {
         if let Some(LastWords { transport_stands, handshake }) = listener.last_words() {

@@ -1,4 +1,4 @@
-//! What a client asks of its connector.
+//! The request of a client to its connector.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,107 +15,107 @@ use crate::network::Epoch;
 use crate::race::Protocols;
 
 thread_local! {
-    /// The request of the connector that is being called or polled.
+    /// The request whose scope this thread is in.
     static IN_SCOPE: RefCell<Option<ConnectRequest>> = const { RefCell::new(None) };
 }
 
-/// What a client asks of its connector: where to connect to, and what a [`Uri`] cannot say.
+/// The request of a client to its connector: where to connect to, and what a [`Uri`] cannot say.
 ///
-/// A connector is a `Service<Uri>`, and so are the layers around it: TLS, time-outs, retries. For the rest of the request to come through
-/// all of them, the client calls and polls the connector in a [`scope`](Self::scope), as with tokio's task-locals; and the connector that is
-/// called with the URI of the request takes the request out of the scope ([`ConnectRequest::of`]). A connector that does not, goes on as if
-/// there were nothing but the URI. So does one that is called from another task than the client's, as behind `tower::buffer`.
+/// A connector is a `Service<Uri>`, and so are the layers around it, such as TLS, time-outs and retries. They pass on nothing but the URI. So the
+/// client calls and polls the connector in a [`scope`](Self::scope), as with tokio's task-locals. A connector that is called with the URI of the
+/// request finds the request in the scope with [`ConnectRequest::of`]. A connector that does not look sees only the URI, as does one that is called
+/// in another task than the client's, behind `tower::buffer` for example.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectRequest {
     uri: Uri,
     epoch: Epoch,
-    /// `None` is whatever the connector is set to.
+    /// `None` if the client does not say. The connector uses its own then.
     protocols: Option<Protocols>,
-    /// Who is to hear how the connect gets on with TLS.
+    /// Is told how far TLS is. `None` if the client does not want to know.
     watch: Option<HandshakeWatch>,
 }
 
 impl ConnectRequest {
-    /// A request for a connection to the host of `uri`, and for nothing else.
+    /// A request that says nothing but the URI.
     pub fn new(uri: Uri) -> Self {
         Self { uri, epoch: Epoch::default(), protocols: None, watch: None }
     }
 
-    /// The request in whose scope a connector is called with `uri`. Outside a scope, and in that of a request for another URI (a connector may connect to a
-    /// proxy, or ask a DNS server over HTTPS), it is a request for nothing else.
+    /// Returns the request of the present scope, if its URI is `uri`. Otherwise returns a request that says nothing but the URI. That is so outside a
+    /// scope, and where a connector calls another one for a proxy, or for a DNS server over HTTPS.
     pub fn of(uri: Uri) -> Self {
         Self::look(&uri, Self::clone).unwrap_or_else(|| Self::new(uri))
     }
 
-    /// The epoch of the request in whose scope a connector is called with `uri`.
+    /// Returns the epoch of the request of the present scope, if its URI is `uri`.
     #[inline]
     pub(super) fn epoch_of(uri: &Uri) -> Epoch {
         Self::look(uri, |request| request.epoch).unwrap_or_default()
     }
 
-    /// The protocols of the request in whose scope a connector is called with `uri`, and who watches it.
+    /// Returns the protocols and the watch of the request of the present scope, if its URI is `uri`.
     pub(super) fn security_of(uri: &Uri) -> (Option<Protocols>, Option<HandshakeWatch>) {
         Self::look(uri, Self::for_security).unwrap_or_default()
     }
 
-    /// Looks at the request in whose scope a connector is called with `uri`, if there is one. `look` runs no foreign code.
+    /// Calls `look` with the request of the present scope, if its URI is `uri`. `look` must not run foreign code, which might enter a scope.
     #[inline]
     fn look<T>(uri: &Uri, look: impl FnOnce(&Self) -> T) -> Option<T> {
         let looked = IN_SCOPE.try_with(|request| match &*request.borrow() {
             Some(request) if request.uri == *uri => Some(look(request)),
             _ => None,
         });
-        // A thread that is ending has no scope.
+        // A thread that is ending has no thread-locals.
         looked.unwrap_or_default()
     }
 
-    /// Where to connect to.
+    /// The URI to connect to.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The epoch of the client's network. A connector that has not heard of it yet forgets what it believes of the network.
+    /// The epoch of the client. If it is newer than that of the connector, the connector forgets what it believes of the network.
     ///
-    /// Defaults to an epoch before all changes.
+    /// Defaults to an epoch before all changes of the network.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The same request, of a client in this epoch.
+    /// Sets the epoch.
     #[must_use]
     pub fn with_epoch(mut self, epoch: Epoch) -> Self {
         self.epoch = epoch;
         self
     }
 
-    /// The application protocols (ALPN ids) that the client speaks over the connection. Of its own, the connector uses those alone, in its
-    /// own order: to choose among service records (RFC 9460 §7.1.2), and over ALPN
-    /// ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)). If the two have none in common, the connect
-    /// fails before anything is looked up ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
+    /// The application protocols (ALPN ids) that the client speaks. The connector uses those of its own protocols that are among them, in its own
+    /// order: to choose among service records (RFC 9460 §7.1.2), and for ALPN
+    /// ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)). If none is, the connect fails before anything is looked up
+    /// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
     ///
-    /// They matter for `https` and `wss` URIs alone. An empty list is a client that wants nothing negotiated.
+    /// They matter only for `https` and `wss` URIs. With an empty list nothing is negotiated.
     ///
-    /// Defaults to `None`: whatever the connector is set to.
+    /// Defaults to `None`: the connector uses its own protocols.
     pub fn protocols(&self) -> Option<&[Vec<u8>]> {
         self.protocols.as_ref().map(Protocols::as_slice)
     }
 
-    /// What matters for secure URIs alone: the protocols, and who watches.
+    /// What matters only for secure URIs: the protocols and the watch.
     pub(super) fn for_security(&self) -> (Option<Protocols>, Option<HandshakeWatch>) {
         (self.protocols.clone(), self.watch.clone())
     }
 
-    /// The same request, of a client that is to hear how the connect gets on with TLS.
+    /// Sets who is told how far TLS is.
     #[cfg(feature = "client")]
     pub(crate) fn with_watch(self, watch: Option<HandshakeWatch>) -> Self {
         Self { watch, ..self }
     }
 
-    /// The same request, of a client that speaks these protocols. Clones share them.
+    /// Sets the [`protocols`](Self::protocols). Clones share them.
     ///
-    /// An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be 64 of them. Otherwise a connect to a secure URI fails before anything is looked up
-    /// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
+    /// An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be at most 64 ids. Otherwise a connect to a secure URI fails before anything is
+    /// looked up ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)).
     #[must_use]
     pub fn with_protocols(self, alpn_ids: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         self.with_shared_protocols(alpn_ids.into_iter().collect())
@@ -125,7 +125,7 @@ impl ConnectRequest {
         Self { protocols: Some(protocols), ..self }
     }
 
-    /// The same future, polled in the scope of this request: one that calls a connector with the [`uri`](Self::uri) of the request.
+    /// Wraps a future so that it is polled in the scope of this request. The future calls a connector with the [`uri`](Self::uri) of the request.
     pub fn scope<F: Future>(self, future: F) -> ConnectScope<F> {
         ConnectScope { future, request: Some(self) }
     }
@@ -133,7 +133,7 @@ impl ConnectRequest {
 
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A URI may have userinfo and a query, which are nobody's affair.
+        // Userinfo, path and query of a URI are never printed.
         let (scheme, host, port) = (self.uri.scheme_str(), self.uri.host(), self.uri.port_u16());
         f.debug_struct("ConnectRequest")
             .field("scheme", &scheme)
@@ -167,9 +167,9 @@ impl<F: Future> Future for ConnectScope<F> {
     }
 }
 
-/// Puts a request into the scope of this thread, and takes it out again when dropped, also where a connector panics.
+/// Makes a request that of the present scope, and restores the scope before when dropped, also if a connector panics.
 struct Entered<'a> {
-    /// The request of the scope around this one, meanwhile.
+    /// Holds the request of the scope around this one while this scope lasts, and the request of this scope afterwards.
     place: &'a mut Option<ConnectRequest>,
 }
 
@@ -181,7 +181,7 @@ impl<'a> Entered<'a> {
     }
 
     fn exchange(&mut self) {
-        // A thread that is ending has no scope.
+        // A thread that is ending has no thread-locals.
         _ = IN_SCOPE.try_with(|request| mem::swap(&mut *request.borrow_mut(), self.place));
     }
 }

@@ -1,25 +1,24 @@
-//! What is put around the attempts of a connector: nothing, or TLS.
+//! What wraps the attempts of a connector: nothing, or TLS.
 
 use crate::race::{Config, ConfigError};
 
-/// What is put around the attempts of a connector, whose attempt service is `A`: [`Plain`] is nothing, and
-/// `TlsOptions` are TLS (feature `tls`).
+/// What wraps the attempt service `A` of a connector: nothing ([`Plain`]), or TLS (`TlsOptions`, with the feature `tls`).
 ///
-/// No other type has this trait.
+/// The trait is sealed: no other type implements it.
 pub trait Security<A>: sealed::Sealed {
-    /// The attempt service that comes of it.
+    /// The wrapped attempt service.
     type Attempt;
 
-    /// Whether `https` URIs are connected to securely.
+    /// Whether attempts for `https` URIs do TLS.
     #[doc(hidden)]
     const DOES_TLS: bool;
 
-    /// `race` has the protocols of the connector.
+    /// Wraps `attempt`. The protocols of the connector are in `race`.
     #[doc(hidden)]
     fn secure(self, attempt: A, race: &Config) -> Result<Self::Attempt, ConfigError>;
 }
 
-/// Nothing is put around the attempts.
+/// The attempts are not wrapped.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Plain;

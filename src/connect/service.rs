@@ -22,13 +22,13 @@ use crate::tcp::TcpConnector;
 
 /// Connects to the host of a [`Uri`] over whichever of its addresses works first.
 ///
-/// It takes the place of hyper-util's `HttpConnector`: under its `Client`, under hyper-rustls, under tonic, under any tower
-/// layer. `R` resolves names, `A` makes the attempts.
+/// It replaces hyper-util's `HttpConnector` under hyper-util's `Client`, hyper-rustls, tonic, and any tower layer. `R` resolves names, and `A` makes
+/// the attempts.
 ///
 /// # Defaults
 ///
-/// Those of [`Config`](crate::race::Config) and [`TcpOptions`](crate::tcp::TcpOptions); names are resolved by the system, only `http` URIs are
-/// taken, and there is no timeout.
+/// Those of [`Config`](crate::race::Config) and [`TcpOptions`](crate::tcp::TcpOptions). Names are resolved by the system, only `http` URIs are
+/// accepted, and there is no timeout.
 ///
 /// # Panics
 ///
@@ -49,6 +49,7 @@ use crate::tcp::TcpConnector;
 ///
 /// let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(HappyEyeballsConnector::new());
 /// ```
+#[doc(alias = "HttpConnector")]
 #[derive(Clone)]
 pub struct HappyEyeballsConnector<R = GaiResolver, A = TcpConnector> {
     settings: Arc<Settings>,
@@ -71,12 +72,13 @@ impl<R, A> HappyEyeballsConnector<R, A> {
         &self.settings.race
     }
 
-    /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
+    /// Tells the connector and its clones that the network of this machine has changed: another interface, another address, a VPN.
     ///
-    /// From the next connect on, nothing is believed that was learned before: which families are connected, and which addresses are connected from, are asked of
-    /// the system; a resolver hears of it by [`Name::epoch`](crate::resolve::Name::epoch), and forgets what it has cached. Connects that are under way go on.
+    /// From the next connect on, everything that was learned before is forgotten. The system is asked again which families are connected, and for
+    /// source addresses. The resolver sees the change in [`Name::epoch`](crate::resolve::Name::epoch), and should forget what it has cached.
+    /// Connects that are under way go on.
     ///
-    /// Without it, changes are noticed when an attempt fails of them, or after 5 s; but cached answers of DNS servers stay.
+    /// Without this call, a change is noticed when an attempt fails because of it, or after 5 s. Cached answers of DNS servers stay in use then.
     pub fn network_changed(&self) {
         let epoch = Epoch::begin();
         self.settings.network.epoch().advance(epoch);
@@ -89,12 +91,12 @@ where
     R: Resolve + Clone,
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    /// Connects as `request` has it. [`call`](Service::call) with a URI does the same, with the request of the client that calls.
+    /// Connects as `request` says. [`call`](Service::call) does the same with the request whose scope it is called in.
     pub fn connect(&self, request: ConnectRequest) -> Connecting<R, A> {
         self.begin(request.uri(), request.epoch(), || request.for_security())
     }
 
-    /// `security` is asked for the protocols of the client, and for who watches, only where they matter.
+    /// Begins a connect. `security` returns the protocols and the watch of the client. It is called only for secure URIs.
     #[inline]
     fn begin(
         &self,
@@ -114,7 +116,7 @@ where
                 return Connecting::failed(ConnectError::unsupported(&target.host, target.port.number(), problem));
             }
         };
-        // There is one place that makes a connect, so that it is built where it is to lie.
+        // The only call that makes a `Connecting`, so that the compiler builds it in its final place instead of copying it.
         Connecting::new(settings, target, watch, self.resolver.clone(), self.attempt.clone())
     }
 

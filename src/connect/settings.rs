@@ -1,4 +1,4 @@
-//! What all clones of a connector share.
+//! The settings of a connector, which all of its clones share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,32 +13,33 @@ use crate::tcp::SourceAddresses;
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) race: Arc<Config>,
-    /// Those that the race can use.
+    /// The address families that the race can use.
     pub(super) families: Families,
     pub(super) timeout: Option<Duration>,
     pub(super) schemes: Schemes,
     pub(super) sources: SourceAddresses,
     pub(super) network: Arc<Network>,
     pub(super) memory: Arc<Remembering>,
-    /// Whether attempts may say something before they are over: those of `TcpConnector` do not.
+    /// Whether attempts may report something before their end. Those of `TcpConnector` do not.
     pub(super) hears_attempts: bool,
-    /// Whether those for secure URIs do, as they do TLS.
+    /// Whether attempts for secure URIs do TLS, and so report something.
     pub(super) does_tls: bool,
 }
 
 impl Settings {
-    /// Whether attempts for a URI that is secure or not may say something before they are over.
+    /// Whether the attempts of a connect may report something before their end. `is_secure` is whether the URI is secure.
     #[inline]
     pub(super) fn hears_attempts(&self, is_secure: bool) -> bool {
         self.hears_attempts || self.does_tls && is_secure
     }
 
-    /// The settings of a connect for a client that speaks `protocols`, if it names any: the connector's own protocols are narrowed to
-    /// those, in the connector's order.
+    /// Returns the settings of a connect for a client that speaks `protocols`. The connector's own protocols are narrowed to those, in the
+    /// connector's order. `None` is a client that does not say.
     ///
     /// # Errors
     ///
-    /// The two have none in common, or no handshake could offer those of the client: in words. If either of them has an empty list, nothing is to be negotiated, which is no error.
+    /// A text, if connector and client have no protocol in common, or if TLS could not offer the client's. An empty list on either side is not an
+    /// error: nothing is negotiated then.
     pub(super) fn for_client(self: &Arc<Self>, protocols: Option<Protocols>) -> Result<Arc<Self>, String> {
         let Some(client) = protocols else { return Ok(Arc::clone(self)) };
         if let Some(problem) = client.problem() {
@@ -56,13 +57,14 @@ impl Settings {
         Ok(Arc::new(Self { race: Arc::new(self.race.with_protocols(common)), ..Self::clone(self) }))
     }
 
-    /// What attempts may negotiate over a connection. Nothing where the URI is not secure.
+    /// Returns the protocols that attempts may negotiate. `None` if the URI is not secure.
     #[inline]
     pub(super) fn alpn(&self, is_secure: bool) -> Option<Protocols> {
         if is_secure { self.race.shared_protocols().cloned() } else { None }
     }
 
-    /// The same for attempts that may take other routes than the sockets of `TcpConnector`, and may have more to say.
+    /// Adapts the settings to any attempt service. It may take other routes than the sockets of `TcpConnector`, and may report something before its
+    /// end.
     pub(super) fn for_any_attempt(mut self, memory: MemoryHandle) -> Self {
         self.memory = Arc::new(Remembering::new(memory));
         self.sources = self.sources.unless_of_system();

@@ -1,4 +1,4 @@
-//! What a URI says of where to connect to: pure text work, nothing is looked up but the index of an interface.
+//! Parses a URI into the target of a connect. Nothing is looked up but the index of a network interface.
 
 use std::net::{AddrParseError, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU16;
@@ -15,10 +15,10 @@ use crate::tcp::interface_index;
 /// Where to connect to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    /// The host without brackets, as it stands in the URI.
+    /// The host as it is written in the URI, without brackets.
     pub(super) host: Arc<str>,
     pub(super) port: Port,
-    /// The port, if HTTPS records speak of it.
+    /// The port for which HTTPS records are asked for. `None` if the URI is not secure.
     pub(super) https_port: Option<NonZeroU16>,
     /// Whether the scheme is https or wss.
     pub(super) is_secure: bool,
@@ -35,7 +35,7 @@ pub(super) enum Schemes {
 }
 
 impl Schemes {
-    /// `enforce_http` without TLS leaves `http` alone.
+    /// With `enforce_http` the schemes are `http`, and `https` if the connector does TLS.
     pub(super) fn new(enforce_http: bool, is_secure: bool) -> Self {
         match (enforce_http, is_secure) {
             (true, false) => Self::Http,
@@ -44,7 +44,7 @@ impl Schemes {
         }
     }
 
-    /// `Err` is what the scheme should have been.
+    /// Returns the schemes that would be accepted as the error.
     #[inline]
     fn check(self, scheme: &Scheme) -> Result<(), &'static str> {
         match self {
@@ -75,20 +75,20 @@ impl Target {
         let port = port(rest, scheme).map_err(invalid)?;
         let (host, literal) =
             if is_plain { (host, v4_literal(host, port.number())) } else { host_with_marks(host, port.number())? };
-        // An enforced scheme has been looked at already.
+        // If only `http` is accepted, the URI is not secure: the check is skipped.
         let is_secure = schemes != Schemes::Http && is_secure(scheme);
         let https_port = if is_secure { NonZeroU16::new(port.number()) } else { None };
         Ok(Self { host: host.into(), port, https_port, is_secure, literal })
     }
 }
 
-/// The host of an authority that has brackets or userinfo, and the address if it is one.
+/// Returns the host of an authority with brackets or userinfo, and the address if the host is one.
 #[cold]
 fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), ConnectError> {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some("") => Err(ConnectError::invalid_uri("it has no host", None)),
         Some(text) => Ok((text, Some(v6_literal(text, port)?))),
-        // `http` lets a bracket be in the userinfo, or within a name.
+        // The crate `http` accepts brackets in userinfo and in names.
         None if host.contains(['[', ']', ':']) => {
             Err(ConnectError::invalid_uri(format!("{host:?} is not a host"), None))
         }
@@ -96,7 +96,7 @@ fn host_with_marks(host: &str, port: u16) -> Result<(&str, Option<SocketAddr>), 
     }
 }
 
-/// `text` is what follows the host. An empty port means the scheme's (RFC 3986 §3.2.3).
+/// Parses the port. `text` is what follows the host. An empty port is that of the scheme (RFC 3986 §3.2.3).
 fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
     let Some(digits) = text.strip_prefix(':').or_else(|| text.is_empty().then_some(text)) else {
         return Err(format!("{text:?} follows the host"));
@@ -104,9 +104,9 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
     if digits.is_empty() {
         return Ok(Port::OfScheme(default_port(scheme.as_str()).unwrap_or(HTTP_PORT)));
     }
-    // By hand: a sign is no digit, and what `parse` would do is half of what the whole URI costs.
+    // Parsed by hand: `parse` would accept a sign, and take half of the time of the whole function.
     let number = digits.bytes().try_fold(0, |number: u32, digit| {
-        // Of a number that is too large, nothing matters but that.
+        // Saturates at 65,536, which is enough to know that the port is too large.
         digit.is_ascii_digit().then(|| (number * 10 + u32::from(digit - b'0')).min(1 << 16))
     });
     match number.map(u16::try_from) {
@@ -118,7 +118,7 @@ fn port(text: &str, scheme: &Scheme) -> Result<Port, String> {
 }
 
 fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {
-    // No name is looked up that begins with a digit and is an address; most begin with a letter.
+    // Most names begin with a letter, which saves the attempt to parse them.
     if !host.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
@@ -126,7 +126,7 @@ fn v4_literal(host: &str, port: u16) -> Option<SocketAddr> {
     Some((ip, port).into())
 }
 
-/// `::1`, or `fe80::1%25eth0` with a zone (RFC 6874); a plain `%`, which RFC 4007 writes, is accepted too.
+/// Parses an IPv6 address: `::1`, or `fe80::1%25eth0` with a zone (RFC 6874). A plain `%` before the zone (RFC 4007) is accepted too.
 fn v6_literal(text: &str, port: u16) -> Result<SocketAddr, ConnectError> {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),

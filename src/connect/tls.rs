@@ -1,4 +1,4 @@
-//! The connector for https.
+//! TLS as a part of the attempts of a connector.
 
 use super::builder::Builder;
 use super::security::{Plain, Security, sealed};
@@ -7,9 +7,10 @@ use crate::race::{Config, ConfigError};
 use crate::tls::{TlsConnector, TlsOptions};
 
 impl<R, A> Builder<R, A, Plain> {
-    /// TLS for `https` URIs, within the race: see [`tls`](crate::tls). URIs of `http` and of `https` are taken then.
+    /// Does TLS for `https` and `wss` URIs, as a part of each attempt: see [`tls`](crate::tls). The connector then takes URIs with the schemes
+    /// `http` and `https`.
     ///
-    /// The order of this call and of those that set the attempts does not matter.
+    /// It may be called before or after the setters of the attempts.
     #[must_use]
     pub fn tls(self, options: TlsOptions) -> Builder<R, A, TlsOptions> {
         self.security(options)
@@ -30,14 +31,15 @@ impl<A> Security<A> for TlsOptions {
 impl sealed::Sealed for TlsOptions {}
 
 impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
-    /// Replaces the settings of TLS, for all clones: certificates that were renewed, say, or root certificates. It holds for attempts from the next one
-    /// on; connections that are made stay, also in the pool of a client. Sessions begin anew, except those of a [whole configuration](TlsOptions::with_config) whose clone was there before.
+    /// Replaces the TLS settings of this connector and its clones: with a renewed certificate, say. Attempts that start afterwards have the new
+    /// settings. Connections that were made before stay, also in the pool of a client. Sessions are not resumed, except those of a
+    /// [whole configuration](TlsOptions::with_config) that is a clone of the one before.
     ///
-    /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
+    /// The root certificates of the system are read again. Until that is done, and if it fails, those that were read before are used.
     ///
     /// # Errors
     ///
-    /// Options that cannot work, with the protocols of this connector too. Then nothing has changed.
+    /// If the options cannot work by themselves, or with the protocols of this connector. Nothing is changed then.
     pub fn replace_tls(&self, options: TlsOptions) -> Result<(), ConfigError> {
         options.check_protocols(self.race().shared_protocols())?;
         self.attempt().replace(options)

@@ -1,4 +1,4 @@
-//! What a caller learns about one attempt, and about the addresses that never had one.
+//! The record of one attempt, and of an endpoint that had no attempt.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,29 +19,29 @@ pub struct Attempt {
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
     pub(crate) outcome: AttemptOutcome,
-    /// `None` of an attempt that said nothing.
+    /// `None` if the attempt reported nothing before its end.
     pub(crate) phases: Option<Box<Phases>>,
 }
 
-/// What an attempt said of itself before it was over.
+/// What an attempt reported before its end.
 #[derive(Debug, Clone)]
 pub(crate) struct Phases {
-    /// When its transport stood.
+    /// When its transport was connected.
     pub(crate) transport: Instant,
-    /// When it asked whether it might begin its handshake.
+    /// When it asked whether it may begin its handshake.
     pub(crate) asked: Option<Instant>,
-    /// When it was told that it might.
+    /// When the race allowed that.
     pub(crate) admitted: Option<Instant>,
     pub(crate) handshake: Option<Handshake>,
 }
 
 impl Phases {
-    /// Its transport stands.
+    /// The phases of an attempt whose transport was connected at `transport`.
     pub(crate) fn new(transport: Instant) -> Self {
         Self { transport, asked: None, admitted: None, handshake: None }
     }
 
-    /// For how long it waited for admission to its handshake.
+    /// How long the attempt waited for admission to its handshake.
     pub(crate) fn waited(&self) -> Duration {
         match (self.asked, self.admitted) {
             (Some(asked), Some(admitted)) => admitted - asked,
@@ -51,53 +51,54 @@ impl Phases {
 }
 
 impl Attempt {
-    /// Where it went.
+    /// The endpoint that the attempt was made to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Why it was started when it was.
+    /// Why the attempt was started at this time: it was the first, the delay had elapsed, or another attempt had failed, say.
     pub fn reason(&self) -> StartReason {
         self.reason
     }
 
-    /// How long it might be silent, and what that was derived from: with [`Policy::Staggered`](crate::Policy::Staggered) the next attempt started
-    /// then, unless this one had failed or its transport stood.
+    /// The attempt delay: how long after this attempt the next one was to start, and what that was derived from. With
+    /// [`Policy::Staggered`](crate::Policy::Staggered) a failure lets the next attempt start sooner, and progress of this attempt later.
     pub fn delay(&self) -> AttemptDelay {
         self.placing.delay()
     }
 
-    /// Why it stood behind others, if it did: its destination was believed to be dead as it started.
+    /// Why the attempt was put behind others, if it was: its destination was believed to be dead when the attempt started.
     pub fn demoted(&self) -> Option<Demotion> {
         self.placing.demotion(self.started)
     }
 
-    /// How long after the beginning of the race it was started. The race begins with the look-up of the name.
+    /// How long after the beginning of the race the attempt was started. The race begins with the look-up of the name.
     pub fn offset(&self) -> Duration {
         self.started - self.race_began
     }
 
-    /// How long it lasted.
+    /// How long the attempt lasted.
     pub fn duration(&self) -> Duration {
         self.ended - self.started
     }
 
-    /// How long it took until its transport stood, with the rest still to come: a TLS handshake, say. `None` if it did not get so far, or did not say.
+    /// How long it took until the transport was connected, with the handshake still to come. `None` if the attempt did not get so far, or its service
+    /// did not report it.
     pub fn transport_after(&self) -> Option<Duration> {
         self.phases.as_ref().map(|phases| phases.transport - self.started)
     }
 
-    /// What was negotiated in its handshake. `None` if there was none, or it did not say.
+    /// What was negotiated in the handshake. `None` if there was no handshake, or the attempt service did not report it.
     pub fn handshake(&self) -> Option<&Handshake> {
         self.phases.as_ref()?.handshake.as_ref()
     }
 
-    /// What came of it.
+    /// How the attempt ended.
     pub fn outcome(&self) -> &AttemptOutcome {
         &self.outcome
     }
 
-    /// The error, if it failed by itself.
+    /// The error, if the attempt failed by itself and was not dropped.
     pub fn error(&self) -> Option<&AttemptError> {
         match &self.outcome {
             AttemptOutcome::Failed(error) => Some(error),
@@ -105,7 +106,7 @@ impl Attempt {
         }
     }
 
-    /// Whether a time limit ended it: the connector's, or its own.
+    /// Whether a time limit ended the attempt: that of the connector, or its own.
     pub(crate) fn is_timeout(&self) -> bool {
         match &self.outcome {
             AttemptOutcome::Dropped(reason) => {
@@ -116,14 +117,14 @@ impl Attempt {
         }
     }
 
-    /// Whether it made room for another attempt to the same endpoint, if one was made: what came of it says nothing.
+    /// Whether the attempt was dropped so that its endpoint could be tried again later. Such an outcome says nothing about the endpoint.
     pub(crate) fn was_put_off(&self) -> bool {
         matches!(self.outcome, AttemptOutcome::Dropped(DropReason::Overtaken | DropReason::Superseded))
     }
 }
 
-/// `[2001:db8::1]:443 timed out after 2.1 s`: one attempt in a line. Where it said how far it came, that follows:
-/// `[2001:db8::1]:443 connected after 14 ms (transport 5 ms, TLS 1.3 9 ms)`.
+/// Writes the attempt in one line: `[2001:db8::1]:443 timed out after 2.1 s`. If the attempt reported its transport, the times of transport and
+/// handshake follow: `[2001:db8::1]:443 connected after 14 ms (transport 5 ms, TLS 1.3 9 ms)`.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.endpoint, self.outcome)?;
@@ -156,19 +157,19 @@ impl fmt::Debug for Attempt {
     }
 }
 
-/// What came of an attempt.
+/// How an attempt ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
-    /// It won the race.
+    /// The attempt won the race.
     Connected,
-    /// It failed by itself.
+    /// The attempt failed by itself.
     Failed(AttemptError),
-    /// It was abandoned.
+    /// The race dropped the attempt.
     Dropped(DropReason),
 }
 
-/// `connected`, `connection refused`, `timed out`: in a few words.
+/// Writes the outcome in a few words: `connected`, `connection refused`, `timed out`.
 impl fmt::Display for AttemptOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,8 +199,8 @@ impl Untried {
         self.reason
     }
 
-    /// Why it stood behind others, if it did: it was believed to be dead when the race was over. Of a race that its first attempt won, that is known only of
-    /// addresses that would have gone before it.
+    /// Why the endpoint was put behind others, if it was: its address was believed to be dead when the race was over. If the first attempt won the
+    /// race, this is known only of addresses that would have been tried before it.
     pub fn demoted(&self) -> Option<Demotion> {
         self.demoted
     }

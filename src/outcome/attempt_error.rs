@@ -9,16 +9,16 @@ use super::causes::causes;
 
 /// Why one attempt failed.
 ///
-/// An attempt service may fail with any error. With this one it can also say four things:
+/// An attempt service may fail with any error. With this type it can also say four things:
 ///
 /// | builder | says | what it changes | default |
 /// |---|---|---|---|
 /// | [`unsent`](Self::unsent) | Nothing was sent. | The next attempt does not wait for the 10 ms that RFC 8305 §5 demands between starts. | something may have been sent |
 /// | [`permanent`](Self::permanent) | The same attempt would fail again. | [`ConnectError::is_permanent`](super::ConnectError::is_permanent), if every attempt of the race says so. | it may succeed later |
 /// | [`untrusted`](Self::untrusted) | The peer did not prove that it is the host that is meant. | If the race is lost, this error comes before those of connections that failed, and [`ConnectError::is_untrusted`](super::ConnectError::is_untrusted) is true. It is permanent. | no question of trust |
-/// | [`timed_out`](Self::timed_out) | A time limit of the attempt's own has ended it. | [`ConnectError::is_timeout`](super::ConnectError::is_timeout), if the attempt decides. | no limit of its own |
+/// | [`timed_out`](Self::timed_out) | A time limit of the attempt itself was reached. | [`ConnectError::is_timeout`](super::ConnectError::is_timeout), if the attempt decides. | no limit of its own |
 pub struct AttemptError {
-    /// In a box, to keep the record of an attempt that succeeds small.
+    /// In a box, so that the record of an attempt that succeeds is small.
     inner: Box<Inner>,
 }
 
@@ -28,7 +28,7 @@ struct Inner {
     source: BoxError,
 }
 
-/// What an attempt says of its failure.
+/// What the attempt service says about its failure.
 #[derive(Clone, Copy)]
 struct Said {
     sent: bool,
@@ -42,12 +42,12 @@ impl Said {
 }
 
 impl AttemptError {
-    /// An attempt that failed while it connected. It counts as one that sent something, and that may succeed later.
+    /// The error of an attempt that may have sent something, and may succeed later.
     pub fn new(source: impl Into<BoxError>) -> Self {
         Self { inner: Box::new(Inner { step: None, said: Said::NOTHING, source: source.into() }) }
     }
 
-    /// Says which step failed, in the form "could not open a socket".
+    /// Sets which step failed, in the form "could not open a socket".
     #[must_use]
     pub fn at_step(mut self, step: &'static str) -> Self {
         self.inner.step = Some(step);
@@ -61,24 +61,24 @@ impl AttemptError {
         self
     }
 
-    /// Says that the same attempt would fail again, until somebody changes the server or the configuration: a proxy that does not take the
-    /// credentials, say. The race goes on all the same: another address may be another server.
+    /// Says that the same attempt would fail again, until somebody changes the server or the configuration. An example is a proxy that refuses the
+    /// credentials. The race still goes on, since another address may be another server.
     #[must_use]
     pub fn permanent(mut self) -> Self {
         self.inner.said.permanent = true;
         self
     }
 
-    /// Says that the peer did not prove that it is the host that is meant: its certificate was not accepted. Then something was sent, and
-    /// the error is [permanent](Self::permanent). The race goes on all the same: the certificate of another address is checked
-    /// against the same name.
+    /// Says that the peer did not prove to be the host that is meant: its certificate was not accepted. Something was sent then, and the error is
+    /// [permanent](Self::permanent). The race still goes on: the certificate of another address is verified for the same name.
     #[must_use]
     pub fn untrusted(mut self) -> Self {
         self.inner.said.untrusted = true;
         self
     }
 
-    /// Says that a time limit of the attempt's own has ended it, as that of a handshake does. A connect that the kernel gave up is not meant.
+    /// Says that a time limit of the attempt itself was reached, such as that of a handshake. It is not meant for a connect that the system has
+    /// given up.
     #[must_use]
     pub fn timed_out(mut self) -> Self {
         self.inner.said.timed_out = true;
@@ -90,25 +90,24 @@ impl AttemptError {
         self.inner.said.sent || self.inner.said.untrusted
     }
 
-    /// Whether the same attempt would fail again: [`permanent`](Self::permanent) or [`untrusted`](Self::untrusted) was called. Nothing that
-    /// this crate's own [`TcpConnector`](crate::tcp::TcpConnector) fails of is permanent: a server that refuses may be started.
+    /// Whether the same attempt would fail again: [`permanent`](Self::permanent) or [`untrusted`](Self::untrusted) was called. No error of this
+    /// crate's [`TcpConnector`](crate::tcp::TcpConnector) is permanent: the server of a port that refuses may be started later.
     pub fn is_permanent(&self) -> bool {
         self.inner.said.permanent || self.inner.said.untrusted
     }
 
-    /// Whether the peer did not prove that it is the host that is meant: [`untrusted`](Self::untrusted) was called.
+    /// Whether the peer did not prove to be the host that is meant: [`untrusted`](Self::untrusted) was called.
     pub fn is_untrusted(&self) -> bool {
         self.inner.said.untrusted
     }
 
-    /// Whether a time limit of the attempt's own has ended it: [`timed_out`](Self::timed_out) was called.
+    /// Whether a time limit of the attempt itself was reached: [`timed_out`](Self::timed_out) was called.
     pub fn is_timeout(&self) -> bool {
         self.inner.said.timed_out
     }
 
-    /// Takes any error for an attempt's: itself if it is one. If one is among its causes, or wrapped in an [`io::Error`], that
-    /// one says whether anything was sent, whether it is permanent, whether the peer was untrusted and whether time was up; otherwise
-    /// something may have been sent, it may succeed later, and it is no question of trust or time.
+    /// Makes an `AttemptError` of any error. An `AttemptError` stays as it is. If there is one among the causes of the error, or wrapped in an
+    /// [`io::Error`], its four properties are taken over. Otherwise they have their defaults.
     pub fn from_any(error: impl Into<BoxError>) -> Self {
         let error = match error.into().downcast::<Self>() {
             Ok(own) => return *own,
@@ -119,8 +118,8 @@ impl AttemptError {
         Self { inner: Box::new(Inner { step: None, said, source: error }) }
     }
 
-    /// Whether it contradicts what is believed of routes and local addresses: there is no route or no such local address, the network or
-    /// the host is not reached, or the system has given the connect up. A peer that refuses was reached, and contradicts nothing.
+    /// Whether the error contradicts what is believed of routes and local addresses: there is no route, or no such local address; the network or the
+    /// host was not reached; or the system has given up the connect. A refusal comes from the peer, and contradicts nothing.
     pub(crate) fn contradicts_routes(&self) -> bool {
         let mut kinds = causes(&*self.inner.source).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
         kinds.any(|kind| match kind {
@@ -129,13 +128,13 @@ impl AttemptError {
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::TimedOut => true,
-            // What connect(2) says of routes that lead nowhere on purpose: `blackhole` and `prohibit`.
+            // The errors of connect(2) for `blackhole` and `prohibit` routes.
             io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => !self.was_sent(),
             _ => false,
         })
     }
 
-    /// The cause in a few words, for a line that names several.
+    /// Writes the cause in a few words, for a line with several attempts.
     pub(crate) fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(step) = self.inner.step {
             write!(f, "{step}: ")?;
@@ -174,8 +173,8 @@ impl StdError for AttemptError {
     }
 }
 
-/// Whether the kind is all that there is to say: what the network, or the peer, has said of a connection. Of any other error the kind is a guess at
-/// what the system means ("invalid input parameter" for a route that leads nowhere), and the system's own words are told.
+/// Whether the kind of an error says everything: it is an answer of the network or of the peer. The kind of any other error may be misleading
+/// ("invalid input parameter" for a `blackhole` route), so that the text of the system is used.
 fn is_word_of_the_network(kind: io::ErrorKind) -> bool {
     matches!(
         kind,

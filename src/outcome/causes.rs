@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 
-/// `error` and its causes, outermost first. What an [`io::Error`] wraps is one of them, although its `source` leaves it out.
+/// Returns `error` and its causes, outermost first. The error inside an [`io::Error`] is one of them, although `source` skips it.
 pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     iter::successors(Some(error), |&error| {
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -13,7 +13,7 @@ pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<I
     })
 }
 
-/// An error and its causes in one line, separated by colons. A cause whose words are in the line already is left out.
+/// Writes an error and its causes in one line, separated by colons. A cause whose text is in the line already is skipped.
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn StdError + 'static));
 
 impl fmt::Display for Chain<'_> {

@@ -1,9 +1,9 @@
-//! What a caller learns of the handshake of an attempt.
+//! The record of the handshake of an attempt.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// What was negotiated in the handshake of an attempt, as far as the attempt service says it.
+/// What was negotiated in the handshake of an attempt, as far as the attempt service has reported it.
 ///
 /// ```
 /// use hyper_happy_eyeballs::Handshake;
@@ -48,28 +48,28 @@ impl Handshake {
         self.is_resumed
     }
 
-    /// The same with this [`protocol_version`](Self::protocol_version).
+    /// Sets the [`protocol_version`](Self::protocol_version).
     #[must_use]
     pub fn with_protocol_version(mut self, version: impl Into<Cow<'static, str>>) -> Self {
         self.protocol_version = Some(version.into());
         self
     }
 
-    /// The same with this [`cipher_suite`](Self::cipher_suite).
+    /// Sets the [`cipher_suite`](Self::cipher_suite).
     #[must_use]
     pub fn with_cipher_suite(mut self, suite: impl Into<Cow<'static, str>>) -> Self {
         self.cipher_suite = Some(suite.into());
         self
     }
 
-    /// The same with this [`alpn`](Self::alpn).
+    /// Sets the [`alpn`](Self::alpn).
     #[must_use]
     pub fn with_alpn(mut self, id: impl Into<Vec<u8>>) -> Self {
         self.alpn = Some(id.into());
         self
     }
 
-    /// The same, of a session that was resumed or not.
+    /// Sets whether an earlier session was resumed.
     #[must_use]
     pub fn with_resumed(mut self, is_resumed: bool) -> Self {
         self.is_resumed = is_resumed;
@@ -77,7 +77,7 @@ impl Handshake {
     }
 }
 
-/// `TLS 1.3 resumed`, or `handshake` if nothing is known of it.
+/// Writes `TLS 1.3 resumed`, or `handshake` if the version is not known.
 impl fmt::Display for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.protocol_version().unwrap_or("handshake"))?;

@@ -1,4 +1,4 @@
-//! Why an attempt stood where it stood in a race, and how long it might be silent.
+//! The attempt delay of an attempt, and why it was put behind others.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use super::time::Time;
 use crate::race::{AttemptDelay, Dead, DeadBy, DelayBasis};
 
-/// What was known of the destination of an attempt as it started.
+/// What was known of the destination of an attempt when it started.
 #[derive(Clone, Debug)]
 pub(crate) struct Placing {
     delay: AttemptDelay,
-    /// In a box, as it is rare.
+    /// In a box, since it is rare.
     demoted: Option<Box<Dead>>,
 }
 
@@ -24,18 +24,18 @@ impl Placing {
         self.delay
     }
 
-    /// The delay, if it was learned.
+    /// Returns the delay, if it was learned.
     pub(crate) fn learned_delay(&self) -> Option<LearnedDelay> {
         (self.delay.basis() != DelayBasis::Configured).then_some(LearnedDelay(self.delay))
     }
 
-    /// Why an attempt that `started` then stood behind others.
+    /// Returns why the attempt, which has `started` at this instant, was put behind others.
     pub(crate) fn demotion(&self, started: Instant) -> Option<Demotion> {
         Some(Demotion::new(*self.demoted.as_deref()?, started))
     }
 }
 
-/// Why an attempt stood behind others: `dead for another 20 s`.
+/// Why an attempt was put behind others. `Display` writes `dead for another 20 s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demotion {
     left: Duration,
@@ -43,17 +43,17 @@ pub struct Demotion {
 }
 
 impl Demotion {
-    /// As it is at `now`.
+    /// The demotion as it is at `now`.
     pub(crate) fn new(dead: Dead, now: Instant) -> Self {
         Self { left: dead.until.saturating_duration_since(now), by: dead.by }
     }
 
-    /// For how long yet its destination was believed to be dead, as the attempt started; or, if there was none, as the race ended.
+    /// How much longer the destination was believed to be dead when the attempt started. If there was no attempt: when the race ended.
     pub fn left(&self) -> Duration {
         self.left
     }
 
-    /// What the belief came from.
+    /// What that belief came from.
     pub fn by(&self) -> DeadBy {
         self.by
     }
@@ -69,7 +69,7 @@ impl fmt::Display for Demotion {
     }
 }
 
-/// A delay, and what it was derived from: `120 ms, from 14 round trips of 80 ms`.
+/// Writes a delay and what it was derived from: `120 ms, from 14 round trips of 80 ms`.
 pub(crate) struct LearnedDelay(pub(crate) AttemptDelay);
 
 impl fmt::Display for LearnedDelay {

@@ -9,16 +9,16 @@ use super::box_error::BoxError;
 use super::causes::Chain;
 use crate::race::{Answer, Query};
 
-/// One query that gave no records.
+/// A query without records.
 ///
-/// Either the name is known to have none ([`is_negative`](Self::is_negative)), or nothing is known.
-/// [`source`](StdError::source) is what the resolver said.
+/// Either the name is known to have none ([`is_negative`](Self::is_negative)), or nothing is known. The [`source`](StdError::source) is the error of
+/// the resolver.
 #[derive(Clone, Debug)]
 pub struct QueryError {
     query: Query,
     kind: QueryErrorKind,
     server: Option<SocketAddr>,
-    /// Shared by all that wait for one look-up.
+    /// Shared by all callers of one look-up.
     source: Arc<dyn StdError + Send + Sync>,
 }
 
@@ -30,7 +30,7 @@ pub enum QueryErrorKind {
     NxDomain,
     /// The name exists, and has no record of this type (NODATA).
     NoData,
-    /// There is no such name, or it has no such records: the resolver does not tell which.
+    /// The name does not exist, or has no record of this type: the resolver does not tell which.
     NotFound,
     /// The server could not answer (SERVFAIL).
     ServFail,
@@ -38,64 +38,64 @@ pub enum QueryErrorKind {
     Refused,
     /// There was no answer in time.
     TimedOut,
-    /// It may work later: the resolver does not tell whether the server could not answer, or was not reached.
+    /// A failure that may pass: the resolver does not tell whether the server could not answer or was not reached.
     Temporary,
     /// Anything else: the source says more.
     Other,
 }
 
 impl QueryError {
-    /// The failure of `query`, of the kind [`QueryErrorKind::Other`].
+    /// The error of `query`, with the kind [`QueryErrorKind::Other`].
     pub fn new(query: Query, source: impl Into<BoxError>) -> Self {
         Self { query, kind: QueryErrorKind::Other, server: None, source: Arc::from(source.into()) }
     }
 
-    /// The same failure, of this kind.
+    /// Sets the kind.
     #[must_use]
     pub fn with_kind(mut self, kind: QueryErrorKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// The same failure, of which this server told.
+    /// Sets the server that has said so.
     #[must_use]
     pub fn with_server(mut self, server: SocketAddr) -> Self {
         self.server = Some(server);
         self
     }
 
-    /// The query that failed.
+    /// The query without records.
     pub fn query(&self) -> Query {
         self.query
     }
 
-    /// How it failed.
+    /// Why there are no records.
     pub fn kind(&self) -> QueryErrorKind {
         self.kind
     }
 
-    /// The server that said so, where the resolver knows it.
+    /// The server that has said so, if the resolver knows it.
     pub fn server(&self) -> Option<SocketAddr> {
         self.server
     }
 
-    /// Whether the name is known to have no such records, so that to ask again soon is no use. The race takes it as
-    /// [`Answer::negative`]; any other kind as [`Answer::failed`].
+    /// Whether the name is known to have no such records, so that asking again soon is of no use. To the race this is [`Answer::negative`]; any
+    /// other kind is [`Answer::failed`].
     pub fn is_negative(&self) -> bool {
         matches!(self.kind, QueryErrorKind::NxDomain | QueryErrorKind::NoData | QueryErrorKind::NotFound)
     }
 
-    /// What it is to the race.
+    /// Converts the error into an answer for the race.
     pub(crate) fn to_answer(&self) -> Answer {
         if self.is_negative() { Answer::negative(self.query) } else { Answer::failed(self.query) }
     }
 
-    /// `SERVFAIL from 192.0.2.53:53`; nothing of a kind that has no name.
+    /// Returns the cause as a text: `SERVFAIL from 192.0.2.53:53`. `None` if the kind has no name.
     pub(crate) fn cause(&self) -> Option<impl fmt::Display> {
         Some(Cause { name: self.kind.name()?, server: self.server })
     }
 
-    /// Why it failed, for a line that has no place for the source beside it: [`cause`](Self::cause), or else what the resolver said.
+    /// Writes why there are no records, for a line without the source: the [`cause`](Self::cause), or else the error of the resolver.
     pub(crate) fn fmt_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause() {
             Some(cause) => write!(f, "{cause}"),

@@ -14,13 +14,13 @@ use crate::race::{Advice, Config, Endpoint, Opening, Port, Queries, Query, Race,
 pub(crate) struct Report {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
-    /// The queries that the resolver says it asked. Empty before it says.
+    /// The queries that the resolver has returned. Empty before that.
     pub(crate) asked: Queries,
     /// The queries that have an answer, or have failed.
     pub(crate) answered: Queries,
     /// When the look-up began.
     pub(crate) began: Instant,
-    /// When the first address was there.
+    /// When the first address was known.
     pub(crate) resolved: Option<Instant>,
     pub(crate) ended: Instant,
     /// In start order.
@@ -36,17 +36,17 @@ impl Report {
         self.untried.list(self.attempts.as_slice())
     }
 
-    /// The queries that the resolver asked, those that it answered without a word before included.
+    /// Returns the queries that the resolver has asked, with those that it has answered without having returned them.
     pub(crate) fn asked(&self) -> Queries {
         self.asked.iter().chain(self.answered.iter()).collect()
     }
 
-    /// Whether this query for one family was answered, or failed; by a list, perhaps.
+    /// Whether this query for one family has an answer or has failed. An answer to a list is one.
     pub(crate) fn has_answer_of(&self, query: Query) -> bool {
         self.answered.contains(query) || self.answered.contains(Query::List)
     }
 
-    /// The queries for addresses that nobody asked, and those that were asked and have no answer. None of a host that is an address.
+    /// Returns the queries for addresses that were not asked, and those that were asked and have no answer. Both are empty if the host is an address.
     pub(crate) fn unknown(&self) -> (Queries, Queries) {
         let asked = self.asked();
         if asked.is_empty() {
@@ -65,7 +65,7 @@ impl Report {
         self.ended - self.began
     }
 
-    /// `example.com:443`, `[::1]:80`: where the caller wanted to go, and never more of the URI than that.
+    /// Returns host and port for a text: `example.com:443`, `[::1]:80`. No other part of the URI is ever shown.
     pub(crate) fn destination(&self) -> impl fmt::Display {
         Destination { host: &self.host, port: self.port }
     }
@@ -86,10 +86,10 @@ impl Attempts {
     }
 }
 
-/// What was never tried.
+/// The endpoints that were not tried.
 pub(crate) enum Leftover {
     Nothing,
-    /// The first attempt won, and what else there was is worked out only if somebody asks.
+    /// The first attempt has won. The other endpoints are computed only when they are read.
     Opening {
         opening: Opening,
         config: Arc<Config>,
@@ -104,7 +104,7 @@ impl Leftover {
         if opening.has_more() { Self::Opening { opening, config: Arc::clone(config), port } } else { Self::Nothing }
     }
 
-    /// What a race that is over at `now` has not tried.
+    /// The endpoints that a race has not tried which is over at `now`.
     pub(crate) fn of_race(race: &Race, now: Instant) -> Self {
         let demotions = race.demotions();
         let untried = |(endpoint, reason): (&Endpoint, UntriedReason)| {
@@ -133,7 +133,7 @@ impl Leftover {
     }
 }
 
-/// A host, without brackets, and a port: as they are written.
+/// Writes a host, which is given without brackets, and a port.
 pub(crate) struct Destination<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: u16,

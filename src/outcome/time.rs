@@ -1,9 +1,9 @@
-//! Times as a reader wants them.
+//! Durations in texts for people.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A time with as many digits as a reader wants: `2.1 s`, `800 ms`, `0.4 ms`.
+/// Writes a duration with as many digits as a reader needs: `2.1 s`, `800 ms`, `0.4 ms`.
 pub(crate) struct Time(pub(crate) Duration);
 
 impl fmt::Display for Time {

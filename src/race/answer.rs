@@ -6,26 +6,26 @@ use std::sync::Arc;
 use super::endpoint::{Endpoint, Port, ServiceRecord};
 use super::event::Query;
 
-/// How many addresses of one answer are used. An honest name has a few; an answer of 64 KiB has room for 4,000.
+/// The most addresses of one answer that are used. Real names have a few; an answer of 64 KiB has room for 4,000.
 pub(super) const MAX_ADDRESSES: usize = 1024;
-/// How many service records of one answer are used: each has every address of the name.
+/// The most service records of one answer that are used. Each of them multiplies the endpoints: it has every address of the name.
 const MAX_SERVICES: usize = 16;
 
 /// What the resolver says to one [`Query`].
 ///
-/// A clone shares the records.
+/// Clones share the records.
 ///
-/// A second answer to the same query replaces the first: an endpoint that is gone and has not been tried will not be, one
-/// that is new joins the race, and a running attempt goes on (RFC 8305 §6).
+/// A second answer to the same query replaces the first: an endpoint that is no longer there is not tried any more, a new one joins the race, and
+/// running attempts go on (RFC 8305 §6).
 ///
-/// Of one answer, the first 1,024 addresses are used, and the first 16 service records of the highest priorities. However many answers
-/// there are, a race makes 4,096 attempts at most, and remembers 1,024 addresses that have left an answer. Addresses that
-/// no connection can be made to (unspecified, multicast, link-local without a scope) are left out.
+/// Of one answer, the first 1,024 addresses and the first 16 service records by priority are used. However many answers there are, a race makes at
+/// most 4,096 attempts, and remembers 1,024 addresses that have left an answer. Addresses that cannot be connected to (unspecified, multicast,
+/// link-local without a scope) are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub(super) query: Query,
     pub(super) records: Records,
-    /// Whether it is all there is to say.
+    /// `false` if another answer to the same query is to come.
     pub(super) is_final: bool,
 }
 
@@ -37,11 +37,11 @@ pub(super) enum Records {
     Services(Arc<Services>),
     /// The name has no such records.
     Negative,
-    /// The query failed: nothing is known.
+    /// The query failed: it is not known whether there are records.
     Failed,
 }
 
-/// Service records, and the port that their hints have unless a record names another.
+/// Service records, and the port of the endpoints that come from their hints, unless a record names another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Services {
     pub(super) records: Vec<ServiceRecord>,
@@ -49,7 +49,7 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// The records that are used: the first of those with the highest priority.
+    /// Returns the records that are used: the first [`MAX_SERVICES`], which are sorted by priority.
     pub(super) fn used(&self) -> &[ServiceRecord] {
         &self.records[..self.records.len().min(MAX_SERVICES)]
     }
@@ -71,13 +71,12 @@ impl Answer {
         Self::endpoints(Query::List, endpoints)
     }
 
-    /// An answer to [`Query::Https`]. `port` is the one in the URI, which hints have unless their record names another; a
-    /// resolver under the connector passes 0, and the connector fills it in.
+    /// An answer to [`Query::Https`]. `port` is the port of the URI: endpoints from hints have it, unless their record names another. A resolver
+    /// under the connector passes 0, and the connector fills in the port.
     ///
-    /// The records are those of the URI's scheme and port (RFC 9460 §9.1): they have no place in an answer for an `http` URI.
+    /// The records must be those of the URI's scheme and port (RFC 9460 §9.1). An answer for an `http` URI must not have any.
     ///
-    /// Beside a record in AliasMode (priority 0), which offers no endpoint, the others do not count (RFC 9460 §2.4.1): the answer is
-    /// negative.
+    /// If there is a record in AliasMode (priority 0), which offers no endpoint, the others are ignored (RFC 9460 §2.4.1): the answer is negative.
     pub fn https(records: impl IntoIterator<Item = ServiceRecord>, port: u16) -> Self {
         let mut records: Vec<_> = records.into_iter().collect();
         records.sort_by_key(|record| record.priority);
@@ -93,16 +92,16 @@ impl Answer {
         Self::new(query, Records::Negative)
     }
 
-    /// The query failed (a SERVFAIL, a time-out, an unreachable server): nothing is known.
+    /// The query failed (SERVFAIL, a time-out, an unreachable server): it is not known whether there are records.
     pub fn failed(query: Query) -> Self {
         Self::new(query, Records::Failed)
     }
 
-    /// The same answer, and another one to the same query is to come: cached records that are being refreshed (v3 §4.4), or
+    /// Marks the answer as provisional: another one to the same query is to come. Examples are cached records that are being refreshed (v3 §4.4), and
     /// service records whose TargetName is still being looked up.
     ///
-    /// It counts as an answer when it comes to starting, and the race does not fail before the last one is there.
-    /// [`Policy::TwoFamilies`](super::Policy::TwoFamilies) and [`Policy::Sequential`](super::Policy::Sequential) wait for that one.
+    /// A provisional answer lets attempts start as any other, and the race does not fail before the final answer.
+    /// [`Policy::TwoFamilies`](super::Policy::TwoFamilies) and [`Policy::Sequential`](super::Policy::Sequential) start with the final answer.
     #[must_use]
     pub fn provisional(mut self) -> Self {
         self.is_final = false;
@@ -114,12 +113,12 @@ impl Answer {
         self.query
     }
 
-    /// Whether nothing is known: the query failed.
+    /// Whether the query failed.
     pub fn is_failed(&self) -> bool {
         self.records == Records::Failed
     }
 
-    /// Whether there is an address in it, if only a hint.
+    /// Whether the answer has an address. A hint is one.
     pub(crate) fn offers_an_address(&self) -> bool {
         match &self.records {
             Records::Endpoints(_) => true,
@@ -128,7 +127,8 @@ impl Answer {
         }
     }
 
-    /// The addresses that the race will use of the answer, hints included, for [`Race::handle_source`](super::Race::handle_source).
+    /// The addresses of the answer that the race will use, hints included. [`Race::handle_source`](super::Race::handle_source) is called for each of
+    /// them before the answer is given to the race.
     pub fn destinations(&self) -> impl Iterator<Item = SocketAddr> {
         let services = match &self.records {
             Records::Services(services) => services.used(),
@@ -139,22 +139,22 @@ impl Answer {
         addresses.take(MAX_ADDRESSES).chain(hints.take(MAX_ADDRESSES))
     }
 
-    /// Whether no other answer to the query is to come: it is not [`provisional`](Self::provisional).
+    /// Whether this is the last answer to its query, and not a [`provisional`](Self::provisional) one.
     pub fn is_final(&self) -> bool {
         self.is_final
     }
 
-    /// How many addresses of the answer are too many to be used.
+    /// Returns how many addresses of the answer are beyond the limit, and so not used.
     pub(crate) fn ignored(&self) -> usize {
         self.as_endpoints().len().saturating_sub(MAX_ADDRESSES)
     }
 
-    /// The addresses of the answer, none if it has none.
+    /// The addresses of the answer, without hints. Empty if there are none.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = SocketAddr> {
         self.as_endpoints().iter().map(Endpoint::address)
     }
 
-    /// The same answer with every port rewritten by `rule`, which is given the port that the resolver supplied.
+    /// Replaces every port by what `rule` returns for the port that the resolver supplied.
     #[must_use]
     pub fn map_ports(mut self, rule: impl Fn(u16) -> u16) -> Self {
         match &mut self.records {
@@ -170,13 +170,13 @@ impl Answer {
         self
     }
 
-    /// The same answer with every port as the URI has it.
+    /// Replaces every port by the port to connect to: see [`Port::or_supplied`].
     #[must_use]
     pub(crate) fn at(self, port: Port) -> Self {
         self.map_ports(|supplied| port.or_supplied(supplied))
     }
 
-    /// The endpoints of the answer, none if it has none.
+    /// The endpoints of the answer, without hints. Empty if there are none.
     pub(super) fn as_endpoints(&self) -> &[Endpoint] {
         match &self.records {
             Records::Endpoints(endpoints) => endpoints,

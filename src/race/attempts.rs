@@ -1,4 +1,4 @@
-//! What is known of the attempts of a race.
+//! The attempts of a race and the state of each.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ pub(super) struct Attempts {
     all: Vec<Attempt>,
     in_flight: usize,
     at_gate: usize,
-    /// Whether an endpoint may be tried again.
+    /// Whether any attempt was superseded or overtaken, so that its endpoint may be tried again.
     has_unsettled: bool,
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Attempts {
 struct Attempt {
     endpoint: Endpoint,
     phase: Phase,
-    /// It was started before the HTTPS query, which was asked, had an answer.
+    /// The attempt was started while the HTTPS query had no answer.
     is_early: bool,
     has_progressed: bool,
 }
@@ -27,16 +27,16 @@ struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     InFlight,
-    /// In flight, and waiting for its handshake.
+    /// In flight, and waiting at the gate for its handshake.
     AtGate,
     Failed,
-    /// It failed, since the peer did not prove that it is the host that is meant.
+    /// The attempt failed, since the peer did not prove that it is the host that is meant.
     Untrusted,
-    /// It was dropped, and its endpoint may be tried once more.
+    /// The attempt was dropped at the gate: the service records have no place for its endpoint. That may be tried once more, without a record.
     Superseded,
-    /// It was dropped for the transport of another attempt, and its endpoint may be tried again.
+    /// The attempt was dropped since the transport of another one decided the race. Its endpoint may be tried again.
     Overtaken,
-    /// It won, or was dropped.
+    /// The attempt won, or was dropped for any other reason.
     Over,
 }
 
@@ -46,7 +46,7 @@ impl Attempts {
         AttemptId::new(self.all.len())
     }
 
-    /// How many there were.
+    /// Returns how many attempts were started so far.
     pub(super) fn made(&self) -> usize {
         self.all.len()
     }
@@ -56,14 +56,14 @@ impl Attempts {
         self.all.push(Attempt { endpoint: endpoint.clone(), phase: Phase::InFlight, is_early, has_progressed: false });
     }
 
-    /// A part of the attempt is done. Returns its endpoint if that is the first one: the transport.
+    /// The attempt has made progress. Returns its endpoint if it is the first progress of the attempt, which means that its transport is connected.
     pub(super) fn on_progress(&mut self, id: AttemptId) -> Option<&Endpoint> {
         let attempt = &mut self.all[id.index()];
         let is_first = !std::mem::replace(&mut attempt.has_progressed, true);
         is_first.then_some(&attempt.endpoint)
     }
 
-    /// The attempt, which is in flight, asks for its handshake.
+    /// The attempt asks whether it may begin its handshake. It is in flight.
     pub(super) fn on_gate(&mut self, id: AttemptId) {
         let phase = &mut self.all[id.index()].phase;
         if *phase == Phase::InFlight {
@@ -72,7 +72,7 @@ impl Attempts {
         }
     }
 
-    /// The attempt that waits may go on.
+    /// The attempt, which waits at the gate, may go on.
     pub(super) fn on_proceed(&mut self, id: AttemptId) {
         self.at_gate -= 1;
         self.all[id.index()].phase = Phase::InFlight;
@@ -91,7 +91,7 @@ impl Attempts {
         self.leave_flight(id, Phase::Superseded);
     }
 
-    /// The attempt was dropped for the transport of another one. Returns its endpoint.
+    /// The attempt was dropped since the transport of another one decided the race. Returns its endpoint.
     pub(super) fn on_overtaken(&mut self, id: AttemptId) -> Endpoint {
         self.has_unsettled = true;
         self.leave_flight(id, Phase::Overtaken);
@@ -111,15 +111,14 @@ impl Attempts {
         self.in_flight
     }
 
-    /// The attempt that has been in flight for the longest time, of those with an id of at least `from`.
+    /// Returns the attempt that was started first, of those in flight with an id of at least `from`.
     pub(super) fn oldest_in_flight(&self, from: AttemptId) -> Option<AttemptId> {
         let rest = &self.all[from.index()..];
         let place = rest.iter().position(Attempt::is_in_flight)?;
         Some(AttemptId::new(from.index() + place))
     }
 
-    /// The first attempt in start order that waits for its handshake, its endpoint, and whether it was started before the HTTPS query
-    /// had an answer.
+    /// Returns the first attempt in start order that waits at the gate, its endpoint, and whether it was started while the HTTPS query had no answer.
     pub(super) fn oldest_at_gate(&self) -> Option<(AttemptId, &Endpoint, bool)> {
         if self.at_gate == 0 {
             return None;
@@ -147,7 +146,7 @@ impl Attempts {
         self.first(|attempt| attempt.phase == Phase::Superseded)
     }
 
-    /// Every address that was tried and will not be tried again.
+    /// Every address that was tried and is not to be tried again.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         let settled = self.all.iter().filter(|attempt| !attempt.is_unsettled());
         settled.map(|attempt| attempt.endpoint.address())

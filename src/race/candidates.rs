@@ -17,15 +17,15 @@ use super::untried::UntriedReason;
 
 /// The endpoints of all answers so far, in the order in which they are to be tried.
 ///
-/// 1. Each answer sorts the whole list anew, endpoints already tried included (v3 §7); those are left out only then.
-/// 2. Hints stand in for a family until its address records are there; then a hint that they do not contain is dropped. A
-///    failed query confirms nothing and drops nothing.
-/// 3. The addresses of the name are endpoints of each of its services, and, at the origin's port, of none. A service at another
-///    name has only its hints, for which that name's addresses do not stand in.
-/// 4. Separate answers, and hints, are sorted by RFC 6724; a list keeps its order.
-/// 5. An endpoint whose attempt was overtaken by another one's transport goes before those that were never tried, however often the list is sorted.
-/// 6. All that answers can feed has a bound, however many answers there are: what was withdrawn, what was told of destinations, and how many
-///    attempts a race makes.
+/// 1. Each answer sorts the whole list anew, with the endpoints that were tried already (v3 §7). Those are removed after sorting.
+/// 2. Hints stand in for the addresses of a family until its address records are there. Then a hint that they do not contain is dropped. A query that
+///    failed confirms no hint and drops none.
+/// 3. The addresses of the name are endpoints of each service record without a TargetName, and, at the port of the URI, endpoints without a record. A
+///    record with a TargetName has only its hints: the addresses of the name are not its endpoints.
+/// 4. Separate answers, and hints, are sorted by RFC 6724. A list keeps its order.
+/// 5. An endpoint whose attempt was overtaken goes before those that were never tried, however often the list is sorted.
+/// 6. Everything that grows with the answers has a bound, however many answers there are: the endpoints that were withdrawn, what is known of
+///    destinations, and the number of attempts.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// What to try, in order.
@@ -38,54 +38,55 @@ pub(super) struct Candidates {
     sources: Told<Source>,
     advice: Told<Advice>,
     excluded: Vec<(Endpoint, UntriedReason)>,
-    /// The first [`MAX_ADDRESSES`] of them.
+    /// Untried endpoints that have left their answer, the first [`MAX_ADDRESSES`] of them.
     withdrawn: Vec<Endpoint>,
-    /// The endpoints that were taken, and go first now.
+    /// The addresses that were put back after their attempt was overtaken, and go first.
     overtaken: BTreeSet<SocketAddr>,
 }
 
-/// How many attempts a race makes. What stands further down counts as beyond the limit of its answer.
+/// The most attempts that a race makes. Endpoints beyond that are left out like those beyond the limit of an answer.
 pub(super) const MAX_ATTEMPTS: usize = 4 * MAX_ADDRESSES;
 
-/// Of how many destinations something is kept that no address of the present answers needs.
+/// The most destinations that something is known of before those that no present answer has are forgotten.
 const MAX_SPARE: usize = 4 * MAX_ADDRESSES;
 
 impl Candidates {
-    /// Takes in the source of a destination. It counts from the next answer on.
+    /// Notes the source address of a destination. It counts from the next answer on.
     pub(super) fn on_source(&mut self, destination: SocketAddr, source: Source) {
         self.sources.set(Endpoint::new(destination).address(), source);
     }
 
-    /// Takes in what is known of a destination. It counts for the order from the next answer on.
+    /// Notes what a memory knows of a destination. For the order it counts from the next answer on.
     pub(super) fn on_advice(&mut self, destination: SocketAddr, advice: Advice) {
         self.advice.set(Endpoint::new(destination).address(), advice);
     }
 
-    /// The delay of an attempt to this endpoint.
+    /// Returns the attempt delay of an attempt to this endpoint.
     pub(super) fn attempt_delay(&self, endpoint: &Endpoint, configured: Duration) -> AttemptDelay {
         delay::of_attempt(self.advice.of(endpoint.address()).delay, configured)
     }
 
-    /// For how long the next start is put off when the transport of an attempt to this endpoint stands, if that is known.
+    /// Returns how long the handshake of an attempt to this endpoint is expected to take, if a memory knows that. The next start is put off so long
+    /// when the transport is connected.
     pub(super) fn rest_of_handshake(&self, endpoint: &Endpoint) -> Option<Duration> {
         self.advice.of(endpoint.address()).handshake
     }
 
-    /// Which endpoints stand behind others of their group, since they are believed to be dead.
+    /// Tells which endpoints go behind others of their group, since they are believed to be dead.
     pub(super) fn demotions(&self, config: &Config) -> Demotions<'_> {
-        // It takes all endpoints to say, and hardly ever is one dead.
+        // Skips the work where nothing is known of any address.
         let all = if self.advice.is_empty() { Vec::new() } else { self.all() };
         let usable = all.iter().filter(|endpoint| config.excludes_endpoint(endpoint).is_none());
         Demotions::new(usable, &self.advice)
     }
 
-    /// Why this endpoint stands there, if it does.
+    /// Returns why this endpoint goes behind others of its group, if it does.
     pub(super) fn demotion(&self, endpoint: &Endpoint, config: &Config) -> Option<Dead> {
         self.advice.of(endpoint.address()).dead.and_then(|_| self.demotions(config).of(endpoint))
     }
 
-    /// Takes in the records of an answer. `tried` are the addresses that attempts were made to, and are not to be tried again; `made` is the
-    /// number of attempts.
+    /// Takes in the records of an answer. `tried` are the addresses that were tried and are not to be tried again. `made` is the number of attempts
+    /// so far.
     pub(super) fn on_answer(
         &mut self,
         query: Query,
@@ -103,7 +104,7 @@ impl Candidates {
         self.rebuild(config, tried, made);
     }
 
-    /// Whether there are endpoints that may not be used.
+    /// Whether some endpoints of the answers may not be used.
     pub(super) fn has_excluded(&self) -> bool {
         !self.excluded.is_empty()
     }
@@ -119,8 +120,8 @@ impl Candidates {
         Some(endpoint)
     }
 
-    /// Puts an endpoint back that was taken, unless it has left its answer: it goes before those that were never taken. `made` is the
-    /// number of attempts.
+    /// Puts back an endpoint that was [taken](Self::take), before those that were never taken. If it has left its answer, nothing happens. `made` is
+    /// the number of attempts so far.
     pub(super) fn put_first(&mut self, endpoint: Endpoint, made: usize) {
         let address = endpoint.address();
         let is_offered = self.all().iter().any(|offered| offered.address() == address);
@@ -132,7 +133,8 @@ impl Candidates {
         }
     }
 
-    /// Puts an endpoint of no service back that was taken, unless it has left its answer: it goes last. `made` is the number of attempts.
+    /// Puts back an endpoint without a service record that was [taken](Self::take), as the last. If it has left its answer, nothing happens. `made`
+    /// is the number of attempts so far.
     pub(super) fn put_back(&mut self, endpoint: Endpoint, made: usize) {
         let is_known = self.known().any(|known| known.address() == endpoint.address());
         if is_known && made + self.untried.len() < MAX_ATTEMPTS {
@@ -145,7 +147,8 @@ impl Candidates {
         !self.services.is_empty()
     }
 
-    /// An endpoint of no service as an endpoint of the best service that has it (RFC 9460 §5.1): its address and port must be that service's.
+    /// Returns an endpoint without a service record as an endpoint of the best record that has its address and port (RFC 9460 §5.1). `None` if no
+    /// record has them.
     pub(super) fn in_its_service(&self, endpoint: &Endpoint) -> Option<Endpoint> {
         let port = endpoint.address().port();
         let has_it = |service: &&Arc<ServiceRecord>| {
@@ -157,13 +160,12 @@ impl Candidates {
         by_name.into_iter().chain(by_hint).min_by_key(priority)
     }
 
-    /// Takes all of them.
+    /// Takes all untried endpoints.
     pub(super) fn take_all(&mut self) -> VecDeque<Endpoint> {
         mem::take(&mut self.untried)
     }
 
-    /// The endpoints that were not taken, and why: those of the list in its order, then the others.
-    /// `tried` are the addresses that attempts were made to.
+    /// The endpoints that were not tried, and why: first those that are still in the list, in its order. `tried` are the addresses that were tried.
     pub(super) fn untried(
         &self,
         tried: impl Iterator<Item = SocketAddr>,
@@ -180,17 +182,17 @@ impl Candidates {
         self.hints.iter().any(|hint| hint.family() == family && config.excludes_endpoint(hint).is_none())
     }
 
-    /// Whether an A answer would go before the endpoint that is to be tried first, whatever its addresses are: an IPv6 one that RFC 6724
-    /// puts behind any IPv4 address of its group, since it is believed to be dead, say.
+    /// Whether any IPv4 address that an A answer may bring would be tried before the endpoint that is first now. This is so for an IPv6 address that
+    /// RFC 6724 puts behind all IPv4 addresses of its group, because it is believed to be dead, say.
     pub(super) fn is_behind_ipv4(&self, config: &Config) -> bool {
         let Some(first) = self.untried.front() else { return false };
-        // A service at another name has its hints alone.
+        // A service record with a TargetName has only its hints.
         let takes_addresses_of_the_name = |group: &ServiceRecord| {
             let mut services = self.services.iter().filter(|service| service.priority == group.priority);
             services.any(|service| service.target.is_none())
         };
         let (ip, source) = (first.address().ip(), self.sources.of(first.address()));
-        // A list keeps its order. Other orders than the resolver's say outright which family goes first, but what is dead goes last whatever they say.
+        // A list keeps its order. `PreferV6` and `PreferV4` fix which family goes first, but dead addresses go last with them too.
         self.list.is_empty()
             && first.family() == Family::V6
             && first.service().is_none_or(takes_addresses_of_the_name)
@@ -198,7 +200,7 @@ impl Candidates {
                 || config.order == Order::Resolver && config.policy_table.is_behind_ipv4(ip, source))
     }
 
-    /// The endpoints that stand too far down in their answers, each once, and not if they stand further up too, or did before.
+    /// The endpoints beyond the limit of their answers, each once. Those that are, or were, within the limit of some answer are left out.
     fn over_limit(&self, tried: impl Iterator<Item = SocketAddr>) -> Vec<&Endpoint> {
         let mut over_limit: Vec<_> = self.answers().flat_map(|answer| answer.iter().skip(MAX_ADDRESSES)).collect();
         if !over_limit.is_empty() {
@@ -236,7 +238,7 @@ impl Candidates {
         let spoken = services.used().iter().filter(|service| config.speaks_with(service));
         self.services = spoken.cloned().map(Arc::new).collect();
         self.hints.clear();
-        // A list speaks for both families.
+        // A list is an answer for both families.
         let listed = !self.list.is_empty();
         let known = [Family::V6, Family::V4].map(|family| listed || self.known().any(|real| real.family() == family));
         let [v6_known, v4_known] = known;
@@ -296,8 +298,8 @@ impl Candidates {
         self.withdrawn.truncate(MAX_ADDRESSES);
     }
 
-    /// Every endpoint there is, duplicates included. Real records go before the hints that they confirm: of two equal
-    /// endpoints of a group, the first stays.
+    /// Every endpoint there is, with duplicates. Address records go before the hints that they confirm, since of two equal endpoints of a group the
+    /// first one stays.
     fn all(&self) -> Vec<Endpoint> {
         let mut all = Vec::new();
         for service in self.services.iter().filter(|service| service.target.is_none()) {

@@ -1,25 +1,26 @@
-//! Which attempt has decided the race, though it is not connected yet?
+//! The attempt that has decided the race although its handshake is still to come.
 
 use super::attempts::Attempts;
 use super::event::AttemptId;
 
 /// The attempt whose transport decided the race.
 ///
-/// 1. The first attempt that says so is chosen. Another one that says so before it has been dropped changes nothing.
-/// 2. While it is in flight, nothing else is, and nothing starts: the others are overtaken.
-/// 3. Once it has failed or was superseded, the race is open again.
+/// 1. The first attempt that reports [`Outcome::Chosen`](super::Outcome::Chosen) is chosen. If another one reports the same before it is dropped,
+///    nothing changes.
+/// 2. The other attempts in flight are overtaken, which drops them. Nothing starts while the chosen attempt is in flight.
+/// 3. When the chosen attempt has failed, or was superseded, the race is open again.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     chosen: Option<AttemptId>,
 }
 
 impl Choice {
-    /// The transport of this attempt, which is in flight, decides the race.
+    /// The transport of this attempt decides the race. The attempt is in flight.
     pub(super) fn on_chosen(&mut self, id: AttemptId) {
         self.chosen.get_or_insert(id);
     }
 
-    /// This attempt has ended without a connection. Returns whether it had been chosen.
+    /// This attempt has ended without a connection. Returns whether it was the chosen one.
     pub(super) fn on_over(&mut self, id: AttemptId) -> bool {
         self.chosen.take_if(|chosen| *chosen == id).is_some()
     }
@@ -29,7 +30,7 @@ impl Choice {
         self.chosen.is_some()
     }
 
-    /// The oldest attempt that the chosen one has overtaken, and that is still in flight.
+    /// Returns the oldest attempt that is in flight beside the chosen one, and so is to be dropped.
     pub(super) fn overtaken(&self, attempts: &Attempts) -> Option<AttemptId> {
         let chosen = self.chosen?;
         let oldest = attempts.oldest_in_flight(AttemptId::FIRST)?;

@@ -1,12 +1,12 @@
-//! Settings that cannot work.
+//! The error of a builder whose settings cannot work.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Settings that cannot work: of a race, and of the connector and the client, whose builders check theirs as well.
+/// A setting that cannot work: the error of the builders of a race, of the connector and of the client.
 ///
-/// `Display` names the setting, and [`source`](Error::source) is the error of another library that would not have it.
+/// `Display` names the setting. If another library refused it, its error is the [`source`](Error::source).
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     problem: &'static str,
@@ -18,14 +18,14 @@ impl ConfigError {
         Self { problem, cause: None }
     }
 
-    /// Another library says that a setting cannot work.
+    /// Makes the error of a setting that another library refused.
     #[cfg_attr(not(any(feature = "http2", feature = "tls")), expect(dead_code, reason = "nothing else is switched on"))]
     pub(crate) fn caused(problem: &'static str, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { problem, cause: Some(Arc::new(cause)) }
     }
 }
 
-/// Two are equal if they are about the same setting.
+/// Errors are equal if they are about the same setting. The source does not count.
 impl PartialEq for ConfigError {
     fn eq(&self, other: &Self) -> bool {
         self.problem == other.problem

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::untried::UntriedReason;
 
-/// One destination an attempt can be made to.
+/// One endpoint that an attempt can be made to.
 ///
 /// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is an IPv4 address in disguise: it is sorted, bound and connected to
 /// as the IPv4 address it stands for.
@@ -35,7 +35,7 @@ impl Endpoint {
         Self { address: unmapped(address), service: None, origin: Origin::Answer }
     }
 
-    /// An address that the caller wrote down, who may want to connect to it whatever it is.
+    /// An endpoint for an address that is the host of the URI. It is used even if it is one that is left out of answers, such as a multicast address.
     #[inline]
     pub(crate) fn literal(address: SocketAddr) -> Self {
         Self { origin: Origin::Literal, ..Self::new(address) }
@@ -61,7 +61,7 @@ impl Endpoint {
         self.origin == Origin::Hint
     }
 
-    /// The same endpoint at the port that `rule` makes of the present one.
+    /// Replaces the port by what `rule` returns for the present one.
     #[must_use]
     #[inline]
     pub fn map_port(mut self, rule: impl FnOnce(u16) -> u16) -> Self {
@@ -69,14 +69,14 @@ impl Endpoint {
         self
     }
 
-    /// The same endpoint at its port by the URI.
+    /// Replaces the port by the port to connect to: see [`Port::or_supplied`].
     #[inline]
     pub(super) fn at(mut self, port: Port) -> Self {
         self.address = self.address_at(port);
         self
     }
 
-    /// The address at its port by the URI.
+    /// Returns the address with the port to connect to: see [`Port::or_supplied`].
     #[inline]
     pub(super) fn address_at(&self, port: Port) -> SocketAddr {
         let mut address = self.address;
@@ -84,7 +84,7 @@ impl Endpoint {
         address
     }
 
-    /// The same address, as an endpoint of `service`: at its port, if it names one.
+    /// Returns the same address as an endpoint of `service`. If the record names a port, the endpoint has that port.
     pub(super) fn in_service(&self, service: &Arc<ServiceRecord>) -> Self {
         let mut endpoint = self.clone();
         if let Some(port) = service.port {
@@ -94,14 +94,14 @@ impl Endpoint {
         endpoint
     }
 
-    /// An address that a service record itself suggested.
+    /// An endpoint for an address that is a hint of `service`.
     pub(super) fn hinted(address: IpAddr, port: u16, service: &Arc<ServiceRecord>) -> Self {
         let mut endpoint = Self::new(SocketAddr::new(address, port)).in_service(service);
         endpoint.origin = Origin::Hint;
         endpoint
     }
 
-    /// Why no connection is made to an address of an answer, whatever the network.
+    /// Returns why an address of an answer is never connected to, whatever the network: it is unspecified, multicast, or lacks its scope.
     pub(super) fn defect(&self) -> Option<UntriedReason> {
         if self.origin == Origin::Literal {
             return None;
@@ -159,14 +159,13 @@ pub struct ServiceRecord {
     pub priority: u16,
     /// TargetName, if it is another name than the one that was asked for.
     ///
-    /// The addresses of the name are then no endpoints of this service. Its own stand in the hints, and it is for the resolver to
-    /// look them up, and to put what it learns there, in another answer to the query: see
-    /// [`Answer::provisional`](super::Answer::provisional).
+    /// Such a service does not have the addresses of the name that was asked for. Its addresses are its hints. The resolver looks them up, and gives
+    /// another answer to the query with these addresses as hints: see [`Answer::provisional`](super::Answer::provisional).
     pub target: Option<String>,
     /// The port to use instead of the one in the URI.
     pub port: Option<u16>,
-    /// The application protocols (ALPN ids) the service speaks: the SVCB ALPN set (RFC 9460 §7.1.1), in which `http/1.1` stands
-    /// unless the record says `no-default-alpn`. Empty is unknown.
+    /// The application protocols (ALPN ids) that the service speaks: the SVCB ALPN set (RFC 9460 §7.1.1). It has `http/1.1` unless the record says
+    /// `no-default-alpn`. An empty list is unknown.
     pub alpn: Vec<Vec<u8>>,
     /// The configuration list for Encrypted ClientHello.
     pub ech: Option<Vec<u8>>,
@@ -220,7 +219,7 @@ impl Family {
         }
     }
 
-    /// The other one.
+    /// Returns the other family.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -230,7 +229,7 @@ impl Family {
     }
 }
 
-/// The port to connect to, by the URI, and whether the URI named it.
+/// The port of the URI: one that it names, or that of its scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Port {
     Explicit(u16),
@@ -244,7 +243,7 @@ impl Port {
         }
     }
 
-    /// A port in the URI wins, else one that the resolver supplied, else the scheme's.
+    /// Returns the port to connect to: a port in the URI, else the one that the resolver supplied, unless it is 0, else that of the scheme.
     #[inline]
     pub(super) fn or_supplied(self, supplied: u16) -> u16 {
         match self {

@@ -24,7 +24,7 @@ impl Families {
         }
     }
 
-    /// The families for which `is_one` holds; `None` if there are none.
+    /// Returns the families for which `is_one` is true. `None` if there are none.
     pub(crate) fn of(mut is_one: impl FnMut(Family) -> bool) -> Option<Self> {
         match (is_one(Family::V6), is_one(Family::V4)) {
             (true, true) => Some(Self::Both),
@@ -34,7 +34,7 @@ impl Families {
         }
     }
 
-    /// The families that are in `self` and in `others`, or `self` if the two share none.
+    /// Returns the families that are in both `self` and `others`. If there are none, returns `self`.
     pub(crate) fn among(self, others: Self) -> Self {
         Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
     }

@@ -1,4 +1,4 @@
-//! May an attempt that is ready for its handshake begin it, or is the answer to the HTTPS query worth waiting for (v3 §6.3)?
+//! The gate: decides whether an attempt that is ready for its handshake may begin it, or waits for the answer to the HTTPS query (v3 §6.3).
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +6,26 @@ use super::event::{Queries, Query};
 
 /// How long an attempt that is ready for its handshake waits for the answer to the HTTPS query (RFC 9460, v3 §6.3).
 ///
-/// The answer may bring what belongs into the handshake: a configuration for Encrypted ClientHello. An attempt that has no use for it need not
-/// wait. No start waits for it longer than the resolution delay in any case.
+/// The answer may bring something that the handshake needs: a configuration for Encrypted ClientHello. An attempt that does not need it should not
+/// wait. Whatever is set here, the *start* of an attempt waits for the answer no longer than the resolution delay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Patience {
-    /// It does not wait.
+    /// The attempt does not wait.
     #[default]
     Off,
-    /// Until so long after the first address was there; then it goes on without a service record. Less than the resolution delay is no time
-    /// at all.
+    /// The attempt waits until this time after the first address was known, and then goes on without a service record. A time that is less than the
+    /// resolution delay has no effect: while the query has no answer, no attempt starts before that.
     Bounded(Duration),
-    /// As long as the query is open: the deadline alone ends the wait.
+    /// The attempt waits for an answer. Only the deadline ends the wait otherwise.
     Strict,
 }
 
-/// Where the attempts of a race wait, all for the same answer.
+/// Where the attempts of a race wait for the HTTPS answer before their handshakes.
 ///
-/// 1. It is open where HTTPS records were not asked for, and once the query has any answer: a provisional, a negative or a failed
-///    one too.
-/// 2. Until then the patience decides.
-/// 3. Once open, it stays open.
+/// 1. The gate is open if there is no HTTPS query, or if the query has any answer: a provisional, a negative or a failed one too.
+/// 2. Until then the [`Patience`] decides.
+/// 3. A gate that is open stays open.
 #[derive(Debug)]
 pub(super) struct Gate {
     patience: Patience,
@@ -44,7 +43,7 @@ impl Gate {
         self.is_unanswered &= query != Query::Https;
     }
 
-    /// There is at least one address now.
+    /// The first address is known. Later calls change nothing.
     pub(super) fn on_address(&mut self, now: Instant) {
         self.first_address.get_or_insert(now);
     }
@@ -54,7 +53,7 @@ impl Gate {
         self.is_unanswered
     }
 
-    /// Whether an answer that came after an attempt had started decides whether its handshake begins.
+    /// Whether an answer that comes after the start of an attempt may supersede the attempt. Without patience it does not.
     pub(super) fn heeds_late_answers(&self) -> bool {
         self.patience != Patience::Off
     }
@@ -69,7 +68,7 @@ impl Gate {
             }
     }
 
-    /// When it opens by itself, or did; `None` if only an answer can open it.
+    /// Returns when the gate opens by itself, or did so. `None` if only an answer can open it.
     pub(super) fn opens_at(&self) -> Option<Instant> {
         match self.patience {
             Patience::Bounded(patience) => self.first_address.map(|at| at + patience),

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// ALPN ids, the most wanted first. Clones share them.
-// A thin pointer, since it is part of what is made for every connect, also where there is nothing to say.
+/// ALPN ids in order of preference. Clones share them.
+// An `Arc` of a `Vec`, whose pointer is one word: every connect has a `Protocols`, and most are empty.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Protocols(Arc<Vec<Vec<u8>>>);
 
@@ -17,7 +17,7 @@ impl Protocols {
         self.0.is_empty()
     }
 
-    /// Those that `others` has as well, in the order of `self`.
+    /// Returns the ids that `others` has as well, in the order of `self`.
     pub(crate) fn in_common_with(&self, others: &Self) -> Self {
         self.0.iter().filter(|id| others.0.contains(id)).cloned().collect()
     }
@@ -55,7 +55,7 @@ impl fmt::Display for Protocols {
     }
 }
 
-/// So many of any length have room in a ClientHello.
+/// The most ids that are offered. So many of the greatest length fit into a ClientHello.
 const MAX_IDS: usize = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! May the first attempt start, or is an answer still worth waiting for (RFC 8305 §3, v3 §4.2)?
+//! Decides whether the first attempt may start, or waits for another answer (RFC 8305 §3, v3 §4.2).
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,13 @@ use super::event::{Queries, Query};
 /// Knows which queries are outstanding, and for how long to wait for them.
 ///
 /// 1. Nothing starts without an address.
-/// 2. With one, the wait is over when the preferred family, the HTTPS query and a list have been answered, whatever the
-///    answers say, provisional ones included. An address hint answers for its family.
-/// 3. If the address to start with is an IPv6 address that RFC 6724 puts behind any IPv4 address, the wait lasts until the A query
-///    has been answered too.
-/// 4. It is over in any case one resolution delay after the first answer that had an address.
-/// 5. Once over, it stays over.
+/// 2. If there is an address, the wait is over when the query for the preferred family, the HTTPS query and the query for a list have answers: any
+///    answers, negative, failed and provisional ones too. An address hint counts as an answer for its family.
+/// 3. If the first address to try is an IPv6 address that RFC 6724 puts behind any IPv4 address, the wait lasts until the A query has an answer too.
+/// 4. In any case the wait is over one resolution delay after the first answer that had an address.
+/// 5. A wait that is over stays over.
 ///
-/// A policy that freezes its list waits for every query, and without a limit.
+/// A policy that freezes its list waits for the final answers to all queries, without a limit.
 #[derive(Debug)]
 pub(super) struct Resolution {
     /// The queries without a final answer.
@@ -28,7 +27,7 @@ pub(super) struct Resolution {
 enum Wait {
     /// For every query.
     All,
-    /// For those of the queries in `unanswered` that matter, `delay` at most.
+    /// For those of `unanswered` that rules 2 and 3 name, at most for `delay`.
     Delay {
         /// The queries to which neither an answer nor a hint has come.
         unanswered: Queries,
@@ -41,7 +40,7 @@ enum Wait {
 }
 
 impl Resolution {
-    /// Waits for the answers to `queries`, but for those that speak of a family that may not be used alone.
+    /// Waits for the answers to `queries`, without those for addresses of a family that may not be used.
     #[inline]
     pub(super) fn new(mut queries: Queries, config: &Config) -> Self {
         for (family, query) in Query::OF_FAMILIES {
@@ -58,7 +57,7 @@ impl Resolution {
         Self { outstanding: queries, wait }
     }
 
-    /// The queries without an answer.
+    /// Returns the queries without a final answer.
     #[inline]
     pub(super) fn outstanding(&self) -> Queries {
         self.outstanding
@@ -74,7 +73,7 @@ impl Resolution {
         }
     }
 
-    /// There is an address for this query's family, though the query itself may be outstanding.
+    /// A hint has given an address of this query's family. The query itself may be outstanding.
     pub(super) fn on_hint(&mut self, query: Query) {
         if let Wait::Delay { unanswered, preferred, .. } = &mut self.wait {
             *unanswered = unanswered.without(query);
@@ -84,15 +83,15 @@ impl Resolution {
         }
     }
 
-    /// There is at least one address now.
+    /// The first address is known. Later calls change nothing.
     pub(super) fn on_address(&mut self, now: Instant) {
         if let Wait::Delay { delay, ends, .. } = &mut self.wait {
             ends.get_or_insert(now + *delay);
         }
     }
 
-    /// Whether attempts may start, given that there is an address. `is_behind_ipv4` says whether an A answer would go before the
-    /// address to start with.
+    /// Whether attempts may start, if there is an address. `is_behind_ipv4` returns whether an IPv4 address would be tried before the address that is
+    /// first now.
     pub(super) fn may_start(&mut self, now: Instant, is_behind_ipv4: impl FnOnce() -> bool) -> bool {
         let over = match &self.wait {
             Wait::Over => return true,
@@ -110,7 +109,7 @@ impl Resolution {
         over
     }
 
-    /// When the wait ends by itself; `None` if only an answer can end it, or it is over.
+    /// Returns when the wait ends by itself. `None` if only an answer can end it, or if it is over.
     pub(super) fn delay_ends(&self) -> Option<Instant> {
         match self.wait {
             Wait::Delay { ends, .. } => ends,
@@ -119,7 +118,7 @@ impl Resolution {
     }
 }
 
-/// The query for the preferred family: IPv6, unless the order says otherwise or only IPv4 may be used.
+/// Returns the query for the preferred family, which is IPv6 unless the order prefers IPv4 or IPv6 may not be used.
 #[inline]
 fn preferred_query(config: &Config) -> Query {
     let prefers_v4 = config.order == Order::PreferV4 || config.excludes(Family::V6).is_some();

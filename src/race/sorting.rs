@@ -1,4 +1,4 @@
-//! Group by service, sort by family, interleave (RFC 8305 §4, v3 §5): endpoints in, the order of attempts out.
+//! The order of attempts: endpoints are grouped by service record, sorted, and their families made to alternate (RFC 8305 §4, v3 §5).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -10,14 +10,14 @@ use super::selection::{PolicyTable, Source};
 
 /// Puts `endpoints`, which come in the resolver's order, into the order in which they are to be tried.
 ///
-/// 1. Endpoints of a service go by its priority, lowest number first; those of no service form the last group. Services of
-///    equal priority share a group, in the order of the answer.
-/// 2. An address that stands in several groups stays in the first.
-/// 3. Within a group the destinations are sorted by RFC 6724 if there is a `selection`; then the preferred family goes first,
-///    and addresses of one family keep their order.
-/// 4. Whatever the order, what is believed to be dead goes last in its group, unless all of the group is (RFC 6724 §6, rule 1).
-/// 5. With `interleave`, so many addresses of the group's first family are followed by one of the other, and from there on
-///    the families alternate. What is dead alternates by itself.
+/// 1. Endpoints of a service record are grouped by its priority, lowest number first. Endpoints without a record are the last group. Records of equal
+///    priority share a group, in the order of the answer.
+/// 2. An address that is in several groups stays in the first.
+/// 3. Within a group, if there is a `selection`, the destinations are sorted by RFC 6724. Then the preferred family goes first, and the addresses of
+///    a family keep their order.
+/// 4. Whatever the order, addresses that are believed to be dead go last in their group, unless the whole group is dead (RFC 6724 §6, rule 1).
+/// 5. With `interleave`, that many addresses of the group's first family are followed by one of the other, and from there on the families alternate.
+///    Dead addresses alternate among themselves.
 pub(super) fn arrange(
     mut endpoints: Vec<Endpoint>,
     order: Order,
@@ -43,9 +43,10 @@ pub(super) fn arrange(
     endpoints
 }
 
-/// The endpoint that [`arrange`] puts first where there is nothing to sort by but the order, and which are dead: in a list without services.
+/// Returns the endpoint that [`arrange`] would put first in a list without service records, which is sorted by nothing but `order` and by what is
+/// dead.
 ///
-/// Whether one is dead is asked in their order, until one is not.
+/// `is_dead` is called in the order of the attempts, until it returns `false`.
 #[inline]
 pub(super) fn first_of_list<'a>(
     endpoints: impl Iterator<Item = &'a Endpoint> + Clone,
@@ -62,10 +63,10 @@ pub(super) fn first_of_list<'a>(
     in_order.find(|endpoint| !is_dead(endpoint)).or(Some(first))
 }
 
-/// Which endpoints go last in their groups, since they are believed to be dead, and others of the group are not.
+/// Tells which endpoints go last in their groups, since they are believed to be dead and others of the group are not.
 pub(crate) struct Demotions<'a> {
     advice: &'a Told<Advice>,
-    /// The groups that somebody is alive in.
+    /// The groups that have an endpoint which is not dead.
     living: BTreeSet<u32>,
 }
 
@@ -75,18 +76,18 @@ impl<'a> Demotions<'a> {
         Self { advice, living: endpoints.filter(is_alive).map(group).collect() }
     }
 
-    /// Why this endpoint does, if it does.
+    /// Returns why this endpoint goes last in its group, if it does.
     pub(crate) fn of(&self, endpoint: &Endpoint) -> Option<Dead> {
         self.advice.of(endpoint.address()).dead.filter(|_| self.living.contains(&group(endpoint)))
     }
 }
 
-/// What destinations are sorted by: the policy table, and the source and what is known of each destination.
+/// What destinations are sorted by: the policy table, and for each destination its source address and what a memory knows of it.
 pub(super) struct Selection<'a> {
     pub(super) table: &'a PolicyTable,
     pub(super) sources: &'a Told<Source>,
     pub(super) advice: &'a Told<Advice>,
-    /// Whether the records are a list, which somebody has sorted.
+    /// Whether the records are a list, which the resolver has sorted already.
     pub(super) keeps_records: bool,
 }
 
@@ -101,7 +102,8 @@ impl Selection<'_> {
         }
     }
 
-    /// Puts the dead ones of a group behind the others. Returns how many those are: all, if none is dead or all are.
+    /// Puts the dead endpoints of a group behind the others. Returns how many others there are. If all are dead, nothing moves, and all count as
+    /// others.
     fn put_dead_behind(&self, group: &mut [Endpoint]) -> usize {
         if self.advice.is_empty() {
             return group.len();
@@ -115,12 +117,12 @@ impl Selection<'_> {
     }
 }
 
-/// What was told of each destination: its source, say. Ports do not count.
+/// What the race was told of each destination: its source address, or what a memory knows. Ports do not count.
 #[derive(Debug)]
 pub(super) struct Told<T>(BTreeMap<SocketAddr, T>);
 
 impl<T: Copy + Default + PartialEq> Told<T> {
-    /// What is the default need not be kept.
+    /// Sets what is known of a destination. A default value is not stored.
     pub(super) fn set(&mut self, destination: SocketAddr, told: T) {
         if told == T::default() {
             self.0.remove(&portless(destination));
@@ -137,7 +139,7 @@ impl<T: Copy + Default + PartialEq> Told<T> {
         self.0.len()
     }
 
-    /// Forgets what was told of all other destinations.
+    /// Forgets all destinations but these.
     pub(super) fn keep_only(&mut self, destinations: impl Iterator<Item = SocketAddr>) {
         let kept: BTreeSet<SocketAddr> = destinations.map(portless).collect();
         self.0.retain(|destination, _| kept.contains(destination));
@@ -159,14 +161,14 @@ fn portless(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The place of an endpoint's group: the priority of its service, or last.
+/// Returns the group of an endpoint: the priority of its service record, or a number behind all of them.
 fn group(endpoint: &Endpoint) -> u32 {
     endpoint.service().map_or(u32::MAX, |service| service.priority.into())
 }
 
 fn remove_duplicates(endpoints: &mut Vec<Endpoint>) {
     if let [a, b] = &endpoints[..] {
-        // One address of each family is the commonest answer of all: not worth a set.
+        // The most frequent answer is one address of each family. It needs no set.
         if a.address() != b.address() {
             return;
         }

@@ -47,6 +47,7 @@ impl FixedResolver {
 
 impl<F> FixedResolver<F> {
     /// Sets the addresses of `name`. An empty list makes it a name without addresses.
+    #[doc(alias("resolve", "resolve_to_addrs"))]
     #[must_use]
     pub fn with(mut self, name: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Arc::make_mut(&mut self.table).insert(normal(name), Answer::list(addresses));

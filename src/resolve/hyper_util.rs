@@ -17,6 +17,7 @@ use crate::outcome::BoxError;
 /// Makes a resolver of hyper-util (`Service<dns::Name>` yielding socket addresses) one of ours, unchanged.
 ///
 /// All its addresses are one answer, in its order.
+#[doc(alias = "new_with_resolver")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HyperUtilResolver<R> {
     inner: R,

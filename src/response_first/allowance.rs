@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// How many bytes a poll may read, and write: 32 bits each.
+/// How many bytes a poll may read, and how many it may write, in 32 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance(u64);
 
 impl Allowance {
-    /// Where nobody says when a poll begins.
+    /// Without a limit, for clients that do not say when a poll begins.
     pub(crate) const UNLIMITED: Self = Self::new(u32::MAX, u32::MAX);
 
     pub(crate) const fn new(readable: u32, writable: u32) -> Self {
@@ -43,10 +43,10 @@ impl Allowance {
     }
 }
 
-/// What a read counts for at the least: it costs a system call, however little it gives.
+/// The least number of bytes that a read counts for, since each read costs a system call.
 const LEAST: usize = 1024;
 
-/// What the current poll may still read and write. Only the task that drives the connection changes it.
+/// How much the current poll may still read and write. Only the task that drives the connection changes it.
 pub(super) struct SharedAllowance(AtomicU64);
 
 impl SharedAllowance {

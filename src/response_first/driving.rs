@@ -1,4 +1,4 @@
-//! What the client, which drives its connections itself, tells a wrapped connection and asks of it.
+//! The part of the handle that only this crate's client uses, which drives its connections itself.
 
 use std::task::Waker;
 
@@ -6,7 +6,7 @@ use super::flags::{BLOCKED, BROKEN, HEARD, HELD_BACK, HOLDS_READS, LOOKS, RESETS
 use super::{ResponseFirst, ResponseFirstHandle};
 
 impl<T: 'static> ResponseFirst<T> {
-    /// Wakes `waker` for what happens on the socket, whoever polls, as long as the stream is HTTP.
+    /// Has events of the socket wake `waker` instead of the waker of the caller, as long as the wrapper is armed.
     pub(crate) fn waking(mut self, waker: Waker) -> Self {
         self.waker = Some(waker);
         self
@@ -14,13 +14,13 @@ impl<T: 'static> ResponseFirst<T> {
 }
 
 impl ResponseFirstHandle {
-    /// Whether anything has come since the current request began: bytes, the end, or an error.
+    /// Whether bytes, the end or an error have come since the current request began.
     #[inline]
     pub(crate) fn has_heard(&self) -> bool {
         self.bytes_read() > 0 || self.read_ended()
     }
 
-    /// A request begins here, on a connection that may have had others.
+    /// Begins a request. The connection may have had others.
     #[inline]
     pub(crate) fn begin_request(&self) {
         if !self.flags().are(TOLD, TOLD | HEARD) {
@@ -30,8 +30,8 @@ impl ResponseFirstHandle {
         self.reset_counts();
     }
 
-    /// Holds reads back until something is written, unless that has happened before. What the server says before it has the first
-    /// request is the answer to that request, and nothing that hyper has to see before.
+    /// Holds reads back until the first write. What a server sends before the first request counts as the response to it, and hyper must not read it
+    /// before the request is written. Nothing happens if there was a write already.
     #[inline]
     pub(crate) fn hold_reads_until_written(&self) {
         if !self.has(WRITTEN) {
@@ -39,13 +39,13 @@ impl ResponseFirstHandle {
         }
     }
 
-    /// Whether requests have been written, all that was given, and writing is not over.
+    /// Whether something was written, all of it was taken and flushed, and writing is not over.
     #[inline]
     pub(crate) fn is_at_rest(&self) -> bool {
         self.flags().are(WRITTEN, WRITTEN | BLOCKED | UNFLUSHED | BROKEN)
     }
 
-    /// Whether a read was held back that need not wait any more. Only the first call after that says so.
+    /// Whether a read was held back that need not wait any more. Returns `true` once.
     #[inline]
     pub(crate) fn was_held_back(&self) -> bool {
         if !self.flags().are(HELD_BACK, HELD_BACK | HOLDS_READS) {
@@ -55,14 +55,14 @@ impl ResponseFirstHandle {
         true
     }
 
-    /// What was read has been seen: the request may go on.
+    /// The exchange has seen what was read: the writing of the request may go on.
     #[inline]
     pub(crate) fn go_on(&self) {
         self.set(HEARD, false);
     }
 
-    /// Until [`end_look`](Self::end_look), a read that the runtime has nothing for asks the system. What that has is read, and not only seen:
-    /// under TLS it may be TLS's own, session tickets for one, and only TLS can tell.
+    /// Until [`end_look`](Self::end_look), a read asks the system if the runtime knows of no data. The data is read, and not only peeked at: below
+    /// TLS it may be a message of TLS, such as a session ticket, which only TLS can tell.
     #[inline]
     pub(crate) fn look(&self) {
         self.set(LOOKS, true);
@@ -73,13 +73,13 @@ impl ResponseFirstHandle {
         self.set(LOOKS, false);
     }
 
-    /// Closing is a reset from now on, so that what the peer has not read does not keep it waiting.
+    /// Has the connection reset when it is closed, so that the close does not queue up behind data that the peer does not read.
     #[inline]
     pub(crate) fn reset_on_close(&self) {
         self.set(RESETS, true);
     }
 
-    /// Whether something that was given to be written is not written yet, as far as that is known.
+    /// Whether the last write or flush was not complete, as far as that is known.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.has(BLOCKED | UNFLUSHED)

@@ -1,35 +1,35 @@
-//! What is known of a wrapped connection in single bits.
+//! The flags of a wrapped connection.
 
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-/// Write errors are reported as they come.
+/// Write errors are returned to the writer.
 pub(super) const DISARMED: u16 = 1;
 /// Writing is over.
 pub(super) const BROKEN: u16 = 1 << 1;
 /// Reading is over.
 pub(super) const READ_ENDED: u16 = 1 << 2;
-/// Somebody says when a request begins: no need to recognise it.
+/// The client says when a request begins: requests need not be recognised.
 pub(super) const TOLD: u16 = 1 << 3;
-/// A read that the runtime has nothing for asks the system.
+/// A read asks the system if the runtime knows of no data.
 pub(super) const LOOKS: u16 = 1 << 4;
 /// Closing is a reset.
 pub(super) const RESETS: u16 = 1 << 5;
-/// The last write did not take all that it was given.
+/// The last write was not complete.
 pub(super) const BLOCKED: u16 = 1 << 6;
-/// Something was read in the middle of a long request: whoever sends it has to see it before more is written.
+/// Something was read in the middle of a long request: the exchange has to see it before more is written.
 pub(super) const HEARD: u16 = 1 << 7;
-/// Something was given to be written, ever.
+/// There was a write on this connection.
 pub(super) const WRITTEN: u16 = 1 << 8;
 /// Reads wait for the first write.
 pub(super) const HOLDS_READS: u16 = 1 << 9;
-/// A read was held back so.
+/// A read was held back for that.
 pub(super) const HELD_BACK: u16 = 1 << 10;
-/// What was written has not been flushed: a transport such as TLS has taken it, and its socket has not.
+/// The last flush was not complete: a transport such as TLS has data that its socket has not taken.
 pub(super) const UNFLUSHED: u16 = 1 << 11;
 /// Write errors are swallowed, and nothing else is done: the protocol is not HTTP/1.1.
 pub(super) const SWALLOWS_ONLY: u16 = 1 << 12;
 
-/// The flags of a connection. No order between them, or between them and anything else, matters.
+/// The flags of a connection, in one relaxed atomic.
 pub(super) struct SharedFlags(AtomicU16);
 
 impl SharedFlags {
@@ -44,8 +44,8 @@ impl SharedFlags {
         Flags(self.0.load(Relaxed))
     }
 
-    /// Sets or clears `flag`. Most often nothing changes, and then nothing is written. The write is atomic, since not only the
-    /// task that owns the connection sets flags: anybody may disarm it.
+    /// Sets or clears `flag`. If nothing changes, which is the usual case, nothing is written. The write is an atomic operation, since another task
+    /// than the one that drives the connection may set flags: anybody may disarm it.
     #[inline]
     pub(super) fn set(&self, flag: u16, on: bool) {
         if self.load().has(flag) == on {
@@ -76,7 +76,7 @@ impl Flags {
         self.0 & of == flags
     }
 
-    /// Whether nothing is done but to look for an error of a write, of which there was none.
+    /// Whether the wrapper does nothing but swallow write errors, and there was none.
     #[inline]
     pub(super) fn only_swallows(self) -> bool {
         self.are(
@@ -106,7 +106,7 @@ impl Flags {
         self.has(HOLDS_READS)
     }
 
-    /// Whether a read that has nothing to give is more than that.
+    /// Whether a read without data has to ask the system.
     #[inline]
     pub(super) fn is_broken_or_looks(self) -> bool {
         self.has(BROKEN | LOOKS)

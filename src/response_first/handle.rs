@@ -1,4 +1,4 @@
-//! What a wrapped connection tells, and may be told, while somebody else owns it.
+//! The handle of a wrapped connection: reads its state and controls it while somebody else owns the connection.
 
 use std::fmt;
 use std::io;
@@ -12,23 +12,22 @@ use super::flags::{
 };
 use crate::lock::{Guard, Lock};
 
-/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection: cheap to clone, and an extension of every response
-/// over it.
+/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection. It is cheap to clone, and an extension of every response over the connection.
 ///
-/// It is one with the connection only as long as that lives; it does not keep it open.
+/// It does not keep the connection open.
 #[derive(Clone)]
 pub struct ResponseFirstHandle {
     shared: Arc<Shared>,
 }
 
-/// The task that drives the connection sets and reads nearly all of this, so that no order between the fields matters.
+/// The state that wrapper and handles share. Nearly all of it is set and read by the task that drives the connection, so that relaxed atomics
+/// suffice.
 struct Shared {
     flags: SharedFlags,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     allowance: SharedAllowance,
-    /// Guards the error of the write that ended writing, until a reader or the client takes the error. Locked only to put or
-    /// to take it.
+    /// The error of the write that ended writing, until a reader or the client takes it. Locked only to store or to take the error.
     write_error: Lock<Option<io::Error>>,
 }
 
@@ -45,65 +44,65 @@ impl ResponseFirstHandle {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Write errors are reported from now on as they come. For a connection that is no longer HTTP/1.1.
+    /// Disarms the wrapper: from now on write errors are returned to the writer. It is for a connection that does not speak HTTP/1.1 any more.
     ///
-    /// A connection that was upgraded is disarmed already, unless its TLS is another than that of this crate's connector.
+    /// A connection that was upgraded is disarmed already, unless it has TLS of another connector than this crate's.
     #[inline]
     pub fn disarm(&self) {
         self.set(DISARMED, true);
         self.begin_poll(Allowance::UNLIMITED);
     }
 
-    /// A write error still ends writing alone, and nothing else is done from now on: no request or response is recognised, and no write is put off for
-    /// an answer. For HTTP/2, before anything of it is written.
+    /// From now on the wrapper does nothing but swallow write errors: an error ends writing, and reading goes on. Requests and responses are not
+    /// recognised, and no write is put off for a response. It is for HTTP/2, and must be called before anything is written.
     ///
-    /// TLS of this crate's connector has disarmed a connection that negotiated HTTP/2, since most who speak it handle write errors themselves; this
-    /// arms it again. The bytes are those of the connection.
+    /// TLS of this crate's connector disarms a connection that has negotiated HTTP/2, since most users of it handle write errors themselves. This
+    /// call arms it again. [`bytes_read`](Self::bytes_read) and [`bytes_written`](Self::bytes_written) are those of the whole connection then.
     #[inline]
     pub fn swallow_write_errors(&self) {
         self.set(SWALLOWS_ONLY, true);
         self.set(DISARMED, false);
     }
 
-    /// Whether a write has failed and writing is over.
+    /// Whether a write has failed, so that writing is over.
     #[inline]
     pub fn is_broken(&self) -> bool {
         self.has(BROKEN)
     }
 
-    /// Bytes read since the current request began; below TLS, under a client that does not say when that is, all of them.
+    /// How many bytes were read since the current request began. Below TLS, under another client than this crate's: since the connection was made.
     #[inline]
     pub fn bytes_read(&self) -> u64 {
         self.shared.bytes_read.load(Relaxed)
     }
 
-    /// Bytes of the current request that the system has taken; below TLS, under a client that does not say where it begins, all
-    /// that were written.
+    /// How many bytes of the current request the system has taken. Below TLS, under another client than this crate's: all bytes since the connection
+    /// was made.
     #[inline]
     pub fn bytes_written(&self) -> u64 {
         self.shared.bytes_written.load(Relaxed)
     }
 
-    /// A poll of the connection begins, which may read and write so much: about as much, since a read counts for at least 1 KiB.
-    /// What is beyond waits for the next poll, so that a peer that never stops cannot keep a thread.
+    /// Begins a poll of the connection, and sets about how much it may read and write (a read counts for at least 1 KiB). The rest waits for the
+    /// next poll, so that a peer that never stops cannot block a thread.
     #[inline]
     pub(crate) fn begin_poll(&self, allowance: Allowance) {
         self.shared.allowance.store(allowance);
     }
 
-    /// What the current poll may still read and write.
+    /// Returns how much the current poll may still read and write.
     #[inline]
     pub(super) fn allowance(&self) -> Allowance {
         self.shared.allowance.load()
     }
 
-    /// A read waits for the first write.
+    /// Notes that a read waits for the first write.
     #[cold]
     pub(super) fn hold_back(&self) {
         self.set(HELD_BACK, true);
     }
 
-    /// Something is to be written. `true` if reads have waited for that.
+    /// Something is going to be written. Returns whether reads have waited for that.
     #[inline]
     pub(super) fn begin_write(&self) -> bool {
         if self.flags().are(WRITTEN, WRITTEN | HOLDS_READS) {
@@ -114,31 +113,31 @@ impl ResponseFirstHandle {
         self.has(HELD_BACK)
     }
 
-    /// Whether writing is put off until somebody has seen what was read.
+    /// Whether writing is put off until the exchange has seen what was read.
     #[inline]
     pub(super) fn is_put_off(&self) -> bool {
         self.has(HEARD) && self.is_armed()
     }
 
-    /// Swallows whatever is written from now on.
+    /// Ends writing: further writes are discarded.
     #[inline]
     pub(crate) fn stop_writing(&self) {
         self.set(BROKEN, true);
     }
 
-    /// Writing has failed, and is over.
+    /// Ends writing, since a write has failed.
     pub(super) fn fail_writing(&self, error: io::Error) {
         self.stop_writing();
-        // An error of somebody else's making is dropped after the lock.
+        // The error before may have a foreign destructor: it is dropped after the lock.
         let _before = self.write_error().replace(error);
     }
 
-    /// The error of the write that ended writing, if nobody has been told.
+    /// Takes the error of the write that ended writing, if it was not taken before.
     pub(crate) fn take_write_error(&self) -> Option<io::Error> {
         if self.is_broken() { self.write_error().take() } else { None }
     }
 
-    /// The same, if `wanted` says so.
+    /// As [`take_write_error`](Self::take_write_error), if `wanted` returns `true` for the kind of the error.
     pub(super) fn take_write_error_if(&self, wanted: impl FnOnce(io::ErrorKind) -> bool) -> Option<io::Error> {
         if self.is_broken() { self.write_error().take_if(|error| wanted(error.kind())) } else { None }
     }
@@ -174,12 +173,12 @@ impl ResponseFirstHandle {
 
     #[inline]
     pub(super) fn on_read(&self, bytes: usize) {
-        // Only where somebody will say that it has been seen.
+        // Only under this crate's client, which calls `go_on` when it has seen what was read.
         if self.bytes_written() > LONG_REQUEST && self.has(TOLD) {
             self.set(HEARD, true);
         }
         add(&self.shared.bytes_read, bytes);
-        // Only the task that drives the connection takes.
+        // A load and a store suffice: only the task that drives the connection changes the allowance.
         self.begin_poll(self.allowance().after_read(bytes));
     }
 
@@ -190,25 +189,25 @@ impl ResponseFirstHandle {
         self.set(BLOCKED, written < of);
     }
 
-    /// Whether requests have to be recognised in what is written.
+    /// Whether requests have to be recognised in the bytes that are written.
     #[inline]
     pub(super) fn recognises_requests(&self) -> bool {
         !self.has(TOLD | DISARMED | SWALLOWS_ONLY)
     }
 
-    /// Whether a long request is kept back now and then, to see whether there is an answer.
+    /// Whether a long request is interrupted now and then to check for a response.
     #[inline]
     pub(super) fn asks_for_answers(&self) -> bool {
         !self.has(DISARMED | SWALLOWS_ONLY)
     }
 
-    /// Whether a failed write of a transport that is no known socket counts as one that was sent.
+    /// Whether a failed write counts as sent, if the socket of the transport is not known.
     #[cold]
     pub(super) fn counts_failed_writes(&self) -> bool {
         self.has(SWALLOWS_ONLY)
     }
 
-    /// The flags as they are now, for a poll that looks at several.
+    /// Returns the present flags, for a poll that needs several.
     #[inline]
     pub(super) fn flags(&self) -> Flags {
         self.shared.flags.load()
@@ -230,10 +229,10 @@ impl ResponseFirstHandle {
     }
 }
 
-/// What is shorter has been written by the time that there is anything to see.
+/// A request with fewer bytes has been written before a response can arrive, and is never paused.
 const LONG_REQUEST: u64 = 64 * 1024;
 
-/// Only the task that drives the connection adds.
+/// Adds to a counter. A load and a store suffice: only the task that drives the connection adds.
 fn add(counter: &AtomicU64, bytes: usize) {
     counter.store(counter.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
 }

@@ -1,4 +1,4 @@
-//! The wrapper around every connection of a connector.
+//! The layer that wraps every connection of a connector.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -60,7 +60,7 @@ where
 }
 
 pin_project! {
-    /// The connection to come of a [`ResponseFirstConnector`].
+    /// The future of a [`ResponseFirstConnector`]. Its output is the wrapped connection.
     ///
     /// # Cancel safety
     ///

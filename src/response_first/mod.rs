@@ -6,22 +6,19 @@
 //!
 //! [`ResponseFirst`] does what RFC 9112 §9.5 asks of a client:
 //!
-//! 1. When a write fails because the peer has closed, writing is over: what is written from then on is swallowed, and flushing
-//!    and shutting down succeed.
+//! 1. When a write fails because the peer has closed, writing is over. Further writes are discarded, and flush and shutdown succeed.
 //! 2. Reading goes on, to the response or to the end.
-//! 3. If the end comes and nothing was answered, or if there is no proper end but a reset, the error of the write is what
-//!    the reader gets.
-//! 4. While a request is long, the wrapper asks now and then whether there is an answer, and has that read before more is
-//!    written.
-//! 5. A connection whose write has failed is broken, and not fit for another request: its reads do not wait for the runtime
-//!    to notice that the peer has gone. That takes a socket of a type that the wrapper knows: tokio's, and those of this
-//!    crate and of hyper-util. Any other transport is polled for a while, without a timer; if it still has neither bytes nor
-//!    an end, the reader gets the error of the write.
+//! 3. If the end comes before any byte of a response, or if the connection was reset, the reader gets the error of the write.
+//! 4. During a long request the wrapper checks now and then whether a response has arrived, and has it read before more is written.
+//! 5. A connection whose write has failed is broken, and cannot have another request. Its reads do not wait for the runtime to notice that the peer
+//!    has gone. This needs a socket of a type that the wrapper knows: tokio's, and those of this crate and of hyper-util. Any other transport is
+//!    polled for a while, without a timer. If it then has neither bytes nor an end, the reader gets the error of the write.
 //!
 //! # Where it belongs
 //!
-//! Under HTTP/1.1, and below TLS: around the TCP connection. Under HTTP/2, which has its own way to say "I have read enough", only rules 1 to 3 and
-//! 5 are of use: see [`ResponseFirstHandle::swallow_write_errors`]. [`Client`](crate::client::Client) has it built in; for hyper-util's client, [`ResponseFirstLayer`] is one line:
+//! Under HTTP/1.1 it belongs around the TCP connection, below TLS. HTTP/2 has its own way to stop an upload, so that only rules 1 to 3 and 5 are of
+//! use: see [`ResponseFirstHandle::swallow_write_errors`]. [`Client`](crate::client::Client) has the wrapper built in. For hyper-util's client,
+//! [`ResponseFirstLayer`] is one line:
 //!
 //! ```
 //! use bytes::Bytes;
@@ -37,10 +34,10 @@
 //!
 //! # Upgrades
 //!
-//! A stream that was upgraded must not swallow anything. The wrapper sees the upgrade happen (`101`, or success of `CONNECT`)
-//! and disarms itself; an upgrade that the server declines changes nothing. Under TLS the wrapper sees nothing but noise. TLS of this crate's connector
-//! disarms it for an upgrade. Under any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`], which is an extension of the
-//! response, and of what the connection says of itself.
+//! Writes to a stream that was upgraded must not be discarded. The wrapper recognises an upgrade (`101`, or success of `CONNECT`) and disarms
+//! itself. An upgrade that the server declines changes nothing. Below TLS the wrapper sees only encrypted bytes: TLS of this crate's connector
+//! disarms it for an upgrade. With any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`]. The handle is an
+//! extension of the response, and of the connection ([`Connected`]).
 
 mod allowance;
 #[cfg(feature = "client")]
@@ -80,10 +77,10 @@ use crate::wake_later::wake_later;
 pin_project! {
     /// A stream on which a write error never hides a response; see the [module](self).
     ///
-    /// It wraps at the level of tokio's traits: `TokioIo<ResponseFirst<TcpStream>>`. A stream with hyper's traits is wrapped as
-    /// `TokioIo<ResponseFirst<TokioIo<T>>>`.
+    /// It implements tokio's I/O traits around a stream with tokio's I/O traits: `TokioIo<ResponseFirst<TcpStream>>`. A stream with hyper's traits is
+    /// wrapped as `TokioIo<ResponseFirst<TokioIo<T>>>`.
     pub struct ResponseFirst<T: 'static> {
-        // None once it was taken out, after which nothing but the drop is left.
+        // `None` after `into_inner`, which drops the wrapper.
         #[pin]
         inner: Option<T>,
         handle: ResponseFirstHandle,
@@ -92,11 +89,11 @@ pin_project! {
         waker: Option<Waker>,
         // Bytes written since the last read, or since the wrapper last asked whether there is an answer.
         unasked: usize,
-        // The system has been told to hold no more unsent than `MOST_UNSENT`.
+        // The system was told to hold no more than `MOST_UNSENT` bytes unsent.
         limits_unsent: bool,
-        // So many more writes are put off, so that reads go first.
+        // How many more writes are put off, so that reads go first.
         put_off: u8,
-        // A write has failed, on a transport that is no known socket: so many more polls wait for the read side.
+        // How many more polls wait for the read side, after a write has failed on a transport whose socket is not known.
         chances: u16,
         // Every other discarded write yields, so that reads still run under a writer that never blocks.
         has_yielded: bool,
@@ -104,7 +101,7 @@ pin_project! {
 
     impl<T: 'static> PinnedDrop for ResponseFirst<T> {
         fn drop(this: Pin<&mut Self>) {
-            // A stream that is no longer HTTP ends as its user ends it.
+            // A stream that was upgraded is closed as its user closes it.
             if this.handle.resets_on_close() && this.handle.is_armed() {
                 if let Some(inner) = this.project().inner.as_pin_mut() {
                     socket::reset_on_close(&*inner);
@@ -134,7 +131,7 @@ impl<T: 'static> ResponseFirst<T> {
         }
     }
 
-    /// What else there is to know of the connection, and to tell it.
+    /// The handle of the connection.
     pub fn handle(&self) -> &ResponseFirstHandle {
         &self.handle
     }
@@ -149,7 +146,7 @@ impl<T: 'static> ResponseFirst<T> {
         there(self.inner.as_mut())
     }
 
-    /// The inner stream by itself, after an upgrade, say: what is written to it from now on is no longer seen, and its errors are its own.
+    /// Removes the wrapper, after an upgrade, say. The wrapper does not see further writes of the inner stream, and does not swallow its errors.
     pub fn into_inner(mut self) -> T {
         there(self.inner.take())
     }
@@ -203,13 +200,13 @@ impl<T: AsyncWrite> AsyncWrite for ResponseFirst<T> {
 }
 
 impl<T: AsyncWrite> ResponseFirst<T> {
-    /// How much is written at once: a system may take megabytes, and the peer's answer would come after them.
+    /// Returns the most bytes of one write. The system might take megabytes at once, and a response could only be read after that.
     #[inline]
     fn most_at_once(&self) -> usize {
         self.handle.allowance().writable().min(ASK_AFTER)
     }
 
-    /// This poll has written as much as it may.
+    /// Puts a write off, since this poll has written as much as it may.
     #[cold]
     fn write_later(self: Pin<&mut Self>, cx: &Context<'_>, len: usize) -> Poll<io::Result<usize>> {
         let this = self.project();
@@ -256,10 +253,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             asked = ask(&*inner).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
-            // To ask for an error is to take it: the write would not meet it any more.
+            // The check has taken the error from the socket. The write would not get it any more.
             Err(error) => Poll::Ready(Err(error)),
             Ok(()) if *this.put_off > 0 || this.handle.is_put_off() => {
-                // Whoever has not read after so many of these does not want to.
+                // A bounded number of times: a caller that has not read by then does not want to.
                 *this.put_off = this.put_off.saturating_sub(1);
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -274,12 +271,12 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             }
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
                 if this.handle.counts_failed_writes() && !socket::is_known(&*inner) {
-                    // TLS may have sent a part of what it says it could not write.
+                    // TLS may have sent a part of a write that it reports as failed: count all of it.
                     this.handle.on_write(len, len);
                 }
                 this.handle.fail_writing(error);
                 *this.chances = CHANCES;
-                // The reader may wait for an event that a transport that is no known socket never has.
+                // The reader may be waiting for an event that never comes from a transport whose socket is not known.
                 cx.waker().wake_by_ref();
                 Poll::Ready(Ok(len))
             }
@@ -332,55 +329,55 @@ impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     }
 }
 
-/// The first of the bytes: those of the first buffer that has any.
+/// Returns the first buffer that is not empty.
 #[inline]
 pub(crate) fn first_of<'a>(bufs: &'a [IoSlice<'a>]) -> &'a [u8] {
     bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf)
 }
 
-/// Who is told of what happens on the socket.
+/// Returns the context for a poll of the socket: with the waker of the client, if there is one and the wrapper is armed, or else with that of the
+/// caller.
 #[inline]
 fn told<'a>(waker: Option<&'a Waker>, flags: Flags, caller: &'a Waker) -> Context<'a> {
     Context::from_waker(waker.filter(|_| flags.is_armed()).unwrap_or(caller))
 }
 
-/// How many writes to put off because there may be an answer that has to be read first.
+/// Returns how many writes to put off, since there may be a response that has to be read first.
 fn ask(io: &dyn Any) -> io::Result<u8> {
     match socket::peek(io) {
         Some(peeked) => Ok(if peeked? { PUT_OFF } else { 0 }),
-        // One is enough for the reader to get its turn.
+        // Whether there is a response is not known. One write is put off, so that the reader gets its turn.
         None => Ok(1),
     }
 }
 
-/// A peer that reads as fast as it is written to never makes a writer wait, and a writer that never waits never reads. So
-/// after as many bytes without a read the wrapper asks whether there is an answer already (RFC 9112 §9.5): about what a
-/// socket takes at once.
+/// After how many bytes without a read the wrapper checks whether a response has arrived (RFC 9112 §9.5). If a peer reads as fast as the client
+/// writes, the writer never waits, and so hyper never reads. It is about what a socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
 
-/// How much of a long request the system may hold unsent. It takes megabytes otherwise, which go on to a server that has refused the request, while the refusal
-/// is on its way back.
+/// How much of a long request the system may hold unsent. Otherwise it takes megabytes, which are still sent to a server that has refused the
+/// request, while the refusal is on its way back.
 const MOST_UNSENT: u32 = 256 * 1024;
 
-/// How many writes are put off at most for an answer that waits to be read.
+/// How many writes are put off at most while a response waits to be read.
 const PUT_OFF: u8 = 8;
 
-/// How many polls the read side of a transport that is no known socket has after a write has failed: some milliseconds. If there is a
-/// socket below after all, its end is in the system by then. But another thread may be the one that has to hear of it and tell
-/// this one, and may wait for a processor.
+/// How often the read side of a transport whose socket is not known is polled after a write has failed: some milliseconds. If there is a socket
+/// below, the system knows of its end by then. But another thread may have to notice that and wake this one, and may wait for a processor.
 const CHANCES: u16 = 4096;
 
-/// How many of these polls come before the thread offers its processor to others each time.
+/// After how many of these polls the thread yields its processor each time.
 const QUICK: u16 = 16;
 
-/// The errors of a write that say that the peer reads no more. They say nothing of what it has sent before.
+/// Whether a write error says that the peer does not read any more. It says nothing of what the peer has sent before.
 fn peer_has_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | NotConnected)
 }
 
-/// A broken pipe is what is left after the peer has ended its side and reset the connection then. Any other error of a write
-/// took the place of the error that a read would have met: without it, a response that was cut off would seem to have ended.
+/// Whether the end that a read sees is real although a write has failed with this error. After a broken pipe it is: the peer has ended its side
+/// first, and then reset the connection. Any other write error was taken from the socket instead of by a read, so that without it a response that
+/// was cut off would seem to be complete.
 fn follows_an_end(error: io::ErrorKind) -> bool {
     error == io::ErrorKind::BrokenPipe
 }

@@ -1,4 +1,4 @@
-//! The read half: to the response or to the end, whatever has become of writing.
+//! The read half, which goes on to the response or to the end after a write has failed.
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         let flags = this.handle.flags();
         let before = buf.filled().len();
         if flags.only_swallows() && this.waker.is_none() && *this.put_off == 0 {
-            // Most reads of HTTP/2.
+            // A shortcut for most reads of HTTP/2.
             let read = ready!(inner.as_mut().poll_read(cx, buf));
             let bytes = buf.filled().len() - before;
             if read.is_ok() && bytes > 0 {
@@ -29,7 +29,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
         }
         let mut cx = told(this.waker.as_ref(), flags, cx.waker());
         if flags.holds_reads() {
-            // The first write wakes the reader.
+            // The first write wakes the reader again.
             this.handle.hold_back();
             return Poll::Pending;
         }
@@ -51,7 +51,7 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             if !goes_first && !flags.is_broken_or_looks() {
                 return Poll::Pending;
             }
-            // Whatever there is, the system has.
+            // Ask the system: the runtime may not have noticed the data or the end yet.
             let most = if goes_first || flags.is_broken() { most } else { most.min(A_LOOK) };
             match socket::read_at_once(&*inner, buf, most) {
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -74,10 +74,10 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
     }
 }
 
-/// A read has given nothing.
+/// Handles a read that has given no bytes: the end, or an error.
 fn end(handle: &ResponseFirstHandle, read: io::Result<()>, buf: &ReadBuf<'_>) -> Poll<io::Result<()>> {
     if read.is_ok() && buf.remaining() == 0 {
-        // Nothing was asked for.
+        // The caller's buffer was empty.
         return Poll::Ready(read);
     }
     handle.on_read_end();
@@ -101,8 +101,8 @@ fn read_part<T: AsyncRead>(
     Poll::Ready(Ok(()))
 }
 
-/// The read side of a transport that is no known socket has nothing to give. After an error of a write it has some more chances,
-/// each after the runtime has looked at its sockets; then the reader gets that error.
+/// Handles a read without data of a transport whose socket is not known. After a write error it is polled some more times, each after the runtime has
+/// polled its sockets. Then the reader gets the write error.
 #[cold]
 fn wait_for_reads(handle: &ResponseFirstHandle, chances: &mut u16, cx: &Context<'_>) -> Poll<io::Result<()>> {
     if *chances == 0 {
@@ -121,5 +121,5 @@ fn wait_for_reads(handle: &ResponseFirstHandle, chances: &mut u16, cx: &Context<
     Poll::Pending
 }
 
-/// How much a look at an idle connection reads at once: there is nothing to be read most often, and the buffer has to be cleared for it.
+/// The most bytes that a look at an idle connection reads. Usually there is nothing, and the buffer has to be zeroed for the read.
 const A_LOOK: usize = 1024;

@@ -1,24 +1,24 @@
-//! Recognises requests and upgrades in what is written and read under a client that says nothing of them.
+//! Recognises requests and upgrades in the bytes that are written and read, under a client that does not report them.
 
 use super::handle::ResponseFirstHandle;
 use super::request_head::RequestHead;
 use super::response_head::{Answer, ResponseHead};
 
-/// Where a connection is between its messages, as far as its bytes tell.
+/// The state of the messages on a connection, as far as it can be seen in the bytes.
 pub(crate) struct Recognition {
     /// The next write may begin a request.
     between_messages: bool,
-    /// The responses to the request under way, until the status of the final one is read.
+    /// Reads the responses to the present request, until the status of the final one is known.
     response: Option<ResponseHead>,
 }
 
 impl Recognition {
-    /// Of a connection on which nothing has been sent yet.
+    /// The state of a connection on which nothing was sent yet.
     pub(crate) const fn new() -> Self {
         Self { between_messages: true, response: None }
     }
 
-    /// `first` is written next, or tried to be.
+    /// `first` is about to be written.
     #[inline]
     pub(crate) fn on_write(&mut self, first: &[u8], handle: &ResponseFirstHandle) {
         if self.between_messages {
@@ -32,7 +32,8 @@ impl Recognition {
         }
     }
 
-    /// `bytes` were read. After the status of the final response the next write may begin a request; the handle is disarmed if there will be none.
+    /// `bytes` were read. After the status of the final response the next write may begin a request. If the stream is upgraded, the handle is
+    /// disarmed.
     #[inline]
     pub(crate) fn on_read(&mut self, bytes: &[u8], handle: &ResponseFirstHandle) {
         self.between_messages = match self.response {

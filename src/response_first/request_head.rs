@@ -1,14 +1,14 @@
-//! Recognises the head of a request in what is written, as far as it matters here. Pure text work.
+//! Recognises the head of a request in the bytes that are written. Pure functions.
 
-/// What matters of a request's head.
+/// What the wrapper needs of the head of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RequestHead {
-    /// A response of success makes the stream a tunnel (RFC 9110 §9.3.6).
+    /// The method is CONNECT: a successful response makes the stream a tunnel (RFC 9110 §9.3.6).
     pub(super) is_connect: bool,
 }
 
 impl RequestHead {
-    /// `None` if `bytes` do not begin with a request line.
+    /// Parses a request line. `None` if `bytes` do not begin with one.
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         let line = bytes.split(|&byte| byte == b'\n').next()?;
         let version = line.strip_suffix(b"\r").unwrap_or(line).rsplit(|&byte| byte == b' ').next()?;

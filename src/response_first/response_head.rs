@@ -1,4 +1,4 @@
-//! Finds the final status in what is read, however it is cut into pieces. Pure text work.
+//! Finds the status of the final response in the bytes that are read, however they are split. Pure functions.
 
 use super::request_head::RequestHead;
 
@@ -11,28 +11,28 @@ pub(super) struct ResponseHead {
 
 #[derive(Debug)]
 enum At {
-    /// In the status line, of which this much is there.
+    /// In the status line. `line` has the first `length` bytes of it.
     Status { line: [u8; STATUS.len()], length: usize },
-    /// After the status of an informational response, to the end of its head.
+    /// In the rest of the head of an informational response.
     Fields { begins_line: bool },
 }
 
-/// What the final response is.
+/// What the final response means for the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// An ordinary one: the stream is HTTP after it. So is what is no HTTP at all.
+    /// The stream is still HTTP. This is also returned if the response is not HTTP at all.
     Http,
-    /// The stream is no longer HTTP: `101`, or success of `CONNECT`.
+    /// The stream is not HTTP any more: the status is `101`, or `CONNECT` was successful.
     Switched,
 }
 
 impl ResponseHead {
-    /// Of the responses to the request that begins with `head`.
+    /// Reads the responses to the request with this head.
     pub(super) fn of(head: &RequestHead) -> Self {
         Self { is_connect: head.is_connect, at: At::START }
     }
 
-    /// Goes on with the next bytes. `None` if the final status is still to come.
+    /// Reads the next bytes. `None` if the final status is still to come.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<Answer> {
         for &byte in bytes {
             self.at = match &mut self.at {
@@ -64,12 +64,12 @@ impl At {
     const START: Self = Self::Status { line: [0; STATUS.len()], length: 0 };
 }
 
-/// The three digits of a status line of HTTP/1.
+/// Returns the three digits of the status, if this is a status line of HTTP/1.
 fn status(line: &[u8; STATUS.len()]) -> Option<&[u8; 3]> {
     if line.starts_with(b"HTTP/1.") { line.last_chunk() } else { None }
 }
 
-/// As much of a response as has the status.
+/// An example of the first bytes of a response, up to the status. Only its length is used.
 const STATUS: &[u8] = b"HTTP/1.1 200";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The socket under a connection, where its type is known, and what is asked of the system without waiting for the runtime.
+//! The socket under a connection, if its type is known, and system calls on it that do not go through the runtime.
 
 use std::any::Any;
 use std::io::{self, Read as _};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::connection::HappyEyeballsStream;
 use crate::tcp::{self, TcpConnection};
 
-/// A connection that leaves all to a TCP socket, as those of this crate and of hyper-util do. Of any other the socket is not
+/// A connection that passes everything on to a TCP socket, as those of this crate and of hyper-util do. The sockets of other connections are not
 /// known.
 trait OverSocket: Sized + 'static {
     fn socket(&self) -> &TcpStream;
@@ -20,7 +20,7 @@ trait OverSocket: Sized + 'static {
     fn into_socket(self) -> TcpStream;
 }
 
-/// Gives each type that is [`OverSocket`] to a function, until one has an answer.
+/// Calls a function with each type that is [`OverSocket`], until one returns a result.
 macro_rules! first_known {
     ($of:ident($io:expr)) => {
         $of::<TcpStream>($io)
@@ -30,7 +30,7 @@ macro_rules! first_known {
     };
 }
 
-/// The socket under a connection, which may have been made fit for the other of hyper's and tokio's traits.
+/// Returns the socket under a connection, which may be wrapped in a `TokioIo`.
 fn tcp_stream(io: &dyn Any) -> Option<&TcpStream> {
     fn of<T: OverSocket>(io: &dyn Any) -> Option<&TcpStream> {
         let inner = || io.downcast_ref::<TokioIo<T>>().map(TokioIo::inner);
@@ -44,7 +44,7 @@ pub(super) fn is_known(io: &dyn Any) -> bool {
     tcp_stream(io).is_some()
 }
 
-/// Takes the socket out of a connection whose layers do nothing for HTTP, or gives the connection back.
+/// Takes the socket out of a connection, if its wrappers do nothing that HTTP needs. Otherwise returns the connection.
 pub(crate) fn into_tcp_stream<T: 'static>(io: T) -> Result<TcpStream, T> {
     fn of<T: OverSocket>(io: &mut dyn Any) -> Option<TcpStream> {
         io.downcast_mut::<Option<T>>()?.take().map(T::into_socket)
@@ -57,8 +57,8 @@ pub(crate) fn into_tcp_stream<T: 'static>(io: T) -> Result<TcpStream, T> {
     }
 }
 
-/// Reads at most `most` bytes of what the system has, whether or not the runtime has heard of it. `WouldBlock` if there is
-/// nothing; `None` if the socket is not known.
+/// Reads at most `most` bytes from the system, whether or not the runtime has noticed them. `WouldBlock` if there are none, `None` if the socket is
+/// not known.
 pub(super) fn read_at_once(io: &dyn Any, buf: &mut ReadBuf<'_>, most: usize) -> Option<io::Result<()>> {
     let stream = tcp_stream(io)?;
     let part = buf.initialize_unfilled_to(most.min(buf.remaining()));
@@ -66,7 +66,7 @@ pub(super) fn read_at_once(io: &dyn Any, buf: &mut ReadBuf<'_>, most: usize) -> 
     Some(read.map(|bytes| buf.advance(bytes)))
 }
 
-/// Whether the system has anything to read, or the end. `None` if the socket is not known.
+/// Whether the system has bytes to read, or the end. `None` if the socket is not known.
 pub(super) fn peek(io: &dyn Any) -> Option<io::Result<bool>> {
     let stream = tcp_stream(io)?;
     let mut byte = [mem::MaybeUninit::uninit()];
@@ -77,14 +77,14 @@ pub(super) fn peek(io: &dyn Any) -> Option<io::Result<bool>> {
     })
 }
 
-/// Has the system take no more writes while it holds `bytes` that it has not sent, where it can be told so.
+/// Tells the system to take no more writes while it holds `bytes` unsent, if it can do that.
 pub(super) fn limit_unsent(io: &dyn Any, bytes: u32) {
     if let Some(stream) = tcp_stream(io) {
         let _ignored = tcp::limit_unsent(stream, bytes);
     }
 }
 
-/// Makes closing a reset. The worst that a failure does is a graceful close.
+/// Has the socket reset when it is closed. If that fails, it is closed gracefully.
 pub(super) fn reset_on_close(io: &dyn Any) {
     if let Some(stream) = tcp_stream(io) {
         let _ignored = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));

@@ -9,10 +9,10 @@ use super::handle::ResponseFirstHandle;
 use crate::forward_io::forward_hyper_io;
 
 pin_project! {
-    /// The connection of a [`ResponseFirstConnector`](super::ResponseFirstConnector): it has hyper's I/O traits, as the connection inside, on
-    /// which a write error never hides a response.
+    /// The connection of a [`ResponseFirstConnector`](super::ResponseFirstConnector), on which a write error never hides a response. It has hyper's
+    /// I/O traits, as the inner connection has.
     ///
-    /// As hyper-util's [`Connection`] it adds a [`ResponseFirstHandle`] to what the connection inside says of itself.
+    /// As hyper-util's [`Connection`] it adds a [`ResponseFirstHandle`] to the extras of the inner connection.
     #[derive(Debug)]
     pub struct ResponseFirstStream<T: 'static> {
         #[pin]
@@ -21,27 +21,27 @@ pin_project! {
 }
 
 impl<T> ResponseFirstStream<T> {
-    /// Wraps a connection on which nothing has been sent yet.
+    /// Wraps a connection on which nothing was sent yet.
     pub fn new(inner: T) -> Self {
         Self { io: TokioIo::new(ResponseFirst::new(TokioIo::new(inner))) }
     }
 
-    /// What else there is to know of the connection, and to tell it.
+    /// The handle of the connection.
     pub fn handle(&self) -> &ResponseFirstHandle {
         self.io.inner().handle()
     }
 
-    /// The connection inside.
+    /// The inner connection.
     pub fn get_ref(&self) -> &T {
         self.io.inner().get_ref().inner()
     }
 
-    /// The connection inside, mutably.
+    /// The inner connection, mutably.
     pub fn get_mut(&mut self) -> &mut T {
         self.io.inner_mut().get_mut().inner_mut()
     }
 
-    /// The connection inside, by itself.
+    /// Removes the wrapper, and returns the inner connection.
     pub fn into_inner(self) -> T {
         self.io.into_inner().into_inner().into_inner()
     }

@@ -1,7 +1,7 @@
-//! One endpoint in, one TCP connection out: [`TcpConnector`], the default [attempt](crate::attempt) service.
+//! TCP: [`TcpConnector`], the default [attempt](crate::attempt) service, which connects to one endpoint.
 //!
-//! Whatever goes wrong in an attempt (no socket, no local address, an option that cannot be set) is the failure of that attempt, and never
-//! of the race. An attempt is over once the handshake is: it makes no progress before, and asks for nothing.
+//! An error of an attempt (no socket, no local address, an option that cannot be set) is the failure of that attempt alone: the race goes on. An
+//! attempt ends when the TCP handshake has ended. It reports no progress, and does not ask for admission.
 //!
 //! # Example
 //!
@@ -83,7 +83,7 @@ impl Service<AttemptRequest> for TcpConnector {
     }
 }
 
-/// A socket on which the handshake has begun.
+/// Opens a socket, and begins to connect it.
 #[inline]
 fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, AttemptError> {
     let socket = options.open(endpoint.address())?;
@@ -95,7 +95,7 @@ fn begin(options: &TcpOptions, endpoint: &Endpoint) -> Result<TcpStream, Attempt
     TcpStream::from_std(socket.into()).map_err(|error| AttemptError::new(error).at_step(steps::WATCH))
 }
 
-/// The call of connect itself failed (no route, no free port): nothing went out.
+/// Returns the error of an attempt whose call of connect has failed (no route, no free port): nothing was sent.
 #[cold]
 fn not_begun(error: io::Error, destination: SocketAddr) -> AttemptError {
     let step = steps::of_connect(&error, destination);
@@ -113,7 +113,7 @@ fn not_begun(error: io::Error, destination: SocketAddr) -> AttemptError {
 pub struct TcpConnecting {
     begun: Option<Result<TcpStream, AttemptError>>,
     nodelay: bool,
-    /// The destination, if the socket may reach itself there.
+    /// The destination, if the socket might connect to itself there.
     suspect: Option<Suspect>,
 }
 
@@ -123,7 +123,7 @@ impl Future for TcpConnecting {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(Ok(stream)) = &self.begun {
-            // A socket is writable when its handshake is over, one way or the other.
+            // A socket becomes writable when its handshake has succeeded or failed.
             ready!(stream.poll_write_ready(cx)).map_err(AttemptError::new)?;
             let error = stream.take_error().map_err(AttemptError::new)?;
             if let Some(error) = error.filter(|error| !socket::was_answered(stream, error)) {
@@ -143,8 +143,7 @@ impl Future for TcpConnecting {
 
 /// An established TCP connection.
 ///
-/// It has hyper's I/O traits and tokio's. Its addresses are asked of the system only in
-/// [`connected`](Connection::connected).
+/// It has hyper's I/O traits and tokio's. The system is asked for its addresses only in [`connected`](Connection::connected).
 pub struct TcpConnection {
     io: TokioIo<TcpStream>,
 }

@@ -1,4 +1,4 @@
-//! Everything that differs between platforms: what each calls it, and what it does without.
+//! Everything about sockets that differs between platforms: the names of options, and what is done where there are none.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
-/// Whether the errors of the system have the numbers of Linux.
+/// Whether the error numbers of the system are those of Linux.
 #[cfg(test)]
 pub(super) const HAS_ERRORS_OF_LINUX: bool = cfg!(target_os = "linux");
 

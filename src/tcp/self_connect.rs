@@ -1,10 +1,10 @@
-//! A connection whose two ends are one socket is no connection.
+//! Detects a socket that has connected to itself.
 //!
-//! A TCP socket that connects to a port of its own machine on which nothing listens may be given that very port as its local one.
-//! Then its SYN reaches itself, and the handshake succeeds (RFC 9293 §3.5, simultaneous open). Whoever believes that connection
-//! reads back what it wrote, and keeps the port from the server that wants to listen there.
+//! If a TCP socket connects to a port of its own machine on which nothing listens, the system may choose that same port as its local port. Then its
+//! SYN reaches itself, and the handshake succeeds (RFC 9293 §3.5, simultaneous open). A client that uses such a connection reads what it has
+//! written, and blocks the port for the server that wants to listen there.
 //!
-//! To see it takes a system call. So only a destination that may be this machine, at a port that the system may choose, is looked at.
+//! The check takes a system call. So it is made only for destinations that may be this machine, at ports that the system may choose.
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -16,10 +16,10 @@ use tokio::net::TcpStream;
 
 use super::platform;
 
-/// The ports below are never chosen by the system as a local port.
+/// The system never chooses a lower port as a local port.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1024;
 
-/// A destination at which a socket may reach itself.
+/// A destination at which a socket might connect to itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspect {
     port: NonZeroU16,
@@ -27,7 +27,7 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    /// `None` if a socket that connects to `destination` cannot reach itself there.
+    /// Returns `None` if a socket cannot connect to itself at `destination`.
     #[inline]
     pub(super) fn at(destination: &SocketAddr) -> Option<Self> {
         let port = NonZeroU16::new(destination.port()).filter(|port| port.get() >= FIRST_UNPRIVILEGED_PORT)?;
@@ -35,12 +35,12 @@ impl Suspect {
             SocketAddr::V6(v6) => (true, v6.ip().to_bits() <= Ipv6Addr::LOCALHOST.to_bits()),
             SocketAddr::V4(v4) => (false, v4.ip().is_loopback() || v4.ip().is_unspecified()),
         };
-        // Any other address may be this machine's too.
+        // Any other address may be one of this machine too.
         let is_possible = is_local || platform::ephemeral_ports().contains(&port.get());
         is_possible.then_some(Self { port, is_ipv6 })
     }
 
-    /// An error if `stream`, which is connected to this destination, is connected to itself.
+    /// Checks `stream`, which is connected to this destination. It is an error if it is connected to itself.
     #[inline]
     pub(super) fn check(self, stream: &TcpStream) -> io::Result<()> {
         let is_same_port = platform::local_port(stream, self.is_ipv6) == Some(self.port.get());
@@ -48,14 +48,14 @@ impl Suspect {
     }
 }
 
-/// An error of a look is that of a connection that has been reset meanwhile, which is left to whoever reads it.
+/// If a system call fails here, the connection was reset since. That is left to the first read.
 #[cold]
 fn look_at_both_ends(stream: &TcpStream) -> io::Result<()> {
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(local), Ok(peer)) if local == peer => {}
         _ => return Ok(()),
     }
-    // A reset leaves no TIME_WAIT, which would keep the port from the server. Without it the connection is closed all the same.
+    // After a reset there is no TIME_WAIT, which would block the port for the server. If this fails, the connection is closed in the ordinary way.
     let _ignored = SockRef::from(stream).set_linger(Some(Duration::ZERO));
     Err(io::Error::new(
         io::ErrorKind::ConnectionRefused,

@@ -1,4 +1,4 @@
-//! A socket as the options have it, ready to connect.
+//! Opens a socket and sets its options, before it is connected.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,7 +15,7 @@ use crate::outcome::AttemptError;
 use crate::race::Family;
 
 impl TcpOptions {
-    /// A non-blocking socket for `destination`, configured and bound.
+    /// Opens a non-blocking socket for `destination`, sets its options, and binds it if there is a local address.
     pub(super) fn open(&self, destination: SocketAddr) -> Result<Socket, AttemptError> {
         let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
 
@@ -26,7 +26,7 @@ impl TcpOptions {
         Ok(socket)
     }
 
-    /// Sets what decides over the way that packets to `destination` take.
+    /// Sets the options that decide which way packets to `destination` take. If one fails, so does the attempt.
     #[inline]
     pub(super) fn place(&self, socket: &Socket, destination: SocketAddr) -> Result<(), AttemptError> {
         let failed = |step| move |error: io::Error| AttemptError::new(error).at_step(step).unsent();
@@ -44,7 +44,7 @@ impl TcpOptions {
         Ok(())
     }
 
-    /// Sets the options that may fail without harm.
+    /// Sets the options whose failure is only a warning.
     fn tune(&self, socket: &Socket) {
         if let Some(keepalive) = self.keepalive() {
             warn_of("keepalive", SockRef::from(socket).set_tcp_keepalive(&keepalive));
@@ -74,7 +74,7 @@ impl TcpOptions {
         Some(platform::with_keepalive_probes(keepalive, self.keepalive_interval, self.keepalive_retries))
     }
 
-    /// The address to bind to, if any, without a port. An error if there is one for the other family alone.
+    /// Returns the address to bind to, if there is one, with port 0. It is an error if there is one for the other family only.
     fn local_address_for(&self, destination: SocketAddr) -> io::Result<Option<SocketAddr>> {
         let (own, family) = match destination {
             SocketAddr::V4(_) => (self.local_address_v4.map(|ip| SocketAddr::new(ip.into(), 0)), Family::V4),
@@ -86,30 +86,30 @@ impl TcpOptions {
         Ok(own.or_else(|| platform::must_bind().then(|| SocketAddr::new(unspecified(family), 0))))
     }
 
-    /// A link-local address is one of an interface: of the one that was set, or else of that which leads to the destination.
+    /// Adds a scope to a link-local address, which is an address of one interface: that of the options, or else that of the destination.
     fn scoped(&self, ip: Ipv6Addr, destination: &SocketAddrV6) -> SocketAddr {
         let scope_id = self.local_scope_id.map_or_else(|| destination.scope_id(), NonZeroU32::get);
         SocketAddrV6::new(ip, 0, 0, if ip.is_unicast_link_local() { scope_id } else { 0 }).into()
     }
 }
 
-/// For a connection that is made: attempts that lose are spared the system call.
+/// Sets `TCP_NODELAY` on a connection that is established, so that attempts which lose do not make the system call.
 pub(super) fn set_nodelay(stream: &TcpStream) {
     warn_of("nodelay", stream.set_nodelay(true));
 }
 
-/// Whether the peer has said something and reset the connection before the runtime heard that there is a connection. Then the
-/// handshake had succeeded, and what the peer said can be read.
+/// Whether the peer has sent something and then reset the connection, before the runtime has noticed that it is established. If so, the handshake has
+/// succeeded, and the data can be read.
 #[cold]
 pub(super) fn was_answered(stream: &TcpStream, error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
         && SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]).is_ok_and(|bytes| bytes > 0)
 }
 
-/// What may fail without harm.
+/// Logs the failure of an option that is not essential.
 fn warn_of(option: &'static str, result: io::Result<()>) {
     if let Err(error) = result {
-        // That the system has no such option is nothing that an operator can mend.
+        // If the system does not have the option, an operator can do nothing about it: no warning.
         match error.kind() {
             io::ErrorKind::Unsupported => debug!(option, %error, "a socket option could not be set"),
             _ => warn!(option, %error, "a socket option could not be set"),

@@ -1,4 +1,4 @@
-//! Which address the system would connect from, asked without sending anything.
+//! Finds the source address that the system would connect from to a destination, without sending anything.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,25 +14,24 @@ use crate::lock::{Lock, assert_unlocked};
 use crate::network::{Heard, OUTSIDE_V4, OUTSIDE_V6, Observed};
 use crate::race::Source;
 
-/// How many destinations are remembered. It takes a crawler to fill it in that time.
+/// The most destinations that are remembered. Only a crawler has so many within 5 s.
 const MAX_REMEMBERED: usize = 8192;
 
-/// Any destination will do for a datagram that is never sent, but for port 0.
+/// The port of the UDP socket's destination. Any but 0 will do, since nothing is sent.
 const DISCARD_PORT: u16 = 9;
 
-/// Knows the source address of destinations (RFC 6724 §6), and asks the system only now and then. Clones share what they know.
+/// Returns the source addresses of destinations (RFC 6724 §6), and caches what the system says. Clones share the cache.
 ///
-/// 1. What the system said is believed for 5 s.
-/// 2. A new epoch or a doubt ends that at once: the next connect asks anew. So a network that changes costs
-///    the connects that find out, and no others.
-/// 3. Neither the system nor a function of the user's is asked while the lock is held.
+/// 1. What the system has said is believed for 5 s.
+/// 2. A new epoch or a doubt ends that at once, and the next connect asks again. So a change of the network affects only the connects that notice it.
+/// 3. Neither the system nor a user's function is called while the lock is held.
 #[derive(Clone)]
 pub(crate) struct SourceAddresses(Arc<Knowledge>);
 
 enum Knowledge {
     System {
         options: TcpOptions,
-        /// Guards the map of sources, and nothing else: it is held for a look into it.
+        /// The cache. The lock is held only for a look-up in it.
         remembered: Lock<Remembered>,
     },
     Given(Box<dyn Fn(SocketAddr) -> Source + Send + Sync>),
@@ -40,29 +39,29 @@ enum Knowledge {
 
 #[derive(Default)]
 struct Remembered {
-    /// When what is believed was first asked. `None`: nothing is believed.
+    /// When the first of the cached sources was asked for. `None` before that.
     begun: Option<Observed>,
-    /// The keys have no port.
+    /// The sources by destination. The ports of the keys are 0.
     sources: BTreeMap<SocketAddr, Source>,
 }
 
 impl SourceAddresses {
-    /// What the system says of sockets with these options.
+    /// The source addresses that the system would choose for sockets with these options.
     pub(crate) fn of_system(options: TcpOptions) -> Self {
         Self(Arc::new(Knowledge::System { options, remembered: Lock::default() }))
     }
 
-    /// What `find` says, whenever it is asked.
+    /// The source addresses that `find` returns. It is called each time.
     pub(crate) fn given(find: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
         Self(Arc::new(Knowledge::Given(Box::new(find))))
     }
 
-    /// Nobody knows.
+    /// All source addresses are unknown.
     pub(crate) fn unknown() -> Self {
         Self::given(|_| Source::Unknown)
     }
 
-    /// The same, but what the system says of our own sockets is not known of others.
+    /// The source addresses for another attempt service: those of the system's sockets become unknown, since that service may take other routes.
     pub(crate) fn unless_of_system(self) -> Self {
         match *self.0 {
             Knowledge::System { .. } => Self::unknown(),
@@ -70,7 +69,7 @@ impl SourceAddresses {
         }
     }
 
-    /// The source for `destination`, whose port does not matter, for somebody who has `heard` this of the network.
+    /// Returns the source address for `destination`, whose port does not matter. `heard` are the latest change and doubt that the caller knows of.
     pub(crate) fn find(&self, destination: SocketAddr, heard: Heard, now: Instant) -> Source {
         match &*self.0 {
             Knowledge::System { options, remembered } => {
@@ -83,8 +82,8 @@ impl SourceAddresses {
         }
     }
 
-    /// The sources of the default routes of IPv6 and of IPv4, which the system is asked for each time. That of a family without a default route is unknown:
-    /// what it leads to is near.
+    /// Asks the system for the source addresses of the default routes of IPv6 and of IPv4. The source of a family without a default route is
+    /// unknown: its destinations are near.
     pub(crate) fn of_default_routes(&self) -> [Source; 2] {
         [OUTSIDE_V6, OUTSIDE_V4].map(|outside| {
             let outside = SocketAddr::new(outside, 0);
@@ -100,7 +99,7 @@ impl SourceAddresses {
     }
 }
 
-/// What is remembered of `destination`, or else what `ask` says, which is called without the lock.
+/// Returns the cached source of `destination`, or else what `ask` returns. `ask` is called while the lock is not held.
 fn find_remembered(
     remembered: &Lock<Remembered>,
     mut destination: SocketAddr,
@@ -119,7 +118,7 @@ fn find_remembered(
 }
 
 impl Remembered {
-    /// The source, or what to [`remember`](Self::remember) it with.
+    /// Returns the cached source, or else the time to [`remember`](Self::remember) a new one with.
     fn find(&mut self, destination: SocketAddr, heard: Heard, now: Instant) -> Result<Source, Observed> {
         let begun = match self.begun {
             Some(begun) if begun.is_believed(heard, now) => begun,
@@ -131,7 +130,7 @@ impl Remembered {
         self.sources.get(&destination).copied().ok_or(begun)
     }
 
-    /// Remembers what was asked while what had `begun` was believed.
+    /// Adds a source to the cache, unless the cache was cleared since `begun`.
     fn remember(&mut self, destination: SocketAddr, source: Source, begun: Observed) {
         if self.begun != Some(begun) {
             return;
@@ -144,12 +143,12 @@ impl Remembered {
 }
 
 impl TcpOptions {
-    /// The address that a socket with these options would connect from to `destination`, whose port does not matter.
+    /// Asks the system which address a socket with these options would connect from to `destination`. The port does not matter.
     ///
-    /// It takes a UDP socket, which is connected, and sends nothing.
+    /// A UDP socket is connected for that, which sends nothing.
     pub fn source_address(&self, mut destination: SocketAddr) -> Source {
         let Ok(socket) = Socket::new(Domain::for_address(destination), Type::DGRAM, Some(Protocol::UDP)) else {
-            // No file descriptor, perhaps. That says nothing of the route.
+            // There may be no free descriptor, which says nothing about the route.
             return Source::Unknown;
         };
         destination.set_port(DISCARD_PORT);
@@ -160,7 +159,7 @@ impl TcpOptions {
         };
         match connected() {
             Ok(Some(source)) => Source::Address(source),
-            // No local port is left, which says nothing of the route.
+            // No local port is free, which says nothing about the route.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Source::Unknown,
             Ok(None) | Err(_) => Source::Unreachable,
         }

@@ -1,4 +1,4 @@
-//! Which step of an attempt failed, in words. The system's own reason follows them in the line of an error.
+//! The texts for the steps of an attempt that may fail. In the line of an error the reason that the system gives follows.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,8 +10,8 @@ pub(super) const NO_LOCAL_ADDRESS: &str = "no local address to bind to";
 pub(super) const LOCAL_ADDRESS: &str = "could not bind to the local address";
 pub(super) const WATCH: &str = "could not watch the socket";
 
-/// The step at which the call of connect itself failed. `None` is for what the kind of the error says by itself: nobody is at fault on this side, or
-/// there is no way out.
+/// Returns the step at which the call of connect has failed. `None` if the kind of the error says enough: there is no route, or the fault is not on
+/// this side.
 #[cold]
 pub(super) fn of_connect(error: &io::Error, destination: SocketAddr) -> Option<&'static str> {
     match error.kind() {
@@ -21,7 +21,7 @@ pub(super) fn of_connect(error: &io::Error, destination: SocketAddr) -> Option<&
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::NetworkDown
         | io::ErrorKind::TimedOut => None,
-        // Linux says EADDRNOTAVAIL for both, and EAGAIN for the second where nothing was bound.
+        // Linux returns EADDRNOTAVAIL for both cases, and EAGAIN for the second one if the socket was not bound.
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse | io::ErrorKind::WouldBlock => {
             Some("no local address or port to connect from")
         }

@@ -24,6 +24,7 @@ use crate::outcome::Handshake;
 /// ```
 ///
 /// A clone is a reference to the same.
+#[doc(alias = "tls_info")]
 #[derive(Clone)]
 pub struct TlsInfo {
     inner: Arc<Inner>,

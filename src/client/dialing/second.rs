@@ -1,14 +1,16 @@
-//! When a second dial begins beside one for all that wait: a dial that hangs is not to hang them all, and a slow one is not to be made twice.
+//! When a second dial begins beside a dial for all. It must begin soon enough that a dial that hangs does not block all requests that wait for it,
+//! and not so soon that a slow dial is made twice.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::connect::Handshaking;
 
-/// When a second dial begins beside one that began at `begun`. `None` if that is not known yet.
+/// Returns when a second dial begins beside one that began at `begun`. `None` if that is not known yet.
 ///
-/// A connector that says how it gets on with TLS has its handshake waited for as long as one takes on that path, and
-/// [somewhat longer](PATIENCE). It goes through the addresses itself before that. Of any other connector it is known how long the `fastest` dial took.
+/// The connector of this crate reports its TLS handshake: the second dial begins [300 ms](PATIENCE) after the handshake should be over. Before the
+/// handshake there is no second dial, since the race tries the other addresses by itself. Other connectors report nothing: the second dial begins
+/// 300 ms after the time that the `fastest` dial of this client took.
 pub(super) fn second_dial_at(begun: Instant, handshaking: Handshaking, fastest: Option<Duration>) -> Option<Instant> {
     match handshaking {
         Handshaking::Unknown => begun.checked_add(fastest.unwrap_or(AT_FIRST))?.checked_add(PATIENCE),
@@ -17,13 +19,13 @@ pub(super) fn second_dial_at(begun: Instant, handshaking: Handshaking, fastest: 
     }
 }
 
-/// How much longer than it should take a dial may be silent. Chromium waits as long for a connection of HTTP/2.
+/// How much longer than expected a dial may take before a second one begins. Chromium waits as long for an HTTP/2 connection.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// How long a dial takes before there was one: less than that is taken by TCP and TLS on any path that is not very long.
+/// The time that a dial is expected to take before any dial was measured. TCP and TLS take less than that on all but very long paths.
 const AT_FIRST: Duration = Duration::from_secs(1);
 
-/// How long the fastest dial of a client took.
+/// The time that the fastest dial of a client took.
 #[derive(Debug)]
 pub(in crate::client) struct FastestDial {
     nanos: AtomicU64,
@@ -38,7 +40,7 @@ impl FastestDial {
         self.nanos.fetch_min(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// `None` before there was one.
+    /// Returns `None` before the first dial has succeeded.
     pub(super) fn get(&self) -> Option<Duration> {
         let nanos = self.nanos.load(Relaxed);
         (nanos < u64::MAX).then(|| Duration::from_nanos(nanos))

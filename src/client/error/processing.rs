@@ -1,22 +1,22 @@
-//! What is known of the fate of a request that failed.
+//! What the server may have done with a request that failed.
 
 use crate::client::retry::Again;
 
-/// What is known of the fate of a request that failed: [`ClientError::processing`](super::ClientError::processing).
+/// What the server may have done with a request that failed: see [`ClientError::processing`](super::ClientError::processing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Processing {
-    /// Nothing of it was sent.
+    /// Nothing of the request was sent.
     Unsent,
-    /// The server has said that it did not act on it: REFUSED_STREAM, or a GOAWAY that does not cover it (RFC 9113 §6.8 and §8.7).
+    /// The server has said that it did not act on the request: REFUSED_STREAM, or a GOAWAY that does not cover the request (RFC 9113 §6.8 and §8.7).
     Unprocessed,
-    /// The server may have acted on it, or may not.
+    /// The server may or may not have acted on the request.
     Unknown,
     /// The server has begun to answer.
     Answered,
 }
 
-/// How a stream of HTTP/2 has ended.
+/// How an HTTP/2 stream has ended, and whether its request may be sent again.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct StreamEnd {
     pub(in crate::client) processing: Processing,

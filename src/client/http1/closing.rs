@@ -1,4 +1,4 @@
-//! The end of a connection that is in somebody's hands.
+//! Closes an HTTP/1.1 connection that is not in the pool.
 
 use std::future::Future;
 use std::mem;
@@ -14,7 +14,7 @@ use crate::lock::assert_unlocked;
 use crate::timer::read_clock;
 
 impl Wire {
-    /// A request that the server has not said a byte to for a while makes its other connections suspect: the path may be dead.
+    /// If a request was given up after a while without a byte of a response, the path may be dead: the idle connections to the host are closed.
     fn tell_of_silence(&self) {
         // Whoever has the lease knows the host.
         let is_silent = self.lease.is_some() && self.control.bytes_read() == 0 && self.bytes_written() > 0;
@@ -25,8 +25,8 @@ impl Wire {
 
     /// Closes the connection.
     ///
-    /// *Both* halves are dropped: the connection holds the receiver of the queue, the sender keeps the queue alive, and a
-    /// request in between would be in nobody's hands. After that every response is decided.
+    /// *Both* halves are dropped. hyper's connection holds the receiver of the queue, and the sender keeps the queue alive: if one half were left, a
+    /// request could stay in the queue forever. Afterwards it is decided whether there is a response.
     pub(in crate::client) fn hang_up(&mut self) {
         let was_over = mem::replace(&mut self.is_over, true);
         self.tell_of_silence();
@@ -40,16 +40,16 @@ impl Wire {
     }
 }
 
-/// How long a server is to have been silent.
+/// How long the server must have been silent for that.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Has TLS say that nothing more will come (RFC 9112 §9.8, RFC 8446 §6.1), if the system takes that at once: nobody waits for a connection that is closed.
+/// Sends the closing alert of TLS (RFC 9112 §9.8, RFC 8446 §6.1), if the system takes it at once. Nothing waits for a connection that is closed.
 ///
-/// A connection to which nobody can give a request any more is shut down by hyper.
+/// hyper shuts a connection down when its sender is dropped, since no request can come any more.
 fn send_closing_alert(halves: Halves) {
     let Halves { sender, connection } = halves;
     drop(sender);
-    // hyper polls the connector's I/O.
+    // hyper polls the I/O of the connector, which is foreign code.
     assert_unlocked();
     let _is_shut_down = pin!(unconstrained(connection)).poll(&mut Context::from_waker(Waker::noop()));
 }

@@ -1,14 +1,14 @@
-//! Request and response at the same time: a task drives the connection, until both are complete.
+//! Request and response at the same time: a task drives the connection until both are complete.
 //!
-//! 1. The task takes the connection out of its place while it polls it: hyper then polls the caller's request body, which may take
-//!    locks, and read or drop the very response. Nothing is locked meanwhile.
-//! 2. The body of the response is done with the connection when the response ends, or when it is dropped. If the connection is in
-//!    its place, it is settled at once. If it is polled at that moment, the task settles it after that; the end of the response is
-//!    reported when that has happened, and a drop does not wait.
-//! 3. A request body that is not complete when the response is goes on for a while ([`AfterResponse`]), for a server that reads it.
-//!    If the response is dropped before it is complete, the connection is closed, and the request with it.
-//! 4. The task needs a runtime that is driven. The end of the time that an upload has does not: the [pool](crate::client::pool) closes the
-//!    connection from any runtime.
+//! 1. The task takes the connection out of its place while it polls it. hyper then polls the caller's request body, which may take locks, and may
+//!    even read or drop this response. So no lock is held.
+//! 2. The body of the response is done with the connection when the response has ended, or when the body is dropped. If the connection is in its
+//!    place, it is settled at once. If the task is polling it, the task settles it afterwards. Only then is the end of the response reported. A drop
+//!    does not wait.
+//! 3. If the request is not complete when the response is, it goes on for a while ([`AfterResponse`]), for a server that reads it. If the response is
+//!    dropped before it is complete, the connection is closed.
+//! 4. The task needs a runtime that is driven. The deadline of the upload does not: the [pool](crate::client::pool) closes the connection from any
+//!    runtime.
 
 use std::future::Future;
 use std::mem;
@@ -24,20 +24,20 @@ use crate::client::sync::{AbortHandle, AtomicWaker, spawn};
 use crate::lock::{Guard, Lock};
 use crate::timer::{Timer, read_clock};
 
-/// The side of the response's body.
+/// The side of the body of the response.
 pub(in crate::client) struct Duplex {
     between: Arc<Between>,
     task: AbortHandle,
 }
 
-/// What became of a connection when the body of the response was done with it.
+/// What is done with a connection when the body of the response is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
-    /// It is idle, or closed.
+    /// The connection is idle or closed.
     Settled,
     /// The task finishes the upload.
     Uploading,
-    /// It is polled at this moment, and settled by the task after that.
+    /// The task is polling the connection, and settles it afterwards.
     Polled,
 }
 
@@ -48,7 +48,7 @@ impl Duplex {
         Self { task: spawn(Drive::new(&between)), between }
     }
 
-    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    /// The response has ended or failed. Ready when its connection is idle, closed, or finishing its upload.
     pub(in crate::client) fn poll_end(&self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         if self.between.has_left() {
             return Poll::Ready(());
@@ -66,7 +66,7 @@ impl Duplex {
         Poll::Ready(())
     }
 
-    /// Nobody reads the response any more, which is complete or not.
+    /// The body of the response is dropped. `is_complete` says whether it was read to its end.
     pub(in crate::client) fn leave(&self, is_complete: bool) {
         if self.between.leave(is_complete) == Left::Settled {
             self.task.abort();
@@ -79,39 +79,39 @@ impl Duplex {
     }
 }
 
-/// Drives a connection to its end, which is not the end of its stream.
+/// Starts a task that drives a connection until HTTP is done with it. If it is upgraded, its stream lives on.
 pub(in crate::client) fn drive_to_end(wire: Box<Wire>) {
     let after = AfterResponse { bytes: 0, time: Duration::ZERO };
     drop(spawn(Drive::new(&Between::new(wire, after, Reader::Reads))));
 }
 
-/// Sends the rest of a request whose response is complete.
+/// Starts a task that sends the rest of a request whose response is complete.
 pub(in crate::client) fn finish_upload(wire: Box<Wire>, after: AfterResponse) {
     let between = Between::new(wire, after, Reader::Done { is_complete: true });
     between.limit();
     drop(spawn(Drive::new(&between)));
 }
 
-/// A connection between the task that drives it and the body that will be done with it.
+/// What the task that drives the connection and the body of the response share.
 struct Between {
     after: AfterResponse,
     pool: Arc<Pool>,
-    /// Guards where the connection is, and who is done with it. Nothing is polled, dropped or woken while it is locked.
+    /// While it is locked, nothing is polled, dropped or woken.
     state: Lock<State>,
-    /// The body, when it waits for the task to settle the connection.
+    /// The waker of the body, if it waits for the task to settle the connection.
     waits: AtomicWaker,
 }
 
 struct State {
     place: Place,
     reader: Reader,
-    /// The body is done with the connection, which is idle, closed, or finishing its upload.
+    /// The body is done with the connection, and the connection is idle, closed, or finishing its upload.
     has_left: bool,
-    /// The time of the upload has an end, and this is after it.
+    /// The deadline of the upload has passed.
     is_overdue: bool,
 }
 
-/// What the body of the response is at.
+/// The state of the body of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
     Reads,
@@ -123,9 +123,9 @@ enum Reader {
 
 enum Place {
     Here(Box<Wire>),
-    /// The task polls it.
+    /// The task has taken the connection, and polls it.
     Polled,
-    /// It is idle, or closed.
+    /// The connection is idle or closed.
     Gone,
 }
 
@@ -141,7 +141,7 @@ impl Between {
         self.state.lock()
     }
 
-    /// The task begins a poll, unless the connection has been settled.
+    /// Takes the connection for a poll. `None` if it was settled.
     fn take(&self) -> Option<Box<Wire>> {
         let mut state = self.lock();
         match mem::replace(&mut state.place, Place::Polled) {
@@ -153,8 +153,8 @@ impl Between {
         }
     }
 
-    /// Puts the connection back, if the body still reads. Its next event wakes the task already. Otherwise the connection is the
-    /// task's, and the response is complete or not.
+    /// Puts the connection back if the body still reads. The caller must have arranged that its next event wakes the task. If the body is done,
+    /// returns the connection, and whether the response is complete.
     fn put_back(&self, wire: Box<Wire>) -> Result<(), (Box<Wire>, bool)> {
         let mut state = self.lock();
         if let Reader::Done { is_complete } = state.reader {
@@ -164,7 +164,7 @@ impl Between {
         Ok(())
     }
 
-    /// Puts the connection back to send the rest of the request, unless the time for that ended while the task had the connection.
+    /// Puts the connection back to send the rest of the request. Returns it if the deadline has passed while the task had it.
     fn put_back_uploading(&self, wire: Box<Wire>) -> Result<(), Box<Wire>> {
         let mut state = self.lock();
         if state.is_overdue {
@@ -177,20 +177,20 @@ impl Between {
         Ok(())
     }
 
-    /// What the body waits for has happened: the connection is idle, or closed.
+    /// The connection is idle or closed: wakes the body, if it waits for that.
     fn set_gone(&self) {
         let mut state = self.lock();
         state.has_left = true;
         let before = mem::replace(&mut state.place, Place::Gone);
         drop(state);
-        // Closes a connection whose task has ended.
+        // If the connection is still here, its task has ended: dropping it closes it.
         drop(before);
         self.waits.wake();
     }
 }
 
 impl Between {
-    /// The rest of the request has `after` from now on, whether or not this runtime is driven.
+    /// Sets the deadline for the rest of the request. It holds whether or not this runtime is driven.
     fn limit(self: &Arc<Self>) {
         if let Some(until) = read_clock().checked_add(self.after.time) {
             let this: Arc<dyn Finish> = Arc::<Self>::clone(self);
@@ -204,7 +204,7 @@ impl Finish for Between {
         let mut state = self.lock();
         state.is_overdue = true;
         if matches!(state.place, Place::Polled) {
-            // The task closes it after that.
+            // The task is polling the connection, and closes it afterwards.
             return;
         }
         drop(state);
@@ -213,7 +213,7 @@ impl Finish for Between {
 }
 
 impl Between {
-    /// The body of the response is done with the connection; the response is complete or not.
+    /// The body of the response is done with the connection. `is_complete` says whether the response was read to its end.
     fn leave(self: &Arc<Self>, is_complete: bool) -> Left {
         let mut state = self.lock();
         let is_first = mem::replace(&mut state.reader, Reader::Done { is_complete }) == Reader::Reads;
@@ -224,7 +224,7 @@ impl Between {
                 state.place = Place::Here(wire);
                 drop(state);
                 self.limit();
-                // The task begins to count bytes and time.
+                // The task begins to count the bytes and the time of the upload.
                 waker.wake();
                 Left::Uploading
             }
@@ -237,7 +237,7 @@ impl Between {
             }
             Place::Polled => {
                 drop(state);
-                // The task may find that the request goes on.
+                // The task may go on with the request afterwards: its time begins now.
                 if is_first && is_complete && !self.after.stops_at_once() {
                     self.limit();
                 }
@@ -259,16 +259,16 @@ impl Between {
     }
 }
 
-/// Drives a connection until it is taken away, over, or done with.
+/// The task that drives a connection, until the connection is settled or over.
 struct Drive {
     between: Arc<Between>,
-    /// Once the response is complete, and the request is not.
+    /// Set when the response is complete and the request is not.
     finish: Option<Finishing>,
 }
 
 struct Finishing {
     until: Option<Instant>,
-    /// How much of the request may have been written by then.
+    /// Up to how many bytes of the request may be written in all.
     written: u64,
     timer: Pin<Box<Timer>>,
 }
@@ -330,7 +330,7 @@ impl Future for Drive {
 
 impl Drop for Drive {
     fn drop(&mut self) {
-        // If the runtime ends, the reader must not wait for ever.
+        // If the runtime ends, the reader must not wait forever.
         self.between.set_gone();
     }
 }

@@ -1,4 +1,4 @@
-//! From a connector's connection to one that can exchange.
+//! Makes an HTTP/1.1 connection of one that the connector has made.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::client::settings::ConnectionSettings;
 use crate::response_first::{ResponseFirst, ResponseFirstHandle};
 use crate::timer::read_clock;
 
-/// Makes a connection that can exchange of one that was made with `lease`.
+/// Makes an HTTP/1.1 connection of `io`, which was connected with `lease`.
 pub(in crate::client) async fn handshake<T>(
     io: T,
     settings: &ConnectionSettings,
@@ -37,7 +37,7 @@ where
     let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
     let control = ResponseFirstHandle::new();
-    // A bare socket has no TLS, whatever the URI says.
+    // A bare TCP socket has no TLS, whatever the scheme of the URI is.
     let (does_tls, (sender, connection)) = match into_tcp_stream(io) {
         Ok(stream) => {
             (false, connect(http1, ResponseFirst::with_handle(stream, control.clone()).waking(socket_waker)).await?)

@@ -1,5 +1,5 @@
-//! How long the server says that it keeps a connection: `Keep-Alive: timeout=5`, which HTTP/1.0 began with and many servers still say. Pure work on
-//! values.
+//! The `Keep-Alive: timeout=5` field, by which a server says how long it keeps an idle connection. It comes from HTTP/1.0, and many servers still
+//! send it. Pure functions.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use http::{HeaderMap, HeaderName};
 
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// The margin is a quarter of the time, and at most this: the server has counted from before its last byte was here, and the next request takes its
-/// time to get there.
+/// The greatest safety margin before the end of the time. Otherwise it is a quarter of the time. The server has begun to count before its last byte
+/// arrived here, and the next request takes time to get there.
 const MOST_MARGIN: Duration = Duration::from_secs(1);
 
-/// How long the connection of a response is kept, if its fields say so.
+/// Returns how long the server keeps the connection of a response, if the fields of the response say so.
 #[inline]
 pub(super) fn kept_for(headers: &HeaderMap) -> Option<Duration> {
     headers.get(&KEEP_ALIVE).and_then(|value| timeout(value.as_bytes()))
 }
 
-/// Whether the time is up, or nearly so: a request may meet the end of the connection.
+/// Whether the time is over or nearly over, so that the server may close the connection while a request is on its way.
 pub(super) fn is_nearly_over(kept_for: Duration, idle_for: Duration) -> bool {
     idle_for + (kept_for / 4).min(MOST_MARGIN) >= kept_for
 }
@@ -28,7 +28,7 @@ fn timeout(value: &[u8]) -> Option<Duration> {
     let mut timeouts = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"));
     let seconds = timeouts.next()?.1.trim().trim_matches('"');
     let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    // Of a time that is too long, nothing matters but that.
+    // A number that does not fit is replaced by the greatest one.
     is_number.then(|| Duration::from_secs(seconds.parse::<u32>().unwrap_or(u32::MAX).into()))
 }
 

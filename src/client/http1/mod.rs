@@ -1,13 +1,13 @@
 //! One exchange on one HTTP/1.1 connection.
 //!
-//! 1. A connection that was made [shakes hands](handshake), which sends nothing, and is a [wire] then.
+//! 1. [`handshake`] makes a [wire] of a connection that the connector has made. It sends nothing.
 //! 2. The [exchange] drives the connection until the head of the response is there. hyper takes the body of the request from its
 //!    [upload](super::request::upload) meanwhile.
-//! 3. Where the request goes on after that, a task drives the connection in [both directions](duplex).
-//! 4. When both are complete, it is [settled](reuse) whether the connection can have another exchange, and for [how long](keep_alive). If not, it is
-//!    [closed](closing).
+//! 3. If the request goes on after that, a task drives the connection in [both directions](duplex).
+//! 4. When both are complete, the connection is [settled](reuse): it goes back to the pool if it can have another exchange, for the time that its
+//!    [`Keep-Alive`](keep_alive) field says. Otherwise it is [closed](closing).
 //!
-//! Whoever waits for a connection is woken by its [relay].
+//! The [relay] of a connection wakes the task that waits for it.
 
 pub(super) mod body;
 mod closing;

@@ -1,12 +1,11 @@
-//! The wakers of a connection, for the whole of its life, whoever waits for it.
+//! The relay of a connection: two wakers that stay the same for the whole life of the connection, and pass wake-ups on to whoever waits for it.
 //!
-//! hyper keeps the waker that a connection was last polled with: in the registration of the socket, in the channel of every
-//! body. If that were the waker of the task that happens to use the connection, it would have to be replaced, by a poll,
-//! each time the connection changes hands, and each frame taken would wake the task that takes it. The relay stays the
-//! same, and knows whom to tell.
+//! hyper keeps the waker that a connection was last polled with, in the registration of the socket and in the channel of every body. With the waker
+//! of the task that uses the connection, a poll would be needed to replace it each time another task takes the connection. And each frame that a
+//! task reads would wake that same task.
 //!
-//! There are two: one for the socket, which matters as long as the connection lives, and one for everything else, which matters
-//! only while somebody uses it.
+//! One waker is for the socket, and counts as long as the connection lives. The other is for everything else, and counts only while the connection
+//! is in use.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -16,41 +15,41 @@ use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use crate::lock::assert_unlocked;
 
-/// Somebody polls the connection, or is about to: a wake-up is only noted.
+/// The connection is being polled, or about to be: events are only noted.
 const HELD: u8 = 0;
-/// A task waits for the connection: it is woken.
+/// A task waits for the connection: an event wakes it.
 const AWAITED: u8 = 1;
-/// Nobody uses the connection: its sweeper is told where it is.
+/// The connection is idle: an event is told to the sweeper of its runtime.
 const IDLE: u8 = 2;
 
 pub(in crate::client) struct Relay {
     state: AtomicU8,
-    /// Something happened on the socket since the connection was last polled.
+    /// There was an event on the socket since the connection was last polled.
     socket: AtomicBool,
-    /// Something else did: a body was read on, or can be sent on.
+    /// There was another event since then: a body was read on, or can be sent on.
     other: AtomicBool,
     task: AtomicWaker,
     place: Place,
-    /// Where an idle connection is found.
+    /// The key of the idle connection on the pool's shelf.
     key: AtomicUsize,
     watch: Arc<Watch>,
 }
 
-/// The relay as the socket sees it.
+/// The waker for the socket.
 struct Socket(Arc<Relay>);
 
-/// The relay as everything else does.
+/// The waker for everything else.
 struct Other(Arc<Relay>);
 
 impl Relay {
     #[inline]
     pub(in crate::client) fn new(place: Place, watch: Arc<Watch>) -> Arc<Self> {
         let (state, task, key) = (AtomicU8::new(HELD), AtomicWaker::new(), AtomicUsize::new(0));
-        // It has not been polled at all.
+        // A new connection was never polled: it starts with an event.
         Arc::new(Self { state, socket: AtomicBool::new(true), other: AtomicBool::new(false), task, place, key, watch })
     }
 
-    /// The waker for the socket, and the one for everything else.
+    /// Returns the waker for the socket, and the one for everything else.
     #[inline]
     pub(in crate::client) fn wakers(self: &Arc<Self>) -> (Waker, Waker) {
         (Waker::from(Arc::new(Socket(Arc::clone(self)))), Waker::from(Arc::new(Other(Arc::clone(self)))))
@@ -67,38 +66,38 @@ impl Relay {
         &self.watch
     }
 
-    /// The connection is in somebody's hands.
+    /// The connection is being used by somebody who polls it.
     #[inline]
     pub(in crate::client) fn hold(&self) {
         self.state.store(HELD, SeqCst);
     }
 
-    /// The connection is polled: what has happened so far is seen.
+    /// The connection is about to be polled, which handles all events so far.
     #[inline]
     pub(in crate::client) fn on_poll(&self) {
         self.socket.store(false, SeqCst);
         self.other.store(false, SeqCst);
     }
 
-    /// Whether something has happened on the socket that was not polled for.
+    /// Whether there was an event on the socket since the last poll.
     #[inline]
     pub(in crate::client) fn is_touched(&self) -> bool {
         self.socket.load(SeqCst)
     }
 
-    /// Leaves the connection to wait for its next event, for the task of `cx`.
+    /// Has the next event wake the task of `cx`.
     #[inline]
     pub(in crate::client) fn wait(&self, cx: &Context<'_>) {
         self.task.register(cx.waker());
         self.state.store(AWAITED, SeqCst);
-        // Whoever hits from here on sees the state; whoever did so before is seen here.
+        // An event after the store above sees the new state. An event before it is seen here.
         if self.socket.load(SeqCst) || self.other.load(SeqCst) {
-            // hyper wants to go on, but others may want to as well.
+            // Poll again, after other tasks had their turn.
             cx.waker().wake_by_ref();
         }
     }
 
-    /// Leaves the connection to its sweeper, which will find it by `key`. `false` if an event has been missed already.
+    /// Leaves the connection to its sweeper, which finds it by `key`. Returns `false` if there was an event that was not handled yet.
     #[inline]
     #[must_use]
     pub(in crate::client) fn rest(&self, key: usize) -> bool {
@@ -115,14 +114,14 @@ impl Wake for Socket {
 
     #[inline]
     fn wake_by_ref(self: &Arc<Self>) {
-        // Another task's waker may be called.
+        // The waker of another task may be called, which is foreign code.
         assert_unlocked();
         let relay = &self.0;
         let was_touched = relay.socket.swap(true, SeqCst);
         match relay.state.load(SeqCst) {
             HELD => {}
             AWAITED => relay.task.wake(),
-            // The sweeper has been told, or `rest` says that an event was missed.
+            // The sweeper was told already, or `rest` returns `false`.
             _idle if was_touched => {}
             _idle => relay.watch.touched(relay.key.load(SeqCst), relay.place.id),
         }
@@ -138,7 +137,7 @@ impl Wake for Other {
     fn wake_by_ref(self: &Arc<Self>) {
         let relay = &self.0;
         relay.other.store(true, SeqCst);
-        // An idle connection has nothing but a socket: this is the body of a response that is complete.
+        // An idle connection has no body: then this is a late event of a response that is complete, and does not matter.
         if relay.state.load(SeqCst) == AWAITED {
             relay.task.wake();
         }

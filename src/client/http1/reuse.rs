@@ -1,4 +1,4 @@
-//! A connection as the pool sees it, and whether it can have another exchange.
+//! The HTTP/1.1 connection as the pool sees it: whether it can have another exchange, and what closes it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::client::pool::{Lease, Owned, Place, Watch};
 use crate::response_first::ResponseFirstHandle;
 
 impl Wire {
-    /// The exchange is over: the connection goes back to the pool if it can have another, and is closed if not.
+    /// Ends the exchange: the connection goes back to the pool if it can have another exchange, and is closed otherwise.
     pub(in crate::client) fn settle(mut self: Box<Self>) {
         if self.is_usable() {
             let pool = Arc::clone(&self.pool);
@@ -20,23 +20,24 @@ impl Wire {
         }
     }
 
-    /// What the head of a response says of the connection.
+    /// Notes what the head of a response says of the connection: its version, and its `Keep-Alive` field.
     #[inline]
     pub(in crate::client) fn on_response<B>(&mut self, response: &Response<B>) {
         self.is_http10 = response.version() == Version::HTTP_10;
-        // A server that says it, says so from its first response on: those that do not are not asked each time.
+        // A server that sends `Keep-Alive` sends it in its first response too. If that had none, later responses are not searched for it.
         if !self.reused || self.kept_for.is_some() {
             self.kept_for = keep_alive::kept_for(response.headers());
         }
         self.is_doubted = false;
     }
 
-    /// The server may not have read all of the request that it has answered.
+    /// Notes that the server may not have read all of the request that it has answered, and may close the connection for that.
     pub(in crate::client) fn doubt(&mut self) {
         self.is_doubted = true;
     }
 
-    /// Whether the server may be about to close the connection, as far as it has said so, after it was idle for so long.
+    /// Whether the server may be about to close the connection, which has been idle for `idle_for`: its `Keep-Alive` time is nearly over, or it may
+    /// not have read the last request.
     #[inline]
     pub(in crate::client) fn is_about_to_close(&self, idle_for: Duration) -> bool {
         self.is_doubted || self.kept_for.is_some_and(|kept_for| keep_alive::is_nearly_over(kept_for, idle_for))
@@ -79,8 +80,8 @@ impl Owned for Wire {
             return false;
         }
         if !self.control.is_at_rest() {
-            // What the server says before the first request is written is taken for the answer. In the pool there is no request that it could
-            // answer.
+            // No request was written yet. The wrapper holds reads back until then, so that what the server sends is taken for the response to that
+            // request. In the pool there is no request: any data means that the connection cannot be used.
             return !self.control.is_broken() && !self.control.is_blocked() && self.look();
         }
         if (self.relay.is_touched() || !self.is_ready()) && self.poll_once().is_ready() {
@@ -89,12 +90,12 @@ impl Owned for Wire {
         self.is_ready()
     }
 
-    // A poll alone shows what the runtime has heard.
+    // A poll alone shows only what the runtime has already noticed of the socket.
     fn look(&mut self) -> bool {
         self.next_to_the_socket().look();
         let is_over = self.poll_once().is_ready();
         self.next_to_the_socket().end_look();
-        // Whatever is read of an idle connection, hyper ends it.
+        // hyper ends an idle connection on which anything is read.
         !is_over && self.is_ready()
     }
 

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, and everything that belongs to it.
+//! The wire: one HTTP/1.1 connection and everything that belongs to it.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -22,41 +22,41 @@ use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
 use crate::response_first::{Allowance, ResponseFirstHandle};
 
-/// A connection in somebody's hands: of the exchange, of a response's body, or of the pool.
+/// An HTTP/1.1 connection. It is owned by an exchange, by the body of a response, by a task, or by the pool.
 ///
-/// Dropping it closes it. If an upload is under way that is done by a reset: the end would queue up behind data that the
-/// server may never read.
+/// Dropping it closes the connection: with a reset if an upload is under way, since an ordinary close would queue up behind data that the server may
+/// never read.
 pub(in crate::client) struct Wire {
     /// Both halves of hyper's connection, until it is closed.
     pub(super) halves: Option<Halves>,
     /// hyper has finished with the connection.
     pub(super) is_over: bool,
-    /// What hyper finished with, if nobody else was told.
+    /// The error that hyper finished with, if it was not returned to a request.
     error: Option<hyper::Error>,
     pub(super) relay: Arc<Relay>,
     /// The relay as a waker, for everything but the socket.
     waker: Waker,
     pub(in crate::client) control: ResponseFirstHandle,
-    /// That of the wrapper below TLS, if there is one.
+    /// The handle of the wrapper below TLS, if there is one.
     pub(super) below_tls: Option<ResponseFirstHandle>,
-    /// What is said of the connection in every response: by the connector and, once it was used again, which one it is.
+    /// The extensions that every response gets: those of the connector and, once the connection was reused, its [`ConnectionUse`].
     extras: Extensions,
     extras_say_reused: bool,
     pub(in crate::client) is_proxied: bool,
-    /// The connection has TLS, as far as can be told by its URI.
+    /// Whether the connection has TLS, by the scheme of the URI.
     pub(super) does_tls: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
     pub(in crate::client) reused: bool,
-    /// The last response was one of HTTP/1.0. hyper writes the next request as HTTP/1.0 too.
+    /// The last response was HTTP/1.0. hyper writes the next request as HTTP/1.0 too.
     pub(in crate::client) is_http10: bool,
-    /// How long it had been idle before the current request.
+    /// How long the connection had been idle before the current request.
     pub(in crate::client) idle_for: Duration,
-    /// When it was taken for the current request.
+    /// When the connection was taken for the current request.
     pub(in crate::client) begun: Instant,
     /// The upload of the current request, if it has a body.
     pub(in crate::client) upload: Option<Arc<Progress>>,
-    /// How many bytes the heads of a response may have.
+    /// How many bytes the heads of a response may have, informational ones included.
     pub(in crate::client) max_response_head: u64,
     /// How long the server says that it keeps the connection.
     pub(super) kept_for: Option<Duration>,
@@ -64,12 +64,12 @@ pub(in crate::client) struct Wire {
     pub(super) is_doubted: bool,
     /// The connection is not to be used again, whatever hyper says.
     pub(in crate::client) spent: bool,
-    /// What is left of the upload is not worth waiting for.
+    /// The connection is closed with a reset: the rest of the upload is not wanted.
     pub(in crate::client) resets: bool,
     /// How much one poll may read and write.
     allowance: Allowance,
     pub(in crate::client) pool: Arc<Pool>,
-    /// Some until it is passed on.
+    /// `None` after the lease was taken for another dial.
     pub(super) lease: Option<Lease>,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Halves {
     pub(super) connection: ConnectionFuture,
 }
 
-/// hyper's state machine of a connection that can be upgraded, whose type has no name.
+/// hyper's state machine of a connection that can be upgraded. Boxed, since its type cannot be named.
 pub(in crate::client) type ConnectionFuture = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// What a [`Wire`] is made of.
@@ -144,10 +144,10 @@ impl Wire {
         self.waker.clone()
     }
 
-    /// Adds what is said of the connection.
+    /// Adds the extensions of the connection to those of a response.
     pub(in crate::client) fn add_extras(&mut self, extensions: &mut Extensions) {
         let connection = ConnectionUse::new(self.relay.place().id, self.reused);
-        // Once it is used again it stays so, and need not be added to each response by itself.
+        // A connection that was reused stays so: from then on its `ConnectionUse` is one of the extras.
         if self.reused && !self.extras_say_reused {
             self.extras.insert(connection);
             self.extras_say_reused = true;
@@ -162,12 +162,12 @@ impl Wire {
         }
     }
 
-    /// The sending half, while the connection lives.
+    /// Returns hyper's sender, unless the connection is closed.
     pub(in crate::client) fn sender(&mut self) -> Option<&mut SendRequest<Upload>> {
         self.halves.as_mut().map(|halves| &mut halves.sender)
     }
 
-    /// Why hyper has finished with the connection, if nobody else was told.
+    /// Takes the error that hyper finished with, if it was not returned to a request.
     pub(in crate::client) fn take_error(&mut self) -> Option<hyper::Error> {
         self.error.take()
     }
@@ -176,7 +176,7 @@ impl Wire {
         self.is_over
     }
 
-    /// hyper has nothing to do: the last response is complete, and the next request welcome.
+    /// Whether hyper is ready for the next request: the last response is complete.
     pub(in crate::client) fn is_ready(&self) -> bool {
         !self.is_over && self.halves.as_ref().is_some_and(|halves| halves.sender.is_ready())
     }
@@ -191,7 +191,7 @@ impl Wire {
         }
     }
 
-    /// What was read so far has been seen: a long request may go on.
+    /// The exchange has seen what was read so far: the writing of a long request may go on.
     pub(in crate::client) fn go_on(&self) {
         self.control.go_on();
         if let Some(below) = &self.below_tls {
@@ -199,19 +199,19 @@ impl Wire {
         }
     }
 
-    /// Whether the last poll gave the reader of a response something. While that is so, a poll may read as much as hyper has room
-    /// for; otherwise less, since hyper may have to look at each byte of what the server sends.
+    /// Sets how much the next polls may read. While polls give the reader of a response something (`flows`), they may read as much as hyper has room
+    /// for. Otherwise they may read less, since hyper may have to look at each byte.
     #[inline]
     fn flows(&mut self, flows: bool) {
         self.allowance = if flows { Allowance::new(MOST, MOST) } else { BY_DEFAULT };
     }
 
-    /// So much of the request may still be written.
+    /// Limits how much of the request may still be written.
     pub(in crate::client) fn limit_upload(&mut self, bytes: u64) {
         self.allowance = Allowance::new(A_READ, u32::try_from(bytes).map_or(MOST, |bytes| bytes.min(MOST)));
     }
 
-    /// Runs hyper's state machine as far as it goes, or as far as one poll may read and write. Ready when the connection is over.
+    /// Polls hyper's state machine, within the bounds of one poll. Ready when the connection is over.
     #[inline(always)]
     pub(in crate::client) fn poll(&mut self) -> Poll<()> {
         if self.is_over {
@@ -221,7 +221,7 @@ impl Wire {
         let Some(halves) = &mut self.halves else {
             return Poll::Ready(());
         };
-        // hyper polls the caller's I/O and body.
+        // hyper polls the I/O and the caller's body, which are foreign code.
         assert_unlocked();
         self.relay.on_poll();
         match halves.connection.as_mut().poll(&mut Context::from_waker(&self.waker)) {
@@ -237,7 +237,7 @@ impl Wire {
         }
     }
 
-    /// The next poll of hyper may read and write so much.
+    /// Tells the wrappers how much the next poll of hyper may read and write.
     #[inline]
     pub(super) fn begin_poll(&self) {
         self.control.begin_poll(self.allowance);
@@ -246,9 +246,9 @@ impl Wire {
         }
     }
 
-    /// [`poll`](Self::poll), also for a task that has used up its budget: what it says decides what becomes of the connection.
+    /// As [`poll`](Self::poll), also if the task has used up its budget of tokio: the result decides what becomes of the connection.
     pub(in crate::client) fn poll_once(&mut self) -> Poll<()> {
-        // The budget bounds what is read by a transport that this crate does not see.
+        // With budget left it is kept, since it bounds what a transport reads that this crate does not know.
         if has_budget_remaining() {
             return self.poll();
         }
@@ -256,7 +256,7 @@ impl Wire {
         poll.poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// [`poll`](Self::poll) for whoever reads the body of the response, who is in charge of the connection.
+    /// As [`poll`](Self::poll), for the body of the response, which owns the connection. Closes the connection when it is over.
     pub(in crate::client) fn poll_for_body(&mut self) {
         self.relay.hold();
         if self.poll().is_ready() {
@@ -265,7 +265,7 @@ impl Wire {
         self.go_on();
     }
 
-    /// [`poll_for_body`](Self::poll_for_body) gave the reader something, or the connection waits for its next event.
+    /// To be called after [`poll_for_body`](Self::poll_for_body). If it did not give the reader anything, the next event wakes the task of `cx`.
     pub(in crate::client) fn on_body_polled(&mut self, gave: bool, cx: &Context<'_>) {
         self.flows(gave);
         if !gave {
@@ -277,9 +277,9 @@ impl Wire {
         self.below_tls.as_ref().unwrap_or(&self.control)
     }
 
-    /// Whether some of the request has not been given to the system.
+    /// Whether the system has not yet taken all of the request.
     pub(in crate::client) fn is_uploading(&self) -> bool {
-        // The head of a request without a body may be blocked as well, and TLS may have what its socket has not taken.
+        // A head without a body may be blocked too, and TLS may hold data that its socket has not taken.
         self.is_sending_body()
             || self.control.is_blocked()
             || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_blocked)
@@ -297,10 +297,10 @@ impl Wire {
         }
     }
 
-    /// Bytes of the current request that the system has taken.
+    /// Returns how many bytes of the current request the system has taken.
     ///
-    /// Under TLS the wrapper below knows whether there were any: the other one counts what the one below has swallowed after a write
-    /// error, and not what TLS has sent of a write that it could not finish.
+    /// With TLS only the wrapper below TLS knows whether there were any. The wrapper above also counts what the one below has swallowed after a write
+    /// error, and does not count what TLS has sent of a write that it could not finish.
     pub(in crate::client) fn bytes_written(&self) -> u64 {
         let written = self.control.bytes_written();
         match self.below_tls.as_ref().map(ResponseFirstHandle::bytes_written) {
@@ -310,7 +310,7 @@ impl Wire {
         }
     }
 
-    /// The error of a write of the current request, if the server's side of the connection did not say what it means.
+    /// Takes the write error of the current request, if reading has not shown what it means.
     pub(in crate::client) fn take_write_error(&self) -> Option<io::Error> {
         self.control
             .take_write_error()
@@ -325,7 +325,7 @@ impl Wire {
         self.upload.as_ref().is_some_and(|upload| upload.has_failed())
     }
 
-    /// Sends nothing more of the request, and reads on. The connection is closed when the response ends.
+    /// Stops the upload, and goes on reading. The connection is closed when the response ends.
     pub(in crate::client) fn stop_upload(&mut self) {
         if let Some(upload) = &self.upload {
             upload.stop();
@@ -334,21 +334,21 @@ impl Wire {
         self.control.stop_writing();
     }
 
-    /// The body of the request is kept back.
+    /// Whether the body of the request is held back, until the server asks for it.
     pub(in crate::client) fn is_upload_held(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.is_held())
     }
 
-    /// A body that was kept back may go.
+    /// Lets a body that was held back go.
     pub(in crate::client) fn release_upload(&self) {
         if let Some(upload) = &self.upload {
             upload.release();
         }
     }
 
-    /// The stream is no longer HTTP: its write errors are its user's.
+    /// After an upgrade the stream is not HTTP any more: the wrapper is disarmed, so that write errors go to the user of the stream.
     pub(in crate::client) fn disarm(&mut self) {
-        // Its user polls it without the client, which would have to say when a poll begins.
+        // The user polls the stream without the client, so that nobody would tell the wrapper when a poll begins.
         self.allowance = Allowance::UNLIMITED;
         self.control.disarm();
         if let Some(below) = &self.below_tls {
@@ -366,15 +366,15 @@ impl Wire {
     }
 }
 
-/// How much a poll may read whose reader got nothing of it before: what hyper looks at byte by byte in a few milliseconds, without
-/// any optimisation.
+/// How many bytes a poll may read if the poll before has given the reader nothing. hyper may look at each of them: that takes a few milliseconds in a
+/// build without optimisation.
 const A_READ: u32 = 16 * 1024;
 
-/// How much a poll may read for a reader that gets what is read, and how much any poll may write: as much as hyper's largest buffer
-/// by default.
+/// How many bytes a poll may read if the poll before has given the reader something, and how many any poll may write: about the size of hyper's
+/// largest buffer by default.
 const MOST: u32 = 512 * 1024;
 
-/// Of a poll that gives the reader of a response nothing.
+/// The allowance if the poll before has given the reader of a response nothing.
 const BY_DEFAULT: Allowance = Allowance::new(A_READ, MOST);
 
 impl fmt::Debug for Wire {

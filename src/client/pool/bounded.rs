@@ -1,4 +1,4 @@
-//! What is remembered of hosts, of so many at the most.
+//! A bounded map of what is remembered of hosts.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use foldhash::fast::RandomState;
 
 use crate::client::destination::Destination;
 
-/// What is remembered of hosts. Where there is no room for another, the half that was not asked for longest is forgotten.
+/// What is remembered of hosts. If there is no room for another one, the half of the entries that was used least recently is removed.
 pub(super) struct Bounded<V> {
     capacity: usize,
-    /// How often anything was asked for, or changed.
+    /// How often any entry was used.
     uses: u64,
     entries: HashMap<Destination, Entry<V>, RandomState>,
 }
@@ -24,7 +24,7 @@ impl<V> Bounded<V> {
         Self { capacity, uses: 0, entries: HashMap::default() }
     }
 
-    /// What is known of a host.
+    /// Returns what is remembered of a host, and marks it as used.
     pub(super) fn get(&mut self, destination: &Destination) -> Option<&mut V> {
         let entry = self.entries.get_mut(destination)?;
         self.uses += 1;
@@ -32,7 +32,7 @@ impl<V> Bounded<V> {
         Some(&mut entry.value)
     }
 
-    /// Remembers something of a host of which nothing is known, or other than what is.
+    /// Sets what is remembered of a host.
     pub(super) fn insert(&mut self, destination: &Destination, value: V) {
         if let Some(known) = self.get(destination) {
             *known = value;

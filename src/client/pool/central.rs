@@ -1,4 +1,4 @@
-//! Who has a connection, who gets one, and who waits.
+//! The pool itself: who has a connection, who gets one, and who waits for one.
 
 use std::fmt;
 use std::mem;
@@ -22,10 +22,10 @@ use crate::client::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
-/// The connections of a client, and those who want one.
+/// The connections of a client, and the requests that wait for one.
 pub(in crate::client) struct Pool<W: Owned> {
     pub(super) settings: Settings,
-    /// Guards what it holds. Nothing foreign runs while it is locked.
+    /// No foreign code runs while it is locked.
     state: Lock<State<W>>,
     pub(super) closes: Closes,
     ids: AtomicU64,
@@ -35,46 +35,47 @@ pub(super) struct State<W: Owned> {
     pub(super) hosts: Hosts<W>,
     pub(super) kinds: Kinds,
     pub(super) idle: Shelf<Idle<W>>,
-    /// Of each runtime that has a sweeper.
+    /// The watch of each runtime that has a sweeper.
     pub(super) watches: Vec<Arc<Watch>>,
     pub(super) finishing: Finishing,
-    /// The sweepers know that something is idle, or have been woken to see.
+    /// The sweepers know that there are idle connections, or have been woken for that.
     pub(super) has_told: bool,
-    /// When the first idle connection has to be closed that its peer does not keep as long as the pool would. The sweepers are woken to see.
+    /// When the first idle connection expires by its `Keep-Alive` time. The sweepers are woken when it becomes earlier.
     pub(super) first_gone: Option<Instant>,
     pub(super) is_closed: bool,
-    /// The connections with smaller ids are of another network: none of them is kept.
+    /// Connections with smaller numbers are of another network. They are closed when they come back.
     pub(super) oldest: u64,
 }
 
-/// What a request gets.
+/// What a request gets from [`Pool::acquire`].
 pub(in crate::client) enum Acquired<W: Owned> {
     /// An idle connection.
     Owned { connection: Box<W>, idle_for: Duration, now: Instant },
     /// A share of a connection.
     Shared(Share<W::Shared>),
-    /// There is no idle connection, and one may be made.
+    /// There is no idle connection: the request dials.
     Dial(Lease),
-    /// One may be made for all that wait, and this request is the first of them.
+    /// There is none, and the request dials for all waiting requests. It waits as the first of them.
     DialForAll(ForAll, Ticket<W>),
-    /// There are as many connections as there may be.
+    /// There are as many connections as there may be, or another request dials for all.
     Wait(Ticket<W>),
-    /// The host has asked for connections that have one exchange at a time.
+    /// The server has asked for HTTP/1.1: the request needs another destination.
     Elsewhere,
 }
 
-/// What became of a connection that came back.
+/// What is done with a connection that came back.
 enum Kept<W: Owned> {
     Idle {
-        /// It is the first, and the sweepers have to be woken.
+        /// The sweepers have to be woken: it is the first idle connection, or expires before the others.
         is_news: bool,
     },
-    /// It may not be idle.
+    /// It must not become idle: it is closed.
     Closed(Box<W>),
+    /// It goes to a waiting request.
     HandOver(Granting<W>, Box<W>),
-    /// It is closed for the right to make another.
+    /// It is closed, so that a waiting request of another runtime can dial.
     GiveWay(Granting<W>, Box<W>),
-    /// Something happened on it meanwhile.
+    /// There is an event on its socket that was not handled yet.
     Touched(Box<W>),
 }
 
@@ -94,8 +95,8 @@ impl<W: Owned> Pool<W> {
         Self { settings, state: Lock::new(state), closes: Closes::new(), ids: AtomicU64::new(0) }
     }
 
-    /// Counts the connection that was made with `lease`, in `runtime`: which one it is, what it shares with its sweeper, and whether there is
-    /// no sweeper yet.
+    /// Counts a connection that was made with `lease`, in `runtime`. Returns its place, the watch of its runtime, and whether a sweeper has to be
+    /// started there.
     pub(super) fn add(&self, lease: &mut Lease, runtime: RuntimeId) -> (Place, Arc<Watch>, bool) {
         let place = Place { slot: lease.slot, id: self.ids.fetch_add(1, Relaxed) };
         lease.is_connected = true;
@@ -112,13 +113,13 @@ impl<W: Owned> Pool<W> {
         (place, watch, true)
     }
 
-    /// Whether no connection has a second exchange, unless it is shared.
+    /// Whether owned connections are closed after one exchange.
     #[inline]
     pub(in crate::client) fn keeps_none(&self) -> bool {
         self.settings.max_idle_per_host == 0
     }
 
-    /// A connection to `destination` for a request in `runtime`, or what to do for one.
+    /// Returns a connection to `destination` for a request in `runtime`, or how to get one.
     pub(in crate::client) fn acquire(self: &Arc<Self>, destination: &Destination, runtime: RuntimeId) -> Acquired<W> {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -148,7 +149,7 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// What to do for a connection where none is idle, or the one that was used last has expired.
+    /// Continues [`acquire`](Self::acquire) where no connection is idle, or the one that was used last has expired.
     #[cold]
     fn acquire_without_newest(
         self: &Arc<Self>,
@@ -164,7 +165,7 @@ impl<W: Owned> Pool<W> {
         let mut guard = guard;
         let state = &mut *guard;
         let host = state.hosts.at(slot);
-        // One that was looked at while it was idle is before the others of the row, though it was used earlier.
+        // An idle connection that a sweeper has checked is put back as the newest of its row, though others were used later.
         while let Some(Idle { connection, since }) = host.take_newest(&mut state.idle, runtime) {
             let idle_for = now.saturating_duration_since(since);
             if !self.settings.has_gone(&*connection, idle_for, now) {
@@ -175,7 +176,8 @@ impl<W: Owned> Pool<W> {
         if closed.is_empty() && host.open >= self.settings.max_connections_per_host {
             closed.extend(host.take_oldest(&mut state.idle).map(|idle| idle.connection));
         }
-        // What is closed makes room. A dial for all that wait has the room from whoever gives a lease back.
+        // The lease of a connection that is closed is used for the dial. A dial for all takes a lease of its own instead, when this one is given
+        // back.
         let lease = closed.last_mut().filter(|_| host.kind == Kind::Owned).and_then(|closed| closed.take_lease());
         if let Some(mut lease) = lease {
             host.connected -= usize::from(mem::take(&mut lease.is_connected));
@@ -191,13 +193,13 @@ impl<W: Owned> Pool<W> {
             return Acquired::DialForAll(dial, ticket);
         }
         if host.open >= self.settings.max_connections_per_host && !host.shares.has_open(runtime) {
-            // Its lease passes the right to make another on.
+            // When its lease is given back, a waiting request gets the right to dial.
             left.extend(host.shares.leave_idle());
         }
         Acquired::Wait(Ticket::new(host.wait(runtime, false, &mut gone), slot, self.as_return()))
     }
 
-    /// A place among those that wait for a connection to the host of `lease`, for a request in `runtime` that dials meanwhile.
+    /// Puts a request in `runtime`, which dials with `lease`, into the queue of its host.
     pub(in crate::client) fn queue(self: &Arc<Self>, lease: &Lease, runtime: RuntimeId) -> Ticket<W> {
         // Dropped after the lock.
         let mut gone = Gone::new();
@@ -205,13 +207,13 @@ impl<W: Owned> Pool<W> {
         Ticket::new(state.hosts.at(lease.slot).wait(runtime, true, &mut gone), lease.slot, self.as_return())
     }
 
-    /// The first place among those that wait, for a request that has [dialled for all](Grant::DialForAll) when it was its turn.
+    /// Puts a request at the head of the queue, which has [dialled for all](Grant::DialForAll) when it was its turn.
     pub(in crate::client) fn wait_again(self: &Arc<Self>, dial: &ForAll) -> Ticket<W> {
         let (slot, runtime) = (dial.dialing.slot, dial.dialing.runtime);
         Ticket::new(self.lock().hosts.at(slot).wait_first(runtime), slot, self.as_return())
     }
 
-    /// Takes a connection back that may be used again, and hands it on.
+    /// Takes back a connection that may be used again, and keeps it or hands it on.
     pub(in crate::client) fn check_in(self: &Arc<Self>, mut connection: Box<W>) {
         connection.on_return();
         let now = read_clock();
@@ -220,11 +222,11 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// Hands on a connection that has been idle since `since`, or keeps it.
+    /// Gives a connection to a waiting request, or keeps it as idle since `since`, or closes it.
     #[inline(always)]
     pub(super) fn keep(self: &Arc<Self>, mut connection: Box<W>, since: Instant) {
         if self.keeps_none() {
-            // Whoever waits gets the right to make another.
+            // The connection is closed. With its lease a waiting request gets the right to dial.
             return;
         }
         let mut tries = 0;
@@ -236,7 +238,7 @@ impl<W: Owned> Pool<W> {
                 Kept::HandOver(waiting, connection) => {
                     let slot = connection.place().slot;
                     match waiting.send(Grant::Owned(connection)) {
-                        // It no longer waits: the next one, please.
+                        // That request is gone: try the next one.
                         Err(Grant::Owned(connection)) => connection,
                         Ok(()) | Err(_) => return self.on_given_up(slot),
                     }
@@ -245,7 +247,7 @@ impl<W: Owned> Pool<W> {
                     let lease = connection.take_lease();
                     drop(connection);
                     if let Some(lease) = lease {
-                        // If nobody waits any more, dropping the lease tells the next.
+                        // If that request is gone, dropping the lease serves the next one.
                         drop(waiting.send(Grant::Dial(lease.redial())));
                     }
                     return;
@@ -269,7 +271,7 @@ impl<W: Owned> Pool<W> {
         let (slot, watch) = (connection.place().slot, connection.watch());
         let host = state.hosts.at(slot);
         if connection.place().id < state.oldest {
-            // Whoever waits gets the right to make another.
+            // With its lease a waiting request gets the right to dial.
             return Kept::Closed(connection);
         }
         if let Some((waiting, is_own)) = host.next_for(watch.runtime(), &mut gone) {
@@ -299,7 +301,7 @@ impl<W: Owned> Pool<W> {
         self.close_idle_and(|_| ());
     }
 
-    /// Closes every idle connection, and changes something under the same lock.
+    /// Calls `change`, and closes every idle connection, under one lock.
     fn close_idle_and(&self, change: impl FnOnce(&mut State<W>)) {
         let mut state = self.lock();
         change(&mut state);
@@ -316,12 +318,12 @@ impl<W: Owned> Pool<W> {
         drop((idle, left));
     }
 
-    /// Closes every idle connection, and each other one that there is now when it comes back, or has no exchange any more.
+    /// Closes every idle connection. Those in use are closed when they come back, or have no exchange any more. Later connections are kept.
     pub(in crate::client) fn retire(&self) {
         self.close_idle_and(|state| state.oldest = self.ids.load(Relaxed));
     }
 
-    /// Closes every idle connection, and each other one when it comes back, or has no exchange any more.
+    /// Closes every idle connection. All others are closed when they come back, or have no exchange any more.
     pub(in crate::client) fn close(&self) {
         self.close_idle_and(|state| state.is_closed = true);
         self.wake_sweepers();
@@ -339,12 +341,12 @@ impl<W: Owned> Pool<W> {
         Arc::<Self>::downgrade(self)
     }
 
-    /// A connection was closed by the server without notice, after having been idle for so long.
+    /// The server has closed a connection without notice, which had been idle for `idle_for`.
     pub(in crate::client) fn on_closed(&self, destination: &Destination, created: Instant, idle_for: Duration) {
         self.closes.add(destination, created, idle_for, read_clock());
     }
 
-    /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
+    /// Whether a request that cannot be sent again needs a fresh connection instead of one that has been idle for `idle_for`.
     pub(in crate::client) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration) -> bool {
         !self.closes.is_empty() && self.closes.prefers_fresh(destination, idle_for, read_clock())
     }

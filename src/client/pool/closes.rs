@@ -1,16 +1,16 @@
-//! Which hosts close idle connections without notice, and which requests are to be spared from that.
+//! The hosts that close idle connections without notice, and the requests that get fresh connections because of that.
 //!
-//! A request that is written while the server's end is under way is lost. If it cannot be sent again, its caller gets an error. So a
-//! request of that kind has a fresh connection where this has to be feared:
+//! A request that is written while the server's FIN is on its way is lost. If the request cannot be sent again, its caller gets an error. So after
+//! such a close, requests that cannot be sent again get fresh connections:
 //!
-//! 1. A close after less than a [second](TIME_OUT) of idleness is not a time-out. After one, the next [few](FIRST) such requests have
-//!    fresh connections. Each close that follows multiplies their number, so that a restart of the server costs a few connections, and a
-//!    server that goes on closing gets hardly anything but fresh ones.
-//! 2. A close after more than that is taken for a time-out: in the same way, but only a connection that has been idle for at least half
-//!    of the time is not used.
-//! 3. Only connections that were made after the last close can show that the server goes on closing: when a server restarts, all of its
-//!    connections are closed, however long it takes to see it.
-//! 4. What is known is forgotten after ten [minutes](MEMORY) without a close.
+//! 1. A close after less than a [second](TIME_OUT) of idleness is not a time-out. After it the next [8](FIRST) such requests get fresh connections.
+//!    Each further close multiplies the number by 8. So a restart of the server costs a few connections, and a server that goes on closing gets
+//!    hardly anything but fresh ones.
+//! 2. A later close is taken for the server's time-out. The same numbers hold, but only connections that have been idle for at least half of that
+//!    time are not used.
+//! 3. A close counts only if its connection was made after the last close that counted. When a server restarts, all of its connections are closed,
+//!    and that may be noticed late.
+//! 4. After ten [minutes](MEMORY) without a close a host is forgotten.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::lock::{Guard, Lock};
 pub(super) struct Closes {
     /// Guards the map alone.
     known: Lock<Bounded<History>>,
-    /// There is something in the map.
+    /// Whether anything was ever added to the map.
     is_used: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Closes {
 struct History {
     early: Strikes,
     late: Strikes,
-    /// The shortest idleness of the late ones.
+    /// The shortest idle time of the closes that were taken for a time-out.
     time_out: Duration,
 }
 
@@ -40,22 +40,22 @@ struct History {
 #[derive(Clone, Copy, Debug, Default)]
 struct Strikes {
     last: Option<Instant>,
-    /// How many came after the first.
+    /// How many closes came after the first.
     more: u32,
-    /// So many requests are still to have a fresh connection.
+    /// How many more requests get fresh connections.
     fresh: u32,
 }
 
-/// No server has a shorter time-out for idle connections.
+/// The shortest idle timeout that a server is thought to have.
 const TIME_OUT: Duration = Duration::from_secs(1);
 
-/// How many requests have a fresh connection after the first close.
+/// How many requests get fresh connections after the first close.
 const FIRST: u32 = 8;
 
-/// How many times as many have one after each further close.
+/// The factor by which each further close multiplies that number.
 const FACTOR: u32 = 8;
 
-/// How many times their number is multiplied at most.
+/// How often the number is multiplied at most.
 const MOST: u32 = 5;
 
 /// How long a close is remembered.
@@ -74,7 +74,7 @@ impl Closes {
         !self.is_used.load(Relaxed)
     }
 
-    /// A connection that was made at `created` was closed after it had been idle for so long.
+    /// A connection that was made at `created` was closed by the server after it had been idle for `idle_for`.
     pub(super) fn add(&self, destination: &Destination, created: Instant, idle_for: Duration, now: Instant) {
         let mut known = self.lock();
         if let Some(history) = known.get(destination) {
@@ -86,7 +86,7 @@ impl Closes {
         self.is_used.store(true, Relaxed);
     }
 
-    /// Whether a request that cannot be sent again is to have a fresh connection instead of one that has been idle for so long.
+    /// Whether a request that cannot be sent again needs a fresh connection instead of one that has been idle for `idle_for`. Counts the request.
     pub(super) fn prefers_fresh(&self, destination: &Destination, idle_for: Duration, now: Instant) -> bool {
         self.lock().get(destination).is_some_and(|history| history.prefers_fresh(idle_for, now))
     }
@@ -118,7 +118,7 @@ impl History {
 }
 
 impl Strikes {
-    /// `false` if it tells nothing new.
+    /// Adds a close. Returns `false` if it does not count.
     fn add(&mut self, created: Instant, now: Instant) -> bool {
         match self.last {
             Some(last) if created <= last => return false,

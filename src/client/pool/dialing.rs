@@ -1,4 +1,4 @@
-//! Dials for whoever waits: one in each runtime, and a second one where the first is silent.
+//! Dials for all waiting requests of a host: one in each runtime, and a second one if the first is silent.
 
 use std::mem;
 use std::sync::{Arc, Weak};
@@ -10,13 +10,13 @@ use crate::client::error::ClientError;
 use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// The right to connect, which somebody is to use for all that wait.
+/// The right to dial for all waiting requests.
 pub(in crate::client) struct ForAll {
     pub(in crate::client) lease: Lease,
     pub(in crate::client) dialing: Dialing,
 }
 
-/// A dial for all that wait in a runtime. None of them dials meanwhile, and they fail with it.
+/// A dial for all waiting requests of a runtime. None of them dials while it is under way, and if it fails, all of them fail.
 pub(in crate::client) struct Dialing {
     waited_for: Weak<dyn WaitedFor>,
     pub(super) slot: usize,
@@ -26,15 +26,15 @@ pub(in crate::client) struct Dialing {
     end: DialEnd,
 }
 
-/// Where those are that wait for a dial.
+/// The pool, as a dial for all sees it.
 pub(super) trait WaitedFor: Send + Sync {
-    /// A dial for all that wait is over.
+    /// A dial for all is over.
     fn end_dial(self: Arc<Self>, slot: usize, id: u64, end: DialEnd);
 
-    /// The right to a second dial for all that wait in `runtime`, if somebody does and there is none yet.
+    /// Returns the right to a second dial for all in `runtime`, if a request waits and there is no second dial yet.
     fn second_dial(self: Arc<Self>, slot: usize, runtime: RuntimeId) -> Option<ForAll>;
 
-    /// Whether somebody in `runtime` waits for a connection to the host in `slot`.
+    /// Whether a request in `runtime` waits for a connection to the host in `slot`.
     fn is_waited_for(&self, slot: usize, runtime: RuntimeId) -> bool;
 }
 
@@ -43,20 +43,20 @@ pub(super) enum DialEnd {
     /// There is a connection.
     Connected,
     Failed(Box<ClientError>),
-    /// Nobody dials: the next one, please.
+    /// The right was not used: it goes to the next request.
     PassedOn,
-    /// It was dropped.
+    /// The dial was dropped.
     Dropped,
 }
 
-/// How a dial hears that perhaps nobody waits for it any more.
+/// Tells a dial that perhaps no request waits for it any more.
 #[derive(Default)]
 pub(super) struct Signal {
     is_set: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// The dials of a host that are for all that wait.
+/// The dials for all of a host.
 pub(super) struct Dials {
     under_way: Vec<Dial>,
     ids: u64,
@@ -69,7 +69,7 @@ struct Dial {
 }
 
 impl Signal {
-    /// Not to be called when the pool is locked.
+    /// Wakes the dial. Must not be called while the pool is locked.
     pub(super) fn set(&self) {
         self.is_set.store(true, SeqCst);
         self.waker.wake();
@@ -77,38 +77,38 @@ impl Signal {
 }
 
 impl Dialing {
-    /// Ready when nobody waits for it any more.
+    /// Ready when no request waits for the dial any more.
     pub(in crate::client) fn poll_unwanted(&self, cx: &Context<'_>) -> Poll<()> {
         self.signal.waker.register(cx.waker());
-        // Somebody may have come since.
+        // Another request may have begun to wait since the signal.
         let is_unwanted = self.signal.is_set.swap(false, SeqCst)
             && !self.waited_for.upgrade().is_some_and(|pool| pool.is_waited_for(self.slot, self.runtime));
         if is_unwanted { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// The right to a second dial, if somebody waits and there is none yet.
+    /// Returns the right to a second dial, if a request waits and there is no second dial yet.
     pub(in crate::client) fn second(&self) -> Option<ForAll> {
         self.waited_for.upgrade()?.second_dial(self.slot, self.runtime)
     }
 
-    /// There is a connection.
+    /// Ends the dial: there is a connection.
     pub(super) fn has_connected(mut self) {
         self.end = DialEnd::Connected;
     }
 
-    /// Nobody waits for it, or somebody else is to dial.
+    /// Ends the dial: no request waits for it, or another request is to dial.
     pub(in crate::client) fn pass_on(mut self) {
         self.end = DialEnd::PassedOn;
     }
 
-    /// It has failed, and with it all that wait, unless another dial is under way.
+    /// Ends the dial: it has failed, and so have all waiting requests, unless another dial is under way.
     pub(in crate::client) fn fail(mut self, error: ClientError) {
         self.end = DialEnd::Failed(Box::new(error));
     }
 }
 
 impl ForAll {
-    /// Nobody uses it.
+    /// Gives the right back unused.
     pub(super) fn pass_on(self) {
         let Self { lease, dialing } = self;
         drop(lease);
@@ -130,7 +130,7 @@ impl Dials {
         Self { under_way: Vec::new(), ids: 0 }
     }
 
-    /// A dial in `runtime` begins, with `lease`.
+    /// Begins a dial in `runtime`, with `lease`.
     pub(super) fn begin(&mut self, lease: Lease, waited_for: Weak<dyn WaitedFor>, runtime: RuntimeId) -> ForAll {
         let (id, signal) = (self.ids, Arc::<Signal>::default());
         self.ids += 1;
@@ -139,13 +139,13 @@ impl Dials {
         ForAll { lease, dialing }
     }
 
-    /// A dial is over. The runtime that it was in.
+    /// Ends a dial, and returns its runtime. `None` if there is no such dial.
     pub(super) fn end(&mut self, id: u64) -> Option<RuntimeId> {
         let at = self.under_way.iter().position(|dial| dial.id == id)?;
         Some(self.under_way.swap_remove(at).runtime)
     }
 
-    /// How many there are in `runtime`.
+    /// Returns how many dials there are in `runtime`.
     pub(super) fn count(&self, runtime: RuntimeId) -> usize {
         self.under_way.iter().filter(|dial| dial.runtime == runtime).count()
     }
@@ -154,13 +154,13 @@ impl Dials {
         self.under_way.len()
     }
 
-    /// Of those in `runtime`.
+    /// Returns the signals of the dials in `runtime`.
     pub(super) fn signals(&self, runtime: RuntimeId) -> Vec<Arc<Signal>> {
         let of_runtime = self.under_way.iter().filter(|dial| dial.runtime == runtime);
         of_runtime.map(|dial| Arc::clone(&dial.signal)).collect()
     }
 
-    /// The runtimes that they are in.
+    /// The runtimes of the dials.
     pub(super) fn runtimes(&self) -> impl Iterator<Item = RuntimeId> {
         self.under_way.iter().map(|dial| dial.runtime)
     }

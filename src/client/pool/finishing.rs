@@ -1,15 +1,15 @@
-//! What is to be closed at a certain time unless it has ended by then, whichever runtime is driven.
+//! Connections that finish an upload after their response. They are closed at a deadline, by whichever runtime is driven then.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-/// A connection that goes on by itself, for a limited time.
+/// A connection that finishes its upload in a task of its own, for a limited time.
 pub(in crate::client) trait Finish: Send + Sync {
-    /// Its time is over. Called without a lock, by any task.
+    /// The deadline has passed. Called without a lock held, in any task.
     fn close(&self);
 }
 
-/// What has a deadline.
+/// The connections with a deadline.
 pub(super) struct Finishing {
     list: Vec<(Instant, Weak<dyn Finish>)>,
 }
@@ -30,7 +30,7 @@ impl Finishing {
         self.list.push((deadline, finish));
     }
 
-    /// What is overdue, and when something else will be.
+    /// Takes the connections whose deadline has passed, and returns the next deadline with them.
     pub(super) fn take_overdue(&mut self, now: Instant) -> (Vec<Arc<dyn Finish>>, Option<Instant>) {
         let mut overdue = Vec::new();
         self.list.retain(|(deadline, finish)| {

@@ -1,4 +1,4 @@
-//! What a request gets of the pool, and the wait for it.
+//! What a request gets from the pool, and the place of a waiting request in the queue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::client::error::ClientError;
 /// The right to one exchange on a shared connection.
 pub(in crate::client) struct Share<S: Shared> {
     connection: Arc<S>,
-    /// None if it is not to be given back.
+    /// `None` if the share is not to be given back.
     home: Option<Weak<dyn Home>>,
     end: ShareEnd,
 }
@@ -40,7 +40,7 @@ impl<S: Shared> Share<S> {
         self.end = ShareEnd::Answered;
     }
 
-    /// Drops it without giving it back, and says whose it is.
+    /// Drops the share without giving it back, and returns which connection it is of.
     pub(super) fn forget(mut self) -> Place {
         self.home = None;
         self.connection.place()
@@ -55,32 +55,32 @@ impl<S: Shared> Drop for Share<S> {
     }
 }
 
-/// What a request that had to wait gets.
+/// What a waiting request gets.
 pub(in crate::client) enum Grant<W: Owned> {
     Owned(Box<W>),
     Shared(Share<W::Shared>),
     Dial(Lease),
-    /// For all that wait. It has its turn meanwhile, if it [waits again](super::Pool::wait_again).
+    /// The right to dial for all waiting requests. The request that dials [waits again](super::Pool::wait_again), as the first in the queue.
     DialForAll(ForAll),
-    /// The dial that it waited for has failed.
+    /// The dial that the request waited for has failed.
     Failed(Box<ClientError>),
 }
 
-/// A place in the queue. It may be dropped at any time: what it was granted meanwhile goes to the next.
+/// The place of a request in the queue. It may be dropped at any time: what it was granted then goes to the next request.
 pub(in crate::client) struct Ticket<W: Owned> {
     receiver: oneshot::Receiver<Grant<W>>,
-    /// It was granted something, or the pool is gone.
+    /// Something was granted and taken, or the pool is gone.
     is_over: bool,
     slot: usize,
-    /// Where a connection is returned to.
+    /// Where a connection is given back.
     pool: Weak<dyn Return<W>>,
 }
 
-/// Where a connection is given back that was granted to nobody.
+/// Where a connection is given back that was granted to a request which is gone.
 pub(super) trait Return<W>: Send + Sync {
     fn give_back(self: Arc<Self>, connection: Box<W>);
 
-    /// A request does not wait any more for a connection to the host in `slot`.
+    /// A request has stopped waiting for a connection to the host in `slot`.
     fn on_given_up(&self, slot: usize);
 }
 
@@ -89,7 +89,7 @@ impl<W: Owned> Ticket<W> {
         Self { receiver, is_over: false, slot, pool }
     }
 
-    /// Waits for its turn, and is not to be polled after that. `None` if the pool is gone.
+    /// Waits for a grant. Must not be polled after it was ready. `None` if the pool is gone.
     pub(in crate::client) fn poll_granted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Grant<W>>> {
         let granted = ready!(Pin::new(&mut self.receiver).poll(cx));
         self.is_over = true;
@@ -108,7 +108,7 @@ impl<W: Owned> Drop for Ticket<W> {
         match granted {
             Ok(Grant::Owned(connection)) => pool.give_back(connection),
             Ok(Grant::DialForAll(dial)) => dial.pass_on(),
-            // The others give themselves back.
+            // These give themselves back when they are dropped.
             Ok(Grant::Shared(_) | Grant::Dial(_) | Grant::Failed(_)) => {}
             Err(_) => pool.on_given_up(self.slot),
         }

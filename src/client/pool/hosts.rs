@@ -1,4 +1,4 @@
-//! What the pool knows of each host: its idle connections, how many there are, and who waits.
+//! The hosts of a pool: the idle connections of each, the numbers of connections and dials, and the queue of waiting requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,32 +18,32 @@ use super::shares::Shares;
 use super::shelf::{Row, Shelf};
 use crate::client::destination::Destination;
 
-/// The hosts to which there are connections, or dials, each in a slot that stays the same as long as there are.
+/// The hosts to which there are connections or dials. The slot of a host stays the same as long as there are any.
 pub(super) struct Hosts<W: Owned> {
     slots: Vec<Host<W>>,
     vacant: Vec<usize>,
     by_destination: HashMap<Destination, usize, RandomState>,
-    /// The slot that was asked for last: most often it is the next one as well.
+    /// The slot that was found last, which is checked first: requests to one host often follow each other.
     latest: usize,
 }
 
 pub(super) struct Host<W: Owned> {
-    /// None if the slot is vacant.
+    /// `None` if the slot is vacant.
     destination: Option<Destination>,
-    /// The idle connections of each runtime. A row that is empty may become another runtime's.
+    /// The idle connections of each runtime. An empty row is reused for another runtime.
     rows: Vec<(RuntimeId, Row)>,
     /// How many connections are idle.
     pub(super) idle: usize,
-    /// Connections, idle or not, and dials.
+    /// How many connections, idle or not, and dials there are.
     pub(super) open: usize,
-    /// Connections, idle or not.
+    /// How many connections there are, idle or not.
     pub(super) connected: usize,
-    /// How many of them are shared, those that take nothing further included.
+    /// How many of them are shared, with those that take no further exchange.
     pub(super) shared: usize,
-    /// Which kind the next connection is.
+    /// Which kind the next connection will be.
     pub(super) kind: Kind,
     pub(super) shares: Shares<W::Shared>,
-    /// Those for all that wait.
+    /// The dials for all waiting requests.
     pub(super) dials: Dials,
     waiting: VecDeque<Waiting<W>>,
 }
@@ -55,7 +55,7 @@ pub(super) struct Idle<W> {
 }
 
 impl<W: Owned> Idle<W> {
-    /// Its host's.
+    /// The slot of its host.
     #[inline]
     pub(super) fn slot(&self) -> usize {
         self.connection.place().slot
@@ -71,14 +71,14 @@ impl<W: Owned> Idle<W> {
 struct Waiting<W: Owned> {
     sender: Granting<W>,
     runtime: RuntimeId,
-    /// It has a dial of its own under way: it waits for a connection, not for the right to make one.
+    /// The request dials itself: it waits for a connection, and not for the right to dial.
     dials: bool,
 }
 
-/// How a request that waits is told.
+/// Sends a grant to a waiting request.
 pub(super) type Granting<W> = oneshot::Sender<Grant<W>>;
 
-/// Requests that do not wait any more. To be dropped when the pool is not locked, since that drops their wakers.
+/// Requests that have stopped waiting. Must be dropped after the pool was unlocked, since that drops their wakers.
 pub(super) type Gone<W> = Vec<Granting<W>>;
 
 impl<W: Owned> Hosts<W> {
@@ -100,7 +100,7 @@ impl<W: Owned> Hosts<W> {
         Some(slot)
     }
 
-    /// A slot for a host that has none, and whose connections are of this kind.
+    /// Adds a host whose connections are of this kind, and returns its slot.
     pub(super) fn add(&mut self, destination: &Destination, kind: Kind) -> usize {
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(Host::new());
@@ -113,13 +113,13 @@ impl<W: Owned> Hosts<W> {
         slot
     }
 
-    /// The host in a slot that is in use.
+    /// Returns the host in a slot, which must be in use.
     #[inline]
     pub(super) fn at(&mut self, slot: usize) -> &mut Host<W> {
         &mut self.slots[slot]
     }
 
-    /// The host of the shared connection with this place, unless it has gone.
+    /// Returns the host in a slot, if the slot is in use.
     pub(super) fn get(&mut self, slot: usize) -> Option<&mut Host<W>> {
         self.slots.get_mut(slot).filter(|host| host.destination.is_some())
     }
@@ -139,7 +139,7 @@ impl<W: Owned> Hosts<W> {
         self.slots.get(slot)?.destination.as_ref()
     }
 
-    /// No connection is idle any more.
+    /// Notes that no connection is idle any more.
     pub(super) fn forget_idle(&mut self) {
         for host in &mut self.slots {
             host.rows.clear();
@@ -147,19 +147,19 @@ impl<W: Owned> Hosts<W> {
         }
     }
 
-    /// A host without connections and dials is forgotten.
+    /// Removes a host if it has neither connections nor dials.
     pub(super) fn forget_if_unused(&mut self, slot: usize, gone: &mut Gone<W>) {
         let host = &mut self.slots[slot];
         if host.open > 0 || host.dials.len() > 0 {
             return;
         }
-        // Whoever is left had a dial of its own, which has failed. The slot may be another host's next.
+        // Requests that are still in the queue had dials of their own, which have failed. The slot may become that of another host.
         gone.extend(host.waiting.drain(..).map(|waiting| waiting.sender));
         if let Some(destination) = host.destination.take() {
             self.by_destination.remove(&destination);
             self.vacant.push(slot);
         }
-        // A crawler has been to many hosts, and is not to remember how many there were at its best.
+        // Gives the memory back of a program that has been connected to many hosts, a crawler say.
         if self.by_destination.is_empty() {
             *self = Self::new();
         }
@@ -182,14 +182,14 @@ impl<W: Owned> Host<W> {
         }
     }
 
-    /// One connection less, or one dial.
+    /// A lease was given back: there is one connection, or one dial, less.
     pub(super) fn release(&mut self, was: Was) {
         self.open -= 1;
         self.connected -= usize::from(was != Was::Dialed);
         self.shared -= usize::from(was == Was::Shared);
     }
 
-    /// Puts a connection to those of `runtime`, which is its own, as the one that was used last.
+    /// Adds an idle connection of `runtime`, as the one that was used last.
     #[inline]
     pub(super) fn put(&mut self, shelf: &mut Shelf<Idle<W>>, runtime: RuntimeId, idle: Idle<W>) {
         self.idle += 1;
@@ -211,7 +211,7 @@ impl<W: Owned> Host<W> {
         &mut self.rows[at].1
     }
 
-    /// The idle connection of `runtime` that was used last.
+    /// Takes the idle connection of `runtime` that was used last.
     #[inline(always)]
     pub(super) fn take_newest(&mut self, shelf: &mut Shelf<Idle<W>>, runtime: RuntimeId) -> Option<Idle<W>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
@@ -220,14 +220,14 @@ impl<W: Owned> Host<W> {
         Some(idle)
     }
 
-    /// The idle connection that was used longest ago, of whatever runtime.
+    /// Takes the idle connection of any runtime that was used longest ago.
     pub(super) fn take_oldest(&mut self, shelf: &mut Shelf<Idle<W>>) -> Option<Idle<W>> {
         let oldest = self.rows.iter().filter_map(|(runtime, row)| Some((row.oldest()?, *runtime)));
         let (key, runtime) = oldest.min_by_key(|(key, _)| shelf.get(*key).map(|idle| idle.since))?;
         self.take(shelf, key, runtime)
     }
 
-    /// The idle connection of `runtime` with this key.
+    /// Takes the idle connection of `runtime` with this key.
     pub(super) fn take(&mut self, shelf: &mut Shelf<Idle<W>>, key: usize, runtime: RuntimeId) -> Option<Idle<W>> {
         let (_, row) = self.rows.iter_mut().find(|(of, _)| *of == runtime)?;
         let idle = shelf.take(row, key)?;
@@ -235,14 +235,14 @@ impl<W: Owned> Host<W> {
         Some(idle)
     }
 
-    /// The first place in the queue, for a request in `runtime` that has had it before.
+    /// Puts a request in `runtime` at the head of the queue.
     pub(super) fn wait_first(&mut self, runtime: RuntimeId) -> oneshot::Receiver<Grant<W>> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.push_front(Waiting { sender, runtime, dials: false });
         receiver
     }
 
-    /// A place in the queue, for a request in `runtime`.
+    /// Puts a request in `runtime` at the end of the queue. `dials` says whether the request dials itself.
     pub(super) fn wait(&mut self, runtime: RuntimeId, dials: bool, gone: &mut Gone<W>) -> oneshot::Receiver<Grant<W>> {
         if self.waiting.len() == self.waiting.capacity() {
             for waiting in std::mem::take(&mut self.waiting) {
@@ -258,13 +258,14 @@ impl<W: Owned> Host<W> {
         receiver
     }
 
-    /// How many requests wait, other than those that dial.
+    /// Returns how many requests wait, without those that dial themselves.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.iter().filter(|waiting| !waiting.dials && !waiting.sender.is_closed()).count()
     }
 
-    /// The request that has waited longest of those that have a use for a connection of `runtime`, and whether that is its own
-    /// runtime. Any other runtime's connection is closed for the right to make another.
+    /// Takes the request that has waited longest, of those that can use a connection of `runtime`. Also returns whether the request is in that
+    /// runtime. If not, the connection has to be closed, and the request dials. A request that dials itself can only use a connection of its own
+    /// runtime.
     #[inline]
     pub(super) fn next_for(&mut self, runtime: RuntimeId, gone: &mut Gone<W>) -> Option<(Granting<W>, bool)> {
         if self.waiting.is_empty() {
@@ -275,7 +276,7 @@ impl<W: Owned> Host<W> {
         Some((waiting.sender, waiting.runtime == runtime))
     }
 
-    /// The request that has waited longest of those that have a use for the right to make a connection, and its runtime.
+    /// Takes the request that has waited longest, of those that may dial, and returns its runtime with it.
     #[inline]
     pub(super) fn next_dial(&mut self, settings: &Settings, gone: &mut Gone<W>) -> Option<(Granting<W>, RuntimeId)> {
         if self.waiting.is_empty() {
@@ -287,30 +288,30 @@ impl<W: Owned> Host<W> {
         Some((next.sender, next.runtime))
     }
 
-    /// The request in `runtime` that has waited longest of those that do not dial.
+    /// Takes the request in `runtime` that has waited longest, of those that do not dial themselves.
     pub(super) fn next_waiting(&mut self, runtime: RuntimeId, gone: &mut Gone<W>) -> Option<Granting<W>> {
         let fits = |waiting: &Waiting<W>| !waiting.dials && waiting.runtime == runtime;
         next(&mut self.waiting, fits, gone).map(|next| next.sender)
     }
 
-    /// Whether anybody waits for the right to make a connection, or for room on one.
+    /// Whether any request is in the queue.
     pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Whether a request in `runtime` waits that does not dial.
+    /// Whether a request in `runtime` waits that does not dial itself.
     pub(super) fn is_waited_for(&self, runtime: RuntimeId) -> bool {
         let mut waiting = self.waiting.iter().filter(|waiting| !waiting.dials && waiting.runtime == runtime);
         waiting.any(|waiting| !waiting.sender.is_closed())
     }
 
-    /// How to tell the dials that nobody waits for any more: whoever did has given up, or has something else.
+    /// Returns the signals of the dials that no request waits for any more.
     pub(super) fn unwanted_dials(&self) -> Vec<Arc<Signal>> {
         let runtimes = self.dials.runtimes().filter(|runtime| !self.is_waited_for(*runtime));
         runtimes.flat_map(|runtime| self.dials.signals(runtime)).collect()
     }
 
-    /// Removes those that have given up from both ends of the queue.
+    /// Removes requests that have stopped waiting from both ends of the queue.
     pub(super) fn trim(&mut self, gone: &mut Gone<W>) {
         let has_given_up = |waiting: Option<&Waiting<W>>| waiting.is_some_and(|waiting| waiting.sender.is_closed());
         while has_given_up(self.waiting.back()) {
@@ -321,12 +322,12 @@ impl<W: Owned> Host<W> {
         }
     }
 
-    /// Whether a request in `runtime` dials, instead of waiting for a shared connection.
+    /// Whether a request in `runtime` may dial, instead of waiting for a shared connection or for a dial for all.
     pub(super) fn may_dial(&self, runtime: RuntimeId, settings: &Settings) -> bool {
         may_dial(self.kind, &self.shares, &self.dials, runtime, settings)
     }
 
-    /// The request that has waited longest of those for which there is room on a shared connection, and that connection.
+    /// Takes the request that has waited longest, of those for which a shared connection has room, and takes a share of that connection.
     pub(super) fn next_share(
         &mut self,
         settings: &Settings,
@@ -347,14 +348,14 @@ impl<W: Owned> Host<W> {
     }
 }
 
-/// Whether a request in `runtime` dials. It waits for a shared connection that there is, unless its streams are used up; and, where the next may be
-/// one, for a dial that is under way.
+/// Whether a request in `runtime` may dial. It does not if there is a shared connection whose streams are not used up, nor if a dial for all is
+/// under way and the next connection may be a shared one.
 fn may_dial<S: Shared>(kind: Kind, shares: &Shares<S>, dials: &Dials, runtime: RuntimeId, settings: &Settings) -> bool {
     let waits_for_dial = kind != Kind::Owned && dials.count(runtime) > 0;
     !waits_for_dial && (!shares.has_open(runtime) || shares.wants_another(runtime, settings))
 }
 
-/// The request that has waited longest of those for which `fits` says so.
+/// Takes the request that has waited longest, of those for which `fits` returns `true`. Removes requests that have stopped waiting.
 fn next<W: Owned>(
     waiting: &mut VecDeque<Waiting<W>>,
     fits: impl Fn(&Waiting<W>) -> bool,

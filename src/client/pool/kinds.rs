@@ -1,26 +1,27 @@
-//! Which kind of connections hosts have, as far as that is known before there is one.
+//! Which kind of connection a host has, as far as that is known before there is one: one exchange at a time, or many.
 
 use super::bounded::Bounded;
 use crate::client::destination::Destination;
 use crate::client::speaks::Exchanges;
 
-/// Which kind of connections a host has.
+/// Which kind of connection a host has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It is found out with the next one.
+    /// Not known before the next connection.
     Unknown,
-    /// They have one exchange at a time.
+    /// One exchange at a time.
     Owned,
-    /// They have many exchanges at a time.
+    /// Many exchanges at a time.
     Shared,
-    /// It has asked for others than it would negotiate: those are another destination's.
+    /// The server has asked for HTTP/1.1 (HTTP_1_1_REQUIRED), although HTTP/2 is negotiated. The requests go to another destination, which speaks
+    /// HTTP/1.1.
     Elsewhere,
 }
 
-/// What is remembered of hosts whose connections may be of either kind.
+/// The kinds of the hosts whose connections may be of either kind.
 pub(super) struct Kinds(Bounded<Kind>);
 
-/// How many hosts are remembered.
+/// The most hosts that are remembered.
 const CAPACITY: usize = 4096;
 
 impl Kinds {
@@ -36,7 +37,7 @@ impl Kinds {
         }
     }
 
-    /// A connection was of this kind. What is known now.
+    /// A connection to this destination was of this kind. Returns what is known of the destination now.
     pub(super) fn learn(&mut self, destination: &Destination, kind: Kind) -> Kind {
         if destination.exchanges() == Exchanges::Negotiated && self.of(destination) != Kind::Elsewhere {
             self.0.insert(destination, kind);
@@ -44,7 +45,7 @@ impl Kinds {
         self.of(destination)
     }
 
-    /// A host has asked for other connections than it would negotiate.
+    /// The server has asked for HTTP/1.1, although HTTP/2 is negotiated.
     pub(super) fn send_elsewhere(&mut self, destination: &Destination) {
         self.0.insert(destination, Kind::Elsewhere);
     }

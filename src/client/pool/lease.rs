@@ -1,55 +1,55 @@
-//! The right to a connection.
+//! Leases: the right to a connection of a host.
 
 use std::sync::{Arc, Weak};
 
 use super::place::Place;
 
-/// The right to one connection to a host, which every connection has, and every dial.
+/// The right to one connection to a host. Every connection and every dial has a lease. Dropping it gives the right back.
 pub(in crate::client) struct Lease {
     home: Weak<dyn Home>,
     pub(super) slot: usize,
-    /// There is a connection; otherwise one is dialled.
+    /// Whether there is a connection. If not, it is being dialled.
     pub(super) is_connected: bool,
-    /// The connection is a shared one.
+    /// Whether the connection is a shared one.
     pub(super) is_shared: bool,
-    /// It is dialled for all that wait.
+    /// Whether it is dialled for all waiting requests.
     pub(super) is_for_all: bool,
 }
 
 /// Where a lease is given back.
 pub(super) trait Home: Send + Sync {
-    /// The right to a connection is free again.
+    /// A lease was given back.
     fn release(self: Arc<Self>, slot: usize, was: Was);
 
-    /// A connection is closed, and another dialled in its place.
+    /// A connection was closed, and another one is dialled with its lease.
     fn on_redial(&self, slot: usize);
 
-    /// A shared connection takes no further exchange. It goes on with those that it has; its lease is still there.
+    /// A shared connection takes no further exchange. It goes on with those that it has, and keeps its lease until they are over.
     fn leave(self: Arc<Self>, place: Place);
 
-    /// Those that wait get what has become free.
+    /// Waiting requests get what has become free.
     fn serve(self: Arc<Self>, slot: usize);
 
-    /// A shared connection may be idle for some time.
+    /// A shared connection has become idle, and may stay so for some time.
     fn has_idle(self: Arc<Self>);
 
-    /// An exchange on a shared connection is over. If it was answered, its connection says [by itself](Self::has_idle) when it is idle.
+    /// An exchange on a shared connection is over. If it was answered, its connection calls [`has_idle`](Self::has_idle) itself when it is idle.
     fn give_share_back(self: Arc<Self>, place: Place, end: ShareEnd);
 }
 
-/// What there was of a connection whose lease is given back.
+/// What a lease was for that is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Was {
-    /// Nothing but a dial.
+    /// A dial, which has not led to a connection.
     Dialed,
     Owned,
     Shared,
 }
 
-/// What became of a share of a connection.
+/// How a share of a connection was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ShareEnd {
-    /// Nothing was begun on it.
+    /// No exchange was begun.
     Unused,
     /// The exchange was given up before it was answered.
     GivenUp,
@@ -57,23 +57,23 @@ pub(super) enum ShareEnd {
     Answered,
 }
 
-/// What a shared connection is after one of its exchanges.
+/// The state of a shared connection after one of its exchanges has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
-    /// It has others.
+    /// It has other exchanges.
     Busy,
     Idle,
-    /// It is idle, and there is another.
+    /// It is idle, and there is another open connection to the same host in the same runtime.
     Spare,
 }
 
 impl Lease {
-    /// The right to dial.
+    /// A lease for a dial.
     pub(super) fn new(home: Weak<dyn Home>, slot: usize) -> Self {
         Self { home, slot, is_connected: false, is_shared: false, is_for_all: false }
     }
 
-    /// The right to dial in the place of the connection that had it.
+    /// Turns the lease of a connection, which was closed, into one for a dial.
     #[must_use]
     pub(in crate::client) fn redial(mut self) -> Self {
         if let (true, Some(home)) = (self.is_connected, self.home.upgrade()) {
@@ -85,31 +85,31 @@ impl Lease {
         self
     }
 
-    /// Whether it is dialled for all that wait, and not for one request.
+    /// Whether the connection is dialled for all waiting requests, and not for one.
     pub(in crate::client) fn is_for_all(&self) -> bool {
         self.is_for_all
     }
 
-    /// The connection is a shared one.
+    /// Notes that the connection is a shared one.
     pub(in crate::client) fn is_for_shared(&mut self) {
         self.is_shared = true;
     }
 
-    /// The shared connection that this is the right to takes no further exchange.
+    /// The shared connection with this lease takes no further exchange.
     pub(in crate::client) fn leave(&self, place: Place) {
         if let Some(home) = self.home.upgrade() {
             home.leave(place);
         }
     }
 
-    /// The shared connection that this is the right to has room for more.
+    /// The shared connection with this lease has room for more exchanges.
     pub(in crate::client) fn serve(&self) {
         if let Some(home) = self.home.upgrade() {
             home.serve(self.slot);
         }
     }
 
-    /// The shared connection that this is the right to has no exchange, and may have none for some time.
+    /// The shared connection with this lease has no exchange, and may have none for some time.
     pub(in crate::client) fn has_idle(&self) {
         if let Some(home) = self.home.upgrade() {
             home.has_idle();

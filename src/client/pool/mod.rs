@@ -1,23 +1,23 @@
-//! The connections that nobody uses, and the requests that wait for one.
+//! The connection pool: idle connections, connections that requests share, and the requests that wait for one.
 //!
-//! 1. A request takes the connection that was used last, of its scheme and authority and of the [runtime](runtimes) that it is in; if
-//!    there is none, it makes its own.
-//! 2. Where the number of connections is limited, requests beyond it wait their turn: a connection that becomes free, or the
-//!    right to make one, goes to the one that has waited longest. An idle connection of another runtime is closed to make room.
-//! 3. A connection that comes back is handed on at once, or becomes idle. The [sweepers](sweeper) close what the server
-//!    touches, and what has been idle for too long.
-//! 4. A connection that has [many exchanges](shares) at a time stays with its host, and requests have shares of it. When all streams of it are used
-//!    up, another is dialled beside it, up to a few.
-//! 5. Where the next connection may be such a one, there is one [dial for all that wait](dialing) in each runtime. They share its error, and
-//!    none of them alone can end it. If the connection is of the other kind, each of them dials at once. Which kind a host has is
-//!    [remembered](kinds).
+//! 1. A request takes the idle connection that was used last, of its scheme and authority and of its [runtime](runtimes). If there is none, the
+//!    request dials its own.
+//! 2. If the number of connections is limited, requests beyond the limit wait in a queue. A connection that becomes free, or the right to dial one,
+//!    goes to the request that has waited longest. An idle connection of another runtime is closed to make room.
+//! 3. A connection that comes back is handed to a waiting request, or becomes idle. The [sweepers](sweeper) close idle connections on which the
+//!    server has sent something, or which it has closed, and those that have expired.
+//! 4. A connection that has [many exchanges](shares) at a time (HTTP/2) stays with its host, and requests have shares of it. If all of its streams
+//!    are used, another connection is dialled beside it, up to a limit.
+//! 5. If the next connection may be such a one, there is one [dial for all](dialing) waiting requests in each runtime. They share its error, and
+//!    dropping one of them does not end it. If the connection turns out to have one exchange at a time (HTTP/1.1), each of the others dials at once.
+//!    Which kind of connection a host has is [remembered](kinds).
 //! 6. Hosts that close idle connections without notice are [remembered](closes).
 //!
 //! # Locks
 //!
-//! `Pool::state` guards the lists of hosts, of idle connections and of those who wait; `Watch::touched` and `Closes::known` guard a list
-//! each. No two are held together. No connection is polled or dropped, and nobody is woken, while one of them is held: a connection's
-//! I/O is foreign code, and may call this client.
+//! `Pool::state` guards the lists of hosts, idle connections and waiting requests. `Watch::touched` and `Closes::known` guard one list each. No two
+//! are held at the same time. While one is held, no connection is polled or dropped, and no task is woken: the I/O of a connection is foreign code,
+//! and may call this client.
 
 mod bounded;
 mod central;

@@ -1,10 +1,10 @@
-//! Which connection of a pool it is.
+//! The identity of a connection in the pool.
 
-/// Which connection it is.
+/// The identity of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct Place {
-    /// Its host's.
+    /// The slot of its host.
     pub(in crate::client) slot: usize,
-    /// Never another's.
+    /// The number of the connection, which no other connection of the pool ever has.
     pub(in crate::client) id: u64,
 }

@@ -1,7 +1,7 @@
-//! Which runtime a connection belongs to, and who looks after it there.
+//! The runtime that a connection belongs to, and what the connections of a runtime share with its sweeper.
 //!
-//! A socket is registered with the runtime that it was made in. In another runtime nobody hears of it unless that first one is driven,
-//! and it dies with it. So a connection is given only to requests of its own runtime.
+//! A socket is registered with the runtime that it was made in. In another runtime its events are noticed only while the first one is driven, and it
+//! is useless when the first one has ended. So a connection is given only to requests of its own runtime.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::client::sync::AtomicWaker;
 use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::lock::{Guard, Lock};
 
-/// A runtime; `None` is outside any.
+/// The id of a runtime. `None` outside of any runtime.
 pub(in crate::client) type RuntimeId = Option<runtime::Id>;
 
-/// The runtime that this is called in.
+/// Returns the id of the current runtime.
 #[inline]
 pub(in crate::client) fn current_runtime() -> RuntimeId {
     Handle::try_current().ok().map(|handle| handle.id())
@@ -24,26 +24,26 @@ pub(in crate::client) fn current_runtime() -> RuntimeId {
 /// What the connections of a runtime and its sweeper share.
 pub(in crate::client) struct Watch {
     runtime: RuntimeId,
-    /// Guards the list alone. Each idle connection is in it at most once for each time that it becomes idle.
+    /// The idle connections with an event. Guards nothing but the list. A connection is added at most once each time that it becomes idle.
     touched: Lock<Vec<Touched>>,
     sweeper: AtomicWaker,
-    /// The sweeper has gone, with its runtime. Set when the pool is locked.
+    /// The sweeper has ended, with its runtime. Set while the pool is locked.
     ended: AtomicBool,
-    /// Another sweeper has asked this one to show that its runtime is driven.
+    /// Another sweeper has asked this one to show that its runtime is driven, and it has not run since.
     asked: AtomicBool,
 }
 
-/// An idle connection on which something has happened.
+/// An idle connection with an event on its socket: the server has sent something, or closed it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct Touched {
-    /// Its key on the shelf, which may be another's by now.
+    /// The key of the connection on the shelf. By now it may be that of another connection.
     pub(in crate::client) key: usize,
-    /// Its number, which is never another's.
+    /// The number of the connection, which is unique.
     pub(in crate::client) id: u64,
 }
 
 impl Watch {
-    /// Of connections that nobody looks after: they are never idle.
+    /// The watch of connections that were made outside of a runtime. They are never idle, and need no sweeper.
     pub(in crate::client) fn nobody() -> Arc<Self> {
         Self::new(None, true)
     }
@@ -62,18 +62,18 @@ impl Watch {
         self.runtime
     }
 
-    /// Something happened on an idle connection.
+    /// Adds an idle connection with an event, and wakes the sweeper.
     pub(in crate::client) fn touched(&self, key: usize, id: u64) {
         self.lock().push(Touched { key, id });
         self.sweeper.wake();
     }
 
-    /// Has the sweeper look after other connections too, which it is to be woken for.
+    /// Adds connections of other runtimes for the sweeper to check. The caller wakes the sweeper.
     pub(super) fn add_touched(&self, touched: Vec<Touched>) {
         self.lock().extend(touched);
     }
 
-    /// Takes `most` of the touched connections, and says whether there are more.
+    /// Takes at most `most` of the touched connections, and returns whether there are more.
     pub(in crate::client) fn take_touched(&self, most: usize) -> (Vec<Touched>, bool) {
         let mut touched = self.lock();
         if touched.len() <= most {
@@ -102,7 +102,7 @@ impl Watch {
         self.sweeper.wake();
     }
 
-    /// The sweeper runs.
+    /// The sweeper runs, which answers [`ask`](Self::ask).
     pub(super) fn answer(&self) {
         self.asked.store(false, SeqCst);
     }

@@ -1,4 +1,4 @@
-//! How shared connections come and go, who gets what becomes free, and what becomes of a dial for all that wait.
+//! The part of the pool that deals with shared connections, with dials for all, and with what waiting requests get.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::client::error::ClientError;
 use crate::timer::read_clock;
 
 impl<W: Owned> Pool<W> {
-    /// Adds a shared connection, and returns the first share of it. Those that wait get shares as well.
+    /// Adds a shared connection, and returns the first share of it. Waiting requests get shares as well.
     ///
-    /// One that `is_spent` has one exchange alone, and so has one that was made for a network, or a client, that is gone. One that was made for all that
-    /// wait, and is one too many, has none: of two dials it is the second one.
+    /// A connection that `is_spent`, or is of an earlier network, or of a client that is closed, has that one exchange alone: it is not added. Nor
+    /// is one that was dialled for all and is beyond the limit, as may happen if there were two dials.
     pub(in crate::client) fn join(
         self: &Arc<Self>,
         connection: Arc<W::Shared>,
@@ -41,8 +41,8 @@ impl<W: Owned> Pool<W> {
         Share::new(self.home(), connection)
     }
 
-    /// Gives those that wait for the host in `slot` what there is: room on shared connections, and the right to dial where there is none. First a
-    /// lease is given back, if one is `released`. A host that is not needed any more is forgotten.
+    /// Gives the requests that wait for the host in `slot` what there is: shares of connections with room, or else the right to dial. If a lease is
+    /// `released`, it is given back first. A host that is not needed any more is removed.
     fn hand_out(self: &Arc<Self>, slot: usize, mut released: Option<Was>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
@@ -59,14 +59,14 @@ impl<W: Owned> Pool<W> {
             }
             if let Some((waiting, connection)) = host.next_share(&self.settings, now, &mut gone) {
                 drop(guard);
-                // If it no longer waits, its share is the next one's.
+                // If that request is gone, its share goes to the next one.
                 if let Err(Grant::Shared(share)) = waiting.send(Grant::Shared(Share::new(self.home(), connection))) {
                     refused = Some(share.forget());
                 }
                 continue;
             }
             if host.open >= self.settings.max_connections_per_host {
-                // One that nobody has a use for is closed for the right to make another, which its lease passes on.
+                // An idle shared connection that no waiting request can use is closed. With its lease one of them gets the right to dial.
                 let in_the_way = if host.has_waiting() { host.shares.leave_idle() } else { None };
                 let unwanted = host.unwanted_dials();
                 drop(guard);
@@ -86,7 +86,7 @@ impl<W: Owned> Pool<W> {
             };
             drop(guard);
             match waiting.send(grant) {
-                // It no longer waits, and this hands on what it was to get.
+                // That request is gone. This passes its right to the next one.
                 Err(Grant::DialForAll(dial)) => return dial.pass_on(),
                 Err(Grant::Dial(lease)) => return drop(lease),
                 Ok(()) | Err(Grant::Shared(_) | Grant::Owned(_) | Grant::Failed(_)) => {}
@@ -94,21 +94,21 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// The right to a dial of one's own.
+    /// Returns the right to dial for one request.
     pub(super) fn begin_dial(self: &Arc<Self>, host: &mut Host<W>, slot: usize) -> Lease {
         host.open += 1;
         Lease::new(self.home(), slot)
     }
 
-    /// The right to a dial for all that wait in `runtime`.
+    /// Returns the right to dial for all waiting requests in `runtime`.
     pub(super) fn begin_dial_for_all(self: &Arc<Self>, host: &mut Host<W>, slot: usize, runtime: RuntimeId) -> ForAll {
         let mut lease = self.begin_dial(host, slot);
         lease.is_for_all = true;
         host.dials.begin(lease, self.waited_for(), runtime)
     }
 
-    /// The connection of a dial for all that wait can have one exchange at a time: it is for the one that has waited longest, and the others dial for
-    /// themselves. They are told so first.
+    /// A dial for all has led to a connection with one exchange at a time. The others get the right to dial first; then the request that has waited
+    /// longest gets the connection.
     pub(in crate::client) fn deliver_owned(self: &Arc<Self>, dialing: Dialing, connection: Box<W>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
@@ -126,10 +126,9 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// The connection of a dial for all that wait has been [joined](Self::join), and there is a share of it left.
+    /// A dial for all has led to a shared connection, which was [added](Self::join). `share` goes to the request that has waited longest.
     ///
-    /// Meanwhile others may have used it, and ended it, and of two dials the second one may find as many connections as there may be: then it is of no use,
-    /// and whoever waits goes on with that.
+    /// If the connection has ended since, or was beyond the limit, the share is of no use, and the requests go on waiting.
     pub(in crate::client) fn deliver_shared(self: &Arc<Self>, dialing: Dialing, share: Share<W::Shared>) {
         // Dropped after the lock.
         let mut gone = Gone::new();
@@ -170,7 +169,7 @@ impl<W: Owned> Home for Pool<W> {
         let left = state.hosts.get(place.slot).and_then(|host| host.shares.leave(place.id));
         drop(state);
         drop(left);
-        // Somebody else may have removed it before.
+        // The connection may have been removed before, and requests may still wait.
         self.hand_out(place.slot, None);
     }
 
@@ -187,7 +186,7 @@ impl<W: Owned> Home for Pool<W> {
 
     fn give_share_back(self: Arc<Self>, place: Place, end: ShareEnd) {
         let mut state = self.lock();
-        // The host may have gone before the last share of its connection.
+        // The host may have been removed before the last share of its connection came back.
         let Some(host) = state.hosts.get(place.slot) else { return };
         let Some(room) = host.shares.give_back(place.id, end, read_clock) else { return };
         let waits = host.has_waiting();
@@ -213,10 +212,10 @@ impl<W: Owned> WaitedFor for Pool<W> {
         let Some(host) = state.hosts.get(slot) else { return };
         let Some(runtime) = host.dials.end(id) else { return };
         match &end {
-            // Another dial is perhaps not needed any more.
+            // Another dial under way may not be needed any more: have it check.
             DialEnd::Connected => signals = host.dials.signals(runtime),
             DialEnd::PassedOn => {}
-            // Another may succeed.
+            // Another dial is under way, and may succeed.
             DialEnd::Failed(_) | DialEnd::Dropped if host.dials.count(runtime) > 0 => {}
             DialEnd::Failed(_) | DialEnd::Dropped if host.shares.has_open(runtime) => host.shares.stay(),
             DialEnd::Failed(_) | DialEnd::Dropped => {
@@ -231,7 +230,7 @@ impl<W: Owned> WaitedFor for Pool<W> {
         };
         for waiting in failed {
             let error = error.as_ref().map_or_else(dropped, |error| ClientError::clone(error));
-            // It may have given up.
+            // The request may be gone.
             drop(waiting.send(Grant::Failed(Box::new(error))));
         }
         self.hand_out(slot, None);
@@ -243,7 +242,7 @@ impl<W: Owned> WaitedFor for Pool<W> {
         let may_dial = host.dials.count(runtime) == 1
             && host.open < self.settings.max_connections_per_host
             && host.is_waited_for(runtime)
-            // One that was dialled by itself may have come meanwhile.
+            // There may be a connection since, which was dialled for one request.
             && (!host.shares.has_open(runtime) || host.shares.wants_another(runtime, &self.settings));
         may_dial.then(|| self.begin_dial_for_all(host, slot, runtime))
     }
@@ -253,7 +252,7 @@ impl<W: Owned> WaitedFor for Pool<W> {
     }
 }
 
-/// The error of a dial that was not finished.
+/// Returns the error of a dial whose task was dropped.
 #[cold]
 fn dropped() -> ClientError {
     ClientError::connect("the connect was dropped: its runtime has ended, or it has panicked")

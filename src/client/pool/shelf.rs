@@ -1,12 +1,12 @@
-//! Where idle connections are kept: one slab for all of them, and linked lists through it, one for each host and runtime.
+//! The store of idle connections: one slab for all of them, with a doubly linked list for each host and runtime.
 //!
-//! Every operation takes constant time. A server that restarts touches all of its idle connections, and each of them has to be found
-//! and taken out of the middle of its list.
+//! Every operation takes constant time. When a server restarts, all of its idle connections have events, and each of them has to be taken out of the
+//! middle of its list.
 
 /// Items in lists, each found by its key.
 pub(super) struct Shelf<T> {
     cells: Vec<Cell<T>>,
-    /// The first of the vacant cells, which are linked by `older`.
+    /// The first of the vacant cells. They are linked by their field `older`.
     vacant: usize,
     len: usize,
 }
@@ -28,7 +28,7 @@ pub(super) struct Row {
 /// No cell.
 const NONE: usize = usize::MAX;
 
-/// An empty shelf with more cells than this gives its memory back.
+/// A shelf with more cells than this frees its memory when it becomes empty.
 const LARGE: usize = 1024;
 
 impl<T> Shelf<T> {
@@ -40,7 +40,7 @@ impl<T> Shelf<T> {
         self.len
     }
 
-    /// The key of the item that is put next.
+    /// Returns the key that the next item will get.
     #[inline]
     pub(super) fn next_key(&self) -> usize {
         if self.vacant == NONE { self.cells.len() } else { self.vacant }

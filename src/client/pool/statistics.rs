@@ -1,30 +1,30 @@
-//! What a pool has, for those who watch it.
+//! Statistics of a pool: how many connections there are, and how many requests wait for one.
 
 use super::central::Pool;
 use super::connection::Owned;
 use super::hosts::Host;
 use super::kinds::Kind;
 
-/// What a [`Client`](crate::Client) has of connections at one moment.
+/// The connections of a [`Client`](crate::Client) at one moment.
 ///
-/// It is made from the lists of the client, which stand still for that long: all numbers are of the same moment.
+/// The client is locked while the numbers are taken, so that all of them are of the same moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStatistics {
-    /// Those of all hosts together.
+    /// The sums over all hosts.
     pub total: ConnectionCounts,
-    /// Those of each host to which there is a connection, or a dial, in the order of their [names](HostStatistics::origin).
+    /// The counts of each host to which there is a connection or a dial, sorted by [`origin`](HostStatistics::origin).
     pub hosts: Vec<HostStatistics>,
 }
 
-/// What a [`Client`](crate::Client) has of connections to one host.
+/// The connections of a [`Client`](crate::Client) to one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostStatistics {
-    /// Scheme and authority, like `http://example.com:8080`: as the first request had them, without userinfo. Requests with another userinfo
-    /// have connections of their own: those are another entry, with the same `origin`.
+    /// Scheme and authority, like `http://example.com:8080`, without userinfo, and without a port that the scheme implies. Requests that need
+    /// HTTP/1.1 (an upgrade, CONNECT) may have connections of their own, and so another entry with the same `origin`.
     pub origin: String,
-    /// Its connections, and who waits for one.
+    /// The connections to the host, and the requests that wait for one.
     pub counts: ConnectionCounts,
 }
 
@@ -32,25 +32,25 @@ pub struct HostStatistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionCounts {
-    /// Connections that nobody uses. One that its server has closed counts until the client has seen that.
+    /// Connections without an exchange. A connection that its server has closed counts until the client has noticed that.
     pub idle: usize,
-    /// Connections that have an exchange: a request is sent, a response waited for or read, or the rest of an upload sent. A response whose
-    /// body is neither read to its end nor dropped keeps its connection; an upgraded one does not, once its stream was handed over.
+    /// Connections with an exchange: a request is sent, a response is waited for or read, or the rest of an upload is sent. A response whose body is
+    /// neither read to its end nor dropped keeps its connection in use. An upgraded connection does not count once its stream was handed over.
     pub in_use: usize,
-    /// Exchanges on connections of HTTP/2 that take further ones. One whose request or response is not complete counts.
+    /// Exchanges on HTTP/2 connections that take further exchanges. An exchange counts until both its request and its response are complete.
     pub streams: usize,
-    /// Streams that the servers of these connections would take besides (RFC 9113 §6.5.2). A server that has not said how many it takes is taken to allow
-    /// 100 on a connection.
+    /// How many more streams the servers of these connections allow (RFC 9113 §6.5.2). 100 are assumed for a connection whose server has not said.
     pub slots: usize,
-    /// Connections of HTTP/2 that take no further exchange, and have some: their servers have said GOAWAY, or they are too old. They are in use.
+    /// HTTP/2 connections that have exchanges but take no further one: the server has sent GOAWAY, or the connection is too old. They also count as
+    /// `in_use`.
     pub draining: usize,
-    /// Connections that are being made, until the connector has made them: with [`late_binding`](super::super::Builder::late_binding) also those that
-    /// nobody waits for any more.
+    /// Connections that the connector is making. With [`late_binding`](super::super::Builder::late_binding) some of them may have no waiting request
+    /// any more.
     pub dialing: usize,
-    /// Those of them that will show whether the server speaks HTTP/2, and for which all requests wait meanwhile.
+    /// Those of `dialing` that will show whether the server speaks HTTP/2. All requests to the host wait for them.
     pub probing: usize,
-    /// Requests that wait: for a dial that is for all of them, for a stream where all are used up, or since there are as many connections as there
-    /// [may](super::super::Builder::max_connections_per_host) be.
+    /// Waiting requests: for a dial for all, for a stream if all are used, or for a connection if there are as many as
+    /// [`max_connections_per_host`](super::super::Builder::max_connections_per_host) allows.
     pub waiting: usize,
 }
 
@@ -82,7 +82,7 @@ impl ConnectionCounts {
 }
 
 impl<W: Owned> Pool<W> {
-    /// What there is at this moment.
+    /// Returns the statistics of this moment.
     pub(in crate::client) fn statistics(&self) -> PoolStatistics {
         let state = self.lock();
         let hosts: Vec<_> =

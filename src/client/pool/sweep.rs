@@ -1,4 +1,4 @@
-//! What a sweeper does.
+//! The work of a sweeper: closes idle connections that the server has closed or sent to, and those that have expired.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -10,21 +10,21 @@ use super::hosts::Idle;
 use super::runtimes::{Touched, Watch};
 use crate::timer::read_clock;
 
-/// What was found out about the connections that were touched.
+/// The result of checking the connections with an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Swept {
-    /// The server has closed some of them.
+    /// Some of them were closed by the server.
     pub(super) closed: bool,
-    /// There are others to look after.
+    /// There are more to check.
     pub(super) more: bool,
 }
 
 impl<W: Owned> Pool<W> {
-    /// Closes the idle connections that the server has touched and that are not usable any more, as many as are looked after at once.
+    /// Checks idle connections with an event, a bounded number of them, and closes those that cannot be used any more.
     ///
-    /// They are taken out while they are polled, which is foreign code.
+    /// They are taken out of the pool while they are polled, since that is foreign code.
     pub(super) fn sweep_touched(self: &Arc<Self>, watch: &Watch) -> Swept {
-        // What is touched from here on is told again.
+        // Connections that have an event from here on are added to the list again.
         let (touched, more) = watch.take_touched(AT_ONCE);
         if touched.is_empty() {
             return Swept::default();
@@ -32,7 +32,7 @@ impl<W: Owned> Pool<W> {
         let now = read_clock();
         let mut closed = Vec::new();
         for mut idle in self.take_out(&touched) {
-            // What was not heard of may have happened all the same, in a runtime that is not driven.
+            // If the connection is of a runtime that is not driven, its events are not noticed: ask the system.
             let is_told = idle.runtime() == watch.runtime();
             if idle.connection.is_usable() && (is_told || idle.connection.look()) {
                 self.keep(idle.connection, idle.since);
@@ -59,9 +59,9 @@ impl<W: Owned> Pool<W> {
         idle
     }
 
-    /// Adds connections to what is known of their hosts.
+    /// Remembers that these hosts have closed idle connections.
     fn remember(&self, closed: &[Idle<W>], now: Instant) {
-        // They have their leases still, and so their hosts are known.
+        // The connections still have their leases, so that their hosts are in the pool.
         let state = self.lock();
         let hosts: Vec<_> = closed.iter().map(|idle| state.hosts.destination(idle.slot()).cloned()).collect();
         drop(state);
@@ -72,8 +72,8 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// Closes the idle connections that have expired, and says when the next one will. If there is none, the sweepers are told
-    /// when there is.
+    /// Closes the idle connections that have expired, and returns when the next one will. If none is idle, the sweepers are woken when one becomes
+    /// so.
     pub(super) fn close_expired(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         let expired = state
@@ -100,7 +100,7 @@ impl<W: Owned> Pool<W> {
         earliest
     }
 
-    /// The host in `slot` has said nothing at all to a request that began at `begun`: what has been idle since before that is perhaps dead as well.
+    /// The host in `slot` was silent on a request that began at `begun`. Connections that were idle before that may be dead as well: they are closed.
     pub(in crate::client) fn on_silence(&self, slot: usize, begun: Instant) {
         let mut state = self.lock();
         let suspects = state.take_all(|idle| idle.slot() == slot && idle.since < begun);
@@ -113,14 +113,14 @@ impl<W: Owned> Pool<W> {
         }
     }
 
-    /// Has any sweeper close `finish` at `deadline`, if it has not been dropped by then.
+    /// Has any sweeper close `finish` at `deadline`, if it was not dropped before.
     pub(in crate::client) fn close_at(&self, deadline: Instant, finish: Weak<dyn Finish>) {
         self.lock().finishing.add(deadline, finish);
-        // Their timers may be set to a later time.
+        // The timers of the sweepers may be set to a later instant.
         self.wake_sweepers();
     }
 
-    /// Closes what is overdue, and says when something else will be.
+    /// Closes the connections whose deadline has passed, and returns the next deadline.
     pub(in crate::client) fn close_overdue(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         if state.finishing.is_empty() {
@@ -132,17 +132,17 @@ impl<W: Owned> Pool<W> {
         next
     }
 
-    /// When the first connection has to be closed that its peer does not keep as long as the pool would.
+    /// Returns when the first idle connection expires by its `Keep-Alive` time.
     pub(super) fn first_gone(&self) -> Option<Instant> {
         self.lock().first_gone
     }
 
-    /// Whether something has become idle since nothing was.
+    /// Whether a connection has become idle since none was.
     pub(super) fn has_told(&self) -> bool {
         self.lock().has_told
     }
 
-    /// Whether there is nothing to look after any more.
+    /// Whether the sweepers can end: the client is gone, and no connection has a deadline.
     pub(super) fn is_over(&self) -> bool {
         let state = self.lock();
         state.is_closed && state.finishing.is_empty()
@@ -156,7 +156,7 @@ impl<W: Owned> Pool<W> {
         !others.is_empty()
     }
 
-    /// Has the sweeper of `watch` look after the connections of runtimes that are not driven. `false` if there are none.
+    /// Has the sweeper of `watch` check the idle connections of runtimes that are not driven. Returns `false` if there are none.
     pub(super) fn take_over(&self, watch: &Watch) -> bool {
         let state = self.lock();
         let silent: Vec<_> =
@@ -169,7 +169,7 @@ impl<W: Owned> Pool<W> {
         some
     }
 
-    /// The sweeper of a runtime is gone, and so is the runtime, or will be.
+    /// The sweeper of a runtime was dropped, because the runtime ends. Closes the idle connections of that runtime.
     pub(super) fn on_end(&self, watch: &Watch) {
         let mut state = self.lock();
         watch.end();

@@ -1,8 +1,8 @@
-//! The tasks that look after idle connections, one in each runtime that has made connections. Each sleeps until the server touches a
-//! connection of its runtime, or until the first of *all* connections has expired: no runtime has to be driven for those of the others.
+//! The sweepers: tasks that close idle connections, one in each runtime that has made connections. A sweeper sleeps until there is an event on an
+//! idle connection of its runtime, or until the first of *all* idle connections expires. So connections expire even if their runtime is not driven.
 //!
-//! The server's close of a connection is heard by its runtime alone. So when a sweeper finds that a server has closed connections, it asks
-//! the other sweepers for a sign of life, and has a look at the connections of those that give none.
+//! Only the runtime of a connection notices that the server has closed it. So when a sweeper finds connections that a server has closed, it asks the
+//! other sweepers to run. It checks the idle connections of those that have not run after [half a second](PATIENCE).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,14 +22,13 @@ use crate::client::sync::spawn_in;
 use crate::timer::{Timer, read_clock};
 
 impl<W: Owned> Pool<W> {
-    /// Counts the connection that was made with `lease`, in the runtime that this is called in: which one it is, and what it shares with its
-    /// sweeper.
+    /// Counts a connection that was made with `lease` in the current runtime. Returns its place and the watch of the runtime. Starts the sweeper of
+    /// the runtime if there is none.
     pub(in crate::client) fn enter(self: &Arc<Self>, lease: &mut Lease) -> (Place, Arc<Watch>) {
         let runtime = Handle::try_current().ok();
         let (place, watch, is_first) = self.add(lease, runtime.as_ref().map(Handle::id));
         if let (Some(runtime), true) = (runtime, is_first) {
-            // A task of its own, so that no caller has to drive what nobody uses. A runtime that ends drops it at once, and the
-            // connection will not be kept.
+            // A task, so that no caller has to drive idle connections. A runtime that is ending drops it at once: then the connection is not kept.
             spawn_in(&runtime, Sweeper::new(self, &watch));
         }
         (place, watch)
@@ -37,12 +36,12 @@ impl<W: Owned> Pool<W> {
 }
 
 pin_project! {
-    /// Ends with the pool, or with its runtime.
+    /// A sweeper. It ends with the pool or with its runtime.
     struct Sweeper<W: Owned> {
         pool: Weak<Pool<W>>,
         watch: Arc<Watch>,
         next: Next,
-        // When the other sweepers have to have answered.
+        // By when the other sweepers have to run.
         answers: Option<Instant>,
         #[pin]
         timer: Timer,
@@ -58,14 +57,14 @@ pin_project! {
     }
 }
 
-/// When to look for what has expired.
+/// When to look for connections that have expired.
 #[derive(Clone, Copy)]
 enum Next {
-    /// As long from now as a connection may be idle: one that became so just now is most often gone again.
+    /// After the shortest time in which a connection may expire. One that has just become idle is usually in use again soon.
     Later,
     At(Instant),
     Never,
-    /// When there is something idle again.
+    /// When a connection becomes idle.
     WhenTold,
 }
 
@@ -124,7 +123,7 @@ impl<W: Owned> Future for Sweeper<W> {
                 Next::Later | Next::Never | Next::WhenTold => None,
             };
             let at = at.into_iter().chain(*this.answers).chain(pool.close_overdue(now)).min();
-            // The last that had a deadline may have gone just now, after the client.
+            // The client may be gone, and the last connection with a deadline may have ended just now.
             if pool.is_over() {
                 return Poll::Ready(());
             }
@@ -137,10 +136,10 @@ impl<W: Owned> Future for Sweeper<W> {
     }
 }
 
-/// Connections that expire one after the other are closed together: each look is at all of them.
+/// The least time between two looks for expired connections, since each look goes through all of them.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a sweeper has to show that its runtime is driven.
+/// How long a sweeper that was asked may take to run, before its runtime counts as not driven.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The fields of a request that the client is in charge of. Pure work on values.
+//! The fields of a request that the client writes or checks: `Host`, `Connection`, `Expect`, and those that frame the body. Pure functions.
 
 use http::header::{CONNECTION, EXPECT, Entry, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::uri::Authority;
@@ -9,15 +9,15 @@ use super::framing::{Framing, Size};
 use crate::client::destination::{self, Destination};
 use crate::client::error::ClientError;
 
-/// Checks the fields of a request, and makes those of them that frame its body agree with how it is sent.
+/// Checks the fields of a request, decides how its body is framed, and writes the framing fields.
 ///
 /// # Errors
 ///
-/// An invalid request: what would go out is not one request (RFC 9112).
+/// An invalid request, if a server could not read what would be sent, or would read it as more than one request (RFC 9112).
 #[inline(always)]
 pub(in crate::client) fn frame<B: Body>(request: &mut Request<B>) -> Result<Framing, ClientError> {
     let size = Size::of(request.body());
-    // Most requests.
+    // A shortcut for most requests.
     if size == Size::Exact(0) && request.headers().is_empty() && !means_content(request.method()) {
         return Ok(Framing::Empty);
     }
@@ -32,14 +32,14 @@ fn frame_by_fields<B>(request: &mut Request<B>, size: Size) -> Result<Framing, C
     Ok(framing)
 }
 
-/// Whether it is said that there is no content, since the method is about that (RFC 9110 §8.6).
+/// Whether a request with this method usually has content. If it has none, it says so with `Content-Length: 0` (RFC 9110 §8.6).
 #[inline]
 fn means_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
-    // A server must refuse it (RFC 9112 §3.2).
+    // A server must refuse a request with an invalid `Host`, or with several (RFC 9112 §3.2).
     let mut hosts = headers.get_all(HOST).iter();
     if hosts.next().is_some_and(|host| !is_host(host.as_bytes())) {
         return Err(ClientError::invalid_request("Host is no host with or without a port"));
@@ -53,7 +53,7 @@ fn check_fields(headers: &HeaderMap) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// Whether a server can take it for the value of `Host`, which is empty where a URI has no authority (RFC 9110 §7.2).
+/// Whether this is a valid value of `Host`. It may be empty, for a URI without an authority (RFC 9110 §7.2).
 fn is_host(value: &[u8]) -> bool {
     let is_authority = |value: &str| {
         !value.contains('@') && value.parse::<Authority>().is_ok() && destination::is_host_and_port(value)
@@ -61,17 +61,17 @@ fn is_host(value: &[u8]) -> bool {
     value.is_empty() || std::str::from_utf8(value).is_ok_and(is_authority)
 }
 
-/// How many names a request can have. A map of fields panics where it would have more than 24,576, and some are added here
-/// and by hyper.
+/// The most field names that a request may have. A `HeaderMap` panics beyond 24,576 names. The difference is for the fields that this client and
+/// hyper add.
 const MAX_NAMES: usize = 24_000;
 
-/// The value of `Host` (RFC 9110 §7.2).
+/// Returns the value of `Host` for this destination (RFC 9110 §7.2).
 pub(in crate::client) fn host(destination: &Destination) -> Result<HeaderValue, ClientError> {
     HeaderValue::try_from(&*destination.told())
         .map_err(|_no_value| ClientError::invalid_request("the host is not the value of a field"))
 }
 
-/// The value of `Host` of a tunnel to `target`.
+/// Returns the value of `Host` for a CONNECT request to `target`.
 #[cold]
 pub(in crate::client) fn host_of_tunnel(target: &Uri) -> Option<HeaderValue> {
     HeaderValue::try_from(target.authority()?.as_str()).ok()
@@ -83,7 +83,7 @@ pub(in crate::client) fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// The fields that are for one connection of HTTP/1.1: they are no part of a message over HTTP/2 (RFC 9113 §8.2.2), and no trailers.
+/// The fields that are about one HTTP/1.1 connection. They must not be sent over HTTP/2 (RFC 9113 §8.2.2) nor as trailers.
 pub(in crate::client) static OF_CONNECTION: [HeaderName; 5] = [
     CONNECTION,
     TRANSFER_ENCODING,
@@ -92,7 +92,8 @@ pub(in crate::client) static OF_CONNECTION: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Adds what the caller left to the client. `closes` says that the connection is to have no other request.
+/// Adds `Host`, and `Connection: close` if `closes`, which is that the connection gets no other request. Removes `Expect` from a request
+/// without a body.
 #[inline]
 pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, has_body: bool, closes: bool) {
     // A request without content must not expect anything (RFC 9110 §10.1.1).
@@ -109,15 +110,15 @@ pub(in crate::client) fn complete(headers: &mut HeaderMap, host: &HeaderValue, h
     }
 }
 
-/// Makes `Host` the first field (RFC 9110 §7.2): `host`, unless the caller gave one.
+/// Makes `Host` the first field (RFC 9110 §7.2). Its value is `host`, unless the caller gave another.
 fn begin_with_host(headers: &mut HeaderMap, host: &HeaderValue) {
     let Some(first) = headers.keys().next().filter(|first| **first != HOST).cloned() else { return };
     if let Some(host) = headers.insert(HOST, host.clone()) {
-        // The caller's, in whatever place.
+        // The caller gave one: put it back. Its place among the fields does not matter yet.
         headers.remove(HOST);
         headers.insert(HOST, host);
     }
-    // A map puts the last field in the place of one that is removed: in that of the first, `Host`. What was first goes last instead.
+    // `Host` is the last field now. Removing the first field moves the last one into its place, and the removed field is appended at the end.
     let Entry::Occupied(entry) = headers.entry(first) else { return };
     if entry.iter().nth(1).is_none() {
         let (first, value) = entry.remove_entry();
@@ -131,7 +132,8 @@ fn begin_with_host(headers: &mut HeaderMap, host: &HeaderValue) {
     }
 }
 
-/// Says that the connection ends with this exchange (RFC 9112 §9.6). Not where it may become another's: the server must read the caller's own words.
+/// Adds `close` to `Connection` (RFC 9112 §9.6). An upgrade request is left as the caller wrote it: after an upgrade
+/// the connection is the caller's.
 #[cold]
 fn say_close(headers: &mut HeaderMap) {
     if headers.contains_key(UPGRADE) {
@@ -146,7 +148,7 @@ fn say_close(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether an option of `Connection` says whether the connection is to be kept.
+/// Whether this option of `Connection` is `close`, `keep-alive` or empty: the options that `close` replaces.
 fn is_about_keeping(option: &str) -> bool {
     option.is_empty() || ["close", "keep-alive"].iter().any(|known| option.eq_ignore_ascii_case(known))
 }
@@ -200,7 +202,7 @@ mod tests {
         };
         let (framing, mut request) = framed(fields(MAX_NAMES)).unwrap();
         assert_eq!(framing, Framing::Empty);
-        // What hyper may add.
+        // The fields that hyper may add.
         for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
             request.headers_mut().insert(name, HeaderValue::from_static("1"));
         }
@@ -225,7 +227,7 @@ mod tests {
         assert_eq!(headers[HOST], "b.example");
     }
 
-    /// What goes out of `fields`.
+    /// Returns the fields that are sent if the caller gives `fields`.
     fn completed(fields: &[(&'static str, &str)], closes: bool) -> Vec<String> {
         let mut headers = HeaderMap::new();
         for (name, value) in fields {

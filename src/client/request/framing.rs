@@ -1,4 +1,4 @@
-//! How the body of a request is framed (RFC 9112 §6). Pure work on values, done before a connection is looked for.
+//! How the body of a request is framed (RFC 9112 §6). Pure functions, called before the request gets a connection.
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version};
@@ -13,7 +13,7 @@ pub(in crate::client) enum Framing {
     Empty,
     /// By a `Content-Length` of so many bytes, at least one.
     Length(u64),
-    /// By the last chunk. In a box, since most requests have none, and all move this.
+    /// By the last chunk. In a box, so that the enum stays small: every request moves a `Framing`, and few have chunks.
     Chunked(Box<Chunks>),
 }
 
@@ -22,7 +22,7 @@ pub(in crate::client) enum Framing {
 pub(in crate::client) struct Chunks {
     /// How many bytes the body has, if it says so.
     pub(in crate::client) promised: Option<u64>,
-    /// The names in `Trailer`: hyper sends no other trailers.
+    /// The names in the `Trailer` field. hyper drops trailers with other names.
     pub(in crate::client) trailers: Vec<HeaderName>,
 }
 
@@ -50,8 +50,8 @@ impl Framing {
     ///
     /// # Errors
     ///
-    /// An invalid request, if the fields of the caller contradict each other, the body or the version: the server would take
-    /// what follows for the rest of the body, or the rest of the body for what follows.
+    /// An invalid request, if the fields of the caller contradict each other, the body or the version. Sent anyway, such a request would have the
+    /// server take the next request for a part of this body, or a part of this body for the next request.
     pub(in crate::client) fn decide(
         method: &Method,
         version: Version,
@@ -75,7 +75,7 @@ impl Framing {
         if promised == Some(0) {
             return Ok(Self::Empty);
         }
-        // RFC 9110 §9.3.6 and §9.3.8.
+        // CONNECT and TRACE have no content (RFC 9110 §9.3.6 and §9.3.8).
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(ClientError::invalid_request(format!("{method} has no body")));
         }
@@ -100,11 +100,11 @@ impl Framing {
         }
     }
 
-    /// Makes the fields say what was decided. Where the method `means_content`, they say of none that there is none.
+    /// Writes the framing fields. If the body is empty and the method `means_content`, `Content-Length: 0` is written.
     pub(in crate::client) fn write_to(&self, headers: &mut HeaderMap, means_content: bool) {
         match self {
             Self::Empty => {
-                // There is nothing to be encoded.
+                // An empty body has no chunks.
                 headers.remove(TRANSFER_ENCODING);
                 write_once(headers, 0);
                 if means_content {
@@ -112,7 +112,7 @@ impl Framing {
                 }
             }
             Self::Length(length) => write_once(headers, *length),
-            // hyper adds the field only for methods that usually have a body; without it, it sends no body.
+            // hyper adds `Transfer-Encoding` only for methods that usually have a body. Without the field it would not send the body.
             Self::Chunked(_) if !headers.contains_key(TRANSFER_ENCODING) => {
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
@@ -140,7 +140,7 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, ClientError> {
     Ok(true)
 }
 
-/// How many bytes of content the caller says there are (RFC 9110 §8.6). The same number more than once counts as once.
+/// Returns the caller's `Content-Length` (RFC 9110 §8.6). It may be given several times, if all values are equal.
 fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, ClientError> {
     let mut declared = None;
     for field in headers.get_all(CONTENT_LENGTH) {
@@ -157,7 +157,7 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, ClientError> {
     Ok(declared)
 }
 
-/// Digits only: `parse` would take a sign.
+/// Parses a number of digits alone. `str::parse` would also accept a sign.
 fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -168,7 +168,7 @@ fn number(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Leaves one `Content-Length` of one number where there is any (RFC 9110 §8.6: a list must not be sent).
+/// Replaces several values of `Content-Length` by one. A list must not be sent (RFC 9110 §8.6). Adds nothing where there is no such field.
 fn write_once(headers: &mut HeaderMap, length: u64) {
     let mut fields = headers.get_all(CONTENT_LENGTH).iter();
     let Some(field) = fields.next() else {
@@ -179,18 +179,18 @@ fn write_once(headers: &mut HeaderMap, length: u64) {
     }
 }
 
-/// Only chunks can be followed by trailers: who announces some gets chunks (RFC 9110 §6.5.1).
+/// Whether the request announces trailers. They need chunks: nothing can follow a body with a `Content-Length` (RFC 9110 §6.5.1).
 fn may_have_trailers(version: Version, headers: &HeaderMap) -> bool {
     version != Version::HTTP_10 && headers.contains_key(TRAILER)
 }
 
-/// The names in `Trailer`, as hyper reads them.
+/// Returns the names in the `Trailer` fields, parsed as hyper parses them.
 fn announced_trailers(headers: &HeaderMap) -> Vec<HeaderName> {
     let lists = headers.get_all(TRAILER).iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
-/// RFC 9110 §5.6.2.
+/// Whether `text` is a token (RFC 9110 §5.6.2).
 fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }

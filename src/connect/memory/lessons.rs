@@ -1,4 +1,4 @@
-//! What an attempt that is over says of the network to its destination.
+//! What a memory learns from an attempt that is over.
 
 use std::error::Error as StdError;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use crate::outcome::{Attempt, AttemptError, AttemptOutcome, causes};
 use crate::race::{End, Tried};
 
-/// The attempt, as a memory takes it in.
+/// Converts the record of an attempt into the input of a memory.
 pub(super) fn tried(attempt: &Attempt) -> Tried {
     let destination = attempt.endpoint.address().ip();
     let end = end(&attempt.outcome);
@@ -25,14 +25,15 @@ fn end(outcome: &AttemptOutcome) -> End {
     }
 }
 
-/// Only what came over the network speaks of it, and only what the system says of its own socket is known to have come from there.
+/// Only an error that came over the network counts against the destination. That is known only of errors of the system's sockets, so the causes are
+/// searched for one.
 fn end_of(error: &AttemptError) -> End {
     if !error.was_sent() || error.is_untrusted() {
         return End::Failed;
     }
     let mut kinds =
         error.source().into_iter().flat_map(causes).filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
-    // One of the kind `Other` is a wrapper.
+    // An `io::Error` of the kind `Other` is a wrapper around another error.
     match kinds.find(|kind| *kind != io::ErrorKind::Other) {
         Some(
             io::ErrorKind::ConnectionRefused
@@ -40,10 +41,10 @@ fn end_of(error: &AttemptError) -> End {
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
-            // What a firewall on the way answers (ICMPv6 type 1 code 1).
+            // A firewall on the path has answered "administratively prohibited" (ICMPv6 type 1 code 1).
             | io::ErrorKind::PermissionDenied,
         ) => End::Refused,
-        // The system has sent as often as it does.
+        // The system has given up retransmitting.
         Some(io::ErrorKind::TimedOut) => End::Silent,
         _ => End::Failed,
     }

@@ -1,4 +1,4 @@
-//! What connectors remember of the network, and how a connect asks for it.
+//! The memory of connectors: what they share, and how a connect gets advice from it.
 
 mod lessons;
 mod places;
@@ -16,10 +16,10 @@ use crate::outcome::Attempt;
 use crate::race::{Advice, Destination, Ending, Memory, Partition, Place, Tried, Viewpoint};
 use crate::tcp::SourceAddresses;
 
-/// What a connector remembers of the network ([`Memory`]), or that it remembers nothing.
+/// A handle to the memory of one or more connectors ([`Memory`]), or to none ([`off`](Self::off)).
 ///
-/// A connector that connects by TCP has a memory of its own, which its clones share, unless [`Builder::memory`](super::Builder::memory) says
-/// something else. It is never written to a disk.
+/// A connector that connects by TCP has a memory of its own, which its clones share, unless another one is set with
+/// [`Builder::memory`](super::Builder::memory). A memory is never written to disk.
 ///
 /// # What is remembered
 ///
@@ -28,20 +28,22 @@ use crate::tcp::SourceAddresses;
 /// | to a name, whatever the resolver, `FixedResolver` included | each address that was attempted |
 /// | to a host that is an address | that address |
 /// | to a loopback or link-local address | nothing |
-/// | by an attempt service of one's own ([`Builder::attempt`](super::Builder::attempt), [`HappyEyeballsLayer`](super::HappyEyeballsLayer)) | nothing, unless `Builder::memory` is called: the service may go through a proxy, and then what is seen of an address is the proxy's |
+/// | by another attempt service ([`Builder::attempt`](super::Builder::attempt), [`HappyEyeballsLayer`](super::HappyEyeballsLayer)) | nothing, unless `Builder::memory` is called: the service may go through a proxy, and then its round trips are those of the proxy |
 /// | with a proxy around the connector, which is given the proxy's URI | the proxy's addresses |
 ///
-/// A port does not count: what one port of an address shows holds for all. Whoever fetches URLs of people who do not trust each other gives each a
-/// [partition](Self::partition), since a name can be made to lead to anybody's address.
+/// Ports do not count: what one port of an address shows holds for all ports. A program that fetches URLs for users who do not trust each other
+/// should give each of them a [partition](Self::partition), since anybody can make a name that leads to somebody else's address.
 ///
-/// Of each address: how far away it is, how long its handshakes take, whether it is believed to be dead, when it was used. A handshake that failed teaches nothing, a
-/// certificate that was not accepted included, nor does what was never sent, nor a connect that was cancelled.
+/// Of each address is remembered: the round trip, how long its handshakes take, whether it is believed to be dead, and when it was used. Nothing is
+/// learned from a handshake that failed, from a certificate that was not accepted, from an attempt that sent nothing, or from a connect that was
+/// cancelled.
 ///
 /// # Networks
 ///
-/// What was learned from one source address is not believed from another (v3 §5.3): the sources are those of the default routes, which the
-/// system is asked for at most every 5 s, and at once if an attempt contradicts them. Two networks in which this machine has the same private address, or no
-/// default route, look alike: [`HappyEyeballsConnector::network_changed`](super::HappyEyeballsConnector::network_changed) has everything forgotten.
+/// What was learned from one source address does not count from another (v3 §5.3). The source addresses are those of the default routes. The system
+/// is asked for them at most every 5 s, and at once after an attempt that contradicts them. Two networks in which this machine has the same private
+/// address, or no default route, cannot be told apart: call
+/// [`HappyEyeballsConnector::network_changed`](super::HappyEyeballsConnector::network_changed), which forgets everything.
 ///
 /// # Example
 ///
@@ -52,29 +54,29 @@ use crate::tcp::SourceAddresses;
 ///
 /// let memory = MemoryHandle::new();
 /// let first = HappyEyeballsConnector::builder().memory(memory.clone()).build()?;
-/// // It learns from the first, and the first from it.
+/// // The two connectors learn from each other.
 /// let second = HappyEyeballsConnector::builder().memory(memory.clone()).build()?;
-/// // Neither learns anything from this one.
+/// // This one learns nothing from them, and they learn nothing from it.
 /// let third = HappyEyeballsConnector::builder().memory(memory.partition(Partition::new(1))).build()?;
 /// # Ok::<_, hyper_happy_eyeballs::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct MemoryHandle {
-    /// `None` is to remember nothing.
+    /// `None` if nothing is remembered.
     shared: Option<Arc<Shared>>,
     partition: Partition,
     learned_delay: bool,
 }
 
 struct Shared {
-    /// Guards what is remembered. The rules of the race run under the lock, and nothing else.
+    /// Guards the memory. No other code than that of `race::Memory` runs while it is locked.
     known: Lock<Known>,
 }
 
 #[derive(Default)]
 struct Known {
     memory: Memory,
-    /// That of which everything is remembered.
+    /// The epoch in which everything was learned.
     epoch: Epoch,
     /// Where the races of connectors run from.
     places: Places,
@@ -86,19 +88,19 @@ impl MemoryHandle {
         Self::of(Memory::new())
     }
 
-    /// A memory with settings of its own.
+    /// A handle to this memory, which may have settings of its own.
     pub fn of(memory: Memory) -> Self {
         let known = Known { memory, ..Known::default() };
         Self::of_shared(Arc::new(Shared { known: Lock::new(known) }))
     }
 
-    /// The one memory of this process, in this partition: what one connector learns there is known to all that are given the same.
+    /// The memory of the process, in this partition. All connectors with this memory and the same partition learn from each other.
     pub fn shared(partition: Partition) -> Self {
         static OF_PROCESS: LazyLock<MemoryHandle> = LazyLock::new(MemoryHandle::new);
         OF_PROCESS.partition(partition)
     }
 
-    /// Nothing is remembered.
+    /// No memory: nothing is remembered.
     pub fn off() -> Self {
         Self { shared: None, partition: Partition::default(), learned_delay: false }
     }
@@ -107,7 +109,7 @@ impl MemoryHandle {
         Self { shared: Some(shared), partition: Partition::default(), learned_delay: true }
     }
 
-    /// The same memory, seen from another partition: nothing that was learned in one is known in another (v3 §5.3).
+    /// The same memory in another partition. What was learned in one partition is not known in another (v3 §5.3).
     ///
     /// Defaults to [`Partition::default`].
     #[must_use]
@@ -115,9 +117,9 @@ impl MemoryHandle {
         Self { partition, ..self.clone() }
     }
 
-    /// Whether attempt delays follow what was learned. Without, they are as configured
-    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)) whatever is known, and a handshake is given as much time as its attempt says
-    /// ([`AttemptHandle::progress`](crate::attempt::AttemptHandle::progress)); what is dead goes last all the same.
+    /// Whether attempt delays follow the round trips and handshakes that were measured. If not, attempt delays are the configured ones
+    /// ([`Builder::connection_attempt_delay`](super::Builder::connection_attempt_delay)), and for handshakes the estimate of the attempt counts
+    /// ([`AttemptHandle::progress`](crate::attempt::AttemptHandle::progress)). Dead addresses go last in either case.
     ///
     /// Defaults to `true`.
     #[must_use]
@@ -126,15 +128,15 @@ impl MemoryHandle {
         self
     }
 
-    /// Forgets what was learned in this partition. A server can see from the order of attempts what a client has learned elsewhere: whoever
-    /// clears the cookies of a user clears this too. What connects show that are under way is learned all the same.
+    /// Forgets what was learned in this partition. A server can conclude from the order of attempts what a client has learned before, so a browser
+    /// that clears the cookies of a user should clear this too. Connects that are under way still teach what they show.
     pub fn clear(&self) {
         if let Some(shared) = &self.shared {
             shared.known.lock().memory.clear(self.partition);
         }
     }
 
-    /// `MemoryHandle { addresses: 12, learned_delay: true, .. }`: what stands among the settings of something else.
+    /// A short form for the `Debug` output of a connector: `MemoryHandle { addresses: 12, learned_delay: true, .. }`.
     pub(super) fn in_brief(&self) -> impl fmt::Debug {
         struct Brief(Option<usize>, bool);
         impl fmt::Debug for Brief {
@@ -159,7 +161,7 @@ impl Remembering {
         Self { handle, owner: Owner::new() }
     }
 
-    /// Looks at what is known, for a connect. `view` is from where: nothing is looked at before there is a destination that is remembered.
+    /// Begins to look at the memory for a connect. `view` is set with the first destination that may be remembered, and used by later calls.
     #[inline]
     pub(super) fn recall<'a>(
         &'a self,
@@ -171,7 +173,7 @@ impl Remembering {
         Recall { memory: self, view, sources, network, now, known: None }
     }
 
-    /// Forgets everything, since the network has changed with this epoch.
+    /// Forgets everything that was learned before this epoch.
     pub(super) fn network_changed(&self, epoch: Epoch) {
         if let Some(shared) = &self.handle.shared {
             drop(shared.lock(epoch));
@@ -184,7 +186,7 @@ impl Remembering {
         self.handle.shared.is_some()
     }
 
-    /// Takes in what the attempts of a connect have shown, which is over.
+    /// Learns from the attempts of a connect that is over.
     #[inline]
     pub(super) fn learn(
         &self,
@@ -203,7 +205,7 @@ impl Remembering {
         let Some(shared) = &self.handle.shared else { return };
         let learn = |tried: &[Tried]| shared.lock(network.epoch().get()).memory.learn(view, tried, ending, now);
         match attempts {
-            // As nearly always: nothing is allocated for it.
+            // The usual case, without an allocation.
             [attempt] => learn(&[tried(attempt)]),
             _ => learn(&attempts.iter().map(tried).collect::<Vec<_>>()),
         }
@@ -211,7 +213,7 @@ impl Remembering {
 }
 
 impl Shared {
-    /// What is known, by somebody who has heard of this epoch.
+    /// Locks the memory, and forgets everything first if `epoch` is newer than that of the memory.
     #[inline]
     fn lock(&self, epoch: Epoch) -> Guard<'_, Known> {
         let mut known = self.known.lock();
@@ -223,7 +225,7 @@ impl Shared {
     }
 }
 
-/// A look at what is known: nobody else looks from when the first destination is asked about until it ends.
+/// One look at the memory. The memory is locked from the first destination that is asked about until this value is dropped.
 pub(super) struct Recall<'a> {
     memory: &'a Remembering,
     view: &'a mut Option<Viewpoint>,
@@ -234,7 +236,7 @@ pub(super) struct Recall<'a> {
 }
 
 impl<'a> Recall<'a> {
-    /// What is known of `destination`, whose port does not matter.
+    /// Returns what is known of `destination`. Its port does not matter.
     #[inline]
     pub(super) fn advise(&mut self, destination: SocketAddr) -> Advice {
         let destination = Destination::of(destination.ip());
@@ -260,8 +262,8 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// The first look of a connect, of which it is not known where it runs from. The system is asked without the lock: it takes some calls for each family. They
-    /// wait for nothing, and a thread for them would take more of them.
+    /// The first look of a connect if its place is not known. The system is asked for the sources while the memory is not locked, since that takes
+    /// some system calls for each family. They do not block, and to make them in another thread would take more calls.
     #[cold]
     fn look_from_anew(&mut self, shared: &'a Shared, heard: Heard, destination: Destination) -> Advice {
         let [v6, v4] = self.sources.of_default_routes();
@@ -281,7 +283,7 @@ impl<'a> Recall<'a> {
         advice
     }
 
-    /// Another look of a connect, from where the first one was.
+    /// A later look of a connect, with the viewpoint of the first one.
     #[inline(never)]
     fn look_again(&mut self, view: Viewpoint, destination: Destination) -> Advice {
         if self.known.is_none() {
@@ -305,11 +307,11 @@ impl Default for MemoryHandle {
     }
 }
 
-/// What is known of each address: see [`Memory`].
+/// Lists what is known of each address: see [`Memory`].
 impl fmt::Debug for MemoryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(shared) = &self.shared else { return f.write_str(OFF) };
-        // What is written to may be foreign.
+        // The formatter may be foreign code, which must not run while the lock is held: format into a string first.
         let known = format!("{:?}", shared.known.lock().memory);
         f.debug_struct("MemoryHandle")
             .field("memory", &format_args!("{known}"))
@@ -318,5 +320,5 @@ impl fmt::Debug for MemoryHandle {
     }
 }
 
-/// How a handle reads that remembers nothing.
+/// The `Debug` output of a handle without a memory.
 const OFF: &str = "MemoryHandle(off)";

@@ -1,4 +1,4 @@
-//! Where the races of connectors run from, as long as what the system has said of its default routes is believed.
+//! The places that the races of connectors run from, as long as what the system said of its default routes is believed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::network::{Heard, Observed};
 use crate::race::Place;
 
-/// A connector with its clones: its sockets may be bound to addresses of their own.
+/// The number of a connector, which its clones share. Connectors may have different places, since their sockets may be bound to addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner(u64);
 
@@ -17,20 +17,20 @@ impl Owner {
     }
 }
 
-/// The places of the connectors that share a memory, the one that was asked for last behind the others.
+/// The places of the connectors that share a memory, in the order in which they were set.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     all: Vec<(Owner, Observed, Place)>,
 }
 
-/// For how many connectors: the place of another one is asked for again.
+/// The most connectors whose places are kept. The system is asked again for the place of any other.
 const MAX_PLACES: usize = 16;
 
 impl Places {
-    /// That of this connector, if somebody who has `heard` this of the network believes it.
+    /// Returns the place of this connector, if it is still believed: it is not too old, and nothing newer was heard of the network.
     #[inline]
     pub(super) fn get(&self, owner: Owner, heard: Heard, now: Instant) -> Option<Place> {
-        // Hardly any memory has more than one.
+        // Nearly every memory has one place.
         let (_, observed, place) = self.all.iter().find(|(of, ..)| *of == owner)?;
         observed.is_believed(heard, now).then_some(*place)
     }
@@ -53,7 +53,7 @@ mod tests {
     use crate::race::{Memory, Partition, Source};
     use crate::test_support::some_instant;
 
-    /// Those of partitions of one memory.
+    /// Returns places of one memory, by the number of their partition.
     fn places_of_a_memory() -> impl FnMut(u64) -> Place {
         let mut memory = Memory::new();
         move |partition| memory.place(Partition::new(partition), Source::Unknown, Source::Unknown)

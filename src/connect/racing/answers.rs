@@ -1,4 +1,4 @@
-//! What the resolver says, and what the system says of it.
+//! Takes in the answers of the resolver, with the source address and the advice for each destination.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,21 +13,21 @@ use crate::connect::record::Record;
 use crate::outcome::{BoxError, QueryError};
 use crate::race::{Answer, Query, Source};
 
-/// How many answers are taken in before anything else has its turn.
+/// The most answers that are taken in by one poll.
 const MAX_ANSWERS_AT_ONCE: usize = 32;
 
-/// How many answers are taken in altogether. A resolver has one for each query, or a few if it refreshes them.
+/// The most answers that are taken in by one connect. A resolver gives one for each query, or a few if it refreshes them.
 const MAX_ANSWERS: usize = 256;
 
-/// How many destinations of an answer the system is asked about, which takes some calls for each. The others of a family are taken
-/// to be reached as the last of it that was asked about.
+/// The most destinations of an answer for which the system is asked for the source address. That takes some system calls for each. The other
+/// destinations get the source of the last one of their family.
 const MAX_SOURCES: usize = 64;
 
 impl<A> Racing<A>
 where
     A: Service<AttemptRequest, Error: Into<BoxError>> + Clone,
 {
-    /// Once the race is won it waits for no answer: what is missing then has not failed.
+    /// Takes in the answers that are there. It is not called when the race is won: a query without an answer has not failed then.
     pub(super) fn poll_answers<S>(
         &mut self,
         mut answers: Pin<&mut Option<S>>,
@@ -48,7 +48,7 @@ where
                 return self.on_no_more_answers(&why, record, now);
             }
             if answered == MAX_ANSWERS_AT_ONCE {
-                // A resolver without end must not keep the thread: the rest is for another poll.
+                // A resolver that never ends must not block the thread: take the next answers in another poll.
                 cx.waker().wake_by_ref();
                 break;
             }
@@ -79,7 +79,7 @@ where
                         self.settled = self.settled.with(answer.query());
                     }
                 }
-                // A list has been sorted by whoever made it.
+                // A list is sorted already, and needs no source addresses.
                 if answer.query() != Query::List {
                     self.tell_sources(&answer, now);
                 }
@@ -93,7 +93,7 @@ where
         }
     }
 
-    /// A query that has its answer cannot fail any more: nobody waits for it.
+    /// A query has failed. It is not recorded if the query has a final answer already.
     fn on_failed_query(&mut self, error: QueryError, is_final: bool, record: &mut Record) {
         let query = error.query();
         if !self.settled.contains(query) {
@@ -123,7 +123,7 @@ where
         }
     }
 
-    /// A query that is still open when no more answers are to come has failed.
+    /// No more answers will come: the queries that are still open have failed.
     fn on_no_more_answers(&mut self, why: &str, record: &mut Record, now: Instant) {
         for query in self.race.waiting_for().iter() {
             self.on_answer(Err(QueryError::new(query, why)), record, now);
@@ -131,7 +131,7 @@ where
     }
 }
 
-/// The next answer of a stream that may have ended; its end is not an answer.
+/// Polls the next answer. If the stream has ended, it is set to `None`, and the result is pending.
 pub(in crate::connect) fn poll_answer<S: Stream>(
     mut answers: Pin<&mut Option<S>>,
     cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Pumps a [`Race`]: reports to it what happened, and does what it says.
+//! Drives a [`Race`]: reports to it what happened, and carries out its actions.
 
 mod answers;
 #[cfg(test)]
@@ -33,18 +33,18 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
     sources: SourceAddresses,
     network: Arc<Network>,
     memory: Arc<Remembering>,
-    /// From where the connect looks at what is remembered, if it does: the first answer begins that.
+    /// How this connect looks at the memory. `None` until a destination that may be remembered is known.
     view: Option<Viewpoint>,
     attempt: A,
-    /// Whether the URI is, which attempts are told.
+    /// Whether the URI is secure. Part of the request to the attempt service.
     is_secure: bool,
-    /// What may be negotiated over a connection, which attempts are told.
+    /// The protocols that may be negotiated. Part of the request to the attempt service.
     protocols: Option<Protocols>,
-    /// Whether attempts may say something.
+    /// Whether attempts may report something before their end.
     hears_attempts: bool,
-    /// The number of answers that were taken in.
+    /// How many answers were taken in.
     answers: usize,
-    /// The queries that have a final answer, or have failed.
+    /// The queries that have a final answer or have failed.
     settled: Queries,
     in_flight: Vec<InFlight<A>>,
     won: Option<A::Response>,
@@ -52,23 +52,23 @@ pub(super) struct Racing<A: Service<AttemptRequest>> {
 
 struct InFlight<A: Service<AttemptRequest>> {
     begun: Begun,
-    /// `None` is the attempt that was started before there was a race.
+    /// `None` for the attempt that was started before there was a race. Its future is a field of the driver.
     future: Option<Pin<Box<Attempting<A>>>>,
-    // Dropped after the attempt, which may say something as it is dropped.
+    // Dropped after the attempt, which may report something in its destructor.
     listener: Listener,
 }
 
-/// An attempt, whose request is made when the service is ready.
+/// The future of an attempt. The request is made when the attempt service is ready.
 pub(super) type Attempting<A> = Oneshot<A, AttemptRequest, ()>;
 
-/// Where the attempt lives that was started before there was a race.
+/// The future of the attempt that was started before there was a race.
 type First<'a, A> = Pin<&'a mut Option<Attempting<A>>>;
 
-/// What one round of work came to.
+/// The result of one round of polling.
 pub(super) enum Round<C> {
     /// The race is over: the connection, or why there is none.
     Over(Result<C, Kind>),
-    /// Nothing to do until something happens, or until this instant.
+    /// Nothing is to be done until something happens, or until this instant.
     Wait(Option<Instant>),
 }
 
@@ -102,7 +102,7 @@ where
         }
     }
 
-    /// The first attempt is in flight already, and may have said something.
+    /// Takes over the first attempt, which is in flight already and may have reported something.
     pub(super) fn adopt_first(
         &mut self,
         begun: Begun,
@@ -114,7 +114,7 @@ where
         self.add(InFlight { begun, future: None, listener }, news, record, now);
     }
 
-    /// An attempt is in flight, and may have said something.
+    /// Adds an attempt that is in flight and may have reported something.
     fn add(&mut self, attempt: InFlight<A>, news: Option<News>, record: &mut Record, now: Instant) {
         self.in_flight.push(attempt);
         if let Some(news) = news {
@@ -126,7 +126,7 @@ where
         self.in_flight.iter().position(|attempt| attempt.begun.id() == id)
     }
 
-    /// Looks at every attempt and at the resolver once, and carries out what follows.
+    /// Polls every attempt and the resolver once, and carries out the actions of the race.
     pub(super) fn poll_round<S>(
         &mut self,
         mut answers: Pin<&mut Option<S>>,
@@ -145,7 +145,7 @@ where
         self.carry_out_actions(first, record, now, cx)
     }
 
-    /// From where the connect has looked at what is remembered.
+    /// How this connect has looked at the memory.
     pub(super) fn view(&self) -> Option<Viewpoint> {
         self.view
     }
@@ -157,7 +157,7 @@ where
 
     fn poll_attempts(&mut self, mut first: First<'_, A>, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let mut place = 0;
-        // Once one has won, the others have lost: what they may have come to no longer matters.
+        // When an attempt has won, the others are not polled any more: their outcome does not matter.
         while self.won.is_none() && place < self.in_flight.len() {
             if self.poll_attempt(place, first.as_mut(), record, now, cx).is_pending() {
                 place += 1;
@@ -165,7 +165,7 @@ where
         }
     }
 
-    /// Looks at one attempt. Ready is that it is over, and no longer in flight.
+    /// Polls one attempt. Ready if it is over, and so not in flight any more.
     fn poll_attempt(
         &mut self,
         place: usize,
@@ -206,11 +206,11 @@ where
         begun
     }
 
-    /// An attempt that is in flight has said something.
+    /// An attempt that is in flight has reported something.
     fn on_news(&mut self, place: usize, news: News, record: &mut Record, now: Instant) {
         let begun = &mut self.in_flight[place].begun;
         let News { progress, chooses, asks } = news;
-        // Whatever it says, its transport stands.
+        // Attempts report nothing before their transport is connected.
         begun.on_transport(now);
         if let Some(remaining) = progress {
             record.progressed(begun, remaining, now);
@@ -266,7 +266,7 @@ where
             match action {
                 Action::Start { id, endpoint, reason, delay, demoted } => {
                     if reason == StartReason::DelayElapsed {
-                        // The path that was taken for the best one is silent: perhaps the source for it has gone.
+                        // The address that was thought to be the best is silent. Perhaps its source address is gone: ask the system again.
                         self.network.doubt();
                     }
                     let begun = record.started(id, endpoint, reason, Placing::new(delay, demoted), now);
@@ -285,7 +285,7 @@ where
         Round::Wait(self.race.poll_timeout())
     }
 
-    /// Starts an attempt, which is polled at once: it may be over already, and otherwise knows whom to wake.
+    /// Starts an attempt, and polls it at once: it may end at once, and needs the waker otherwise.
     fn start(&mut self, mut begun: Begun, record: &mut Record, now: Instant, cx: &mut Context<'_>) {
         let listener = Listener::new(self.hears_attempts);
         let mut future = Box::pin(Attempting::new(self.attempt.clone(), ()));
@@ -304,7 +304,7 @@ where
         }
     }
 
-    /// Lets an attempt begin its handshake, which it does at once if its own task is this one.
+    /// Lets an attempt begin its handshake, and polls it so that it does so at once.
     fn proceed(
         &mut self,
         id: AttemptId,
@@ -319,7 +319,7 @@ where
             attempt.begun.on_admission(now);
             record.proceeds(&attempt.begun, &endpoint);
             attempt.listener.admit(endpoint, cx);
-            // Over or not, the race has been told.
+            // `poll_attempt` reports to the race, whether the attempt is over or not.
             let _over = self.poll_attempt(place, first, record, now, cx);
         }
     }
@@ -332,7 +332,7 @@ where
         record: &mut Record,
         now: Instant,
     ) {
-        // An attempt whose own destructor panicked is in flight to the race alone.
+        // If the destructor of an attempt has panicked, the race still counts it, but it is not in the list any more.
         if let Some(place) = self.place_of(id) {
             let begun = self.remove(place, first, now);
             record.dropped(begun, reason, now);

@@ -1,4 +1,4 @@
-//! When the connector doubts the sources that it believes.
+//! When an attempt has the system asked again for its source addresses.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::tcp::TcpOptions;
 
 const ADDRESSES: [&str; 2] = ["[2001:db8::a]:80", "192.0.2.10:80"];
 
-/// What comes of an attempt: after 10 ms, but for those that never end.
+/// How an attempt ends, 10 ms after its start. [`Fate::Hangs`] never ends.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Connects,
@@ -25,7 +25,7 @@ enum Fate {
     Hangs,
 }
 
-/// Whether a connect to two addresses has what is believed of the network doubted.
+/// Whether a connect to two addresses, the first of which has this fate, raises a doubt about what the system said of its network.
 async fn doubts(policy: Policy, first: Fate) -> bool {
     let [v6, v4] = ADDRESSES.map(|address| address.parse::<SocketAddr>().unwrap());
     let attempt = service_fn(move |request: AttemptRequest| {

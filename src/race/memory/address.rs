@@ -9,16 +9,17 @@ use super::horizon::Horizon;
 use super::mark::Mark;
 use super::rtt::{Rtt, Sample};
 
-/// What is known of one address, seen from one source.
+/// What is known of one address, as seen from one source.
 #[derive(Debug, Default)]
 pub(super) struct Address {
     pub(super) rtt: Option<Rtt>,
     handshake: Option<HandshakeTime>,
-    /// Until then it is one that was used, since a connection to it has won a race.
+    /// Until this instant the address counts as used: a connection to it has won a race.
     used_until: Option<Instant>,
-    /// Before that, it is one that was used, its round trip is recent, nothing is held against it, and no handshake with it is known.
+    /// Until this instant the short path of [`all_is_well`](Self::all_is_well) applies: the address counts as used, its round trip is recent, it is
+    /// not dead and was not silent, and no handshake with it is known.
     fresh_until: Option<Instant>,
-    /// Before that, another success teaches nothing.
+    /// Until this instant another success teaches nothing.
     settled_until: Option<Instant>,
     has_answered: bool,
     episodes: Episodes,
@@ -26,26 +27,26 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Whether a success that comes now would teach nothing: the last one, which won, was a round trip, is less than a second ago, and nothing was
-    /// held against the address since.
+    /// Whether a success now would teach nothing. This is so if another success, which won its race and was a sample of the round trip, is less than
+    /// a second ago, and the address has not failed since.
     ///
-    /// A burst of connects is one sample. The smoothed round trip would else be that of the last few milliseconds.
+    /// So a burst of connects is one sample. Otherwise the smoothed round trip would be that of the last few milliseconds alone.
     #[inline]
     pub(super) fn is_settled(&self, now: Instant) -> bool {
         self.settled_until.is_some_and(|until| now < until)
     }
 
-    /// Its round trip, and whether it is settled, if there is nothing else to say but that all is well with it: it was used, its round trip is recent, it is not
-    /// dead, and no handshake with it is known.
+    /// The short path: returns the round trip and whether the address is settled, if there is nothing else to know. That is so if the address counts
+    /// as used, its round trip is recent, it is not dead, and no handshake with it is known.
     #[inline]
     pub(super) fn all_is_well(&self, now: Instant) -> Option<(&Rtt, bool)> {
         let (rtt, fresh_until) = (self.rtt.as_ref()?, self.fresh_until?);
         let is_settled = self.is_settled(now);
-        // What is settled is fresh for longer than that.
+        // A settled address is fresh too, since that lasts longer. Asking for it first saves a comparison.
         (is_settled || now < fresh_until).then_some((rtt, is_settled))
     }
 
-    /// It answered.
+    /// The address has answered: a transport was connected.
     pub(super) fn on_connected(&mut self, sample: Option<Sample>, won: bool, now: Instant, until: Horizon) {
         if let Some(sample) = sample {
             Rtt::add(&mut self.rtt, sample, now, until);
@@ -60,16 +61,16 @@ impl Address {
         self.mark.clear();
     }
 
-    /// A handshake with it took so long, after the transport stood.
+    /// A handshake with the address took this long.
     pub(super) fn on_handshake(&mut self, took: Duration, now: Instant) {
         HandshakeTime::add(&mut self.handshake, took, now, Horizon::of(now));
         if self.handshake.is_some() {
-            // A connect without a handshake shall not pay for what is known of them.
+            // The short path does not look at handshakes, so that connects without TLS do not pay for them.
             self.fresh_until = None;
         }
     }
 
-    /// It answered that it is not to be had.
+    /// The address has refused a connection.
     pub(super) fn on_refused(&mut self, now: Instant) {
         (self.fresh_until, self.settled_until) = (None, None);
         if self.mark.make(now).is_some() {
@@ -77,7 +78,7 @@ impl Address {
         }
     }
 
-    /// It was silent while another address answered. Returns until when it is marked, if it is now.
+    /// The address was silent while another one won. Returns until when it is marked as dead, if it was marked by this.
     pub(super) fn on_silent(&mut self, now: Instant) -> Option<Instant> {
         (self.fresh_until, self.settled_until) = (None, None);
         if self.mark.is_on(now) || !self.episodes.count(self.has_answered, now) {
@@ -87,7 +88,7 @@ impl Address {
         self.mark.make(now)
     }
 
-    /// No address of the race answered: its silence says nothing of this one. Returns whether it was marked.
+    /// No address of the race has answered, so that the silence of this one means nothing: marks are removed. Returns whether it was marked.
     pub(super) fn on_unconnected(&mut self, now: Instant) -> bool {
         let was_marked = self.mark.is_on(now);
         self.episodes.clear();
@@ -99,7 +100,7 @@ impl Address {
         self.mark.until(now)
     }
 
-    /// For how long the next start is put off when its transport stands, if that is known.
+    /// Returns how long the next start is put off when the transport is connected, if that is known.
     pub(super) fn rest_of_handshake(&self, now: Instant) -> Option<Duration> {
         self.handshake.as_ref().and_then(|handshake| handshake.rest(now))
     }
@@ -108,12 +109,12 @@ impl Address {
         self.has_answered
     }
 
-    /// Whether a connection to it has won a race not long ago.
+    /// Whether a connection to the address has won a race in the last ten minutes.
     pub(super) fn is_used(&self, now: Instant) -> bool {
         self.used_until.is_some_and(|until| now < until)
     }
 
-    /// `20ms ± 10ms of 1, handshake 80ms ± 40ms of 1, used`, as it is at `now`.
+    /// Writes what is known at `now`: `20ms ± 10ms of 1, handshake 80ms ± 40ms of 1, used`.
     pub(super) fn describe(&self, now: Instant, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rtt {
             Some(rtt) => write!(f, "{rtt}")?,
@@ -136,7 +137,7 @@ impl Address {
     }
 }
 
-/// How long a success makes others superfluous.
+/// How long after a success another one teaches nothing.
 const SETTLED: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

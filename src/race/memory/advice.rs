@@ -1,35 +1,37 @@
-//! What a memory says of one destination.
+//! Advice: what a memory says of one destination before a race.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// What is known of a destination, as far as it changes a race: told by [`Race::handle_advice`](super::super::Race::handle_advice).
+/// What a memory knows of a destination, as far as it matters to a race: the input of [`Race::handle_advice`](super::super::Race::handle_advice).
 ///
 /// The default is that nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Advice {
-    /// It is believed to be unreachable: it goes last in its group (rule 1 of RFC 6724 §6), unless all of the group do.
+    /// Set if the destination is believed to be unreachable. It goes last in its group then (RFC 6724 §6, rule 1), unless the whole group is dead.
     pub dead: Option<Dead>,
-    /// How far away it is: 0 for less than 25 ms, or unknown; then 1 from 25, 2 from 50, 3 from 100, 4 from 200, and 5 from 400 ms on. Of separate
-    /// answers, nearer ones go first, after rule 8 of RFC 6724 §6.
+    /// The round trip to the destination in steps: 0 is less than 25 ms, or unknown; 1 is from 25 ms, 2 from 50, 3 from 100, 4 from 200, 5 from 400
+    /// ms. In separate answers (not in a list), nearer destinations go first, after rule 8 of RFC 6724 §6.
     pub rtt_bucket: u8,
-    /// A connection to it has won a race not long ago. Of separate answers, such ones go first, before rule 9 of RFC 6724 §6.
+    /// Whether a connection to the destination has won a race in the last ten minutes. In separate answers such destinations go first, before rule 9
+    /// of RFC 6724 §6.
     pub used: bool,
-    /// The attempt delay by what was learned. `None` is the configured one.
+    /// The attempt delay that was learned. `None` is the configured one.
     pub delay: Option<AttemptDelay>,
-    /// For how long the next start is put off when the transport of an attempt stands, by how long its handshakes took: from 100 ms to 2 s. It takes the place
-    /// of what the attempt says itself ([`Outcome::Progress`](super::super::Outcome::Progress)). `None` is not known.
+    /// How long the handshake is expected to take, from 100 ms to 2 s, by the handshakes before. The next start is put off so long when the
+    /// transport of an attempt is connected. It takes the place of the attempt's own estimate
+    /// ([`Outcome::Progress`](super::super::Outcome::Progress)). `None` if that is not known.
     pub handshake: Option<Duration>,
-    /// That a connection to it wins teaches nothing now, but for how long its handshake took: one has won less than a second ago.
+    /// Whether a connection to the destination has won less than a second ago. Another win teaches nothing then, but for the time of its handshake.
     pub is_settled: bool,
 }
 
-/// Why a destination is believed to be unreachable, and for how long.
+/// Why a destination is believed to be unreachable, and until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dead {
-    /// When it is believed to be reachable again.
+    /// When the belief ends, and the destination has its ordinary place again.
     pub until: Instant,
     /// What the belief comes from.
     pub by: DeadBy,
@@ -48,14 +50,14 @@ impl Dead {
 pub enum DeadBy {
     /// Attempts to the address itself.
     Address,
-    /// Attempts to addresses in several other networks, all of them silent: the whole family seems to be cut off.
+    /// Attempts to addresses of the same family in three other prefixes, all of them silent: the whole family seems to be cut off.
     Family,
 }
 
-/// How long an attempt may be silent: with [`Policy::Staggered`](super::super::Policy::Staggered) the next one starts then. By the other
-/// policies it says only from when on its silence speaks against its destination.
+/// The delay of an attempt: with [`Policy::Staggered`](super::super::Policy::Staggered) the next attempt starts after it. With the other policies it
+/// only says after which time the silence of the attempt counts against its destination.
 ///
-/// Its times are four seconds at most, and small: they are copied with every record of an attempt.
+/// Its times are at most four seconds, and stored in 32 bits: every record of an attempt has a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AttemptDelay {
     length: Nanos,
@@ -64,7 +66,7 @@ pub struct AttemptDelay {
     basis: Basis,
 }
 
-/// [`DelayBasis`] without what goes with it.
+/// [`DelayBasis`] without its fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basis {
     Configured,
@@ -77,8 +79,8 @@ pub(super) enum Basis {
 struct Nanos(u32);
 
 impl AttemptDelay {
-    /// A delay of this length. A race obeys one that was learned of an address or a prefix from 100 ms to 1 s, one of a network if it is
-    /// longer than its own, up to 1 s, and one that somebody has configured for the destination from 10 ms to 2 s.
+    /// A delay of this length. A race clamps it: a delay of an address or a prefix to 100 ms ..= 1 s, and a configured one to 10 ms ..= 2 s. A delay
+    /// of a network counts only if it is longer than the race's own, and up to 1 s.
     #[inline]
     pub fn new(length: Duration, basis: DelayBasis) -> Self {
         let (basis, rtt, samples) = match basis {
@@ -90,13 +92,13 @@ impl AttemptDelay {
         Self { length: Nanos::of(length), rtt: Nanos::of(rtt), samples, basis }
     }
 
-    /// How long.
+    /// The length of the delay.
     #[inline]
     pub fn length(&self) -> Duration {
         self.length.get()
     }
 
-    /// What it was derived from.
+    /// What the delay was derived from.
     pub fn basis(&self) -> DelayBasis {
         let (rtt, samples) = (self.rtt.get(), self.samples);
         match self.basis {
@@ -107,19 +109,19 @@ impl AttemptDelay {
         }
     }
 
-    /// Of nanoseconds.
+    /// A delay of `length` nanoseconds, with a round trip of `rtt` nanoseconds.
     #[inline]
     pub(super) fn of_nanos(length: u32, basis: Basis, rtt: u32, samples: u32) -> Self {
         Self { length: Nanos(length), rtt: Nanos(rtt), samples, basis }
     }
 
-    /// What it was derived from, without what goes with that.
+    /// What the delay was derived from, without the numbers.
     #[inline]
     pub(super) fn kind(&self) -> Basis {
         self.basis
     }
 
-    /// The same, but no shorter and no longer than these.
+    /// Clamps the length to these bounds.
     #[inline]
     pub(super) fn within(self, least: Duration, most: Duration) -> Self {
         Self { length: self.length.clamp(Nanos::of(least), Nanos::of(most)), ..self }
@@ -156,7 +158,7 @@ impl fmt::Debug for AttemptDelay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DelayBasis {
-    /// It is the configured one.
+    /// The delay is the configured one.
     Configured,
     /// The round trip to the address.
     #[non_exhaustive]
@@ -174,7 +176,7 @@ pub enum DelayBasis {
         /// How many it was smoothed from.
         samples: u32,
     },
-    /// The round trips to all destinations of the family in this network, as nothing is known of the destination itself.
+    /// The round trips to all destinations of the family in this network, if nothing is known of the destination or its prefix.
     #[non_exhaustive]
     Network {
         /// The smoothed round trip.

@@ -1,12 +1,13 @@
-//! How far away is a destination, in steps that are worth a change of order?
+//! The steps of round trips by which destinations are ordered.
 
-/// The step of a round trip, in nanoseconds: 0 below 25 ms, then 1 to 5, of which each begins at twice the one before it.
+/// Returns the step of a round trip, which is given in nanoseconds: 0 below 25 ms, then 1 to 5, each of which begins at twice the start of the one
+/// before.
 ///
-/// "Nearer by 25 ms" would be no order: A may be near B, and B near C, and A not near C.
+/// A rule such as "nearer by 25 ms" would not be transitive, and so could not sort.
 #[inline]
 pub(super) fn of(nanoseconds: u32) -> u8 {
     let doublings = u32::BITS - (nanoseconds / FIRST).leading_zeros();
-    // There are five.
+    // At most `LAST`: fits into 8 bits.
     doublings.min(LAST) as u8
 }
 

@@ -1,4 +1,4 @@
-//! How long an attempt may be silent before the next one starts, by what is known (RFC 8305 §5, v3 §6).
+//! The attempt delay that follows from what is known (RFC 8305 §5, v3 §6).
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use super::super::config::{ABSOLUTE_MINIMUM_DELAY, MAXIMUM_DELAY, MINIMUM_DERIVE
 use super::advice::{AttemptDelay, Basis, DelayBasis};
 use super::smoothed::Smoothed;
 
-/// The delay, in nanoseconds, of a destination with this round trip: about when its first packet would be sent again, if the system knew the round
-/// trip.
+/// Returns the attempt delay, in nanoseconds, for a destination with this round trip: about the time after which TCP would retransmit the SYN if the
+/// system knew the round trip.
 ///
-/// `S + 4 V` is the time-out of RFC 6298. A steady path has hardly any deviation, so that half a round trip is the least reserve.
+/// `S + 4 V` is the retransmission timeout of RFC 6298. A steady path has hardly any deviation, so that at least half a round trip is added.
 pub(super) fn of_round_trip(smoothed: &Smoothed) -> u32 {
     let (rtt, deviation) = (u64::from(smoothed.time()), u64::from(smoothed.deviation()));
     let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation).max(rtt / 2);
     let delay = (rtt + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_LEARNED_DELAY));
-    // A second is the most.
+    // At most one second: fits into 32 bits.
     delay as u32
 }
 
-/// For how long, in nanoseconds, the next start is put off when the transport of an attempt stands, if handshakes there take this long.
+/// Returns how long, in nanoseconds, the next start is put off when the transport of an attempt is connected and handshakes take this long.
 pub(super) fn of_handshake(smoothed: &Smoothed) -> u32 {
     let (time, deviation) = (u64::from(smoothed.time()), u64::from(smoothed.deviation()));
     let reserve = nanoseconds(LEAST_RESERVE).max(4 * deviation);
     let rest = (time + reserve).clamp(nanoseconds(MINIMUM_DERIVED_DELAY), nanoseconds(MAXIMUM_DELAY));
-    // Two seconds are the most.
+    // At most two seconds: fits into 32 bits.
     rest as u32
 }
 
-/// The delay of an attempt to a destination of which this is known, in a race with this configured delay.
+/// Returns the delay of an attempt to a destination with this `learned` delay, in a race with this `configured` delay.
 #[inline]
 pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Duration) -> AttemptDelay {
     let own = || AttemptDelay::new(configured, DelayBasis::Configured);
     let Some(learned) = learned else { return own() };
     match learned.kind() {
         Basis::Address | Basis::Prefix => learned.within(MINIMUM_DERIVED_DELAY, MAXIMUM_LEARNED_DELAY),
-        // It is no reason to be faster.
+        // A network whose destinations are near says nothing of this one, so it makes the delay longer, and never shorter.
         Basis::Network => {
             let (of_network, own) = (learned.within(Duration::ZERO, MAXIMUM_LEARNED_DELAY), own());
             if of_network.is_longer_than(&own) { of_network } else { own }
@@ -43,15 +43,15 @@ pub(in crate::race) fn of_attempt(learned: Option<AttemptDelay>, configured: Dur
     }
 }
 
-/// Of a duration that is short.
+/// Returns the nanoseconds of a duration, which must be less than 500 years.
 const fn nanoseconds(duration: Duration) -> u64 {
     duration.as_secs() * 1_000_000_000 + duration.subsec_nanos() as u64
 }
 
-/// By then the system sends the packet again, whatever the round trip is.
+/// The longest delay that is learned. After this time Linux retransmits the SYN, whatever the round trip is.
 const MAXIMUM_LEARNED_DELAY: Duration = Duration::from_secs(1);
 
-/// What is added to a round trip at least: about what a scheduler takes.
+/// The least time that is added to a round trip: about the delay that a scheduler causes.
 const LEAST_RESERVE: Duration = Duration::from_millis(10);
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! An address as a memory knows it, and of which is anything remembered?
+//! The address of a destination as a memory stores it, and which addresses are remembered at all.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The bits of an address, of which an IPv4 one is mapped: both ways to write it are one destination.
+/// The bits of an IPv6 address, or of the IPv4-mapped form of an IPv4 address. So `192.0.2.1` and `::ffff:192.0.2.1` are the same destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination(pub(super) u128);
 
@@ -15,18 +15,18 @@ impl Destination {
         }
     }
 
-    /// Whether what happens to it is worth knowing later.
+    /// Whether anything is remembered of this destination.
     ///
-    /// Never remembered are loopback addresses, which no network lies before; link-local ones, which are other hosts on other links; and those that
-    /// no connection can be made to.
+    /// Not remembered are loopback addresses, which have no network path; link-local addresses, which are other hosts on other links; and addresses
+    /// that cannot be connected to.
     #[inline]
     pub(crate) fn is_remembered(self) -> bool {
         let (high, low) = ((self.0 >> 64) as u64, self.0 as u64);
         match high {
             0 if is_mapped(self.0) => is_remembered_v4(Ipv4Addr::from_bits(low as u32)),
-            // Neither `::` nor `::1`.
+            // All but `::` and `::1`.
             0 => low > 1,
-            // Neither `ff00::/8` nor `fe80::/10`.
+            // All but `ff00::/8` and `fe80::/10`.
             _ => high >> 56 != 0xff && high >> 54 != 0xfe80 >> 6,
         }
     }
@@ -37,13 +37,13 @@ fn is_remembered_v4(destination: Ipv4Addr) -> bool {
     !(is_near || destination.is_unspecified() || destination.is_multicast() || destination.is_broadcast())
 }
 
-/// Whether this is of IPv4: an address, a prefix, or the whole family.
+/// Whether these bits are an IPv4 address, an IPv4 prefix, or the whole IPv4 family.
 #[inline]
 pub(super) fn is_mapped(bits: u128) -> bool {
     bits >> 32 == MAPPED >> 32
 }
 
-/// `::ffff:0:0`
+/// The bits of `::ffff:0:0`, which begin an IPv4-mapped address.
 pub(super) const MAPPED: u128 = 0xffff_0000_0000;
 
 #[cfg(test)]

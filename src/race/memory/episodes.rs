@@ -1,22 +1,22 @@
-//! How often must an address have been silent to be dead?
+//! How often an address must have been silent to be believed dead.
 
 use std::time::{Duration, Instant};
 
-/// Counts the times at which an address was outlasted: another one won while attempts to it had been silent for at least their own delay.
+/// Counts episodes in which an address was outlasted: another one won while an attempt to this address had been silent for at least its own delay.
 ///
-/// 1. One is enough for an address that has never answered. One that has needs two: on a line that loses 2 % of its packets, one
-///    lost packet in fifty would condemn it, but two in 2,500.
-/// 2. Of those within a second one counts: one outage under many parallel races is one episode.
-/// 3. After a mark that merely ended one more is enough. After a success counting begins anew.
+/// 1. One episode is enough for an address that has never answered. An address that has answered needs two: on a path that loses 2 % of the packets,
+///    one lost packet happens in 50 connects, and two in a row in 2,500.
+/// 2. Episodes within one second count once, so that one outage under many parallel races is one episode.
+/// 3. After a mark has ended, one more episode is enough. After a success, counting begins anew.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Episodes {
     counted: u8,
-    /// When the last one was that counted.
+    /// When the last episode was counted.
     last: Option<Instant>,
 }
 
 impl Episodes {
-    /// The address was outlasted. Returns whether it is dead.
+    /// The address was outlasted. Returns whether it is believed dead now.
     pub(super) fn count(&mut self, has_answered: bool, now: Instant) -> bool {
         let is_same = self.last.is_some_and(|last| now < last + ONE_EPISODE);
         if !is_same {
@@ -26,7 +26,7 @@ impl Episodes {
         self.counted >= if has_answered { 2 } else { 1 }
     }
 
-    /// The address is marked: after that, one more is enough.
+    /// The address was marked. After the mark one more episode is enough.
     pub(super) fn on_mark(&mut self) {
         self.counted = 1;
     }

@@ -1,29 +1,30 @@
-//! Is a whole address family cut off, so that each new name would pay for it again?
+//! Whether a whole address family is cut off. Without this, the first connect to each new name would pay for that.
 
 use std::time::Instant;
 
 use super::rtt::Rtt;
 
-/// What is known of all destinations of a family together, seen from one source.
+/// What is known of all destinations of a family together, as seen from one source.
 #[derive(Debug, Default)]
 pub(super) struct AddressFamily {
     pub(super) health: Health,
-    /// That of all its destinations together.
+    /// The round trip to all destinations of the family together.
     pub(super) rtt: Option<Rtt>,
 }
 
-/// The health of an address family, seen from one source.
+/// The health of an address family, as seen from one source.
 ///
-/// 1. It is dead if addresses in three prefixes are marked for their silence, and none of the family has answered for ten minutes.
-/// 2. It is so until the newest of these marks ends. Then it is probed by ordinary attempts.
-/// 3. A success of any address is the family's: what marks there were before do not count any more, since they end before the ten minutes do.
+/// 1. The family is dead if addresses in three prefixes are marked because they were silent, and no address of the family has answered for ten
+///    minutes.
+/// 2. It is dead until the newest of these marks ends. Then ordinary attempts probe it.
+/// 3. If any address answers, the family is alive for ten minutes. Marks from before are removed: they would end before these ten minutes.
 ///
-/// A family that fails is usually the fault of the network that the machine is in, and all of the family fails alike.
+/// If a family fails, the cause is usually the network that this machine is in, and all addresses of the family fail alike.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// The latest marks in different prefixes.
+    /// The latest marks, each in another prefix.
     marks: [Option<SilentPrefix>; PREFIXES],
-    /// Before that, an answer speaks for the family.
+    /// Until this instant the family is alive, since an address has answered.
     alive_until: Option<Instant>,
 }
 
@@ -34,7 +35,7 @@ struct SilentPrefix {
 }
 
 impl Health {
-    /// Until when the family counts as dead, if it does.
+    /// Returns until when the family is dead, if it is.
     pub(super) fn dead_until(&self, now: Instant) -> Option<Instant> {
         if self.alive_until.is_some_and(|until| now < until) {
             return None;
@@ -47,13 +48,13 @@ impl Health {
         newest
     }
 
-    /// An address of the family has answered, which counts until then.
+    /// An address of the family has answered. The family is alive until `until`.
     pub(super) fn on_success(&mut self, until: Instant) {
         self.alive_until = Some(until);
         self.marks.iter_mut().for_each(|mark| *mark = None);
     }
 
-    /// An address of this prefix was marked for its silence.
+    /// An address of this prefix was marked because it was silent.
     pub(super) fn on_mark(&mut self, prefix: u128, until: Instant) {
         let known = self.marks.iter().position(|mark| mark.is_some_and(|mark| mark.prefix == prefix));
         let place = known.or_else(|| self.first_to_end());
@@ -70,13 +71,13 @@ impl Health {
         }
     }
 
-    /// A free place, or else the mark that ends before the others.
+    /// Returns the index of a free place, or else of the mark that ends first.
     fn first_to_end(&self) -> Option<usize> {
         (0..self.marks.len()).min_by_key(|place| self.marks[*place].map(|mark| mark.until))
     }
 }
 
-/// How many prefixes must be silent.
+/// How many prefixes must be silent for the family to be dead.
 const PREFIXES: usize = 3;
 
 #[cfg(test)]

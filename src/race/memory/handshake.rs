@@ -1,4 +1,4 @@
-//! How long an address takes for what comes after its transport: TLS, say.
+//! How long handshakes with an address take.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,30 +12,30 @@ use super::smoothed::Smoothed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HandshakeTime {
     smoothed: Smoothed,
-    /// For how long the next start is put off. In nanoseconds.
+    /// How long the next start is put off when the transport is connected, in nanoseconds.
     rest: u32,
     believed_until: Instant,
-    /// Before that, another handshake teaches nothing: a burst of connects is one sample.
+    /// Handshakes before this instant are ignored, so that a burst of connects is one sample.
     settled_until: Instant,
 }
 
 impl HandshakeTime {
-    /// Takes in that a handshake took so long. What is too old to be believed does not count any more.
+    /// Adds the time of a handshake. Earlier samples that are no longer believed are discarded.
     ///
-    /// One of 2 s or more is no sample: packets were lost, or nobody was there. A start is put off no longer than that in any case.
+    /// A handshake of 2 s or more is not a sample: packets were lost, or the server was stuck. A start is never put off longer than that.
     pub(super) fn add(known: &mut Option<Self>, took: Duration, now: Instant, until: Horizon) {
         let is_settled = known.is_some_and(|known| now < known.settled_until);
         if is_settled || took >= MAXIMUM_DELAY {
             return;
         }
         let believed = known.filter(|known| now < known.believed_until).map(|known| known.smoothed);
-        // Two seconds fit.
+        // Less than two seconds: fits into 32 bits.
         let smoothed = Smoothed::with(believed, took.as_nanos() as u32);
         let (rest, settled_until) = (delay::of_handshake(&smoothed), now + SETTLED);
         *known = Some(Self { smoothed, rest, believed_until: until.believed, settled_until });
     }
 
-    /// For how long the next start is put off when the transport stands, if that is still believed.
+    /// Returns how long the next start is put off when the transport is connected, if the samples are still believed.
     pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
         (now < self.believed_until).then(|| Duration::from_nanos(self.rest.into()))
     }

@@ -1,13 +1,13 @@
-//! For how long does what is learned hold?
+//! How long what is learned holds.
 
 use std::time::{Duration, Instant};
 
-/// Until when what is learned at some instant holds.
+/// Until when something that is learned now holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Horizon {
-    /// Until then it decides the order of destinations, and speaks for a family.
+    /// Until this instant it decides the order of destinations, and counts as a sign of life of the family.
     pub(super) recent: Instant,
-    /// Until then delays are derived from it.
+    /// Until this instant delays are derived from it.
     pub(super) believed: Instant,
 }
 
@@ -17,8 +17,8 @@ impl Horizon {
     }
 }
 
-/// RFC 6555 §4.2: in the order of ten minutes.
+/// RFC 6555 §4.2 recommends about ten minutes.
 const RECENT: Duration = Duration::from_secs(10 * 60);
 
-/// As long as Linux keeps what it knows of a destination.
+/// Linux keeps its own measurements of a destination as long.
 const BELIEVED: Duration = Duration::from_secs(60 * 60);

@@ -1,4 +1,4 @@
-//! What an entry is filed under: the partition, the source, and the destination, its prefix or its family.
+//! The keys of a memory's tables: the partition, the source, and the destination, its prefix or its family.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,9 +8,10 @@ use super::super::selection::Source;
 use super::destination::{Destination, MAPPED, is_mapped};
 use super::prefix;
 
-/// Keeps what is learned for one purpose from being seen in another (v3 §5.3): a browser has one for each site whose cookies it keeps apart.
+/// A part of a memory that is kept apart from the others, for privacy (v3 §5.3). A browser has one for each site whose cookies it keeps apart.
 ///
-/// The order in which a client tries the addresses of a host can be seen by the host, and tells it what the client has learned elsewhere.
+/// A host can see in which order a client tries its addresses. From that it may conclude what the client has learned in connects to the same
+/// addresses before.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Partition(u64);
 
@@ -21,19 +22,19 @@ impl Partition {
     }
 }
 
-/// Without its number, which may say whose it is.
+/// Does not show the number, which may tell whose partition it is.
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Partition")
     }
 }
 
-/// What an entry is filed under.
+/// The key of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     partition: u64,
     source: SourceKey,
-    /// An IPv4 address is mapped. Bits that do not count are zero.
+    /// An IPv4 address is in its IPv4-mapped form. In the key of a prefix or a family, the other bits are zero.
     destination: u128,
 }
 
@@ -44,18 +45,18 @@ impl Key {
         Self { partition: partition.0, source, destination }
     }
 
-    /// The key of all races from these sources.
+    /// The key of the races from these sources.
     #[inline]
     pub(super) fn of_races(partition: Partition, sources: FamilySources) -> Self {
         Self { partition: partition.0, source: sources.v6, destination: sources.v4.0.into() }
     }
 
-    /// Whether anything is remembered of the destination, which is an address: only if a route leads there.
+    /// Whether anything is remembered of the destination, which must be an address. Without a route to its family nothing is.
     pub(super) fn is_remembered(&self) -> bool {
         self.source != SourceKey::NONE && Destination(self.destination).is_remembered()
     }
 
-    /// The key of all that begins like this.
+    /// The key of the destination's prefix.
     #[must_use]
     pub(super) fn of_prefix(self) -> Self {
         Self { destination: prefix::of(self.destination), ..self }
@@ -68,7 +69,7 @@ impl Key {
         Self { destination: any, ..self }
     }
 
-    /// The address, the prefix or the family, as bits. An IPv4 one is mapped.
+    /// The bits of the address, the prefix or the family, with IPv4 in its IPv4-mapped form.
     pub(super) fn destination(&self) -> u128 {
         self.destination
     }
@@ -81,10 +82,10 @@ impl Key {
         if is_mapped(self.destination) { Family::V4 } else { Family::V6 }
     }
 
-    /// A number that is the same for equal keys, and likely another for others.
+    /// Returns a hash of the key. Its high bits are the best ones.
     #[inline]
     pub(super) fn hash(&self) -> u64 {
-        // The halves of a destination differ in their low bits. An odd factor carries those to the high ones, which are used.
+        // Destinations differ in the low bits of their halves. Multiplying by an odd number carries these into the high bits, which are used.
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
         let (high, low) = ((self.destination >> 64) as u64, self.destination as u64);
         let mixed = (high ^ self.source.0.rotate_left(32) ^ self.partition).wrapping_mul(FACTOR);
@@ -92,7 +93,7 @@ impl Key {
     }
 }
 
-/// The destination and the source, without the partition.
+/// Writes the destination and the source, without the partition.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let destination = Ipv6Addr::from_bits(self.destination).to_canonical();
@@ -105,15 +106,16 @@ impl fmt::Display for Key {
     }
 }
 
-/// A source, as far as it tells one network from another: the /64 of an IPv6 address, within which privacy addresses rotate; the whole of an
-/// IPv4 address, and for a private one how often such a source has changed, since 192.168.1.23 is an address in every café.
+/// A source address, as far as it tells one network from another. Of an IPv6 address that is the /64, within which privacy addresses rotate. Of an
+/// IPv4 address it is the whole address. A private IPv4 address also has a count of the changes between private addresses, since the same private
+/// address is used in many networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceKey(u64);
 
 impl SourceKey {
-    /// Nobody has asked the system. The destinations are in one network, as far as anybody knows.
+    /// The system was not asked for the source. All networks count as one.
     const UNKNOWN: Self = Self(u64::MAX);
-    /// There is none.
+    /// There is no route, and so no source.
     const NONE: Self = Self(u64::MAX - 1);
 }
 
@@ -127,13 +129,14 @@ pub(super) struct FamilySources {
 /// Makes keys of sources.
 #[derive(Debug, Default)]
 pub(super) struct SourceKeys {
-    /// The IPv4 source of the last race, and how often it was another, private one than before.
+    /// The last IPv4 source.
     v4: Option<Ipv4Addr>,
+    /// How often the IPv4 source has changed to a private address.
     moves: u32,
 }
 
 impl SourceKeys {
-    /// The sources of a race that begins now.
+    /// Returns the keys of the sources that races have from now on.
     pub(super) fn of(&mut self, v6: Source, v4: Source) -> FamilySources {
         FamilySources { v6: self.of_family(v6), v4: self.of_family(v4) }
     }
@@ -161,7 +164,7 @@ impl SourceKeys {
     }
 }
 
-/// RFC 1918, and the space that providers share out behind their translators (RFC 6598).
+/// Whether this is a private address (RFC 1918), or one that providers use behind their address translators (CGNAT, RFC 6598).
 fn is_private(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     address.is_private() || (first == 100 && second & 0xc0 == 64)

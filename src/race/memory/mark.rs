@@ -1,18 +1,18 @@
-//! For how long is an address believed to be dead?
+//! How long an address is believed to be dead.
 
 use std::time::{Duration, Instant};
 
 /// Marks an address as dead, for longer each time.
 ///
-/// 1. A mark lasts 30 s, then 60, 120, 240 and 480 s, and 600 s from the sixth in a row on. A restart is over in 30 s, and a probe costs one delay;
-///    ten minutes is what RFC 6555 would remember a failure for.
-/// 2. While a mark lasts, nothing makes it longer: the attempts of races that began before it are one outage.
-/// 3. When it ends, the address has its ordinary place again, so that the next race probes it.
-/// 4. A success ends it, and what comes after is the first mark again.
+/// 1. A mark lasts 30 s, then 60, 120, 240 and 480 s, and 600 s from the sixth in a row on. A server restarts in 30 s, and a probe costs one attempt
+///    delay. RFC 6555 would remember a failure for ten minutes.
+/// 2. While a mark lasts, further failures do not make it longer: they come from races that began before it, and are the same outage.
+/// 3. When a mark ends, the address has its ordinary place again, and the next race probes it.
+/// 4. A success removes the mark. The next one is a first mark again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
     until: Option<Instant>,
-    /// How many in a row.
+    /// How many marks there were in a row.
     made: usize,
 }
 
@@ -21,12 +21,12 @@ impl Mark {
         self.until(now).is_some()
     }
 
-    /// When the mark that is on ends.
+    /// Returns when the present mark ends, if there is one.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| now < *until)
     }
 
-    /// Marks the address, unless it is. Returns when the new mark ends.
+    /// Marks the address, unless it is marked already. Returns when the new mark ends.
     pub(super) fn make(&mut self, now: Instant) -> Option<Instant> {
         if self.is_on(now) {
             return None;

@@ -1,4 +1,4 @@
-//! What a network has taught, so that it is not paid for twice.
+//! What races have shown of destinations, so that a later race does not pay for the same dead address or the same wrong delay again.
 
 mod address;
 mod advice;
@@ -43,32 +43,37 @@ use turn::Turns;
 use viewpoint::Unique;
 pub use viewpoint::{Place, Viewpoint};
 
-/// What a network has taught of destinations: which are dead, how far away they are, which were used.
+/// What races have shown of destinations: which are dead, how far away they are, which were used.
 ///
-/// It is bounded, does no I/O and looks at no clock. Races that share one learn from each other. The same calls leave the same memory.
+/// A memory is bounded, does no I/O, and does not read the clock. Races that share a memory learn from each other. The same calls leave the same
+/// memory.
 ///
-/// It has room for 1,024 addresses, 256 prefixes, and 256 pairs of a source and a partition; the least recently used makes room.
+/// It has room for 1,024 addresses, 256 prefixes, and 256 pairs of a source and a partition. If there is no room, the least recently used entry is
+/// removed.
 ///
 /// # How a driver uses it
 ///
-/// 1. Whenever the driver asks the system for its sources, [`Memory::place`] takes the partition and the source address of each family.
-///    When a race begins, [`Memory::begin_race`] takes that place, and gives the race's [`Viewpoint`].
-/// 2. Before each answer is reported to the race, [`Memory::advise`] says what is known of each of its
-///    [destinations](super::Answer::destinations), and [`Race::handle_advice`](super::Race::handle_advice) takes it.
-/// 3. [`Action::Start`](super::Action::Start) tells the delay of an attempt. The driver keeps it beside when the attempt started, when its transport
-///    stood and how it ended ([`Tried`]).
-/// 4. When the race is over, or is cancelled, [`Memory::learn`] takes all of its attempts, and how it ended. A race that its first attempt wins need
-///    not be learned from where the advice was that the address is [settled](Advice::is_settled).
+/// 1. Whenever the driver has asked the system for its source addresses, it calls [`Memory::place`] with the partition and the source address of each
+///    family. When a race begins, it calls [`Memory::begin_race`] with that place, and gets the [`Viewpoint`] of the race.
+/// 2. Before an answer is given to the race, the driver calls [`Memory::advise`] for each of its [destinations](super::Answer::destinations), and
+///    gives the result to [`Race::handle_advice`](super::Race::handle_advice).
+/// 3. [`Action::Start`](super::Action::Start) has the delay of an attempt. The driver keeps it, with the times at which the attempt started, its
+///    transport was connected and the attempt ended ([`Tried`]).
+/// 4. When the race is over, or is cancelled, the driver calls [`Memory::learn`] with all of its attempts and how it ended. It need not do so if the
+///    first attempt won and the advice said that the address is [settled](Advice::is_settled).
 ///
-/// [`Memory::network_changed`] forgets everything. A race that began before it neither gets advice any more nor teaches anything; nor does one that was begun by
-/// another memory.
+/// [`Memory::network_changed`] forgets everything. A race that began before that gets no advice any more and teaches nothing. The same holds for a
+/// race that was begun by another memory.
 ///
 /// # What is remembered
 ///
-/// Of each address, seen from each source: the smoothed round trip, how long its handshakes took, when it was used, and whether it is believed to be dead. Of each prefix the round
-/// trip; of each family and source whether it is cut off, and the round trip to all of its destinations. Loopback and link-local addresses are never
-/// remembered, nor is anything of a family without a source. An IPv6 source counts as its /64; a private IPv4 source that was away counts as
-/// another one.
+/// - Of each address, as seen from each source: the smoothed round trip, how long its handshakes took, when it was used, and whether it is believed
+///   to be dead.
+/// - Of each prefix: the smoothed round trip.
+/// - Of each family, as seen from each source: whether it is cut off, and the smoothed round trip to all of its destinations.
+///
+/// Loopback and link-local addresses are not remembered, nor is anything of a family without a source. An IPv6 source counts as its /64. A private
+/// IPv4 source that changes and later comes back counts as a new source, since many networks use the same private addresses.
 ///
 /// # Defaults
 ///
@@ -78,9 +83,9 @@ pub use viewpoint::{Place, Viewpoint};
 pub struct Memory {
     prefer_used: Families,
     sources: SourceKeys,
-    /// Which memory it is.
+    /// Tells this memory from others.
     id: Unique,
-    /// What it is called since everything was forgotten.
+    /// Changes when everything is forgotten. Viewpoints of an earlier generation have no effect.
     generation: Unique,
     /// When something was last learned.
     learned: Option<Instant>,
@@ -107,8 +112,8 @@ impl Memory {
         }
     }
 
-    /// The families of which an address that was used goes before its equals. For IPv4 this undoes the rotation of DNS answers, which shares
-    /// out the load of a service.
+    /// The families in which an address that was used goes before others of equal rank. For IPv4 this undoes the rotation of DNS answers, which
+    /// balances the load of a service.
     ///
     /// Defaults to [`Families::V6Only`].
     #[must_use]
@@ -117,25 +122,24 @@ impl Memory {
         self
     }
 
-    /// Whether anything is ever remembered of a destination. Loopback and link-local addresses are not, nor are those that no connection can be made
-    /// to.
+    /// Whether this destination is ever remembered. Loopback and link-local addresses are not, nor are addresses that cannot be connected to.
     #[inline]
     pub fn is_remembered(destination: IpAddr) -> bool {
         Destination::of(destination).is_remembered()
     }
 
-    /// Where races run from that are for this partition, and would connect from these sources: those of the default route of each family. It is
-    /// asked again whenever the sources are.
+    /// Returns the place that races run from: their partition, and the source address of the default route of each family. Call it again whenever the
+    /// system was asked for the sources.
     ///
-    /// Of a family without a route nothing is known or learned. Where a source is [unknown](Source::Unknown), all networks are one until
+    /// Of a family without a route nothing is known or learned. If a source is [unknown](Source::Unknown), all networks count as one until
     /// [`network_changed`](Self::network_changed) is called.
     pub fn place(&mut self, partition: Partition, v6: Source, v4: Source) -> Place {
         Place { memory: self.id, partition, sources: self.sources.of(v6, v4) }
     }
 
-    /// A race begins. One of each 20 of a place does as a client that knows nothing of its destinations, but for which are dead (v3 §5.3).
+    /// Begins a race. One of each 20 races from a place explores: it gets no advice about its destinations but which of them are dead (v3 §5.3).
     ///
-    /// From the place of another memory nothing is known, and nothing is learned.
+    /// With the place of another memory, the race gets no advice and teaches nothing.
     #[inline]
     pub fn begin_race(&mut self, place: Place) -> Viewpoint {
         if place.memory != self.id {
@@ -149,14 +153,14 @@ impl Memory {
         Viewpoint::new(place, self.generation, explores)
     }
 
-    /// What is known of a destination.
+    /// Returns what is known of a destination.
     #[inline]
     pub fn advise(&mut self, from: &Viewpoint, destination: IpAddr, now: Instant) -> Advice {
         self.advise_of(from, Destination::of(destination), now)
     }
 
-    /// What is known of a destination. Nearly every connect asks once, and of an address that all is well with.
-    // Inline, since a call costs a tenth of the advice.
+    /// Returns what is known of a destination. Nearly every connect calls this once, for an address that is alive and was used lately: a short path.
+    // Inline, since a call would cost a tenth of the whole.
     #[inline(always)]
     pub(crate) fn advise_of(&mut self, from: &Viewpoint, destination: Destination, now: Instant) -> Advice {
         let key = from.key(destination);
@@ -172,13 +176,13 @@ impl Memory {
                 };
             }
         }
-        // Both are copied. If they were lent, the advice above would have to write them to the stack as well.
+        // Both are passed by value. References would have the short path above write them to the stack too.
         self.advise_at_length(*from, key, now)
     }
 
-    /// Takes in what the attempts of a race have shown, which is over.
+    /// Learns from the attempts of a race that is over.
     ///
-    /// What speaks for a destination comes last, and so outweighs what speaks against it: it may have been tried at two ports.
+    /// Successes are taken in after failures, and so outweigh them: a destination may have been tried at two ports.
     pub fn learn(&mut self, from: &Viewpoint, tried: &[Tried], ending: Ending, now: Instant) {
         let course = Course::of(tried, ending);
         for tried in tried {
@@ -198,7 +202,7 @@ impl Memory {
         }
     }
 
-    /// Takes in what a race has shown of one destination.
+    /// Learns what a race has shown of one destination.
     pub fn observe(&mut self, from: &Viewpoint, destination: IpAddr, observation: Observation, now: Instant) {
         let key = from.key(Destination::of(destination));
         if from.generation != self.generation || !key.is_remembered() {
@@ -233,8 +237,8 @@ impl Memory {
         self.turns.clear();
     }
 
-    /// Forgets what was learned in one partition: a user who clears the cookies of a site, say, wants to leave no other trace of it. Races that are
-    /// under way teach what they show all the same.
+    /// Forgets what was learned in one partition. A browser does that when its user clears the cookies of a site, say. Races that are under way still
+    /// teach what they show.
     pub fn clear(&mut self, partition: Partition) {
         let is_kept = |key: &Key| !key.is_in(partition);
         self.addresses.retain(is_kept);
@@ -243,23 +247,23 @@ impl Memory {
         self.turns.retain(is_kept);
     }
 
-    /// Of how many addresses something is known: 1,024 at most.
+    /// Returns how many addresses are remembered: 1,024 at most.
     pub fn len(&self) -> usize {
         self.addresses.len()
     }
 
-    /// Whether nothing is known of any address.
+    /// Whether no address is remembered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a race explores that does not run from where the last one did.
+    /// Whether a race explores, if it runs from another place than the last race.
     #[cold]
     fn next_turn(&mut self, of_races: Key) -> bool {
         self.turns.get_or_insert(&of_races).next()
     }
 
-    /// What is known of a destination that something is wrong with, or that is not known well.
+    /// Returns what is known of a destination where the short path of [`advise_of`](Self::advise_of) does not apply.
     #[inline(never)]
     fn advise_at_length(&mut self, from: Viewpoint, key: Key, now: Instant) -> Advice {
         let mut advice = Advice::default();
@@ -279,7 +283,7 @@ impl Memory {
         }
         advice.dead = match marked {
             Some(until) => {
-                // Nobody observes it for a while, but it is of use.
+                // Counts as a use of the entry. A dead address is not tried, and so not observed, for a while; it must not be evicted for that.
                 self.addresses.get(&key);
                 Some(Dead::new(until, DeadBy::Address))
             }
@@ -294,7 +298,7 @@ impl Memory {
         advice
     }
 
-    /// A transport stood, after so long.
+    /// The transport of an attempt was connected `after` its start.
     fn on_connected(&mut self, key: &Key, after: Duration, won: bool, now: Instant) {
         let (sample, until) = (Sample::of(after), Horizon::of(now));
         let address = self.addresses.get_or_insert(key);
@@ -315,7 +319,7 @@ impl Memory {
         Some(Dead::new(until, DeadBy::Family))
     }
 
-    /// The delay of a destination of which itself no round trip is known, or that does not count.
+    /// Returns the attempt delay of a destination whose own round trip is not known, or does not count: by its prefix, or by the network.
     fn delay_of_neighbours(&mut self, key: &Key, from: &Viewpoint, now: Instant) -> Option<AttemptDelay> {
         let prefix = if from.explores { None } else { self.prefixes.get(&key.of_prefix()) };
         if let Some(rtt) = prefix.and_then(|rtt| *rtt).filter(|rtt| rtt.is_believed(now)) {
@@ -332,7 +336,7 @@ impl Default for Memory {
     }
 }
 
-/// What is known of each address, the one used last first, as it was when something was last learned. It does not say of which partition.
+/// Lists the addresses, the most recently used first, with what was known of them when something was last learned. Partitions are not shown.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         struct Known<'a>(&'a Key, &'a Address, Instant);

@@ -1,4 +1,4 @@
-//! What a race teaches of its destinations.
+//! Observations: what a race shows of its destinations.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -7,23 +7,24 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
-    /// Its transport stood, whatever came of the rest.
+    /// The transport of an attempt was connected, whether its handshake succeeded or not.
     Connected {
-        /// How long after the attempt had started.
+        /// How long that took from the start of the attempt.
         after: Duration,
-        /// Whether the race was won by it.
+        /// Whether the attempt won the race.
         won: bool,
     },
-    /// What came after its transport is finished: TLS, say.
+    /// The handshake on the transport, such as TLS, is finished.
     ShookHands {
-        /// How long it took since the transport stood, without the time for which the race kept it waiting.
+        /// How long the handshake took since the transport was connected, without the wait at the gate.
         took: Duration,
     },
-    /// Its host, or a router, answered that there is no connection to be had, and another destination won the race.
+    /// The host or a router refused the connection, and another destination won the race.
     Refused,
-    /// It gave no sign of life for at least its own attempt delay, and another destination won the race.
+    /// Nothing was heard from the destination for at least its attempt delay, and another destination won the race.
     Silent,
-    /// It was tried in vain in a race in which nothing was answered. This speaks of the network, or of the service.
+    /// The destination was tried in a race in which no transport was connected. That says something of the network or the service, and nothing of the
+    /// destination.
     Unconnected,
 }
 
@@ -31,35 +32,35 @@ pub enum Observation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tried {
-    /// Where it went.
+    /// The address that the attempt was made to.
     pub destination: IpAddr,
-    /// When it started.
+    /// When the attempt started.
     pub started: Instant,
-    /// Its attempt delay, as [`Action::Start`](super::super::Action::Start) told.
+    /// The attempt delay, from [`Action::Start`](super::super::Action::Start).
     pub delay: Duration,
-    /// When its transport stood, if it said so before its end: a TCP connection that TLS follows on.
+    /// When the transport was connected, if the attempt reported that before its end. This is so for a TCP connection with TLS to come.
     pub transport: Option<Instant>,
-    /// For how long it waited since then, until it was allowed to shake hands ([`Outcome::AtGate`](super::super::Outcome::AtGate)).
+    /// How long the attempt waited at the gate after that ([`Outcome::AtGate`](super::super::Outcome::AtGate)).
     pub waited: Duration,
-    /// When it ended.
+    /// When the attempt ended.
     pub ended: Instant,
-    /// How it ended.
+    /// How the attempt ended.
     pub end: End,
 }
 
 impl Tried {
-    /// An attempt that ended at `ended`, and never said that its transport stood.
+    /// An attempt that ended at `ended`, without having reported its transport.
     pub const fn new(destination: IpAddr, started: Instant, delay: Duration, ended: Instant, end: End) -> Self {
         Self { destination, started, delay, transport: None, waited: Duration::ZERO, ended, end }
     }
 
-    /// How long its handshake took, if it had one and it was finished. One of which nothing was heard before its end was not measured.
+    /// Returns how long the handshake took, if it was finished. `None` if the attempt did not report its transport before its end.
     pub(super) fn handshake_took(&self) -> Option<Duration> {
         let stood = self.transport.filter(|stood| self.end == End::Connected && *stood < self.ended)?;
         Some((self.ended - stood).saturating_sub(self.waited))
     }
 
-    /// When its transport is known to have stood.
+    /// Returns when the transport was connected, if it was.
     pub(super) fn stood(&self) -> Option<Instant> {
         self.transport.or_else(|| (self.end == End::Connected).then_some(self.ended))
     }
@@ -69,13 +70,14 @@ impl Tried {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// It won the race.
+    /// The attempt won the race.
     Connected,
-    /// It failed by an error that came over the network: refused, reset, unreachable by the word of a router.
+    /// The attempt failed with an error that came over the network: refused, reset, or unreachable as a router said.
     Refused,
-    /// It was dropped, or the system gave it up, with nothing heard.
+    /// The attempt was dropped, or given up by the system, before anything was heard from the destination.
     Silent,
-    /// It failed by something that says nothing of the destination's network: before anything was sent, or by TLS, a certificate, a proxy.
+    /// The attempt failed with an error that says nothing of the path to the destination: before anything was sent, or in TLS, a certificate, a
+    /// proxy.
     Failed,
 }
 
@@ -85,19 +87,19 @@ pub enum End {
 pub enum Ending {
     /// With a connection.
     Won,
-    /// Without one: exhausted, or timed out.
+    /// Without a connection: everything failed, or the time was over.
     Lost,
-    /// Its caller no longer wanted it.
+    /// The caller dropped the race.
     Cancelled,
 }
 
-/// What the attempts of a race have in common, as far as it decides what each of them teaches.
+/// The facts of a race that decide what each of its attempts teaches.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Course {
     ending: Ending,
-    /// How long the transport of the winner took.
+    /// How long it took until the transport of the winner was connected.
     winner_took: Option<Duration>,
-    /// Whether any transport stood.
+    /// Whether any transport was connected.
     is_answered: bool,
 }
 
@@ -108,14 +110,15 @@ impl Course {
         Self { ending, winner_took, is_answered: tried.iter().any(|tried| tried.stood().is_some()) }
     }
 
-    /// What an attempt teaches that speaks against its destination.
+    /// Returns what the attempt shows *against* its destination, if anything.
     ///
-    /// 1. A transport that stood is a round trip, and a sign of life: what TLS made of it does not matter.
-    /// 2. In a race that was won, an attempt speaks against its destination that was refused; or that was silent for at least its own delay, and for as long as
-    ///    the winner took. One that began later might be as far away as the winner.
-    /// 3. In a race in which nothing was answered none does, and what was held against its destinations before is taken back: it speaks of the network, or of the
-    ///    service.
-    /// 4. A race that was cancelled says neither, nor does one that was lost in TLS, nor an attempt that failed without a word from the network.
+    /// 1. An attempt whose transport was connected shows nothing against its destination, whatever became of TLS.
+    /// 2. In a race that was won, an attempt counts against its destination if it was refused, or if it was silent for at least its own delay and
+    ///    for as long as the winner's transport took. An attempt that was silent for less might only be as far away as the winner.
+    /// 3. In a race that was lost, and in which no transport was connected, no attempt counts against its destination. What was held against these
+    ///    destinations before is taken back, since the network or the service is down.
+    /// 4. Nothing is concluded from a race that was cancelled, from a race that was lost in TLS, or from an attempt that failed before anything came
+    ///    over the network.
     pub(super) fn lesson_against(&self, tried: &Tried) -> Option<Observation> {
         if tried.stood().is_some() {
             return None;

@@ -1,11 +1,11 @@
-//! Which destinations are neighbours: they share the longest prefix that is routed globally (v3 §6: "the same host or prefix").
+//! The prefix of a destination: the longest prefix that is routed globally (v3 §6: "the same host or prefix").
 
 use std::net::Ipv6Addr;
 
 const V6_LENGTH: u32 = 48;
 const V4_LENGTH: u32 = 24;
 
-/// The prefix of a destination, of which an IPv4 one is mapped: its /48, or its /24.
+/// Returns the prefix of a destination: the /48 of an IPv6 address, the /24 of an IPv4 address, which is given in its IPv4-mapped form.
 pub(super) fn of(destination: u128) -> u128 {
     let length = match Ipv6Addr::from_bits(destination).to_ipv4_mapped() {
         None => V6_LENGTH,

@@ -8,18 +8,18 @@ use super::horizon::Horizon;
 use super::smoothed::Smoothed;
 use super::{bucket, delay};
 
-/// The smoothed round trip and its deviation, which are less than a second.
+/// The smoothed round trip and its deviation. Both are less than a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rtt {
     smoothed: Smoothed,
-    /// What is derived from it, for it is asked more often than it changes. In nanoseconds.
+    /// The attempt delay, in nanoseconds. Stored since it is asked for more often than it changes.
     delay: u32,
     bucket: u8,
     until: Horizon,
 }
 
 impl Rtt {
-    /// Takes in a sample. What is too old to be believed does not count any more.
+    /// Adds a sample. Earlier samples that are no longer believed are discarded.
     pub(super) fn add(known: &mut Option<Self>, sample: Sample, now: Instant, until: Horizon) {
         let believed = known.filter(|known| known.is_believed(now)).map(|known| known.smoothed);
         let smoothed = Smoothed::with(believed, sample.0);
@@ -27,24 +27,24 @@ impl Rtt {
         *known = Some(Self { smoothed, delay, bucket, until });
     }
 
-    /// The attempt delay that is derived from it.
+    /// Returns the attempt delay that follows from the round trip.
     #[inline]
     pub(super) fn delay(&self, basis: Basis) -> AttemptDelay {
         AttemptDelay::of_nanos(self.delay, basis, self.smoothed.time(), self.smoothed.samples())
     }
 
-    /// How far away the destination is.
+    /// Returns the step of the round trip (see [`bucket`]).
     #[inline]
     pub(super) fn bucket(&self) -> u8 {
         self.bucket
     }
 
-    /// Whether delays may be derived from it.
+    /// Whether the samples are recent enough for delays to be derived from them.
     pub(super) fn is_believed(&self, now: Instant) -> bool {
         now < self.until.believed
     }
 
-    /// Whether it may decide the order of destinations.
+    /// Whether the samples are recent enough to decide the order of destinations.
     pub(super) fn is_recent(&self, now: Instant) -> bool {
         now < self.until.recent
     }
@@ -62,14 +62,14 @@ impl fmt::Display for Rtt {
 pub(super) struct Sample(u32);
 
 impl Sample {
-    /// `None` if the first packet may have been sent again meanwhile, so that nobody knows to which one the answer was (Karn's rule, RFC 6298 §3).
+    /// Returns `None` if the SYN may have been retransmitted: it is not known then which SYN was answered (Karn's algorithm, RFC 6298 §3).
     pub(super) fn of(took: Duration) -> Option<Self> {
-        // It is less than a second.
+        // Less than a second, so that the nanoseconds are all of it.
         (took < RETRANSMITTED).then_some(Self(took.subsec_nanos()))
     }
 }
 
-/// The system sends the first packet again after a second; this much before the end of that, the answer is to the first one.
+/// The system retransmits the SYN after one second. An answer that comes before this time is an answer to the first SYN.
 const RETRANSMITTED: Duration = Duration::from_millis(950);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A time that is measured again and again: RFC 6298 §2, without its minimum.
+//! The smoothed mean and deviation of a time that is measured repeatedly (RFC 6298 §2), without the minimum of that RFC.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 /// The smoothed time and its deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Smoothed {
-    /// In nanoseconds, as the deviation: no sample takes four seconds.
+    /// In nanoseconds, as is the deviation. 32 bits suffice: samples are less than four seconds.
     time: u32,
     deviation: u32,
     samples: u32,
 }
 
 impl Smoothed {
-    /// What was `known`, if anything was, with another sample in nanoseconds.
+    /// Adds a sample, in nanoseconds, to what was `known` before.
     pub(super) fn with(known: Option<Self>, sample: u32) -> Self {
         let Some(Self { time, deviation, samples }) = known else {
             return Self { time: sample, deviation: sample / 2, samples: 1 };
         };
-        // The deviation is that from what was expected before the sample. A mean of numbers of 32 bits has no more.
+        // The deviation is from the mean before this sample. The mean of two 32-bit numbers fits into 32 bits.
         let deviation = (3 * u64::from(deviation) + u64::from(time.abs_diff(sample))) / 4;
         let time = (7 * u64::from(time) + u64::from(sample)) / 8;
         Self { time: time as u32, deviation: deviation as u32, samples: samples.saturating_add(1) }
     }
 
-    /// Of one sample.
+    /// The result of one sample.
     #[cfg(test)]
     pub(super) fn new(time: u32, deviation: u32) -> Self {
         Self { time, deviation, samples: 1 }
     }
 
-    /// In nanoseconds.
+    /// The smoothed time, in nanoseconds.
     #[inline]
     pub(super) fn time(&self) -> u32 {
         self.time
     }
 
-    /// In nanoseconds.
+    /// The smoothed deviation, in nanoseconds.
     pub(super) fn deviation(&self) -> u32 {
         self.deviation
     }

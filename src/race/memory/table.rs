@@ -1,17 +1,16 @@
-//! A bounded map: the entry that was used least recently makes room.
+//! A bounded map (least recently used): if it is full, a new entry replaces the one that was used least recently.
 
 use super::key::Key;
 
-/// Entries by key, as many as the capacity at most.
+/// Entries by key, at most as many as the capacity.
 ///
-/// A look-up compares one or two keys, and allocates nothing. The order of the entries is that of their use, so that the same calls leave the same
-/// table.
+/// A look-up compares one or two keys and allocates nothing. The entries are in the order of their use, which depends on nothing but the calls.
 pub(super) struct Table<V> {
     capacity: u16,
-    /// How much of a hash is not used.
+    /// How many low bits of a hash are not used.
     shift: u32,
     entries: Vec<Entry<V>>,
-    /// For each value of the high bits of a hash, the first entry that has it. Empty before there is an entry.
+    /// The buckets: for each value of the high bits of a hash, the first entry with that value. Empty before there is an entry.
     heads: Vec<u16>,
     newest: u16,
     oldest: u16,
@@ -36,27 +35,27 @@ impl<V: Default> Table<V> {
         Self { capacity, shift, entries: Vec::new(), heads: Vec::new(), newest: NONE, oldest: NONE }
     }
 
-    /// The entry of this key, if there is one. It counts as used.
+    /// Returns the entry of this key, if there is one, and marks it as used.
     pub(super) fn get(&mut self, key: &Key) -> Option<&mut V> {
         let (place, _) = self.find(key)?;
         self.touch(place);
         Some(&mut self.entries[usize::from(place)].value)
     }
 
-    /// The entry of this key, if there is one.
+    /// Returns the entry of this key, if there is one, without marking it as used.
     #[inline]
     pub(super) fn peek(&self, key: &Key) -> Option<&V> {
         self.find(key).map(|(_, entry)| &entry.value)
     }
 
-    /// The entry that was used last, if it is of this key.
+    /// Returns the entry that was used last, if it has this key. It is faster than [`get`](Self::get).
     #[inline]
     pub(super) fn newest(&mut self, key: &Key) -> Option<&mut V> {
         let newest = self.entries.get_mut(usize::from(self.newest))?;
         (newest.key == *key).then_some(&mut newest.value)
     }
 
-    /// The entry of this key, which is made if there is none. It counts as used.
+    /// Returns the entry of this key, which is made if there is none, and marks it as used.
     #[inline]
     pub(super) fn get_or_insert(&mut self, key: &Key) -> &mut V {
         let place = match self.find(key) {
@@ -123,7 +122,7 @@ impl<V: Default> Table<V> {
         }
     }
 
-    /// Adds an entry, whose key has none, in the place of the oldest if the table is full.
+    /// Adds an entry for a key that has none. If the table is full, the new entry replaces the oldest.
     #[cold]
     fn insert(&mut self, key: Key, value: V) -> u16 {
         if self.heads.is_empty() {
@@ -132,7 +131,7 @@ impl<V: Default> Table<V> {
         let entry = Entry { key, value, next: NONE, newer: NONE, older: NONE };
         let place = if self.entries.len() < usize::from(self.capacity) {
             self.entries.push(entry);
-            // It is below the capacity.
+            // The length is less than the capacity, which is a `u16`.
             (self.entries.len() - 1) as u16
         } else {
             let oldest = self.oldest;
@@ -176,7 +175,7 @@ impl<V: Default> Table<V> {
         }
     }
 
-    /// Makes an entry that is in no list the newest.
+    /// Makes an entry the newest that is in no list.
     fn link(&mut self, place: u16) {
         let older = std::mem::replace(&mut self.newest, place);
         match self.entries.get_mut(usize::from(older)) {

@@ -1,11 +1,11 @@
-//! Is it this race's turn to do as a client that knows nothing (v3 §5.3: clients MUST converge)?
+//! Which races explore (v3 §5.3: clients MUST converge).
 
 /// Counts the races of one partition from one pair of sources.
 ///
-/// One of each 20 explores, the 20th being the first: round trips, and what was used, decide neither its order nor its delays. Dead marks hold all the same, since
-/// they end by themselves; and so does what is known of the network as a whole, which is no history of a destination.
+/// One race of each 20 explores, at first the 20th: its order and its delays do not depend on round trips, nor on what was used. Dead marks still
+/// count, since they end by themselves. So does what is known of the network as a whole, which is not about a destination.
 ///
-/// Which of the 20 it is changes from one 20 to the next: a program that connects to 20 hosts in turn would else explore with the same host for ever.
+/// Which of the 20 races explores changes each time. Otherwise a program that connects to 20 hosts in turn would always explore with the same host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
     /// How many races come before the next one that explores.
@@ -43,20 +43,20 @@ impl Default for Turns {
     }
 }
 
-/// By how many races before the end of its 20 the one explores that comes after so many that did: 0 to 19, and 0 for the first.
+/// Returns how many races before the end of its 20 the next exploring race is, if `explored` races have explored: 0 to 19, and 0 for the first.
 ///
-/// The numbers look like drawn ones, and have no period: any other rhythm would be that of some number of hosts.
+/// The numbers look random and have no period: a period would coincide with some number of hosts.
 fn earlier_by(explored: u32) -> u32 {
     let explored = u64::from(explored);
     let triangular = explored * explored.saturating_sub(1) / 2;
     let phase = (triangular as u32).wrapping_mul(GOLDEN);
-    // The part of 20 that the phase is of its whole range.
+    // Scales the phase from its 32 bits to 0..20.
     ((u64::from(phase) * u64::from(EXPLORES_ONCE_IN)) >> u32::BITS) as u32
 }
 
 const EXPLORES_ONCE_IN: u32 = 20;
 
-/// The golden ratio less one, as a part of the range of numbers of 32 bits: multiples of it are spread evenly.
+/// The fractional part of the golden ratio times 2³². Its multiples are spread evenly over 32 bits.
 const GOLDEN: u32 = 0x9E37_79B9;
 
 #[cfg(test)]

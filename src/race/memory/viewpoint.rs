@@ -1,11 +1,11 @@
-//! From where a memory is looked at.
+//! From where a race looks at a memory: the place that it runs from, and whether it explores.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::destination::Destination;
 use super::key::{FamilySources, Key, Partition};
 
-/// Where races run from: a partition, and the source of each family. It is one of the memory that [made](super::Memory::place) it, and of no other.
+/// Where races run from: a partition, and the source address of each family. It belongs to the memory that [made](super::Memory::place) it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub(super) memory: Unique,
@@ -13,18 +13,19 @@ pub struct Place {
     pub(super) sources: FamilySources,
 }
 
-/// How one race looks at its destinations: from where, and whether it explores. It is one of the memory that [made](super::Memory::begin_race) it, and of no other.
+/// How one race looks at its destinations: from which place, and whether it explores. It belongs to the memory that
+/// [made](super::Memory::begin_race) it.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewpoint {
     partition: Partition,
     sources: FamilySources,
     pub(super) generation: Unique,
-    /// Whether its turn has come to do as one that knows nothing.
+    /// Whether the race explores: it goes by nothing that is known of its destinations but which are dead.
     pub(super) explores: bool,
     pub(super) learned_delay: bool,
 }
 
-/// A number that nothing else of this process has, unless there are 2³² of them: one for each memory, and for each change of the network.
+/// A number that is unique in this process, up to 2³² of them. Each memory has one, and a new one after each change of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unique(u32);
 
@@ -34,8 +35,8 @@ impl Viewpoint {
         Self { partition, sources, generation, explores, learned_delay: true }
     }
 
-    /// The same, but attempt delays are the configured ones whatever is known, and what an attempt says of its handshake holds. What is dead goes last all the
-    /// same.
+    /// Turns learned times off: attempt delays are the configured ones, and the attempt's own estimate of its handshake counts. Dead addresses still
+    /// go last.
     #[must_use]
     pub fn with_configured_delay(self) -> Self {
         Self { learned_delay: false, ..self }

@@ -1,4 +1,4 @@
-//! The first move of a race, made without setting up the board.
+//! The opening: the first attempt of a race, started without setting up a [`Race`].
 
 #[cfg(test)]
 mod tests;
@@ -18,29 +18,30 @@ use super::sorting::first_of_list;
 
 /// A race that has had one answer, a list, and has started one attempt.
 ///
-/// Nearly every connect is decided here: the first attempt succeeds before another is due. So the [`Race`] is not set up
-/// until it is needed; [`Opening::into_race`] then makes it from the same inputs, with the first attempt in flight.
+/// In nearly every connect the first attempt succeeds before another one is due. So the [`Race`] is not set up until it is needed.
+/// [`Opening::into_race`] then makes it from the same inputs, with the first attempt in flight.
 ///
-/// It has no rules of its own. What may be waited for, which address goes first and when the next attempt is due are asked of
-/// the parts of the race that know; what takes more than they can say is left to the race. In builds with debug
-/// assertions each opening is compared with a race.
+/// An opening has no rules of its own. It asks the parts of the race which queries to wait for, which address goes first, and when the next attempt
+/// is due. Whatever needs more than that is left to the race. In builds with debug assertions each opening is compared with a race.
 #[derive(Debug, Clone)]
 pub(crate) struct Opening {
-    /// With the ports that the resolver supplied. `None` is a list of one address.
+    /// The answer, with the ports that the resolver supplied. `None` if it has one address.
     list: Option<Answer>,
     next_start: Option<Instant>,
     /// The delay of the first attempt.
     delay: AttemptDelay,
     /// Whether a memory need not be told that the first attempt has won.
     is_settled: bool,
-    /// What is known of those that would have gone before the first, had they not been dead; of all, if all are. `None` if none is.
+    /// The dead addresses that would have gone before the first one if they were not dead, and what is known of them. If all addresses are dead, all
+    /// of them. `None` if the address that would go first is not dead.
     dead: Option<Box<Dead>>,
 }
 
 type Dead = Vec<(SocketAddr, Advice)>;
 
 impl Opening {
-    /// The host is an address, of which this is known: the first move, unless the address may not be used.
+    /// The opening of a connect to a URI whose host is an address. `advice` is what is known of the address. `None` if the address may not be used,
+    /// or the deadline has passed.
     pub(crate) fn of_address(
         config: &Config,
         address: SocketAddr,
@@ -58,11 +59,11 @@ impl Opening {
         Some((first, opening))
     }
 
-    /// `answer` is the first to `queries`: the first move. `advise` says what is known of an address, if anything is remembered, and is asked in the
-    /// order of the attempts until there is one to begin with.
+    /// The opening after `answer`, which is the first answer to `queries`. `advise` returns what is known of an address, and is called in the order
+    /// of the attempts until an address is not dead. It is `None` if nothing is remembered.
     ///
-    /// `None` if it takes a race to say what follows: other answers are to come, there is no address that may be used, the
-    /// addresses belong to services, they are to be sorted, or there are several for a policy that freezes its list.
+    /// Returns `None` if a race is needed: other answers are to come, no address may be used, the addresses have service records, they have to be
+    /// sorted, there are several and the policy freezes its list, or the deadline has passed.
     #[inline]
     pub(crate) fn of_first_answer(
         config: &Config,
@@ -98,7 +99,7 @@ impl Opening {
         let first = first.clone().at(port);
         let delay = delay::of_attempt(learned, config.connection_attempt_delay);
         let is_another = |endpoint: &&Endpoint| {
-            // Most lists have both families, and those are cheaper to compare.
+            // The families are compared first: that is cheaper, and most lists have both.
             endpoint.family() != first.family() || endpoint.address_at(port) != first.address()
         };
         let mut next_start = None;
@@ -116,13 +117,13 @@ impl Opening {
         Some((first, opening))
     }
 
-    /// When the race has something to do though the first attempt is pending.
+    /// Returns when the race has to be asked if the first attempt is still pending then.
     #[inline]
     pub(crate) fn poll_timeout(&self, deadline: Option<Instant>) -> Option<Instant> {
         self.next_start.into_iter().chain(deadline).min()
     }
 
-    /// How long the first attempt may be silent.
+    /// Returns the attempt delay of the first attempt.
     #[inline]
     pub(crate) fn delay(&self) -> AttemptDelay {
         self.delay
@@ -134,14 +135,13 @@ impl Opening {
         self.is_settled
     }
 
-    /// Whether there are addresses besides the first.
+    /// Whether the answer has other addresses than the first.
     #[inline]
     pub(crate) fn has_more(&self) -> bool {
         self.list.is_some()
     }
 
-    /// The race, with the attempt to `first` in flight since `started`. `advise` says what is known of the other
-    /// addresses.
+    /// Makes the race, with the attempt to `first` in flight since `started`. `advise` returns what is known of the other addresses.
     pub(crate) fn into_race(
         mut self,
         config: &Config,
@@ -163,7 +163,7 @@ impl Opening {
         race
     }
 
-    /// What the race would do instead of starting `first` and waiting. `None` if it would do the same.
+    /// Returns what a race would do instead of starting `first` and waiting. `None` if it would do the same.
     fn differs(
         &self,
         config: &Config,
@@ -185,7 +185,8 @@ impl Opening {
         (!is_same).then_some((action, then, until))
     }
 
-    /// A race with its only answer, and what it does first. `advise` says what is known of the addresses that the opening did not ask about.
+    /// Makes a race with this answer as its only one, and returns it with its first action. `advise` returns what is known of the addresses that the
+    /// opening did not ask about.
     fn begin(
         &self,
         config: &Config,
@@ -196,7 +197,7 @@ impl Opening {
         now: Instant,
     ) -> (Race, Option<Action>) {
         let mut race = Race::new(config.clone(), Queries::LIST, deadline);
-        // What the opening went by may have changed since.
+        // What is known of the first address may have changed since: the race gets what the opening used.
         let mut of_first = Advice { delay: Some(self.delay), is_settled: self.is_settled, ..Advice::default() };
         for destination in list.destinations() {
             let advice = advise(destination);
@@ -215,8 +216,8 @@ impl Opening {
     }
 }
 
-/// The first address of a list whose first one is dead, as is known, and what is known of the one that is returned; and what is known of those that are dead before
-/// it.
+/// Returns the address to begin with where the first address of the list is dead, what is known of that address, and what is known of the dead
+/// addresses before it. `of_first` is what is known of the first address.
 #[cold]
 fn choose_behind<'a>(
     of_first: Advice,
@@ -240,7 +241,7 @@ fn choose_behind<'a>(
     Some((first, known, Some(Box::new(dead))))
 }
 
-/// Whether the deadline has passed: what becomes of a race then is for the race to say.
+/// Whether the deadline has passed. There is no opening then: the race decides what follows.
 #[inline]
 fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|deadline| deadline <= now)

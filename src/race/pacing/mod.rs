@@ -1,4 +1,4 @@
-//! When may the next attempt start? One interface over the three policies.
+//! Decides when the next attempt starts. One interface over the three policies.
 
 mod staggered;
 mod step;
@@ -15,7 +15,7 @@ pub(super) use staggered::Staggered;
 pub(super) use step::Step;
 use tracks::Tracks;
 
-/// Paces the attempts of one race. Resolution has the first word: nothing here is asked before attempts may start.
+/// Paces the attempts of one race. It is not asked before [`Resolution`](super::resolution::Resolution) lets attempts start.
 #[derive(Debug)]
 pub(super) enum Pacing {
     Staggered(Staggered),
@@ -31,7 +31,7 @@ impl Pacing {
         }
     }
 
-    /// The next step that is due, until `None`. After [`Step::Start`] the attempt counts as started.
+    /// Returns the next step that is due. Call it until it returns `None`. The attempt of a [`Step::Start`] counts as started.
     pub(super) fn poll_step(
         &mut self,
         candidates: &mut Candidates,
@@ -45,8 +45,8 @@ impl Pacing {
         }
     }
 
-    /// The step that is due while the transport of an attempt has decided the race: nothing starts, but that attempt may have used up its
-    /// slice of the deadline.
+    /// Returns the step that is due while the transport of an attempt has decided the race. Nothing starts then, but that attempt may have used up
+    /// its slice of the deadline.
     pub(super) fn poll_slice(&mut self, now: Instant) -> Option<Step> {
         match self {
             Self::Staggered(_) => None,
@@ -54,12 +54,12 @@ impl Pacing {
         }
     }
 
-    /// Whether some address that was handed over to the pacing has not been tried.
+    /// Whether the pacing has taken addresses from the candidates that were not tried yet.
     pub(super) fn has_untried(&self) -> bool {
         self.untried().next().is_some()
     }
 
-    /// The endpoints that were handed over to the pacing and have not been tried.
+    /// The endpoints that the pacing has taken from the candidates and that were not tried yet.
     pub(super) fn untried(&self) -> impl Iterator<Item = &Endpoint> {
         let tracks = match self {
             Self::Staggered(_) => None,
@@ -68,7 +68,7 @@ impl Pacing {
         tracks.into_iter().flat_map(Tracks::untried)
     }
 
-    /// When the next step falls due by itself; the deadline of the race is not counted.
+    /// Returns when the next step falls due by itself. The deadline of the race does not count.
     pub(super) fn poll_timeout(&self, candidates: &Candidates) -> Option<Instant> {
         match self {
             Self::Staggered(pacing) => pacing.poll_timeout(candidates),
@@ -76,7 +76,7 @@ impl Pacing {
         }
     }
 
-    /// When the first slice of an attempt in flight ends.
+    /// Returns when the slice of an attempt in flight ends, the earliest if there are two.
     pub(super) fn slice_ends(&self) -> Option<Instant> {
         match self {
             Self::Staggered(_) => None,
@@ -84,7 +84,7 @@ impl Pacing {
         }
     }
 
-    /// An answer arrived while attempts were under way and nothing was untried.
+    /// An answer has come while attempts were in flight and nothing was untried.
     pub(super) fn on_answer_while_starved(&mut self, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_answer_while_starved(now),
@@ -99,8 +99,8 @@ impl Pacing {
         }
     }
 
-    /// An attempt waits for its handshake. The policies that freeze their list have every answer before their first start: nothing
-    /// waits there, and nothing is superseded.
+    /// An attempt waits at the gate. With a policy that freezes its list nothing waits there, and nothing is superseded: all answers come before the
+    /// first start.
     pub(super) fn on_wait(&mut self, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_wait(now),
@@ -108,7 +108,7 @@ impl Pacing {
         }
     }
 
-    /// No attempt waits for its handshake any more, if any did.
+    /// No attempt waits at the gate any more. It may be called when none did.
     pub(super) fn on_wait_over(&mut self, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_wait_over(now),
@@ -116,7 +116,7 @@ impl Pacing {
         }
     }
 
-    /// The HTTPS answer left no place for an attempt that waited for its handshake.
+    /// An attempt that waited at the gate was superseded: the HTTPS answer does not have its endpoint.
     pub(super) fn on_superseded(&mut self, id: AttemptId, attempts: &Attempts, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_superseded(id, attempts, now),
@@ -124,7 +124,7 @@ impl Pacing {
         }
     }
 
-    /// The attempt, whose endpoint this is, was dropped for the transport of another one. `made` is the number of attempts.
+    /// The attempt to `endpoint` was overtaken: the transport of another one decided the race. `made` is the number of attempts so far.
     pub(super) fn on_overtaken(&mut self, id: AttemptId, endpoint: Endpoint, candidates: &mut Candidates, made: usize) {
         let has_room = made + self.untried().count() < MAX_ATTEMPTS;
         match self {
@@ -133,11 +133,11 @@ impl Pacing {
         }
     }
 
-    /// The attempt whose transport had decided the race has ended without a connection: the next one starts at once, for this reason.
+    /// The attempt whose transport had decided the race has ended without a connection. The next one starts at once, for this reason.
     pub(super) fn on_choice_over(&mut self, reason: StartReason, now: Instant) {
         match self {
             Self::Staggered(pacing) => pacing.on_choice_over(reason, now),
-            // A sequence without an attempt goes on by itself.
+            // A sequence whose attempt has ended starts its next one by itself.
             Self::Tracks(_) => {}
         }
     }
@@ -149,7 +149,7 @@ impl Pacing {
         }
     }
 
-    /// The attempt whose error is the error when all have failed, if no peer was untrusted.
+    /// Returns the attempt whose error is the error of the race if all attempts have failed and no peer was untrusted.
     pub(super) fn error_when_exhausted(&self, attempts: &Attempts) -> Option<AttemptId> {
         match self {
             Self::Staggered(_) => attempts.first_failed(|_| true),
@@ -157,7 +157,7 @@ impl Pacing {
         }
     }
 
-    /// The attempt whose error is the error when the deadline ends the race, if no peer was untrusted; `None` if that is the time-out itself.
+    /// Returns the attempt whose error is that of the race if the deadline ends it and no peer was untrusted. `None` if the error is the time-out.
     pub(super) fn error_when_timed_out(&self, attempts: &Attempts) -> Option<AttemptId> {
         match self {
             Self::Staggered(_) => None,

@@ -1,4 +1,4 @@
-//! RFC 8305 §5: one list, staggered starts.
+//! [`Policy::Staggered`](super::super::Policy::Staggered): one list, and the next attempt starts while earlier ones run (RFC 8305 §5).
 
 use std::time::{Duration, Instant};
 
@@ -9,25 +9,25 @@ use super::super::endpoint::Endpoint;
 use super::super::event::{AttemptId, DropReason, StartReason};
 use super::step::Step;
 
-/// 1. A start falls due after the delay of the last attempt, which is that of its destination, or when the *newest* attempt fails. The failure of an older one
-///    changes nothing.
+/// 1. The next start falls due when the attempt delay of the last attempt has passed, or when the *newest* attempt fails. The failure of an older
+///    attempt changes nothing. Each destination may have its own delay.
 /// 2. A start that is due stays due while there is nothing to try.
-/// 3. The floor: 10 ms must pass between starts that use a wire. A start to a loopback address uses none, nor does one whose
-///    attempt failed before anything was sent.
-/// 4. Progress of any attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the
-///    last start. A start that is due already is not put off.
-/// 5. While an attempt waits at the gate for its handshake, the time to the next start stands still, but the start is not put off past 2 s
-///    after the last one. More connections would not bring the answer that is waited for. Then as much time is left as before.
-/// 6. An attempt that a service record supersedes counts as failed: if it is the newest, the next start falls due at once.
+/// 3. The floor: at least 10 ms pass between starts that send packets. A start to a loopback address sends none, nor does one whose attempt failed
+///    before anything was sent.
+/// 4. Progress of any attempt puts the next start off until the attempt's own estimate has passed, at most to 2 s after the last start. A start that
+///    is due already is not put off.
+/// 5. While an attempt waits at the gate, the time to the next start stands still: another connection would not bring the HTTPS answer. The start is
+///    not put off past 2 s after the last one. After the wait as much time is left as before it.
+/// 6. An attempt that is superseded counts as failed: if it is the newest, the next start falls due at once.
 /// 7. When the attempt whose transport had decided the race has failed, the next start falls due at once.
-/// 8. At the cap on concurrent attempts the oldest makes room.
+/// 8. At the cap on concurrent attempts, the oldest one is dropped for the next.
 #[derive(Debug)]
 pub(in crate::race) struct Staggered {
     configured_delay: Duration,
     cap: Option<usize>,
     last: Option<LastStart>,
     last_on_wire: Option<(AttemptId, Instant)>,
-    /// What was left of the delay when an attempt began to wait at the gate.
+    /// How much of the delay was left when an attempt began to wait at the gate.
     held: Option<Duration>,
 }
 
@@ -123,7 +123,7 @@ impl Staggered {
 
     pub(super) fn on_failure(&mut self, id: AttemptId, sent: bool, attempts: &Attempts, now: Instant) {
         if !sent && self.last_on_wire.is_some_and(|(last, _)| last == id) {
-            // The starts before this one were a floor away from it already, and the next comes no sooner.
+            // Safe to forget: the starts before this one are at least one floor older, and the next start comes later than this one.
             self.last_on_wire = None;
         }
         self.start_next_after(id, StartReason::PreviousFailed, attempts, now);
@@ -137,7 +137,7 @@ impl Staggered {
         }
     }
 
-    /// The next start falls due at once, if `id` is the newest attempt and none is due already.
+    /// The next start falls due at once, if `id` is the newest attempt and no start is due already.
     fn start_next_after(&mut self, id: AttemptId, reason: StartReason, attempts: &Attempts, now: Instant) {
         let is_newest = attempts.newest() == Some(id);
         if let Some(last) = self.last.as_mut().filter(|last| is_newest && now <= last.next_due) {
@@ -146,7 +146,7 @@ impl Staggered {
         }
     }
 
-    /// The earliest instant of the next start; `None` is at once.
+    /// Returns the earliest instant of the next start. `None` is at once.
     #[inline]
     pub(in crate::race) fn next_start(&self) -> Option<Instant> {
         let due = self.last.as_ref()?.next_due;
@@ -156,7 +156,7 @@ impl Staggered {
 }
 
 impl LastStart {
-    /// Whether the next start waits for the delay, and is not due.
+    /// Whether the next start still waits for the delay.
     fn delay_runs(&self, now: Instant) -> bool {
         self.next_reason == StartReason::DelayElapsed && now <= self.next_due
     }

@@ -1,4 +1,4 @@
-//! What a pacing wants done.
+//! What the pacing of a race tells it to do.
 
 use super::super::endpoint::Endpoint;
 use super::super::event::{AttemptId, DropReason, StartReason};

@@ -1,4 +1,5 @@
-//! RFC 6555 and serial dialing: sequences of attempts over a list that no longer changes.
+//! [`Policy::TwoFamilies`](super::super::Policy::TwoFamilies) (RFC 6555) and [`Policy::Sequential`](super::super::Policy::Sequential): one or two
+//! sequences of attempts, over a list that no longer changes.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,23 +10,23 @@ use super::super::endpoint::{Endpoint, Family};
 use super::super::event::{AttemptId, DropReason, StartReason};
 use super::step::Step;
 
-/// No address gets a smaller slice of the time that remains, as long as so much does remain.
+/// The least slice of the remaining time that an address gets, if so much time remains.
 const MINIMUM_SLICE: Duration = Duration::from_secs(2);
 
-/// 1. Each sequence tries one address at a time; a failure starts the next at once.
-/// 2. With a deadline, each address has a slice of what remains ([`slice`]); an attempt that uses it up has failed.
-/// 3. An attempt that was overtaken by the transport of another one has its turn again, before all that has not had one.
-/// 4. The other family's sequence starts after the fallback delay, or at once when the whole primary sequence has failed.
+/// 1. Each sequence tries one address at a time. A failure starts the next one at once.
+/// 2. With a deadline, each address has a slice of the remaining time ([`slice`]). An attempt that uses up its slice has failed.
+/// 3. The endpoint of an attempt that was overtaken is tried again before those that were never tried.
+/// 4. The sequence of the other family starts after the fallback delay, or at once when the whole primary sequence has failed.
 #[derive(Debug)]
 pub(in crate::race) struct Tracks {
-    /// `None` has all addresses in one sequence.
+    /// `None` if all addresses are one sequence.
     fallback_delay: Option<Duration>,
     frozen: Option<Frozen>,
 }
 
 #[derive(Debug)]
 struct Frozen {
-    /// The family of the primary sequence; `None` is both.
+    /// The family of the primary sequence. `None` if it has both.
     family: Option<Family>,
     primary: Track,
     fallback: Option<Fallback>,
@@ -42,7 +43,7 @@ struct Track {
     untried: VecDeque<Endpoint>,
     current: Option<Current>,
     started: bool,
-    /// The first untried one was overtaken.
+    /// The attempt to the first of `untried` was overtaken.
     was_overtaken: bool,
 }
 
@@ -100,7 +101,7 @@ impl Tracks {
         Some(Step::Start(endpoint, reason))
     }
 
-    /// The attempt whose slice is used up.
+    /// Returns the step that drops an attempt whose slice is used up.
     pub(super) fn poll_slice(&mut self, now: Instant) -> Option<Step> {
         let id = self.tracks_mut().find_map(|track| track.poll_slice(now))?;
         Some(Step::Drop(id, DropReason::SliceElapsed))
@@ -112,7 +113,7 @@ impl Tracks {
         self.slice_ends().into_iter().chain(opens).min()
     }
 
-    /// When the first slice ends.
+    /// Returns when the first slice ends.
     pub(super) fn slice_ends(&self) -> Option<Instant> {
         self.tracks().filter_map(|track| track.current.as_ref()?.slice_ends).min()
     }
@@ -123,7 +124,7 @@ impl Tracks {
         }
     }
 
-    /// The endpoint is put back, if there is one.
+    /// The attempt was overtaken. Its endpoint, if given, is put back as the first of its sequence.
     pub(super) fn on_overtaken(&mut self, id: AttemptId, endpoint: Option<Endpoint>) {
         if let Some(track) = self.track_of(id) {
             track.current = None;
@@ -134,7 +135,7 @@ impl Tracks {
         }
     }
 
-    /// The first failure of the primary sequence.
+    /// Returns the first attempt of the primary sequence that failed.
     pub(super) fn primary_error(&self, attempts: &Attempts) -> Option<AttemptId> {
         let primary = self.frozen.as_ref()?.family;
         attempts.first_failed(|address| primary.is_none_or(|family| family == Family::of(address)))
@@ -157,7 +158,7 @@ impl Tracks {
         tracks.flatten()
     }
 
-    /// The sequence that this attempt, which is in flight, belongs to.
+    /// Returns the sequence of this attempt, if the attempt is in flight.
     fn track_of(&mut self, id: AttemptId) -> Option<&mut Track> {
         self.tracks_mut().find(|track| track.current.as_ref().is_some_and(|current| current.id == id))
     }
@@ -179,7 +180,7 @@ impl Track {
         Self { untried, current: None, started: false, was_overtaken: false }
     }
 
-    /// The attempt whose slice is used up, which then is no longer the current one.
+    /// Returns the attempt whose slice is used up, and forgets it as the current one.
     fn poll_slice(&mut self, now: Instant) -> Option<AttemptId> {
         let elapsed = |current: &mut Current| current.slice_ends.is_some_and(|end| end <= now);
         self.current.take_if(elapsed).map(|current| current.id)
@@ -191,7 +192,7 @@ impl Track {
         }
         let slice_ends = match slice(now, deadline, self.untried.len()) {
             Slice::Unlimited => None,
-            // The last of the time is the deadline's to end, not the slice's.
+            // A slice that would end with the deadline is left to the deadline, so that the race ends as timed out.
             Slice::Until(end) => Some(end).filter(|_| deadline != Some(end)),
             Slice::DeadlinePassed => return None,
         };
@@ -214,8 +215,8 @@ enum Slice {
     DeadlinePassed,
 }
 
-/// Each of the remaining addresses gets an equal share of the remaining time, but at least 2 s, taken from those at the end of
-/// the list, and never more than remains.
+/// Returns the slice of the next attempt. Each of the remaining addresses gets an equal share of the remaining time, but at least 2 s and never more
+/// than remains. If shares are less than 2 s, the addresses at the end of the list get none.
 fn slice(now: Instant, deadline: Option<Instant>, remaining_addresses: usize) -> Slice {
     let Some(deadline) = deadline else {
         return Slice::Unlimited;

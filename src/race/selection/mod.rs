@@ -1,4 +1,4 @@
-//! Which destination is better: RFC 6724 §6, destination address selection.
+//! Destination address selection (RFC 6724 §6): which of two destinations is better.
 
 #[cfg(test)]
 mod tests;
@@ -14,23 +14,22 @@ use super::memory::Advice;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it is known, known not to be, or unknown")]
 pub enum Source {
-    /// Nobody asked. The destination counts as one that is reached from an address like it.
+    /// The system was not asked. The destination counts as if the source had the same scope and label.
     #[default]
     Unknown,
-    /// There is none: no route leads to the destination.
+    /// There is no source: no route leads to the destination.
     Unreachable,
-    /// This one.
+    /// The source address.
     Address(IpAddr),
 }
 
-/// The policy table of RFC 6724 §2.1: which precedence and which label a prefix has.
+/// The policy table of RFC 6724 §2.1: the precedence and the label of each prefix.
 ///
-/// The default is the table of the RFC. Another one is what an administrator writes into `/etc/gai.conf`, say.
+/// The default is the table of the RFC. An administrator may write another one into `/etc/gai.conf`.
 ///
 /// # What is decided
 ///
-/// [`PolicyTable::sort`] follows those rules of RFC 6724 §6 that take no more than a destination and the source address that
-/// the system would choose for it:
+/// [`PolicyTable::sort`] follows those rules of RFC 6724 §6 that need only a destination and the source address that the system would choose for it:
 ///
 /// | rule | |
 /// |---|---|
@@ -39,13 +38,12 @@ pub enum Source {
 /// | 5 | a source of the destination's label is better |
 /// | 6 | the higher precedence is better |
 /// | 8 | the smaller scope is better |
-/// | 9 | the longer prefix that source and destination share is better |
+/// | 9 | a longer common prefix of source and destination is better |
 /// | 10 | otherwise the order stays |
 ///
-/// Rule 9 is for IPv6, and looks at 64 bits, since a program does not know how long the prefix of the source is. For IPv4 it would
-/// undo the rotation of DNS answers. Between rules 8 and 9 a race goes by what it was [advised](super::Advice): nearer destinations go first, and then
-/// those that were used (v3 §5.3). Rules 3, 4 and 7 (deprecated addresses, home addresses, tunnels) take what only the system
-/// knows of its interfaces.
+/// Rule 9 is applied to IPv6 alone, and to 64 bits, since a program does not know the length of the source's prefix. For IPv4 it would undo the
+/// rotation of DNS answers. Between rules 8 and 9 a race applies its [advice](super::Advice): nearer destinations go first, and then those that were
+/// used (v3 §5.3). Rules 3, 4 and 7 (deprecated addresses, home addresses, tunnels) need what only the system knows of its interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyTable {
     /// `None` is the table of the RFC.
@@ -56,18 +54,18 @@ pub struct PolicyTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the columns of the table in RFC 6724 §2.1")]
 pub struct PolicyEntry {
-    /// The prefix that the line is for: that of IPv4-mapped addresses (`::ffff:0:0`) for IPv4.
+    /// The prefix that the line is for. Prefixes of IPv4 are written as IPv4-mapped (`::ffff:0:0`).
     pub prefix: Ipv6Addr,
-    /// How many bits of `prefix` count, up to 128. Of several lines that match, the one with the longest prefix decides.
+    /// The length of `prefix` in bits, up to 128. Of several lines that match, the one with the longest prefix counts.
     pub prefix_length: u8,
-    /// The higher, the better the destination.
+    /// The precedence: a destination with a higher one is better.
     pub precedence: u8,
-    /// A source with the same label goes well with the destination.
+    /// The label: a destination whose source has the same one is better.
     pub label: u8,
 }
 
 impl PolicyTable {
-    /// A table of these lines. An address that none of them matches has the precedence 0 and the label 255.
+    /// A table of these lines. An address that matches none of them has the precedence 0 and the label 255.
     ///
     /// # Errors
     ///
@@ -80,10 +78,10 @@ impl PolicyTable {
         Ok(Self { entries: Some(entries) })
     }
 
-    /// Puts the best destination first. `pair` says what a `T` is: a destination, and the source for it.
+    /// Sorts the destinations, the best one first. `pair` returns the destination and the source of a `T`.
     ///
-    /// The sort is stable. Rule 9 does not compare families, which would leave no order at all; where a table makes everything
-    /// before it equal for an IPv6 and an IPv4 destination, IPv6 goes first.
+    /// The sort is stable. Rule 9 is not applied to destinations of two families, since the order would not be transitive. If the rules before it do
+    /// not decide between an IPv6 and an IPv4 destination, IPv6 goes first.
     pub fn sort<T>(&self, destinations: &mut [T], mut pair: impl FnMut(&T) -> (IpAddr, Source)) {
         self.sort_advised(destinations, |destination| {
             let (destination, source) = pair(destination);
@@ -91,7 +89,7 @@ impl PolicyTable {
         });
     }
 
-    /// The same, of destinations of which more is known. Which are believed to be dead does not matter here.
+    /// As [`sort`](Self::sort), with advice for each destination. [`Advice::dead`] is not used here.
     pub(super) fn sort_advised<T>(
         &self,
         destinations: &mut [T],
@@ -103,7 +101,7 @@ impl PolicyTable {
         });
     }
 
-    /// Whether any ordinary IPv4 destination, of which nothing is known, would go before this one.
+    /// Whether an IPv4 destination with a global address, of which nothing is known, would go before this one.
     pub(super) fn is_behind_ipv4(&self, destination: IpAddr, source: Source) -> bool {
         let policy = self.find(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let ipv4 = Rank {
@@ -163,7 +161,7 @@ impl PolicyEntry {
     }
 }
 
-/// What the rules compare, in their order: the least is the best.
+/// What the rules compare, in the order of the rules. The least rank is the best.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     unreachable: bool,
@@ -171,14 +169,14 @@ struct Rank {
     label_differs: bool,
     precedence: Reverse<u8>,
     scope: Scope,
-    /// What follows compares addresses of one family.
+    /// From here on addresses of one family are compared: IPv6 goes before IPv4.
     is_v4: bool,
     rtt_bucket: u8,
     is_unused: bool,
     common_prefix: Reverse<u32>,
 }
 
-/// How far an address reaches (RFC 6724 §3.1; §3.2 for IPv4), by the numbers of multicast scopes (RFC 4291 §2.7).
+/// The scope of an address (RFC 6724 §3.1, and §3.2 for IPv4), by the numbers of multicast scopes (RFC 4291 §2.7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Scope(u8);
 
@@ -199,7 +197,7 @@ impl Scope {
     }
 }
 
-/// How many of the first 64 bits are the same.
+/// Returns the length of the common prefix, up to 64 bits.
 fn common_prefix(a: Ipv6Addr, b: Ipv6Addr) -> u32 {
     (a.to_bits() ^ b.to_bits()).leading_zeros().min(64)
 }
@@ -211,7 +209,7 @@ const fn entry(prefix: [u16; 8], prefix_length: u8, precedence: u8, label: u8) -
 
 const NO_POLICY: PolicyEntry = entry([0; 8], 0, 0, 255);
 
-/// RFC 6724 §2.1.
+/// The default table of RFC 6724 §2.1.
 const DEFAULT_TABLE: [PolicyEntry; 9] = [
     entry([0, 0, 0, 0, 0, 0, 0, 1], 128, 50, 0),
     entry([0; 8], 0, 40, 1),

@@ -25,23 +25,22 @@ use super::{Answers, Name, Queries, Query};
 use crate::network::Heard;
 use crate::race::Families;
 
-/// Resolves with getaddrinfo: AAAA and A in parallel, wherever that comes to the same as both in one call.
+/// Resolves with getaddrinfo. AAAA and A are looked up in parallel where that cannot change which host is meant.
 ///
 /// `/etc/hosts`, search domains and nsswitch work as everywhere on the system:
 ///
-/// - The families are looked up apart if the name has a dot, is taken as it stands before search domains (`ndots` in
-///   `/etc/resolv.conf`), is not in `/etc/hosts`, and nobody else is asked before the DNS (`/etc/nsswitch.conf`). The answer of one
-///   family does not wait for the other then. A family that this machine is not connected with is not asked for at first (v3 §4.1);
-///   it is asked for before the name is given up.
-/// - A name that has no address as it stands is looked up in the search domains, in their order, both families in one call: those of
-///   the last `search` or `domain` line, or of `$LOCALDOMAIN`, or the domain of this machine's name. Where a source after the DNS
-///   may know the name, it is looked up once more as a whole instead. Where there is neither, the look-up is over, so that
-///   a failure takes no longer than one of getaddrinfo alone.
-/// - Any other name, `localhost` say, is looked up for both families in one call: two calls could come to two different hosts, or by-pass
-///   `/etc/hosts` for the family that it lacks. Its addresses are one list, in the order of the system. Whoever writes the final dot of
-///   a complete name (`api.example.com.`) gets the families apart.
-/// - Every name is looked up for both families in one call where `/etc/gai.conf` has an order of its own (`precedence`, `label`, `scopev4`), where there
-///   is no `/etc/resolv.conf` (the system keeps its tables elsewhere), and where one of these files cannot be read now.
+/// - The families are looked up by one call each if the name has a dot, is tried without search domains first (`ndots` in `/etc/resolv.conf`), is not
+///   in `/etc/hosts`, and no other source is asked before the DNS (`/etc/nsswitch.conf`). Then the answer of one family does not wait for the other.
+///   A family that this machine is not connected with is not asked for at first (v3 §4.1). It is asked for before the look-up fails.
+/// - If such a name has no address, it is looked up in the search domains, in their order, with one call for both families. The search domains are
+///   those of the last `search` or `domain` line, or of `$LOCALDOMAIN`, or the domain of this machine's name. If a source after the DNS may know the
+///   name, one call for both families without a final dot is made instead. If there is neither, the look-up is over, so that a failure takes no
+///   longer than with getaddrinfo alone.
+/// - Any other name, such as `localhost`, is looked up with one call for both families: two calls could find two different hosts, or ask the DNS for
+///   a family that `/etc/hosts` does not have. The addresses are one list, in the order of the system. A name with a final dot (`api.example.com.`)
+///   is complete, and gets a call for each family.
+/// - Every name is looked up with one call for both families if `/etc/gai.conf` sets an order (`precedence`, `label`, `scopev4`), if there is no
+///   `/etc/resolv.conf` (the system keeps its tables elsewhere), or if one of these files cannot be read at the moment.
 ///
 /// Separate answers are sorted by RFC 6724, with the table of the RFC, or with that of
 /// [`Builder::policy_table`](crate::connect::Builder::policy_table). [`HyperUtilResolver`](super::HyperUtilResolver) around the resolver of hyper-util makes one call for any
@@ -49,34 +48,32 @@ use crate::race::Families;
 ///
 /// # Threads
 ///
-/// getaddrinfo blocks, and cannot be stopped. It has threads of its own, [`with_max_threads`](Self::with_max_threads) at the most
-/// for all clones of a resolver; beyond that, look-ups wait in line. Equal look-ups at one time are one, even if those that asked
-/// first are gone: a name whose server never answers keeps two threads (one more while its search domains are asked),
-/// however often it is asked for. Where more than half of the threads would be busy, both families are looked up in one call, which takes
-/// one thread; an eighth of the threads is kept for names that have answered lately. A burst
-/// of look-ups begins bit by bit, lest it overflow the buffers of a DNS server: no call begins while 64 are running that began within
-/// the last 10 ms.
+/// getaddrinfo blocks and cannot be stopped. It runs in threads of its own. All clones of a resolver have at most
+/// [`with_max_threads`](Self::with_max_threads) of them; further look-ups wait in a queue. Equal look-ups share one call (single flight), also with
+/// callers that are gone already. So a name whose server never answers occupies two threads (one more while its search domains are asked), however
+/// often it is asked for. If more than half of the threads would be busy, one call for both families is made, which takes one thread. An eighth of
+/// the threads is reserved for names that have answered lately. A burst of look-ups is spread over time, since it might overflow the buffers of a
+/// DNS server: no call begins while 64 are running that began within the last 10 ms.
 ///
-/// A packet that is lost keeps getaddrinfo waiting for seconds. So whoever asks for a name that has answered in the last minutes,
-/// and finds that its look-up has been running for 100 ms, makes another call, and the first answer is that of all who wait.
-/// Each further call doubles that time; at most 6 calls run at a time for each family of a name, and none is added where
-/// more than half of the threads would be busy.
+/// A lost packet blocks getaddrinfo for seconds. So if a name has answered in the last minutes, and its look-up has been running for 100 ms, the next
+/// caller makes another call, and all callers get the first answer. Each further call doubles that time. At most 6 calls run at a time for each
+/// family of a name, and none is added if more than half of the threads would be busy.
 ///
-/// Whoever asks after a change of the network ([`Name::epoch`]) joins no look-up that began before it.
+/// A look-up after a change of the network ([`Name::epoch`]) does not share one that began before.
 ///
-/// Neither a race that is dropped nor a runtime that is shut down waits for a thread; one without work ends after 10 s, and with
-/// the last clone of the resolver.
+/// Neither dropping a race nor shutting down a runtime waits for a thread. A thread without work ends after 10 s, and with the last clone of the
+/// resolver.
 ///
 /// # Cancel safety
 ///
-/// A look-up that is dropped is not waited for. If it has begun it goes on until getaddrinfo returns.
+/// Dropping a look-up does not wait for it. A call that has begun goes on until getaddrinfo returns.
 ///
 /// # Errors
 ///
-/// A name that does not exist, or has no such addresses, is a negative answer: which of the two, getaddrinfo does not always tell.
-/// Nor does it tell whether a server could not answer or was not reached ([`QueryErrorKind::Temporary`](super::QueryErrorKind)), or which
-/// one it was. A query that is not in the error was not sent. While there is no free descriptor, getaddrinfo says that names do not exist; that is a failure here,
-/// and no negative answer.
+/// If a name does not exist, or has no addresses of the family, the answer is negative: getaddrinfo does not always tell which of the two it is. It
+/// does not tell whether a server could not answer or was not reached ([`QueryErrorKind::Temporary`](super::QueryErrorKind)), nor which server it
+/// was. A query that is not in the error was not sent. When the process has no free descriptor, getaddrinfo says that names do not exist; here that
+/// is a failure, and not a negative answer.
 #[derive(Clone)]
 pub struct GaiResolver {
     plans: Flights<(Arc<str>, Heard), Planned>,
@@ -84,10 +81,10 @@ pub struct GaiResolver {
     connectivity: Connectivity,
 }
 
-/// How a name is to be looked up, and the families that are asked for at first if they are looked up apart.
+/// How a name is looked up, and the families that are asked for at first if there is a call for each.
 type Planned = (Plan, Families);
 
-/// As many as a runtime of Tokio has for calls that block.
+/// The default of tokio's blocking threads.
 const MAX_THREADS: usize = 512;
 
 impl GaiResolver {
@@ -104,10 +101,10 @@ impl GaiResolver {
         }
     }
 
-    /// How many threads may be in getaddrinfo at a time. Call it before the resolver is cloned, and used.
+    /// Sets how many threads may be in getaddrinfo at a time. Call it before the resolver is cloned or used.
     ///
-    /// A look-up takes two, one for each family; they are made when they are needed. More let more names be slow at one time before
-    /// others have to wait; each takes the stack of a thread while it is busy, and 10 s longer. 0 counts as 1.
+    /// A look-up takes two threads, one for each family. They are started when they are needed. With more threads, more names can be slow at a time
+    /// before others have to wait. A thread has a stack while it is busy, and for 10 s afterwards. 0 counts as 1.
     ///
     /// Defaults to 512.
     #[must_use]
@@ -116,7 +113,7 @@ impl GaiResolver {
         self
     }
 
-    /// Reads the system's files, and asks for its network, which may block too.
+    /// Reads the system's files and the connected families, in a thread, since that may block too.
     fn make_plan(&self, name: &Name) -> Landing<Planned> {
         let (host, heard) = (Arc::clone(name.host()), name.heard());
         let (landing, flight) = self.plans.join((Arc::clone(&host), heard), None);
@@ -192,7 +189,7 @@ impl Future for GaiFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { plan, resolver, name } = &mut *self;
-        // Without a plan there is no thread: the look-up will say so.
+        // There is no plan if no thread could be started. The look-up fails with that error too.
         let (plan, families) = ready!(Pin::new(plan).poll(cx)).unwrap_or((Plan::Together, Families::Both));
         let families = name.families().among(families);
         let saves_threads =

@@ -1,4 +1,4 @@
-//! May the families of a name be looked up apart? A pure function of the name and of what the system's files say.
+//! Decides whether each family of a name gets its own call. A pure function of the name and of the system's files.
 
 use std::sync::Arc;
 
@@ -7,32 +7,31 @@ use crate::resolve::system::{Files, gai_conf, hosts, nsswitch, resolv_conf};
 /// How a name is to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// Both families in one call, which is the only way to have both from one place.
+    /// One call for both families, so that both are of the same host.
     Together,
-    /// Each family by itself, of the name as it stands, without the search domains.
+    /// One call for each family, without search domains.
     Apart(Second),
 }
 
-/// What is looked up when no family of the name as it stands has an address.
+/// What is looked up if the calls for each family have found no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Second {
-    /// Nothing: the system has asked everybody there is.
+    /// Nothing: every source was asked.
     Nothing,
     /// The name in these domains, in this order, until one has addresses.
     Domains(Arc<[String]>),
-    /// The name as getaddrinfo understands it, for both families: a source after the DNS may know it without a final dot.
+    /// The name without a final dot, with one call for both families: a source after the DNS may know it.
     Again,
 }
 
-/// The families of a name are looked up apart if it is sure that both calls mean the same host. That is not so
+/// Returns how a name is looked up. Each family gets its own call if both calls are sure to mean the same host. That is not so for
 ///
-/// - of a name that a table has: where it has the name in one family only, the other would be asked of the DNS, which the table
-///   was to overrule;
-/// - of a name that search domains come first for: each call would go on until a domain has its own family, and `db` could be
-///   `db.a.example` in one and `db.b.example` in the other;
-/// - of a name without dots, of `localhost`, of one below `.local`, and of an address in an old form: these are not for the DNS;
-/// - of any name, where the system asks somebody else before the DNS who may know it in one family only;
-/// - of any name, where the system has an order of addresses of its own, which only one call for both families tells.
+/// - a name in `/etc/hosts`: if it is there with one family only, the DNS would be asked for the other, which `/etc/hosts` is meant to override;
+/// - a name that is tried with search domains first: each call would go on until a domain has its own family, so that `db` could be `db.a.example` in
+///   one call and `db.b.example` in the other;
+/// - a name without dots, `localhost`, a name below `.local`, and an address in an old form: these are not for the DNS;
+/// - any name, if the system asks another source before the DNS, which may know the name with one family only;
+/// - any name, if the system sets an order of addresses, which only one call for both families returns.
 pub(super) fn plan(host: &str, files: Files<'_>) -> Plan {
     let (name, is_complete) = host.strip_suffix('.').map_or((host, false), |name| (name, true));
     let dots = name.bytes().filter(|byte| *byte == b'.').count();
@@ -48,29 +47,29 @@ pub(super) fn plan(host: &str, files: Files<'_>) -> Plan {
     Plan::Apart(if is_complete { Second::Nothing } else { second(name, files, &conf.domains) })
 }
 
-/// What a second look-up of `name` could find that the first could not.
+/// Returns what is looked up if the calls for each family of `name` find nothing.
 fn second(name: &str, files: Files<'_>, domains: &[&str]) -> Second {
     if somebody_comes_after_dns(name, files) {
         return Second::Again;
     }
-    // musl takes a name with enough dots as it stands only.
+    // musl does not use search domains for a name with enough dots.
     let domains = if cfg!(target_env = "musl") { &[] } else { domains };
     let domains = domains.iter().map(|domain| domain.trim_end_matches('.'));
-    // The root is the name as it stands.
+    // The root as a search domain is the name without one, which was looked up already.
     let domains: Vec<String> = domains.filter(|domain| !domain.is_empty()).map(str::to_owned).collect();
     if domains.is_empty() { Second::Nothing } else { Second::Domains(domains.into()) }
 }
 
-/// Sources that do not know a name with dots, or only that of this machine, or ask the DNS themselves (nsswitch.conf(5)).
+/// Sources of nsswitch.conf(5) that do not know names with dots, or only that of this machine, or that ask the DNS themselves.
 const HARMLESS: [&str; 6] = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
 
-/// Whether a source may know the name, where it is not the DNS and not the table.
+/// Whether a source other than the DNS and `/etc/hosts` may know the name.
 fn may_know(source: &str, name: &str, files: Files<'_>) -> bool {
     !HARMLESS.contains(&source) || source == "myhostname" && name.eq_ignore_ascii_case(files.hostname.trim())
 }
 
-/// Whether nothing comes before the DNS but the table, what knows only this machine and its containers by names without dots, and
-/// what is for `.local` alone.
+/// Whether no source before the DNS may know the name. `/etc/hosts` does not count, nor do sources that know only this machine and its containers by
+/// names without dots, or names below `.local`.
 fn dns_comes_first(name: &str, files: Files<'_>) -> bool {
     nsswitch::sources(files.nsswitch).find(|source| may_know(source, name, files)).is_some_and(nsswitch::is_dns)
 }
