@@ -23,6 +23,7 @@ use exchange::running::{self, check_wrong};
 use exchange::scenario::Failure;
 use http2::running::run;
 use http2::script::{Http2, Settings};
+use http2::stalls::without_stalls;
 use http2::tls::Tls;
 use report::Report;
 
@@ -62,7 +63,7 @@ fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
 fn check(text: &str, which: Which) -> Result<(), Failure> {
     let tls = Tls::new().alpn(&["h2"]);
     running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| {
-        run(scenario, &Stage::default(), runtime, which, &tls, over_tls)
+        without_stalls(|| run(scenario, &Stage::default(), runtime, which, &tls, over_tls))
     })
 }
 

@@ -61,8 +61,7 @@ impl Fate {
             cause: is_over.then_some(Cause::Closed),
             is_informed: false,
             is_answered: connection.delivered > attempt.delivered_before,
-            // One that was dialled for all may have been idle before this request got it, which counts as use.
-            has_settings: attempt.reused || state.plan.client.alpn,
+            has_settings: attempt.reused,
         }
     }
 

@@ -59,6 +59,12 @@ fn overtaken_by(state: &State, request: &Request, connection: usize, attempt: us
     request.attempts.iter().position(is_later).filter(|_| is_turned_away)
 }
 
+/// Whether a request was on a connection of HTTP/1.1 that may have been dialled for all, and idle before the request got it, which counts as use.
+fn may_have_been_idle(state: &State, request: &Request) -> bool {
+    let last = request.attempts.last().map(|&last| &state.connections[state.ledger.attempts[last].connection]);
+    state.plan.client.alpn && last.is_some_and(|connection| !connection.is_http2)
+}
+
 /// Why a request may not be sent again, if that is so.
 fn may_not_be_sent_again(state: &State, request: &Request) -> Option<&'static str> {
     let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
@@ -71,7 +77,7 @@ fn may_not_be_sent_again(state: &State, request: &Request) -> Option<&'static st
         Some("although it was answered")
     } else if last.cause.is_none() {
         Some("although nothing had happened to it")
-    } else if last.is_final() {
+    } else if last.is_final() && !may_have_been_idle(state, request) {
         Some("although that makes no sense")
     } else if unknown > 0 && !request.ask.is_covered(retry) {
         Some("although it may have been processed, and is not idempotent")

@@ -64,7 +64,8 @@ impl Builder {
     }
 
     /// How long a server may take to answer a PING (RFC 9113 §6.7). It is sent one where a response is waited for and nothing at all has come on
-    /// the connection for a second; another one has to have another reason than that. After two seconds without an answer new requests have another connection,
+    /// the connection for a second; another one has to have another reason than that. While the server takes nothing of what there is to be sent, the PING is
+    /// kept back, and the server has as long to take something as it has to answer. After two seconds without either new requests have another connection,
     /// and after this time the connection is closed, which is an error of its requests as that of any connection that ends
     /// ([`is_timeout`](super::super::ClientError::is_timeout)): they are sent again where that is safe. `None` leaves it to the system to give up on a path that is dead, which takes
     /// about a quarter of an hour.

@@ -221,7 +221,7 @@ impl Exchange {
     }
 
     /// The error of the body of the request, unless there is a response. h2 reads nothing while it has something to write that the server does not take:
-    /// a response that came meanwhile is waited for.
+    /// a response that came meanwhile is waited for, as long as the connection lasts.
     fn take_failed(&mut self) -> Option<BoxError> {
         let (Stage::Open(stream), Some(sending)) = (&self.stage, &mut self.sending) else { return None };
         sending.failed.take_if(|_| stream.watched.heads() <= sending.heard)

@@ -49,8 +49,8 @@ enum Step {
     Ask(Instant),
     /// Begin nothing on it, and look again.
     Suspect(Instant),
-    /// End it.
-    End,
+    /// End it. The server has not answered the PING, or has taken nothing if it was not asked.
+    End { was_asked: bool },
 }
 
 /// The rule.
@@ -82,7 +82,7 @@ enum State {
 
 impl Silence {
     fn new(timeout: Duration) -> Self {
-        Self { timeout, state: State::Resting, asked: None }
+        Self { timeout: timeout.min(LONGEST), state: State::Resting, asked: None }
     }
 
     fn look(&mut self, now: Now) -> Step {
@@ -96,19 +96,20 @@ impl Silence {
                 if now.at < since + QUIET {
                     return Step::Look(since + QUIET);
                 }
-                if self.asked.is_some_and(|(parts, opened)| parts == now.parts && opened == now.opened) {
+                let has_nothing_new =
+                    self.asked.is_some_and(|(parts, opened)| parts == now.parts && opened == now.opened);
+                if has_nothing_new && !now.is_blocked {
                     // The server has said that it is there, and there is nothing new to ask.
                     self.state = waiting;
                     return Step::Look(now.at + QUIET);
                 }
-                self.asked = Some((now.parts, now.opened));
                 self.ask(now)
             }
             State::Asked { read, kept_back, at, is_suspect }
                 if read == now.read && kept_back.is_none_or(|written| written == now.written) =>
             {
                 if now.at >= at + self.timeout {
-                    return Step::End;
+                    return Step::End { was_asked: kept_back.is_none() };
                 }
                 if kept_back.is_some() && !now.is_blocked {
                     return self.ask(now);
@@ -133,7 +134,11 @@ impl Silence {
     fn ask(&mut self, now: Now) -> Step {
         let kept_back = now.is_blocked.then_some(now.written);
         self.state = State::Asked { at: now.at, read: now.read, kept_back, is_suspect: false };
-        if now.is_blocked { Step::Look(now.at + QUIET) } else { Step::Ask(now.at + self.patience()) }
+        if now.is_blocked {
+            return Step::Look(now.at + QUIET);
+        }
+        self.asked = Some((now.parts, now.opened));
+        Step::Ask(now.at + self.patience())
     }
 
     /// How long the answer to a PING may take before something else is tried.
@@ -144,6 +149,9 @@ impl Silence {
 
 /// How long a server is silent before it is asked.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// More than any connection lasts, and no more than a clock can add.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// How long it may take to answer before new requests have another connection.
 const SUSPICION: Duration = Duration::from_secs(2);
@@ -214,8 +222,8 @@ impl Future for Listener {
                     this.connection.upgrade().inspect(|connection| connection.wake_task());
                     Some(until)
                 }
-                Step::End => {
-                    let silent = if is_blocked { "has taken nothing" } else { "has not answered a PING" };
+                Step::End { was_asked } => {
+                    let silent = if was_asked { "has not answered a PING" } else { "has taken nothing" };
                     let problem = format!("the server {silent} for {:?}", this.silence.timeout);
                     drop(this.observed.on_error(io::Error::new(io::ErrorKind::TimedOut, problem)));
                     this.observed.pulse.on_dead();
@@ -231,6 +239,8 @@ impl Future for Listener {
 mod tests {
     use super::*;
     use crate::test_support::some_instant;
+
+    const END: Step = Step::End { was_asked: true };
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -261,15 +271,24 @@ mod tests {
         let begin = some_instant();
         let at = |second| begin + seconds(second);
         // It takes nothing at all.
+        let taken_nothing = Step::End { was_asked: false };
         let course = [0, 1, 2, 3, 4, 15, 16].map(|second| (second, 9, 99, true));
         let expected = [1, 2, 3].map(|second| Step::Look(at(second))).into_iter();
-        let expected = expected.chain([Step::Suspect(at(4)), Step::Look(at(5)), Step::Look(at(16)), Step::End]);
+        let expected = expected.chain([Step::Suspect(at(4)), Step::Look(at(5)), Step::Look(at(16)), taken_nothing]);
         assert_eq!(blocked_steps(begin, &course), expected.collect::<Vec<_>>());
         // It takes something, or sends something: that is a sign of life.
         for (read, written) in [(9, 100), (10, 99)] {
             let course = [(0, 9, 99, true), (1, 9, 99, true), (2, read, written, true), (16, read, written, true)];
             assert_eq!(blocked_steps(begin, &course), [1, 2, 3, 17].map(|second| Step::Look(at(second))));
         }
+        // A PING that was kept back was not sent: the next silence is a reason to send one.
+        let course = [(0, 9, 99, true), (1, 9, 99, true), (2, 9, 100, false), (3, 9, 100, false), (18, 9, 100, false)];
+        let looks = [1, 2, 3].map(|second| Step::Look(at(second)));
+        assert_eq!(blocked_steps(begin, &course), [looks.as_slice(), &[Step::Ask(at(5)), END]].concat());
+        // It has answered one, and takes nothing after that.
+        let course = [(0, 9, 99, false), (1, 9, 99, false), (2, 26, 99, false), (3, 26, 99, true), (18, 26, 99, true)];
+        let asked = [Step::Look(at(1)), Step::Ask(at(3)), Step::Look(at(3)), Step::Look(at(4)), taken_nothing];
+        assert_eq!(blocked_steps(begin, &course), asked);
         // It has taken all that there was, which says nothing of it: the PING goes.
         let course = [(0, 9, 99, true), (1, 9, 99, true), (2, 9, 99, false), (4, 9, 99, false)];
         let expected = [Step::Look(at(1)), Step::Look(at(2)), Step::Ask(at(4)), Step::Suspect(at(17))];
@@ -281,8 +300,16 @@ mod tests {
         let begin = some_instant();
         let course = [0, 1, 3, 10, 16].map(|second| (second, 9, 0, 1, true));
         let at = |second| begin + seconds(second);
-        let expected = [Step::Look(at(1)), Step::Ask(at(3)), Step::Suspect(at(16)), Step::Look(at(16)), Step::End];
+        let expected = [Step::Look(at(1)), Step::Ask(at(3)), Step::Suspect(at(16)), Step::Look(at(16)), END];
         assert_eq!(steps(&mut Silence::new(seconds(15)), begin, &course), expected);
+    }
+
+    #[test]
+    fn a_time_without_an_end_is_none() {
+        let (begin, mut silence) = (some_instant(), Silence::new(Duration::MAX));
+        let course = [0, 1, 3, 10_000].map(|second| (second, 9, 0, 1, true));
+        let taken = steps(&mut silence, begin, &course);
+        assert!(matches!(taken[..], [Step::Look(_), Step::Ask(_), Step::Suspect(_), Step::Look(_)]), "{taken:?}");
     }
 
     #[test]
@@ -294,7 +321,7 @@ mod tests {
         let mut silence = Silence::new(seconds(15));
         let taken = steps(&mut silence, begin, &course);
         assert_eq!(taken.iter().filter(|step| matches!(step, Step::Ask(_))).count(), 1);
-        assert!(!taken.iter().any(|step| matches!(step, Step::Suspect(_) | Step::End)));
+        assert!(!taken.iter().any(|step| matches!(step, Step::Suspect(_) | Step::End { .. })));
         // Another request is a reason to ask again, and so is a part of a response.
         for (second, read, parts, opened) in [(2000, 90, 0, 2), (3000, 150, 1, 2)] {
             let course = [second, second + 1].map(|second| (second, read, parts, opened, true));

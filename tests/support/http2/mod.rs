@@ -11,6 +11,7 @@ pub(crate) mod heard;
 pub(crate) mod running;
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod stalls;
 #[path = "../exchange_tls.rs"]
 pub(crate) mod tls;
 pub(crate) mod wire;
