@@ -63,7 +63,7 @@ pub(super) enum Room {
     /// It has other exchanges.
     Busy,
     Idle,
-    /// It is idle, and there is another open connection to the same host in the same runtime.
+    /// It is idle, and there is another connection to the same host in the same runtime that has room.
     Spare,
 }
 

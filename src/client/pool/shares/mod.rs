@@ -165,9 +165,9 @@ impl<S: Shared> Shares<S> {
         }
         member.idle_since = now();
         let runtime = member.connection.runtime();
-        let others = self.members.iter().enumerate().filter(|(other, _)| *other != at);
-        let is_spare =
-            others.map(|(_, other)| &other.connection).any(|other| other.runtime() == runtime && other.is_open());
+        let mut others = self.open_of(runtime).filter(|other| other.connection.place().id != id);
+        // Beside one whose streams are used up it is what the next exchange needs.
+        let is_spare = others.any(|other| other.used + other.reserve() < other.most(self.learned));
         Some(if is_spare { Room::Spare } else { Room::Idle })
     }
 

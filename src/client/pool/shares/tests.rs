@@ -99,6 +99,20 @@ fn new_exchanges_go_to_the_fullest_connection_with_room() {
 }
 
 #[test]
+fn a_connection_that_becomes_idle_is_spare_beside_one_with_room() {
+    let (now, mut shares) = (some_instant(), Shares::new());
+    let [first, second] = [1, 2].map(|id| Told::new(id, 1));
+    for connection in [&first, &second] {
+        shares.join(Arc::clone(connection), now);
+    }
+    assert_eq!(shares.give_back(2, Answered, || now), Some(Room::Idle), "the next exchange has it");
+    assert_eq!(take(&mut shares, now), Some(2));
+    first.most.store(2, SeqCst);
+    assert_eq!(shares.give_back(2, Answered, || now), Some(Room::Spare));
+    assert_eq!(take(&mut shares, now), Some(1));
+}
+
+#[test]
 fn after_an_exchange_that_was_given_up_one_is_kept_in_reserve_where_there_may_be_another_connection() {
     let (now, one) = (some_instant(), Settings { max_shared_per_host: 1, ..SETTINGS });
     for (settings, expected) in [(&SETTINGS, None), (&one, Some(1))] {
