@@ -250,7 +250,10 @@ async fn a_tls_uri_without_a_tls_layer_is_an_error_that_says_so() {
     let error = exchange(&client, "https://user:secret@origin.example/private?token").await.unwrap_err();
     let cause = ours(&error);
     assert!(cause.is_invalid_uri() && cause.attempts().is_empty());
-    assert_eq!(cause.to_string(), "invalid URI: the scheme is https, not http");
+    assert_eq!(
+        cause.to_string(),
+        "invalid URI: the scheme is https, not http (add .tls(…), or enforce_http(false) under a TLS layer)"
+    );
     assert_keeps_secrets(&error);
 }
 

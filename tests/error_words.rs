@@ -91,9 +91,10 @@ async fn https_to_a_port_of_http_is_said_in_words() {
 #[tokio::test]
 async fn https_over_a_connector_without_tls_is_not_tried() {
     let said = said(builder([]).build().unwrap(), HTTPS).await;
-    assert_eq!(said.ours, "could not connect to origin.example:443: the connector does no TLS");
-    assert_eq!(said.hyper_util, "client error (Connect): invalid URI: the scheme is https, not http");
-    assert_eq!(said.tonic, "transport error: invalid URI: the scheme is https, not http");
+    let hint = "(add .tls(…), or enforce_http(false) under a TLS layer)";
+    assert_eq!(said.ours, format!("could not connect to origin.example:443: the connector does no TLS {hint}"));
+    assert_eq!(said.hyper_util, format!("client error (Connect): invalid URI: the scheme is https, not http {hint}"));
+    assert_eq!(said.tonic, format!("transport error: invalid URI: the scheme is https, not http {hint}"));
 }
 
 #[tokio::test]

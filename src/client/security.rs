@@ -79,7 +79,10 @@ fn no_tls(destination: &Destination) -> ClientError {
     // What cannot be written could not be sent over TLS either.
     destination.host_and_port_number().map_or_else(
         |invalid| invalid,
-        |(host, port)| ClientError::connect(ConnectError::unsupported(host, port, "the connector does no TLS")),
+        |(host, port)| {
+            let problem = format!("the connector does no TLS {}", ConnectError::TLS_HINT);
+            ClientError::connect(ConnectError::unsupported(host, port, problem))
+        },
     )
 }
 

@@ -64,7 +64,7 @@ impl Target {
         let Some(scheme) = uri.scheme() else {
             return Err(invalid("it has no scheme".into()));
         };
-        schemes.check(scheme).map_err(|wanted| invalid(format!("the scheme is {scheme}, not {wanted}")))?;
+        schemes.check(scheme).map_err(|wanted| invalid(wrong_scheme(scheme, wanted, schemes)))?;
         let Some(authority) = uri.authority() else {
             return Err(invalid("it has no host".into()));
         };
@@ -80,6 +80,14 @@ impl Target {
         let https_port = if is_secure { NonZeroU16::new(port.number()) } else { None };
         Ok(Self { host: host.into(), port, https_port, is_secure, literal })
     }
+}
+
+/// Says which scheme it is and which it should have been; and, where a setting decides that, which setting.
+#[cold]
+fn wrong_scheme(scheme: &Scheme, wanted: &str, schemes: Schemes) -> String {
+    let wants_tls = schemes == Schemes::Http && *scheme == Scheme::HTTPS;
+    let hint = if wants_tls { [" ", ConnectError::TLS_HINT].concat() } else { String::new() };
+    format!("the scheme is {scheme}, not {wanted}{hint}")
 }
 
 /// Returns the host of an authority with brackets or userinfo, and the address if the host is one.
@@ -197,7 +205,11 @@ mod tests {
 
     #[test]
     fn bad_uris_say_what_is_wrong() {
-        assert_invalid("https://example.com/", Schemes::Http, "the scheme is https, not http");
+        assert_invalid(
+            "https://example.com/",
+            Schemes::Http,
+            "the scheme is https, not http (add .tls(…), or enforce_http(false) under a TLS layer)",
+        );
         assert_invalid("ftp://example.com/", Schemes::Http, "the scheme is ftp, not http");
         assert_invalid("ftp://example.com/", Schemes::HttpAndHttps, "the scheme is ftp, not http or https");
         assert_invalid("example.com:80", Schemes::Any, "it has no scheme");

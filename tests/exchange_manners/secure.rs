@@ -24,6 +24,9 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use crate::errors::kinds;
 use crate::peer::{OK, Peer, Unknown, both, empty, get, in_time, read};
 
+/// What an error says of a connector without TLS, and which setting it is.
+const NO_TLS: &str = "the connector does no TLS (add .tls(…), or enforce_http(false) under a TLS layer)";
+
 /// Requests that would have to be secure, and how an error names their host.
 const SECURE: [(&str, &str); 5] = [
     ("https://origin.example/", "origin.example:443"),
@@ -80,7 +83,7 @@ async fn assert_refused(what: &str, connector: impl Connector) {
             let request = Request::builder().method(method).uri(uri).body(empty()).unwrap();
             let error = in_time(client.request(request)).await.unwrap_err();
             assert_eq!(kinds(&error), ["connect"], "{what}: {uri}");
-            let line = format!("could not connect to {destination}: the connector does no TLS");
+            let line = format!("could not connect to {destination}: {NO_TLS}");
             assert_eq!((error.to_string(), format!("{error:?}")), (line.clone(), format!("ClientError({line})")));
             assert!(error.is_permanent() && !error.may_retry(), "{what}: {uri}");
             assert_eq!((error.bytes_written(), error.retries()), (0, 0), "{what}: {uri}");
@@ -143,7 +146,7 @@ async fn a_tunnel_to_port_443_is_asked_for_in_clear_text_and_its_connection_gets
         assert_eq!(client.pool_statistics().total.idle, 1);
         for uri in ["https://origin.example:443/", "https://origin.example/"] {
             let error = in_time(client.get(uri)).await.unwrap_err();
-            let line = "could not connect to origin.example:443: the connector does no TLS";
+            let line = format!("could not connect to origin.example:443: {NO_TLS}");
             assert_eq!(error.to_string(), line, "{uri}");
         }
         // The next that the proxy hears on this connection is the next CONNECT, of which comes a tunnel.

@@ -60,6 +60,9 @@ enum Inner {
 }
 
 impl ConnectError {
+    /// What to set where `https` is refused for want of TLS.
+    pub(crate) const TLS_HINT: &str = "(add .tls(…), or enforce_http(false) under a TLS layer)";
+
     /// `families` are those that the connector could use.
     pub(crate) fn lost(kind: Kind, families: Families, report: Report) -> Self {
         Self { inner: Box::new(Inner::Lost { kind, families, report }) }
