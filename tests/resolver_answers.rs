@@ -56,11 +56,12 @@ async fn an_address_that_is_none_to_connect_to_is_not_tried() {
 }
 
 #[tokio::test]
-async fn several_of_them_are_counted() {
+async fn several_of_them_are_counted_and_named() {
     let error = connect(table(&["0.0.0.0:0", "[fe80::1]:0"]), URI).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "could not connect to origin.example:8080: no candidate is an address to connect to (2 addresses not tried)"
+        "could not connect to origin.example:8080: no candidate is an address to connect to \
+         (2 addresses not tried: 0.0.0.0:8080 the unspecified address, [fe80::1]:8080 a link-local address without a scope)"
     );
 }
 

@@ -40,7 +40,8 @@ async fn where_none_is_allowed_nothing_is_dialled() {
     );
     assert_eq!(
         error.to_string(),
-        "could not connect to race.example:80: no candidate is an address that is allowed (2 addresses not tried)"
+        "could not connect to race.example:80: no candidate is an address that is allowed \
+         (2 addresses not tried: [2001:db8::a]:80 not allowed, 192.0.2.10:80 not allowed)"
     );
 }
 

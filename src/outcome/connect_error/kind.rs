@@ -13,6 +13,9 @@ use crate::race::{Queries, Query, UntriedReason};
 /// How many attempts the line names.
 pub(super) const NAMED_ATTEMPTS: usize = 8;
 
+/// How many addresses that were not tried the line names.
+const NAMED_UNTRIED: usize = 3;
+
 pub(crate) enum Kind {
     /// There is no address. If a look-up failed, it is unknown whether the name has one.
     NoAddresses,
@@ -152,6 +155,21 @@ fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         [] => Ok(()),
         [one] if one.reason.is_of_address() => write!(f, " ({} not tried: {})", one.endpoint, one.reason),
         [_] => f.write_str(" (1 address not tried)"),
-        many => write!(f, " ({} addresses not tried)", many.len()),
+        many => {
+            write!(f, " ({} addresses not tried", many.len())?;
+            fmt_refused(many, f)?;
+            f.write_str(")")
+        }
     }
+}
+
+/// `: 10.0.0.1:80 not allowed, 10.0.0.2:80 not allowed and 4 more`, of those that are not tried for what they are. Of the others, which
+/// the race did not come to or which no local address goes with, the count says enough.
+fn fmt_refused(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut named = 0;
+    for one in untried.iter().filter(|one| one.reason.is_of_address()).take(NAMED_UNTRIED) {
+        write!(f, "{}{} {}", if named == 0 { ": " } else { ", " }, one.endpoint, one.reason)?;
+        named += 1;
+    }
+    if named > 0 && untried.len() > named { write!(f, " and {} more", untried.len() - named) } else { Ok(()) }
 }

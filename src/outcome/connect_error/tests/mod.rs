@@ -255,6 +255,23 @@ fn a_local_address_that_nothing_matches_is_named_as_the_reason() {
 }
 
 #[test]
+fn of_addresses_that_are_refused_three_are_named() {
+    let refused = |last: usize| untried(&format!("10.0.0.{last}:443"), UntriedReason::NotAllowed);
+    let line = |rest| error(Kind::NoUsableAddress, Vec::new(), rest).to_string();
+    let begin = "could not connect to example.com:443: no candidate is an address that is allowed";
+    assert_eq!(line(vec![refused(1)]), format!("{begin} (10.0.0.1:443 not tried: not allowed)"));
+    let three = "10.0.0.1:443 not allowed, 10.0.0.2:443 not allowed, 10.0.0.3:443 not allowed";
+    assert_eq!(line((1..4).map(refused).collect()), format!("{begin} (3 addresses not tried: {three})"));
+    assert_eq!(line((1..9).map(refused).collect()), format!("{begin} (8 addresses not tried: {three} and 5 more)"));
+    // Those that are not refused are counted, wherever they stand.
+    let other = untried("192.0.2.1:443", UntriedReason::FamilyDisabled);
+    assert_eq!(
+        line(vec![other, refused(1)]),
+        format!("{begin} (2 addresses not tried: 10.0.0.1:443 not allowed and 1 more)")
+    );
+}
+
+#[test]
 fn debug_has_the_causes_that_say_more_than_the_line() {
     let said = |error: AttemptError| {
         let attempts = vec![attempt(0, "192.0.2.1:443", 3, AttemptOutcome::Failed(error))];
