@@ -102,7 +102,8 @@ async fn http_to_a_port_of_https_is_an_invalid_response() {
     let identity = Authority::new("an authority").server(&[HOST]);
     let server = Server::listen(V4, Conduct::serves(&identity)).await;
     let said = said(builder([server.address()]).build().unwrap(), HTTP).await;
-    assert_eq!(said.ours, "the response of origin.example is invalid: invalid HTTP version parsed");
+    let words = "the server speaks TLS: invalid HTTP version parsed";
+    assert_eq!(said.ours, format!("the response of origin.example is invalid: {words}"));
     assert_eq!(said.hyper_util, "client error (SendRequest): invalid HTTP version parsed");
     assert!(said.tonic.starts_with("transport error: "), "{}", said.tonic);
 }

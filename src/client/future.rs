@@ -271,7 +271,8 @@ where
             if is_endless {
                 return Err(ClientError::endless_head(wire.max_response_head, wire.transfer()));
             }
-            return Err(ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer()));
+            let error = ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer());
+            return Err(if wire.is_answered_in_tls() { error.answered_in_tls() } else { error });
         };
         self.send_again(again, failure.wire);
         Ok(())

@@ -28,6 +28,8 @@ pub(super) const HELD_BACK: u16 = 1 << 10;
 pub(super) const UNFLUSHED: u16 = 1 << 11;
 /// Write errors are swallowed, and nothing else is done: the protocol is not HTTP/1.1.
 pub(super) const SWALLOWS_ONLY: u16 = 1 << 12;
+/// The first that was read is an alert of TLS.
+pub(super) const TLS_ALERT: u16 = 1 << 13;
 
 /// The flags of a connection, in one relaxed atomic.
 pub(super) struct SharedFlags(AtomicU16);

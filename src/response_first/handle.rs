@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::allowance::{Allowance, SharedAllowance};
 use super::flags::{
     BLOCKED, BROKEN, DISARMED, Flags, HEARD, HELD_BACK, HOLDS_READS, READ_ENDED, RESETS, SWALLOWS_ONLY, SharedFlags,
-    TOLD, UNFLUSHED, WRITTEN,
+    TLS_ALERT, TOLD, UNFLUSHED, WRITTEN,
 };
 use crate::lock::{Guard, Lock};
 
@@ -187,6 +187,18 @@ impl ResponseFirstHandle {
         add(&self.shared.bytes_written, written);
         self.begin_poll(self.allowance().after_write(written));
         self.set(BLOCKED, written < of);
+    }
+
+    /// The first bytes of the connection are an alert of TLS.
+    #[cold]
+    pub(super) fn on_tls_alert(&self) {
+        self.set(TLS_ALERT, true);
+    }
+
+    /// Whether the first bytes that were read are an alert of TLS. Not known under a client that says nothing of its requests.
+    #[cold]
+    pub(crate) fn has_tls_alert(&self) -> bool {
+        self.has(TLS_ALERT)
     }
 
     /// Whether requests have to be recognised in the bytes that are written.

@@ -8,14 +8,30 @@ use super::response_head::{Answer, ResponseHead};
 pub(crate) struct Recognition {
     /// The next write may begin a request.
     between_messages: bool,
+<<<<<<< HEAD
     /// Reads the responses to the present request, until the status of the final one is known.
     response: Option<ResponseHead>,
+=======
+    awaited: Awaited,
+>>>>>>> 5f550ca (A response that is an alert of TLS is named: the server speaks TLS)
 }
+
+/// What is looked for in what is read.
+enum Awaited {
+    Nothing,
+    /// The first bytes of the connection.
+    First,
+    /// The responses to the request under way, until the status of the final one is read.
+    Response(ResponseHead),
+}
+
+/// How an alert of TLS begins, of any version since SSL 3.0: type and major version (RFC 8446 §5.1).
+const ALERT: [u8; 2] = [21, 3];
 
 impl Recognition {
     /// The state of a connection on which nothing was sent yet.
     pub(crate) const fn new() -> Self {
-        Self { between_messages: true, response: None }
+        Self { between_messages: true, awaited: Awaited::First }
     }
 
     /// `first` is about to be written.
@@ -24,9 +40,9 @@ impl Recognition {
         if self.between_messages {
             self.between_messages = false;
             if handle.recognises_requests() {
-                self.response = RequestHead::of(first).map(|head| {
+                self.awaited = RequestHead::of(first).map_or(Awaited::Nothing, |head| {
                     handle.reset_counts();
-                    ResponseHead::of(&head)
+                    Awaited::Response(ResponseHead::of(&head))
                 });
             }
         }
@@ -36,21 +52,25 @@ impl Recognition {
     /// disarmed.
     #[inline]
     pub(crate) fn on_read(&mut self, bytes: &[u8], handle: &ResponseFirstHandle) {
-        self.between_messages = match self.response {
-            None => true,
-            Some(_) => self.is_answered(bytes, handle),
+        self.between_messages = match self.awaited {
+            Awaited::Nothing => true,
+            Awaited::First | Awaited::Response(_) => self.is_answered(bytes, handle),
         };
     }
 
     #[cold]
     fn is_answered(&mut self, bytes: &[u8], handle: &ResponseFirstHandle) -> bool {
-        let Some(answer) = self.response.as_mut().and_then(|response| response.read(bytes)) else {
-            return false;
-        };
-        self.response = None;
-        if answer == Answer::Switched {
-            handle.disarm();
+        match &mut self.awaited {
+            Awaited::Nothing => {}
+            Awaited::First if bytes.starts_with(&ALERT) => handle.on_tls_alert(),
+            Awaited::First => {}
+            Awaited::Response(response) => match response.read(bytes) {
+                None => return false,
+                Some(Answer::Http) => {}
+                Some(Answer::Switched) => handle.disarm(),
+            },
         }
+        self.awaited = Awaited::Nothing;
         true
     }
 }

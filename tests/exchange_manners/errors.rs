@@ -173,6 +173,8 @@ async fn a_response_that_is_not_http_1_is_an_error_that_says_so() {
     for garbage in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{0}\u{2}\u{2}\u{28}\r\n\r\n",
+        "\u{15}\u{2}\u{1}\u{0}\u{2}\u{2}\u{28}\r\n\r\n",
+        "\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{28}",
         "HTTP/1.1 twohundred OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
@@ -181,6 +183,8 @@ async fn a_response_that_is_not_http_1_is_an_error_that_says_so() {
         let error = error_of(get, garbage).await;
         assert_eq!(kinds(&error), ["invalid response"], "{garbage:?}: {error:?}");
         assert!(error.bytes_read() > 0 && error.source().is_some(), "{garbage:?}: {error:?}");
+        let says_tls = format!("{error:?}").contains("the server speaks TLS");
+        assert_eq!(says_tls, garbage.starts_with("\u{15}\u{3}"), "{garbage:?}: {error:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use crate::client::retry::Repeats;
 use crate::connect::ConnectInfo;
@@ -77,6 +78,22 @@ impl fmt::Display for AfterWrite {
 impl StdError for AfterWrite {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.write)
+    }
+}
+
+/// A response that is an alert of TLS. What hyper says of it is that it is not HTTP.
+#[derive(Debug)]
+pub(super) struct AnsweredInTls(pub(super) Arc<dyn StdError + Send + Sync>);
+
+impl fmt::Display for AnsweredInTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server speaks TLS")
+    }
+}
+
+impl StdError for AnsweredInTls {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
     }
 }
 

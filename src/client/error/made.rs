@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::exchanged::{About, LargeHead, Sendings, Transfer, after_write, is_too_large};
+use super::exchanged::{About, AnsweredInTls, LargeHead, Sendings, Transfer, after_write, is_too_large};
 use super::{ClientError, Inner, Kind, Processing, StreamEnd, TimedOut};
 use crate::client::retry::Again;
 use crate::outcome::{BoxError, ConnectError, causes};
@@ -45,6 +45,15 @@ impl ClientError {
         let mut this = Self::new(kind, cause);
         this.inner.transfer = transfer;
         this
+    }
+
+    /// The same error; if the response is invalid, the cause says that it is TLS.
+    #[cold]
+    pub(in crate::client) fn answered_in_tls(mut self) -> Self {
+        if self.inner.kind == Kind::InvalidResponse {
+            self.inner.source = self.inner.source.map(|error| Arc::new(AnsweredInTls(error)) as _);
+        }
+        self
     }
 
     /// There is no end of informational responses, or of the head of the final one.

@@ -170,7 +170,8 @@ impl ClientError {
     }
 
     /// What the server sent is not HTTP/1, or its head is larger than it may be ([`Builder::http1`](super::Builder::http1),
-    /// [`Builder::max_response_head`](super::Builder::max_response_head)). If a write of the request had failed before that, the error of the write is among the
+    /// [`Builder::max_response_head`](super::Builder::max_response_head)). Where a connection without TLS is answered by an alert of TLS (RFC 8446 §6), the
+    /// [`source`](StdError::source) says that the server speaks TLS. If a write of the request had failed before that, the error of the write is among the
     /// causes.
     pub fn is_invalid_response(&self) -> bool {
         self.inner.kind == Kind::InvalidResponse

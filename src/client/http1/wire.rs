@@ -317,6 +317,11 @@ impl Wire {
             .or_else(|| self.below_tls.as_ref().and_then(ResponseFirstHandle::take_write_error))
     }
 
+    /// Whether the server has answered in TLS on a connection without.
+    pub(in crate::client) fn is_answered_in_tls(&self) -> bool {
+        !self.does_tls && self.control.has_tls_alert()
+    }
+
     pub(in crate::client) fn has_broken_promise(&self) -> bool {
         self.upload.as_ref().is_some_and(|upload| upload.has_broken_promise())
     }
