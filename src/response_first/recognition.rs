@@ -8,12 +8,7 @@ use super::response_head::{Answer, ResponseHead};
 pub(crate) struct Recognition {
     /// The next write may begin a request.
     between_messages: bool,
-<<<<<<< HEAD
-    /// Reads the responses to the present request, until the status of the final one is known.
-    response: Option<ResponseHead>,
-=======
     awaited: Awaited,
->>>>>>> 5f550ca (A response that is an alert of TLS is named: the server speaks TLS)
 }
 
 /// What is looked for in what is read.
