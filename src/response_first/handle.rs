@@ -196,6 +196,7 @@ impl ResponseFirstHandle {
     }
 
     /// Whether the first bytes that were read are an alert of TLS. Not known under a client that says nothing of its requests.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client asks"))]
     #[cold]
     pub(crate) fn has_tls_alert(&self) -> bool {
         self.has(TLS_ALERT)
