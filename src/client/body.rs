@@ -75,7 +75,7 @@ impl ResponseBody {
         };
         self.inner = Inner::GivenUp;
         let (host, transfer) = about.map_or_else(Default::default, |(host, transfer)| (Some(host), transfer));
-        let error = ClientError::timed_out(timed_out, host, transfer);
+        let error = ClientError::timed_out(timed_out, host, transfer, None);
         tracing::debug!(%error, "the body of a response was given up");
         error
     }

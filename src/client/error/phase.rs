@@ -13,7 +13,8 @@ pub enum Phase {
     WaitingForConnection,
     /// A connection was being made for it: look-up, race and TLS.
     Connecting,
-    /// It was being sent: its head, or its body.
+    /// It was being sent: its head, or its body. Over HTTP/2 that is also said while the server does not take what was written on the connection, of whichever
+    /// request that is.
     SendingRequest,
     /// It was sent, and the head of its response was not complete.
     WaitingForResponse,
