@@ -134,6 +134,10 @@ pub(super) mod body {
             match *self {}
         }
 
+        pub(in crate::client) fn has_paused(&self) -> bool {
+            match *self {}
+        }
+
         pub(in crate::client) fn about(&mut self) -> Option<(String, Transfer)> {
             match *self {}
         }

@@ -100,6 +100,32 @@ async fn an_upload_that_takes_too_long() {
     server.abort();
 }
 
+/// More frames than are given without a pause for other tasks.
+#[tokio::test(start_paused = true)]
+async fn a_body_of_many_frames_that_has_arrived_is_read_late() {
+    const FRAMES: usize = 200;
+    let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
+    let end = servers.take(0);
+    let server = tokio::spawn(async move {
+        let mut server = h2::server::handshake(end).await.unwrap();
+        let (_, mut respond) = server.accept().await.unwrap().unwrap();
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        for frame in 1..=FRAMES {
+            body.send_data("hello".into(), frame == FRAMES).unwrap();
+        }
+        server.accept().await;
+    });
+    let mut body = client.request(get()).await.unwrap().into_body();
+    sleep(TWO).await;
+    let mut frames = 0;
+    while let Some(frame) = body.frame().await {
+        assert_eq!(frame.unwrap().into_data().unwrap(), "hello", "after {frames} frames");
+        frames += 1;
+    }
+    assert_eq!(frames, FRAMES);
+    server.abort();
+}
+
 /// All of the body is with h2, and the server reads nothing, so that its last bytes stay there.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_the_server_does_not_take_is_being_sent() {
