@@ -65,6 +65,11 @@ impl ResponseBody {
         }
     }
 
+    /// Whether the last poll was pending although more may be there.
+    fn has_paused(&self) -> bool {
+        if let Inner::Stream(body) = &self.inner { body.has_paused() } else { false }
+    }
+
     /// Closes the connection, or ends the stream, and returns the error that says so.
     #[cold]
     fn give_up(&mut self, timed_out: TimedOut) -> ClientError {
@@ -75,7 +80,7 @@ impl ResponseBody {
         };
         self.inner = Inner::GivenUp;
         let (host, transfer) = about.map_or_else(Default::default, |(host, transfer)| (Some(host), transfer));
-        let error = ClientError::timed_out(timed_out, host, transfer);
+        let error = ClientError::timed_out(timed_out, host, transfer, None);
         tracing::debug!(%error, "the body of a response was given up");
         error
     }
@@ -85,6 +90,8 @@ impl Limited {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         let reached = match &polled {
+            // A body that has arrived is not given up in the middle: the limit is looked at with the next frame, or when there is none.
+            Poll::Pending if self.body.has_paused() => return Poll::Pending,
             Poll::Pending => self.deadlines.as_mut().poll(cx),
             // Whoever reads slowly finds something there each time, and has the end late.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && !self.body.has_arrived() => self.deadlines.look(),

@@ -55,8 +55,11 @@ impl Builder {
 
     /// How long a request may take: from the call to the end of the response's body. It covers the wait for a connection, look-up, race and TLS, the request, every retry,
     /// and the body, for as long as it is read. At the limit the request, or the next read of the body, is an error that says
-    /// [how far it was](super::ClientError::timeout_phase). Its connection, or its stream of HTTP/2, is closed; a connect that other requests wait for goes on. The end of a
-    /// body that has arrived by then is still given, whenever it is read, and a stream that was [upgraded](super#upgrades) has no limit.
+    /// [how far it was](super::ClientError::timeout_phase). Its connection, or its stream of HTTP/2, is closed; a connect that other requests wait for goes on. A stream
+    /// that was [upgraded](super#upgrades) has no limit.
+    ///
+    /// A body whose last byte has been read from the connection by then is still given, whenever the caller reads it. Over HTTP/1.1 the connection is read by whoever reads
+    /// the body, one chunk at a time: what lies in the socket at the limit, or in hyper's buffer, is not given.
     ///
     /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error. Without one, what bounds a request is said
     /// [here](super#time-outs).
@@ -81,8 +84,8 @@ impl Builder {
         self
     }
 
-    /// Fields that each request has: those of these that it does not have itself, with all their values. A request has another value by having the field, and none by
-    /// no means. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
+    /// Fields that each request has: those of these that it does not have itself, with all their values. A request replaces a default by setting the
+    /// field; it cannot remove one. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
     ///
     /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
     ///

@@ -19,7 +19,7 @@ use super::connecting::Connecting;
 use super::deliver::deliver;
 use super::destination::Destination;
 use super::dialing::connect;
-use super::error::{ClientError, Phase, Sendings, Transfer};
+use super::error::{ClientError, HowFar, Phase, Sendings, Transfer};
 use super::http1::exchange::{Exchange, Failure, Sent, exchange};
 use super::http1::wire::Wire;
 use super::http2::exchange::{Exchange as Sharing, Failure as Unanswered};
@@ -358,10 +358,12 @@ where
     E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F> + Send,
     F: Future<Output = Sent> + Send,
 {
-    fn progress(&self) -> (Phase, Transfer) {
+    fn progress(&self) -> HowFar {
         match &self.state {
-            State::Connecting { connecting: Some(connecting), .. } => (connecting.phase(), Transfer::default()),
-            State::Connecting { .. } => (Phase::WaitingForConnection, Transfer::default()),
+            State::Connecting { connecting, .. } => {
+                let phase = connecting.as_ref().map_or(Phase::WaitingForConnection, Connecting::phase);
+                HowFar::owned(phase, Transfer::default())
+            }
             State::Exchanging { exchange } => exchange.progress(),
             State::Sharing { sharing } => sharing.progress(),
         }

@@ -54,7 +54,7 @@ pub(super) mod exchange {
     use super::body::StreamBody;
     use super::connection::Connection;
     use crate::client::destination::Destination;
-    use crate::client::error::{ClientError, Phase, Transfer};
+    use crate::client::error::{ClientError, HowFar};
     use crate::client::pool::Share;
     use crate::client::request::after_response::AfterResponse;
     use crate::client::request::upload::{Progress, Upload};
@@ -72,7 +72,7 @@ pub(super) mod exchange {
             match **share.connection() {}
         }
 
-        pub(in crate::client) fn progress(&self) -> (Phase, Transfer) {
+        pub(in crate::client) fn progress(&self) -> HowFar {
             match *self {}
         }
     }
@@ -131,6 +131,10 @@ pub(super) mod body {
 
     impl StreamBody {
         pub(in crate::client) fn has_arrived(&self) -> bool {
+            match *self {}
+        }
+
+        pub(in crate::client) fn has_paused(&self) -> bool {
             match *self {}
         }
 

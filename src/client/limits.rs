@@ -12,7 +12,7 @@ use http_body::Body;
 use super::body::ResponseBody;
 use super::bounds::{Connector, RequestBody};
 use super::deadlines::{Deadlines, Reached};
-use super::error::{ClientError, Phase, Transfer};
+use super::error::{ClientError, HowFar};
 use super::future::ResponseFuture;
 use super::request::defaults;
 use super::responding::Responding;
@@ -79,13 +79,13 @@ impl Limited {
     /// Ends the request: its connection is closed, or its stream; or its place in the queue, or its connect, is given up.
     fn give_up(&mut self, reached: Reached) -> ClientError {
         self.deadlines = None;
-        let (phase, transfer) = self.inner.progress();
-        self.inner.as_mut().fail(ClientError::timed_out(reached.during(phase), None, transfer))
+        let HowFar { phase, transfer, end } = self.inner.progress();
+        self.inner.as_mut().fail(ClientError::timed_out(reached.during(phase), None, transfer, end))
     }
 }
 
 impl Responding for Limited {
-    fn progress(&self) -> (Phase, Transfer) {
+    fn progress(&self) -> HowFar {
         self.inner.progress()
     }
 

@@ -9,13 +9,13 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::bounds::RequestBody;
-use super::error::{ClientError, Phase, Transfer};
+use super::error::{ClientError, HowFar, Transfer};
 use super::request::promise::poll_end;
 
 /// A request on its way to its response.
 pub(super) trait Responding: Future<Output = Result<Response<ResponseBody>, ClientError>> + Send {
     /// How far it is, and what has happened on its connection.
-    fn progress(&self) -> (Phase, Transfer);
+    fn progress(&self) -> HowFar;
 
     /// Ends it with this error, which it completes. It must not be polled any more, and sends nothing.
     fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError;
@@ -48,7 +48,7 @@ impl<B: RequestBody, R: Responding> Future for RespondToEmpty<B, R> {
 }
 
 impl<B: RequestBody, R: Responding> Responding for RespondToEmpty<B, R> {
-    fn progress(&self) -> (Phase, Transfer) {
+    fn progress(&self) -> HowFar {
         self.respond.as_ref().expect("it was made").progress()
     }
 

@@ -33,7 +33,8 @@ impl TimeLimits {
         Self::default()
     }
 
-    /// How long the request may take from the call to the end of the response's body. `None` is no limit.
+    /// How long the request may take from the call to the end of the response's body, as far as that has not been read from the connection
+    /// ([`Builder::timeout`](super::Builder::timeout)). `None` is no limit.
     ///
     /// Defaults to the limit of the client.
     #[must_use]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyper::Response;
+use http_body_util::Full;
+use hyper::{Method, Response};
 use tokio::sync::Notify;
 
 use super::*;
@@ -48,6 +49,43 @@ async fn a_stream_that_takes_too_long_ends_alone() {
     server.abort();
 }
 
+/// What is read on the connection meanwhile is of the connection, or of a neighbour, and no answer.
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_may_go_again_whatever_else_was_read() {
+    for (has_neighbour, limit) in [(false, 3 * ONE), (true, ONE)] {
+        for (method, may_retry) in [(Method::GET, true), (Method::POST, false)] {
+            let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true));
+            let end = servers.take(0);
+            // It answers all requests but the second, and the PING that the client sends after a silence of a second.
+            let server = tokio::spawn(async move {
+                let mut server = h2::server::handshake(end).await.unwrap();
+                let mut kept = Vec::new();
+                for number in 0.. {
+                    let Some(Ok((_, mut respond))) = server.accept().await else { break };
+                    if number != 1 {
+                        respond.send_response(Response::new(()), true).unwrap();
+                    }
+                    kept.push(respond);
+                }
+            });
+            client.request(get()).await.unwrap();
+            let mut request = get();
+            *request.method_mut() = method;
+            let mut request = spawn(client.request(with(request, TimeLimits::new().timeout(limit))));
+            assert_pending!(request.poll());
+            if has_neighbour {
+                client.request(get()).await.unwrap();
+            }
+            let error = request.await.unwrap_err();
+            assert_eq!(error.timeout_phase(), Some(Phase::WaitingForResponse), "{error:?}");
+            assert!(error.bytes_written() > 0 && error.bytes_read() > 0, "something was read, and of another stream");
+            assert_eq!((error.processing(), error.may_retry()), (Processing::Unknown, may_retry), "{error:?}");
+            assert_eq!((error.http2_reason(), servers.connected()), (None, 1));
+            server.abort();
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_takes_too_long() {
     let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
@@ -60,6 +98,43 @@ async fn an_upload_that_takes_too_long() {
     let error = client.request(endless()).await.unwrap_err();
     assert_eq!(error.timeout_phase(), Some(Phase::SendingRequest), "{error:?}");
     server.abort();
+}
+
+/// More frames than are given without a pause for other tasks.
+#[tokio::test(start_paused = true)]
+async fn a_body_of_many_frames_that_has_arrived_is_read_late() {
+    const FRAMES: usize = 200;
+    let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
+    let end = servers.take(0);
+    let server = tokio::spawn(async move {
+        let mut server = h2::server::handshake(end).await.unwrap();
+        let (_, mut respond) = server.accept().await.unwrap().unwrap();
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        for frame in 1..=FRAMES {
+            body.send_data("hello".into(), frame == FRAMES).unwrap();
+        }
+        server.accept().await;
+    });
+    let mut body = client.request(get()).await.unwrap().into_body();
+    sleep(TWO).await;
+    let mut frames = 0;
+    while let Some(frame) = body.frame().await {
+        assert_eq!(frame.unwrap().into_data().unwrap(), "hello", "after {frames} frames");
+        frames += 1;
+    }
+    assert_eq!(frames, FRAMES);
+    server.abort();
+}
+
+/// All of the body is with h2, and the server reads nothing, so that its last bytes stay there.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_server_does_not_take_is_being_sent() {
+    let (client, servers) = client(1, |builder| builder.http2_prior_knowledge(true).timeout(ONE));
+    let body = Full::new(Bytes::from(vec![0; 65_535])).map_err(|never| match never {}).boxed_unsync();
+    let error = client.request(Request::post(URI).body(body).unwrap()).await.unwrap_err();
+    assert_eq!(error.timeout_phase(), Some(Phase::SendingRequest), "{error:?}");
+    assert!(error.bytes_written() > 0 && !error.may_retry(), "{error:?}");
+    assert_eq!((error.processing(), servers.connected()), (Processing::Unknown, 1));
 }
 
 /// Either may be the one that has begun the dial.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use super::{Phase, StreamEnd};
 use crate::client::retry::Repeats;
 use crate::connect::ConnectInfo;
 use crate::outcome::BoxError;
@@ -25,6 +26,22 @@ pub(in crate::client) struct Transfer {
     pub(in crate::client) reused: bool,
     pub(in crate::client) bytes_written: u64,
     pub(in crate::client) bytes_read: u64,
+}
+
+/// How far a request is that has no response yet.
+#[derive(Debug)]
+pub(in crate::client) struct HowFar {
+    pub(in crate::client) phase: Phase,
+    pub(in crate::client) transfer: Transfer,
+    /// What becomes of it if it ends now. None without a stream of HTTP/2: what was read on the connection says it then.
+    pub(in crate::client) end: Option<StreamEnd>,
+}
+
+impl HowFar {
+    /// Of a request that has no connection yet, or one of its own.
+    pub(in crate::client) fn owned(phase: Phase, transfer: Transfer) -> Self {
+        Self { phase, transfer, end: None }
+    }
 }
 
 /// What only the request knows.

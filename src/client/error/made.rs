@@ -89,11 +89,16 @@ impl ClientError {
         this
     }
 
-    /// A time limit of the client was reached.
+    /// A time limit of the client was reached. `end` is what became of a request over HTTP/2 that has no response.
     #[cold]
-    pub(in crate::client) fn timed_out(timed_out: TimedOut, host: Option<String>, transfer: Transfer) -> Self {
+    pub(in crate::client) fn timed_out(
+        timed_out: TimedOut,
+        host: Option<String>,
+        transfer: Transfer,
+        end: Option<StreamEnd>,
+    ) -> Self {
         let mut this = Self::new(Kind::TimedOut(timed_out), None);
-        (this.inner.host, this.inner.transfer) = (host, transfer);
+        (this.inner.host, this.inner.transfer, this.inner.stream) = (host, transfer, end);
         this
     }
 

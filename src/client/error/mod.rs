@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-pub(super) use self::exchanged::{About, Sendings, Transfer};
+pub(super) use self::exchanged::{About, HowFar, Sendings, Transfer};
 pub use self::phase::Phase;
 pub(super) use self::phase::{Limit, TimedOut};
 pub use self::processing::Processing;

@@ -9,11 +9,13 @@ use crate::outcome::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It waited for a connection that another request has, or that was being made for another request.
+    /// It waited for a connection that another request has, or that was being made for another request, and had begun none itself.
     WaitingForConnection,
-    /// A connection was being made for it: look-up, race and TLS.
+    /// A connection was being made for it: look-up, race and TLS. A request that has begun a connection for itself and for others stays in this phase until it has
+    /// one, also where that connection is there and all its streams are in use.
     Connecting,
-    /// It was being sent: its head, or its body.
+    /// It was being sent: its head, or its body. Over HTTP/2 that is also said while the server does not take what was written on the connection, of whichever
+    /// request that is.
     SendingRequest,
     /// It was sent, and the head of its response was not complete.
     WaitingForResponse,

@@ -17,7 +17,7 @@ use tokio::task::coop::{has_budget_remaining, unconstrained};
 
 use super::wire::Wire;
 use crate::client::destination::Destination;
-use crate::client::error::{Phase, Transfer};
+use crate::client::error::{HowFar, Phase, Transfer};
 use crate::client::request::fields;
 use crate::client::request::held::Held;
 use crate::client::request::informational::{self, Callback};
@@ -116,11 +116,11 @@ fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire
 
 impl<F> Exchange<F> {
     /// How far it is, and what has happened on the connection.
-    pub(in crate::client) fn progress(&self) -> (Phase, Transfer) {
-        let Some(wire) = &self.wire else { return (Phase::WaitingForResponse, Transfer::default()) };
+    pub(in crate::client) fn progress(&self) -> HowFar {
+        let Some(wire) = &self.wire else { return HowFar::owned(Phase::WaitingForResponse, Transfer::default()) };
         let transfer = wire.transfer();
         let is_sending = transfer.bytes_written == 0 || wire.is_uploading();
-        (if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse }, transfer)
+        HowFar::owned(if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse }, transfer)
     }
 }
 

@@ -24,6 +24,8 @@ pub(in crate::client) struct StreamBody {
     left: Option<u64>,
     /// How many frames were given since the body was last pending.
     at_once: u8,
+    /// It was pending at the last poll for the sake of other tasks alone.
+    has_paused: bool,
 }
 
 /// A response that has not ended. The parts of h2 are dropped before the right to the stream is given back.
@@ -70,7 +72,7 @@ impl Answer {
         let left = if is_complete { Some(0) } else { length };
         Ok(response.map(|recv| {
             let open = Open { recv, given: 0, window: Window::new(stream, left) };
-            let mut body = StreamBody { open: Some(open), left, at_once: 0 };
+            let mut body = StreamBody { open: Some(open), left, at_once: 0, has_paused: false };
             if is_complete {
                 body.end();
             }
@@ -93,6 +95,11 @@ impl StreamBody {
     /// Whether all of the response has arrived, whatever of it was read.
     pub(in crate::client) fn has_arrived(&self) -> bool {
         self.open.as_ref().is_none_or(|open| open.stream().watched.has_end())
+    }
+
+    /// Whether the last poll was pending for the sake of other tasks alone: the next one may have a frame.
+    pub(in crate::client) fn has_paused(&self) -> bool {
+        self.has_paused
     }
 
     /// What an error says of the connection, and where the request went. `None` once the response is over.
@@ -139,7 +146,8 @@ impl Body for StreamBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         let this = &mut *self;
         let Some(open) = &mut this.open else { return Poll::Ready(None) };
-        if this.at_once == MOST_AT_ONCE {
+        this.has_paused = this.at_once == MOST_AT_ONCE;
+        if this.has_paused {
             this.at_once = 0;
             wake_later(cx.waker());
             return Poll::Pending;

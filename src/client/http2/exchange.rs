@@ -13,6 +13,7 @@ use std::time::Duration;
 use h2::RecvStream;
 use http::{Extensions, Method, Request, Response, StatusCode};
 
+use super::begun::Begun;
 use super::connection::Connection;
 use super::ended::{Ended, Heard};
 use super::head;
@@ -21,7 +22,7 @@ use super::rest::Rest;
 use super::seen::Watched;
 use super::verdict::{Cause, Facts, Verdict, judge};
 use crate::client::destination::Destination;
-use crate::client::error::{ClientError, Phase, Processing, StreamEnd, Transfer};
+use crate::client::error::{ClientError, HowFar, Phase, Processing, StreamEnd, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::fields::expects_continue;
 use crate::client::request::framing::Framing;
@@ -62,6 +63,8 @@ pub(super) struct Stream {
     pub(super) watched: Watched,
     response: h2::client::ResponseFuture,
     begun: Begun,
+    /// The request is HEAD.
+    is_head: bool,
     pub(super) rest: Rest,
 }
 
@@ -78,19 +81,6 @@ pub(super) struct Sending {
     heard: u32,
     /// The body has failed.
     failed: Option<BoxError>,
-}
-
-/// How it stood with the connection when it got the request.
-#[derive(Clone, Copy)]
-struct Begun {
-    /// The request is HEAD.
-    is_head: bool,
-    /// How many requests it had had.
-    before: usize,
-    written: u64,
-    read: u64,
-    /// How many responses had come.
-    heads: u64,
 }
 
 /// A request without a response.
@@ -135,7 +125,7 @@ impl Exchange {
         let framing = progress.as_ref().map_or(&Framing::Empty, |progress| progress.framing());
         head::complete(head, destination, &connection.authority, framing)?;
         let observed = &connection.observed;
-        let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
+        let begun = Begun::now(observed);
         let not_taken = |progress| {
             observed.on_refusal();
             let stage = Stage::NotTaken(Box::new(Failure::not_taken(connection, progress)));
@@ -148,7 +138,7 @@ impl Exchange {
         let watched = observed.register(response.stream_id().as_u32());
         observed.pulse.rouse();
         share.set_begun();
-        let begun = Begun { is_head, before, written, read, heads };
+        let begun = begun.after(before);
         let sending = progress.map(|progress| {
             let held = is_held.then(|| {
                 progress.hold();
@@ -163,20 +153,27 @@ impl Exchange {
                 failed: None,
             })
         });
-        let stream = Box::new(Stream { watched, response, begun, rest: Rest::Nothing(share) });
+        let stream = Box::new(Stream { watched, response, begun, is_head, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
     /// How far it is, and what has happened on the connection since it began.
-    pub(in crate::client) fn progress(&self) -> (Phase, Transfer) {
-        let transfer = match &self.stage {
-            Stage::Open(stream) => stream.transfer(),
-            Stage::NotTaken(failure) => failure.transfer.clone(),
-            Stage::Over => Transfer::default(),
+    pub(in crate::client) fn progress(&self) -> HowFar {
+        let (transfer, verdict, is_blocked) = match &self.stage {
+            Stage::Open(stream) => {
+                let is_blocked = stream.rest.connection().observed.is_blocked();
+                (stream.transfer(), Some(stream.judge(Cause::Closed)), is_blocked)
+            }
+            Stage::NotTaken(failure) => (failure.transfer.clone(), Some(failure.verdict), false),
+            Stage::Over => (Transfer::default(), None, false),
         };
         let has_body_left = self.sending.as_ref().is_some_and(|sending| !sending.has_ended);
-        let is_sending = transfer.bytes_written == 0 || has_body_left;
-        (if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse }, transfer)
+        // A body that h2 has as a whole may not be on its way: nobody sees of which request the bytes are that the server does not take.
+        let is_sending = transfer.bytes_written == 0 || has_body_left || is_blocked;
+        let phase = if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse };
+        // What was read on the connection may be of other streams: it says nothing of this one.
+        let end = verdict.map(|Verdict { processing, again }| StreamEnd { processing, reason: None, again });
+        HowFar { phase, transfer, end }
     }
 
     /// The interim responses that have come, if anybody has a use for them. Ready when there is something else.
@@ -272,25 +269,18 @@ impl Stream {
     fn fail(self, cause: Failed, mut sending: Option<Box<Sending>>) -> Failure {
         let failed = sending.as_mut().and_then(|sending| sending.failed.take());
         let progress = sending.map(|sending| sending.put_back());
-        let connection = self.rest.connection();
-        let (observed, begun) = (&connection.observed, self.begun);
-        let heads = observed.heads();
-        let end = match &cause {
+        let verdict = self.judge(match &cause {
             Failed::Ended(ended) => Cause::of(&ended.error),
             Failed::NotTaken => Cause::NotTaken,
             Failed::Body(_) => Cause::Closed,
-        };
-        let facts = Facts {
-            cause: end,
-            has_written: observed.bytes_written() > begun.written,
-            has_settings: observed.has_settings(),
-            has_head: self.watched.has_head(),
-            is_first: begun.before == 0,
-            has_answered: heads > 0,
-            has_answered_since: heads > begun.heads,
-        };
+        });
         let cause = failed.map_or(cause, Failed::Body);
-        Failure { verdict: judge(facts), cause, transfer: self.transfer(), progress }
+        Failure { verdict, cause, transfer: self.transfer(), progress }
+    }
+
+    /// What became of the request, if its stream ends now, and of this.
+    fn judge(&self, cause: Cause) -> Verdict {
+        judge(self.begun.facts(cause, &self.rest.connection().observed, &self.watched))
     }
 
     /// How it has ended, as an error says it.
@@ -307,17 +297,17 @@ impl Stream {
 
     /// What has happened on the connection since it got the request.
     pub(super) fn transfer(&self) -> Transfer {
-        self.rest.connection().transfer(self.begun.before, self.begun.written, self.begun.read)
+        self.begun.transfer(self.rest.connection())
     }
 
     /// Adds what is said of the connection to a response.
     pub(super) fn add_extras(&self, extensions: &mut Extensions) {
-        self.rest.connection().add_extras(extensions, self.begun.before);
+        self.rest.connection().add_extras(extensions, self.begun.before());
     }
 
     /// Whether the request is HEAD.
     pub(super) fn is_of_head(&self) -> bool {
-        self.begun.is_head
+        self.is_head
     }
 
     /// Where the request went.

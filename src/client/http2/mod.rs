@@ -10,6 +10,7 @@
 //! 5. A server that is silent is [asked](silence) whether it is there.
 //! 6. What became of a request that has no response is [judged](verdict) by how its stream ended.
 
+mod begun;
 pub(super) mod body;
 mod builder;
 pub(super) mod connection;
