@@ -255,6 +255,22 @@ fn a_local_address_that_nothing_matches_is_named_as_the_reason() {
 }
 
 #[test]
+fn the_rule_of_what_is_allowed_is_the_reason_only_if_it_is_so_for_all() {
+    let refused = ("192.0.2.1:443", UntriedReason::NotAllowed);
+    for (other, line) in [
+        (UntriedReason::NotAllowed, "no candidate is an address that is allowed (2 addresses not tried)"),
+        (UntriedReason::FamilyDisabled, "no candidate may be used (2 addresses not tried)"),
+        (UntriedReason::NoLocalAddress, "no candidate may be used (2 addresses not tried)"),
+        (UntriedReason::Multicast, "no candidate may be used (2 addresses not tried)"),
+    ] {
+        let rest = [("[2001:db8::1]:443", other), refused].map(|(address, reason)| untried(address, reason));
+        let error = error(Kind::NoUsableAddress, Vec::new(), rest.into());
+        assert_eq!(error.to_string(), format!("could not connect to example.com:443: {line}"));
+        assert!(error.is_not_allowed() && error.is_connect());
+    }
+}
+
+#[test]
 fn debug_has_the_causes_that_say_more_than_the_line() {
     let said = |error: AttemptError| {
         let attempts = vec![attempt(0, "192.0.2.1:443", 3, AttemptOutcome::Failed(error))];
