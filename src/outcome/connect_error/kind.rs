@@ -40,8 +40,14 @@ impl Kind {
             }
             Self::NoUsableAddress => {
                 let because = |reason| untried.iter().any(|untried| untried.reason == reason);
+                let is_refused = |untried: &Untried| untried.reason == UntriedReason::NotAllowed;
                 let why = if because(UntriedReason::NotAllowed) {
-                    "no candidate is an address that is allowed"
+                    // To allow more addresses may not suffice.
+                    if untried.iter().all(is_refused) {
+                        "no candidate is an address that is allowed"
+                    } else {
+                        "no candidate may be used"
+                    }
                 } else if because(UntriedReason::NoLocalAddress) {
                     "no candidate matches the local address"
                 } else if untried.is_empty() {

@@ -40,7 +40,7 @@ mod tests;
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
 /// | [`is_timeout`](Self::is_timeout) | A time-out decided: the connector's, or that of an attempt's handshake; besides one of the two above. |
-/// | [`is_not_allowed`](Self::is_not_allowed) | Nothing was dialled, since the connector does not allow the addresses; besides `is_connect`. |
+/// | [`is_not_allowed`](Self::is_not_allowed) | Nothing was dialled: none of the addresses may be used, and the connector does not allow at least one of them; besides `is_connect`. |
 /// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
 /// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
 ///
@@ -127,8 +127,8 @@ impl ConnectError {
         self.decided_by().and_then(Attempt::error).is_some_and(AttemptError::is_untrusted)
     }
 
-    /// The name or the URI has addresses, and those are not allowed ([`ConfigBuilder::allow`](crate::race::ConfigBuilder::allow)): no attempt was made.
-    /// [`untried`](Self::untried) says which they are.
+    /// The name or the URI has addresses, none of which may be used, and at least one of them is not allowed ([`ConfigBuilder::allow`](crate::race::ConfigBuilder::allow)): no
+    /// attempt was made. [`untried`](Self::untried) says which they are, and why each of the others may not be used: its family is switched off, say.
     ///
     /// Where some addresses are allowed and no attempt to them succeeded, that is an error like any other, whose `untried` has the others.
     pub fn is_not_allowed(&self) -> bool {

@@ -52,9 +52,12 @@ impl Axis {
     pub(super) fn labels(&self) -> String {
         let mut line = String::new();
         for (column, label) in &self.ticks {
-            // The middle of a label is below its tick.
-            let before = column.saturating_sub(label.len() / 2).saturating_sub(line.len());
-            line = format!("{line}{:before$}{label}", "");
+            // The middle of a label is below its tick. One that would touch the label before it is left out: the two would read as one number.
+            let begin = column.saturating_sub(label.len() / 2);
+            if line.is_empty() || begin > line.len() {
+                let before = begin - line.len();
+                line = format!("{line}{:before$}{label}", "");
+            }
         }
         line + " ms"
     }
@@ -91,5 +94,16 @@ mod tests {
         assert_eq!(axis.labels(), "0     100    200    300    400    500 ms");
         assert_eq!((axis.column(Duration::ZERO), axis.column(Duration::from_millis(503))), (0, 35));
         assert_eq!(axis.column(Duration::from_secs(9)), 35, "never beyond the end");
+    }
+
+    #[test]
+    fn a_label_that_would_touch_the_one_before_is_left_out() {
+        for (seconds, width, expected) in
+            [(580, 36, "0  100000      300000      500000 ms"), (330, 21, "0  100000      300000 ms")]
+        {
+            let axis = Axis::new(Duration::from_secs(seconds), width);
+            assert_eq!(axis.labels(), expected);
+            assert!(axis.ticks.len() > 3, "the ticks stay: {:?}", axis.ticks);
+        }
     }
 }

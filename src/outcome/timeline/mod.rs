@@ -15,7 +15,7 @@ use super::report::Report;
 use super::time::Time;
 
 /// A drawing of a race, for a log or a terminal: a line for each attempt, with what it was started for, when it started and ended, how long it took, and what came of
-/// it. A line for the look-up goes before them, if there was one, and one for each address that was not tried after them.
+/// it. A line for the look-up goes before them, if the race had to wait for it, and one for each address that was not tried after them.
 ///
 /// It comes from `ConnectInfo::timeline` of a race that was won, and from [`ConnectError::timeline`](super::ConnectError::timeline) of one that was lost; `Display` draws it. The
 /// drawing is for people: it may change with any version.
@@ -154,7 +154,7 @@ fn rows(report: &Report, marks: &Marks) -> Vec<Row> {
     let untried = report.untried();
     let attempts: &[Attempt] = report.attempts.as_slice();
     let look_up = match report.resolved_after() {
-        // An address in the URI needs no look-up.
+        // There was nothing to wait for: the URI has an address, or the resolver had one at once.
         Some(Duration::ZERO) => None,
         Some(took) => Some(Row::of_look_up(took, true, marks)),
         None if attempts.is_empty() && untried.is_empty() => Some(Row::of_look_up(report.elapsed(), false, marks)),

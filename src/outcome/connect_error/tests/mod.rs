@@ -267,8 +267,25 @@ fn of_addresses_that_are_refused_three_are_named() {
     let other = untried("192.0.2.1:443", UntriedReason::FamilyDisabled);
     assert_eq!(
         line(vec![other, refused(1)]),
-        format!("{begin} (2 addresses not tried: 10.0.0.1:443 not allowed and 1 more)")
+        "could not connect to example.com:443: no candidate may be used (2 addresses not tried: 10.0.0.1:443 not allowed and 1 more)"
     );
+}
+
+#[test]
+fn the_rule_of_what_is_allowed_is_the_reason_only_if_it_is_so_for_all() {
+    let refused = ("192.0.2.1:443", UntriedReason::NotAllowed);
+    for (other, line) in [
+        (UntriedReason::NotAllowed, "no candidate is an address that is allowed"),
+        (UntriedReason::FamilyDisabled, "no candidate may be used"),
+        (UntriedReason::NoLocalAddress, "no candidate may be used"),
+        (UntriedReason::Multicast, "no candidate may be used"),
+    ] {
+        let rest = [("[2001:db8::1]:443", other), refused].map(|(address, reason)| untried(address, reason));
+        let error = error(Kind::NoUsableAddress, Vec::new(), rest.into());
+        let begin = format!("could not connect to example.com:443: {line} (2 addresses not tried: ");
+        assert!(error.to_string().starts_with(&begin), "{error}");
+        assert!(error.is_not_allowed() && error.is_connect());
+    }
 }
 
 #[test]
