@@ -180,8 +180,7 @@ impl<W: Owned> Pool<W> {
         // back.
         let lease = closed.last_mut().filter(|_| host.kind == Kind::Owned).and_then(|closed| closed.take_lease());
         if let Some(mut lease) = lease {
-            host.connected -= usize::from(mem::take(&mut lease.is_connected));
-            lease.is_for_all = false;
+            host.connected -= usize::from(lease.begin_anew());
             return Acquired::Dial(lease);
         }
         host.shares.leave_if(|connection, idle| self.settings.is_done(connection, idle, || now), &mut left);

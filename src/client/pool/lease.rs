@@ -1,5 +1,6 @@
 //! Leases: the right to a connection of a host.
 
+use std::mem;
 use std::sync::{Arc, Weak};
 
 use super::place::Place;
@@ -76,13 +77,16 @@ impl Lease {
     /// Turns the lease of a connection, which was closed, into one for a dial.
     #[must_use]
     pub(in crate::client) fn redial(mut self) -> Self {
-        if let (true, Some(home)) = (self.is_connected, self.home.upgrade()) {
+        if let (true, Some(home)) = (self.begin_anew(), self.home.upgrade()) {
             home.on_redial(self.slot);
         }
-        self.is_connected = false;
-        self.is_shared = false;
-        self.is_for_all = false;
         self
+    }
+
+    /// Makes the lease one for a dial of one request. Returns whether it was that of a connection, which the caller takes out of the count.
+    pub(super) fn begin_anew(&mut self) -> bool {
+        (self.is_shared, self.is_for_all) = (false, false);
+        mem::take(&mut self.is_connected)
     }
 
     /// Whether the connection is dialled for all waiting requests, and not for one.
