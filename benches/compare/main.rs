@@ -21,6 +21,8 @@ mod child;
 mod connect;
 mod cores;
 mod cost;
+#[cfg(feature = "https")]
+mod identity;
 mod lost;
 mod machine;
 mod options;

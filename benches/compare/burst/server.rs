@@ -16,14 +16,15 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
+
+use crate::identity::{bytes_of, self_signed, text_of};
 
 /// What the server saw since it was asked last.
 pub(super) struct Seen {
@@ -97,19 +98,10 @@ struct Counts {
 pub(crate) fn serve(alpn: &str, delay: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let counts = Arc::<Counts>::default();
-    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    config.alpn_protocols = alpn.split(',').map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let (certificate, config) = self_signed("127.0.0.1", alpn.split(','));
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
     println!("{} {}", listener.local_addr().unwrap().port(), text_of(&certificate));
-    runtime.spawn(accept(listener, Arc::new(config), Duration::from_millis(delay), Arc::clone(&counts)));
+    runtime.spawn(accept(listener, config, Duration::from_millis(delay), Arc::clone(&counts)));
     for line in std::io::stdin().lock().lines() {
         line.unwrap();
         runtime.block_on(all_closed(&counts));
@@ -168,12 +160,4 @@ async fn shake_hands(
         http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?;
     }
     Ok(())
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes_of(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

@@ -11,14 +11,15 @@ use hyper_happy_eyeballs::resolve::FixedResolver;
 use hyper_happy_eyeballs::tls::TlsOptions;
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
 use super::count::{AtLength, Counter, Program};
 use super::{GROUP, fill};
+use crate::identity::{bytes_of, self_signed, text_of};
 use crate::report::{Row, Standing, Unit};
 use crate::run::Run;
 
@@ -145,17 +146,8 @@ impl Drop for Server {
 pub(crate) fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-        let certificate = certified.cert.der().clone();
-        let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let (certificate, config) = self_signed(HOST, ["http/1.1"]);
+        let acceptor = tokio_rustls::TlsAcceptor::from(config);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         println!("{} {}", listener.local_addr().unwrap().port(), text_of(&certificate));
         while let Ok((stream, _)) = listener.accept().await {
@@ -168,12 +160,4 @@ pub(crate) fn serve() {
             });
         }
     });
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes_of(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
