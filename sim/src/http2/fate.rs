@@ -38,10 +38,7 @@ impl Fate {
         let turned_away =
             turned_away(connection, stream).map(|(end, code)| (end, Cause::TurnedAway(code, stream.id == 1)));
         let told = reset.into_iter().chain(turned_away).filter(|(end, _)| is_known(*end)).min_by_key(|(end, _)| *end);
-        // A PING that waits behind an upload, or whose answer is cut, is not answered in time.
-        let may_be_given_up = connection.was_blocked || connection.hurt.is_some();
-        let is_given_up = may_be_given_up && (connection.is_dropped || connection.has_shut_down);
-        let is_over = connection.ended.is_some() || connection.write_failed.is_some() || is_given_up;
+        let is_over = connection.ended.is_some() || connection.write_failed.is_some() || is_given_up(connection);
         let answer = state.ledger.attempts[attempt].answer;
         Self {
             cause: told.map(|(_, cause)| cause).or_else(|| is_over.then_some(Cause::Closed)),
@@ -96,8 +93,12 @@ pub(super) fn failed_at(state: &State, attempt: usize) -> Option<Stamp> {
 /// Whether something has happened that an attempt may fail of.
 pub(crate) fn is_hurt(state: &State, attempt: usize) -> bool {
     let (connection, stream) = place(state, attempt);
-    let is_given_up = connection.was_blocked && (connection.is_dropped || connection.has_shut_down);
-    connection.hurt.is_some() || is_given_up || stream.is_some_and(|stream| stream.reset.is_some())
+    connection.hurt.is_some() || is_given_up(connection) || stream.is_some_and(|stream| stream.reset.is_some())
+}
+
+/// Whether the client has given a connection up with reason: a PING that waits behind an upload, or whose answer is cut, is not answered in time.
+fn is_given_up(connection: &Connection) -> bool {
+    (connection.was_blocked || connection.hurt.is_some()) && (connection.is_dropped || connection.has_shut_down)
 }
 
 /// The first GOAWAY that does not cover a stream: where it ends, and its error code.
