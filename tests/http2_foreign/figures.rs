@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::said::Said;
 
 #[derive(Default)]
 pub(crate) struct Figures {
@@ -62,31 +63,10 @@ impl<S: Subscriber> Layer<S> for Counter {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut said = Said::default();
-        event.record(&mut said);
+        let said = Said::by(event);
         if said.message == "a request is sent again" {
             let mut retries = RETRIES.lock().unwrap_or_else(PoisonError::into_inner);
             *retries.get_or_insert_default().entry(said.host).or_default() += 1;
-        }
-    }
-}
-
-#[derive(Default)]
-struct Said {
-    message: String,
-    host: String,
-}
-
-impl Visit for Said {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "host" {
-            value.clone_into(&mut self.host);
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
         }
     }
 }

@@ -11,6 +11,8 @@ mod load;
 mod origin;
 #[path = "../support/foreign.rs"]
 mod programs;
+#[path = "../support/said.rs"]
+mod said;
 mod servers;
 mod sizes;
 #[path = "../support/mod.rs"]

@@ -15,18 +15,18 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fake::client;
+use fake::{Connector, Servers, client};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Body, Frame};
 use hyper::{Request, Uri};
-use hyper_happy_eyeballs::client::{ConnectionCounts, Phase, Processing, TimeLimits};
+use hyper_happy_eyeballs::client::{ConnectionCounts, Phase, Processing, ResponseFuture, TimeLimits};
 use hyper_happy_eyeballs::{Client, ClientError, HappyEyeballsConnector};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, advance, sleep};
-use tokio_test::task::spawn;
+use tokio_test::task::{Spawn, spawn};
 use tokio_test::{assert_pending, assert_ready};
 
 type AnyBody = UnsyncBoxBody<Bytes, io::Error>;
@@ -45,6 +45,14 @@ fn get() -> Request<AnyBody> {
 fn endless() -> Request<AnyBody> {
     let body = StreamBody::new(futures_util::stream::pending::<io::Result<Frame<Bytes>>>());
     Request::post(URI).body(body.boxed_unsync()).unwrap()
+}
+
+/// A request whose head the first server has read.
+async fn asked(client: &Client<Connector>, servers: &Servers, request: Request<AnyBody>) -> Spawn<ResponseFuture> {
+    let mut request = spawn(client.request(request));
+    assert_pending!(request.poll());
+    servers.read_head(0).await;
+    request
 }
 
 fn with(mut request: Request<AnyBody>, limits: TimeLimits) -> Request<AnyBody> {
@@ -76,9 +84,7 @@ async fn a_connect_that_takes_too_long() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_a_connection_that_takes_too_long_does_not_hurt_who_has_it() {
     let (client, servers) = client(1, |builder| builder.max_connections_per_host(1));
-    let mut first = spawn(client.request(get()));
-    assert_pending!(first.poll());
-    servers.read_head(0).await;
+    let mut first = asked(&client, &servers, get()).await;
     let error = client.request(with(get(), TimeLimits::new().timeout(ONE))).await.unwrap_err();
     let line = "the time limit of 1 s for the request to origin.example was reached while waiting for a connection";
     check(&error, Phase::WaitingForConnection, line);
@@ -103,9 +109,7 @@ async fn a_request_that_had_its_turn_connects() {
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_takes_too_long() {
     let (client, servers) = client(1, |builder| builder.timeout(ONE));
-    let mut request = spawn(client.request(endless()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let mut request = asked(&client, &servers, endless()).await;
     advance(ONE).await;
     let error = assert_ready!(request.poll()).unwrap_err();
     let line = "the time limit of 1 s for the request to origin.example was reached while sending the request";
@@ -119,9 +123,7 @@ async fn an_upload_that_takes_too_long() {
 async fn a_response_that_takes_too_long() {
     let (client, servers) = client(1, |builder| builder.timeout(TWO).response_header_timeout(ONE));
     let begun = Instant::now();
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let request = asked(&client, &servers, get()).await;
     servers.send(0, "HTTP/1.1 200 ").await;
     let error = request.await.unwrap_err();
     assert_eq!(begun.elapsed(), ONE);
@@ -136,9 +138,7 @@ async fn a_response_that_takes_too_long() {
 async fn a_body_that_takes_too_long_has_the_whole_time_and_no_more() {
     let (client, servers) = client(1, |builder| builder.timeout(TWO).response_header_timeout(ONE));
     let begun = Instant::now();
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let request = asked(&client, &servers, get()).await;
     servers.send(0, HALF).await;
     let mut body = request.await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
@@ -156,9 +156,7 @@ async fn a_body_that_takes_too_long_has_the_whole_time_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_the_head_is_none_of_the_body() {
     let (client, servers) = client(1, |builder| builder.response_header_timeout(ONE));
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let request = asked(&client, &servers, get()).await;
     servers.send(0, HALF).await;
     let body = request.await.unwrap().into_body();
     let late = async {
@@ -172,9 +170,7 @@ async fn the_limit_of_the_head_is_none_of_the_body() {
 #[tokio::test(start_paused = true)]
 async fn what_has_arrived_when_the_limit_comes_is_given() {
     let (client, servers) = client(1, |builder| builder.timeout(ONE));
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let mut request = asked(&client, &servers, get()).await;
     servers.send(0, OK).await;
     advance(TWO).await;
     let response = assert_ready!(request.poll()).unwrap();
@@ -182,9 +178,7 @@ async fn what_has_arrived_when_the_limit_comes_is_given() {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
 
     // The end of a body is given as well, whenever it is read.
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let mut request = asked(&client, &servers, get()).await;
     servers.send(0, HALF).await;
     let mut body = assert_ready!(request.poll()).unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
@@ -198,9 +192,7 @@ async fn what_has_arrived_when_the_limit_comes_is_given() {
 async fn a_reader_that_is_slow_has_no_more_time_than_one_that_is_fast() {
     let (client, servers) = client(1, |builder| builder.timeout(Duration::from_secs(3)));
     let begun = Instant::now();
-    let mut request = spawn(client.request(get()));
-    assert_pending!(request.poll());
-    servers.read_head(0).await;
+    let request = asked(&client, &servers, get()).await;
     servers.send(0, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
     let mut body = request.await.unwrap().into_body();
     let error = loop {
@@ -218,9 +210,7 @@ async fn a_reader_that_is_slow_has_no_more_time_than_one_that_is_fast() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_sent_again_has_no_more_time() {
     let (client, servers) = client(2, |builder| builder.timeout(ONE));
-    let mut first = spawn(client.request(get()));
-    assert_pending!(first.poll());
-    servers.read_head(0).await;
+    let mut first = asked(&client, &servers, get()).await;
     servers.send(0, OK).await;
     assert_eq!(assert_ready!(first.poll()).unwrap().into_body().collect().await.unwrap().to_bytes(), "ok");
     let begun = Instant::now();
@@ -268,9 +258,7 @@ fn a_body_that_is_read_in_another_runtime_has_its_limit_there() {
     let (client, servers) = client(1, |builder| builder.timeout(Duration::from_millis(50)));
     let first = runtime();
     let mut body = first.block_on(async {
-        let mut request = spawn(client.request(get()));
-        assert_pending!(request.poll());
-        servers.read_head(0).await;
+        let mut request = asked(&client, &servers, get()).await;
         servers.send(0, HALF).await;
         let mut body = assert_ready!(request.poll()).unwrap().into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");

@@ -9,6 +9,8 @@ pub(crate) mod connection;
 pub(crate) mod frame;
 pub(crate) mod heard;
 pub(crate) mod running;
+#[path = "../said.rs"]
+mod said;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod stalls;

@@ -1,13 +1,13 @@
 //! Whether the machine stood still in the middle of a dial: for so long that the client made a second one beside it, as its rule has it. A server
 //! sees one connection more then, and what it saw says nothing of the client.
 
-use std::fmt;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use super::said::Said;
 
 /// Does `run`, and does it again where the machine stood still meanwhile.
 pub(crate) fn without_stalls<T, E>(mut run: impl FnMut() -> Result<T, E>) -> Result<T, E> {
@@ -37,17 +37,7 @@ impl<S: Subscriber> Layer<S> for Counter {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut said = Said(false);
-        event.record(&mut said);
-        SECOND_DIALS.fetch_add(usize::from(said.0), SeqCst);
-    }
-}
-
-/// Whether an event is of a second dial.
-struct Said(bool);
-
-impl Visit for Said {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0 |= field.name() == "message" && format!("{value:?}") == "a dial is silent, a second one begins";
+        let is_one = Said::by(event).message == "a dial is silent, a second one begins";
+        SECOND_DIALS.fetch_add(usize::from(is_one), SeqCst);
     }
 }
