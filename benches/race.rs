@@ -48,7 +48,7 @@ fn all_fail(config: Config, answer: Answer, t0: Instant) -> Race {
     race.handle_answer(answer, t0);
     while let Some(action) = race.poll_action(t0) {
         if let Action::Start { id, .. } = action {
-            race.handle_outcome(id, Outcome::Failed { sent: false }, t0);
+            race.handle_outcome(id, Outcome::failed_unsent(), t0);
         }
     }
     race

@@ -35,7 +35,7 @@ fn lose(answers: impl IntoIterator<Item = Answer>) -> Log {
     let endpoints = answers.iter().flat_map(|(_, answer)| answer.destinations());
     let ports = [PORT].into_iter().chain(8000..8100);
     let endpoints = endpoints.flat_map(|address| ports.clone().map(move |port| SocketAddr::new(address.ip(), port)));
-    let fails = vec![(Duration::ZERO, Outcome::Failed { sent: false })];
+    let fails = vec![(Duration::ZERO, Outcome::failed_unsent())];
     let log = simulate(&Script {
         // The families one after the other, as the answers have them.
         config: Config::builder().order(Order::PreferV6).first_address_family_count(usize::MAX).build().unwrap(),
@@ -163,7 +163,7 @@ fn run(answers: Vec<(Duration, Answer)>, outcome: Outcome, deadline: Duration) -
 
 #[test]
 fn a_race_makes_no_more_than_4096_attempts_however_many_answers_come() {
-    let log = run(ever_new_answers(12), Outcome::Failed { sent: false }, Duration::from_secs(60));
+    let log = run(ever_new_answers(12), Outcome::failed_unsent(), Duration::from_secs(60));
     assert_eq!(log.started.len(), 4 * MAX_ADDRESSES);
     assert_eq!(log.starts().last().unwrap().0, Duration::from_secs(3));
 }
@@ -178,7 +178,7 @@ fn a_race_makes_no_more_than_4096_attempts_however_many_are_overtaken() {
         record.clone()
     });
     let answers = [Answer::https(records, PORT), Answer::aaaa(v6.clone()), Answer::a(v4.clone())];
-    let decides_and_fails = vec![(Duration::ZERO, Outcome::Chosen), (Duration::ZERO, Outcome::Failed { sent: false })];
+    let decides_and_fails = vec![(Duration::ZERO, Outcome::Chosen), (Duration::ZERO, Outcome::failed_unsent())];
     let ports = [8001, 8002, 8003, PORT];
     let endpoints = v4.iter().flat_map(|address| ports.map(|port| SocketAddr::new(address.ip(), port)));
     let attempts: BTreeMap<_, _> = endpoints.map(|endpoint| (endpoint, decides_and_fails.clone())).collect();
@@ -198,7 +198,7 @@ fn a_race_makes_no_more_than_4096_attempts_however_many_are_overtaken() {
 
 #[test]
 fn no_more_than_1024_addresses_that_left_an_answer_are_remembered() {
-    let still_going = Outcome::Progress { remaining: Duration::ZERO };
+    let still_going = Outcome::progress(Duration::ZERO);
     let log = run(ever_new_answers(12), still_going, Duration::from_secs(60));
     assert_eq!(withdrawn(&log), MAX_ADDRESSES);
 }
@@ -207,7 +207,7 @@ fn no_more_than_1024_addresses_that_left_an_answer_are_remembered() {
 fn addresses_beyond_the_last_attempt_are_named_once() {
     let mut answers = ever_new_answers(4);
     answers.push((Duration::from_secs(4), Answer::a(v4(5000)[4090..].to_vec())));
-    let log = run(answers, Outcome::Failed { sent: false }, Duration::from_secs(60));
+    let log = run(answers, Outcome::failed_unsent(), Duration::from_secs(60));
     assert_eq!(log.started, v4(4096));
     assert_eq!(over_limit(&log), v4(5000)[4096..]);
     assert!(matches!(log.conclusion(), Some((_, Conclusion::Exhausted { .. }))));

@@ -234,7 +234,11 @@ impl Failure {
     }
 
     fn outcome(self) -> Outcome {
-        if self.is_untrusted() { Outcome::Untrusted } else { Outcome::Failed { sent: self.0 & 1 == 1 } }
+        match self.0 & 1 {
+            _ if self.is_untrusted() => Outcome::Untrusted,
+            0 => Outcome::failed_unsent(),
+            _ => Outcome::failed(),
+        }
     }
 }
 
@@ -372,7 +376,7 @@ impl Run {
             Step::Progress { id, remaining_ms } => {
                 if let Some(id) = self.id(id) {
                     let remaining = Duration::from_millis(remaining_ms.into());
-                    self.race.handle_outcome(id, Outcome::Progress { remaining }, self.now);
+                    self.race.handle_outcome(id, Outcome::progress(remaining), self.now);
                 }
             }
             Step::AtGate { id } => {
@@ -435,7 +439,7 @@ impl Run {
             }
             self.at_gate.remove(&id);
             self.connected.remove(&id);
-            self.starts[id.index()].failed_unsent = outcome == Outcome::Failed { sent: false };
+            self.starts[id.index()].failed_unsent = outcome == Outcome::failed_unsent();
         }
         self.race.handle_outcome(id, outcome, self.now);
     }
@@ -638,7 +642,7 @@ fn ids() -> Vec<AttemptId> {
     while let Some(action) = race.poll_action(now) {
         if let Action::Start { id, .. } = action {
             ids.push(id);
-            race.handle_outcome(id, Outcome::Failed { sent: false }, now);
+            race.handle_outcome(id, Outcome::failed_unsent(), now);
         }
     }
     ids

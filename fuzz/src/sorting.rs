@@ -53,7 +53,7 @@ fn check_race(table: PolicyTable, pairs: &[(IpAddr, Source)], lines: &[PolicyEnt
     while let Some(action) = race.poll_action(now) {
         if let Action::Start { id, endpoint, .. } = action {
             started.push(endpoint.address().ip());
-            race.handle_outcome(id, Outcome::Failed { sent: true }, now);
+            race.handle_outcome(id, Outcome::failed(), now);
         }
     }
     let naive: Vec<_> = naive_order(&known, lines).into_iter().map(|place| known[place].0).collect();
@@ -116,7 +116,6 @@ impl Facts {
         let (precedence, label) = policy(destination, lines);
         let mut facts = Self {
             is_usable: true,
-            // An unknown source counts as one that is like its destination.
             scope_matches: true,
             label_matches: true,
             precedence,
@@ -125,7 +124,6 @@ impl Facts {
             is_v6: bits(destination)[..96] != bits(Ipv4Addr::UNSPECIFIED.into())[..96],
         };
         match source {
-            Source::Unknown => {}
             Source::Unreachable => facts.is_usable = false,
             Source::Address(source) => {
                 facts.scope_matches = scope(source) == facts.scope;
@@ -136,6 +134,8 @@ impl Facts {
                 let is_v4 = bits(source)[..96] == bits(Ipv4Addr::UNSPECIFIED.into())[..96];
                 facts.common_bits = if is_v4 { 0 } else { common.min(64) };
             }
+            // An unknown source counts as one that is like its destination.
+            _ => {}
         }
         facts
     }

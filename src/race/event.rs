@@ -137,11 +137,12 @@ impl AttemptId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// A part is done (say, the TCP handshake, before TLS), and the rest is estimated to take `remaining`.
+    /// A part is done (say, the TCP handshake, before TLS), and the rest is estimated to take `remaining`: [`Outcome::progress`].
     ///
     /// The next start is put off to let the attempt finish (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no
     /// start is put off past 2 s after the one before it. The first time, when the transport stands, what a memory knows of the rest
     /// ([`Advice::handshake`](super::Advice::handshake)) takes the place of the estimate.
+    #[non_exhaustive]
     Progress {
         /// How long the rest will take, by the attempt's own estimate.
         remaining: Duration,
@@ -159,7 +160,8 @@ pub enum Outcome {
     Chosen,
     /// The connection is there.
     Connected,
-    /// The attempt failed.
+    /// The attempt failed: [`Outcome::failed`], [`Outcome::failed_unsent`].
+    #[non_exhaustive]
     Failed {
         /// Whether anything may have been sent. A failure to open, bind or configure a socket sent nothing; the floor of
         /// 10 ms between starts does not count such an attempt.
@@ -169,6 +171,23 @@ pub enum Outcome {
     ///
     /// The race goes on as after any failure. If it is lost, this attempt's error comes before those of connections that failed.
     Untrusted,
+}
+
+impl Outcome {
+    /// Returns [`Outcome::Progress`]: a part of the attempt is done, and the rest is estimated to take `remaining`.
+    pub fn progress(remaining: Duration) -> Self {
+        Self::Progress { remaining }
+    }
+
+    /// Returns [`Outcome::Failed`] of an attempt that may have sent something.
+    pub fn failed() -> Self {
+        Self::Failed { sent: true }
+    }
+
+    /// Returns [`Outcome::Failed`] of an attempt that sent nothing, since opening, binding or configuring the socket failed.
+    pub fn failed_unsent() -> Self {
+        Self::Failed { sent: false }
+    }
 }
 
 /// Why an attempt was started.

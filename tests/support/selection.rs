@@ -24,7 +24,7 @@ pub(crate) fn compare(a: (IpAddr, Source), b: (IpAddr, Source)) -> Ordering {
 fn matches_its_source(pair: (IpAddr, Source), property: fn(IpAddr) -> u8) -> bool {
     match pair {
         (destination, Source::Address(source)) => property(source) == property(destination),
-        (_, Source::Unknown | Source::Unreachable) => true,
+        _ => true,
     }
 }
 

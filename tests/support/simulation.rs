@@ -232,8 +232,8 @@ impl Running<'_> {
     /// What comes of an attempt that is in flight.
     fn keep(&mut self, outcome: Outcome, now: Duration) {
         match outcome {
-            Outcome::Failed { sent: true } => self.ended = Some((now, End::Refused)),
-            Outcome::Failed { sent: false } | Outcome::Untrusted => self.ended = Some((now, End::Failed)),
+            Outcome::Failed { sent: true, .. } => self.ended = Some((now, End::Refused)),
+            Outcome::Failed { sent: false, .. } | Outcome::Untrusted => self.ended = Some((now, End::Failed)),
             Outcome::Connected => {}
             _ => drop(self.transport.get_or_insert(now)),
         }
@@ -330,7 +330,7 @@ impl<'a> Driver<'a> {
                         self.note(Event::Gate { address });
                     }
                     Outcome::Chosen => self.note(Event::Chosen { id, address }),
-                    Outcome::Failed { sent } => self.note(Event::Failed { id, address, sent }),
+                    Outcome::Failed { sent, .. } => self.note(Event::Failed { id, address, sent }),
                     Outcome::Untrusted => self.note(Event::Untrusted { id, address }),
                     _ => {}
                 }

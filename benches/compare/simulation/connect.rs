@@ -78,7 +78,7 @@ pub(crate) fn connect_advised(
                 let end = attempt.due.1;
                 attempt.ended = Some((now, end));
                 took = (end == End::Connected).then(|| now - zero);
-                let outcome = if took.is_some() { Outcome::Connected } else { Outcome::Failed { sent: true } };
+                let outcome = if took.is_some() { Outcome::Connected } else { Outcome::failed() };
                 race.handle_outcome(attempt.id, outcome, now);
             }
         }

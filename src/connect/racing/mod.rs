@@ -214,7 +214,7 @@ where
         begun.on_transport(now);
         if let Some(remaining) = progress {
             record.progressed(begun, remaining, now);
-            self.race.handle_outcome(begun.id(), Outcome::Progress { remaining }, now);
+            self.race.handle_outcome(begun.id(), Outcome::progress(remaining), now);
         }
         if chooses {
             record.chosen(begun);

@@ -147,7 +147,7 @@ fn no_more_is_asked_than_it_takes_to_find_the_first_address_and_what_was_said_ho
     assert!(!opening.is_settled());
     // Meanwhile all of them have died.
     let mut race = opening.into_race(&config, &first, port, |address| advice(7, address, now), None, now);
-    race.handle_outcome(AttemptId::FIRST, Outcome::Failed { sent: true }, now + Duration::from_millis(20));
+    race.handle_outcome(AttemptId::FIRST, Outcome::failed(), now + Duration::from_millis(20));
     let Some(Action::Start { endpoint, demoted, .. }) = race.poll_action(now + Duration::from_millis(20)) else {
         panic!("the next one starts");
     };

@@ -12,7 +12,7 @@ use super::memory::Advice;
 
 /// The address that the system would connect from to a destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "it is known, known not to be, or unknown")]
+#[non_exhaustive]
 pub enum Source {
     /// The system was not asked. The destination counts as if the source had the same scope and label.
     #[default]

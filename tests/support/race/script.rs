@@ -273,11 +273,11 @@ impl Scenario {
             let words: Vec<&str> = step.split_whitespace().collect();
             outcomes.push(match words[..] {
                 ["ok", after] => (milliseconds(after)?, Outcome::Connected),
-                ["refused", after] => (milliseconds(after)?, Outcome::Failed { sent: true }),
-                ["unsent", after] => (milliseconds(after)?, Outcome::Failed { sent: false }),
+                ["refused", after] => (milliseconds(after)?, Outcome::failed()),
+                ["unsent", after] => (milliseconds(after)?, Outcome::failed_unsent()),
                 ["untrusted", after] => (milliseconds(after)?, Outcome::Untrusted),
                 ["progress", after, remaining] => {
-                    (milliseconds(after)?, Outcome::Progress { remaining: milliseconds(remaining)? })
+                    (milliseconds(after)?, Outcome::progress(milliseconds(remaining)?))
                 }
                 ["choose", after] => (milliseconds(after)?, Outcome::Chosen),
                 ["gate", after] => (milliseconds(after)?, Outcome::AtGate),

@@ -255,11 +255,11 @@ impl Fate {
     }
 
     fn outcomes(&self) -> Vec<(Duration, Outcome)> {
-        let progress = self.progress.iter().map(|&(after, remaining)| (after, Outcome::Progress { remaining }));
+        let progress = self.progress.iter().map(|&(after, remaining)| (after, Outcome::progress(remaining)));
         let end = match self.end {
             End::Connected(after) => Some((after, Outcome::Connected)),
-            End::Refused(after) => Some((after, Outcome::Failed { sent: true })),
-            End::Unsent(after) => Some((after, Outcome::Failed { sent: false })),
+            End::Refused(after) => Some((after, Outcome::failed())),
+            End::Unsent(after) => Some((after, Outcome::failed_unsent())),
             End::Untrusted(after) => Some((after, Outcome::Untrusted)),
             End::Hang => None,
         };

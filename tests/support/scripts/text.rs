@@ -27,7 +27,7 @@ impl fmt::Debug for Case {
         for (address, source) in self.sources.iter().filter(|(address, _)| self.offers(**address)) {
             let source = match source {
                 Source::Address(ip) => ip.to_string(),
-                Source::Unreachable | Source::Unknown => "unreachable".into(),
+                _ => "unreachable".into(),
             };
             writeln!(f, "source {} {source}", name(SocketAddr::new(address.ip(), PORT)))?;
         }
