@@ -1,7 +1,7 @@
-//! The I/O traits of a connection that leaves all of it to the connection inside.
+//! Macros that implement I/O traits by forwarding to an inner connection.
 //!
-//! Each macro takes the type parameter of the connection in brackets, its type, and how the inner connection is reached from
-//! `this`: pinned, and shared.
+//! Each macro takes the type parameter of the connection in brackets, its type, and two expressions that reach the inner connection from `this`:
+//! pinned, and shared.
 
 /// Implements hyper's `Read` and `Write`.
 macro_rules! forward_hyper_io {
@@ -43,7 +43,7 @@ macro_rules! forward_tokio_io {
     };
 }
 
-/// Implements a trait for writing: that of hyper or that of tokio, which have the same methods.
+/// Implements a writing trait of hyper or of tokio, which have the same methods.
 macro_rules! forward_writes {
     ($Write:path, [$($T:ident $(: $bound:lifetime)?)?] $type:ty, |$this:ident| $pinned:expr, $shared:expr) => {
         impl$(<$T: $Write $(+ $bound)?>)? $Write for $type {

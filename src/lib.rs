@@ -6,7 +6,7 @@
 //!
 //! # What happens to a connection
 //!
-//! 1. The URI is read. A host that is an address is connected to directly; anything that cannot be connected to is an error
+//! 1. The URI is parsed. A host that is an address needs no resolver. A URI that cannot be connected to is an error
 //!    that says what is wrong.
 //! 2. The [resolver](resolve) is asked for the name, and answers as it can.
 //! 3. The addresses are put into an order in which the families alternate, and the first attempt starts.
@@ -35,13 +35,12 @@
 //! # The client
 //!
 //! [`Client`] sends requests by HTTP/1.1 and HTTP/2 over this connector or any other. See [`client`] for what happens to a request, and
-//! [`response_first`] for the part of it that works under other clients.
+//! [`response_first`] for the part that works under other clients.
 //!
 //! # What is where
 //!
-//! A program that sets up the connector and the client finds what it needs at the root: the two and their layers, the resolvers, the
-//! usual settings, what is told of a connection and of its attempts, and the errors. The modules have the rest: rarer settings, and what it takes
-//! to replace a part.
+//! The root has what a program needs to set up the connector and the client: the two and their layers, the resolvers, the usual settings, the records
+//! of connections and attempts, and the errors. The modules have the rest: rarer settings, and the interfaces to replace a part.
 //!
 //! # Errors
 //!
@@ -53,8 +52,8 @@
 //! | [`QueryError`] | Why a query has no records. | a resolver; in [`ConnectError::query_errors`] |
 //! | [`ClientError`] | Why a request has no response, or a response no end. | [`Client`] |
 //!
-//! `Display` is one line for a log, `source` the cause. [`ConnectError::is_permanent`] and [`ClientError::is_permanent`] say whether
-//! the same would fail again, [`ClientError::may_retry`] whether the request may be sent again.
+//! `Display` is one line for a log, `source` the cause. [`ConnectError::is_permanent`] and [`ClientError::is_permanent`] say whether the same call
+//! would fail again, [`ClientError::may_retry`] whether the request may be sent again.
 //!
 //! # The layers, and how to replace one
 //!
@@ -68,19 +67,19 @@
 //!
 //! # Cancel safety
 //!
-//! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. The connector spawns
-//! no task; a resolver may: [`resolve::GaiResolver`] has threads that block on getaddrinfo, and nobody waits for them;
-//! `resolve::HickoryResolver` has a task for each look-up that is not cached.
+//! Dropping the future of a connect cancels the look-up and closes the socket of every attempt at once. The connector spawns no task; a resolver may:
+//! [`resolve::GaiResolver`] has threads that block on getaddrinfo and that nothing waits for; `resolve::HickoryResolver` has a task for each look-up
+//! that is not cached.
 //!
-//! Dropping a response, or the future of one, closes its connection, or recycles it if the exchange is complete. The client has a
-//! task that looks after idle connections, and one for each exchange whose response has begun before its request has ended.
+//! Dropping a response, or the future of one, closes its connection, or returns it to the pool if the exchange is complete. The client has a task
+//! that closes idle connections, and one for each exchange whose response has begun before its request has ended.
 //!
 //! # Features
 //!
 //! `connect` is the connector, and [`response_first`] for other clients; `client` is the client on top of it. Both are on by default. Without them
 //! there is the pure [`race`], and the crate depends on nothing.
 //!
-//! `tls` adds [`tls`], TLS as a part of each attempt, and `https` all that goes with it.
+//! `tls` adds [`tls`], TLS as a part of each attempt. `https` adds a provider, root certificates and the client, with HTTP/2.
 //!
 //! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-dot` and `hickory-doh`
 //! let it ask over TLS and HTTPS, with the provider and the root certificates of the features `tls-…`.

@@ -1,4 +1,4 @@
-//! Lets other tasks, timers and sockets have their turn before a task goes on that could go on forever.
+//! Lets other tasks, timers and sockets run before a task goes on that might never pause.
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! What is asked of the client.
+//! The requests of the model.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,12 +25,12 @@ use crate::client::pool::{Acquired, Settings, current_runtime};
 use crate::client::{Client, ResponseBody};
 use crate::timer::read_clock;
 
-/// A client with at most so many connections.
+/// Makes a client with this limit of connections.
 pub(super) fn client<C: Connector>(connector: C, most: usize) -> Client<C> {
     Client::builder().max_connections_per_host(most).build(connector).unwrap()
 }
 
-/// A pool with at most so many connections to a host.
+/// Makes a pool with this limit of connections per host.
 pub(super) fn pool(most: usize) -> Arc<Pool> {
     Arc::new(Pool::new(Settings {
         idle_timeout: None,
@@ -45,7 +45,7 @@ pub(super) fn destination() -> Destination {
     Destination::take_from(&mut request(Method::GET, 1, Fed::default())).unwrap()
 }
 
-/// A connection that was never used, of a pool of its own.
+/// Makes an unused connection with a pool of its own.
 pub(super) async fn wire(near: Near) -> Box<Wire> {
     let (pool, destination) = (pool(usize::MAX), destination());
     let Acquired::Dial(lease) = pool.acquire(&destination, current_runtime()) else { panic!("there is no connection") };
@@ -53,8 +53,8 @@ pub(super) async fn wire(near: Near) -> Box<Wire> {
     handshake(TokioIo::new(near), &settings, pool, &destination, lease).await.unwrap()
 }
 
-/// Drops the client: its connections are closed, and then, when time has passed, its sweeper ends. Until then it is kept by the deadline
-/// of an upload, even of one that has ended.
+/// Drops the client. Its connections are closed, and then its sweeper ends when time has passed: the deadline of an upload keeps it until then, even
+/// if the upload has ended.
 pub(super) async fn leave<C: Connector, F>(client: Client<C>, network: &Network<F>) {
     let pool = Arc::clone(&client.shared.pool);
     drop(client);
@@ -63,17 +63,17 @@ pub(super) async fn leave<C: Connector, F>(client: Client<C>, network: &Network<
     pool.close();
 }
 
-/// Closes the uploads whose time has an end, as the sweeper of any runtime does.
+/// Closes the uploads whose deadline has passed, as the sweeper of any runtime does.
 pub(super) fn let_time_pass(pool: &Pool) {
     pool.close_overdue(read_clock() + Duration::from_secs(3600));
 }
 
-/// The number is the path, which the servers here answer with.
+/// Makes a request with its number as the path, which the servers answer with.
 pub(super) fn request(method: Method, number: usize, body: Fed) -> Request<Fed> {
     Request::builder().method(method).uri(format!("http://model.example/{number}")).body(body).unwrap()
 }
 
-/// Reads a response to its end: it is the one to this request.
+/// Reads a response to its end, and checks that it belongs to this request.
 pub(super) async fn read(response: Response<ResponseBody>, number: usize) -> Result<(), ClientError> {
     let body = response.into_body().collect().await?.to_bytes();
     assert_eq!(body, number.to_string(), "the response to another request");
@@ -90,7 +90,7 @@ pub(super) fn spawn_get<C: Connector>(client: &Client<C>, number: usize) -> Join
     shuttle::future::spawn(async move { get(&client, number).await })
 }
 
-/// A request's body that somebody else feeds. By default it is empty.
+/// A request body that a test feeds. By default it is empty.
 #[derive(Clone, Default)]
 pub(super) struct Fed(Option<Arc<Mutex<Feed>>>);
 

@@ -1,5 +1,5 @@
-//! Request and response at the same time: the connection between the task that drives it, the reader of the response, whoever feeds
-//! the request, and the end of its time.
+//! Request and response at the same time: the connection is shared by the task that drives it, the reader of the response, the feeder of the request,
+//! and the deadline.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use super::{in_many_random_orders, in_random_orders};
 use crate::client::http1::duplex::Duplex;
 use crate::client::request::after_response::AfterResponse;
 
-/// Of two digits, so that the body of a response can come in two pieces.
+/// A number of two digits, so that the body of a response can arrive in two pieces.
 const POST: usize = 10;
 const GET: usize = 20;
 
-/// Answers in the middle of each request that has a body, piece by piece; reads the request to its end, and goes on.
+/// Answers in the middle of each request with a body, piece by piece. Then reads the request to its end, and serves the next.
 async fn answer_early(mut far: Far) {
     while let Some(path) = far.request().await {
         far.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n");
@@ -33,7 +33,7 @@ async fn answer_early(mut far: Far) {
     }
 }
 
-/// Feeds a request in a task, and ends it or not.
+/// Feeds a request in a task. Ends it if `ends`.
 fn feed(fed: &Fed, ends: bool) {
     let fed = fed.clone();
     spawn(async move {
@@ -47,13 +47,13 @@ fn feed(fed: &Fed, ends: bool) {
     });
 }
 
-/// The task polls the connection while the response ends: the reader sees the end when the connection is closed, and it does see it.
+/// The task may poll the connection while the response ends. The reader sees the end once the connection is closed, and is woken for it.
 pub fn the_reader_is_told_of_the_end_whatever_the_task_is_at() {
     // Two switches at the right steps are rare, and a run is short.
     in_many_random_orders(20, || async {
         let (near, far) = Near::to_nobody();
         let mut wire = wire(near).await;
-        // It is closed when it is settled, and not idle, which could not be seen from here.
+        // A settled connection is closed and not idle, so that the test can see it.
         wire.spent = true;
         let pool = Arc::clone(&wire.pool);
         let duplex = Duplex::start(wire, AfterResponse { bytes: 0, time: Duration::ZERO });
@@ -63,7 +63,7 @@ pub fn the_reader_is_told_of_the_end_whatever_the_task_is_at() {
     });
 }
 
-/// The request ends before the response, after it, or between: the next request has the connection then.
+/// The request ends before the response, after it, or in between. Afterwards the next request gets the connection.
 pub fn a_connection_comes_home_from_request_and_response_whichever_ends_first() {
     in_random_orders(|| async {
         let network = Network::new(answer_early);
@@ -78,8 +78,8 @@ pub fn a_connection_comes_home_from_request_and_response_whichever_ends_first() 
     });
 }
 
-/// The response has its last byte when the server has read the whole request: then the connection is idle before the reader sees the
-/// end, and the next request has it without waiting.
+/// The server sends the last byte of the response when it has read the whole request. Then the connection is idle before the reader sees the end, and
+/// the next request gets it without waiting.
 pub fn the_end_of_a_response_is_reported_when_its_connection_is_home() {
     in_random_orders(|| async {
         let network = Network::new(|mut far: Far| async move {
@@ -102,7 +102,7 @@ pub fn the_end_of_a_response_is_reported_when_its_connection_is_home() {
     });
 }
 
-/// The reader goes away at any moment, also while the task polls the connection: the next request has the place.
+/// The reader is dropped at any moment, also while the task polls the connection. The next request gets the place.
 pub fn a_response_that_is_dropped_gives_its_place_to_the_next_request() {
     in_random_orders(|| async {
         let network = Network::new(answer_early);
@@ -119,9 +119,9 @@ pub fn a_response_that_is_dropped_gives_its_place_to_the_next_request() {
     });
 }
 
-/// The request has no end: its time has, whatever the task is at just then.
+/// The request does not end, but its deadline passes, whatever the task is doing.
 pub fn an_upload_whose_time_is_over_gives_its_place_to_the_next_request() {
-    // The time has to end between two steps of the task that are next to each other.
+    // The deadline has to pass between two adjacent steps of the task.
     in_many_random_orders(4, || async {
         let network = Network::new(answer_early);
         let (client, fed) = (client(network.clone(), 1), Fed::new());

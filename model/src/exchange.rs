@@ -1,4 +1,4 @@
-//! Requests in sequence and at the same time: from the exchange to the pool, to whoever waits, and to the sweeper.
+//! Sequential and parallel requests: the connection goes from the exchange to the pool, to waiting requests, and to the sweeper.
 
 use shuttle::future::yield_now;
 use shuttle::rand::{Rng, thread_rng};
@@ -24,21 +24,21 @@ async fn answer_all(mut far: Far) {
     }
 }
 
-/// One connection for all: it is handed from one to the next, also when the one whose turn it is has given up.
+/// One connection serves all requests. It is handed to the next one even if the request whose turn it is has been cancelled.
 pub fn a_connection_goes_from_request_to_request_although_some_are_cancelled() {
-    // That it is granted just before it is cancelled is rare.
+    // A grant just before the cancellation is rare.
     in_many_random_orders(4, || async {
         let network = Network::new(answer_all);
         let client = client(network.clone(), 1);
         let [first, given_up, last] = [1, 2, 3].map(|path| spawn_get(&client, path));
-        // It may have come so far that it waits for the connection, or has been granted it.
+        // The request may by then wait for the connection, or have been granted it.
         for _ in 0..thread_rng().gen_range(0..64) {
             yield_now().await;
         }
         given_up.abort();
         first.await.unwrap().unwrap();
         last.await.unwrap().unwrap();
-        // Whatever the cancelled one had is free again.
+        // Everything that the cancelled request had is free again.
         get(&client, 4).await.unwrap();
         assert_eq!(network.most(), 1);
         leave(client, &network).await;
@@ -54,7 +54,7 @@ pub fn an_idle_connection_that_the_server_closes_is_closed_by_the_client() {
                 far.answer(&path);
                 yield_now().await;
                 far.end();
-                // That is the sweeper's part, or that of the next request.
+                // The sweeper closes it, or the next request.
                 far.sees_the_client_go().await;
             }
         });

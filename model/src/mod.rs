@@ -1,11 +1,10 @@
-//! A model of the hand-over: the client as it is, over a network in memory, with every order of its steps that threads could bring
-//! about. `.ci/long model` runs it long.
+//! A model of the hand-over of connections: the real client over a network in memory, run in every order of steps that threads could bring about.
+//! `.ci/long model` runs it for long.
 //!
-//! A connection goes from hand to hand: from the exchange to the body of its response, to a task while an upload goes on, to the pool,
-//! to whoever waits for it, and to the sweeper if the server touches it. Each hand-over is a few steps with a lock, an atomic or a
-//! waker, and another thread may do any of its own steps between two of them. The simulation has one thread, and a test over sockets meets
-//! the orders that the machine happens to make. Here [shuttle](https://docs.rs/shuttle) runs each thread for one step at a time, and
-//! chooses who is next.
+//! A connection passes from the exchange to the body of its response, to a task while an upload goes on, to the pool, to a waiting request, and to
+//! the sweeper if the server touches it. Each hand-over is a few steps with a lock, an atomic or a waker, and another thread may run any of its own
+//! steps in between. The simulation has one thread, and a test over sockets meets only the orders that the machine happens to produce. Here
+//! [shuttle](https://docs.rs/shuttle) runs one step of one thread at a time, and chooses the next thread.
 //!
 //! 1. What the client uses is the real code: `relay.rs`, `duplex.rs`, `body.rs`, `pool/`, `exchange.rs` and hyper below them. Locks,
 //!    atomics, wakers and tasks are the model's, by way of `lock.rs` and `sync.rs`.
@@ -35,7 +34,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use self::primitives::Tasks;
 
-/// Runs `scenario` in every order, outside a runtime, so that nothing has a sweeper; and says how many orders there are.
+/// Runs `scenario` in every order, outside a runtime, so that there are no sweepers. Returns the number of orders.
 fn in_every_order(scenario: impl Fn() + Send + Sync + 'static) -> usize {
     run(DfsScheduler::new(None, false), scenario)
 }
@@ -45,7 +44,7 @@ fn in_random_orders<F: Future<Output = ()> + 'static>(scenario: impl Fn() -> F +
     in_many_random_orders(1, scenario);
 }
 
-/// So many times as many.
+/// As [`in_random_orders`], with `times` as many orders.
 fn in_many_random_orders<F: Future<Output = ()> + 'static>(
     times: usize,
     scenario: impl Fn() -> F + Send + Sync + 'static,
@@ -65,12 +64,12 @@ fn in_many_random_orders<F: Future<Output = ()> + 'static>(
     });
 }
 
-/// At so many places the order of a PCT run is changed on purpose.
+/// The number of places at which a PCT run switches threads on purpose.
 const SWITCHES: usize = 3;
 
-/// Runs with a runtime, since connections belong to one. It is never driven, and its clock stands still: tasks are the model's.
+/// Runs in a runtime, since connections belong to one. The runtime is never driven, and its clock stands still: the model runs the tasks.
 fn in_a_runtime(run: impl FnOnce()) {
-    // If a run fails, its timers are in nobody's hands, and must not be touched any more.
+    // After a failed run, the runtime's timers must not be touched.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let runtime = ManuallyDrop::new(runtime);
     let inside = runtime.enter();
@@ -83,10 +82,10 @@ fn run(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 
     let mut config = Config::new();
     // hyper's frames are large without optimisation.
     config.stack_size = 1024 * 1024;
-    // All of them are sequentially consistent.
+    // All atomics are sequentially consistent.
     config.silence_warnings = true;
     config.failure_persistence = FailurePersistence::Print;
-    // Without an end a run goes in circles.
+    // A run that does not end runs in circles.
     config.max_steps = MaxSteps::FailAfter(100_000);
     Runner::new(scheduler, config).run(scenario)
 }

@@ -1,4 +1,4 @@
-//! A network in memory: what is written at one end can be read at the other at once.
+//! A network in memory: bytes that one end writes can be read at the other at once.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, poll_fn, ready};
@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use super::primitives::spawn;
 
-/// Connects to a server, which serves each connection in a task of its own.
+/// Connects to a server that serves each connection in a task of its own.
 #[derive(Clone)]
 pub(super) struct Network<F> {
     serve: F,
@@ -28,9 +28,9 @@ pub(super) struct Network<F> {
 struct Counts {
     made: usize,
     open: usize,
-    /// The most that were open at one time.
+    /// The most connections that were open at a time.
     most: usize,
-    /// Who waits until none is open.
+    /// The waker of the task that waits until none is open.
     waiting: Option<Waker>,
 }
 
@@ -39,12 +39,12 @@ impl<F> Network<F> {
         Self { serve, counts: Arc::default() }
     }
 
-    /// How many connections there have been.
+    /// Returns how many connections were made.
     pub(super) fn made(&self) -> usize {
         self.counts.lock().unwrap().made
     }
 
-    /// The most connections that were open at one time.
+    /// Returns the most connections that were open at a time.
     pub(super) fn most(&self) -> usize {
         self.counts.lock().unwrap().most
     }
@@ -90,7 +90,7 @@ where
 }
 
 impl Near {
-    /// A connection to a server that says nothing and does not listen.
+    /// Makes a connection to a server that neither reads nor writes.
     pub(super) fn to_nobody() -> (Self, Far) {
         let link = Arc::<Mutex<Link>>::default();
         let far = Far { link: Arc::clone(&link), unread: String::new() };
@@ -112,7 +112,7 @@ struct Direction {
 }
 
 impl Direction {
-    /// The reader, which is to be woken once the link is not locked any more.
+    /// Adds bytes. Returns the reader's waker, to be called when the link is unlocked.
     fn push(&mut self, bytes: &[u8]) -> Option<Waker> {
         self.bytes.extend_from_slice(bytes);
         self.reader.take()
@@ -123,7 +123,7 @@ impl Direction {
         self.reader.take()
     }
 
-    /// At most so many bytes; none is the end.
+    /// Takes at most `most` bytes. No bytes are the end.
     fn poll_take(&mut self, most: usize, cx: &Context<'_>) -> Poll<Vec<u8>> {
         if self.bytes.is_empty() && !self.is_closed {
             self.reader = Some(cx.waker().clone());
@@ -221,7 +221,7 @@ impl Far {
         wake(reader);
     }
 
-    /// Nothing more is written.
+    /// Half-closes.
     pub(super) fn end(&self) {
         let reader = self.link.lock().unwrap().to_near.close();
         wake(reader);
@@ -231,7 +231,7 @@ impl Far {
         poll_fn(|cx| self.link.lock().unwrap().to_far.poll_take(1024, cx)).await
     }
 
-    /// What was read up to this end; `None` if the client closes before.
+    /// Reads up to `end`. `None` if the client closes before.
     pub(super) async fn read_until(&mut self, end: &str) -> Option<String> {
         loop {
             if let Some(found) = self.unread.find(end) {
@@ -255,13 +255,13 @@ impl Far {
         while !self.read().await.is_empty() {}
     }
 
-    /// The path of the next request without a body, less its slash.
+    /// Reads the next request, without a body, and returns its path without the slash.
     pub(super) async fn request(&mut self) -> Option<String> {
         let head = self.read_until("\r\n\r\n").await?;
         Some(head.split(' ').nth(1).unwrap().trim_start_matches('/').to_owned())
     }
 
-    /// A response with this body.
+    /// Writes a response with this body.
     pub(super) fn answer(&self, body: &str) {
         self.write(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
     }

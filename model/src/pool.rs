@@ -1,4 +1,4 @@
-//! The right to a connection in every order: whoever still waits has it, and nobody else.
+//! The right to a connection, in every order: a request that still waits gets it, exactly once.
 
 use std::future::poll_fn;
 
@@ -9,7 +9,7 @@ use super::caller::{destination, pool};
 use super::in_every_order;
 use crate::client::pool::{Acquired, Grant};
 
-/// The only place comes back while the first of two that wait for it gives up: the second has it, and it is not there a second time.
+/// The only connection is released while the first of two waiting requests gives up. The second gets it, and the pool does not count it twice.
 pub fn the_right_to_a_connection_goes_to_whoever_still_waits() {
     let orders = in_every_order(|| {
         let (pool, destination) = (pool(1), destination());

@@ -1,4 +1,4 @@
-//! What the model puts in the place of the system's primitives, and the count of its tasks.
+//! The model's replacements for the system's primitives, and the count of its tasks.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -9,7 +9,7 @@ use shuttle::sync::Mutex;
 pub(in crate::client) use shuttle::sync::atomic;
 use tokio::runtime::Handle;
 
-/// What the crate `atomic-waker` promises, in whole steps: a wake-up comes before or after a registration.
+/// A waker slot with the guarantees of the crate `atomic-waker`, in whole steps: a wake-up comes before or after a registration.
 pub(in crate::client) struct AtomicWaker(Mutex<Option<Waker>>);
 
 impl Default for AtomicWaker {
@@ -58,7 +58,7 @@ pub(super) struct Tasks {
     waiting: Option<Waker>,
 }
 
-// All of a run is on one thread of the system.
+// A run uses one thread of the system.
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
 }
@@ -68,7 +68,7 @@ impl Tasks {
         TASKS.take();
     }
 
-    /// Ready when every task has ended; a run in which one does not is a deadlock.
+    /// Ready when every task has ended. If one never ends, the run is a deadlock.
     pub(super) fn all_ended() -> impl Future<Output = ()> {
         poll_fn(|cx| {
             TASKS.with_borrow_mut(|tasks| {

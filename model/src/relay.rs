@@ -1,4 +1,4 @@
-//! The relay in every order: who waits is woken, and what happens on an idle connection is told once.
+//! The relay, in every order: a waiting task is woken, and an event on an idle connection is reported once.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::client::pool::{Place, Watch};
 
 const PLACE: Place = Place { slot: 0, id: 7 };
 
-/// A task waits for an event on the socket or elsewhere, as an exchange or the task of an upload does, and sees it.
+/// A task waits for an event on the socket or elsewhere, as an exchange or an upload task does, and gets it.
 pub fn whoever_waits_for_a_connection_is_woken_by_whatever_happens() {
     for is_on_the_socket in [true, false] {
         let orders = in_every_order(move || {
@@ -31,7 +31,7 @@ pub fn whoever_waits_for_a_connection_is_woken_by_whatever_happens() {
             });
             block_on(poll_fn(|cx| {
                 relay.hold();
-                // What happens from here on is for the next poll.
+                // Later events are for the next poll.
                 relay.on_poll();
                 if happened.load(SeqCst) {
                     return Poll::Ready(());
@@ -45,8 +45,8 @@ pub fn whoever_waits_for_a_connection_is_woken_by_whatever_happens() {
     }
 }
 
-/// A connection comes to rest while something happens on its socket: either the pool sees it, or the sweeper is told, or both; of many
-/// events it is told once.
+/// A connection becomes idle while an event happens on its socket. Either the pool sees it, or the sweeper is told, or both. Several events are
+/// reported once.
 pub fn what_happens_on_a_connection_that_comes_to_rest_is_seen_or_told_once() {
     const KEY: usize = 3;
     let orders = in_every_order(|| {

@@ -1,4 +1,4 @@
-//! Callers that share a client, each with one request at a time, under a watchdog.
+//! Callers that share a client and make sequential requests under a watchdog.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,14 +9,13 @@ use tokio::task::JoinSet;
 
 use crate::runs::Random;
 
-/// After so many requests without an end it is no use to go on.
+/// After this many requests without an end, the run is given up.
 pub(crate) const MOST_PENDING: usize = 4;
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Makes the requests with the numbers below `requests`, as many at a time as there are `callers`, and returns what came of each: `None`, if it had no
-/// end in time.
+/// Makes the requests with the numbers below `requests`, with `callers` at a time. Returns the outcome of each; `None` if it did not end in time.
 pub(crate) async fn ask_all<F>(
     callers: usize,
     requests: usize,
@@ -41,7 +40,7 @@ where
                 let outcome = tokio::time::timeout(PATIENCE, ask(number)).await.ok();
                 pending.fetch_add(usize::from(outcome.is_none()), SeqCst);
                 outcomes.push((number, outcome));
-                // The others have their turns, so that a connection is idle for a while.
+                // Lets other tasks run, so that a connection is idle for a while.
                 for _ in 0..random.below(8) {
                     tokio::task::yield_now().await;
                 }

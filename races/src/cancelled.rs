@@ -1,4 +1,4 @@
-//! Races to connect that are dropped at any moment, and the look-ups before them.
+//! Races that are dropped at any moment, with their look-ups.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -26,17 +26,17 @@ use crate::runs::{Random, now};
 /// Races at a time.
 const AT_ONCE: usize = 256;
 
-/// Races to one set of places. A port with more connections than this in a minute would run out of ports to connect from.
+/// How many races use one set of addresses. With more connections a minute, local ports would run out.
 const PORTFUL: usize = 10_000;
 
-/// What came of the races.
+/// The results of the races.
 #[derive(Debug, Default)]
 pub(crate) struct Races {
     /// Dropped before they had an end.
     cancelled: usize,
     connected: usize,
     failed: usize,
-    /// Bytes that reached the origin: nobody sends any.
+    /// Bytes that reached the origin, which should be none.
     bytes: usize,
     left: Leftovers,
     took: Duration,
@@ -54,7 +54,7 @@ impl Races {
         counts.chain([seconds(self.took)]).collect()
     }
 
-    /// How often something happened that must not.
+    /// Returns the number of violations.
     pub(crate) fn violations(&self) -> usize {
         self.bytes + self.left.count()
     }
@@ -66,16 +66,16 @@ impl Races {
 
 /// Makes races until so many were cancelled.
 pub(crate) fn run(runtime: &Runtime, cancelled: usize, seed: u64) -> Races {
-    // Its tasks are not counted.
+    // The origin's tasks are not counted.
     let of_origin = crate::runtime(1);
     let (start, census) = (now(), Census::take(runtime));
     let (mut random, mut races) = (Random(seed), Races::default());
     while races.cancelled < cancelled {
         let places = Places::new(&of_origin, random.below(u64::MAX));
-        // While the places are there: a socket that is left is told by theirs when they go, and may be closed then.
+        // Taken while the servers exist: a leaked socket may be closed when its server goes.
         let census = Census::take(runtime);
         let until = races.count() + PORTFUL;
-        // In a resolver that is shared, equal look-ups are one.
+        // A resolver of its own: with a shared one, equal look-ups would be one.
         let gai = GaiResolver::new();
         while races.cancelled < cancelled && races.count() < until {
             let batch = AT_ONCE.min(cancelled - races.cancelled);
@@ -96,11 +96,11 @@ async fn run_batch(batch: usize, places: &Places, gai: &GaiResolver, random: &mu
         let moment = Duration::from_millis(1 << random.below(7));
         match random.below(3) {
             0 => drop(tasks.spawn(tokio::time::timeout(moment, race).map(Result::ok))),
-            // Where nothing happens that it could be polled for, its time ends it as well.
+            // If nothing wakes it for another poll, a time limit ends it.
             1 => {
                 drop(tasks.spawn(tokio::time::timeout(moment, polled(race, random.below(6))).map(|ended| ended.ok()?)))
             }
-            // By another thread than its own, most often.
+            // Usually dropped by another thread than its own.
             _ => to_abort.push(tasks.spawn(race.map(Some))),
         }
     }
@@ -123,7 +123,7 @@ async fn run_batch(batch: usize, places: &Places, gai: &GaiResolver, random: &mu
     }
 }
 
-/// Drops the race if it has no end after so many polls.
+/// Drops the race if it has not ended after this many polls.
 async fn polled(mut race: Race, polls: u64) -> Option<bool> {
     let mut left = polls;
     poll_fn(|cx| {
@@ -136,7 +136,7 @@ async fn polled(mut race: Race, polls: u64) -> Option<bool> {
     .await
 }
 
-/// Whether there is a connection, which is closed at once.
+/// A race that returns whether it connected. The connection is closed at once.
 type Race = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 fn race(places: &Places, gai: &GaiResolver, random: &mut Random) -> Race {
@@ -162,13 +162,13 @@ fn one_of<T: Copy, const N: usize>(all: [T; N], random: &mut Random) -> T {
     all[usize::try_from(random.below(N as u64)).expect("it is below a usize")]
 }
 
-/// A look-up over the network, which holds a socket for each question that is not answered.
+/// A look-up over the network, which has a socket for each unanswered query.
 #[derive(Clone, Copy, Debug)]
 struct LookUp {
     server: SocketAddr,
-    /// The server is asked; otherwise the answer is there at once.
+    /// The server is asked. Otherwise the answer is immediate.
     is_slow: bool,
-    /// Each family by itself.
+    /// Each family has a query of its own.
     in_parts: bool,
 }
 

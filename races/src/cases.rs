@@ -1,4 +1,4 @@
-//! The cases: what the server does to a connection, and what it is asked.
+//! The cases: how the server ends connections, and which requests it gets.
 
 use std::convert::Infallible;
 use std::net::Shutdown;
@@ -18,9 +18,9 @@ use crate::system::{has_unread, is_acknowledged};
 /// How the server ends its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
-    /// It answers and closes at once, with or without a word of it.
+    /// It answers and closes at once, with or without `Connection: close`.
     Close,
-    /// It closes a connection that is kept alive, without a word, about when the next request comes.
+    /// It closes an idle connection without notice, about when the next request comes.
     Idle,
     /// It answers, and resets the connection.
     Reset,
@@ -43,7 +43,7 @@ impl Case {
     pub(crate) fn method(self, number: usize) -> Method {
         match self {
             Self::Refusal => Method::POST,
-            // Few enough that most requests have connections that were kept alive.
+            // Few enough that most requests use reused connections.
             Self::Close | Self::Idle | Self::Reset if number % 8 == 7 => Method::POST,
             Self::Close | Self::Idle | Self::Reset => Method::GET,
         }
@@ -77,10 +77,10 @@ impl Case {
                         _ => (Framing::Close, true),
                     };
                     if self.answer(&mut peer, number, framing, says_close, random) {
-                        // All of the request was read: the end goes out in order, behind the response.
+                        // The whole request was read, so the FIN follows the response in order.
                         ledger.answered(number, true);
                     }
-                    // Without an alert a body that ends with the connection has been cut off.
+                    // Without the closing alert, a body that ends with the connection was cut off.
                     if framing == Framing::Close || (peer.tls().is_some() && random.below(2) == 0) {
                         peer.send_closing_alert();
                     }
@@ -91,7 +91,7 @@ impl Case {
                     if !self.answer(&mut peer, number, Framing::Length, false, random) {
                         return;
                     }
-                    // The next request is sent when the response has been read: no end can overtake it.
+                    // The next request is sent after the response was read, so that no end can overtake the response.
                     ledger.answered(number, true);
                     if random.below(2) == 0 {
                         return end_unannounced(peer, ledger, random);
@@ -125,7 +125,7 @@ impl Case {
                         ledger.answered(number, true);
                         peer.drain();
                     }
-                    // With what was not read of the upload, this is a reset as well.
+                    // With the unread part of the upload, this close is a reset as well.
                     1 => ledger.answered(number, may_be_acknowledged(&peer, random)),
                     _ => {
                         ledger.answered(number, may_be_acknowledged(&peer, random));
@@ -136,14 +136,14 @@ impl Case {
         }
     }
 
-    /// Whether the system took all of the response.
+    /// Sends a response. Returns whether the system took all of it.
     fn answer(self, peer: &mut Peer, number: usize, framing: Framing, says_close: bool, random: &mut Random) -> bool {
         let (head, body) = answer(self.status(), number, framing, says_close);
         if random.below(2) == 0 { peer.send(head) && peer.send(body) } else { peer.send(head + &body) }
     }
 }
 
-/// The number of the next request, all of which was read.
+/// Reads the next request, and returns its number.
 fn next(peer: &mut Peer, ledger: &Ledger) -> Option<usize> {
     let number = number_of(&peer.request()?);
     ledger.read(number);
@@ -154,7 +154,7 @@ fn number_of(head: &Head) -> usize {
     head.path().parse().expect("the path of a request is its number")
 }
 
-/// Ends a connection that is idle, or has just got the next request.
+/// Closes a connection that is idle, or has just got the next request.
 fn end_unannounced(mut peer: Peer, ledger: &Ledger, random: &mut Random) {
     pass(some_time(random, 10));
     if peer.tls().is_some() && random.below(2) == 0 {
@@ -167,13 +167,13 @@ fn end_unannounced(mut peer: Peer, ledger: &Ledger, random: &mut Random) {
         return;
     }
     peer.stream.shutdown(Shutdown::Write).ok();
-    // What comes now is read, and cannot be answered.
+    // Later requests are read, and cannot be answered.
     while next(&mut peer, ledger).is_some() {
         ledger.came_late();
     }
 }
 
-/// Whether the client's system has acknowledged the response, which is waited for every other time.
+/// Whether the client's system has acknowledged the response. Waits for that every other time.
 fn may_be_acknowledged(peer: &Peer, random: &mut Random) -> bool {
     let is_acknowledged = random.below(2) == 0 && is_acknowledged(&peer.stream, Duration::from_millis(200));
     if is_acknowledged {
@@ -182,13 +182,13 @@ fn may_be_acknowledged(peer: &Peer, random: &mut Random) -> bool {
     is_acknowledged
 }
 
-/// Some microseconds: about as likely one as two, or two to the power of `most`.
+/// Returns a random time in microseconds, up to two to the power of `most`, with all magnitudes equally likely.
 pub(crate) fn some_time(random: &mut Random, most: u64) -> Duration {
     let least = 1 << random.below(most);
     Duration::from_micros(least + random.below(least))
 }
 
-/// Lets time pass to the microsecond, and others run.
+/// Waits with microsecond precision, and lets other threads run.
 pub(crate) fn pass(time: Duration) {
     let start = now();
     while start.elapsed() < time {
@@ -196,21 +196,21 @@ pub(crate) fn pass(time: Duration) {
     }
 }
 
-/// Where the body of a response ends.
+/// How the end of a response's body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Length,
     Chunks,
-    /// With the connection.
+    /// By the end of the connection.
     Close,
 }
 
-/// The body of every response to this request.
+/// Returns the body of every response to this request.
 pub(crate) fn body_of(number: usize) -> String {
     format!("{number}\n{}", "-".repeat(number % 3 * 700))
 }
 
-/// The head of a response, and its body as it is sent.
+/// Returns the head of a response, and its encoded body.
 fn answer(status: StatusCode, number: usize, framing: Framing, says_close: bool) -> (String, String) {
     let body = body_of(number);
     let close = if says_close { "connection: close\r\n" } else { "" };
@@ -226,7 +226,7 @@ fn answer(status: StatusCode, number: usize, framing: Framing, says_close: bool)
 
 static UPLOAD: [u8; 64 * 1024] = [b'u'; 64 * 1024];
 
-/// A body of unknown length that lets others run between its pieces.
+/// Returns a body of unknown length that lets other tasks run between its pieces.
 pub(crate) fn in_pieces(bytes: Bytes) -> AnyBody {
     let pieces = stream::unfold(bytes, |mut rest| async move {
         if rest.is_empty() {

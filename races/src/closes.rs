@@ -1,4 +1,4 @@
-//! Runs the cases: as many requests as there are to be, against one server and client after the other.
+//! Runs the cases: the requests go to one server and client after the other.
 
 use std::sync::Arc;
 
@@ -20,17 +20,16 @@ use crate::tls::{Tls, VERSIONS, https};
 /// Requests at a time.
 const CALLERS: usize = 16;
 
-/// More than the client has connections, so that none waits to be accepted.
+/// More than the client has connections, so that none waits for accept.
 pub(crate) const SERVER_THREADS: usize = 48;
 
-/// Requests to one server. A new server has a new port: a port with more connections than this in a minute would run out of ports to
-/// connect from.
+/// How many requests one server gets. A new server has a new port: with more connections a minute, local ports would run out.
 pub(crate) const PORTFUL: usize = 10_000;
 
-/// Violations that are described, of each case.
+/// How many violations of each case are described.
 pub(crate) const MOST_DESCRIBED: usize = 5;
 
-/// Runs a case, in clear text or over TLS, whose versions take turns.
+/// Runs a case, in clear text or over TLS with alternating versions.
 pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64, over_tls: bool) -> Figures {
     let (start, census) = (now(), Census::take(runtime));
     let mut figures = Figures::new(case.name());
@@ -47,7 +46,7 @@ pub(crate) fn run(runtime: &Runtime, case: Case, requests: usize, seed: u64, ove
     figures
 }
 
-/// `false` if it is no use to go on.
+/// Returns `false` if the run is given up.
 fn run_portful(
     runtime: &Runtime,
     case: Case,
@@ -75,7 +74,7 @@ fn run_portful(
         None => runtime.block_on(ask(case, client(), &uri, requests, seed)),
         Some(tls) => runtime.block_on(ask(case, Client::new(tls.connector()), &https(&uri), requests, seed)),
     };
-    // All connections of the client are closed by now, so that the server comes to its end.
+    // All connections of the client are closed by now, so that the server can end.
     drop(server);
     let mut pending = 0;
     figures.late += ledger.late();
@@ -92,7 +91,7 @@ fn run_portful(
     pending < MOST_PENDING
 }
 
-/// Sends the requests, and says what became of each. Drops the client.
+/// Sends the requests, and returns the outcome of each. Drops the client.
 async fn ask<C: Connector>(
     case: Case,
     client: Client<C>,

@@ -1,4 +1,4 @@
-//! The figures of the cases, and how figures are printed.
+//! The figures of the cases, and their printing.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::ledger::Verdict;
 use crate::leftovers::Leftovers;
 
-/// What came of a case.
+/// The results of a case.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     case: &'static str,
     verdicts: [usize; Verdict::ALL.len()],
-    /// Requests that came to a connection which the server had decided to end.
+    /// Requests on a connection that the server had decided to end.
     pub(crate) late: usize,
     pub(crate) left: Leftovers,
     pub(crate) took: Duration,
@@ -30,7 +30,7 @@ impl Figures {
         self.verdicts[verdict as usize]
     }
 
-    /// How often something happened that must not.
+    /// Returns the number of violations.
     pub(crate) fn violations(&self) -> usize {
         let verdicts = Verdict::ALL.into_iter().filter(|verdict| verdict.is_violation());
         // Over loopback, what was written before a reset arrives before it, unless the system is short of memory.
@@ -59,7 +59,7 @@ pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.0} s", duration.as_secs_f64())
 }
 
-/// The rows as Markdown.
+/// Returns the rows as Markdown.
 pub(crate) fn table(headings: &[String], rows: &[Vec<String>]) -> String {
     let lines: Vec<_> = std::iter::once(headings).chain(rows.iter().map(Vec::as_slice)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
@@ -82,7 +82,7 @@ pub(crate) fn table(headings: &[String], rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    /// One request is too few for a response that was not acknowledged.
+    /// Whether this verdict is a violation. With a single request, an unacknowledged response is one.
     fn is_bad(verdict: Verdict) -> bool {
         verdict.is_violation() || verdict == Verdict::Unacknowledged
     }

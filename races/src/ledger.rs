@@ -1,4 +1,4 @@
-//! What the server did with each request, what the caller was told of it, and the judgement over the two.
+//! What the server did with each request, what its caller was told, and the verdict.
 //!
 //! A response has *arrived* when the client's system has all of it: the server has written it in full, and then either ended the
 //! connection in order with nothing unread (the systems deliver it then, whatever the processes do), or seen every byte acknowledged
@@ -28,7 +28,7 @@ pub(crate) struct Seen {
     pub(crate) read: u8,
     /// How many responses to it have arrived.
     pub(crate) arrived: u8,
-    /// How many more were written in full.
+    /// How many more were written completely.
     pub(crate) unacknowledged: u8,
 }
 
@@ -58,7 +58,7 @@ impl Ledger {
         self.late.load(SeqCst)
     }
 
-    /// What is known once the server is done.
+    /// Returns what is known once the server is done.
     pub(crate) fn seen(&self, number: usize) -> Seen {
         let Record { read, arrived, unacknowledged } = &self.records[number];
         Seen { read: read.load(SeqCst), arrived: arrived.load(SeqCst), unacknowledged: unacknowledged.load(SeqCst) }
@@ -68,7 +68,7 @@ impl Ledger {
 /// What the caller of a request was told.
 pub(crate) type Outcome = crate::outcome::Outcome<Claims>;
 
-/// What an error says.
+/// The claims of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) is_closed_before_response: bool,
@@ -80,18 +80,18 @@ pub(crate) struct Claims {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Delivered,
-    /// A true error of a request that must not be sent again, and met the end of a connection that was kept alive.
+    /// A true error of a request that must not be sent again, and met the end of a reused connection.
     Excused,
     /// A response was written, not acknowledged before the reset, and not delivered.
     Unacknowledged,
-    /// A response that has arrived was not delivered. So was one that was answered twice: the first answer was overlooked.
+    /// A response that had arrived was not delivered. So was a request with two answers: the first was overlooked.
     Lost,
     Pending,
-    /// Of another request, or of none.
+    /// The response belongs to another request, or to none.
     Wrong,
-    /// Read twice by the server, though it must not be sent again.
+    /// The server has read a request twice that must not be sent again.
     SentTwice,
-    /// An error that no rule allows, or that does not say what has happened.
+    /// An error that no rule allows, or with a wrong claim.
     Untrue,
 }
 

@@ -1,4 +1,4 @@
-//! What is left when everything has been dropped.
+//! Counts what is left when everything has been dropped.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::runs::{descriptors, now};
 
-/// How many more there are than before, or fewer.
+/// The differences to the count before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Leftovers {
     pub(crate) descriptors: usize,
@@ -33,7 +33,7 @@ impl AddAssign for Leftovers {
     }
 }
 
-/// The descriptors of the process, and the tasks of a runtime, at one time.
+/// The descriptors of the process and the tasks of a runtime at one time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Census {
     descriptors: usize,
@@ -45,7 +45,7 @@ impl Census {
         Self { descriptors: descriptors(), tasks: runtime.metrics().num_alive_tasks() }
     }
 
-    /// What there is more than at the time of the census. What ends by itself has ten seconds to do so.
+    /// Returns what there is more than at the census. Waits ten seconds for things that end by themselves.
     pub(crate) fn compare(self, runtime: &Runtime) -> Leftovers {
         let start = now();
         loop {
@@ -75,7 +75,7 @@ mod tests {
             (std::net::UdpSocket::bind("127.0.0.1:0").unwrap(), runtime.spawn(std::future::pending::<()>()));
         let present = Census::take(&runtime);
         assert_eq!((present.descriptors, present.tasks), (before.descriptors + 1, before.tasks + 1));
-        // It ends while the comparison waits for it.
+        // This task ends while the comparison waits.
         drop(runtime.spawn(async move {
             tokio::time::sleep(Duration::from_millis(20)).await;
             drop(socket);

@@ -1,17 +1,17 @@
-//! What a request came to, for its caller.
+//! The outcome of a request for its caller.
 
 use std::fmt;
 
 /// What the caller of a request was told.
 #[derive(Debug)]
 pub(crate) enum Outcome<C> {
-    /// The response to this very request, to its end.
+    /// The response to this request, complete.
     Delivered,
-    /// Something else, which was called a response to it.
+    /// Something else was returned as the response.
     Wrong(String),
-    /// An error, what it claims, and its words.
+    /// An error, its claims, and its text.
     Failed(C, String),
-    /// Nothing.
+    /// No outcome.
     Pending,
 }
 

@@ -1,5 +1,4 @@
-//! Where races go: addresses that refuse, that swallow every packet, that are slow to accept, and one that works; and who is asked for
-//! them.
+//! The addresses of races (refusing, silent, slow to accept, working), and their name server.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -16,7 +15,7 @@ use crate::origin::Origin;
 use crate::runs::Random;
 use crate::server::Server;
 
-/// All of them, each on a port of its own.
+/// All addresses, each with a port of its own.
 #[derive(Debug)]
 pub(crate) struct Places {
     holes: Vec<BlackHole>,
@@ -27,7 +26,7 @@ pub(crate) struct Places {
     _slow: Slow,
 }
 
-/// A server that does not print well.
+/// A wrapper, since `Server` has no useful `Debug`.
 struct Slow(#[expect(dead_code, reason = "it lives as long as the others")] Server);
 
 impl std::fmt::Debug for Slow {
@@ -37,11 +36,11 @@ impl std::fmt::Debug for Slow {
 }
 
 impl Places {
-    /// The tasks of the origin run in `runtime`.
+    /// Makes the addresses. The origin's tasks run in `runtime`.
     pub(crate) fn new(runtime: &Runtime, seed: u64) -> Self {
         let mut families: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
         families.extend(has_ipv6().then_some(IpAddr::from(Ipv6Addr::LOCALHOST)));
-        // Accepts one connection after the other: its queue of those that wait is full at times, and what comes then is not answered.
+        // Accepts one connection after the other, so that its queue is sometimes full and drops SYNs.
         let slow = Server::with_threads(1, |_| std::thread::sleep(Duration::from_millis(1)));
         Self {
             holes: families.iter().map(|&ip| BlackHole::new(ip)).collect(),
@@ -61,7 +60,7 @@ impl Places {
         self.names.address
     }
 
-    /// Any of them.
+    /// Returns a random address.
     pub(crate) fn any(&self, random: &mut Random) -> SocketAddr {
         let mut one_of = |count: usize| usize::try_from(random.below(count as u64)).expect("it is below a usize");
         match one_of(8) {
@@ -73,7 +72,7 @@ impl Places {
     }
 }
 
-/// Answers every question with itself: at once, after a while, or never.
+/// A server that echoes each query: at once, after a while, or never.
 #[derive(Debug)]
 struct NameServer {
     address: SocketAddr,
@@ -105,7 +104,7 @@ fn serve_names(socket: &UdpSocket, is_over: &AtomicBool, mut random: Random) -> 
             1 => pass(some_time(&mut random, 9)),
             _ => {}
         }
-        // Whoever asked may have gone.
+        // The client may have gone.
         socket.send_to(&question[..length], from).ok();
     }
 }

@@ -1,4 +1,4 @@
-//! What the system is asked.
+//! Queries to the system.
 
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::runs::now;
 
-/// Whether the peer's system acknowledges every byte that was written to the socket, within so much time.
+/// Whether the peer's system acknowledges all bytes that were written to the socket within this time.
 pub(crate) fn is_acknowledged(stream: &TcpStream, within: Duration) -> bool {
     let start = now();
     loop {

@@ -1,4 +1,4 @@
-//! The body of a request, as the plan has it.
+//! The body of a request as the plan describes it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::http1::content;
 use crate::net::World;
 use crate::plan::{Pause, Upload};
 
-/// Waits for a time, and then lets everybody else have some turns.
+/// Waits for a time, and then lets other tasks run for some rounds.
 pub(crate) struct Wait {
     sleep: Option<Pin<Box<Sleep>>>,
     rounds: u32,
@@ -62,7 +62,7 @@ impl Content {
 }
 
 impl Clone for Content {
-    /// The same body, from its beginning.
+    /// Returns the same body from its beginning.
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.world), self.id, self.upload.clone())
     }
@@ -106,7 +106,7 @@ impl Body for Content {
         if self.upload.unknown {
             return SizeHint::default();
         }
-        // A body that fails has promised more than it gives.
+        // A body that fails promises more than it gives.
         SizeHint::with_exact(self.upload.len() - self.offset + u64::from(self.upload.fails))
     }
 }

@@ -1,4 +1,4 @@
-//! A task that asks for what the plan says, and tells what came of it.
+//! A task that makes the plan's requests, and reports their outcomes.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use crate::judge;
 use crate::net::World;
 use crate::plan::{Ask, Reading};
 
-/// Asks for everything, one after the other. Each request has a number.
+/// Makes the requests one after the other. Each has a number.
 pub(crate) async fn call<C: Connector>(world: Arc<World>, client: Client<C>, asks: Vec<(u32, Ask)>) {
     for (id, ask) in asks {
         Wait::new(ask.pause).await;
@@ -84,7 +84,7 @@ pub(crate) enum BodyEnd {
     Dropped,
 }
 
-/// Reads a body as it is to be read.
+/// Reads a body as the plan says.
 async fn read(body: ResponseBody, reading: Reading) -> (Vec<u8>, BodyEnd) {
     let mut body = pin!(body);
     let (mut read, mut has_trailers) = (Vec::new(), false);

@@ -3,18 +3,18 @@
 
 use crate::plan::{Answer, Framing};
 
-/// The byte of a body at `offset`. It depends on the request, so that a byte of another's body is noticed.
+/// Returns the byte of a body at `offset`. It depends on the request, so that a byte of another body is noticed.
 pub(crate) fn content(id: u32, offset: u64) -> u8 {
     (u64::from(id).wrapping_mul(167).wrapping_add(offset.wrapping_mul(31)) % 251) as u8
 }
 
-/// The number in the path of a request, from the first bytes of its head.
+/// Returns the number in the path of a request, from the first bytes of its head.
 pub(crate) fn request_id(head: &[u8]) -> Option<u32> {
     let path = head.splitn(3, |&byte| byte == b' ').nth(1)?.strip_prefix(b"/")?;
     std::str::from_utf8(path).ok()?.parse().ok()
 }
 
-/// What a parser finds in the bytes of a connection.
+/// An event in the bytes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
     /// A head is complete.
@@ -25,11 +25,11 @@ pub(crate) enum Found<'a> {
     End,
 }
 
-/// Cuts the bytes that a client sends into requests.
+/// Parses the bytes of a client into requests.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     state: At,
-    /// The line or the head that is not complete.
+    /// The incomplete line or head.
     pending: Vec<u8>,
 }
 
@@ -50,7 +50,7 @@ impl Parser {
         self.state == At::Head && self.pending.is_empty()
     }
 
-    /// Takes some of `bytes`, and says how many, and what was found behind them.
+    /// Takes some of `bytes`. Returns how many, and the event after them.
     pub(crate) fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<(usize, Option<Found<'a>>), String> {
         match self.state {
             At::Head => {
@@ -115,7 +115,7 @@ impl Parser {
         }
     }
 
-    /// Whether there may be something to find without another byte.
+    /// Whether there may be another event without another byte.
     pub(crate) fn may_go_on(&self) -> bool {
         matches!(self.state, At::Length(0) | At::Chunk(0))
     }
@@ -131,7 +131,7 @@ impl Parser {
     }
 }
 
-/// How a request with this head goes on.
+/// Returns how a request with this head goes on.
 fn body_of(head: &[u8]) -> Result<At, String> {
     let text = std::str::from_utf8(head).map_err(|_| "the head is not text".to_owned())?;
     let mut lines = text.trim_end().split("\r\n");
@@ -159,7 +159,7 @@ fn body_of(head: &[u8]) -> Result<At, String> {
     }
 }
 
-/// A response as it is written.
+/// An encoded response.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) bytes: Vec<u8>,
@@ -171,7 +171,7 @@ pub(crate) struct Written {
     pub(crate) until_close: bool,
 }
 
-/// What a response says of the request that it is for: its number, or that of the response itself if it is for none.
+/// Returns the field that says which request the response is for: the request's number, or the response's own number if it is for none.
 pub(crate) fn for_whom(id: Option<u32>, number: usize) -> String {
     id.map_or_else(|| format!("nobody-{number}"), |id| id.to_string())
 }

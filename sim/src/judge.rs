@@ -1,5 +1,4 @@
-//! What must be, whatever happens: the guarantees of the client, as `docs/design.md` gives them, checked where something
-//! happens that they speak of.
+//! The checks of the client's guarantees of `docs/design.md`, at the events that they are about.
 
 use hyper_happy_eyeballs::client::ClientError;
 
@@ -10,7 +9,7 @@ use crate::ledger::{Answered, Attempt, Ledger, Rule, Stamp};
 use crate::net::{Connection, State};
 use crate::plan::{Ask, Method, Reading, Retry, Standstill};
 
-/// A connection is dialled.
+/// Checks a dial.
 pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
     let host = dialled.host;
     let same = |connection: &&Connection| connection.host == host && !connection.is_dropped;
@@ -22,7 +21,7 @@ pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
     if state.plan.client.http2 {
         http2::on_dial(state, dialled);
     }
-    // Requests in sequence use one connection.
+    // Sequential requests use one connection.
     let Some(id) = asked_now(state) else { return };
     let request = &state.ledger.requests[id];
     if !is_plain(&request.ask) || !request.attempts.is_empty() || !keeps_all(state) {
@@ -39,18 +38,18 @@ pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
     }
 }
 
-/// The request that the only caller waits for.
+/// Returns the request that the only caller waits for.
 fn asked_now(state: &State) -> Option<usize> {
     let is_open = |request: &crate::ledger::Request| request.asked.is_some() && !request.is_done;
     if state.is_sequential { state.ledger.requests.iter().position(is_open) } else { None }
 }
 
-/// A request that any connection is good enough for.
+/// Whether any connection will do for the request.
 fn is_plain(ask: &Ask) -> bool {
     ask.method == Method::Get && ask.body.is_empty()
 }
 
-/// The settings close no connection that could be used again.
+/// Whether the settings close no connection that could be reused.
 fn keeps_all(state: &State) -> bool {
     let client = &state.plan.client;
     client.max_idle != Some(0)
@@ -60,7 +59,7 @@ fn keeps_all(state: &State) -> bool {
         && client.runtimes == 1
 }
 
-/// Content of a request has come.
+/// Checks content of a request.
 pub(crate) fn on_content(ledger: &mut Ledger, attempt: usize, data: &[u8]) {
     let Attempt { request, content: before, .. } = ledger.attempts[attempt];
     ledger.attempts[attempt].content += data.len() as u64;
@@ -69,7 +68,7 @@ pub(crate) fn on_content(ledger: &mut Ledger, attempt: usize, data: &[u8]) {
     }
 }
 
-/// The end of a request has come.
+/// Checks the end of a request.
 pub(crate) fn on_whole_request(ledger: &mut Ledger, attempt: usize) {
     let Attempt { request, content, .. } = ledger.attempts[attempt];
     let body = &ledger.requests[request as usize].ask.body;
@@ -79,7 +78,7 @@ pub(crate) fn on_whole_request(ledger: &mut Ledger, attempt: usize) {
     }
 }
 
-/// A request goes out on a connection of HTTP/1.1.
+/// Checks a request when it is sent on an HTTP/1.1 connection.
 pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
     if state.plan.client.http2 {
         return http2::on_attempt(state, state.ledger.attempts[attempt].connection, attempt);
@@ -114,8 +113,8 @@ pub(crate) fn on_attempt(state: &mut State, id: u32, attempt: usize) {
     state.ledger.note(0x70_0000 + u64::from(id));
 }
 
-/// The response that the last attempt of a request has to be given: the first whose bytes come after it began. On a fresh
-/// connection the server may have spoken first.
+/// Returns the response that the last attempt of a request must get: the first whose bytes arrive after the attempt began. On a fresh connection the
+/// server may have spoken first.
 fn expected(state: &State, id: u32) -> Option<usize> {
     let attempt = &state.ledger.attempts[*state.ledger.requests[id as usize].attempts.last()?];
     if state.connections[attempt.connection].is_http2 {
@@ -126,7 +125,7 @@ fn expected(state: &State, id: u32) -> Option<usize> {
     answers.iter().copied().find(|&answer| state.ledger.answers[answer].start >= from)
 }
 
-/// A request has failed.
+/// Checks the error of a request.
 pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
     if state.plan.client.http2 && !http2::is_over_http1_alone(state, id, error) {
         return http2::on_error(state, id, error);
@@ -158,15 +157,15 @@ fn is_lost(state: &State, id: u32, error: &ClientError) -> Problem {
     let request = &state.ledger.requests[id as usize];
     let arrived = answer.head_arrived?;
     if answer.status == 408 && state.plan.client.retry_408 && error.retries() > 0 {
-        // It was taken for a good-bye, as the caller wants it, and given up.
+        // The 408 was taken for the close of an idle connection, as the caller wants, and discarded.
         return None;
     }
     let came_first = request.body_failed.is_none_or(|failed| arrived < failed);
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
 }
 
-/// Whether a response that is for none may be that of a request of which its connection has taken nothing: the connection is
-/// fresh, or refuses to take anything.
+/// Whether a response for no request may be taken for that of a request of which its connection has taken nothing: the connection is fresh, or takes
+/// no bytes.
 fn may_be_unasked(state: &State, id: u32, answer: usize) -> bool {
     let answer = &state.ledger.answers[answer];
     let connection = &state.connections[answer.connection];
@@ -175,7 +174,7 @@ fn may_be_unasked(state: &State, id: u32, answer: usize) -> bool {
     connection.host == host && answer.attempt.is_none() && answer.head_arrived.is_some() && takes_nothing
 }
 
-/// The response that came before the only request that waits could be sent, on the connection that was dialled last.
+/// Returns the response that arrived, on the connection that was dialled last, before the only waiting request could be sent.
 fn first_word(state: &State, id: u32) -> Option<usize> {
     let connection = state.connections.last().filter(|_| state.is_sequential)?;
     connection.answers.iter().copied().find(|&answer| may_be_unasked(state, id, answer))
@@ -244,7 +243,7 @@ fn claims_falsely(state: &State, id: u32, error: &ClientError) -> Problem {
     Some((Rule::FalseClaim, problem))
 }
 
-/// The error comes when its cause does.
+/// Checks that the error comes as soon as its cause.
 fn is_late(state: &State, id: u32, error: &ClientError) -> Problem {
     if error.is_request_body() || error.is_connect() || error.bytes_written() == 0 {
         return None;
@@ -253,20 +252,20 @@ fn is_late(state: &State, id: u32, error: &ClientError) -> Problem {
     let connection = &state.connections[attempt.connection];
     let allowed = match (connection.ended, connection.write_failed) {
         (Some(ended), _) => ended.max(attempt.began).ms,
-        // Reading goes on for a time, since there may be an answer.
+        // Reading goes on for a time, since a response may come.
         (None, Some(failed)) => failed.max(attempt.began).ms + 10_000,
         (None, None) => return None,
     };
     delay(state, id, allowed).map(|late| (Rule::Late, format!("{late} ms late")))
 }
 
-/// By how many milliseconds it is later than `due`, if the runtime of the caller was driven. With several runtimes each has a
-/// turn only once in a slice of time.
+/// Returns by how many milliseconds it is later than `due`, if the caller's runtime was driven. With several runtimes each runs only once in a slice
+/// of time.
 fn delay(state: &State, id: u32, due: u64) -> Option<u64> {
     let late = state.ms().checked_sub(due)?;
     let is_blocked = |attempt: &Attempt| state.connections[attempt.connection].was_blocked;
     if state.plan.client.http2 && last_attempt(state, id).is_some_and(is_blocked) {
-        // A client that cannot answer a PING reads no more.
+        // A client that cannot answer a PING stops reading.
         return None;
     }
     if state.plan.client.runtimes == 1 {
@@ -281,10 +280,10 @@ fn delay(state: &State, id: u32, due: u64) -> Option<u64> {
     Some(late).filter(|late| was_driven && *late > SLICES)
 }
 
-/// Milliseconds in which every runtime that is driven has had its turns.
+/// Milliseconds in which every driven runtime has run.
 const SLICES: u64 = 300;
 
-/// The head of a response is here. Says which response it is.
+/// Checks the head of a response. Returns which response it is.
 pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> Option<usize> {
     state.ledger.note(0x90_0000 + u64::from(id) + u64::from(status));
     state.ledger.requests[id as usize].has_head = true;
@@ -311,13 +310,13 @@ pub(crate) fn on_head(state: &mut State, id: u32, status: u16, whose: &str) -> O
     Some(number)
 }
 
-/// The caller is done with the body of a response.
+/// Checks the body of a response when its caller has finished with it.
 pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], end: &BodyEnd, reading: Reading) {
     let answer = &state.ledger.answers[number];
     let whose = answer.attempt.map_or(u32::MAX, |attempt| state.ledger.attempts[attempt].request);
     let is_other = read.iter().enumerate().any(|(at, &byte)| byte != content(whose, at as u64));
     let connection = &state.connections[answer.connection];
-    // A server that does not know what it answers sends content with the response to a HEAD.
+    // A server that does not know which request it answers sends content with a response to HEAD.
     let is_head = state.ledger.requests[id as usize].ask.method == Method::Head;
     let content_length = if is_head { 0 } else { answer.content };
     let read_all = read.len() as u64 == content_length;
@@ -357,7 +356,7 @@ pub(crate) fn on_body(state: &mut State, id: u32, number: usize, read: &[u8], en
     state.ledger.note(0xa0_0000 + u64::from(id) + read.len() as u64);
 }
 
-/// Whether something has happened that a response may be cut off by.
+/// Whether there was an event that may cut a response off.
 fn is_hurt(state: &State, answer: &Answered) -> bool {
     match answer.attempt {
         Some(attempt) if state.connections[answer.connection].is_http2 => http2::is_hurt(state, attempt),
@@ -372,13 +371,12 @@ fn is_late_body(state: &State, id: u32, answer: &Answered, reading: Reading) -> 
     Some((Rule::Late, format!("ends {late} ms late")))
 }
 
-/// Whether the last request on a connection is written to its end. Until then the connection is not idle, although the caller has
-/// all of the response.
+/// Whether the last request on a connection was written completely. Until then the connection is not idle, even if the caller has the whole response.
 fn has_all_of_request(state: &State, connection: &Connection) -> bool {
     connection.attempts.last().is_none_or(|&last| state.ledger.attempts[last].end.is_some())
 }
 
-/// The exchange leaves a connection that can have another.
+/// Whether the connection can be reused after the exchange.
 fn is_kept(state: &State, id: u32, answer: &Answered) -> bool {
     let connection = &state.connections[answer.connection];
     state.is_sequential

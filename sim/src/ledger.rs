@@ -1,5 +1,5 @@
-//! Who asked for what, what the server saw of it, and what it answered. It knows no protocol: requests have numbers, and
-//! connections carry bytes.
+//! The ledger: which requests were made, what the server saw of them, and its responses. It knows no protocol: requests have numbers, and connections
+//! carry bytes.
 
 use std::fmt;
 
@@ -23,23 +23,23 @@ pub(crate) struct Ledger {
     pub(crate) trace: u64,
 }
 
-/// A request that a caller has asked for, or will.
+/// A request of a caller, made or to be made.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) ask: Ask,
-    /// What was sent of it, connection by connection.
+    /// Its attempts, in order.
     pub(crate) attempts: Vec<usize>,
     /// Its body has given its error.
     pub(crate) body_failed: Option<Stamp>,
-    /// It was asked for.
+    /// When it was made.
     pub(crate) asked: Option<Stamp>,
     /// Its caller has the head of the response.
     pub(crate) has_head: bool,
-    /// Its caller is done with it, or has ended.
+    /// Its caller has finished with it, or has ended.
     pub(crate) is_done: bool,
 }
 
-/// What was sent of a request on one connection: at least one byte.
+/// An attempt: at least one byte of a request was sent on a connection.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) request: u32,
@@ -54,16 +54,16 @@ pub(crate) struct Attempt {
     pub(crate) content: u64,
     /// The connection had taken other requests before.
     pub(crate) reused: bool,
-    /// What the connection had made readable, and what the client had read, when the request began.
+    /// The bytes that could be read, and that the client had read, when the request began.
     pub(crate) delivered_before: u64,
     pub(crate) read_before: u64,
     pub(crate) answer: Option<usize>,
 }
 
-/// A response, made by the server.
+/// A response of the server.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// None for a response for nobody.
+    /// `None` for a response to no request.
     pub(crate) attempt: Option<usize>,
     pub(crate) connection: usize,
     pub(crate) status: u16,
@@ -82,7 +82,7 @@ pub(crate) struct Answered {
     pub(crate) all_arrived: Option<Stamp>,
 }
 
-/// What must not happen.
+/// A rule. Each names its violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// A response went to another request than its own, or was given to a request that it preceded.
@@ -103,15 +103,15 @@ pub enum Rule {
     NotRetried,
     /// A request failed though nothing had happened to its connection.
     Unjustified,
-    /// What an error says of bytes, connections or retries is not so.
+    /// An error makes a wrong claim about bytes, connections or retries.
     FalseClaim,
-    /// What the server was sent is not what the caller gave, or a success though not all of it was sent.
+    /// The server got something else than the caller gave, or a request was a success although not all of it was sent.
     WrongRequest,
-    /// A connection is left in the end.
+    /// A connection is left at the end.
     Leak,
     /// A connection was made although one was idle.
     SpuriousDial,
-    /// More connections, or streams of one, than there may be.
+    /// There are more connections, or streams of one, than allowed.
     TooMany,
     /// A request was sent on a connection after its GOAWAY was read.
     AfterGoaway,
@@ -158,7 +158,7 @@ impl Request {
 }
 
 impl Answered {
-    /// So many bytes of the connection can be read.
+    /// Notes that this many bytes of the connection can be read.
     pub(crate) fn arrive(&mut self, delivered: u64, now: Stamp) {
         if delivered > self.start {
             self.first_arrived.get_or_insert(now);
@@ -171,7 +171,7 @@ impl Answered {
         }
     }
 
-    /// No more than so many bytes can be read.
+    /// Notes that no more than this many bytes can be read.
     pub(crate) fn forget(&mut self, delivered: u64) {
         if delivered <= self.start {
             self.first_arrived = None;

@@ -93,7 +93,7 @@ fn replay(file: &str) -> ExitCode {
 fn many(options: &Options) -> ExitCode {
     let (next, exchanges, violations) = (AtomicU64::new(options.seed), AtomicU64::new(0), AtomicU64::new(0));
     let is_over = AtomicBool::new(false);
-    // Guards nothing but the order of what is printed.
+    // Guards only the order of the output.
     let printing = Mutex::new(());
     let start = Instant::now();
     std::panic::set_hook(Box::new(|_| {}));
@@ -124,7 +124,7 @@ fn many(options: &Options) -> ExitCode {
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints what is wrong with a plan, and the smallest plan that is wrong in the same way.
+/// Prints the violations of a plan, and the smallest plan with the same violation.
 fn tell(plan: &Plan, report: &Report, is_brief: bool) {
     let rule = report.violations[0].rule;
     println!("seed {}: {}", plan.seed, report.violations[0]);

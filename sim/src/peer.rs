@@ -1,4 +1,4 @@
-//! The server's end of a connection: it does what its script says, and writes down what it sees.
+//! The server's end of a connection: follows its script, and records what it sees.
 
 use std::io;
 
@@ -58,7 +58,7 @@ fn accept_requests(state: &mut State, id: usize, offered: &[u8], bytes: usize) {
     }
 }
 
-/// A request begins. `false` if it is none.
+/// Begins a request. Returns `false` if it is none.
 fn begin(state: &mut State, id: usize, head: &[u8]) -> bool {
     let request = http1::request_id(head).filter(|request| (*request as usize) < state.ledger.requests.len());
     let Some(request) = request else {
@@ -77,7 +77,7 @@ fn begin(state: &mut State, id: usize, head: &[u8]) -> bool {
         head_end: None,
         end: None,
         content: 0,
-        // It may have been made for another request, which has given up.
+        // The connection may have been made for another request, which was cancelled.
         reused: !connection.attempts.is_empty() || connection.dial_ended < asked,
         delivered_before: connection.delivered,
         read_before: connection.read,
@@ -90,7 +90,7 @@ fn begin(state: &mut State, id: usize, head: &[u8]) -> bool {
     true
 }
 
-/// The client has closed its side, or let go of the connection.
+/// The client has half-closed, or dropped the connection.
 pub(crate) fn on_client_end(state: &mut State, id: usize) {
     state.ledger.note(0x30_0000 + id as u64);
     if state.connections[id].is_dropped {
@@ -111,7 +111,7 @@ pub(crate) fn on_connected(state: &mut State, id: usize) {
     advance(state, id);
 }
 
-/// The server learns of something, as fast as it does.
+/// Schedules the server's notice of an event.
 fn notice(state: &mut State, id: usize) {
     let connection = &mut state.connections[id];
     if connection.is_served || connection.is_noticing {
@@ -131,7 +131,7 @@ pub(crate) fn on_notice(state: &mut State, id: usize) {
     advance(state, id);
 }
 
-/// A wait is over: of a pause, or of patience.
+/// A pause or the server's patience is over.
 pub(crate) fn on_timer(state: &mut State, id: usize, epoch: u64) {
     if state.connections[id].is_http2 {
         return http2::on_timer(state, id, epoch);
@@ -156,7 +156,7 @@ fn done(state: &mut State, id: usize) {
     connection.is_waiting = false;
 }
 
-/// Waits for something, for so long.
+/// Waits at most this long.
 fn wait(state: &mut State, id: usize, pause: Pause) {
     let connection = &mut state.connections[id];
     if !connection.is_waiting {
@@ -166,7 +166,7 @@ fn wait(state: &mut State, id: usize, pause: Pause) {
     }
 }
 
-/// Goes on with the script as far as that is possible now.
+/// Continues the script as far as possible now.
 fn advance(state: &mut State, id: usize) {
     if state.connections[id].is_http2 {
         return http2::advance(state, id);
@@ -177,7 +177,7 @@ fn advance(state: &mut State, id: usize) {
             return;
         }
         let Some(&step) = connection.script.steps.get(connection.at) else {
-            // A round in which nothing was waited for would have no end.
+            // A round without any input would repeat for ever.
             let is_idle_round = connection.round_began == Some(connection.taken);
             if !connection.script.again || connection.script.steps.is_empty() || is_idle_round {
                 return close(state, id);
@@ -234,7 +234,7 @@ fn advance(state: &mut State, id: usize) {
                 connection.hurt.get_or_insert(now);
                 refuse_writes(state, id, io::ErrorKind::BrokenPipe);
             }
-            // Those of HTTP/2.
+            // The steps of HTTP/2.
             Step::Stream
             | Step::ResetStream(_)
             | Step::Requests(_)
@@ -250,19 +250,19 @@ fn advance(state: &mut State, id: usize) {
     }
 }
 
-/// The request that has no response yet.
+/// Returns the request without a response.
 fn unanswered(state: &State, id: usize) -> Option<usize> {
     state.connections[id].attempts.iter().copied().find(|&attempt| state.ledger.attempts[attempt].answer.is_none())
 }
 
-/// Reads on. `false` if there is not enough yet.
+/// Reads. Returns `false` if there is not enough yet.
 fn read(state: &mut State, id: usize, until: Until) -> bool {
     let has_begun = unanswered(state, id).is_some();
     let connection = &mut state.connections[id];
     let (taken, accepted) = (connection.taken, connection.accepted);
     let attempts = connection.attempts.iter().map(|&attempt| &state.ledger.attempts[attempt]);
     let is_ahead = |end: Option<u64>| end.is_none_or(|end| end > taken);
-    // Where to read to, once that is known.
+    // The position to read to, once it is known.
     let target = match until {
         Until::Begun => has_begun.then_some(taken),
         Until::Head => attempts.map(|attempt| attempt.head_end).find(|end| is_ahead(*end)).flatten(),
@@ -272,7 +272,7 @@ fn read(state: &mut State, id: usize, until: Until) -> bool {
             Some(end.min(taken + u64::from(bytes))).filter(|end| *end <= accepted)
         }
     };
-    // What is not enough is read all the same.
+    // Input that is not enough is read all the same.
     connection.taken = target.unwrap_or(accepted);
     if connection.taken > taken {
         let (runtime, waker) = (connection.runtime, connection.writer.take());
@@ -285,7 +285,7 @@ fn read(state: &mut State, id: usize, until: Until) -> bool {
 fn make(state: &mut State, id: usize, answer: Answer) {
     let connection = &state.connections[id];
     if connection.answers.last().is_some_and(|&last| state.ledger.answers[last].until_close) {
-        // Whatever follows would be a part of it.
+        // Anything after it would be a part of it.
         return;
     }
     let attempt = unanswered(state, id);
@@ -313,14 +313,14 @@ fn make(state: &mut State, id: usize, answer: Answer) {
     });
     match attempt {
         Some(attempt) => state.ledger.attempts[attempt].answer = Some(number),
-        // A response for nobody: whoever sends a request now may meet it.
+        // A response to no request: the next request may get it.
         None => connection.hurt = connection.hurt.or(Some(now)),
     }
     connection.answers.push(number);
     connection.outbox.extend_from_slice(&written.bytes);
 }
 
-/// Sends some of what was made.
+/// Sends bytes of the response.
 fn send(state: &mut State, id: usize, bytes: usize) {
     let connection = &mut state.connections[id];
     let bytes: Vec<u8> = connection.outbox.drain(..bytes.min(connection.outbox.len())).collect();

@@ -1,4 +1,4 @@
-//! One simulation: runtimes, callers, the network, and what must be true in the end.
+//! Runs one simulation: runtimes, callers, the network, and the checks at the end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::plan::{Ask, End, Method, Pause, Plan, Reading, Retry, Script, Setting
 use crate::rest;
 use crate::stage::Stage;
 
-/// What came of a simulation.
+/// The result of a simulation.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What must not happen, and did.
+    /// The violations.
     pub violations: Vec<Violation>,
-    /// How many requests were asked for.
+    /// The number of requests.
     pub exchanges: u64,
     /// A hash of everything that happened, in its order.
     pub trace: u64,
@@ -58,19 +58,19 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
     }
     stage.run_callers(HORIZON);
     if plan.client.runtimes > 1 {
-        // Each runtime that is driven looks after what others have left.
+        // Each driven runtime also closes the connections that others have left.
         let driven = stage.driven();
         world.with(|state| state.scripts.clear());
         let asks = driven.iter().map(|&runtime| (runtime, VISITED)).collect();
         ask(&mut stage, &client, asks, VISITS);
     }
-    // What goes on without a caller comes to its end.
+    // Background work ends.
     stage.pass(SETTLES);
     let driven = stage.driven();
     world.with(|state| rest::on_rest(state, &driven));
     check_at_rest(plan, &world, &client);
     let end = match plan.client.end {
-        // Whoever still has a client, keeps the pool.
+        // A caller that still has a client keeps the pool.
         End::Drop | End::Probe if stage.holds_caller() => End::CloseIdle,
         end => end,
     };
@@ -103,7 +103,7 @@ fn simulate<C: AnyConnector + Sync>(plan: &Plan, mut stage: Stage, connector: C)
     })
 }
 
-/// When no request is under way, the client has nothing but idle connections.
+/// Checks that the client has only idle connections when no request is under way.
 fn check_at_rest<C: AnyConnector>(plan: &Plan, world: &World, client: &Client<C>) {
     let total = client.pool_statistics().total;
     let is_at_rest = (total.in_use, total.streams, total.dialing, total.waiting) == (0, 0, 0, 0);
@@ -112,10 +112,10 @@ fn check_at_rest<C: AnyConnector>(plan: &Plan, world: &World, client: &Client<C>
     }
 }
 
-/// Virtual milliseconds after which a request that is pending is so for ever.
+/// Virtual milliseconds after which a pending request counts as pending for ever.
 const HORIZON: u64 = 3_600_000;
 
-/// Virtual milliseconds in which a connection over HTTP/2 is closed whose server takes nothing.
+/// Virtual milliseconds after which an HTTP/2 connection is closed whose server reads nothing.
 const FAREWELL: u64 = 6_000;
 
 /// Virtual milliseconds in which connections come to rest after the last request.
@@ -143,8 +143,7 @@ fn client<C: AnyConnector>(settings: &Settings, connector: C) -> Client<C> {
     builder.build(connector).expect("a plan has settings that a client can have")
 }
 
-/// Whether all connections that there may be are to be had: so many requests at once, and none is answered before all of them
-/// are there.
+/// Checks that all allowed connections are available: as many requests are sent at once, and none is answered before all are there.
 fn probe<C: AnyConnector + Sync>(plan: &Plan, stage: &mut Stage, client: &Client<C>) {
     let most = plan.client.max_connections.unwrap_or(2) as usize;
     let mut hosts: Vec<u32> = plan.callers.iter().flat_map(|caller| caller.asks.iter().map(|ask| ask.host)).collect();
@@ -168,7 +167,7 @@ const PROBES: u64 = 30_000;
 const VISITS: u64 = 30_000;
 const VISITED: u32 = 99;
 
-/// Sends requests beyond those of the plan, all at once, from a runtime each to a host.
+/// Sends further requests at once, each from a runtime to a host.
 fn ask<C: AnyConnector + Sync>(stage: &mut Stage, client: &Client<C>, asks: Vec<(usize, u32)>, horizon: u64) {
     let world = Arc::clone(stage.world());
     for (runtime, host) in asks {

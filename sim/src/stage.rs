@@ -20,18 +20,18 @@ use crate::plan::{Plan, Standstill};
 
 pub(crate) struct Stage {
     world: Arc<World>,
-    /// The last is that of the network, if there are several.
+    /// The runtimes. If there are several, the last is the network's.
     runtimes: Vec<Timed>,
     callers: Vec<(usize, JoinHandle<()>)>,
     standstills: Vec<Standstill>,
-    /// A caller is in a runtime that lives on and is never driven again.
+    /// A caller is in a runtime that is never driven again and not dropped.
     holds_caller: bool,
     /// The time, in a simulation with several runtimes.
     now: u64,
 }
 
 struct Timed {
-    /// None once it was dropped.
+    /// `None` once it was dropped.
     runtime: Option<Runtime>,
     start: Instant,
     is_still: bool,
@@ -56,7 +56,7 @@ impl Stage {
         &self.world
     }
 
-    /// The runtimes of callers that are driven.
+    /// Returns the runtimes of callers that are driven.
     pub(crate) fn driven(&self) -> Vec<usize> {
         let callers = if self.runtimes.len() > 1 { self.runtimes.len() - 1 } else { 1 };
         (0..callers).filter(|&runtime| !self.is_over(runtime)).collect()
@@ -83,7 +83,7 @@ impl Stage {
         }
     }
 
-    /// Runs until all callers are done.
+    /// Runs until all callers have finished.
     pub(crate) fn run_callers(&mut self, horizon: u64) {
         let mut callers = std::mem::take(&mut self.callers);
         if self.runtimes.len() == 1 {
@@ -127,12 +127,12 @@ impl Stage {
             !caller.is_finished() && over.contains(runtime) && self.runtimes[*runtime].runtime.is_some()
         };
         self.holds_caller |= callers.iter().any(is_held);
-        // What is pending ends here; what is not driven keeps what it has.
+        // Pending callers are aborted. Those in runtimes that are not driven keep what they have.
         callers.iter().filter(|(runtime, _)| !over.contains(runtime)).for_each(|(_, caller)| caller.abort());
         self.pass(0);
     }
 
-    /// How many tasks there are beside that of the network, if there is one runtime.
+    /// Returns how many tasks there are beside the network's, if there is one runtime.
     pub(crate) fn tasks(&self) -> usize {
         let sole =
             Some(&self.runtimes[0]).filter(|_| self.runtimes.len() == 1).and_then(|timed| timed.runtime.as_ref());
@@ -191,13 +191,13 @@ impl Stage {
     }
 }
 
-/// Turns that everybody has before time goes on.
+/// Rounds of all tasks before time goes on.
 const ROUNDS: usize = 8;
 
-/// As long is a slice if nothing is to happen on the network.
+/// The length of a slice if the network has no event.
 const LONGEST_SLICE: u64 = 50;
 
-/// After so long a time callers only wait, and slices are longer.
+/// After this time callers only wait, and slices are longer.
 const BUSY: u64 = 60_000;
 
 impl Timed {

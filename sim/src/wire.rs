@@ -1,4 +1,4 @@
-//! The server's half of a connection's bytes: what it makes readable, and how it ends them. It knows no protocol.
+//! The bytes from the server of a connection: makes them readable, and ends them. It knows no protocol.
 
 use std::io;
 
@@ -29,7 +29,7 @@ pub(crate) fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
     if connection.is_dropped || connection.read_end == Some(Ended::ByReset) {
         return;
     }
-    // After a proper end a reset takes nothing away.
+    // After a proper end a reset discards nothing.
     if how == Ended::ByReset && discards && connection.read_end.is_none() {
         connection.delivered -= connection.readable.len() as u64;
         connection.readable.clear();
@@ -39,7 +39,7 @@ pub(crate) fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
         for &answer in &connection.answers {
             let answer = &mut state.ledger.answers[answer];
             if answer.until_close && how == Ended::Properly && answer.head_arrived.is_some() {
-                // Nobody can tell that there should have been more.
+                // The client cannot know that there should have been more.
                 answer.content = connection.delivered - answer.head_end;
                 answer.all_arrived = Some(now);
             }
@@ -54,14 +54,14 @@ pub(crate) fn end(state: &mut State, id: usize, how: Ended, discards: bool) {
 
 pub(crate) fn refuse_writes(state: &mut State, id: usize, kind: io::ErrorKind) {
     let connection = &mut state.connections[id];
-    // A reset after a proper end is a broken pipe to the writer, and nothing to the reader.
+    // After a proper end, a reset is a broken pipe for writers, and nothing for readers.
     let had_ended = connection.read_end == Some(Ended::Properly);
     connection.write_error = Some(if had_ended { io::ErrorKind::BrokenPipe } else { kind });
     let (runtime, waker) = (connection.runtime, connection.writer.take());
     state.wake(runtime, waker);
 }
 
-/// Closes: if there is something unread, by a reset.
+/// Closes the connection, with a reset if there are unread bytes.
 pub(crate) fn close(state: &mut State, id: usize) {
     let connection = &mut state.connections[id];
     let has_unread = connection.accepted > connection.taken;
@@ -72,7 +72,7 @@ pub(crate) fn close(state: &mut State, id: usize) {
     } else {
         end(state, id, Ended::Properly, false);
         state.connections[id].is_deserted = true;
-        // A write that waits goes into the void.
+        // A pending write is discarded.
         let (runtime, waker) = (state.connections[id].runtime, state.connections[id].writer.take());
         state.wake(runtime, waker);
     }

@@ -1,4 +1,4 @@
-//! A short run of the simulation, its determinism, and the scenarios that were kept.
+//! A short run of the simulation, a check of its determinism, and the saved scenarios.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ fn violations(report: &Report) -> String {
     report.violations.iter().map(|violation| format!("{violation}\n")).collect()
 }
 
-/// The scenario files of a directory.
+/// Reads the scenario files of a directory.
 fn scenarios(directory: &str) -> Vec<(String, Plan)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
@@ -52,7 +52,7 @@ fn the_scenarios_that_were_kept_break_no_rule() {
     }
 }
 
-/// They are examples of what [`Wishes`] leaves out by default.
+/// These are examples of the features that [`Wishes`] leaves out by default.
 #[test]
 fn the_open_scenarios_break_a_rule_until_they_are_mended() {
     for (name, plan) in scenarios("scenarios/open") {

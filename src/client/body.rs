@@ -14,14 +14,13 @@ use super::http2::body::StreamBody;
 
 /// The body of a response of a [`Client`](super::Client).
 ///
-/// By the time that its end is reported the connection is idle again, or closed, or still sends a request body that was not
-/// complete when the response was: see [`Builder::upload_after_response`](super::Builder::upload_after_response). Over HTTP/2 that is so of its
-/// stream.
+/// When its end is reported, the connection is idle again or closed, or still sends a request body that was not complete when the response was: see
+/// [`Builder::upload_after_response`](super::Builder::upload_after_response). The same holds for the stream over HTTP/2.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any point closes the connection or, if the rest of the body has arrived, keeps it for the next request. What has
-/// arrived is what one read gives; nothing is waited for. Over HTTP/2 it ends the stream, and no other.
+/// Dropping it at any point closes the connection. If the rest of the body has already arrived, as far as one read shows, the connection is kept for
+/// the next request. Dropping never waits. Over HTTP/2 dropping resets the stream and no other.
 pub struct ResponseBody {
     inner: Inner,
 }
@@ -30,9 +29,9 @@ pub struct ResponseBody {
 enum Inner {
     Owned(OwnedBody),
     Stream(StreamBody),
-    /// One of these that is not to take longer than a while. In a box, so that the others are no larger for it.
+    /// A body with a time limit. Boxed, so that the other variants stay small.
     Limited(Box<Limited>),
-    /// It took longer.
+    /// The time limit was reached.
     GivenUp,
 }
 
@@ -50,12 +49,12 @@ impl ResponseBody {
         Self { inner: Inner::Stream(body) }
     }
 
-    /// The same body, which is an error if it has not arrived when the first of `deadlines` comes.
+    /// Limits the time of the body: it is an error if it has not arrived at the first of `deadlines`.
     pub(super) fn limited(self, deadlines: Pin<Box<Deadlines>>) -> Self {
         Self { inner: Inner::Limited(Box::new(Limited { body: self, deadlines })) }
     }
 
-    /// Whether all that there will be of it has arrived, whatever of it was read.
+    /// Whether all of the body that will ever arrive has arrived, read or not.
     fn has_arrived(&self) -> bool {
         match &self.inner {
             Inner::Owned(body) => body.has_arrived(),
@@ -65,12 +64,12 @@ impl ResponseBody {
         }
     }
 
-    /// Whether the last poll was pending although more may be there.
+    /// Whether the last poll returned pending although a frame may be there.
     fn has_paused(&self) -> bool {
         if let Inner::Stream(body) = &self.inner { body.has_paused() } else { false }
     }
 
-    /// Closes the connection, or ends the stream, and returns the error that says so.
+    /// Closes the connection, or resets the stream, and returns the time-out error.
     #[cold]
     fn give_up(&mut self, timed_out: TimedOut) -> ClientError {
         let about = match &mut self.inner {
@@ -90,10 +89,10 @@ impl Limited {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         let reached = match &polled {
-            // A body that has arrived is not given up in the middle: the limit is looked at with the next frame, or when there is none.
+            // A body that has arrived is not given up at a pause: the limit is checked with the next frame, or when no frame is there.
             Poll::Pending if self.body.has_paused() => return Poll::Pending,
             Poll::Pending => self.deadlines.as_mut().poll(cx),
-            // Whoever reads slowly finds something there each time, and has the end late.
+            // A slow reader finds a frame at each poll. Without this check the limit would never apply.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && !self.body.has_arrived() => self.deadlines.look(),
             Poll::Ready(_) => return polled,
         };

@@ -1,4 +1,4 @@
-//! What a [`Client`](super::Client) asks of connectors and of bodies.
+//! The trait bounds that a [`Client`](super::Client) has for connectors and bodies.
 
 use http::Uri;
 use http_body::Body;
@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use crate::outcome::BoxError;
 
-/// What every connector that a [`Client`](super::Client) can use implements: an alias, not to be implemented by hand.
+/// The trait of connectors for a [`Client`](super::Client): an alias, implemented for every service that fits. Do not implement it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make the connections of a `Client`",
     label = "no connector for a `Client`",
@@ -39,7 +39,7 @@ impl<C> Connector for C where
 {
 }
 
-/// What every body that a [`Client`](super::Client) can send implements: an alias, not to be implemented by hand.
+/// The trait of request bodies for a [`Client`](super::Client): an alias, implemented for every body that fits. Do not implement it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the body of a request",
     label = "no body of a request",

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The client's builder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ use crate::race::ConfigError;
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     pub(super) settings: Settings,
-    /// Why what was set cannot work.
+    /// The first setting that cannot work.
     pub(super) problem: Option<ConfigError>,
 }
 
@@ -53,16 +53,16 @@ impl Builder {
         Self::default()
     }
 
-    /// How long a request may take: from the call to the end of the response's body. It covers the wait for a connection, look-up, race and TLS, the request, every retry,
-    /// and the body, for as long as it is read. At the limit the request, or the next read of the body, is an error that says
-    /// [how far it was](super::ClientError::timeout_phase). Its connection, or its stream of HTTP/2, is closed; a connect that other requests wait for goes on. A stream
-    /// that was [upgraded](super#upgrades) has no limit.
+    /// Limits the time of a request, from the call to the end of the response's body: the wait for a connection, look-up, race and TLS, the request,
+    /// every retry, and the body while it is read. At the limit the request, or the next read of the body, is an error that says [how far the request
+    /// was](super::ClientError::timeout_phase). Its connection, or its HTTP/2 stream, is closed; a connect that other requests wait for goes on. A
+    /// stream that was [upgraded](super#upgrades) has no limit.
     ///
-    /// A body whose last byte has been read from the connection by then is still given, whenever the caller reads it. Over HTTP/1.1 the connection is read by whoever reads
-    /// the body, one chunk at a time: what lies in the socket at the limit, or in hyper's buffer, is not given.
+    /// A body whose last byte was read from the connection before the limit can still be read afterwards. Over HTTP/1.1 reading the body reads the
+    /// connection, one chunk at a time: bytes that are in the socket or in hyper's buffer at the limit are lost.
     ///
-    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error. Without one, what bounds a request is said
-    /// [here](super#time-outs).
+    /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit. Zero is an error. The limits that apply without this
+    /// one are listed [here](super#time-outs).
     ///
     /// Defaults to `None`.
     #[must_use]
@@ -71,8 +71,9 @@ impl Builder {
         self
     }
 
-    /// How long a request may take to the head of the final response: from the call, as [`timeout`](Self::timeout) does, and not covering the body. It fits where bodies
-    /// may take long, and a server that does not answer is to be given up soon. The upload counts, since most servers answer after it.
+    /// Limits the time of a request to the head of the final response, from the call as for [`timeout`](Self::timeout), but without the body. It
+    /// suits requests whose bodies may take long, but whose servers should start to answer soon. The upload counts, since most servers answer after
+    /// it.
     ///
     /// [`TimeLimits`](super::TimeLimits) sets another limit for one request. `None` is no limit; zero is an error.
     ///
@@ -84,10 +85,10 @@ impl Builder {
         self
     }
 
-    /// Fields that each request has: those of these that it does not have itself, with all their values. A request replaces a default by setting the
-    /// field; it cannot remove one. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
+    /// Sets fields that each request gets, with all their values, unless it has the field itself. A request can replace a default by setting the
+    /// field, but cannot remove it. CONNECT requests get none. All servers get these fields, so `Authorization` belongs into single requests.
     ///
-    /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
+    /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error, since they belong to one request.
     ///
     /// Defaults to none, which costs nothing.
     #[doc(alias("user_agent"))]
@@ -97,10 +98,10 @@ impl Builder {
         self
     }
 
-    /// How long a connection may be idle. More of it saves connects, less of it saves requests from connections that
-    /// the server, or something on the way, has given up. `None` is for ever. It is closed within a tenth of a second after. A server that says how long it keeps the
-    /// connection (`Keep-Alive: timeout=5`) is believed if that is less; and before that time is up, within a quarter of it and a second at the most, the connection
-    /// is not used for a request that could not be sent again.
+    /// Sets how long a connection may be idle before it is closed. A longer time saves connects; a shorter one avoids connections that the server, or
+    /// a device on the path, has given up. `None` is no limit. The connection is closed within a tenth of a second after this time. If the server
+    /// says that it keeps connections for less (`Keep-Alive: timeout=5`), that time applies. Shortly before it ends (within a quarter of it, at most
+    /// a second), the connection is not used for requests that could not be sent again.
     ///
     /// Defaults to 90 s.
     #[doc(alias("pool_idle_timeout"))]
@@ -110,9 +111,9 @@ impl Builder {
         self
     }
 
-    /// How many connections to a host, that is to a scheme and an authority, may be idle. The one that was used longest ago
-    /// makes room. Connections of all runtimes count. Zero closes each connection after its
-    /// response, and says so in the request (`Connection: close`).
+    /// Limits how many connections to a host (a scheme and an authority) may be idle. At the limit, the connection that was used longest ago is
+    /// closed. Connections of all runtimes count. With zero, each connection is closed after its response, and the request says so (`Connection:
+    /// close`).
     ///
     /// Defaults to no limit.
     #[doc(alias("pool_max_idle_per_host"))]
@@ -122,9 +123,9 @@ impl Builder {
         self
     }
 
-    /// How many connections to a host there may be, idle or not. Requests beyond it wait; the one that has waited longest goes
-    /// first. `None` is no limit; zero is an error. A stream that was upgraded no longer counts. Connections of all runtimes count;
-    /// where an idle one of another runtime is in the way, it is closed.
+    /// Limits how many connections to a host there may be, idle or not. Further requests wait, and the one that has waited longest goes first. `None`
+    /// is no limit. Zero is an error. A stream that was upgraded does not count. Connections of all runtimes count: at the limit, an idle connection
+    /// of another runtime is closed to make room.
     ///
     /// Defaults to `None`.
     #[must_use]
@@ -133,9 +134,8 @@ impl Builder {
         self
     }
 
-    /// How old a connection may be to have another request: less of it follows a change of addresses sooner. A
-    /// response under way is never cut off. Each connection has up to a tenth less, so that those that were made together do not end together. `None`
-    /// is no limit.
+    /// Limits how old a connection may be when it gets a request. A shorter time follows a change of addresses sooner. A response under way is never
+    /// cut off. Each connection has up to a tenth less, so that connections that were made together do not end together. `None` is no limit.
     ///
     /// Defaults to `None`.
     #[must_use]
@@ -144,9 +144,9 @@ impl Builder {
         self
     }
 
-    /// Whether a request that waits for its own connect may take a connection that becomes free meanwhile. The one that has
-    /// waited longest goes first; its connect goes on, and is kept as an idle connection. It pays where a connect takes
-    /// longer than a response, and costs connections that may never have a request.
+    /// Sets whether a request that waits for its own connect may use a connection that becomes free meanwhile. The request that has waited longest
+    /// goes first. The connect goes on, and its connection becomes idle. This helps if a connect takes longer than a response, and costs connections
+    /// that may never get a request.
     ///
     /// Defaults to `false`.
     #[must_use]
@@ -155,9 +155,9 @@ impl Builder {
         self
     }
 
-    /// Which requests are retried if the connection that they were sent on turns out to be dead. A retry needs the body, which is there
-    /// if it is empty, if nothing was taken from it, if its first frame is all of it, or if it is a [`RetryBody`](super::RetryBody). Over HTTP/2 it is
-    /// there as well as long as no more than 128 KiB were taken from it: so much of a body is kept until the response comes.
+    /// Sets which requests are retried if their connection turns out to be dead. A retry needs the body: it is available if it is empty, if nothing
+    /// was taken from it, if its first frame is all of it, or if it is a [`RetryBody`](super::RetryBody). Over HTTP/2 it is also available if at most
+    /// 128 KiB were taken from it, since that much is kept until the response arrives.
     ///
     /// Defaults to [`RetryPolicy::Idempotent`].
     #[doc(alias("retry_canceled_requests", "retry"))]
@@ -167,9 +167,8 @@ impl Builder {
         self
     }
 
-    /// Whether a `408 Request Timeout` on a connection that was used before is taken for what it most often is: the
-    /// server's good-bye to an idle connection, which the request crossed (RFC 9110 §15.5.9). A request that may be
-    /// retried then is, once; not if the response has `Retry-After`.
+    /// Sets whether a `408 Request Timeout` on a reused connection counts as the server's close of an idle connection, which crossed the request (RFC
+    /// 9110 §15.5.9). Then a request that may be retried is retried once, unless the response has `Retry-After`.
     ///
     /// Defaults to `false`.
     #[must_use]
@@ -178,8 +177,8 @@ impl Builder {
         self
     }
 
-    /// How long the body of a request with `Expect: 100-continue` waits for the server to ask for it, or to answer
-    /// (RFC 9110 §10.1.1). Not every server knows of it.
+    /// Sets how long the body of a request with `Expect: 100-continue` waits for the server to ask for it or to answer (RFC 9110 §10.1.1). Some
+    /// servers ignore that field.
     ///
     /// Defaults to 1 s.
     #[must_use]
@@ -188,12 +187,11 @@ impl Builder {
         self
     }
 
-    /// How much of a request's body is still sent after the end of a response with a status below 300 that came first: at most
-    /// `bytes`, and for at most `time`. A server may answer before it has read the body, and read on; the caller has the response
-    /// meanwhile. The connection is not used for another request until the body is sent, and counts among the
-    /// [maximum](Self::max_connections_per_host); beyond either limit it is reset. More of both serves slow readers, less of both
-    /// frees connections sooner. Zero of either stops the body when the response ends, as a status of 300 or more does when its
-    /// head arrives (RFC 9112 §9.5).
+    /// Limits how much of a request's body is sent after the end of an early response with a status below 300: at most `bytes`, for at most `time`. A
+    /// server may answer before it has read the body, and then read the rest; the caller has the response meanwhile. Until the body is sent, the
+    /// connection gets no other request, and counts towards the [maximum](Self::max_connections_per_host). Beyond either limit it is reset. Higher
+    /// limits serve slow servers; lower limits free connections sooner. If either is zero, the body stops when the response ends. After a status of
+    /// 300 or more it stops when the head arrives (RFC 9112 §9.5).
     ///
     /// Defaults to 1 MiB and 5 s.
     #[must_use]
@@ -202,9 +200,9 @@ impl Builder {
         self
     }
 
-    /// How many bytes of a response over HTTP/1 may come before the head of the final response is complete: informational responses (1xx), of which
-    /// there may be any number, and that head. Beyond it the response is [invalid](super::ClientError::is_invalid_response), and the connection closed. A head that is
-    /// larger than hyper's limits is so before: see [`http1`](Self::http1).
+    /// Limits how many bytes of an HTTP/1.1 response may arrive before the head of the final response is complete. Informational responses (1xx), of
+    /// which there may be any number, count too. A response beyond the limit is [invalid](super::ClientError::is_invalid_response), and its
+    /// connection is closed. hyper's limits for a single head may be lower: see [`http1`](Self::http1).
     ///
     /// Defaults to 1 MiB.
     #[must_use]
@@ -213,12 +211,12 @@ impl Builder {
         self
     }
 
-    /// hyper's own settings of an HTTP/1 connection: size of buffers, case of field names, and the limits of one head: `max_buf_size`, by default some 400 KiB, and
-    /// `max_headers`, by default 100 fields. Beyond either the response is [invalid](super::ClientError::is_invalid_response).
+    /// Sets hyper's own options for HTTP/1 connections: buffer sizes, case of field names, and the limits of one head: `max_buf_size`, by default
+    /// about 400 KiB, and `max_headers`, by default 100 fields. A response beyond either is [invalid](super::ClientError::is_invalid_response).
     ///
-    /// So is a response with a field that is folded over several lines, which has been obsolete since 2014, unless
-    /// `allow_obsolete_multiline_headers_in_responses(true)` is said here: then it is unfolded (RFC 9112 §5.2). It is off since it has hyper look at each byte
-    /// of each field.
+    /// A response with a field that is folded over several lines, obsolete since 2014, is invalid too. With
+    /// `allow_obsolete_multiline_headers_in_responses(true)` the field is unfolded (RFC 9112 §5.2). That is off by default, since hyper then examines
+    /// each byte of each field.
     ///
     /// Defaults to hyper's defaults.
     #[doc(alias(
@@ -233,16 +231,17 @@ impl Builder {
         self
     }
 
-    /// The client, whose connections `connector` makes.
+    /// Builds a client whose connections `connector` makes.
     ///
     /// # Errors
     ///
-    /// A maximum number of connections, of HTTP/2 or in all, an idle timeout, a maximum age or a time limit of zero. A default header that is about one request. A window of HTTP/2 of zero, or of more than 2,147,483,647 bytes.
+    /// A maximum number of connections (of HTTP/2, or in all), an idle timeout, a maximum age or a time limit is zero. A default header belongs to
+    /// one request. An HTTP/2 window is zero, or more than 2,147,483,647 bytes.
     pub fn build<C: Connector>(self, connector: C) -> Result<Client<C>, ConfigError> {
         Ok(Client::with_settings(connector, self.checked()?))
     }
 
-    /// A layer that makes a client of any connector.
+    /// Builds a layer that makes a client of any connector.
     ///
     /// # Errors
     ///
@@ -295,7 +294,7 @@ impl Client<HappyEyeballsConnector> {
     }
 }
 
-/// A client with the defaults over a [`HappyEyeballsConnector`] with the defaults, for `http`; `Client::https` is one for `https` as well.
+/// Makes a client with the defaults over a [`HappyEyeballsConnector`] with the defaults, for `http`. `Client::https` makes one for `https` as well.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

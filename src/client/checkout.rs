@@ -1,4 +1,4 @@
-//! A connection for a request: an idle one, one of its own, or one that becomes free.
+//! Gets a connection for a request: an idle one, a new one, or one that becomes free.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::timer::read_clock;
 /// A place in the queue for a connection.
 type Ticket = pool::Ticket<Wire>;
 
-/// A connection for a request.
+/// The connection for a request, or how to get one.
 pub(super) enum Checkout {
     Idle(Box<Wire>),
     Shared(Share),
@@ -31,7 +31,7 @@ pub(super) enum Checkout {
     Elsewhere,
 }
 
-/// Finds one. A request that may be retried may meet a connection that is dead: it is sent again.
+/// Takes a connection from the pool, or starts to get one. If the request may be retried, the connection may turn out to be dead.
 pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Destination, may_retry: bool) -> Checkout {
     let runtime = current_runtime();
     let waits = |ticket, dial| {
@@ -63,7 +63,8 @@ pub(super) fn checkout<C: Connector>(shared: &Arc<Shared<C>>, destination: &Dest
     }
 }
 
-/// A connection of one's own, or one that is free before. The connect that is not needed any more goes on by itself.
+/// Late binding: waits for the request's own connect, or for a connection that becomes free before that. In the second case the connect goes on by
+/// itself.
 async fn connect_or_wait<C: Connector>(
     shared: Arc<Shared<C>>,
     destination: Destination,
@@ -85,7 +86,7 @@ async fn connect_or_wait<C: Connector>(
             return Poll::Pending;
         };
         ticket = None;
-        // A connect is under way; the right to another goes to the next.
+        // This request has its own connect, so the right to another dial is dropped, and goes to the next request.
         let wire = match granted {
             Some(Grant::Owned(wire)) => wire,
             Some(Grant::Shared(share)) => return Poll::Ready(First::Freed(Ready::Shared(share))),
@@ -107,7 +108,7 @@ async fn connect_or_wait<C: Connector>(
     }
 }
 
-/// One's turn. Meanwhile, one may have to `dial` for all that wait.
+/// Waits in the queue. With `dial`, first starts a dial for all waiting requests.
 async fn wait<C: Connector>(
     shared: Arc<Shared<C>>,
     destination: Destination,
@@ -123,11 +124,11 @@ async fn wait<C: Connector>(
             dial_for_all(&shared, &destination, dial, runtime);
         }
         match poll_fn(|cx| ticket.poll_granted(cx)).await {
-            // It is for the request that it was made for.
+            // A connection without an exchange was made for this request: no need to check it.
             Some(Grant::Owned(wire)) if !wire.reused => return Ok(Ready::Owned(wire)),
             Some(Grant::Owned(wire)) => match assess_granted(&shared.pool, &destination, wire, may_retry) {
                 Fitness::Fit(wire) => return Ok(Ready::Owned(wire)),
-                // It keeps its turn.
+                // The request keeps its turn: it dials with the lease of the dead connection.
                 Fitness::Dead(lease) | Fitness::Distrusted(lease) => break lease,
             },
             Some(Grant::Shared(share)) => return Ok(Ready::Shared(share)),
@@ -150,22 +151,22 @@ async fn wait<C: Connector>(
     }
 }
 
-/// What a connection is good for.
+/// Whether a connection can be used.
 enum Fitness {
     Fit(Box<Wire>),
     /// The server has closed it.
     Dead(Option<Lease>),
-    /// It is closed, since the server may be about to, and the request cannot be sent again.
+    /// It was closed because the server may be about to close it, and the request cannot be sent again.
     Distrusted(Option<Lease>),
 }
 
-/// Whether a connection that was in use until now can have a request.
+/// Checks whether a connection that was in use until now can take a request.
 fn assess_granted(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry: bool) -> Fitness {
     wire.begun = read_clock();
     assess(pool, destination, wire, may_retry, Duration::ZERO)
 }
 
-/// Whether a connection that has been idle for so long can have a request.
+/// Checks whether a connection that has been idle for `idle_for` can take a request.
 #[inline(always)]
 fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry: bool, idle_for: Duration) -> Fitness {
     wire.idle_for = idle_for;
@@ -182,24 +183,23 @@ fn assess(pool: &Pool, destination: &Destination, mut wire: Box<Wire>, may_retry
 }
 
 fn keep_when_connected(connecting: impl Future<Output = Result<Ready, ClientError>> + Send + 'static) {
-    // Nobody waits for this connect any more. Late binding keeps it, where there is a runtime to do so.
+    // Late binding keeps the connection of a connect that no request waits for, if there is a runtime to finish the connect.
     let Ok(runtime) = Handle::try_current() else { return };
     spawn_in(&runtime, async move {
         match connecting.await {
             Ok(Ready::Owned(wire)) => wire.settle(),
-            // It stays with its host.
+            // The connection stays in the pool.
             Ok(Ready::Shared(share)) => drop(share),
             Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),
         }
     });
 }
 
-/// Whether to ask the system about an idle connection before it is used, which takes a system call.
+/// Whether to check an idle connection with a system call before it is used.
 ///
-/// It pays for a request that could not be sent again. It also pays after a while: so long ago the last request on this
-/// connection ended, that nobody counts its system calls; and what a server says on an idle connection, a 408, must not be
-/// taken for an answer. Under a steady load the runtime hears of it soon enough, and a request that meets the end is sent
-/// again.
+/// The check is worth its cost for a request that could not be sent again. It is also worth it after a while without requests, when the cost of a
+/// system call does not matter: a server may have sent a 408 to the idle connection, which must not be taken for the response. Under a steady load
+/// the runtime notices a close soon enough, and a request that hits the close is sent again.
 fn worth_a_look(may_retry: bool, idle_for: Duration) -> bool {
     !may_retry || idle_for >= LONG_IDLE
 }

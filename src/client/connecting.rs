@@ -1,4 +1,4 @@
-//! A connection to come.
+//! The future of a connection that a request waits for.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use super::error::{ClientError, Phase};
 use super::ready::Ready;
 
-/// A connection to come. It is boxed, since most requests need none.
+/// The future of a connection. Boxed, since most requests use an idle connection.
 pub(super) struct Connecting {
     future: Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>,
-    /// None for a connect that the request makes by itself.
+    /// `None` for the request's own connect.
     queue: Option<Arc<Queue>>,
 }
 
@@ -22,12 +22,12 @@ pub(super) struct Queue {
 }
 
 impl Connecting {
-    /// The request has a connect of its own.
+    /// The request waits for its own connect.
     pub(super) fn new(future: impl Future<Output = Result<Ready, ClientError>> + Send + 'static) -> Self {
         Self { future: Box::pin(future), queue: None }
     }
 
-    /// The request waits for its turn, as long as `queue` says so.
+    /// The request waits in the queue, as long as `queue` says so.
     pub(super) fn queued(
         future: impl Future<Output = Result<Ready, ClientError>> + Send + 'static,
         queue: Arc<Queue>,
@@ -52,7 +52,7 @@ impl Queue {
         Arc::new(Self { waits: AtomicBool::new(true) })
     }
 
-    /// The request connects, for itself or for all that wait.
+    /// The request has left the queue, and dials for itself or for all.
     pub(super) fn leave(&self) {
         self.waits.store(false, Ordering::Relaxed);
     }

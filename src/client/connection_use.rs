@@ -1,6 +1,6 @@
-//! Which connection a response came over.
+//! Tells which connection a response came over.
 
-/// Which connection of its [`Client`](super::Client) a response came over: in the extensions of every response.
+/// Tells which connection of its [`Client`](super::Client) a response came over. It is in the extensions of every response.
 ///
 /// # Example
 ///
@@ -27,13 +27,13 @@ impl ConnectionUse {
         Self { id, is_reused }
     }
 
-    /// The number of the connection. No other connection of the same client and its clones has it, now or later.
+    /// Returns the number of the connection, which is unique among all connections of this client and its clones.
     pub fn id(self) -> u64 {
         self.id
     }
 
-    /// Whether the connection had been used for another request before, or, with [late binding](super::Builder::late_binding), was made for
-    /// another one that did not need it any more.
+    /// Whether the connection had another request before. With [late binding](super::Builder::late_binding) it may instead have been made for another
+    /// request that did not need it any more.
     pub fn is_reused(self) -> bool {
         self.is_reused
     }

@@ -1,4 +1,4 @@
-//! When a request is to be over.
+//! The deadlines of a request.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,14 +12,14 @@ use super::time_limits::Limits;
 use crate::timer::{Timer, read_clock};
 
 pin_project! {
-    /// When a request is to be over. There is none for a request without limits.
+    /// The deadlines of a request. A request without limits has none.
     pub(super) struct Deadlines {
-        // The next one.
+        // The next deadline.
         at: Instant,
         next: Reached,
-        // That of the whole, which is what is left for the body.
+        // The deadline of the whole request, which is the only one for the body.
         total: Option<(Instant, Duration)>,
-        // It is made anew where another runtime polls it: a timer whose runtime has ended panics.
+        // Made anew when another runtime polls it: a timer panics if its runtime has ended.
         #[pin]
         timer: Timer,
         runtime: Option<RuntimeId>,
@@ -40,10 +40,10 @@ impl Reached {
 }
 
 impl Deadlines {
-    /// Those of a request that begins now.
+    /// Returns the deadlines of a request that begins now.
     pub(super) fn begin(limits: Limits) -> Option<Pin<Box<Self>>> {
         let now = read_clock();
-        // One that the clock does not have never comes.
+        // A deadline that is too far for an `Instant` never comes.
         let deadline = |limit: Option<Duration>| limit.and_then(|after| Some((now.checked_add(after)?, after)));
         let total = deadline(limits.total);
         let first = match (deadline(limits.head), total) {
@@ -54,7 +54,7 @@ impl Deadlines {
         Some(Box::pin(Self { at, next: Reached { limit, after }, total, timer: Timer::new(), runtime: None }))
     }
 
-    /// The head of the response is here. What is left is the limit of its body, if there is one.
+    /// The head of the response has arrived. Returns the deadline of its body, if there is one.
     pub(super) fn on_head(mut self: Pin<Box<Self>>) -> Option<Pin<Box<Self>>> {
         let this = self.as_mut().project();
         let (at, after) = (*this.total)?;
@@ -62,7 +62,7 @@ impl Deadlines {
         Some(self)
     }
 
-    /// Ready once the next one has come.
+    /// Ready when the next deadline has come.
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reached> {
         let mut this = self.project();
         let runtime = current_runtime();
@@ -72,7 +72,7 @@ impl Deadlines {
         this.timer.poll(Some(*this.at), cx).map(|()| *this.next)
     }
 
-    /// The same without being woken.
+    /// Checks the next deadline without a timer.
     pub(super) fn look(&self) -> Poll<Reached> {
         if self.at <= read_clock() { Poll::Ready(self.next) } else { Poll::Pending }
     }

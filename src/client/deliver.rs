@@ -1,4 +1,4 @@
-//! The head of a response is here: its body, and what becomes of the connection.
+//! Delivers a response: decides who drives the connection from here on.
 
 use http::{Response, StatusCode};
 use http_body::Body;
@@ -10,7 +10,7 @@ use super::http1::duplex::finish_upload;
 use super::http1::wire::Wire;
 use super::request::after_response::{AfterResponse, wants_body};
 
-/// The response with its body. The connection goes where it belongs.
+/// Returns the response with its body, and hands the connection on.
 #[inline]
 pub(super) fn deliver(
     mut response: Response<Incoming>,
@@ -43,7 +43,7 @@ fn body(incoming: Incoming, mut wire: Box<Wire>, status: StatusCode, after: Afte
     }
     let is_complete = wire.is_ready() || incoming.is_end_stream();
     match next(status, is_complete, wire.is_uploading()) {
-        // A body that is still kept back is not wanted any more.
+        // A request body that is still held back is not wanted any more.
         Next::FinishUpload if !after.stops_at_once() && !wire.is_upload_held() => {
             finish_upload(wire, after);
             OwnedBody::detached(incoming)
@@ -68,22 +68,22 @@ fn body(incoming: Incoming, mut wire: Box<Wire>, status: StatusCode, after: Afte
     }
 }
 
-/// What becomes of a connection once the head of the response is there.
+/// What happens to a connection once the head of the response is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// The response is complete: the connection goes home, or is closed.
+    /// The response is complete: the connection goes back to the pool, or is closed.
     Settle,
-    /// The response is complete. What is left of the request is sent by a task, for a while.
+    /// The response is complete. A task sends the rest of the request, within limits.
     FinishUpload,
-    /// The body of the response takes the connection along.
+    /// The body of the response owns the connection, and drives it.
     Carry,
-    /// So it does, and nothing more of the request is sent: the server does not want it (RFC 9112 §9.5).
+    /// The body of the response owns the connection, and the upload stops: the server does not want the rest (RFC 9112 §9.5).
     StopUpload,
-    /// Request and response go on at the same time, and the connection needs a task of its own.
+    /// Request and response go on at the same time, in a task that drives the connection.
     Duplex,
 }
 
-/// Decides it.
+/// Decides what happens to the connection.
 fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
     match (is_complete, is_uploading) {
         (true, true) if wants_body(status) => Next::FinishUpload,
@@ -94,14 +94,14 @@ fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
     }
 }
 
-/// Whether the server may have answered a large upload without reading it, although the exchange is complete: the system may have swallowed what the
-/// server never read. The next request would come after that, and so the connection is closed.
+/// Whether the server may have answered a large upload without reading it, although the exchange is complete: the system may have taken data that the
+/// server never reads. A further request would come after that data, so the connection is closed.
 fn leaves_debris(status: StatusCode, bytes_written: u64) -> bool {
     status.as_u16() >= 400 && bytes_written > LARGE_UPLOAD
 }
 
-/// Whether a status is about what the server knows when it has the content, as a rule. The connection is kept then, for what can be sent again: a new
-/// one would cost a handshake of TLS.
+/// Whether servers usually send this status after reading the content. Then the connection is kept for requests that can be sent again, since a new
+/// one would cost a TLS handshake.
 fn is_about_content(status: StatusCode) -> bool {
     matches!(
         status,
@@ -115,7 +115,7 @@ fn is_about_content(status: StatusCode) -> bool {
     )
 }
 
-/// About what a server reads on to keep a connection alive.
+/// About the size up to which servers read a body on to keep the connection alive.
 const LARGE_UPLOAD: u64 = 64 * 1024;
 
 #[cfg(test)]

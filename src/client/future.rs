@@ -1,4 +1,4 @@
-//! From a request to its response: on which connection, and how often.
+//! The future of a request, over as many connections as it takes.
 
 use std::fmt;
 use std::future::Future;
@@ -37,11 +37,11 @@ use super::shared::Shared;
 use super::speaks::Speaks;
 use crate::outcome::BoxError;
 
-/// The response to come of a [`Client`](super::Client).
+/// The future of a [`Client`](super::Client)'s response.
 ///
 /// # Cancel safety
 ///
-/// Dropping it closes the connection that the request is on, or its stream; a connect is given up that no other request waits for.
+/// Dropping it closes the connection of the request, or resets its stream. A connect that no other request waits for is cancelled.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
     inner: Inner,
@@ -79,7 +79,7 @@ impl ResponseFuture {
             let respond = Respond { shared, exchange, destination, is_connect, sendings, retry_copy: None, state };
             return Self { inner: Inner::Responding(Box::pin(respond)) };
         }
-        // Most requests: it is made in its box, since to move it there would cost more than all else that is done here.
+        // Most requests have no body. The future is made inside its box: moving it there would cost more than all other work here.
         let mut respond = Box::new(RespondToEmpty { body: None, respond: None });
         let body = &mut respond.body;
         respond.respond = Some(Respond {
@@ -100,7 +100,7 @@ impl ResponseFuture {
         Self { inner: Inner::Responding(Box::into_pin(respond)) }
     }
 
-    /// The same request within something else.
+    /// Wraps the request in another future.
     pub(super) fn within(self, wrap: impl FnOnce(Pin<Box<dyn Responding>>) -> Pin<Box<dyn Responding>>) -> Self {
         match self.inner {
             Inner::Responding(respond) => Self { inner: Inner::Responding(wrap(respond)) },
@@ -131,10 +131,10 @@ impl fmt::Debug for ResponseFuture {
 }
 
 pin_project! {
-    /// From the request to the response, over as many connections as it takes.
+    /// Sends a request, over as many connections as it takes, and returns its response.
     struct Respond<C, E, F> {
         shared: Arc<Shared<C>>,
-        // What hyper makes of a request has no name; the function that gives it has.
+        // Makes an exchange. A function, since the type of hyper's future cannot be named.
         exchange: E,
         destination: Destination,
         is_connect: bool,
@@ -151,7 +151,7 @@ pin_project! {
         // Not polled yet, or there was no idle connection.
         Connecting { request: Option<Request<Upload>>, connecting: Option<Connecting> },
         Exchanging { #[pin] exchange: Exchange<F> },
-        // On a connection that others use as well. Without the body of the request, which is on its way.
+        // On a shared connection, which has taken the request and its body.
         Sharing { sharing: Sharing },
     }
 }
@@ -162,7 +162,7 @@ where
     E: Fn(Box<Wire>, &mut Option<Request<Upload>>, &Destination, Duration) -> Exchange<F> + Send,
     F: Future<Output = Sent> + Send,
 {
-    /// The request goes out.
+    /// Sends the request on an HTTP/1.1 connection.
     #[inline]
     fn send(self: Pin<&mut Self>, wire: Box<Wire>) -> Result<(), ClientError> {
         let mut this = self.project();
@@ -175,18 +175,18 @@ where
             return Err(ClientError::connect("the server did not choose HTTP/2"));
         }
         if wire.is_proxied && this.destination.is_asterisk() {
-            // What stands for it is a URI without a path (RFC 9112 §3.2.4), which hyper does not write.
+            // The proxy form of `*` is a URI without a path (RFC 9112 §3.2.4), which hyper does not write.
             wire.settle();
             return Err(ClientError::invalid_request("OPTIONS * cannot be sent over a proxy"));
         }
         if wire.is_http10 && ready.body().is_chunked() {
-            // hyper would make it a request of HTTP/1.0, which has no chunks, and leave out the body.
+            // hyper would send HTTP/1.0, which has no chunks, and drop the body.
             let lease = wire.give_up().expect("a connection has a lease");
             *connecting = Some(Connecting::new(connect(this.shared, this.destination, lease, current_runtime())));
             return Ok(());
         }
         let settings = &this.shared.settings;
-        // One on a fresh connection is never sent again.
+        // A request on a fresh connection is never retried.
         let may_be_sent_again = wire.reused && settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = may_be_sent_again.then(|| RetryCopy::of(ready));
         let exchange = (this.exchange)(wire, request, this.destination, settings.continue_timeout);
@@ -194,14 +194,14 @@ where
         Ok(())
     }
 
-    /// The request goes out, over a connection that others use as well.
+    /// Sends the request on a shared connection.
     fn share(self: Pin<&mut Self>, share: Share) -> Result<(), ClientError> {
         let mut this = self.project();
         let StateProj::Connecting { request, .. } = this.state.as_mut().project() else {
             unreachable!("it was connecting");
         };
         if request.as_ref().is_some_and(protocol::needs_http1) {
-            // A connector that is not asked what to negotiate.
+            // This happens with connectors that do not take the client's protocols.
             return Err(ClientError::connect("HTTP/2 was negotiated, and the request needs HTTP/1.1"));
         }
         let settings = &this.shared.settings;
@@ -212,7 +212,7 @@ where
         Ok(())
     }
 
-    /// The error, unless the request is sent again.
+    /// Sends the request again after a failed stream, if that is allowed. Otherwise returns the error.
     #[cold]
     fn on_stream_failure(self: Pin<&mut Self>, failure: Unanswered) -> Result<(), ClientError> {
         let mut this = self.project();
@@ -235,7 +235,7 @@ where
         Ok(())
     }
 
-    /// What to send instead of returning the response, if that is so.
+    /// Returns the request to send again instead of returning the response, if a retry is due.
     #[inline]
     fn on_answer(
         self: Pin<&mut Self>,
@@ -244,8 +244,8 @@ where
     ) -> Result<Option<Request<Upload>>, ClientError> {
         let this = self.project();
         if wire.has_broken_promise() && response.status().as_u16() < 300 {
-            // The server has taken less, or more, for the body than the caller meant. An error of the body itself leaves the request
-            // incomplete, which the server can tell; its response is returned.
+            // The server has read a body of another length than the caller meant. After an error of the body itself, the request is incomplete, which
+            // the server can tell, and the response is returned.
             let error = wire.take_error().map(BoxError::from);
             return Err(ClientError::request_body(error, wire.transfer()));
         }
@@ -255,7 +255,7 @@ where
         Ok(None)
     }
 
-    /// The error, unless the request is sent again.
+    /// Sends the request again after a failed exchange, if that is allowed. Otherwise returns the error.
     #[cold]
     fn on_failure(mut self: Pin<&mut Self>, failure: Failure) -> Result<(), ClientError> {
         let this = self.as_mut().project();
@@ -264,7 +264,7 @@ where
             this.shared.pool.on_closed(this.destination, wire.created, wire.idle_for);
         }
         let policy = this.shared.settings.retry_policy;
-        // Whatever was spoken before: a server may act twice on what is idempotent, and not three times.
+        // A server may act twice on an idempotent request, but not three times. Retries over HTTP/2 count.
         let covered = this.sendings.covered && !this.sendings.repeats.has_unknown();
         let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, covered, policy)) else {
             let Failure { error, is_endless, wire } = failure;
@@ -278,7 +278,7 @@ where
         Ok(())
     }
 
-    /// Sends the request again, in the place of the connection that it was on.
+    /// Sends the request again on a new connection, with the lease of the old one.
     #[cold]
     fn send_again(self: Pin<&mut Self>, request: Request<Upload>, wire: Box<Wire>) {
         let mut this = self.project();
@@ -319,7 +319,7 @@ where
                             this.destination.set_speaks(Speaks::Http1);
                             Ok(())
                         }
-                        // Nothing is done about the connection before it is polled.
+                        // The wait is lazy: nothing happens before it is polled.
                         Checkout::Wait(wait) => this.destination.check().map(|()| *connecting = Some(wait)),
                     }
                 }
@@ -372,7 +372,7 @@ where
     #[cold]
     fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError {
         let mut this = self.project();
-        // The request is gone: a further poll panics, and sends nothing.
+        // The request is dropped. A further poll panics, and sends nothing.
         this.state.set(State::Connecting { request: None, connecting: None });
         let error = error.after(this.destination.host_and_port().to_owned(), *this.sendings);
         tracing::debug!(%error, "a request failed");
@@ -380,16 +380,16 @@ where
     }
 }
 
-/// Whether the body is there a second time, if it is asked for before it is sent.
+/// Whether the body is available for a retry, if that is checked before it is sent.
 #[inline]
 fn can_be_kept(request: &Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
     let Some(progress) = request.body().progress() else { return true };
-    // A body that the server is to ask for is not touched before.
+    // A body that waits for 100 (Continue) must not be polled before.
     let may_ask = policy != RetryPolicy::Never && !expects_continue(request.headers());
     progress.can_be_kept(may_ask, cx)
 }
 
-/// A `408 Request Timeout` that may be answered with a retry.
+/// Whether the response is a `408 Request Timeout` that may be answered with a retry.
 fn is_good_bye(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::REQUEST_TIMEOUT && !response.headers().contains_key(RETRY_AFTER)
 }

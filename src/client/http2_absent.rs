@@ -1,6 +1,6 @@
-//! In the place of HTTP/2, where the feature `http2` is off: there is none of it.
+//! The replacement for HTTP/2 if the feature `http2` is off.
 
-/// Whether there is HTTP/2.
+/// Whether the feature for HTTP/2 is on.
 pub(super) const IS_ON: bool = false;
 
 pub(super) mod settings {
@@ -27,7 +27,7 @@ pub(super) mod handshake {
     use crate::client::error::ClientError;
     use crate::client::pool::{Lease, Owned, Pool, Share};
 
-    /// Not called: nothing is taken for HTTP/2.
+    /// Never called: without the feature no connection speaks HTTP/2.
     #[expect(clippy::unused_async, reason = "what stands in its place shakes hands")]
     pub(in crate::client) async fn handshake<T, W: Owned<Shared = Connection>>(
         _: T,

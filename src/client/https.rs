@@ -1,4 +1,4 @@
-//! A client for https, without a setting.
+//! A client for https with the defaults.
 
 use super::service::Client;
 use crate::connect::HappyEyeballsConnector;
@@ -7,8 +7,8 @@ use crate::resolve::GaiResolver;
 use crate::tls::{TlsConnector, TlsOptions};
 
 impl Client<HappyEyeballsConnector<GaiResolver, TlsConnector>> {
-    /// A client with the defaults for `https` and `http`: over a [`HappyEyeballsConnector`] with the defaults and [`TlsOptions`] with the defaults, which take the provider and
-    /// the root certificates of the features `tls-…`.
+    /// Makes a client with the defaults for `https` and `http`: over a [`HappyEyeballsConnector`] and [`TlsOptions`] with the defaults. These take
+    /// the provider and the root certificates of the features `tls-…`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A client over any connector, as a layer.
+//! A layer that makes a client of any connector.
 
 use tower_layer::Layer;
 
@@ -25,12 +25,12 @@ pub struct ClientLayer {
 }
 
 impl ClientLayer {
-    /// A layer with the defaults of [`Builder`](super::Builder), whose [`layer`](super::Builder::layer) makes one with others.
+    /// Makes a layer with the defaults of [`Builder`](super::Builder). Its method [`layer`](super::Builder::layer) makes one with other settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The settings must have been checked.
+    /// Makes a layer with these settings, which must have been checked.
     pub(super) fn with_settings(settings: Settings) -> Self {
         Self { settings }
     }

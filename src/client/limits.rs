@@ -1,4 +1,4 @@
-//! A request that is not to take longer than a while. One without limits has nothing of this, and no timer.
+//! Limits the time of a request. A request without limits has no wrapper and no timer.
 
 use std::future::Future;
 use std::mem;
@@ -19,8 +19,8 @@ use super::responding::Responding;
 use super::shared::Shared;
 use super::time_limits::Limits;
 
-/// Begins a request, with the fields that all requests have, and within its limits.
-// Inlined, since to move a request costs as much as all that is asked here.
+/// Begins a request, adds the default fields, and applies its time limits.
+// Inlined, since moving a request costs as much as all other work here.
 #[inline(always)]
 pub(super) fn begin<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> ResponseFuture {
     if let Some(defaults) = &shared.settings.default_headers {
@@ -44,9 +44,9 @@ fn within(limits: Limits, responding: ResponseFuture) -> ResponseFuture {
 /// A request that is given up at the first of its deadlines.
 struct Limited {
     inner: Pin<Box<dyn Responding>>,
-    /// It was polled.
+    /// The request was polled.
     has_begun: bool,
-    /// None once it is over.
+    /// `None` once the request has ended.
     deadlines: Option<Pin<Box<Deadlines>>>,
 }
 
@@ -57,12 +57,12 @@ impl Future for Limited {
         let this = &mut *self;
         let deadlines = this.deadlines.as_mut().expect("not polled after completion");
         if !mem::replace(&mut this.has_begun, true) {
-            // What is too late before it begins sends nothing.
+            // A request whose time is over before it begins sends nothing.
             if let Poll::Ready(reached) = deadlines.look() {
                 return Poll::Ready(Err(this.give_up(reached)));
             }
         }
-        // The response first: one that has arrived is no response too late.
+        // The response is polled first, so that a response that has arrived is not lost at the limit.
         if let Poll::Ready(answer) = this.inner.as_mut().poll(cx) {
             let deadlines = this.deadlines.take().and_then(Deadlines::on_head);
             return Poll::Ready(answer.map(|response| match deadlines {
@@ -76,7 +76,7 @@ impl Future for Limited {
 }
 
 impl Limited {
-    /// Ends the request: its connection is closed, or its stream; or its place in the queue, or its connect, is given up.
+    /// Ends the request: closes its connection or its stream, or gives up its connect or its place in the queue.
     fn give_up(&mut self, reached: Reached) -> ClientError {
         self.deadlines = None;
         let HowFar { phase, transfer, end } = self.inner.progress();

@@ -2,34 +2,34 @@
 //!
 //! What happens to a request, in order:
 //!
-//! 1. It takes the idle connection to its scheme and authority that was used last, if that is alive; else the connector
+//! 1. The request takes the idle connection to its scheme and authority that was used last, if that is alive. Otherwise the connector
 //!    makes one.
-//! 2. Whoever waits for the response drives the connection. A response whose head has arrived is returned, whatever then
-//!    happens to the connection, or to a body that is still being sent; the rest of a body that the server does not want is
-//!    not sent. After a complete response below 300 the rest is still sent, for a while, to a server that
-//!    [reads on](Builder::upload_after_response).
-//! 3. If the connection is gone without a byte of a response, and it had been used before, the request is sent again on a
-//!    fresh one, if that is [safe](RetryPolicy). If not, the error says [so](ClientError::is_closed_before_response), as soon as the
-//!    system does: no timer is involved.
-//! 4. The body of the response takes the connection along. When its end is reported, the connection is idle again,
-//!    closed, or still sending the request. So requests in sequence use one connection, and requests at the same time one each.
+//! 2. The future of the response drives the connection. A response whose head has arrived is returned, even if the connection then fails, or
+//!    a body is still being sent. The rest of a body that the server does not want is not sent. After a complete response below 300 the
+//!    rest is still sent, within limits, since the server may [read on](Builder::upload_after_response).
+//! 3. If the connection ends without a byte of a response, and it is a reused connection, the request is retried on a fresh one, if that is
+//!    [safe](RetryPolicy). If not, the [error](ClientError::is_closed_before_response) is returned as soon as the system reports the end: no
+//!    timer is involved.
+//! 4. The body of the response owns the connection. When its end is reported, the connection is idle again or closed, or still sends the
+//!    request. So sequential requests use one connection, and parallel requests use one each.
 //!
 //! # HTTP/2
 //!
-//! With the feature `http2`, a server that chooses HTTP/2 is spoken to so: requests at the same time share a connection then, each on a stream of its own, and
-//! dropping one ends its stream alone. What the server says that it did not process is sent again, whatever its method.
+//! With the feature `http2`, the client speaks HTTP/2 to a server that chooses it. Parallel requests then share a connection, each on a stream of its
+//! own, and dropping a request resets only its stream. A request that the server says it did not process is retried, whatever its method.
 //! [`ClientError::processing`] says what is known of a request that failed.
 //!
 //! # Upgrades
 //!
-//! `hyper::upgrade::on(response)` gives the stream after a `101` or a successful `CONNECT`. It lives on without the client. For
-//! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) it is a
+//! `hyper::upgrade::on(response)` returns the stream after a `101` or a successful `CONNECT`. It lives on without the client. Its type for
+//! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) is
 //!
-//! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) where the connection was
-//!   bare TCP: of this crate's connector for `http`, with TLS or without, of hyper-util's `HttpConnector`, or a `TokioIo<TcpStream>`;
-//! - `TokioIo<ResponseFirst<TokioIo<T>>>` where it was any other `T`, what the connector gives.
+//! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) if
+//!   the connection was bare TCP: from this crate's connector for `http`, with TLS or without, from hyper-util's `HttpConnector`, or a
+//!   `TokioIo<TcpStream>`;
+//! - `TokioIo<ResponseFirst<TokioIo<T>>>` for any other connection type `T` of the connector.
 //!
-//! Two times `into_inner` is the `TcpStream` itself. What was read beyond the head is in the `read_buf` that `downcast` gives beside it:
+//! Calling `into_inner` twice returns the `TcpStream`. Bytes that were read beyond the head are in the `read_buf` that `downcast` returns:
 //!
 //! ```
 //! use hyper::upgrade::Upgraded;
@@ -46,20 +46,22 @@
 //!
 //! # What a server is told
 //!
-//! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. User and password of
-//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, an event of `tracing` says so (at the level `DEBUG`), and who means `Authorization` sets
-//!   that field. The zone of an IPv6 address is for the connector alone (RFC 6874 §4).
-//! - A request over a connection that says `Connected::proxy(true)` has absolute-form, whatever its scheme: the proxy makes the connection to the server, and
-//!   speaks TLS to it for `https`. A connector that has made a tunnel through a proxy, and TLS in it, does not say so.
-//! - `Host` is the caller's, or that of the URI, and the first field. Of the other fields the first goes last.
+//! - URIs that mean the same share connections: the case of scheme and host does not matter, nor does the default port. User and password of
+//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, and a `DEBUG` event of `tracing` says so. To send
+//!   `Authorization`, set that field. Only the connector sees the zone of an IPv6 address (RFC 6874 §4).
+//! - A request over a connection with `Connected::proxy(true)` is in absolute-form, whatever its scheme: the proxy makes the connection to the
+//!   server, and
+//!   does TLS for `https`. A connector that makes a tunnel through a proxy, and TLS in it, does not set this flag.
+//! - `Host` is the caller's, or that of the URI. It is the first field, and the field that was first is last.
 //!
 //! # Time-outs
 //!
-//! The client has none for a request unless it is told so: a server that never answers is waited for. [`Builder::timeout`] bounds all of a request, to the end of
-//! the response's body, and [`Builder::response_header_timeout`] all to the head of the response; [`TimeLimits`] in the extensions of a request sets them for that one.
-//! [`ClientError::timeout_phase`] says how far it was. Without them these bound a part of it:
+//! By default the client has no time limit for a request: it waits for a server that never answers. [`Builder::timeout`] limits the whole request, to
+//! the end of the response's body, and [`Builder::response_header_timeout`] limits the time to the head of the response. [`TimeLimits`] in the
+//! extensions of a request sets them for that request. [`ClientError::timeout_phase`] says how far the request was. Without them only these limits
+//! apply:
 //!
-//! | what | is bounded by | default |
+//! | what | is limited by | default |
 //! |---|---|---|
 //! | the wait for a connection | nothing | |
 //! | look-up, race and TLS | [`connect::Builder::timeout`](crate::connect::Builder::timeout) | none; look-up and attempts end by the limits of the system |
@@ -68,26 +70,26 @@
 //! | an upload after the response | [`Builder::upload_after_response`] | 5 s |
 //! | the body of the response | as the wait for the response | |
 //!
-//! A time-out around the future of [`Client::request`] covers all to the head of the response as well, and says nothing of how far it was. Dropping the future or the
-//! body closes the connection, unless the exchange is complete.
+//! A time-out around the future of [`Client::request`] also covers everything up to the head of the response, but does not say how far the request
+//! was. Dropping the future or the body closes the connection, unless the exchange is complete.
 //!
 //! # Bodies
 //!
-//! A request goes out whole, or the call is an error:
+//! A request is sent completely, or the call is an error:
 //!
-//! - A body with an exact [`size_hint`](http_body::Body::size_hint), or a `Content-Length` of the caller, is sent with that length; any other
-//!   in chunks, whatever the method (RFC 9112 §6). HTTP/1.0 has no chunks.
-//! - That there is no content is said by `Content-Length: 0` for POST, PUT and PATCH, and not at all for other methods (RFC 9110 §8.6).
+//! - A body with an exact [`size_hint`](http_body::Body::size_hint), or with a `Content-Length` of the caller, is sent with that length. Any other is
+//!   sent in chunks, whatever the method is (RFC 9112 §6). HTTP/1.0 has no chunks.
+//! - An empty body is declared by `Content-Length: 0` for POST, PUT and PATCH, and not at all for other methods (RFC 9110 §8.6).
 //! - Fields that contradict each other, the body or the version are an [invalid request](ClientError::is_invalid_request).
-//! - A body that is longer or shorter than it said is an [error of the body](ClientError::is_request_body).
+//! - A body that is longer or shorter than it declared is an [error of the body](ClientError::is_request_body).
 //! - Trailers are frames, in both directions. Those of a request need a `Trailer` field with their names, and no `Content-Length`.
 //!
-//! A body with an exact `size_hint` is asked for its first frame before there is a connection, unless the server is to ask for it
-//! (`Expect: 100-continue`). If that is all of it, its request can be retried; so can that of a [`RetryBody`].
+//! A body with an exact `size_hint` is polled for its first frame before there is a connection, unless it waits for the server to ask for it
+//! (`Expect: 100-continue`). If that frame is all of it, the request can be retried, and so can one with a [`RetryBody`].
 //!
-//! How far an upload is shows in what was taken of its body, which a body around it can count. More is taken when the system has taken what was there before: what was
-//! taken is what was sent, but for the buffers of hyper ([`Builder::http1`]) and of the system. What an upload had sent when it failed is
-//! [`ClientError::bytes_written`].
+//! To show the progress of an upload, wrap its body and count what is taken from it. More is taken when the system has taken what came before: so
+//! what was taken is what was sent, except for the buffers of hyper ([`Builder::http1`]) and of the system. After a failure,
+//! [`ClientError::bytes_written`] says how much was sent.
 //!
 //! ```no_run
 //! use std::convert::Infallible;
@@ -104,7 +106,7 @@
 //! # async fn run(file: Bytes) -> Result<(), Box<dyn std::error::Error>> {
 //! let sent = Arc::new(AtomicUsize::new(0));
 //! let (length, count) = (file.len(), Arc::clone(&sent));
-//! // In pieces, since a piece is a step. A stream does not know its length: that is said by the field.
+//! // In pieces, since each piece is a step. A stream does not know its length, so the field declares it.
 //! let pieces = (0..length).step_by(64 * 1024).map(move |at| file.slice(at..length.min(at + 64 * 1024)));
 //! let body = StreamBody::new(stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)))));
 //! let body = body.inspect_frame(move |frame| {
@@ -118,12 +120,12 @@
 //! # }
 //! ```
 //!
-//! A response's body that ends too early is an error; one without a length ends with the connection (RFC 9112 §8).
+//! A response's body that ends early is an error. A body without a length ends with the connection (RFC 9112 §8).
 //!
-//! # What there is
+//! # Statistics
 //!
-//! [`Client::pool_statistics`] counts connections and who waits for one; [`ConnectionUse`], in the extensions of every response, says which
-//! connection it came over.
+//! [`Client::pool_statistics`] counts connections and waiting requests. [`ConnectionUse`], in the extensions of every response, says which connection
+//! the response came over.
 
 mod body;
 mod bounds;

@@ -1,4 +1,4 @@
-//! What is spoken over the connection of a request.
+//! Chooses the protocol for a request.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ use super::error::ClientError;
 use super::http2;
 use super::speaks::Speaks;
 
-/// Which servers are known to speak HTTP/2 (RFC 9113 §3.3).
+/// The servers that are known to speak HTTP/2 (RFC 9113 §3.3).
 #[derive(Clone, Debug, Default)]
 pub(super) struct PriorKnowledge {
-    /// All of them do.
+    /// All servers do.
     pub(super) of_all: bool,
-    /// Those that do, by scheme and authority.
+    /// These servers do, by scheme and authority.
     pub(super) of_some: HashSet<Destination>,
 }
 
@@ -26,11 +26,11 @@ impl PriorKnowledge {
     }
 }
 
-/// Decides what is spoken to the destination of `request`, whose URI was taken out.
+/// Chooses the protocol to the destination of `request`, whose URI was taken out.
 ///
 /// # Errors
 ///
-/// An invalid request, if its version or what it asks for contradicts that.
+/// The request is invalid: its version, or a feature that it uses, contradicts that.
 #[inline]
 pub(super) fn choose<B>(
     request: &Request<B>,
@@ -39,7 +39,7 @@ pub(super) fn choose<B>(
 ) -> Result<(), ClientError> {
     let is_known = known.is_there(destination);
     match (is_known, needs_http1(request), request.version()) {
-        // Most requests.
+        // The fast path of most requests.
         (false, false, Version::HTTP_11) => return Ok(()),
         (true, true, _) | (_, true, Version::HTTP_2) => {
             return Err(ClientError::invalid_request("CONNECT and Upgrade need HTTP/1.1"));
@@ -49,7 +49,7 @@ pub(super) fn choose<B>(
             return Err(ClientError::invalid_request("HTTP/2 without TLS needs prior knowledge"));
         }
         (true, false, _) | (false, false, Version::HTTP_2) => destination.set_speaks(Speaks::Http2),
-        // Where nothing is negotiated it is spoken anyway.
+        // Without negotiation HTTP/1.1 is spoken anyway.
         (false, _, _) if http2::IS_ON && destination.is_secure() => destination.set_speaks(Speaks::Http1),
         (false, _, _) => {}
     }
@@ -66,7 +66,7 @@ pub(super) fn needs_http1<B>(request: &Request<B>) -> bool {
 mod tests {
     use super::*;
 
-    /// What is spoken, or why the request cannot be sent.
+    /// Returns the protocol, or why the request cannot be sent.
     fn chosen(known: bool, method: &str, uri: &str, version: Version, upgrade: bool) -> Result<Speaks, String> {
         let mut request = Request::builder().method(method).uri(uri).body(()).unwrap();
         let mut destination = Destination::take_from(&mut request).unwrap();

@@ -1,4 +1,4 @@
-//! A request on its way to its response, as those see it that do not know of what it is made.
+//! The interface of a request under way, which hides the types of its parts.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -12,21 +12,21 @@ use super::bounds::RequestBody;
 use super::error::{ClientError, HowFar, Transfer};
 use super::request::promise::poll_end;
 
-/// A request on its way to its response.
+/// A request under way to its response.
 pub(super) trait Responding: Future<Output = Result<Response<ResponseBody>, ClientError>> + Send {
-    /// How far it is, and what has happened on its connection.
+    /// Returns how far the request is, and what was sent and received on its connection.
     fn progress(&self) -> HowFar;
 
-    /// Ends it with this error, which it completes. It must not be polled any more, and sends nothing.
+    /// Ends the request with this error, and returns the error with more details. The request must not be polled any more, and sends nothing.
     fn fail(self: Pin<&mut Self>, error: ClientError) -> ClientError;
 }
 
 pin_project! {
-    /// A request whose body is said to be empty.
+    /// A request with a body that is declared empty.
     pub(super) struct RespondToEmpty<B, R> {
-        // Until it has been asked whether it is. None also while it is made.
+        // The body, until it was checked. Also `None` while the request is made.
         pub(super) body: Option<B>,
-        // None only while it is made.
+        // `None` only while the request is made.
         #[pin]
         pub(super) respond: Option<R>,
     }
@@ -39,7 +39,7 @@ impl<B: RequestBody, R: Responding> Future for RespondToEmpty<B, R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let respond = this.respond.as_pin_mut().expect("it was made");
-        // One that does not answer at once counts as empty.
+        // A body that is pending counts as empty.
         if let Some(Err(error)) = this.body.take().map(|body| poll_end(pin!(body), cx)) {
             return Poll::Ready(Err(respond.fail(ClientError::request_body(Some(error), Transfer::default()))));
         }

@@ -1,23 +1,22 @@
-//! May this request be sent again? The rules of RFC 9110 §9.2.2 and RFC 9112 §9.3.1, as a function.
+//! Decides whether a request may be sent again. The rules of RFC 9110 §9.2.2 and RFC 9112 §9.3.1, as a function.
 
 use http::{HeaderMap, Method};
 
-/// Which requests a [`Client`](super::Client) retries when a connection that was kept alive turns out to be dead.
+/// The requests that a [`Client`](super::Client) retries if a reused connection turns out to be dead.
 ///
-/// A request on a fresh connection is never sent again, nor one of whose response a byte has arrived, except as
-/// [`Builder::retry_on_request_timeout`](super::Builder::retry_on_request_timeout) says. Each retry goes out on a fresh connection: so there is at
-/// most one.
+/// A request on a fresh connection is never retried, nor is one after a byte of its response has arrived, except by
+/// [`Builder::retry_on_request_timeout`](super::Builder::retry_on_request_timeout). A retry uses a fresh connection, so there is at most one.
 #[doc(alias = "retry_canceled_requests")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryPolicy {
-    /// None: each failure is an error.
+    /// No requests: each failure is an error.
     Never,
-    /// Those that were not sent, and of those that were, the safe ones: GET, HEAD, OPTIONS, TRACE (RFC 9110 §9.2.1), and
-    /// whatever has an `Idempotency-Key`.
+    /// Requests that were not sent. Of those that were, the safe ones (GET, HEAD, OPTIONS, TRACE; RFC 9110 §9.2.1), and those with an
+    /// `Idempotency-Key`.
     Safe,
-    /// Those that were not sent, and of those that were, the idempotent ones: the safe ones, PUT and DELETE (RFC 9110 §9.2.2),
-    /// and whatever has an `Idempotency-Key`. This is the default.
+    /// Requests that were not sent. Of those that were, the idempotent ones (the safe ones, PUT and DELETE; RFC 9110 §9.2.2), and those with an
+    /// `Idempotency-Key`. This is the default.
     #[default]
     Idempotent,
 }
@@ -33,70 +32,69 @@ impl RetryPolicy {
     }
 }
 
-/// `X-` is what the field was called before it was proposed as a standard.
+/// Whether the request has the field, or its older form with `X-`, from before it was proposed as a standard.
 fn has_idempotency_key(headers: &HeaderMap) -> bool {
     !headers.is_empty() && (headers.contains_key("idempotency-key") || headers.contains_key("x-idempotency-key"))
 }
 
-/// What is left of a request's body.
+/// Whether a request's body is available for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyState {
     Empty,
-    /// It was not asked for anything yet.
+    /// It was not polled yet.
     Untouched,
     /// There is a copy.
     Copied,
-    /// It was asked for something, and cannot be had again.
+    /// It was polled, and is not available again.
     Gone,
 }
 
-/// How far a request came that failed: all that it takes to say whether it is safe to send it again.
+/// How far a failed request came: the facts that decide whether a retry is safe.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fate {
     /// hyper never took the request.
     pub(super) unsent: bool,
-    /// A byte of the request was given to the system.
+    /// The system took a byte of the request.
     pub(super) written: bool,
     /// A byte was read since the request began.
     pub(super) read: bool,
-    /// [`RetryPolicy::covers`] the request.
+    /// Whether [`RetryPolicy::covers`] the request.
     pub(super) covered: bool,
 }
 
 impl Fate {
-    /// Whether the request may be sent again, as far as the server is concerned: the server cannot have acted on it, or acting
-    /// on it twice does no harm, and the server has not begun to answer.
+    /// Whether a retry is safe: the server cannot have acted on the request, or acting twice does no harm, and the server has not begun to answer.
     pub(super) fn may_be_sent_again(self) -> bool {
         let Self { unsent, written, read, covered } = self;
-        // What was read before a request was taken was not its answer.
+        // Bytes that were read before the request was taken are not its response.
         unsent || (!read && (!written || covered))
     }
 }
 
-/// How an exchange went wrong.
+/// A failed exchange.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
-    /// The connection had been used before.
+    /// It is a reused connection.
     pub(super) reused: bool,
     pub(super) fate: Fate,
     pub(super) body: BodyState,
 }
 
-/// Whether to send a request again, on a fresh connection.
+/// Whether to retry a request, on a fresh connection.
 pub(super) fn may_retry(policy: RetryPolicy, failed: Failed) -> bool {
     let Failed { reused, fate, body } = failed;
     policy != RetryPolicy::Never && reused && body != BodyState::Gone && fate.may_be_sent_again()
 }
 
-/// Whether a request is to be sent again.
+/// Whether one failure allows a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Again {
     Never,
-    /// If to do it twice does no harm.
+    /// If acting on the request twice does no harm.
     IfIdempotent,
-    /// Over HTTP/1.1, whatever it is.
+    /// Over HTTP/1.1, for any method.
     OverHttp1,
-    /// Whatever it is. It counts unless the server has made progress meanwhile.
+    /// For any method. `counts` is false if the server has made progress since.
     Always {
         counts: bool,
     },
@@ -105,16 +103,16 @@ pub(in crate::client) enum Again {
 /// How often a request was sent again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::client) struct Repeats {
-    /// In all.
+    /// All retries.
     all: u32,
-    /// Without the server having made progress.
+    /// Retries without progress of the server.
     counted: u32,
-    /// Although the server may have acted on it.
+    /// Retries although the server may have acted on the request.
     unknown: u32,
 }
 
 impl Repeats {
-    /// Whether a request is sent once more, which is counted. `is_idempotent` says that to do it twice does no harm.
+    /// Whether the request may be sent again. If so, counts the retry. `is_idempotent` says that acting twice does no harm.
     pub(in crate::client) fn allow(&mut self, again: Again, is_idempotent: bool) -> bool {
         let (allowed, counts) = match again {
             Again::Never => (false, false),
@@ -131,21 +129,21 @@ impl Repeats {
         allowed
     }
 
-    /// It is sent again over HTTP/1.1, although the server may have acted on it.
+    /// Counts a retry over HTTP/1.1 although the server may have acted on the request.
     pub(in crate::client) fn add_unknown(&mut self) {
         self.unknown += 1;
     }
 
-    /// Whether it was sent again although a server may have acted on it.
+    /// Whether the request was sent again although a server may have acted on it.
     pub(in crate::client) fn has_unknown(&self) -> bool {
         self.unknown > 0
     }
 }
 
-/// How often a request is sent again that meets no progress.
+/// The most retries without progress of the server.
 const MOST_COUNTED: u32 = 2;
 
-/// How often a request is sent again at the most.
+/// The most retries of a request.
 const MOST: u32 = 16;
 
 #[cfg(test)]
@@ -174,12 +172,12 @@ mod tests {
             for covered in [false, true] {
                 for written in [false, true] {
                     let fate = Fate { written, covered, ..DIED_AFTER_WRITING };
-                    // Never taken: any method, whatever was read.
+                    // The request was never taken: retried for any method, whatever was read.
                     check(true, Fate { unsent: true, ..fate }, body);
                     check(true, Fate { unsent: true, read: true, ..fate }, body);
-                    // Nothing written: any method. Something written: only what is covered.
+                    // Nothing was written: retried for any method. Otherwise only if the policy covers it.
                     check(!written || covered, fate, body);
-                    // Never after a byte of an answer.
+                    // Never retried after a byte of a response.
                     check(false, Fate { read: true, ..fate }, body);
                 }
             }

@@ -1,4 +1,4 @@
-//! The body of a request without its type, and bodies that can be had a second time.
+//! Type-erased request bodies, and bodies that can be copied for a retry.
 
 use std::any::Any;
 use std::fmt;
@@ -16,11 +16,10 @@ use crate::outcome::BoxError;
 
 /// A body that can be copied, so that a [`Client`](super::Client) can send its request again.
 ///
-/// It need not be used for an empty body, nor for one that is there as a whole: a body with an exact
-/// [`size_hint`](Body::size_hint) that ends with its first frame, such as a `Full<Bytes>` or a `String`, is kept while its request
-/// is under way. Any other body is gone once some of it was sent.
+/// It is not needed for an empty body, nor for a body with an exact [`size_hint`](Body::size_hint) that ends with its first frame, such as a
+/// `Full<Bytes>` or a `String`: the client keeps that one during its request. Any other body is lost once some of it was sent.
 ///
-/// The client has to be given the `RetryBody` itself: it is not recognised inside of another body.
+/// Pass the `RetryBody` itself to the client: it is not recognised inside another body.
 ///
 /// # Example
 ///
@@ -54,13 +53,13 @@ pub struct RetryBody {
 }
 
 impl RetryBody {
-    /// A body that is cloned, which should be cheap.
+    /// Makes a body that is copied by `clone`, which should be cheap.
     pub fn new<B: RequestBody + Clone>(body: B) -> Self {
         Self::with(body, |body| Some(body.clone()))
     }
 
-    /// A body that `copy` can copy; `None` if it cannot. `copy` is called before the request goes out on a connection that was used before,
-    /// when nothing has been taken from the body.
+    /// Makes a body that is copied by `copy`, which returns `None` if it cannot. It is called before the request is sent on a reused connection,
+    /// while nothing has been taken from the body.
     pub fn with<B: RequestBody>(body: B, copy: impl Fn(&B) -> Option<B> + Send + Sync + 'static) -> Self {
         Self { body: Box::pin(Erased { body, copy: Some(Arc::new(copy)), seen: Vec::new() }) }
     }
@@ -89,28 +88,28 @@ impl fmt::Debug for RetryBody {
     }
 }
 
-/// The body of a request, whatever its type.
+/// A request body without its type.
 pub(super) type ErasedBody = Pin<Box<dyn AnyBody>>;
 
-/// A body in a box.
+/// The interface of a type-erased body.
 pub(super) trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
-    /// Another one, if this one can be copied, and nothing was taken from it.
+    /// Returns a copy, if the body can be copied and nothing was taken from it.
     fn copy(&self) -> Option<ErasedBody>;
 
-    /// Whether [`copy`](Self::copy) is worth a try.
+    /// Whether [`copy`](Self::copy) may succeed.
     fn may_be_copied(&self) -> bool;
 
-    /// All of the body, if it says that it has `promised` bytes, ends with its first frame, and that is there. Otherwise nothing is taken from
-    /// the body: what was seen is given once more. A second call changes nothing.
+    /// Returns all of the body, if it has `promised` bytes and its first frame is ready and is all of it. Otherwise nothing is lost: the frames that
+    /// were seen are given again. A second call changes nothing.
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes>;
 
-    /// Takes back what it gave last, to give it once more.
+    /// Puts the frame back that the body gave last, to be given again.
     fn give_again(self: Pin<&mut Self>, given: Given);
 }
 
-/// Takes the type from a body, at the cost of a box. A [`RetryBody`] has one already.
+/// Erases the type of a body, at the cost of a box. A [`RetryBody`] is boxed already.
 pub(super) fn erase<B: RequestBody>(body: B) -> ErasedBody {
-    // An option, so that what `Any` shows can be taken.
+    // An `Option`, so that the value can be taken through `Any`.
     let mut body = Some(body);
     let any: &mut dyn Any = &mut body;
     if let Some(RetryBody { body }) = any.downcast_mut::<Option<RetryBody>>().and_then(Option::take) {
@@ -124,12 +123,12 @@ pin_project! {
         #[pin]
         body: B,
         copy: Option<Arc<Copy<B>>>,
-        // What is given before the rest of the body, the last first.
+        // Frames to give before the rest of the body, in reverse order.
         seen: Vec<Given>,
     }
 }
 
-/// What a body gives: a frame, an error, or the end.
+/// An item of a body: a frame, an error, or the end.
 pub(super) type Given = Option<Result<Frame<Bytes>, BoxError>>;
 
 type Copy<B> = dyn Fn(&B) -> Option<B> + Send + Sync;
@@ -168,7 +167,7 @@ impl<B: RequestBody> Body for Erased<B> {
 
 impl<B: RequestBody> AnyBody for Erased<B> {
     fn copy(&self) -> Option<ErasedBody> {
-        // A copy would lack what was taken from the body.
+        // A copy would lack the frames that were taken from the body.
         let copy = self.copy.as_ref().filter(|_| self.seen.is_empty())?;
         assert_unlocked();
         let body = copy(&self.body)?;
@@ -181,7 +180,7 @@ impl<B: RequestBody> AnyBody for Erased<B> {
 
     fn poll_whole(self: Pin<&mut Self>, promised: u64, cx: &mut Context<'_>) -> Option<Bytes> {
         let mut this = self.project();
-        // What was seen has shown already that it is not the whole. A further look would take frames behind it.
+        // The frames that were seen are not the whole body. A second look would take later frames before them.
         if !this.seen.is_empty() || this.body.size_hint().exact() != Some(promised) {
             return None;
         }
@@ -197,7 +196,7 @@ impl<B: RequestBody> AnyBody for Erased<B> {
         match poll_frame(this.body, cx) {
             Poll::Ready(None) => return Some(data),
             Poll::Ready(second) => this.seen.extend([second, first]),
-            // There may be more, of which it has only shown that it is not there yet.
+            // More frames may follow: the body is only pending.
             Poll::Pending => this.seen.push(first),
         }
         None
@@ -210,7 +209,7 @@ impl<B: RequestBody> AnyBody for Erased<B> {
 
 fn poll_frame<B: RequestBody>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Given> {
     body.poll_frame(cx).map(|frame| match frame? {
-        // Costs nothing if they are `Bytes`.
+        // Free if the data is `Bytes`.
         Ok(frame) => Some(Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))),
         Err(error) => Some(Err(error.into())),
     })
@@ -224,7 +223,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives its pieces one by one, and says how many bytes are left.
+    /// A body that gives these pieces, and knows how many bytes are left.
     struct Pieces(VecDeque<&'static str>);
 
     impl Body for Pieces {
@@ -243,7 +242,7 @@ mod tests {
     #[test]
     fn a_body_that_is_asked_twice_whether_it_is_whole_gives_all_of_its_frames_in_order() {
         let mut cx = Context::from_waker(Waker::noop());
-        // The first frame shows that it is not the whole, or the second that there are more.
+        // The first frame is not the whole body, or the second shows that there are more.
         for pieces in [["", "hello", ""], ["hello", "", ""]] {
             let mut body = erase(Pieces(pieces.into()));
             for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! `https`: what is asked of connectors, and which of them cannot have such a request.
+//! Secure requests: what the connector is asked for, and which connectors cannot have them.
 
 use std::any::TypeId;
 use std::sync::LazyLock;
@@ -22,13 +22,13 @@ use crate::race::Protocols;
 use crate::response_first::{ResponseFirst, ResponseFirstStream};
 use crate::tcp::TcpConnection;
 
-/// What the client speaks over a connection, as ALPN ids: where it is negotiated, and where it is not left to the server.
+/// The client's protocols as ALPN ids, if the server may choose. The others are for requests that need one protocol.
 static NEGOTIATED: LazyLock<Protocols> =
     LazyLock::new(|| if http2::IS_ON { ["h2", "http/1.1"].into_iter().collect() } else { HTTP1.clone() });
 static HTTP1: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());
 static HTTP2: LazyLock<Protocols> = LazyLock::new(|| ["h2"].into_iter().collect());
 
-/// What is asked of the connector for a connection to `destination`, whose URI for a connector is `uri`.
+/// Returns the request to the connector for a connection to `destination`. `uri` is the URI for the connector.
 #[inline]
 pub(super) fn connect_request(destination: &Destination, uri: Uri, epoch: Epoch) -> ConnectRequest {
     let request = ConnectRequest::new(uri).with_epoch(epoch);
@@ -47,7 +47,7 @@ pub(super) fn connect_request(destination: &Destination, uri: Uri, epoch: Epoch)
 ///
 /// # Errors
 ///
-/// What was negotiated is not what the request needs.
+/// The negotiated protocol is not the one that the request needs.
 pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> Result<bool, ClientError> {
     match (connected.is_negotiated_h2(), destination.speaks()) {
         (true, _) if !http2::IS_ON => {
@@ -56,7 +56,7 @@ pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> 
         (true, Speaks::Http1) => Err(ClientError::connect("HTTP/2 was negotiated, and the request needs HTTP/1.1")),
         (true, Speaks::Negotiated | Speaks::Http2) => Ok(true),
         (false, Speaks::Negotiated | Speaks::Http1) => Ok(false),
-        // The connector need not know what TLS has negotiated, unless it is ours.
+        // Another connector may not report what TLS has negotiated; this crate's does.
         (false, Speaks::Http2) if destination.is_secure() && has_negotiated(connected) => {
             Err(ClientError::connect("the server did not choose HTTP/2"))
         }
@@ -64,11 +64,11 @@ pub(super) fn speaks_http2(connected: &Connected, destination: &Destination) -> 
     }
 }
 
-/// Checks that a request to `destination` does not go out in clear text although its scheme is secure. It would, if the connector is known
-/// to give TCP as it is, and nothing else. A connector whose connections are of any other type is believed to know what it does.
+/// Checks that a request to `destination` with a secure scheme is not sent in clear text. That would happen if the connector is known to make bare
+/// TCP connections. A connector with any other connection type is trusted to do TLS.
 ///
-/// Not to be asked of CONNECT: there the scheme is that of the tunnel's target, and whoever is asked for the tunnel may be asked in clear
-/// text. To be asked before a connection is looked for: one that was made for CONNECT may be idle.
+/// Must not be called for CONNECT: its scheme is that of the tunnel's target, and the connection to the proxy may be in clear text. Must be called
+/// before a connection is looked for, since one that was made for CONNECT may be idle.
 #[inline]
 pub(super) fn check<C: Connector>(destination: &Destination) -> Result<(), ClientError> {
     if is_bare_tcp::<C::Response>() && destination.is_secure() { Err(no_tls(destination)) } else { Ok(()) }
@@ -76,7 +76,7 @@ pub(super) fn check<C: Connector>(destination: &Destination) -> Result<(), Clien
 
 #[cold]
 fn no_tls(destination: &Destination) -> ClientError {
-    // What cannot be written could not be sent over TLS either.
+    // An invalid host or port could not be sent over TLS either.
     destination.host_and_port_number().map_or_else(
         |invalid| invalid,
         |(host, port)| {
@@ -86,14 +86,13 @@ fn no_tls(destination: &Destination) -> ClientError {
     )
 }
 
-/// Whether every connection of this type is TCP as it is, without TLS: a socket, whatever layers of this crate and of hyper-util are around
-/// it. Of any other type it is not known.
+/// Whether every connection of this type is bare TCP without TLS: a socket, in any layers of this crate and of hyper-util. Other types are not known.
 #[inline]
 fn is_bare_tcp<T: 'static>() -> bool {
     is_over::<T, TcpStream>() || is_over::<T, TcpConnection>()
 }
 
-/// Whether `T` is the socket `S`, as it is or as the connection of a race, in whatever layers.
+/// Whether `T` is the socket `S`, alone or as the connection of a race, in any layers.
 #[inline]
 fn is_over<T: 'static, S: 'static>() -> bool {
     is_layered::<T, S>()
@@ -103,7 +102,7 @@ fn is_over<T: 'static, S: 'static>() -> bool {
         || is_layered::<T, HappyEyeballsStream<ResponseFirstStream<TokioIo<S>>>>()
 }
 
-/// Whether `T` is `S`, which may have been made fit for the other of hyper's and tokio's traits, and so that responses come first.
+/// Whether `T` is `S`, possibly in adapters between hyper's and tokio's traits, and in a `ResponseFirst`.
 #[inline]
 fn is_layered<T: 'static, S: 'static>() -> bool {
     [
@@ -128,7 +127,7 @@ mod tests {
     use crate::HappyEyeballsConnector;
     use crate::response_first::ResponseFirstLayer;
 
-    /// What the connections of a connector are.
+    /// The connection type of a connector.
     type Of<C> = <C as tower_service::Service<Uri>>::Response;
     type First<C> = <ResponseFirstLayer as tower_layer::Layer<C>>::Service;
 
@@ -142,7 +141,7 @@ mod tests {
         assert!(is_bare_tcp::<HappyEyeballsStream<ResponseFirstStream<TcpConnection>>>());
     }
 
-    /// As the connection of another TLS layer has the socket within it.
+    /// Contains the socket, like the connection of another TLS layer.
     struct Wrapped<T>(PhantomData<T>);
 
     #[test]

@@ -23,33 +23,31 @@ use crate::network::Epoch;
 
 /// An HTTP/1.1 client that never loses a response that arrived.
 ///
-/// `C` makes the connections: any `tower::Service<Uri>` whose responses are hyper's I/O, such as
-/// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), under TLS or not. Requests may have any [body](RequestBody), each
-/// another one.
+/// `C` makes the connections. It is any `tower::Service<Uri>` whose responses have hyper's I/O traits, such as
+/// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), with or without TLS. Each request may have another type of [body](RequestBody).
 ///
-/// Under TLS, wrap the TCP connector in a [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer), and that in TLS: the
-/// look at a connection before it is used again, and the reset that ends a refused upload, are a matter of the socket, which
-/// cannot be seen through TLS otherwise.
+/// With a TLS layer, wrap the TCP connector in a [`ResponseFirstLayer`](crate::response_first::ResponseFirstLayer), and that in TLS. The client
+/// checks a connection before reuse, and resets it to stop a refused upload. Both need the socket, which is hidden by TLS otherwise.
 ///
-/// An `https` or `wss` request is not sent in clear text: over a connector whose connections are bare TCP (those of this crate, hyper-util and tokio, which
-/// are known by their type) it is an error before anything is looked up, which says that the connector does no TLS
-/// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)). Connections of any other type are believed to be what the scheme
-/// asks for. CONNECT is exempt, since its URI is that of the tunnel's target.
+/// An `https` or `wss` request is never sent in clear text. If the connector makes bare TCP connections (those of this crate, hyper-util and tokio
+/// are known by their types), the request is an error before anything is looked up
+/// ([`ConnectError::is_unsupported`](crate::ConnectError::is_unsupported)). Connections of any other type are trusted to be what the scheme asks for.
+/// CONNECT is exempt, since its URI is that of the tunnel's target.
 ///
-/// It is cheap to clone; clones share their connections. Dropping the last of them, and the last response that is waited
-/// for, closes those that are idle.
+/// It is cheap to clone. Clones share their connections. When the last clone and the last awaited response are dropped, the idle connections are
+/// closed.
 ///
 /// # Runtimes
 ///
-/// A client may be used in several runtimes. Each request has a connection of the runtime that it is first polled in; a response is to be
-/// read while that runtime is driven. When a runtime ends, its idle connections are closed.
+/// A client may be used in several runtimes. Each request uses a connection of the runtime in which it is first polled. Read its response while that
+/// runtime is driven. When a runtime ends, its idle connections are closed.
 ///
 /// # Servers that close without notice
 ///
-/// A request that cannot be sent again, a POST, is an error if it meets the end of its connection. So for a host that has closed an idle
-/// connection without notice, the next such requests have fresh connections: 8 after the first close, 8 times as many after each further one
-/// of a connection that was made later. After a close that looks like the server's time-out (1 s of idleness, or more), only connections
-/// that have been idle for at least half of that time are not used. Hosts are remembered for ten minutes.
+/// If the server closes an idle connection while a request is sent on it, and the request cannot be sent again (a POST, say), the caller gets an
+/// error. So after a host has closed an idle connection without notice, the next such requests to it get fresh connections: 8 after the first close,
+/// and 8 times as many after each further close of a connection that was made later. A close after at least 1 s of idleness looks like the server's
+/// time-out: then only connections that have been idle for at least half of that time are avoided. Hosts are remembered for ten minutes.
 ///
 /// # Defaults
 ///
@@ -61,7 +59,7 @@ use crate::network::Epoch;
 ///
 /// # Cancel safety
 ///
-/// Dropping a [`ResponseFuture`] or a [`ResponseBody`] closes its connection, or recycles it if the exchange is complete.
+/// Dropping a [`ResponseFuture`] or a [`ResponseBody`] closes its connection, or returns it to the pool if the exchange is complete.
 ///
 /// # Example
 ///
@@ -79,8 +77,8 @@ use crate::network::Epoch;
 /// # }
 /// ```
 ///
-/// As a `tower::Service` it takes requests with every type of body, so that a call which shows no request, such as `ready` or `poll_ready`, has
-/// to name one. `oneshot` needs no such help.
+/// As a `tower::Service` the client takes requests with any type of body. So a call without a request, such as `ready` or `poll_ready`, must name the
+/// type. `oneshot` need not.
 ///
 /// ```no_run
 /// use http::Request;
@@ -100,25 +98,25 @@ pub struct Client<C> {
 }
 
 impl<C: Connector> Client<C> {
-    /// A client with the defaults, whose connections `connector` makes.
+    /// Makes a client with the defaults, whose connections `connector` makes.
     pub fn new(connector: C) -> Self {
         Self::with_settings(connector, Settings::default())
     }
 
-    /// Sends `request`. Its URI must be absolute: it says where to connect to. Each request may have another body.
+    /// Sends `request`. Its URI must be absolute, since it says where to connect to. Each request may have another type of body.
     ///
     /// # Errors
     ///
-    /// Those that [`ClientError`] tells apart.
+    /// Those of [`ClientError`].
     pub fn request<B: RequestBody>(&self, request: Request<B>) -> ResponseFuture {
         limits::begin(Arc::clone(&self.shared), request)
     }
 
-    /// Sends a GET request without a body, to a [`Uri`] or whatever becomes one: a `&str`, a `String`.
+    /// Sends a GET request without a body to a [`Uri`], or to anything that converts to one: a `&str`, a `String`.
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request); what does not become a `Uri` is an [invalid request](ClientError::is_invalid_request).
+    /// As [`request`](Self::request). An invalid `Uri` is an [invalid request](ClientError::is_invalid_request).
     pub fn get<U>(&self, uri: U) -> ResponseFuture
     where
         U: TryInto<Uri, Error: Into<http::Error>>,
@@ -129,7 +127,7 @@ impl<C: Connector> Client<C> {
                 *request.uri_mut() = uri;
                 self.request(request)
             }
-            // The error says what is wrong, and has nothing of the URI.
+            // The error names the problem, and shows nothing of the URI.
             Err(error) => {
                 let error: http::Error = error.into();
                 ResponseFuture::failed(ClientError::invalid_request(format!("the URI cannot be read: {error}")))
@@ -143,18 +141,17 @@ impl<C> Client<C> {
         Self { shared: Shared::new(connector, settings) }
     }
 
-    /// What there is of connections at this moment, and who waits for one.
+    /// Returns how many connections and waiting requests there are now.
     pub fn pool_statistics(&self) -> PoolStatistics {
         self.shared.pool.statistics()
     }
 
-    /// Says that the network of this machine has changed: another interface, another address, a VPN. Clones hear of it too.
+    /// Tells the client and its clones that the network of this machine has changed: another interface, another address, a VPN.
     ///
-    /// Idle connections are closed. Exchanges and connects that are under way go on, and their connections serve no further request.
+    /// Idle connections are closed. Exchanges and connects under way go on, but their connections get no further request.
     ///
-    /// The next connect tells a
-    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) under whatever layers
-    /// ([`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed)); another connector hears of it by
+    /// The next connect passes the change on to a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) under any layers
+    /// ([`HappyEyeballsConnector::network_changed`](crate::HappyEyeballsConnector::network_changed)). Another connector can read it from
     /// [`ConnectRequest::epoch`](crate::connect::ConnectRequest::epoch).
     pub fn network_changed(&self) {
         self.shared.connectors.epoch().advance(Epoch::begin());
@@ -212,7 +209,7 @@ impl<C: fmt::Debug> fmt::Debug for Client<C> {
     }
 }
 
-/// The body of a request that has none.
+/// An empty request body.
 struct NoBody;
 
 impl Body for NoBody {

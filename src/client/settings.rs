@@ -1,4 +1,4 @@
-//! What is set of a client, and how it is by default.
+//! The settings of a client, and their defaults.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct Settings {
     pub(super) requests: RequestSettings,
 }
 
-/// Those that matter for each request.
+/// The settings of requests.
 #[derive(Clone)]
 pub(super) struct RequestSettings {
     pub(super) limits: Limits,
@@ -36,11 +36,11 @@ pub(super) struct RequestSettings {
     pub(super) connections: ConnectionSettings,
 }
 
-/// Those of each connection.
+/// The settings of connections.
 #[derive(Clone)]
 pub(super) struct ConnectionSettings {
     pub(super) http1: http1::Builder,
-    /// How many bytes the heads of a response may have, to the end of the final one.
+    /// How many bytes the heads of a response may have together.
     pub(super) max_response_head: u64,
     pub(super) http2: http2::settings::Settings,
 }
@@ -78,7 +78,7 @@ impl fmt::Debug for RequestSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestSettings")
             .field("limits", &self.limits)
-            // Their values may be secret.
+            // Only the names are shown, since the values may be secret.
             .field("default_headers", &self.default_headers.iter().flat_map(|fields| fields.keys()).collect::<Vec<_>>())
             .field("retry_policy", &self.retry_policy)
             .field("retries_on_request_timeout", &self.retries_on_request_timeout)

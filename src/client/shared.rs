@@ -1,4 +1,4 @@
-//! What all clones of a client share.
+//! The state that all clones of a client share.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use super::http1::wire::Pool;
 use super::settings::{RequestSettings, Settings};
 use super::stock::Stock;
 
-/// What all clones of a client share. Dropping it closes the idle connections.
+/// The state that all clones of a client share. Dropping it closes the idle connections.
 pub(super) struct Shared<C> {
-    /// Apart, so that a connect may go on without the client.
+    /// In an `Arc` of its own, so that a connect can outlive the client.
     pub(super) connectors: Arc<Stock<C>>,
     pub(super) pool: Arc<Pool>,
     pub(super) settings: RequestSettings,

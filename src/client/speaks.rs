@@ -1,9 +1,9 @@
-//! What is spoken over a connection.
+//! The protocol of a connection.
 
-/// What is spoken over a connection.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Speaks {
-    /// What was negotiated, which is HTTP/1.1 where nothing was.
+    /// The negotiated protocol, or HTTP/1.1 if none was negotiated.
     #[default]
     Negotiated,
     /// HTTP/1.1, since the request needs it.
@@ -17,12 +17,12 @@ pub(super) enum Speaks {
 pub(super) enum Exchanges {
     OneAtATime,
     ManyAtATime,
-    /// As is negotiated.
+    /// Depends on the negotiated protocol.
     Negotiated,
 }
 
 impl Speaks {
-    /// How many exchanges a connection has at a time, where HTTP/2 can be negotiated or cannot.
+    /// Returns how many exchanges a connection has at a time. `can_be_negotiated` says whether HTTP/2 can be.
     pub(super) fn exchanges(self, can_be_negotiated: bool) -> Exchanges {
         match self {
             Self::Http2 => Exchanges::ManyAtATime,

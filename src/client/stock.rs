@@ -10,14 +10,14 @@ use super::dialing::FastestDial;
 use crate::lock::{Guard, Lock};
 use crate::network::CurrentEpoch;
 
-/// A connector to copy from. It need not be `Sync`.
+/// The connector, from which connects make their copies. It need not be `Sync`.
 ///
-/// Its `clone` is foreign code, which must not run while a lock is held. So the connector is taken out while it is cloned, and whoever
-/// wants one meanwhile waits as a task does, and no thread waits.
+/// Its `clone` is foreign code, which must not run while a lock is held. So the connector is taken out while it is cloned. A connect that needs it
+/// meanwhile waits as a task, without blocking a thread.
 pub(super) struct Stock<C> {
-    /// Guards what it holds.
+    /// Guards the connector and the waiting wakers.
     place: Lock<Place<C>>,
-    /// That of the client's network.
+    /// The epoch of the client's network.
     epoch: CurrentEpoch,
     fastest: FastestDial,
 }
@@ -25,7 +25,7 @@ pub(super) struct Stock<C> {
 struct Place<C> {
     /// `None` while it is taken out.
     connector: Option<C>,
-    /// Who wants it meanwhile.
+    /// The wakers of tasks that wait for it.
     waiting: Vec<Waker>,
 }
 
@@ -38,17 +38,17 @@ impl<C> Stock<C> {
         }
     }
 
-    /// The epoch that connects are made in.
+    /// Returns the epoch of new connects.
     pub(super) fn epoch(&self) -> &CurrentEpoch {
         &self.epoch
     }
 
-    /// How long its fastest dial took.
+    /// Returns the time of the fastest dial.
     pub(super) fn fastest(&self) -> &FastestDial {
         &self.fastest
     }
 
-    /// A clone of the connector.
+    /// Returns a clone of the connector.
     pub(super) async fn copy(&self) -> C
     where
         C: Clone,
@@ -60,7 +60,7 @@ impl<C> Stock<C> {
         if let Some(taken) = self.take() {
             return Poll::Ready(taken);
         }
-        // A waker is foreign code too.
+        // A waker is foreign code too, so it is cloned outside the lock.
         let waker = cx.waker().clone();
         let mut place = self.lock();
         match place.connector.take() {
@@ -75,7 +75,7 @@ impl<C> Stock<C> {
         }
     }
 
-    /// `None` while somebody else has it.
+    /// Takes the connector out. `None` while another task has it.
     fn take(&self) -> Option<Taken<'_, C>> {
         let connector = self.lock().connector.take()?;
         Some(Taken { stock: self, connector: Some(connector) })
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a function when it is cloned, or shown. It is not `Sync`.
+    /// A connector that runs a function when it is cloned or shown. It is not `Sync`.
     struct Hook(Arc<dyn Fn() + Send + Sync>, Cell<()>);
 
     impl Hook {

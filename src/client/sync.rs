@@ -1,7 +1,7 @@
-//! What the hand-over of a connection is made of: atomics, the waker that one task leaves and another wakes, and tasks.
+//! The primitives of the hand-over of connections between tasks: atomics, a waker slot, and tasks.
 //!
-//! The model (`model/`) puts its own in their place, and so does [`lock`](crate::lock), so that the code of the client runs in
-//! any order that threads could bring about.
+//! The model (`model/`) replaces these, and [`lock`](crate::lock), with its own, and then runs the code of the client in every order that threads
+//! could bring about.
 
 #[cfg(not(hhe_model))]
 pub(super) use self::of_the_system::{AbortHandle, AtomicWaker, atomic, spawn, spawn_in};
@@ -17,13 +17,13 @@ mod of_the_system {
     use tokio::runtime::Handle;
     pub(in crate::client) use tokio::task::AbortHandle;
 
-    /// Starts a task in the runtime that this is called in.
+    /// Spawns a task in the current runtime.
     #[expect(clippy::disallowed_methods, reason = "what goes on in both directions cannot wait for its reader")]
     pub(in crate::client) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         tokio::spawn(task).abort_handle()
     }
 
-    /// Starts a task in `runtime`. The task ends by itself.
+    /// Spawns a task in `runtime`, which ends by itself.
     pub(in crate::client) fn spawn_in(runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         drop(runtime.spawn(task));
     }

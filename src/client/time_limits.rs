@@ -1,14 +1,14 @@
-//! How long a request may take.
+//! The time limits of requests.
 
 use std::time::Duration;
 
 use http::Extensions;
 
-/// How long one request may take, in the place of what is set for all requests of its [`Client`](super::Client): an extension of the request.
+/// The time limits of one request, as an extension of the request. They replace the limits that its [`Client`](super::Client) has for all requests.
 ///
-/// A limit that is not set here is that of the client: [`Builder::timeout`](super::Builder::timeout) and
-/// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), which say what the limits cover. `None` is no limit, whatever the client has; zero
-/// is over when the request is first polled, and the error is that of a limit.
+/// A limit that is not set here is the client's: [`Builder::timeout`](super::Builder::timeout) and
+/// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), which say what the limits cover. `None` is no limit, whatever the
+/// client's is. A limit of zero has passed when the request is first polled, and gives the error of a time limit.
 ///
 /// # Example
 ///
@@ -28,12 +28,12 @@ pub struct TimeLimits {
 }
 
 impl TimeLimits {
-    /// The limits of the client, until others are set.
+    /// Returns the limits of the client, until others are set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How long the request may take from the call to the end of the response's body, as far as that has not been read from the connection
+    /// Limits the time from the call to the end of the response's body, unless that was read from the connection before
     /// ([`Builder::timeout`](super::Builder::timeout)). `None` is no limit.
     ///
     /// Defaults to the limit of the client.
@@ -43,7 +43,7 @@ impl TimeLimits {
         self
     }
 
-    /// How long the request may take from the call to the head of the response. `None` is no limit.
+    /// Limits the time from the call to the head of the response. `None` is no limit.
     ///
     /// Defaults to the limit of the client.
     #[must_use]
@@ -53,12 +53,12 @@ impl TimeLimits {
     }
 }
 
-/// The limits of a request, or those that a client has for all.
+/// The limits of a request, or of all requests of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// To the end of the body of the response.
+    /// From the call to the end of the response's body.
     pub(super) total: Option<Duration>,
-    /// To the head of the response.
+    /// From the call to the head of the response.
     pub(super) head: Option<Duration>,
 }
 
@@ -68,7 +68,7 @@ impl Limits {
         self.total.is_none() && self.head.is_none()
     }
 
-    /// Those of a request with these extensions.
+    /// Returns the limits of a request with these extensions.
     #[inline]
     pub(super) fn of(self, extensions: &Extensions) -> Self {
         if extensions.is_empty() {

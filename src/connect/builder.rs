@@ -40,7 +40,7 @@ pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
     timeout: Option<Duration>,
     enforce_http: bool,
     sources: SourceAddresses,
-    /// `None` is one of its own where attempts go by TCP, and none elsewhere.
+    /// `None` is a memory of the connector's own if attempts go by TCP, and no memory otherwise.
     memory: Option<MemoryHandle>,
     hears_attempts: bool,
 }
@@ -51,7 +51,7 @@ impl Builder {
             resolver: GaiResolver::new(),
             attempt: TcpConnector::default(),
             security: Plain,
-            // What can be spoken over TCP.
+            // The protocols that go over TCP.
             race: Config::builder().protocols(["h2", "http/1.1"]),
             timeout: None,
             enforce_http: true,
@@ -63,8 +63,8 @@ impl Builder {
 }
 
 impl<R, A, S> Builder<R, A, S> {
-    /// What resolves names: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers). Of one look-up, 256
-    /// answers are taken in at most; then the stream is dropped, and the queries that are open have failed.
+    /// Sets the resolver: a service from [`Name`](crate::resolve::Name) to [`Answers`](crate::resolve::Answers). At most 256 answers to one look-up
+    /// are taken; then the stream is dropped, and the open queries have failed.
     ///
     /// Defaults to [`GaiResolver`].
     #[doc(alias("new_with_resolver", "dns_resolver"))]
@@ -74,19 +74,18 @@ impl<R, A, S> Builder<R, A, S> {
         Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts }
     }
 
-    /// What makes the attempts: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
+    /// Sets the attempt service: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
     ///
     /// Defaults to [`TcpConnector`].
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2, S> {
-        // What the sockets of `TcpConnector` are bound to, and the routes they take, say nothing of other attempts.
+        // The local addresses and the routes of `TcpConnector`'s sockets do not apply to other attempt services.
         let Self { resolver, security, race, timeout, enforce_http, memory, .. } = self.local_families(Families::Both);
         let sources = SourceAddresses::unknown();
         Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts: true }
     }
 
-    /// Attempts over TCP with these options. Candidates of a family without a local address are skipped, if there is one for
-    /// the other.
+    /// Makes attempts over TCP with these options. If only one family has a local address, candidates of the other are skipped.
     ///
     /// Defaults to those of [`TcpOptions`].
     #[must_use]
@@ -99,39 +98,38 @@ impl<R, A, S> Builder<R, A, S> {
         builder
     }
 
-    /// What says from which address a destination would be connected to: separate answers are sorted by it (RFC 6724 §6). A list
-    /// is taken as it is, and nothing is asked.
+    /// Sets a function that says from which address the system would connect to a destination. Separate answers are sorted by it (RFC 6724 §6). The
+    /// order of a list is kept, and the function is not called for it.
     ///
-    /// Defaults to what the system says of sockets with the options of [`Builder::tcp`], which is believed for 5 s, or until an
-    /// attempt contradicts it; and to [`Source::Unknown`] for any other attempt service, which may take other routes: call it after
-    /// [`Builder::attempt`], and for a [`layer`](Builder::layer). A [memory](Builder::memory) asks it for the default routes, by addresses of the benchmarking
-    /// networks (198.18.0.1, 2001:2::1).
+    /// Defaults to asking the system with the options of [`Builder::tcp`]; its answer is believed for 5 s, or until an attempt contradicts it. For
+    /// any other attempt service, which may take other routes, and for a [`layer`](Builder::layer), it defaults to [`Source::Unknown`]: call this
+    /// method after [`Builder::attempt`]. A [memory](Builder::memory) calls the function with addresses of the benchmarking networks (198.18.0.1,
+    /// 2001:2::1) to learn the default routes.
     #[must_use]
     pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
         self.sources = SourceAddresses::given(source);
         self
     }
 
-    /// What is remembered of the network, so that a broken path is paid for once: which addresses are dead, how far away they are, which were used
-    /// (v3 §5.3, §6). [`MemoryHandle`] says what is remembered of which connects.
+    /// Sets the memory of the network, so that a broken path costs time only once: which addresses are dead, how far away they are, which were used
+    /// (v3 §5.3, §6). [`MemoryHandle`] lists what is remembered of which connects.
     ///
-    /// Defaults to a memory of this connector and its clones; and to [`MemoryHandle::off`] where [`Builder::attempt`] was called, whatever with, and for a
-    /// [`layer`](Builder::layer).
+    /// Defaults to a memory of this connector and its clones. After any call of [`Builder::attempt`], and for a [`layer`](Builder::layer), defaults
+    /// to [`MemoryHandle::off`].
     #[must_use]
     pub fn memory(mut self, memory: MemoryHandle) -> Self {
         self.memory = Some(memory);
         self
     }
 
-    /// The most that look-up and race may take together. `None` is no limit but the system's own, which gives up an attempt
-    /// after minutes.
+    /// Limits the time of look-up and race together. With `None` only the system's limits apply: it gives up an attempt after minutes.
     ///
-    /// With `tls`, handshakes are a part of the race, and of this time: a server whose TLS is silent ends with it, if `TlsOptions::handshake_timeout` has not ended its
-    /// attempt before. TLS of another layer, around the connector, begins when this time has ended, and has none but that layer's own; so do the request and
-    /// the response, which the time-outs of the caller are for.
+    /// With `tls`, handshakes are a part of the race and of this time: an attempt at a server that does not answer TLS ends with it, unless
+    /// `TlsOptions::handshake_timeout` has ended it before. A TLS layer around the connector begins its handshake after this time, and has only its
+    /// own limit. The same holds for the request and the response, which the caller's time-outs limit.
     ///
-    /// It is one budget: with [`Policy::Staggered`] no attempt gets only a share of it. The connector ends with an error that
-    /// says what it was waiting for.
+    /// It is one budget for all attempts: with [`Policy::Staggered`] no attempt is limited to a share of it. The error says what the connector was
+    /// waiting for.
     ///
     /// Defaults to `None`.
     #[doc(alias("set_connect_timeout", "connect_timeout"))]
@@ -141,8 +139,8 @@ impl<R, A, S> Builder<R, A, S> {
         self
     }
 
-    /// Whether URIs must have the scheme `http`, or `https` where this connector does TLS. Turn it off under a TLS layer, and under
-    /// tonic's own TLS, which pass `https` URIs on: connections for them are TCP as for any other.
+    /// Whether URIs must have the scheme `http`, or `https` if this connector does TLS. Turn it off under a TLS layer, and under tonic's own TLS,
+    /// since these pass `https` URIs on: the connector then makes TCP connections for any scheme.
     ///
     /// Defaults to `true`.
     #[doc(alias("https_only"))]
@@ -202,9 +200,9 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.families(families))
     }
 
-    /// See [`ConfigBuilder::protocols`]. For a secure URI those are left out that the client does not speak, if it says what it speaks
-    /// ([`ConnectRequest::protocols`](super::ConnectRequest::protocols)): this crate's [`Client`](crate::Client) speaks `http/1.1`. Attempts are told what is
-    /// left ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)).
+    /// See [`ConfigBuilder::protocols`]. For a secure URI, protocols that the client does not speak are left out, if the client says which ones it
+    /// speaks ([`ConnectRequest::protocols`](super::ConnectRequest::protocols)): this crate's [`Client`](crate::Client) speaks `http/1.1`. The
+    /// remaining ones are passed to the attempts ([`AttemptRequest::protocols`](crate::attempt::AttemptRequest::protocols)).
     ///
     /// Defaults to `h2` and `http/1.1`, which go over TCP.
     #[must_use]
@@ -218,8 +216,8 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.policy_table(table))
     }
 
-    /// See [`ConfigBuilder::local_families`]. [`Builder::tcp`] sets it by the local addresses, and [`Builder::attempt`] to
-    /// [`Families::Both`]: call it afterwards, for an attempt service that binds to an address of one family.
+    /// See [`ConfigBuilder::local_families`]. [`Builder::tcp`] sets it by the local addresses, and [`Builder::attempt`] sets it to
+    /// [`Families::Both`]: for an attempt service that binds to an address of one family, call this method afterwards.
     #[must_use]
     pub fn local_families(self, families: Families) -> Self {
         self.race(|race| race.local_families(families))
@@ -231,8 +229,8 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.handshake_patience(patience))
     }
 
-    /// Which addresses may be connected to, whoever says them: a resolver, a service record, or the URI itself. See [`ConfigBuilder::allow`]. It keeps programs that
-    /// fetch what others name, webhooks and crawlers say, out of their own network:
+    /// Sets which addresses may be connected to, whether they come from a resolver, a service record or the URI itself. See [`ConfigBuilder::allow`].
+    /// It keeps programs that fetch URLs of others, such as webhooks and crawlers, out of their own network:
     ///
     /// ```
     /// use hyper_happy_eyeballs::{HappyEyeballsConnector, public_addresses_only};
@@ -241,8 +239,8 @@ impl<R, A, S> Builder<R, A, S> {
     /// # Ok::<_, hyper_happy_eyeballs::ConfigError>(())
     /// ```
     ///
-    /// If none of the addresses is allowed the error is [`is_not_allowed`](crate::ConnectError::is_not_allowed), and nothing was dialled.
-    /// Redirects, proxies and ports are not this setting's business: `docs/guard.md` in the repository says what it covers, and what not.
+    /// If no address is allowed, the error is [`is_not_allowed`](crate::ConnectError::is_not_allowed), and nothing was dialled. Redirects, proxies
+    /// and ports are not covered: see `docs/guard.md` in the repository.
     ///
     /// Defaults to every address.
     #[doc(alias("ssrf"))]
@@ -283,11 +281,11 @@ impl<R, A, S> Builder<R, A, S> {
 }
 
 impl<R, A, S: Security<A>> Builder<R, A, S> {
-    /// The connector.
+    /// Builds the connector.
     ///
     /// # Errors
     ///
-    /// Those of [`ConfigBuilder::build`], a timeout of zero, and options of TLS that cannot work.
+    /// Those of [`ConfigBuilder::build`]; a timeout of zero; TLS options that cannot work.
     pub fn build(self) -> Result<HappyEyeballsConnector<R, S::Attempt>, ConfigError> {
         let settings = self.settings(S::DOES_TLS)?;
         let attempt = self.security.secure(self.attempt, &settings.race)?;
@@ -296,8 +294,8 @@ impl<R, A, S: Security<A>> Builder<R, A, S> {
 }
 
 impl<R, A> Builder<R, A> {
-    /// A layer with these settings, for any attempt service; the one set here is left out, but what was said of its local
-    /// families and source addresses holds.
+    /// Builds a layer with these settings, for any attempt service. The attempt service that was set here is dropped, but its local families and
+    /// source addresses are kept.
     ///
     /// # Errors
     ///
@@ -309,10 +307,10 @@ impl<R, A> Builder<R, A> {
     }
 }
 
-// What is built begins here, so that neither the connector nor the layer needs its builder.
+// These constructors are here, so that neither the connector nor the layer depends on its builder.
 
 impl HappyEyeballsConnector {
-    /// A connector with the defaults.
+    /// Makes a connector with the defaults.
     pub fn new() -> Self {
         Self::from_parts(Arc::default(), GaiResolver::new(), TcpConnector::default())
     }
@@ -330,12 +328,12 @@ impl Default for HappyEyeballsConnector {
 }
 
 impl HappyEyeballsLayer {
-    /// A layer with the defaults of [`HappyEyeballsConnector`].
+    /// Makes a layer with the defaults of [`HappyEyeballsConnector`].
     pub fn new() -> Self {
         Self::from_parts(Settings::default().for_any_attempt(MemoryHandle::off()), GaiResolver::new())
     }
 
-    /// Starts from the defaults; [`Builder::layer`] ends it.
+    /// Starts from the defaults. Finish with [`Builder::layer`].
     pub fn builder() -> Builder {
         Builder::new()
     }

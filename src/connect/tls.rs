@@ -7,8 +7,8 @@ use crate::race::{Config, ConfigError};
 use crate::tls::{TlsConnector, TlsOptions};
 
 impl<R, A> Builder<R, A, Plain> {
-    /// Does TLS for `https` and `wss` URIs, as a part of each attempt: see [`tls`](crate::tls). The connector then takes URIs with the schemes
-    /// `http` and `https`.
+    /// Does TLS for `https` and `wss` URIs, as a part of each attempt: see [`tls`](crate::tls). The connector then accepts the schemes `http` and
+    /// `https`.
     ///
     /// It may be called before or after the setters of the attempts.
     #[must_use]
@@ -39,7 +39,7 @@ impl<R, A> HappyEyeballsConnector<R, TlsConnector<A>> {
     ///
     /// # Errors
     ///
-    /// If the options cannot work by themselves, or with the protocols of this connector. Nothing is changed then.
+    /// The options cannot work by themselves, or with the protocols of this connector. Nothing is changed then.
     pub fn replace_tls(&self, options: TlsOptions) -> Result<(), ConfigError> {
         options.check_protocols(self.race().shared_protocols())?;
         self.attempt().replace(options)

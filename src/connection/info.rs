@@ -1,4 +1,4 @@
-//! What a caller learns of the race that a connection won.
+//! The record of the race that a connection won.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,49 +30,49 @@ impl ConnectInfo {
         Self { report: Arc::new(report) }
     }
 
-    /// The host of the URI, without brackets.
+    /// Returns the host of the URI, without brackets.
     pub fn host(&self) -> &str {
         &self.report.host
     }
 
-    /// The port of the URI, or of its scheme. An attempt's own port is another if the resolver supplied one.
+    /// Returns the port of the URI, or of its scheme. Attempts have another port if the resolver supplied one.
     pub fn port(&self) -> u16 {
         self.report.port
     }
 
-    /// Every attempt that was made, in start order.
+    /// Returns every attempt that was made, in start order.
     pub fn attempts(&self) -> &[Attempt] {
         self.report.attempts.as_slice()
     }
 
-    /// The addresses that no attempt was made to, and why.
+    /// Returns the addresses that no attempt was made to, and why.
     pub fn untried(&self) -> Vec<Untried> {
         self.report.untried()
     }
 
-    /// The look-ups that gave nothing and said why, though another one gave the address.
+    /// Returns the errors of queries without records, although another query gave the address.
     pub fn query_errors(&self) -> &[QueryError] {
         &self.report.query_errors
     }
 
-    /// The attempt that won.
+    /// Returns the attempt that won.
     #[expect(clippy::missing_panics_doc, reason = "a connection has a winner")]
     pub fn winner(&self) -> &Attempt {
         let won = |attempt: &&Attempt| matches!(attempt.outcome, AttemptOutcome::Connected);
         self.attempts().iter().find(won).expect("a connection has a winner")
     }
 
-    /// How long it took from the beginning of the look-up to the connection.
+    /// Returns how long it took from the beginning of the look-up to the connection.
     pub fn elapsed(&self) -> Duration {
         self.report.elapsed()
     }
 
-    /// How long it took until there was an address; `None` if the host is one.
+    /// Returns how long it took until there was an address; `None` if the host is an address.
     pub fn resolved_after(&self) -> Option<Duration> {
         self.report.resolved_after()
     }
 
-    /// A drawing of the race, for a log or a terminal: a line for each attempt.
+    /// Returns a drawing of the race for a log or a terminal: a line for each attempt.
     ///
     /// ```
     /// # fn show(info: &hyper_happy_eyeballs::ConnectInfo) {

@@ -1,4 +1,4 @@
-//! The connection that a race gives, and what it knows of its race. [`connect`](crate::connect) passes both on.
+//! The connection that a race returns, and the record of the race. [`connect`](crate::connect) exports both.
 
 mod info;
 mod stream;

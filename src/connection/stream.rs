@@ -7,11 +7,11 @@ use super::info::ConnectInfo;
 use crate::forward_io::{forward_hyper_io, forward_tokio_io};
 
 pin_project! {
-    /// A connection made by [`HappyEyeballsConnector`](crate::HappyEyeballsConnector): what the attempt service gave, and
-    /// [how it came about](ConnectInfo).
+    /// A connection made by [`HappyEyeballsConnector`](crate::HappyEyeballsConnector): the connection of the attempt service, and [the record of its
+    /// race](ConnectInfo).
     ///
-    /// It has those of hyper's and tokio's I/O traits that the inner connection has. As hyper-util's [`Connection`] it adds
-    /// [`ConnectInfo`] to what the inner connection says of itself.
+    /// It implements those of hyper's and tokio's I/O traits that the inner connection implements. As hyper-util's [`Connection`] it adds
+    /// [`ConnectInfo`] to the extras of the inner connection.
     #[derive(Debug)]
     pub struct HappyEyeballsStream<T> {
         #[pin]
@@ -25,17 +25,17 @@ impl<T> HappyEyeballsStream<T> {
         Self { inner, info }
     }
 
-    /// How the connection came about.
+    /// Returns the record of the race.
     pub fn info(&self) -> &ConnectInfo {
         &self.info
     }
 
-    /// The inner connection.
+    /// Returns the inner connection.
     pub fn get_ref(&self) -> &T {
         &self.inner
     }
 
-    /// The inner connection, mutably.
+    /// Returns the inner connection, mutably.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }

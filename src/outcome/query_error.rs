@@ -1,4 +1,4 @@
-//! One query without records: how it failed, and who said so.
+//! The error of a query without records.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -38,9 +38,9 @@ pub enum QueryErrorKind {
     Refused,
     /// There was no answer in time.
     TimedOut,
-    /// A failure that may pass: the resolver does not tell whether the server could not answer or was not reached.
+    /// A temporary failure. The resolver does not tell whether the server could not answer or was not reached.
     Temporary,
-    /// Anything else: the source says more.
+    /// Any other failure: see the source.
     Other,
 }
 
@@ -64,17 +64,17 @@ impl QueryError {
         self
     }
 
-    /// The query without records.
+    /// Returns the query.
     pub fn query(&self) -> Query {
         self.query
     }
 
-    /// Why there are no records.
+    /// Returns why there are no records.
     pub fn kind(&self) -> QueryErrorKind {
         self.kind
     }
 
-    /// The server that has said so, if the resolver knows it.
+    /// Returns the server that has said so, if the resolver knows it.
     pub fn server(&self) -> Option<SocketAddr> {
         self.server
     }

@@ -1,9 +1,9 @@
-//! Durations in texts for people.
+//! Durations for readers.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Writes a duration with as many digits as a reader needs: `2.1 s`, `800 ms`, `0.4 ms`.
+/// Writes a duration, rounded for a reader: `2.1 s`, `800 ms`, `0.4 ms`.
 pub(crate) struct Time(pub(crate) Duration);
 
 impl fmt::Display for Time {

@@ -1,4 +1,4 @@
-//! Where an attempt can go: an address, its port, and the service record it came from.
+//! Endpoints: an address, its port, and the service record that it came from.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,8 +8,7 @@ use super::untried::UntriedReason;
 
 /// One endpoint that an attempt can be made to.
 ///
-/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is an IPv4 address in disguise: it is sorted, bound and connected to
-/// as the IPv4 address it stands for.
+/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as its IPv4 address: it is sorted, bound and connected to as that.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -24,7 +23,7 @@ enum Origin {
     Answer,
     /// A service record.
     Hint,
-    /// The caller wrote it down.
+    /// The host of the URI.
     Literal,
 }
 
@@ -41,17 +40,17 @@ impl Endpoint {
         Self { origin: Origin::Literal, ..Self::new(address) }
     }
 
-    /// The address and port to connect to.
+    /// Returns the address and port to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The family of the address.
+    /// Returns the family of the address.
     pub fn family(&self) -> Family {
         Family::of(&self.address)
     }
 
-    /// The service record the endpoint belongs to, if any.
+    /// Returns the service record that the endpoint belongs to, if any.
     pub fn service(&self) -> Option<&ServiceRecord> {
         self.service.as_deref()
     }
@@ -151,13 +150,13 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// What an HTTPS record in ServiceMode says (RFC 9460).
+/// An HTTPS record in ServiceMode (RFC 9460).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ServiceRecord {
     /// SvcPriority: the lowest number goes first. 0 is AliasMode, which offers no endpoint.
     pub priority: u16,
-    /// TargetName, if it is another name than the one that was asked for.
+    /// TargetName, if it is not the name that was queried.
     ///
     /// Such a service does not have the addresses of the name that was asked for. Its addresses are its hints. The resolver looks them up, and gives
     /// another answer to the query with these addresses as hints: see [`Answer::provisional`](super::Answer::provisional).
@@ -169,9 +168,9 @@ pub struct ServiceRecord {
     pub alpn: Vec<Vec<u8>>,
     /// The configuration list for Encrypted ClientHello.
     pub ech: Option<Vec<u8>>,
-    /// IPv6 addresses to use while no AAAA answer is there.
+    /// IPv6 addresses to use until the AAAA answer arrives.
     pub ipv6_hints: Vec<Ipv6Addr>,
-    /// IPv4 addresses to use while no A answer is there.
+    /// IPv4 addresses to use until the A answer arrives.
     pub ipv4_hints: Vec<Ipv4Addr>,
 }
 

@@ -1,4 +1,4 @@
-//! The vocabulary of a race: what is asked ([`Query`]), what goes in ([`Outcome`]) and what comes out ([`Action`]).
+//! The vocabulary of a race: queries ([`Query`]), inputs ([`Outcome`]) and outputs ([`Action`]).
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::endpoint::{Endpoint, Family};
 use super::memory::{AttemptDelay, Dead};
 
-/// A question that was put to the resolver.
+/// A query to the resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Query {
@@ -96,7 +96,7 @@ impl FromIterator<Query> for Queries {
 
 impl fmt::Display for Queries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A list asks for both families, so a reader is told of the two.
+        // A list is a query for both families: readers see the two.
         let mut families = *self;
         if self.contains(Query::List) {
             families = self.without(Query::List).with(Query::A).with(Query::Aaaa);
@@ -115,7 +115,7 @@ impl fmt::Debug for Queries {
     }
 }
 
-/// Names an attempt of one race. Attempts are numbered from 0 in the order in which they start.
+/// The id of an attempt of one race. Attempts are numbered from 0 in start order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId(usize);
 
@@ -133,43 +133,42 @@ impl AttemptId {
     }
 }
 
-/// What became of an attempt, or how far it has come.
+/// The result of an attempt, or its progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// A part is done (say, the TCP handshake, before TLS), and the rest is estimated to take `remaining`: [`Outcome::progress`].
+    /// A part of the attempt is done (the TCP handshake before TLS, say), and the rest is estimated to take `remaining`: [`Outcome::progress`].
     ///
-    /// The next start is put off to let the attempt finish (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no
-    /// start is put off past 2 s after the one before it. The first time, when the transport stands, what a memory knows of the rest
-    /// ([`Advice::handshake`](super::Advice::handshake)) takes the place of the estimate.
+    /// The next start is put off, to let the attempt finish (v3 §6.1): `remaining` is clamped to 100 ms ..= 2 s, and no start is put off past 2 s
+    /// after the one before it. At the first such report, when the transport stands, the handshake time that a memory knows
+    /// ([`Advice::handshake`](super::Advice::handshake)) replaces the estimate.
     #[non_exhaustive]
     Progress {
-        /// How long the rest will take, by the attempt's own estimate.
+        /// How long the rest will take, as the attempt estimates.
         remaining: Duration,
     },
     /// The transport stands, and the attempt asks whether it may begin its handshake.
     ///
-    /// The answer is [`Action::Proceed`], or the attempt is dropped. While it waits, the time to the next start stands still, for at most
-    /// 2 s after the last start.
+    /// The race answers with [`Action::Proceed`], or drops the attempt. While the attempt waits, the time to the next start stands still, until at
+    /// most 2 s after the last start.
     AtGate,
-    /// The transport stands, and decides the race: this attempt has won, unless it fails.
+    /// The transport stands and decides the race: this attempt wins unless it fails.
     ///
-    /// Every other attempt that is in flight is dropped as [overtaken](DropReason::Overtaken), and none starts as long as this one is in
-    /// flight, whatever is answered or reported. If it fails, the race goes on at once, and the endpoints of attempts that were
-    /// overtaken have their turn again before all others.
+    /// Every other attempt in flight is dropped as [overtaken](DropReason::Overtaken), and none starts while this one is in flight. If it fails, the
+    /// race goes on at once, and first tries the endpoints of the overtaken attempts again.
     Chosen,
-    /// The connection is there.
+    /// The connection is made.
     Connected,
     /// The attempt failed: [`Outcome::failed`], [`Outcome::failed_unsent`].
     #[non_exhaustive]
     Failed {
-        /// Whether anything may have been sent. A failure to open, bind or configure a socket sent nothing; the floor of
-        /// 10 ms between starts does not count such an attempt.
+        /// Whether anything may have been sent. A failure to open, bind or configure a socket has sent nothing. Such an attempt does not count for
+        /// the minimum of 10 ms between starts.
         sent: bool,
     },
-    /// The attempt failed, since the peer did not prove that it is the host that is meant: its certificate was not accepted. Something was sent.
+    /// The attempt failed because the peer did not prove to be the host that is meant: its certificate was not accepted. Something was sent.
     ///
-    /// The race goes on as after any failure. If it is lost, this attempt's error comes before those of connections that failed.
+    /// The race goes on as after any failure. If it is lost, this attempt's error takes precedence over failed connections.
     Untrusted,
 }
 
@@ -198,9 +197,9 @@ pub enum StartReason {
     First,
     /// The connection attempt delay (or the fallback delay) had passed.
     DelayElapsed,
-    /// The attempt before it failed, or one that had been [chosen](Outcome::Chosen).
+    /// The attempt before it failed, or an attempt that was [chosen](Outcome::Chosen).
     PreviousFailed,
-    /// An attempt was due, and a late answer brought an address to try; or the answer to the HTTPS query left no place for the newest.
+    /// An attempt was due, and a late answer brought an address. Or the HTTPS answer has no service at the endpoint of the newest attempt.
     AnswerArrived,
 }
 
@@ -221,14 +220,14 @@ impl fmt::Display for StartReason {
 pub enum DropReason {
     /// Another attempt won.
     Lost,
-    /// It was the oldest, and made room for the next under the cap on concurrent attempts.
+    /// It was the oldest attempt, and made room for the next at the limit of concurrent attempts.
     Pruned,
     /// Its slice of the deadline was used up (`TwoFamilies` and `Sequential`). This counts as the attempt's failure.
     SliceElapsed,
-    /// The deadline of the race ended it.
+    /// The race ended at its deadline.
     DeadlineElapsed,
-    /// It was ready for its handshake, and the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is
-    /// tried once more when nothing else is left.
+    /// It was ready for its handshake, but the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is tried once
+    /// more when nothing else is left.
     Superseded,
     /// The transport of another attempt decided the race ([`Outcome::Chosen`]). If that one fails, this endpoint is tried again.
     Overtaken,
@@ -246,7 +245,7 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// What the driver of a race has to do.
+/// What the driver of a race must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an action that is not carried out stalls the race"]
 #[non_exhaustive]
@@ -258,11 +257,11 @@ pub enum Action {
         id: AttemptId,
         /// Where to connect to.
         endpoint: Endpoint,
-        /// Why now.
+        /// Why it starts now.
         reason: StartReason,
-        /// How long it may be silent.
+        /// The attempt delay: how long it may be silent before the next start.
         delay: AttemptDelay,
-        /// Why it stood behind others of its group, if it did: it is believed to be dead.
+        /// Why it was put behind others of its group, if it was: its destination is believed to be dead.
         demoted: Option<Dead>,
     },
     /// Let an attempt that asked ([`Outcome::AtGate`]) begin its handshake.
@@ -270,10 +269,10 @@ pub enum Action {
     Proceed {
         /// The id of the attempt.
         id: AttemptId,
-        /// The endpoint of the attempt, with the service record that holds for it now.
+        /// The endpoint of the attempt, with the service record that applies now.
         endpoint: Endpoint,
     },
-    /// Abandon an attempt and close its socket. An outcome it may still report is ignored.
+    /// Drop an attempt and close its socket. If it still reports an outcome, the race ignores it.
     #[non_exhaustive]
     Drop {
         /// The id of the attempt.
@@ -281,7 +280,7 @@ pub enum Action {
         /// Why.
         reason: DropReason,
     },
-    /// The race is over. This is the last action, and every attempt but the winner has been dropped or has failed.
+    /// The race is over. This is the last action: every attempt but the winner has failed or was dropped.
     Finish(Conclusion),
 }
 
@@ -298,15 +297,15 @@ pub enum Conclusion {
     /// Every address was tried, and every attempt failed.
     #[non_exhaustive]
     Exhausted {
-        /// The attempt whose error is *the* error: the first to be started whose peer was [untrusted](Outcome::Untrusted), or, if there
-        /// is none, the first to be started (of the primary family, in `TwoFamilies`) that failed.
+        /// The attempt whose error is the error of the race: the first in start order whose peer was [untrusted](Outcome::Untrusted); if there is
+        /// none, the first in start order (of the primary family, in `TwoFamilies`) that failed.
         error: AttemptId,
     },
     /// The deadline passed.
     #[non_exhaustive]
     TimedOut {
-        /// The attempt whose error is *the* error: in `TwoFamilies` and `Sequential`, if an attempt of the primary sequence failed, the same as
-        /// in [`Exhausted`](Self::Exhausted). `None` if the time-out itself is the error.
+        /// The attempt whose error is the error of the race: in `TwoFamilies` and `Sequential`, if an attempt of the primary sequence failed, the
+        /// same as in [`Exhausted`](Self::Exhausted). `None` if the time-out itself is the error.
         error: Option<AttemptId>,
     },
 }

@@ -1,22 +1,21 @@
 //! The race of connection attempts as a state machine that does no I/O.
 //!
-//! [`Race`] decides when to start which attempt, and never looks at a clock or a socket: inputs say what happened and when
-//! ([`Race::handle_answer`], [`Race::handle_outcome`]), outputs say what to do ([`Race::poll_action`]) and when to look again
-//! ([`Race::poll_timeout`]). The same inputs give the same outputs, every time. The connector of this crate drives one over
-//! TCP; any other stack, QUIC say, can drive another.
+//! [`Race`] decides when to start which attempt, without reading a clock or using a socket. Inputs say what happened and when
+//! ([`Race::handle_answer`], [`Race::handle_outcome`]). Outputs say what to do ([`Race::poll_action`]) and when to poll again
+//! ([`Race::poll_timeout`]). The same inputs give the same outputs on every run. The connector of this crate drives a race over TCP. Another stack,
+//! such as QUIC, can drive one too.
 //!
 //! # How to drive it
 //!
-//! 1. When something happened, read the clock once, and report it: outcomes of attempts first, then answers.
-//! 2. Call [`Race::poll_action`] and carry out what it says until it says `None`.
-//! 3. Sleep until [`Race::poll_timeout`], or until something happens; then begin again. When the sleep ends, read the clock
-//!    anew.
+//! 1. When something has happened, read the clock once and report it: outcomes of attempts first, then answers.
+//! 2. Call [`Race::poll_action`], and carry out each action, until it returns `None`.
+//! 3. Sleep until [`Race::poll_timeout`], or until something happens. Then begin again. After a sleep, read the clock again.
 //!
-//! An attempt whose handshake may depend on a service record is reported as [`Outcome::AtGate`] before it begins, and goes on with
+//! If the handshake of an attempt may depend on a service record, report [`Outcome::AtGate`] before it begins. The attempt goes on with
 //! [`Action::Proceed`], which names the record.
 //!
-//! At one instant, then, outcomes count before answers, answers before timers, and timers before the deadline: a connection
-//! that is made at the very moment of the deadline is a connection.
+//! So at one instant outcomes count before answers, answers before timers, and timers before the deadline: a connection that is made exactly at the
+//! deadline is a success.
 //!
 //! # Example
 //!
@@ -122,7 +121,7 @@ enum Stage {
 }
 
 impl Race {
-    /// A race that waits for answers to `queries`, and ends at `deadline` at the latest.
+    /// Makes a race that waits for answers to `queries`, and ends at `deadline` at the latest.
     pub fn new(config: Config, queries: Queries, deadline: Option<Instant>) -> Self {
         let resolution = Resolution::new(queries, &config);
         Self {
@@ -139,9 +138,9 @@ impl Race {
         }
     }
 
-    /// The resolver answered.
+    /// The resolver has answered.
     ///
-    /// Ignored once the race is over, and, by the policies that freeze their list, once attempts have begun.
+    /// The race ignores this once it is over. With a policy that freezes its list, it also ignores this once attempts have begun.
     pub fn handle_answer(&mut self, answer: Answer, now: Instant) {
         let frozen = self.config.policy.freezes_the_list() && self.attempts.newest().is_some();
         if frozen || !matches!(self.stage, Stage::Running) {
@@ -165,31 +164,31 @@ impl Race {
         }
     }
 
-    /// The address that the system would connect from to `destination`, whose port does not matter.
+    /// Sets the address that the system would connect from to `destination`. The port does not matter.
     ///
-    /// Separate answers are sorted by it (RFC 6724 §6), from the next answer on: tell the sources of an answer's
-    /// [`destinations`](Answer::destinations) first. Without it, a destination counts as reached from an address like it.
+    /// Separate answers are sorted by it (RFC 6724 §6), from the next answer on: so set the sources of an answer's
+    /// [`destinations`](Answer::destinations) before the answer. A destination without a source counts as if its source had the same scope and label.
     pub fn handle_source(&mut self, destination: SocketAddr, source: Source) {
         self.candidates.on_source(destination, source);
     }
 
-    /// What a [`Memory`] knows of `destination`, whose port does not matter.
+    /// Sets what a [`Memory`] knows of `destination`. The port does not matter.
     ///
-    /// It decides the order from the next answer on: tell it of an answer's [`destinations`](Answer::destinations) first. The delay of an attempt is
-    /// that which was told last. Without it, nothing is known.
+    /// It affects the order from the next answer on: so set the advice for an answer's [`destinations`](Answer::destinations) before the answer. The
+    /// delay of an attempt is the one that was set last. The default is that nothing is known.
     pub fn handle_advice(&mut self, destination: SocketAddr, advice: Advice) {
         self.candidates.on_advice(destination, advice);
     }
 
-    /// An attempt succeeded, failed, made progress, decides the race, or asks whether it may begin its handshake.
+    /// An attempt has succeeded, failed or made progress, decides the race, or asks whether it may begin its handshake.
     ///
-    /// Ignored if the attempt is unknown or no longer in flight: a late result changes nothing.
+    /// The race ignores this if the attempt is unknown or no longer in flight.
     pub fn handle_outcome(&mut self, id: AttemptId, outcome: Outcome, now: Instant) {
         if !self.attempts.is_in_flight(id) {
             return;
         }
         if !matches!(self.stage, Stage::Running) {
-            // It failed in the instant in which the race ended: there is nothing left to drop.
+            // It failed at the instant at which the race ended: there is nothing to drop.
             if matches!(outcome, Outcome::Failed { .. } | Outcome::Untrusted) {
                 self.attempts.on_failed(id);
             }
@@ -224,7 +223,7 @@ impl Race {
         }
     }
 
-    /// What to do now. Call it until it returns `None`.
+    /// Returns what to do now. Call it until it returns `None`.
     ///
     /// After [`Action::Finish`] it always returns `None`. An extra call changes nothing.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
@@ -243,7 +242,7 @@ impl Race {
         self.poll_ending()
     }
 
-    /// When to call [`Race::poll_action`] again if nothing happens before.
+    /// Returns when to call [`Race::poll_action`] again if nothing happens before.
     ///
     /// `None` if only an input can help, or the race is over.
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -259,25 +258,25 @@ impl Race {
         timer.into_iter().chain(gate).chain(self.deadline).min()
     }
 
-    /// The queries that no answer has come to.
+    /// Returns the queries without an answer.
     pub fn waiting_for(&self) -> Queries {
         self.resolution.outstanding()
     }
 
-    /// The endpoints that no attempt was made to, and why.
+    /// Returns the endpoints that no attempt was made to, and why.
     pub fn untried(&self) -> impl Iterator<Item = (&Endpoint, UntriedReason)> {
         let handed_over = self.pacing.untried().map(|endpoint| (endpoint, UntriedReason::NotReached));
         let untried = handed_over.chain(self.candidates.untried(self.attempts.addresses()));
-        // An endpoint that was superseded or overtaken was tried, though it might have been tried once more.
+        // A superseded or overtaken endpoint was tried, even if it might have been tried once more.
         untried.filter(|(endpoint, _)| !self.attempts.is_unsettled(endpoint.address()))
     }
 
-    /// Which endpoints stand behind others of their group.
+    /// Tells which endpoints go behind others of their group.
     pub(crate) fn demotions(&self) -> Demotions<'_> {
         self.candidates.demotions(&self.config)
     }
 
-    /// The attempts that the chosen one has overtaken go before anything else happens.
+    /// Drops the attempts that the chosen one has overtaken, before anything else happens.
     fn poll_choice(&mut self) -> Option<Action> {
         let id = self.choice.overtaken(&self.attempts)?;
         let endpoint = self.attempts.on_overtaken(id);
@@ -285,14 +284,14 @@ impl Race {
         Some(Action::Drop { id, reason: DropReason::Overtaken })
     }
 
-    /// An attempt has ended without a connection: if the race was decided by it, the race is open again.
+    /// An attempt has ended without a connection. If it was the chosen one, the race is open again.
     fn reopen(&mut self, id: AttemptId, reason: StartReason, now: Instant) {
         if self.choice.on_over(id) {
             self.pacing.on_choice_over(reason, now);
         }
     }
 
-    /// What becomes of an attempt that waits for its handshake.
+    /// Returns the action for an attempt that waits at the gate.
     fn poll_gate(&mut self, now: Instant) -> Option<Action> {
         let Some((id, endpoint, is_early)) = self.attempts.oldest_at_gate() else {
             self.pacing.on_wait_over(now);
@@ -350,7 +349,7 @@ impl Race {
         })
     }
 
-    /// Failure is declared only when nothing is in flight, nothing untried and no query outstanding.
+    /// Returns the failure, if nothing is in flight, nothing is untried and no query is outstanding.
     fn failure(&self) -> Option<Conclusion> {
         let untried = self.candidates.has_untried() || self.pacing.has_untried();
         let hope = self.attempts.in_flight() > 0 || untried || !self.resolution.outstanding().is_empty();
@@ -358,9 +357,9 @@ impl Race {
             return None;
         }
         let error = self.pacing.error_when_exhausted(&self.attempts);
-        // The first sequence may have nothing but attempts that were overtaken, in a race that may make no more attempts.
+        // If the race may make no more attempts, the first sequence may have only overtaken attempts.
         let error = error.or_else(|| self.attempts.first_failed(|_| true));
-        // A superseded endpoint may have left its answer before its second turn: then the attempt counts as failed.
+        // A superseded endpoint may leave its answer before its second turn. Then its attempt counts as failed.
         let error = error.or_else(|| self.attempts.first_superseded());
         Some(match error {
             Some(error) => Conclusion::Exhausted { error: self.outranked(error) },
@@ -369,7 +368,7 @@ impl Race {
         })
     }
 
-    /// The attempt whose error decides instead of that of `error`: one whose peer was untrusted says more than one without a connection.
+    /// Returns the attempt whose error takes precedence over that of `error`: an untrusted peer says more than a failed connection.
     fn outranked(&self, error: AttemptId) -> AttemptId {
         self.attempts.first_untrusted().unwrap_or(error)
     }
@@ -392,7 +391,7 @@ impl Race {
     }
 }
 
-/// Some instant: which one does not matter to a race.
+/// Returns an arbitrary instant.
 #[cfg(test)]
 fn invented_instant() -> Instant {
     crate::test_support::some_instant()

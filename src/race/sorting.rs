@@ -202,7 +202,7 @@ mod tests {
     use super::super::memory::DeadBy;
     use super::*;
 
-    /// `A6` is 2001:db8::a, `B4` is 192.0.2.11: a letter and a family.
+    /// Returns the endpoint with this name: a letter and a family, so that `A6` is 2001:db8::a and `B4` is 192.0.2.11.
     fn endpoint(name: &str) -> Endpoint {
         let host = u32::from_str_radix(&name[..1], 36).unwrap();
         let address = match &name[1..] {
@@ -250,7 +250,7 @@ mod tests {
         assert_arranged("A4 B4 A4 C6 B4", Order::Resolver, 1, "A4 C6 B4");
     }
 
-    /// A list, of which `dead` are believed to be dead, is arranged like this, and opened with the first of them.
+    /// Asserts that a list with these `dead` addresses is arranged as expected, and opened with the first of them.
     #[track_caller]
     fn assert_arranged_with_dead(names: &str, dead: &str, order: Order, expected: &str) {
         let mut advice = Told::default();

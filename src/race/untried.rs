@@ -1,4 +1,4 @@
-//! Why an endpoint was never tried.
+//! The reasons why an endpoint was never tried.
 
 use std::fmt;
 
@@ -14,20 +14,20 @@ pub enum UntriedReason {
     FamilyDisabled,
     /// Its family has no configured local address to connect from.
     NoLocalAddress,
-    /// It is `0.0.0.0` or `::`, which the system takes for itself.
+    /// It is `0.0.0.0` or `::`, with which the system would connect to itself.
     Unspecified,
     /// It is a multicast or broadcast address.
     Multicast,
-    /// It is a link-local IPv6 address that does not say on which link (RFC 4007).
+    /// It is a link-local IPv6 address without a zone (RFC 4007).
     NoScope,
     /// The rule of [`ConfigBuilder::allow`](super::ConfigBuilder::allow) does not allow it.
     NotAllowed,
-    /// It stood too far down in its answer, or the race had made as many attempts as it makes: see [`Answer`](super::Answer).
+    /// It was beyond the limit of its answer, or the race had made its most attempts: see [`Answer`](super::Answer).
     OverLimit,
 }
 
 impl UntriedReason {
-    /// Whether it is the address itself, and not the race or its family.
+    /// Whether the reason is the address itself, and not the race or its family.
     pub(crate) fn is_of_address(self) -> bool {
         matches!(self, Self::Unspecified | Self::Multicast | Self::NoScope | Self::NotAllowed)
     }

@@ -1,4 +1,4 @@
-//! Which address families this machine is connected with, so that no query is sent for the others (v3 §4.1).
+//! Finds out which address families this machine is connected with, so that no query is sent for the others (v3 §4.1).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,14 +11,14 @@ use crate::lock::Lock;
 use crate::network::{Heard, OUTSIDE_V4, OUTSIDE_V6, Observed};
 use crate::race::{Families, Family};
 
-/// Knows which families are connected. Clones share what they know.
+/// Knows which families are connected. Clones share this knowledge.
 ///
-/// That a family is connected is believed for some seconds: where the belief is wrong, a query is sent in vain. That a family
-/// is *not* connected is never remembered: where that belief is wrong, a name is lost. So the system is asked again by each
-/// look-up that would leave a family out. A new epoch or a doubt ends what is believed.
+/// That a family is connected is believed for some seconds: if it is wrong, one query is useless. That a family is *not* connected is never
+/// remembered, since a wrong belief would lose a name. So each look-up that would leave a family out asks the system again. A new epoch or a doubt
+/// ends what is believed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connectivity {
-    /// Guards what was seen, and nothing runs under the lock: the system is asked outside it.
+    /// Guards what was seen. Nothing else runs under the lock: the system is asked outside it.
     seen: Arc<Lock<Seen>>,
     #[cfg(test)]
     always: Option<Families>,
@@ -31,31 +31,32 @@ struct Seen {
     v4: Option<Observed>,
 }
 
-/// What the system says of its network.
+/// The system's view of its network.
 trait Network {
-    /// Whether a route leads out of this machine, from an address that others can answer.
+    /// Whether there is a route out of this machine, from an address that other hosts can answer.
     fn has_route(&self, family: Family) -> bool;
 
-    /// The addresses of all interfaces.
+    /// Returns the addresses of all interfaces.
     fn addresses(&self) -> io::Result<Vec<IpAddr>>;
 }
 
 struct System;
 
 impl Connectivity {
-    /// Whatever the system says.
+    /// Always returns these families, for tests.
     #[cfg(test)]
     pub(super) fn always(families: Families) -> Self {
         Self { always: Some(families), ..Self::default() }
     }
 
-    /// The families to look `host` up for, by somebody who has `heard` this of the network. Makes some system calls, unless both families are known to be connected.
+    /// Returns the families to look `host` up for. `heard` is what the caller has heard of the network. Makes some system calls, unless both families
+    /// are known to be connected.
     pub(super) fn families_for(&self, host: &str, heard: Heard, now: Instant) -> Families {
         #[cfg(test)]
         if let Some(families) = self.always {
             return families;
         }
-        // Both loopback addresses are always there.
+        // Both loopback addresses always exist.
         if is_localhost(host) { Families::Both } else { self.families(heard, now, &System) }
     }
 
@@ -85,14 +86,14 @@ impl Connectivity {
     }
 }
 
-/// The connected families, of which `known` are known.
+/// Asks the system for the connected families. `known` are those that are known already.
 ///
-/// A machine that is connected with neither can only mean itself, by either family.
+/// If neither is connected, the name can only be on this machine, with either family.
 fn ask(known: Option<Families>, network: &impl Network) -> Families {
     let [mut v6, mut v4] = [Family::V6, Family::V4]
         .map(|family| known.is_some_and(|known| known.contains(family)) || network.has_route(family));
     if !(v6 && v4) {
-        // A network without a way out has its own names.
+        // A network without a default route has its own names.
         match network.addresses() {
             Ok(addresses) => {
                 for address in addresses {
@@ -102,7 +103,7 @@ fn ask(known: Option<Families>, network: &impl Network) -> Families {
                     }
                 }
             }
-            // To ask for too much is better than for too little.
+            // A useless query is better than a missing one.
             Err(_) => return Families::Both,
         }
     }
@@ -110,7 +111,7 @@ fn ask(known: Option<Families>, network: &impl Network) -> Families {
     Families::of(is_connected).unwrap_or(Families::Both)
 }
 
-/// `localhost` and the names below it are this machine (RFC 6761 §6.3).
+/// Whether the name is `localhost` or below it: these names are this machine (RFC 6761 §6.3).
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let (_, top) = name.rsplit_once('.').unwrap_or(("", name));
@@ -123,7 +124,7 @@ impl Network for System {
             Family::V6 => (Domain::IPV6, OUTSIDE_V6),
             Family::V4 => (Domain::IPV4, OUTSIDE_V4),
         };
-        // To connect a UDP socket is to ask for the route.
+        // Connecting a UDP socket asks the system for the route.
         let source = || -> io::Result<Option<SocketAddr>> {
             let socket = Socket::new(domain, Type::DGRAM, None)?;
             socket.connect(&SocketAddr::new(outside, 9).into())?;
@@ -131,7 +132,7 @@ impl Network for System {
         };
         match source() {
             Ok(Some(SocketAddr::V6(source))) => !source.ip().is_unicast_link_local(),
-            // Where a link-local IPv4 address has a route, somebody translates it: some clouds give containers nothing else.
+            // If a link-local IPv4 address has a default route, a gateway translates it: some clouds give containers nothing else.
             Ok(_) => true,
             Err(_) => false,
         }
@@ -151,7 +152,7 @@ mod tests {
     use crate::network::Epoch;
     use crate::test_support::some_instant;
 
-    /// A machine with these addresses, and with routes out for these families.
+    /// A mock machine with these addresses, and with default routes for these families.
     struct Machine {
         addresses: &'static str,
         routes: Option<Families>,
@@ -220,7 +221,7 @@ mod tests {
         let (v4, both) = (Machine::new("10.0.0.2", None), Machine::new("10.0.0.2 2001:db8::2", None));
         assert_eq!(connectivity.families(Heard::default(), now, &v4), Families::V4Only);
         assert_eq!(connectivity.families(Heard::default(), now, &both), Families::Both, "IPv6 has come");
-        // One family has gone, and the other has come.
+        // One family is no longer connected, and the other now is.
         let connectivity = Connectivity::default();
         assert_eq!(connectivity.families(Heard::default(), now, &v4), Families::V4Only);
         assert_eq!(connectivity.families(Heard::default(), now, &Machine::new("2001:db8::2", None)), Families::Both);
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn this_machine_can_be_asked() {
-        // Whatever it says: no family is left out without a reason, so that there is always one.
+        // The result depends on this machine, but there is always a family: none is left out without a reason.
         let families = Connectivity::default().families_for("www.example", Heard::default(), some_instant());
         assert!(families.contains(Family::V6) || families.contains(Family::V4));
     }

@@ -1,4 +1,4 @@
-//! A table of names.
+//! A resolver with a table of names.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -15,12 +15,11 @@ use tower_service::Service;
 use super::{Answer, Answers, Name, Resolve};
 use crate::oneshot::Oneshot;
 
-/// Answers from a table of names: for tests, for overrides in front of another resolver (as curl's `--resolve`), for split
-/// DNS.
+/// Resolves names from a table: for tests, for overrides in front of another resolver (like curl's `--resolve`), or for split DNS.
 ///
-/// Names are compared without regard to case and to a final dot. The addresses of a name are tried in the order given (see
-/// [`Order`](crate::race::Order)). Their ports count: a port of 0 leaves it to the URI, any other is used unless the URI
-/// names one. A name that is not in the table is passed on to the fallback; without one it has no addresses.
+/// Names are compared without regard to case or a final dot. The addresses of a name are tried in the given order (see
+/// [`Order`](crate::race::Order)). A port other than 0 is used unless the URI names one; 0 means the port of the URI. A name that is not in the table
+/// goes to the fallback, and has no addresses without one.
 ///
 /// # Example
 ///
@@ -61,12 +60,12 @@ impl<F> FixedResolver<F> {
     }
 
     fn find(&self, name: &str) -> Option<&Answer> {
-        // Most names are written the way they stand in the table.
+        // Most names are written as in the table.
         self.table.get(name).or_else(|| self.table.get(&normal(name)))
     }
 }
 
-/// The form in which names are compared.
+/// Returns the form in which names are compared.
 fn normal(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -76,7 +75,7 @@ impl<F: Resolve + Clone> Service<Name> for FixedResolver<F> {
     type Error = F::Error;
     type Future = FixedFuture<F>;
 
-    /// Always ready: a name in the table does not wait for the fallback, of which each look-up drives a clone.
+    /// Always ready: a name in the table does not wait for the fallback, and each look-up drives a clone of the fallback from not-ready.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -131,7 +130,7 @@ impl<F: Resolve> fmt::Debug for FixedFuture<F> {
     }
 }
 
-/// Knows no name: the end of a [`FixedResolver`] that has no fallback.
+/// Knows no name: the fallback of a [`FixedResolver`] without one.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct NoFallback;

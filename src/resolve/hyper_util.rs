@@ -1,4 +1,4 @@
-//! Resolvers made for hyper-util's connector.
+//! Adapts resolvers of hyper-util's connector.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use tower_service::Service;
 use super::{Answer, Answers, Name, Queries, Query, QueryError};
 use crate::outcome::BoxError;
 
-/// Makes a resolver of hyper-util (`Service<dns::Name>` yielding socket addresses) one of ours, unchanged.
+/// Adapts a resolver of hyper-util (a `Service<dns::Name>` that returns socket addresses).
 ///
-/// All its addresses are one answer, in its order.
+/// All of its addresses are one answer, in its order.
 #[doc(alias = "new_with_resolver")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HyperUtilResolver<R> {
@@ -70,7 +70,7 @@ pin_project! {
     pub struct HyperUtilAnswers<F> {
         #[pin]
         lookup: Option<F>,
-        // Why the name was not looked up.
+        // The error of a name that was not looked up.
         invalid: Option<BoxError>,
     }
 }

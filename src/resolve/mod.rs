@@ -1,13 +1,12 @@
-//! A name in, a stream of answers out: the first of the two seams.
+//! Resolvers: a name in, a stream of answers out. The resolver and the attempt service are the two parts that users can replace.
 //!
-//! A resolver is a [`tower_service::Service`] that takes a [`Name`] and gives [`Answers`]. Answers come one by one, so that
-//! an AAAA answer can start a race while the A answer is still pending.
+//! A resolver is a [`tower_service::Service`] that takes a [`Name`] and returns [`Answers`]. Answers arrive one by one, so that an AAAA answer can
+//! start a race while the A answer is still pending.
 //!
-//! 1. [`Answers`] says first which queries were asked, so that the race knows what it may wait for.
-//! 2. Each item of the stream answers one query: with addresses, with none ([`Answer::negative`]), or with the error that
-//!    kept it from being answered ([`QueryError`]; [`Answer::failed`] is the same without a cause). An empty answer, a failure
-//!    and silence are three different things.
-//! 3. A query that is not answered when the stream ends counts as failed.
+//! 1. [`Answers`] first says which queries were made, so that the race knows what it may wait for.
+//! 2. Each item of the stream answers one query: with addresses, with none ([`Answer::negative`]), or with the error that prevented an answer
+//!    ([`QueryError`]; [`Answer::failed`] is the same without a cause). An empty answer, a failure and no answer at all are three different results.
+//! 3. A query without an answer at the end of the stream counts as failed.
 //! 4. If the service itself fails, there is no race.
 //!
 //! A port that is not zero in an answer is used, unless the URI names one.
@@ -69,22 +68,22 @@ use crate::outcome::BoxError;
 pub use crate::outcome::{QueryError, QueryErrorKind};
 use crate::race::Families;
 pub use crate::race::{Answer, Queries, Query};
-/// What [`HickoryResolver`] is made of, in the version that it takes.
+/// The hickory crate that [`HickoryResolver`] uses, in its version.
 #[cfg(feature = "hickory")]
 pub use hickory_resolver;
 
-/// The name to resolve, as it stood in the URI.
+/// The name to resolve, as it is written in the URI.
 #[derive(Clone)]
 pub struct Name {
     host: Arc<str>,
     https_port: Option<NonZeroU16>,
     families: Families,
-    /// What the caller has heard of the network. Of that, only the epoch is part of the name's identity.
+    /// What the caller has heard of the network. Only its epoch is part of the name's identity.
     heard: Heard,
 }
 
 impl Name {
-    /// The name that a connector asks for.
+    /// Makes the name that a connector asks for.
     #[inline]
     pub(crate) fn of_connect(
         host: Arc<str>,
@@ -99,48 +98,48 @@ impl Name {
         &self.host
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.host
     }
 
-    /// The port of the URI, if its scheme is `https` or `wss`: then, and only then, [`Query::Https`] records may be asked for
-    /// (RFC 9460 §9.1: those of `_8443._https.example.com` for any port but 443).
+    /// Returns the port of the URI, if its scheme is `https` or `wss`. Only then may [`Query::Https`] records be queried (RFC 9460 §9.1: those of
+    /// `_8443._https.example.com` for any port but 443).
     pub fn https_port(&self) -> Option<u16> {
         self.https_port.map(NonZeroU16::get)
     }
 
-    /// The same name, as it stands in an `https` URI with this port. 0 is no port.
+    /// Sets the port, as in an `https` URI. 0 is no port.
     #[must_use]
     pub fn with_https_port(mut self, port: u16) -> Self {
         self.https_port = NonZeroU16::new(port);
         self
     }
 
-    /// The address families that can be used: those of the connector's configuration for which it has a local address, if it has any
-    /// at all. A resolver need not look for addresses of the other family, unless these have none.
+    /// Returns the address families that can be used: those of the connector's configuration with a local address, or all of them if no local address
+    /// is set. A resolver need not look up the other family, unless these have no addresses.
     ///
     /// Defaults to both.
     pub fn families(&self) -> Families {
         self.families
     }
 
-    /// The same name, for a caller who can use these address families.
+    /// Sets the address families that can be used.
     #[must_use]
     pub fn with_families(mut self, families: Families) -> Self {
         self.families = families;
         self
     }
 
-    /// The epoch of the caller's network. What a resolver has learned in an earlier one (cached answers, servers, look-ups that are under way) may no
-    /// longer be true of a caller who has heard of the change.
+    /// Returns the epoch of the caller's network. What a resolver has learned in an earlier epoch (cached answers, servers, look-ups under way) may
+    /// be wrong for this caller.
     ///
     /// Defaults to an epoch before all changes.
     pub fn epoch(&self) -> Epoch {
         self.heard.epoch
     }
 
-    /// The same name, for a caller in this epoch.
+    /// Sets the epoch.
     #[must_use]
     pub fn with_epoch(mut self, epoch: Epoch) -> Self {
         self.heard.epoch = epoch;
@@ -196,7 +195,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// What a resolver gives: the queries that it asked, and their answers as they come.
+/// The response of a resolver: the queries that it made, and their answers as they arrive.
 #[derive(Debug)]
 pub struct Answers<S = NoStream> {
     queries: Queries,
@@ -205,48 +204,47 @@ pub struct Answers<S = NoStream> {
 }
 
 impl Answers {
-    /// Both families in one answer that is there at once. The order is the order of preference.
+    /// Returns one immediate answer for both families, in order of preference.
     pub fn list(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self::immediate(Answer::list(addresses))
     }
 }
 
 impl<S> Answers<S> {
-    /// The answer to the only query, which is there at once.
+    /// Returns the immediate answer to the only query.
     pub fn immediate(answer: Answer) -> Self {
         Self { queries: answer.query().into(), first: Some(answer), stream: None }
     }
 }
 
 impl<S> Answers<S> {
-    /// The answers to `queries`, as they come: `stream` is a [`Stream`] of `Result<Answer, QueryError>`.
+    /// Returns the answers to `queries` from a stream: a [`Stream`] of `Result<Answer, QueryError>`.
     pub fn new(queries: Queries, stream: S) -> Self {
         Self { queries, first: None, stream: Some(stream) }
     }
 
-    /// What [`Answers::into_parts`] took apart.
+    /// Puts together what [`Answers::into_parts`] has taken apart.
     pub fn from_parts(queries: Queries, first: Option<Answer>, stream: Option<S>) -> Self {
         Self { queries, first, stream }
     }
 
-    /// The queries that were asked.
+    /// Returns the queries that were made.
     pub fn queries(&self) -> Queries {
         self.queries
     }
 
-    /// The same answers from another stream, made of this one. [`Answers::into_parts`] is for a resolver that also wants to
-    /// see the answer that is there at once.
+    /// Replaces the stream by one that `map` makes of it. A resolver that needs the immediate answer too uses [`Answers::into_parts`].
     pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Answers<T> {
         Answers { queries: self.queries, first: self.first, stream: self.stream.map(map) }
     }
 
-    /// The queries, the answer that is there at once, and the stream of the others: for a resolver around a resolver.
+    /// Returns the queries, the immediate answer, and the stream of the others, for a resolver that wraps another.
     pub fn into_parts(self) -> (Queries, Option<Answer>, Option<S>) {
         (self.queries, self.first, self.stream)
     }
 }
 
-/// The stream of a resolver whose only answer is there at once.
+/// The stream type of a resolver with an immediate answer only.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is none")]
 pub enum NoStream {}
@@ -259,9 +257,9 @@ impl Stream for NoStream {
     }
 }
 
-/// What every service that can resolve implements: an alias, not to be implemented by hand.
+/// The trait of resolvers: an alias, implemented for every service that fits. Do not implement it by hand.
 ///
-/// A [`Service`] that takes a [`Name`] and responds with [`Answers`] has it.
+/// It is implemented for each [`Service`] that takes a [`Name`] and returns [`Answers`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot resolve names",
     label = "no resolver",

@@ -1,4 +1,4 @@
-//! Reads the files of the system that say where and how names are looked up. It may block.
+//! Reads the system's files about name resolution. This may block.
 
 use std::{env, fs, io};
 
@@ -9,11 +9,11 @@ pub(super) const NSSWITCH: &str = "/etc/nsswitch.conf";
 pub(super) const GAI_CONF: &str = "/etc/gai.conf";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// The text of a file, or `None` if there is no such file. What is no UTF-8 is replaced: an odd byte in a comment leaves the other lines as they are.
+/// Reads a file; `None` if it does not exist. Invalid UTF-8 is replaced, so that an odd byte in a comment does not affect other lines.
 ///
 /// # Errors
 ///
-/// If it is not known what the file says: there is no free descriptor, say. That is no missing file.
+/// The file may exist, but cannot be read: there is no free descriptor, say.
 pub(super) fn read(path: &str) -> io::Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(text(bytes))),
@@ -22,8 +22,8 @@ pub(super) fn read(path: &str) -> io::Result<Option<String>> {
     }
 }
 
-/// What keeps files from being opened now: there is no free descriptor, say. getaddrinfo takes a file that it cannot open for one that is not there, and
-/// says that names do not exist.
+/// Returns the error that prevents files from being opened now: there is no free descriptor, say. getaddrinfo takes a file that it cannot open for a
+/// missing one, and then says that names do not exist.
 pub(super) fn what_keeps_files_closed() -> Option<io::Error> {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
 
@@ -32,22 +32,22 @@ pub(super) fn what_keeps_files_closed() -> Option<io::Error> {
     (!is_about_the_file).then_some(error)
 }
 
-/// resolv.conf with what the environment says besides, or `None` if there is no such file.
+/// Returns resolv.conf with the settings of the environment appended, or `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// Those of `read`, by which the file is read.
+/// Those of `read`, which reads the file.
 pub(super) fn resolv_conf(read: impl FnOnce(&str) -> io::Result<Option<String>>) -> io::Result<Option<String>> {
     Ok(read(RESOLV_CONF)?.map(with_environment))
 }
 
-/// What stands in resolv.conf, and then what the environment says.
+/// Appends the settings of the environment to resolv.conf.
 pub(super) fn with_environment(resolv_conf: String) -> String {
     let variable = |name| env::var_os(name).map(|value| text(value.into_encoded_bytes()));
     resolv_conf + &of_environment(variable("RES_OPTIONS").as_deref(), variable("LOCALDOMAIN").as_deref())
 }
 
-/// What gethostname(2) says on Linux. Elsewhere no rule asks for it, and it is empty.
+/// Returns the result of gethostname(2) on Linux. Other systems do not need it, and it is empty there.
 ///
 /// # Errors
 ///

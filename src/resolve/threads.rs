@@ -1,4 +1,4 @@
-//! Threads for calls that block, a bounded number of them, that nobody waits for.
+//! A bounded set of threads for blocking calls. Nothing waits for these threads to end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -11,47 +11,45 @@ use std::time::{Duration, Instant};
 
 use crate::timer::read_clock;
 
-/// As systems show it, of which some cut names after 15 bytes.
+/// The name that systems show. Some cut names after 15 bytes.
 const THREAD_NAME: &str = "he-resolve";
-/// How long a thread without work waits for some.
+/// How long a thread without work waits for a job.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// One thread of so many is kept for favoured jobs.
+/// One in this many threads is reserved for favoured jobs.
 const KEPT_SHARE: usize = 8;
 
-/// How many jobs may be running that began a moment ago. A burst that goes out at once overflows the buffers of a DNS server, and
-/// each packet that is lost there costs seconds.
+/// How many jobs may run that began a moment ago. A burst of queries would overflow the buffers of a DNS server, and each lost packet costs seconds.
 const MAX_YOUNG: usize = 64;
-/// A job that takes longer is stuck, for all that is known, and no reason to keep others waiting.
+/// A job that takes longer may be stuck, and does not delay others any more.
 const YOUNG: Duration = Duration::from_millis(10);
 
-/// Runs jobs on threads of its own, those of a kind in the order in which they come. Clones share the threads.
+/// Runs jobs on threads of its own. Jobs of one kind begin in order. Clones share the threads.
 ///
-/// They are not those of the runtime, which waits for its threads when it is shut down: a job that never returns keeps
-/// its thread, and nothing else. Their stacks have the usual size, since modules of the system run on them that nobody here
-/// knows; what a stack does not use takes no memory.
+/// These are not threads of the runtime, which waits for its threads when it shuts down: a job that never returns blocks only its own thread. Stacks
+/// have the default size, since unknown modules of the system run on them. The unused part of a stack takes no memory.
 #[derive(Clone, Debug)]
 pub(super) struct Threads {
     last: Arc<Last>,
 }
 
-/// Whom a job may wait for.
+/// The priority of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Any other job. Jobs of this kind leave an eighth of the threads alone.
+    /// The job may wait for any other job. Ordinary jobs leave an eighth of the threads free.
     Ordinary,
-    /// Other favoured jobs alone: this one is not expected to take long.
+    /// The job waits only for other favoured jobs, since it is not expected to take long.
     Favoured,
 }
 
-/// When the last clone is gone, no more work comes.
+/// Dropped with the last clone: no more jobs come.
 struct Last(Arc<Shared>);
 
-/// Called with the reason if there is no thread for it.
+/// A job. It is called with the error if there is no thread for it.
 type Job = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 struct Shared {
     most: usize,
-    /// Guards the queues and the counts. No job runs, and none is dropped, under the lock.
+    /// Guards the queues and the counts. No job runs or is dropped under the lock.
     state: Mutex<State>,
     work: Condvar,
 }
@@ -61,11 +59,11 @@ struct State {
     favoured: VecDeque<Job>,
     ordinary: VecDeque<Job>,
     threads: usize,
-    /// Those that wait for work, or have not begun yet.
+    /// How many threads wait for work, or have not begun yet.
     idle: usize,
-    /// When each running job began, by its number: the latest last.
+    /// When each running job began, by its number, in order.
     running: BTreeMap<u64, Instant>,
-    /// How many of them are ordinary.
+    /// How many running jobs are ordinary.
     running_ordinary: usize,
     /// The number of the next job.
     number: u64,
@@ -75,18 +73,18 @@ struct State {
 /// What a thread does next.
 enum Next {
     Run(Job, Turn, u64),
-    /// There is a job, but it is too early to begin it.
+    /// A job is queued, but must not begin before this time has passed.
     Later(Duration),
     Nothing,
 }
 
 impl Threads {
-    /// At most this many threads.
+    /// Makes a set of at most this many threads.
     pub(super) fn new(most: usize) -> Self {
         Self { last: Arc::new(Last(Arc::new(Shared { most, state: Mutex::default(), work: Condvar::new() }))) }
     }
 
-    /// Runs `job` as soon as a thread is free. If there is none and the system gives none, it is called here, with the error.
+    /// Runs `job` when a thread is free. If there is no thread and the system cannot start one, calls `job` here with the error.
     pub(super) fn run(&self, turn: Turn, job: impl FnOnce(io::Result<()>) + Send + 'static) {
         let shared = &self.last.0;
         let job: Job = Box::new(job);
@@ -97,7 +95,7 @@ impl Threads {
         };
         queue.push_back(job);
         if let Err(error) = shared.grow(&mut state, read_clock()) {
-            // Where there are threads, one of them gets round to it.
+            // If there are threads, one of them will run the job.
             if state.threads == 0 {
                 let jobs = mem::take(&mut state.favoured).into_iter().chain(mem::take(&mut state.ordinary));
                 drop(state);
@@ -109,7 +107,7 @@ impl Threads {
         shared.work.notify_one();
     }
 
-    /// How many there may be.
+    /// Returns the limit of threads.
     pub(super) fn most(&self) -> usize {
         self.last.0.most
     }
@@ -127,15 +125,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many ordinary jobs may begin.
+    /// Returns how many ordinary jobs may begin.
     fn room_for_ordinary(&self, state: &State) -> usize {
         (self.most - self.most / KEPT_SHARE).saturating_sub(state.running_ordinary)
     }
 
-    /// Makes another thread, if there is a job for it.
+    /// Starts another thread, if there is a job for it.
     fn grow(self: &Arc<Self>, state: &mut State, now: Instant) -> io::Result<()> {
         let jobs = state.favoured.len() + state.ordinary.len().min(self.room_for_ordinary(state));
-        // One waits until the next job may begin.
+        // One more thread waits until the next job may begin.
         let may_begin = MAX_YOUNG.saturating_sub(state.young(now).count()) + 1;
         if state.idle < jobs.min(may_begin) && state.threads < self.most {
             let worker = Arc::clone(self);
@@ -146,7 +144,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The next job that may begin.
+    /// Takes the next job that may begin.
     fn next(&self, state: &mut State, now: Instant) -> Next {
         let may_be_ordinary = self.room_for_ordinary(state) > 0 && !state.ordinary.is_empty();
         if state.favoured.is_empty() && !may_be_ordinary {
@@ -169,7 +167,7 @@ impl Shared {
         Next::Run(job, turn, number)
     }
 
-    /// What a thread does.
+    /// The loop of a thread.
     fn work(self: &Arc<Self>) {
         let mut state = self.lock();
         state.idle -= 1;
@@ -177,15 +175,15 @@ impl Shared {
             let now = read_clock();
             let wait = match self.next(&mut state, now) {
                 Next::Run(job, turn, number) => {
-                    // If there is no other thread to be had, this one goes on with the next job.
+                    // If no other thread can be started, this one runs the next job later.
                     let _grown = self.grow(&mut state, now);
                     let has_more = !state.favoured.is_empty() || !state.ordinary.is_empty();
                     drop(state);
                     if has_more {
-                        // The thread that was told of the next job may be the one that has taken this one.
+                        // The thread that was notified of the next job may be the one that took this job.
                         self.work.notify_one();
                     }
-                    // A job that panics is its own affair: whoever waits for its result learns that there is none.
+                    // A panic ends only its job: the flight is dropped, and its callers learn that there is no result.
                     drop(panic::catch_unwind(AssertUnwindSafe(|| job(Ok(())))));
                     state = self.lock();
                     state.running.remove(&number);
@@ -193,7 +191,7 @@ impl Shared {
                     continue;
                 }
                 Next::Later(wait) => Some(wait),
-                // A job that may not begin yet is for the threads that are busy.
+                // A job that must not begin yet is left to the busy threads.
                 Next::Nothing if state.no_more => break,
                 Next::Nothing => None,
             };
@@ -211,7 +209,7 @@ impl Shared {
 }
 
 impl State {
-    /// When the jobs began that have been running for a moment, the latest first.
+    /// Returns when the young jobs began, the latest first.
     fn young(&self, now: Instant) -> impl Iterator<Item = Instant> {
         let began = self.running.values().rev().copied();
         began.take_while(move |began| now.saturating_duration_since(*began) < YOUNG)
@@ -245,7 +243,7 @@ mod tests {
             let released = Arc::clone(&released);
             run(&threads, move |_| assert!(released.lock().unwrap().recv().is_err()));
         }
-        // One of the threads may still be on its way.
+        // One of the threads may still be starting.
         while threads.last.0.lock().running.len() < 7 {
             thread::yield_now();
         }
@@ -277,10 +275,10 @@ mod tests {
         };
         assert_eq!(begin(&mut state, 0), (64, Some(10)));
         assert_eq!(begin(&mut state, 4), (0, Some(6)));
-        // Some end, and others begin in their place.
+        // Some jobs end, and others begin.
         state.running.retain(|number, _| *number >= 10);
         assert_eq!(begin(&mut state, 4), (10, Some(6)));
-        // The others are stuck.
+        // The other jobs are stuck.
         assert_eq!(begin(&mut state, 10), (54, Some(4)));
         assert_eq!(begin(&mut state, 20), (64, Some(10)));
         assert_eq!(begin(&mut state, 30), (8, None));
@@ -361,7 +359,7 @@ mod tests {
         threads.clone().run(Turn::Ordinary, move |_| done.send(()).unwrap());
         results.recv().unwrap();
         drop(threads);
-        // Well before the time that a thread waits for work.
+        // Well within the time that a thread waits for work.
         let began = some_instant();
         while shared.strong_count() > 0 {
             assert!(began.elapsed() < KEEP_ALIVE / 2, "the thread waits");

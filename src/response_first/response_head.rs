@@ -76,7 +76,7 @@ const STATUS: &[u8] = b"HTTP/1.1 200";
 mod tests {
     use super::*;
 
-    /// What `text` is in one piece; it is the same in two, wherever it is cut, and byte by byte.
+    /// Returns the result for `text` in one piece. Asserts that it is the same in two pieces, wherever it is cut, and byte by byte.
     fn answer(is_connect: bool, text: &str) -> Option<Answer> {
         let head = RequestHead { is_connect };
         let read = |pieces: &[&[u8]]| {

@@ -149,12 +149,12 @@ pub struct TcpConnection {
 }
 
 impl TcpConnection {
-    /// The stream itself.
+    /// Returns the stream.
     pub fn get_ref(&self) -> &TcpStream {
         self.io.inner()
     }
 
-    /// The stream itself, mutably.
+    /// Returns the stream, mutably.
     pub fn get_mut(&mut self) -> &mut TcpStream {
         self.io.inner_mut()
     }

@@ -1,4 +1,4 @@
-//! Socket options: what can be set.
+//! The settings of sockets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -8,8 +8,8 @@ use crate::race::Families;
 
 /// The options of the sockets that a [`TcpConnector`](super::TcpConnector) opens.
 ///
-/// An option that decides where packets go (local address, interface, mark) fails the attempt if it cannot be set. Any other
-/// only tunes, and is a logged warning.
+/// An option that decides where packets go (local address, interface, mark) fails the attempt if it cannot be set. The failure of any other option is
+/// only logged as a warning.
 ///
 /// # Defaults
 ///
@@ -41,7 +41,7 @@ pub struct TcpOptions {
 }
 
 impl TcpOptions {
-    /// The defaults.
+    /// Returns the default options.
     pub fn new() -> Self {
         Self {
             nodelay: true,
@@ -70,7 +70,7 @@ impl TcpOptions {
         self
     }
 
-    /// Turns keep-alive on, and probes a connection that has been silent for so long.
+    /// Turns keep-alive on. The system probes a connection that has been silent for this time.
     ///
     /// Defaults to no keep-alive, unless an interval or retries turn it on with the system's time.
     #[doc(alias("set_keepalive", "tcp_keepalive"))]
@@ -80,7 +80,7 @@ impl TcpOptions {
         self
     }
 
-    /// Turns keep-alive on, and repeats an unanswered probe after so long. Ignored where the system cannot set it.
+    /// Turns keep-alive on. The system repeats an unanswered probe after this time. Ignored on systems that cannot set it.
     ///
     /// Defaults to the system's.
     #[doc(alias("set_keepalive_interval", "tcp_keepalive_interval"))]
@@ -90,8 +90,7 @@ impl TcpOptions {
         self
     }
 
-    /// Turns keep-alive on, and gives a connection up after so many unanswered probes. Ignored where the system cannot set
-    /// it.
+    /// Turns keep-alive on. The system gives a connection up after this number of unanswered probes. Ignored on systems that cannot set it.
     ///
     /// Defaults to the system's.
     #[doc(alias("set_keepalive_retries", "tcp_keepalive_retries"))]
@@ -101,11 +100,11 @@ impl TcpOptions {
         self
     }
 
-    /// The local address to connect from. A candidate of the family for which none is set is skipped, once one is set for
-    /// the other; call it once for each family to use both.
+    /// Sets the local address to connect from. Call it once for each family to use both: if only one family has an address, candidates of the other
+    /// are skipped.
     ///
-    /// On Linux and Android the local port is chosen when the destination is known, so that each destination has all of the ports
-    /// (`IP_BIND_ADDRESS_NO_PORT`). Elsewhere it is chosen before, and all destinations share the ports of the address.
+    /// On Linux and Android the local port is chosen when the destination is known, so that all ports are available for each destination
+    /// (`IP_BIND_ADDRESS_NO_PORT`). On other systems it is chosen before, and all destinations share the ports of the address.
     ///
     /// Defaults to none: the system chooses.
     #[doc(alias("set_local_address", "set_local_addresses"))]
@@ -118,18 +117,18 @@ impl TcpOptions {
         self
     }
 
-    /// The index of the interface that a link-local [`local_address`](Self::local_address) of IPv6 is one of (its scope id, RFC 4007 §6). 0 is none. It does not matter to
-    /// any other address.
+    /// Sets the index of the interface to which a link-local [`local_address`](Self::local_address) of IPv6 belongs (its scope id, RFC 4007 §6). 0 is
+    /// none. It has no effect on other addresses.
     ///
-    /// Defaults to none: the zone of the destination (`http://[fe80::1%25eth0]/`) counts, or the [`interface`](Self::interface). Where there is
-    /// neither, the attempt fails.
+    /// Defaults to none: the zone of the destination (`http://[fe80::1%25eth0]/`) applies, or the [`interface`](Self::interface). Without either, the
+    /// attempt fails.
     #[must_use]
     pub fn local_scope_id(mut self, index: u32) -> Self {
         self.local_scope_id = NonZeroU32::new(index);
         self
     }
 
-    /// Whether a local address may be reused while old connections of it linger (`SO_REUSEADDR`).
+    /// Sets whether a local address may be reused while old connections from it linger (`SO_REUSEADDR`).
     ///
     /// Defaults to `false`.
     #[doc(alias("set_reuse_address"))]
@@ -139,7 +138,7 @@ impl TcpOptions {
         self
     }
 
-    /// The size of the send buffer in bytes (`SO_SNDBUF`).
+    /// Sets the size of the send buffer in bytes (`SO_SNDBUF`).
     ///
     /// Defaults to the system's.
     #[doc(alias("set_send_buffer_size"))]
@@ -149,7 +148,7 @@ impl TcpOptions {
         self
     }
 
-    /// The size of the receive buffer in bytes (`SO_RCVBUF`).
+    /// Sets the size of the receive buffer in bytes (`SO_RCVBUF`).
     ///
     /// Defaults to the system's.
     #[doc(alias("set_recv_buffer_size"))]
@@ -159,9 +158,9 @@ impl TcpOptions {
         self
     }
 
-    /// The network interface to connect through, by name: `SO_BINDTODEVICE` on Linux, Android and Fuchsia, `IP_BOUND_IF` on
-    /// Apple's systems, illumos and Solaris. Elsewhere every attempt fails as unsupported. A name that no interface can have (it is empty, or longer than the
-    /// system's names are) fails the attempt like that of an interface which is not there.
+    /// Sets the network interface to connect through, by name: `SO_BINDTODEVICE` on Linux, Android and Fuchsia, `IP_BOUND_IF` on Apple's systems,
+    /// illumos and Solaris. On other systems every attempt fails as unsupported. A name that no interface can have (empty, or longer than the system
+    /// allows) fails the attempt like a missing interface.
     ///
     /// Defaults to none: the system's routes decide.
     #[doc(alias("set_interface"))]
@@ -171,8 +170,8 @@ impl TcpOptions {
         self
     }
 
-    /// The mark on the packets (`SO_MARK`), for routing rules and packet filters; it takes the capability `CAP_NET_ADMIN`.
-    /// Linux, Android and Fuchsia only; elsewhere every attempt fails as unsupported.
+    /// Sets the mark on the packets (`SO_MARK`), for routing rules and packet filters. It needs the capability `CAP_NET_ADMIN`. Linux, Android and
+    /// Fuchsia only; on other systems every attempt fails as unsupported.
     ///
     /// Defaults to none.
     #[must_use]
@@ -181,8 +180,8 @@ impl TcpOptions {
         self
     }
 
-    /// How long sent data may stay unacknowledged before the system gives the connection up (`TCP_USER_TIMEOUT`). Linux,
-    /// Android and Fuchsia only; elsewhere it is a logged warning.
+    /// Sets how long sent data may stay unacknowledged before the system gives the connection up (`TCP_USER_TIMEOUT`). Linux, Android and Fuchsia
+    /// only; on other systems a warning is logged.
     ///
     /// Defaults to the system's.
     #[doc(alias("set_tcp_user_timeout", "tcp_user_timeout"))]
@@ -192,7 +191,7 @@ impl TcpOptions {
         self
     }
 
-    /// The families that candidates may be of, going by the local addresses.
+    /// Returns the families that candidates may have, by the local addresses.
     pub(crate) fn local_families(&self) -> Families {
         match (self.local_address_v4, self.local_address_v6) {
             (Some(_), None) => Families::V4Only,

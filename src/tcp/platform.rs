@@ -1,4 +1,4 @@
-//! Everything about sockets that differs between platforms: the names of options, and what is done where there are none.
+//! All platform differences of sockets: the names of options, and the fallbacks where there are none.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 #[cfg(test)]
 pub(super) const HAS_ERRORS_OF_LINUX: bool = cfg!(target_os = "linux");
 
-/// A socket that never blocks, and is not inherited: by one system call where there is one for it.
+/// Opens a non-blocking socket that child processes do not inherit, with one system call where the system has one for it.
 pub(super) fn nonblocking_socket(domain: Domain, protocol: Protocol) -> io::Result<Socket> {
     #[cfg(any(
         target_os = "android",
@@ -56,7 +56,7 @@ pub(super) fn must_bind() -> bool {
     cfg!(windows)
 }
 
-/// The ports that the system gives to sockets that ask for none.
+/// Returns the ports that the system chooses for sockets.
 pub(super) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
     static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
     PORTS.get_or_init(|| {
@@ -64,7 +64,7 @@ pub(super) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
         let known = read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range");
         #[cfg(not(any(target_os = "android", target_os = "linux")))]
         let known = None;
-        // Where it is not known, every port that a socket gets without a privilege.
+        // If the range is not known: every unprivileged port.
         known.unwrap_or(1024..=u16::MAX)
     })
 }
@@ -79,7 +79,7 @@ fn read_ephemeral_ports(path: &str) -> Option<RangeInclusive<u16>> {
     }
 }
 
-/// The local port of a socket. It takes one system call.
+/// Returns the local port of a socket. It takes one system call.
 #[inline]
 pub(super) fn local_port(stream: &TcpStream, is_ipv6: bool) -> Option<u16> {
     #[cfg(unix)]
@@ -99,23 +99,24 @@ pub(super) fn local_port(stream: &TcpStream, is_ipv6: bool) -> Option<u16> {
     }
 }
 
-/// Has the port chosen by the connect, and not by the bind that comes before it. Where the system cannot be told, it is as it was.
+/// Has connect choose the port, instead of the bind before it. Does nothing on systems without that option.
 pub(super) fn choose_port_late(socket: &Socket) {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     {
         use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
-        // A kernel before 4.2 has no such option.
+        // Linux before 4.2 does not have this option.
         let _ignored = setsockopt(socket, IpBindAddressNoPort, &true);
     }
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
     let _unused_elsewhere = socket;
 }
 
-/// How many bytes the name of an interface has at the most: systems cut longer ones off, and mean another interface.
+/// The most bytes of an interface's name. Systems truncate longer names, and would use another interface.
 #[cfg(unix)]
 const LONGEST_INTERFACE_NAME: usize = if cfg!(any(target_os = "illumos", target_os = "solaris")) { 31 } else { 15 };
 
-/// The name, if an interface can have it. Linux takes an empty one for none at all, and ends it at a zero byte, and in places at a colon.
+/// Returns the name, if an interface can have it. Linux takes an empty name for no interface, and ends a name at a zero byte, and in places at a
+/// colon.
 #[cfg(unix)]
 fn interface_name(name: &str) -> io::Result<&str> {
     let is_possible = !name.is_empty()
@@ -124,7 +125,7 @@ fn interface_name(name: &str) -> io::Result<&str> {
     if is_possible { Ok(name) } else { Err(nix::errno::Errno::ENODEV.into()) }
 }
 
-/// The index of a network interface, which is the zone of a scoped IPv6 address.
+/// Returns the index of a network interface, which is the zone of a scoped IPv6 address.
 pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
     #[cfg(unix)]
     return Ok(nix::net::if_::if_nametoindex(interface_name(name)?)?);
@@ -183,7 +184,7 @@ pub(super) fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
     unsupported()
 }
 
-/// Has the system take no more while it holds `bytes` unsent.
+/// Tells the system to accept no more writes while it holds `bytes` unsent.
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub(crate) fn limit_unsent(stream: &TcpStream, bytes: u32) -> io::Result<()> {
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes)
@@ -204,7 +205,7 @@ pub(super) fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
     unsupported()
 }
 
-/// Says after how long an unanswered probe is repeated, and how often, where the system can be told.
+/// Sets the time between probes and their number, on systems that can set them.
 pub(super) fn with_keepalive_probes(
     keepalive: TcpKeepalive,
     interval: Option<Duration>,

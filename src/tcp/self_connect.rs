@@ -109,7 +109,7 @@ mod tests {
         Suspect::at(&address).unwrap().check(&stream).unwrap();
     }
 
-    /// The same port at two addresses of one machine is two sockets.
+    /// The same port at two addresses of one machine belongs to two sockets.
     #[tokio::test]
     async fn a_connection_between_two_addresses_with_one_port_passes() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -243,7 +243,7 @@ mod tests {
         let (mut asked, [first, second]) = (Asked::default(), [Epoch::begin(), Epoch::begin()]);
         assert_eq!((asked.source_in(first, 80, 0), asked.source_in(first, 80, 1)), (1, 1));
         assert_eq!((asked.source_in(second, 80, 2), asked.source_in(second, 80, 3)), (2, 2));
-        // Whoever has not heard of the change believes what was said after it.
+        // A connect that has not heard of the change uses the source that was found after it.
         assert_eq!(asked.source_in(first, 80, 4), 2);
     }
 
@@ -253,7 +253,7 @@ mod tests {
         let to = "192.0.2.1:80".parse().unwrap();
         let local = Source::Address([192, 0, 2, 9].into());
         let doubtful = find_remembered(&remembered, to, first.into(), some_instant(), |_| {
-            // Another connect hears of the change meanwhile.
+            // Another connect hears of the change while the system is asked.
             assert_eq!(find_remembered(&remembered, to, second.into(), some_instant(), |_| local), local);
             Source::Unreachable
         });

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
     use crate::outcome::{AttemptError, AttemptOutcome};
 
-    /// What the line of an error says of an attempt.
+    /// Returns what the line of an error says of an attempt.
     fn said(error: AttemptError) -> String {
         AttemptOutcome::Failed(error).to_string()
     }
@@ -71,7 +71,7 @@ mod tests {
         pub(super) const EHOSTUNREACH: i32 = 113;
     }
 
-    /// Each step with each error that the system may have for it.
+    /// Tests each step with each error that the system may return for it.
     #[test]
     fn each_step_and_each_error_of_the_system_has_its_words() {
         use errno::*;
@@ -133,7 +133,7 @@ mod tests {
         );
         assert_eq!(of_connect(EINVAL, "[fe80::1%7]:80"), "could not begin to connect: Invalid argument (os error 22)");
 
-        // What becomes of a handshake has no step.
+        // A failed handshake has no step.
         for (errno, words) in [
             (ECONNREFUSED, "connection refused"),
             (ECONNRESET, "connection reset"),

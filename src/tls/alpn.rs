@@ -1,13 +1,13 @@
-//! Which protocols a handshake offers (RFC 7301), and what to make of the answer.
+//! Decides which protocols a handshake offers (ALPN, RFC 7301), and whether a server may choose none.
 
 use crate::race::Protocols;
 
-/// Returns the protocols to offer: those of the connect, in its order, that the configuration names as well. `None` leaves it to the other one, and an empty
-/// list of the connect offers nothing.
+/// Returns the protocols to offer: those of the connect, in its order, that the TLS configuration has as well. If one of the two is `None`, the other
+/// decides. An empty list of the connect offers nothing.
 ///
 /// # Errors
 ///
-/// Why there are none, in words.
+/// A sentence that says why there are none.
 pub(super) fn offer(of_connect: Option<&Protocols>, of_config: Option<&Protocols>) -> Result<Protocols, &'static str> {
     let offered = match (of_connect, of_config) {
         (Some(connect), Some(config)) => connect.in_common_with(config),
@@ -23,7 +23,7 @@ pub(super) fn offer(of_connect: Option<&Protocols>, of_config: Option<&Protocols
     }
 }
 
-/// Whether a server that has chosen none of `offered` can be spoken to: it is one of HTTP/1.1, which many servers do without ALPN.
+/// Whether a server that has chosen none of `offered` can be used: it speaks HTTP/1.1, as many servers without ALPN do.
 pub(super) fn can_do_without(offered: &Protocols) -> bool {
     offered.is_empty() || offered.as_slice().iter().any(|id| id == b"http/1.1")
 }
@@ -45,10 +45,10 @@ mod tests {
             (Some(&["http/1.1"]), Some(&["h2", "http/1.1"]), Some(&["http/1.1"])),
             (Some(&["h2", "http/1.1"]), Some(&["http/1.1", "h2"]), Some(&["h2", "http/1.1"])),
             (Some(&["http/1.1"]), Some(&["h2"]), None),
-            // Nothing is to be negotiated.
+            // Nothing is negotiated.
             (Some(&[]), Some(&["h2"]), Some(&[])),
             (Some(&[]), None, Some(&[])),
-            // No handshake could offer these.
+            // Not valid in a handshake.
             (Some(&["h2", ""]), None, None),
         ] {
             let offered = offer(of_connect.map(ids).as_ref(), of_config.map(ids).as_ref());

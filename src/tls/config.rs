@@ -1,4 +1,4 @@
-//! From options to a configuration of rustls, at once or when it is needed.
+//! Makes a configuration of rustls from options, at once or when it is first needed.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use crate::race::{ConfigError, Protocols};
 /// A configuration, or how to make one.
 pub(super) enum Made {
     Config(Arc<ClientConfig>),
-    /// It takes files to be read.
+    /// The root certificates have to be read from files.
     Later(Box<Recipe>),
 }
 
-/// All that a configuration takes but its root certificates.
+/// A configuration without its root certificates, and where to get those.
 pub(super) struct Recipe {
     without_roots: ClientConfig,
     roots: Arc<dyn Roots>,
@@ -39,16 +39,16 @@ impl Recipe {
         config
     }
 
-    /// Whether a verifier of `other` does for this one: all slow roots are those of the system.
+    /// Whether a verifier of `other` can be used for this one. All slow roots are the system's, so only the rest is compared.
     pub(super) fn has_roots_of(&self, other: &Self) -> bool {
-        // Two providers of one crate have the same algorithms, in different places on the heap.
+        // Two providers of one crate are different allocations that point to the same algorithms.
         let algorithms = |recipe: &Self| recipe.provider.signature_verification_algorithms.all.as_ptr();
         self.extra == other.extra && algorithms(self) == algorithms(other)
     }
 }
 
-/// Whatever is wrong with options is found here, but that the system has no root certificates. What only a connector's protocols contradict is
-/// found by [`TlsOptions::check_protocols`].
+/// Makes a configuration, and finds all errors in the options, except that the system has no root certificates. [`TlsOptions::check_protocols`] finds
+/// contradictions with the connector's protocols.
 pub(super) fn make(options: &TlsOptions) -> Result<Made, ConfigError> {
     if options.handshake_timeout.is_some_and(|timeout| timeout.is_zero()) {
         return Err(ConfigError::new("the handshake timeout must not be zero"));
@@ -85,12 +85,12 @@ fn of_parts(parts: &Parts) -> Result<Made, ConfigError> {
             .map_err(|error| ConfigError::caused(BAD_ROOTS, error.into_source()))?;
         return Ok(Made::Config(Arc::new(config(parts, &provider, Some(verifier))?)));
     }
-    // Everything but the root certificates is tried now.
+    // Finds errors in everything but the root certificates now.
     let without_roots = config(parts, &provider, None)?;
     Ok(Made::Later(Box::new(Recipe { without_roots, roots, extra: extra.clone(), provider })))
 }
 
-/// What is wrong with further root certificates is known before the system's are read.
+/// Checks the extra root certificates before the system's are read.
 fn check_extra(roots: &dyn Roots, extra: &[CertificateDer<'static>]) -> Result<(), Error> {
     if !extra.is_empty() && !roots.takes_extra() {
         return Err(Error::General("this system takes no further root certificates".into()));
@@ -99,7 +99,7 @@ fn check_extra(roots: &dyn Roots, extra: &[CertificateDer<'static>]) -> Result<(
     extra.iter().try_for_each(|certificate| store.add(certificate.clone()))
 }
 
-/// Without a verifier nobody is trusted.
+/// Builds a configuration. Without a verifier, it trusts no server.
 fn config(
     parts: &Parts,
     provider: &Arc<CryptoProvider>,
@@ -130,11 +130,11 @@ fn config(
 
 const BAD_ROOTS: &str = "the root certificates cannot be used";
 
-/// The sessions of so many hosts are kept by default.
+/// The default number of hosts whose sessions are kept.
 const SESSION_HOSTS: usize = 256;
 
-/// The store of rustls allocates its table at once, and panics where that is too large.
+/// The most hosts. The store of rustls allocates its table at once, and panics if that is too large.
 const MAX_SESSION_HOSTS: usize = 65_536;
 
-/// The store of rustls has room for so many of each host.
+/// How many sessions of each host the store of rustls keeps.
 const TICKETS_PER_HOST: usize = 8;

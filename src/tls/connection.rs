@@ -15,18 +15,18 @@ use super::info::TlsInfo;
 use super::plaintext::Plaintext;
 use crate::response_first::ResponseFirst;
 
-/// A connection made by a [`TlsConnector`](super::TlsConnector): that of the transport, with TLS if the URI was one of `https` or `wss`.
+/// A connection made by a [`TlsConnector`](super::TlsConnector): the transport's connection, with TLS if the URI was `https` or `wss`.
 ///
-/// It has hyper's I/O traits, and tokio's if the transport's connection has them. As hyper-util's [`Connection`] it adds [`TlsInfo`] to what that
-/// one says of itself, and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated. For a protocol that is
-/// not HTTP, [disarm](crate::response_first::ResponseFirstHandle::disarm) that handle.
+/// It has hyper's I/O traits, and tokio's if the transport's connection has them. As hyper-util's [`Connection`] it has the transport's extras, a
+/// [`TlsInfo`] and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated. For a protocol
+/// other than HTTP, [disarm](crate::response_first::ResponseFirstHandle::disarm) that handle.
 pub struct TlsConnection<T: 'static> {
     inner: Inner<T>,
 }
 
 enum Inner<T: 'static> {
     Clear(T),
-    /// In a box, to keep a connection without TLS small.
+    /// Boxed, to keep a connection without TLS small.
     Tls(Box<Secured<T>>),
 }
 
@@ -47,7 +47,7 @@ impl<T> TlsConnection<T> {
         Self { inner: Inner::Tls(Box::new(Secured { stream: TokioIo::new(Plaintext::new(stream)), info })) }
     }
 
-    /// What was negotiated, and who the peer is. `None` without TLS.
+    /// Returns what was negotiated, and who the peer is. `None` without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         match &self.inner {
             Inner::Clear(_) => None,
@@ -55,7 +55,7 @@ impl<T> TlsConnection<T> {
         }
     }
 
-    /// The connection of the transport.
+    /// Returns the transport's connection.
     pub fn get_ref(&self) -> &T {
         match &self.inner {
             Inner::Clear(transport) => transport,
@@ -63,7 +63,7 @@ impl<T> TlsConnection<T> {
         }
     }
 
-    /// Unwraps the connection of the transport, or gives this one back if it has TLS.
+    /// Unwraps the transport's connection, if there is no TLS.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl<T: Read + Write + AsyncRead + Unpin> AsyncRead for TlsConnection<T> {
     }
 }
 
-/// The methods of [`Write`] and [`AsyncWrite`] are the same.
+/// Implements [`Write`] and [`AsyncWrite`], whose methods are the same.
 macro_rules! write_to_either {
     ($Write:ident, [$($bound:tt)*], |$secured:ident| $stream:expr, |$shared:ident| $shared_stream:expr) => {
         impl<T: $($bound)*> $Write for TlsConnection<T> {

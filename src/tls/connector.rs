@@ -1,4 +1,4 @@
-//! The attempt service.
+//! The attempt service that adds TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::outcome::{AttemptError, BoxError};
 use crate::race::ConfigError;
 use crate::tcp::TcpConnector;
 
-/// An attempt service that adds TLS to another one, `A`, where the URI is one of `https` or `wss`. See the [module](super).
+/// An attempt service that adds TLS to the attempt service `A`, for `https` and `wss` URIs. See the [module](super).
 ///
 /// Clones share sessions and settings.
 #[derive(Clone)]
@@ -30,19 +30,20 @@ impl<A> TlsConnector<A> {
     ///
     /// # Errors
     ///
-    /// Options that cannot work: no provider or no root certificates compiled in and none given, certificates that cannot be used, a timeout of
+    /// The options cannot work: no provider or no root certificates are compiled in and none are given, certificates cannot be used, or a timeout is
     /// zero.
     pub fn new(transport: A, options: TlsOptions) -> Result<Self, ConfigError> {
         Ok(Self { transport, current: Arc::new(Current::new(&options)?) })
     }
 
-    /// Replaces the settings, for all clones: certificates that were renewed, say. It holds for attempts from the next one on. Sessions begin anew, except those of a [whole configuration](TlsOptions::with_config) whose clone was there before.
+    /// Replaces the settings of all clones, from the next attempt on: because certificates were renewed, say. The earlier sessions are not used any
+    /// more, except those of a [whole configuration](TlsOptions::with_config) of which a clone was set before.
     ///
-    /// The root certificates of the system are read anew. Until they are, and where that fails, those that were read before hold.
+    /// The system's root certificates are read again. Until then, and if that fails, those that were read before are used.
     ///
     /// # Errors
     ///
-    /// Options that cannot work. Then nothing has changed.
+    /// The options cannot work. Then nothing is changed.
     pub fn replace(&self, options: TlsOptions) -> Result<(), ConfigError> {
         self.current.replace(&options)
     }

@@ -1,4 +1,4 @@
-//! What a handshake fails of.
+//! The errors of a TLS handshake.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::outcome::{AttemptError, BoxError, Time, causes};
 
 /// Why there is no TLS connection: the cause of an [`AttemptError`].
 ///
-/// `Display` is the reason in a few words, for a line that names several attempts. [`source`](StdError::source) is the error of
-/// rustls or of the system.
+/// `Display` is the reason in a few words, since one line may name several attempts. [`source`](StdError::source) is the error of rustls or of the
+/// system.
 pub struct TlsError {
     kind: TlsErrorKind,
     words: String,
@@ -26,26 +26,27 @@ pub struct TlsError {
 pub enum TlsErrorKind {
     /// The certificate of the server was not accepted.
     Certificate(CertificateProblem),
-    /// The server ended the handshake with an alert (RFC 8446 §6.2): it has no version in common with this client, or wants a client
-    /// certificate, say. It may pass if the alert is `InternalError`, `UserCanceled` or `BadRecordMac`.
+    /// The server ended the handshake with an alert (RFC 8446 §6.2): it has no version in common with this client, say, or wants a client
+    /// certificate. A retry may succeed if the alert is `InternalError`, `UserCanceled` or `BadRecordMac`.
     Alert,
-    /// The server does not speak TLS, or not as it should; or nothing that this client can do. It may pass if a record could not be decrypted.
+    /// The server does not speak TLS, breaks the protocol, or supports nothing that this client supports. A retry may succeed if a record could not
+    /// be decrypted.
     Protocol,
-    /// The server speaks none of the protocols that were offered (ALPN, RFC 7301 §3.2), and says so or chooses none where one has to be chosen;
-    /// or the client above has none in common with the TLS configuration.
+    /// The server speaks none of the offered protocols (ALPN, RFC 7301 §3.2): it says so, or chooses none though one is needed. Or the client has no
+    /// protocol in common with the TLS configuration.
     NoCommonProtocol,
     /// The server closed the connection during the handshake.
     Closed,
     /// Reading or writing failed.
     Io,
-    /// The handshake had no answer for [as long as it may take](super::TlsOptions::handshake_timeout).
+    /// The handshake took longer than its [timeout](super::TlsOptions::handshake_timeout).
     Timeout,
-    /// There are no root certificates on this system, or they cannot be read, or not within the time of a handshake.
+    /// The system has no root certificates, or they cannot be read, or not within the time of a handshake.
     Roots,
-    /// The host of the URI is no name that a certificate could be for.
+    /// The host of the URI is no name that a certificate can be for.
     InvalidName,
-    /// Something on this side: the key of the client certificate could not sign, or a verifier of one's own failed with an error that is no
-    /// [`InvalidCertificate`](RustlsError::InvalidCertificate). It may pass.
+    /// A failure on this side: the key of the client certificate could not sign, or your own verifier failed with an error other than
+    /// [`InvalidCertificate`](RustlsError::InvalidCertificate). A retry may succeed.
     Other,
 }
 
@@ -59,21 +60,21 @@ pub enum CertificateProblem {
     Expired,
     /// It is not valid yet. The clock of this machine may be wrong.
     NotYetValid,
-    /// No root certificate vouches for it.
+    /// No root certificate that this client trusts has signed it.
     UnknownIssuer,
     /// It was revoked.
     Revoked,
-    /// Something else: see the source.
+    /// Another problem: see the source.
     Other,
 }
 
 impl TlsError {
-    /// The kind.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> TlsErrorKind {
         self.kind
     }
 
-    /// This error among `error` and its causes. One that is wrapped in an [`io::Error`] is found too.
+    /// Finds a `TlsError` among `error` and its causes, also inside an [`io::Error`].
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         causes(error).find_map(|error| error.downcast_ref())
     }
@@ -90,7 +91,7 @@ impl TlsError {
         Self::new(TlsErrorKind::Roots, words, source.map(Into::into))
     }
 
-    /// There are no protocols that could be offered.
+    /// There are no protocols to offer.
     pub(super) fn nothing_to_offer(words: &'static str) -> Self {
         Self::new(TlsErrorKind::NoCommonProtocol, words, None)
     }
@@ -106,7 +107,7 @@ impl TlsError {
         Self::new(TlsErrorKind::Timeout, format!("TLS handshake timed out after {}", Time(after)), None)
     }
 
-    /// The error of a handshake, which rustls' own are wrapped in.
+    /// Unwraps the error of a handshake, which has the error of rustls inside.
     pub(super) fn of_handshake(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<RustlsError>()) {
             Some(tls) => {
@@ -121,8 +122,7 @@ impl TlsError {
         }
     }
 
-    /// Whether the error is one that says nothing of what server and client can do: the server has trouble of its own, or bytes were
-    /// changed on their way.
+    /// Whether a retry may succeed: the server has a temporary problem, or bytes were changed on their way.
     fn may_pass(&self) -> bool {
         let tls = self.source.as_deref().and_then(|source| source.downcast_ref());
         match tls {
@@ -135,7 +135,7 @@ impl TlsError {
         }
     }
 
-    /// The failure of the attempt.
+    /// Converts the error to the failure of its attempt.
     pub(super) fn into_attempt_error(self) -> AttemptError {
         let (kind, may_pass) = (self.kind, self.may_pass());
         let error = AttemptError::new(self);
@@ -145,7 +145,7 @@ impl TlsError {
             TlsErrorKind::Alert | TlsErrorKind::Protocol if may_pass => error,
             TlsErrorKind::Alert | TlsErrorKind::Protocol | TlsErrorKind::NoCommonProtocol => error.permanent(),
             TlsErrorKind::InvalidName => error.permanent(),
-            // The next reading of the root certificates may do better, unless it is known that there are none.
+            // The root certificates may be readable the next time. It is a permanent error only if the system is known to have none.
             TlsErrorKind::Closed | TlsErrorKind::Io | TlsErrorKind::Roots | TlsErrorKind::Other => error,
         }
     }

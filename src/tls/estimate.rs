@@ -1,14 +1,14 @@
-//! How long a handshake may take, from what is known when it begins.
+//! Estimates how long a handshake takes, when it begins.
 
 use std::time::Duration;
 
-/// One round trip is TLS 1.3, and two are TLS 1.2 or a HelloRetryRequest (RFC 8446 §2). The transport took one, and the server needs some time to
-/// sign. A resumed handshake takes as many round trips.
+/// Returns the estimate: two round trips and the server's work. The transport took one round trip. TLS 1.3 takes one, TLS 1.2 or a HelloRetryRequest
+/// two (RFC 8446 §2), a resumed handshake as many.
 pub(super) fn handshake_estimate(transport: Duration) -> Duration {
     2 * transport + SERVER
 }
 
-/// What the server's signature and its scheduling may take.
+/// The time for the server's signature and scheduling.
 const SERVER: Duration = Duration::from_millis(50);
 
 #[cfg(test)]

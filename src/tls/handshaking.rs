@@ -1,4 +1,4 @@
-//! One attempt: transport, handshake.
+//! The future of one attempt: transport, then handshake.
 
 use std::fmt;
 use std::future::Future;
@@ -59,28 +59,28 @@ pin_project! {
         A: Service<AttemptRequest>,
         A::Response: 'static,
     {
-        // There is nothing to attempt.
+        // The handshake would fail: no attempt is made.
         Failed { error: Option<AttemptError> },
         Connecting { #[pin] transport: A::Future },
-        // The transport stands. The handshake may take the race's consent.
+        // The transport stands. The handshake may need the race's consent.
         Connected { transport: Option<A::Response> },
-        // The handshake takes a configuration.
+        // The handshake waits for the configuration.
         Admitted { transport: Option<A::Response>, deadline: Option<Instant> },
         Handshaking { connect: Connect<ResponseFirst<TokioIo<A::Response>>>, deadline: Option<Instant> },
     }
 }
 
-/// What it takes for a handshake.
+/// What the handshake needs.
 struct Plan {
     settings: Arc<Settings>,
     name: ServerName<'static>,
-    /// Those that are offered.
+    /// The protocols that are offered.
     protocols: Protocols,
     handle: AttemptHandle,
     began: Instant,
-    /// `None` until it is made.
+    /// `None` until the configuration is made.
     config: Option<Arc<ClientConfig>>,
-    /// Where this attempt waits for it.
+    /// This attempt's place among those that wait for the configuration.
     place: Option<Place>,
 }
 
@@ -95,7 +95,7 @@ where
         Self { state: State::Connecting { transport }, plan: None, timer: Timer::new() }
     }
 
-    /// Nothing is sent where it is known that the handshake would fail.
+    /// Starts an attempt with TLS. Nothing is sent if it is known that the handshake would fail.
     pub(super) fn secured(settings: Arc<Settings>, transport: &mut A, request: AttemptRequest) -> Self {
         let (state, plan) = match Plan::new(settings, &request) {
             Ok(plan) => (State::Connecting { transport: transport.call(request) }, Some(Box::new(plan))),
@@ -124,7 +124,7 @@ where
                     return Poll::Ready(Ok(TlsConnection::plain(transport)));
                 }
                 (StateProj::Connecting { transport }, Some(plan)) => {
-                    // In the time that the transport takes.
+                    // The configuration is made while the transport connects.
                     let _pending = plan.poll_config(cx)?;
                     let transport = ready!(transport.poll(cx)).map_err(AttemptError::from_any)?;
                     plan.on_transport();
@@ -193,8 +193,8 @@ impl Plan {
         }
     }
 
-    /// No record has anything that this handshake would take, so that it need not ask whether it may begin: but where transports decide, another one may
-    /// have stood in the same instant, and only the race knows which of them goes on.
+    /// Asks the race whether the handshake may begin, if transports decide the race: another transport may have connected at the same instant.
+    /// Otherwise the handshake need not ask, since it uses nothing from service records.
     fn poll_consent(&self, cx: &mut Context<'_>) -> Poll<Result<(), AttemptError>> {
         match self.settings.race_until {
             RaceUntil::Tls => Poll::Ready(Ok(())),
@@ -210,7 +210,7 @@ impl Plan {
         Rustls::from(config).with_alpn(self.protocols.as_slice().to_vec()).connect(self.name.clone(), io)
     }
 
-    /// The handshake is finished.
+    /// The handshake is finished: checks the chosen protocol.
     fn end<T: 'static>(&self, stream: Stream<T>) -> Connected<T> {
         let (io, session) = stream.get_ref();
         let info = TlsInfo::of(session);
@@ -218,7 +218,7 @@ impl Plan {
             return Err(TlsError::none_chosen(self.protocols.as_slice()).into_attempt_error());
         }
         if info.is_http2() {
-            // HTTP/2 has a way of its own to say that enough was sent, and counts what was written.
+            // HTTP/2 itself tells a client to stop sending, and its transport counts what was written.
             io.handle().disarm();
         }
         self.handle.shook_hands(info.handshake());

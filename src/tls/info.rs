@@ -1,4 +1,4 @@
-//! What a caller learns of a TLS connection.
+//! What callers can learn about a TLS connection.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::outcome::Handshake;
 
 /// What was negotiated on a TLS connection, and who the peer is.
 ///
-/// It is an extra of the connection, and so an extension of each response that came over it:
+/// An extra of the connection, and so an extension of each response that came over it:
 ///
 /// ```
 /// use hyper_happy_eyeballs::tls::TlsInfo;
@@ -23,7 +23,7 @@ use crate::outcome::Handshake;
 /// }
 /// ```
 ///
-/// A clone is a reference to the same.
+/// Clones share the data.
 #[doc(alias = "tls_info")]
 #[derive(Clone)]
 pub struct TlsInfo {
@@ -39,7 +39,7 @@ struct Inner {
 }
 
 impl TlsInfo {
-    /// Of a connection whose handshake is finished.
+    /// Reads the information from a connection whose handshake is finished.
     pub(super) fn of(connection: &ClientConnection) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -52,32 +52,32 @@ impl TlsInfo {
         }
     }
 
-    /// The version of TLS. Always there once a connection is made.
+    /// Returns the version of TLS. Always `Some` once a connection is made.
     pub fn protocol_version(&self) -> Option<ProtocolVersion> {
         self.inner.protocol_version
     }
 
-    /// The cipher suite. Always there once a connection is made.
+    /// Returns the cipher suite. Always `Some` once a connection is made.
     pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
         self.inner.cipher_suite
     }
 
-    /// The protocol that the server chose (ALPN, RFC 7301). `None` if it chose none: HTTP/1.1 is spoken then.
+    /// Returns the protocol that the server chose (ALPN, RFC 7301). `None` if it chose none, and so speaks HTTP/1.1.
     pub fn alpn(&self) -> Option<&[u8]> {
         self.inner.alpn.as_deref()
     }
 
-    /// Whether an earlier session was resumed. The certificates are those of that session then.
+    /// Whether an earlier session was resumed. The certificates are then those of that session.
     pub fn is_resumed(&self) -> bool {
         self.inner.is_resumed
     }
 
-    /// The certificates of the server, its own first.
+    /// Returns the certificates of the server, its own first.
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.inner.peer_certificates
     }
 
-    /// The same for the record of the attempt.
+    /// Returns the same information for the record of the attempt.
     pub(super) fn handshake(&self) -> Handshake {
         let mut handshake = Handshake::new().with_resumed(self.is_resumed());
         if let Some(version) = self.protocol_version() {

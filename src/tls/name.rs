@@ -1,4 +1,4 @@
-//! The name that TLS asks for and verifies, from the host of a URI.
+//! The name for SNI and verification, from the host of a URI.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,8 +6,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::error::TlsError;
 
-/// An address has no SNI (RFC 6066 §3), and a zone is nothing that a certificate could be for. The dot at the end of a name is not part
-/// of it there either.
+/// Returns the name of a host. An address has no SNI (RFC 6066 §3). A zone is dropped, since no certificate can be for one, and so is the final dot
+/// of a name.
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(ServerName::IpAddress(address.into()));

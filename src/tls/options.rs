@@ -1,4 +1,4 @@
-//! What can be set of TLS.
+//! The settings of TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::race::{ConfigError, Protocols};
 /// | handshake timeout | 10 s |
 /// | race until | [`RaceUntil::Tls`] |
 ///
-/// The protocols that are offered (ALPN) are those of the connector: see [`protocols`](crate::connect::Builder::protocols). Early data is off.
+/// The connector sets the protocols that are offered (ALPN): see [`protocols`](crate::connect::Builder::protocols). Early data is off.
 #[derive(Clone)]
 pub struct TlsOptions {
     pub(super) base: Base,
@@ -37,7 +37,7 @@ pub struct TlsOptions {
     pub(super) race_until: RaceUntil,
 }
 
-/// What the configuration of rustls comes from.
+/// Where the configuration of rustls comes from.
 #[derive(Clone)]
 pub(super) enum Base {
     Whole {
@@ -48,14 +48,14 @@ pub(super) enum Base {
     Parts(Parts),
 }
 
-/// What a configuration is made of. Each setter has a field of its own, so that their order does not matter.
+/// The parts of a configuration. Each setter has a field of its own, so that the order of calls does not matter.
 #[derive(Clone, Default)]
 pub(super) struct Parts {
     pub(super) provider: Option<Arc<CryptoProvider>>,
     /// `None` is the default.
     pub(super) roots: Option<Arc<dyn Roots>>,
     pub(super) extra_roots: Vec<CertificateDer<'static>>,
-    /// An error together with root certificates.
+    /// An error if root certificates are set too.
     pub(super) verifier: Option<Arc<dyn ServerCertVerifier>>,
     pub(super) identity: Identity,
     pub(super) versions: Option<Vec<&'static SupportedProtocolVersion>>,
@@ -64,7 +64,7 @@ pub(super) struct Parts {
     pub(super) session_hosts: Option<usize>,
 }
 
-/// Who the client says that it is.
+/// The client's certificate.
 #[derive(Clone, Default)]
 pub(super) enum Identity {
     #[default]
@@ -73,32 +73,33 @@ pub(super) enum Identity {
     Resolver(Arc<dyn ResolvesClientCert>),
 }
 
-/// What an attempt has to come to for the race to be won.
+/// What an attempt must achieve to win the race.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RaceUntil {
-    /// The handshake is finished and the certificate accepted (v3 §6.1). A server whose TCP answers and whose TLS is dead costs one delay.
+    /// The handshake is finished and the certificate accepted (v3 §6.1). A server that accepts TCP connections but does not answer TLS costs one
+    /// attempt delay.
     #[default]
     Tls,
-    /// The transport stands. The other attempts are dropped before the handshake begins, so that no server shakes hands in vain; if it fails,
-    /// the race goes on with them.
+    /// The transport stands. The other attempts are dropped before the handshake begins, so that no server makes a handshake in vain. If the
+    /// handshake fails, the race goes on with the other attempts.
     Tcp,
 }
 
 impl TlsOptions {
-    /// The defaults.
+    /// Returns the default settings.
     pub fn new() -> Self {
         Self::of(Base::Parts(Parts::default()))
     }
 
-    /// A whole configuration of one's own, in the place of provider, root certificates, client certificate, versions, key log and
-    /// sessions: to set one of these too is an error of the connector's `build`.
+    /// Uses a whole configuration of your own, instead of provider, root certificates, client certificate, versions, key log and sessions. To set one
+    /// of these as well is an error of the connector's `build`.
     ///
-    /// If it names protocols (`alpn_protocols`), those are offered that the connector knows as well. That there are none is an error of the
-    /// connector's `build`.
+    /// If the configuration has protocols (`alpn_protocols`), those are offered that the connector has as well. If there are none, the connector's
+    /// `build` returns an error.
     ///
-    /// Its sessions are those of the configuration (`resumption`), which its clones share: so do connectors that are given clones of one configuration, and settings that take
-    /// the place of others ([`TlsConnector::replace`](super::TlsConnector::replace)).
+    /// Clones of a configuration share its sessions (`resumption`). So connectors with clones of one configuration share them, and so do settings
+    /// that [replace](super::TlsConnector::replace) others.
     #[doc(alias("use_preconfigured_tls", "tls_backend_preconfigured"))]
     pub fn with_config(config: ClientConfig) -> Self {
         Self::of(Base::Whole { config: Arc::new(config), has_parts: false })
@@ -112,7 +113,7 @@ impl TlsOptions {
         self.part(|parts| parts.provider = Some(provider))
     }
 
-    /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's.
+    /// Verifies certificates with these root certificates, instead of the system's or Mozilla's.
     #[doc(alias("tls_certs_only"))]
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
@@ -120,23 +121,23 @@ impl TlsOptions {
         self.roots(roots::Given(certificates))
     }
 
-    /// Root certificates in addition to the roots chosen by the other settings. Further calls add to them. One that
-    /// cannot be read is an error of the connector's `build`; so is any where Android's own verifier is used, which takes none.
+    /// Adds root certificates to those of the other settings. Further calls add more. A certificate that cannot be read is an error of the
+    /// connector's `build`; so is any certificate if Android's own verifier is used, which takes none.
     #[doc(alias("add_root_certificate", "tls_certs_merge"))]
     #[must_use]
     pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.part(|parts| parts.extra_roots.extend(certificates))
     }
 
-    /// What verifies certificates, in the place of root certificates: to set both is an error of the connector's `build`.
+    /// Verifies certificates with your own verifier, instead of root certificates. To set both is an error of the connector's `build`.
     #[doc(alias("danger_accept_invalid_certs"))]
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.part(|parts| parts.verifier = Some(verifier))
     }
 
-    /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. A session is
-    /// resumed with the certificate that it began with, or not at all.
+    /// The certificate that the client sends to servers that ask for one, with the chain to its root, and its key. A session is resumed only with the
+    /// certificate that it began with.
     ///
     /// Defaults to none.
     #[doc(alias("identity"))]
@@ -145,7 +146,7 @@ impl TlsOptions {
         self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
     }
 
-    /// What chooses the certificate that the client shows, by what the server asks for.
+    /// Chooses the client's certificate for each request of a server.
     ///
     /// Defaults to none.
     #[must_use]
@@ -162,7 +163,7 @@ impl TlsOptions {
         self.part(|parts| parts.versions = Some(versions.into_iter().collect()))
     }
 
-    /// What is told of the keys of every connection, so that a recording of it can be read: [`KeyLogFile`](super::rustls::KeyLogFile), say.
+    /// Gets the keys of every connection, so that a recording of it can be decrypted: [`KeyLogFile`](super::rustls::KeyLogFile), say.
     ///
     /// Defaults to nothing.
     #[must_use]
@@ -170,9 +171,9 @@ impl TlsOptions {
         self.part(|parts| parts.key_log = Some(key_log))
     }
 
-    /// The sessions of how many hosts are kept to be resumed, eight of each. More of it saves handshakes of a client of many hosts, at some
-    /// kilobytes a host. Zero resumes none. The connector and its clones share them. The table of hosts is allocated at once, some hundred bytes a
-    /// host; more than 65,536 are 65,536.
+    /// How many hosts have their sessions kept for resumption, eight sessions for each. A higher number saves full handshakes for a client of many
+    /// hosts, and costs some kilobytes a host. Zero turns resumption off. Clones of the connector share the sessions. The table of hosts is allocated
+    /// at once, with some hundred bytes a host. The number is limited to 65,536.
     ///
     /// Defaults to 256.
     #[must_use]
@@ -180,8 +181,9 @@ impl TlsOptions {
         self.part(|parts| parts.session_hosts = Some(hosts))
     }
 
-    /// How long a handshake may take, once the transport stands; to wait for the system's root certificates is a part of it. Then it is the failure of its attempt. `None` leaves it to the connector's timeout, if there is one: a server that
-    /// accepts connections and says nothing is then waited for without end. Zero is an error.
+    /// How long a handshake may take once the transport stands, including the wait for the system's root certificates. After that the attempt fails.
+    /// With `None` only the connector's timeout limits it: without that one, a server that accepts connections and never answers is waited for for
+    /// ever. Zero is an error.
     ///
     /// Defaults to 10 s.
     #[must_use]
@@ -190,7 +192,7 @@ impl TlsOptions {
         self
     }
 
-    /// What an attempt has to come to for the race to be won.
+    /// What an attempt must achieve to win the race.
     ///
     /// Defaults to [`RaceUntil::Tls`].
     #[must_use]
@@ -199,7 +201,7 @@ impl TlsOptions {
         self
     }
 
-    /// The protocols that the configuration names; `None` if it names none.
+    /// Returns the protocols of a whole configuration; `None` if it has none.
     pub(super) fn protocols(&self) -> Option<Protocols> {
         match &self.base {
             Base::Whole { config, .. } if !config.alpn_protocols.is_empty() => {
@@ -209,7 +211,7 @@ impl TlsOptions {
         }
     }
 
-    /// Finds out whether a connector with these protocols could offer any.
+    /// Checks that a connector with these protocols can offer any.
     pub(crate) fn check_protocols(&self, of_connector: Option<&Protocols>) -> Result<(), ConfigError> {
         alpn::offer(of_connector, self.protocols().as_ref()).map(drop).map_err(ConfigError::new)
     }
@@ -233,9 +235,9 @@ impl TlsOptions {
 
 #[cfg(feature = "tls-platform-roots")]
 impl TlsOptions {
-    /// Certificates are verified by the root certificates of the system, or by its own verifier where it has one. They are read when the first `https` URI is
-    /// connected to. If there are none, connects to `https` URIs fail, and `http` URIs are not concerned. After 5 s they are read again, also where some
-    /// could not be read.
+    /// Verifies certificates with the root certificates of the system, or with the system's own verifier. They are read when the first connect to an
+    /// `https` URI begins. If there are none, connects to `https` URIs fail; `http` URIs are not affected. Certificates that could not be read are
+    /// read again after 5 s.
     #[must_use]
     pub fn platform_roots(self) -> Self {
         self.roots(roots::platform::OfPlatform)
@@ -244,7 +246,7 @@ impl TlsOptions {
 
 #[cfg(feature = "tls-webpki-roots")]
 impl TlsOptions {
-    /// Certificates are verified by the root certificates of Mozilla, as they were when `webpki-roots` was released.
+    /// Verifies certificates with Mozilla's root certificates, as of the release of `webpki-roots`.
     #[must_use]
     pub fn webpki_roots(self) -> Self {
         self.roots(roots::webpki::OfMozilla)

@@ -1,4 +1,4 @@
-//! The plaintext of a connection: what was received in order is read before what went wrong after it, and upgrades are seen.
+//! The plaintext of a connection: data is read before an error that came after it, and upgrades are recognised.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read as _};
@@ -10,15 +10,15 @@ use tokio_rustls::client::TlsStream;
 
 use crate::response_first::{Recognition, ResponseFirst, first_of};
 
-/// TLS over the wrapper that keeps a write error from hiding a response.
+/// The TLS stream of a connection, over the wrapper that keeps a write error from hiding a response.
 ///
-/// 1. An error comes after all the data that came before it. A response and an alert may come in one segment, and so may a response and
-///    garbage. tokio-rustls then reports the error, and the data stays in the session.
-/// 2. The wrapper below sees nothing but ciphertext. So it is disarmed from here when the stream is no longer HTTP: after an upgrade, under a client that does not
-///    do that itself.
+/// 1. All data that came before an error is read before the error. A response may share a TCP segment with an alert or with garbage:
+///    tokio-rustls then reports the error first, and leaves the data in the session.
+/// 2. The wrapper below TLS sees only ciphertext. So this type disarms it after an upgrade, when the stream is no longer HTTP, under a
+///    client that does not do so itself.
 pub(super) struct Plaintext<T: 'static> {
     stream: TlsStream<ResponseFirst<T>>,
-    /// The error, until the data before it has been read.
+    /// An error that is returned once the data before it has been read.
     error: Option<io::Error>,
     recognition: Recognition,
 }
@@ -28,7 +28,7 @@ impl<T> Plaintext<T> {
         Self { stream, error: None, recognition: Recognition::new() }
     }
 
-    /// What TLS is spoken over.
+    /// Returns the wrapper below TLS.
     pub(super) fn transport(&self) -> &ResponseFirst<T> {
         self.stream.get_ref().0
     }

@@ -1,4 +1,4 @@
-//! Which provider of cryptography is used.
+//! Chooses the provider of cryptography.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use tokio_rustls::rustls::crypto::ring;
 
 use crate::race::ConfigError;
 
-/// `given`, else that of the process, else the one that is compiled in: aws-lc-rs where there are two, as rustls itself prefers it. None is installed for
-/// the process, which is for its program to do.
+/// Returns `given`, else the provider of the process, else the one that is compiled in: aws-lc-rs if there are two, as rustls itself prefers it. Does
+/// not install one for the process, which only the program may do.
 pub(super) fn choose(given: Option<Arc<CryptoProvider>>) -> Result<Arc<CryptoProvider>, ConfigError> {
     given.or_else(|| CryptoProvider::get_default().cloned()).or_else(|| compiled_in().map(Arc::new)).ok_or_else(|| {
         ConfigError::new("TLS has no provider of cryptography: give one, or turn on the feature `https`")

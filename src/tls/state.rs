@@ -1,4 +1,4 @@
-//! What all clones of a connector share of TLS.
+//! The TLS state that all clones of a connector share.
 
 use std::fmt;
 use std::mem;
@@ -15,17 +15,17 @@ use super::roots::RootsError;
 use crate::lock::Lock;
 use crate::race::{ConfigError, Protocols};
 
-/// The settings that hold now.
+/// The present settings.
 pub(super) struct Current {
-    /// Guards the reference alone.
+    /// Guards the reference only.
     settings: Lock<Arc<Settings>>,
 }
 
-/// Settings, checked.
+/// Settings that were checked.
 pub(super) struct Settings {
     pub(super) handshake_timeout: Option<Duration>,
     pub(super) race_until: RaceUntil,
-    /// Those that the configuration names, if any.
+    /// The protocols of a whole configuration, if it has any.
     pub(super) protocols: Option<Protocols>,
     config: Config,
 }
@@ -46,7 +46,7 @@ impl Current {
 
     pub(super) fn replace(&self, options: &TlsOptions) -> Result<(), ConfigError> {
         let settings = Arc::new(Settings::new(options, Some(&self.get()))?);
-        // What was given is foreign, and dropped outside the lock.
+        // The old settings have foreign code, and are dropped outside the lock.
         let _before = mem::replace(&mut *self.settings.lock(), settings);
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Settings {
         Ok(Self { handshake_timeout, race_until, protocols: options.protocols(), config })
     }
 
-    /// The configuration, once it is made. The task that polled last in this place is woken.
+    /// Returns the configuration, once it is made. While pending, the task that last polled with `place` is woken.
     pub(super) fn poll_config(
         &self,
         place: &mut Option<Place>,
@@ -74,7 +74,7 @@ impl Settings {
         }
     }
 
-    /// Why there is no configuration, as long as that is believed.
+    /// Returns why there is no configuration, while that failure is kept.
     pub(super) fn failure(&self) -> Option<RootsError> {
         self.later().and_then(Later::failure)
     }

@@ -1,4 +1,4 @@
-//! A server that says that it is busy before it has the request, and ends the connection in one of several ways.
+//! A server that answers 503 before it has the request, and ends the connection in one of several ways.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hyper::{Method, StatusCode, Uri};
@@ -10,12 +10,12 @@ use crate::server::Peer;
 
 pub(crate) const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
 
-/// How a server ends a connection on which it has said what it has to say.
+/// How the server ends the connection after its answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     Close,
     HalfCloseAndDrain,
-    /// Once the other system has all of it.
+    /// By a reset, once the other system has all bytes.
     Reset,
 }
 
@@ -29,13 +29,13 @@ impl End {
                 peer.end_writing();
                 peer.drain_wire();
             }
-            // On loopback the other system has it when the write returns.
+            // On loopback the other system has the bytes when the write returns.
             Self::Reset => peer.reset(),
         }
     }
 }
 
-/// Every request, `count` of them, is answered by what the server said first.
+/// Asserts that each of `count` requests gets the early answer.
 pub(crate) async fn assert_busy<C: Connector>(client: &Client<C>, uri: &Uri, end: End, count: usize) {
     for number in 0..times(count) {
         let (method, body) = match number % 3 {

@@ -1,4 +1,4 @@
-//! Uploads that a server refuses, and what a client has to make of it.
+//! Uploads that a server refuses, and their expected results.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::fmt::Debug;

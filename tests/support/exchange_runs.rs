@@ -1,7 +1,7 @@
-//! For tests that race on purpose and count: how often, on which runtime, and under which watchdog; and what they ask a client.
+//! Helpers of tests that count races: how often they run, on which runtime, under which watchdog, and their requests.
 //!
-//! Every count is multiplied by the environment variable `EXCHANGE_REPEAT`, a whole number; 1 if it is not set. What is
-//! measured and printed is seen with `--nocapture`.
+//! The environment variable `EXCHANGE_REPEAT`, a whole number that defaults to 1, multiplies every count. Measurements are printed with
+//! `--nocapture`.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ use hyper_happy_eyeballs::client::{ClientError, Connector, RequestBody, Response
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use tokio::runtime::Builder;
 
-/// How often to do what is done `count` times by default.
+/// Returns how often to do what is done `count` times by default.
 pub(crate) fn times(count: usize) -> usize {
     let factor = std::env::var("EXCHANGE_REPEAT").map_or(1, |factor| factor.parse().expect("a whole number"));
     count * factor
@@ -29,7 +29,7 @@ pub(crate) fn times(count: usize) -> usize {
 
 /// Runs `test` as a task of a current-thread runtime, then of a multi-thread one.
 ///
-/// One at a time within a binary: tests count the descriptors of the process, and race better if left alone.
+/// Only one runs at a time in a binary: tests count the descriptors of the process, and races need an idle machine.
 pub(crate) fn on_both_runtimes<F: Future<Output = ()> + Send + 'static>(test: impl Fn() -> F) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ pub(crate) fn say(figures: std::fmt::Arguments<'_>) {
     eprintln!("{figures}");
 }
 
-/// The watchdog: nothing that is not held up by the test itself takes longer than five seconds.
+/// The watchdog: without a delay of the test's own, nothing takes longer than five seconds.
 #[track_caller]
 pub(crate) fn in_time<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let caller = Location::caller();
@@ -86,7 +86,7 @@ pub(crate) fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
     }
 }
 
-/// Whether the future is ready when it is polled this once.
+/// Polls the future once.
 pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|cx| match pin!(&mut *future).poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -95,7 +95,7 @@ pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Ou
     .await
 }
 
-/// How many descriptors this process has open.
+/// Returns how many descriptors this process has open.
 #[cfg(target_os = "linux")]
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
@@ -106,7 +106,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Lets time pass to the microsecond, which no sleep does.
+/// Waits with microsecond precision, which sleeping does not have.
 pub(crate) fn spin(duration: Duration) {
     let start = now();
     while start.elapsed() < duration {
@@ -123,7 +123,7 @@ pub(crate) fn median(mut durations: Vec<Duration>) -> Duration {
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// One below `limit`.
+    /// Returns a number below `limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         // The constants of Knuth's MMIX; the high bits are the random ones.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -188,7 +188,7 @@ pub(crate) async fn read<B: Body<Data = Bytes>>(response: Response<B>) -> Result
     Ok((response.status(), response.into_body().collect().await?.to_bytes()))
 }
 
-/// Reads at most so many frames of the answer to this request, which is full of its number; whether that was all.
+/// Reads at most `frames` frames of the response to request `number`, and checks their content. Returns whether that was all.
 pub(crate) async fn read_frames(response: Response<ResponseBody>, number: usize, frames: u64) -> bool {
     let mut body = response.into_body();
     let line = format!("{number}\n");

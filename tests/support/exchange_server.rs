@@ -1,4 +1,4 @@
-//! Servers in threads of their own, which do with each connection exactly what a test tells them.
+//! Servers in threads of their own, which follow a test's function exactly.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,10 +13,9 @@ use hyper::Uri;
 use rustls::{ServerConfig, ServerConnection};
 use tokio::runtime::Builder;
 
-/// Does with each connection what it is told, in threads of its own. A panic there fails the test.
+/// Calls a function with each connection, in threads of its own. A panic there fails the test.
 ///
-/// To be made before the client, since dropping it waits until every connection has been dealt with: for what is closed by another
-/// task, wait before.
+/// Must be made before the client: dropping it waits until every connection is served. Wait first for connections that another task closes.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -31,13 +30,13 @@ struct Shared {
 }
 
 impl Server {
-    /// As many connections at the same time as there are `threads`.
+    /// Serves as many connections at a time as there are `threads`.
     pub(crate) fn with_threads(threads: usize, serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         let serve = Arc::new(serve);
         Self::start(threads, move |_, peer| serve(peer))
     }
 
-    /// A thread for each connection.
+    /// Serves each connection in a thread of its own.
     pub(crate) fn start_one_for_each(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         let serve = Arc::new(serve);
         Self::start(1, move |shared, peer| {
@@ -85,12 +84,12 @@ impl Server {
         self.address
     }
 
-    /// Connections accepted so far.
+    /// Returns how many connections were accepted so far.
     pub(crate) fn accepted(&self) -> usize {
         self.shared.accepted.load(SeqCst)
     }
 
-    /// Connections that have not been dealt with.
+    /// Returns how many connections are being served.
     pub(crate) fn open(&self) -> usize {
         self.shared.open.load(SeqCst)
     }
@@ -105,7 +104,7 @@ impl Drop for Server {
         if std::thread::panicking() {
             return;
         }
-        // First those that start others.
+        // The threads that start others are joined first.
         join(self.acceptors.drain(..).collect());
         join(self.shared.connections.lock().unwrap().drain(..).collect());
     }
@@ -117,14 +116,14 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
-/// A connection as the server has it. Dropping it closes it.
+/// The server's end of a connection. Dropping it closes it.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
-    /// How many were accepted before it.
+    /// How many connections were accepted before it.
     pub(crate) number: usize,
-    /// Read, but not asked for.
+    /// Bytes that were read and not yet used.
     buffer: Vec<u8>,
-    /// None if it speaks in clear text.
+    /// `None` without TLS.
     tls: Option<Box<ServerConnection>>,
     /// Dropped when the stream is.
     _open: Open,
@@ -154,7 +153,7 @@ impl Head {
         self.0.split(' ').next().unwrap()
     }
 
-    /// Without its slash.
+    /// Returns the path without its slash.
     pub(crate) fn path(&self) -> &str {
         self.0.split(' ').nth(1).unwrap().strip_prefix('/').unwrap()
     }
@@ -172,24 +171,24 @@ impl Peer {
         Self { stream, number, buffer: Vec::new(), tls: None, _open: open }
     }
 
-    /// Shakes hands, and speaks TLS from then on. `None` if the client has gone before.
+    /// Makes a TLS handshake, and uses TLS from then on. `None` if the client has gone before.
     pub(crate) fn over_tls(mut self, config: &Arc<ServerConfig>) -> Option<Self> {
         let mut tls = ServerConnection::new(Arc::clone(config)).unwrap();
         while tls.is_handshaking() {
             tls.complete_io(&mut self.stream).ok()?;
         }
-        // What TLS says by itself after that, such as session tickets.
+        // Sends TLS's own messages after the handshake, such as session tickets.
         self.tls = Some(Box::new(tls));
         self.flush().ok()?;
         Some(self)
     }
 
-    /// The session, if it speaks TLS.
+    /// Returns the session, if there is TLS.
     pub(crate) fn tls(&mut self) -> Option<&mut ServerConnection> {
         self.tls.as_deref_mut()
     }
 
-    /// Sends what TLS has to say.
+    /// Sends pending TLS records.
     pub(crate) fn flush(&mut self) -> std::io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         while tls.wants_write() {
@@ -207,13 +206,13 @@ impl Peer {
         self.flush().ok();
     }
 
-    /// Ends writing, over TLS with the alert for it.
+    /// Half-closes; over TLS with the closing alert.
     pub(crate) fn end_writing(&mut self) {
         self.send_closing_alert();
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
-    /// The head of the next request, or `None` if the client has gone.
+    /// Reads the head of the next request. `None` if the client has gone.
     pub(crate) fn head(&mut self) -> Option<Head> {
         const END: &[u8] = b"\r\n\r\n";
         loop {
@@ -225,19 +224,19 @@ impl Peer {
         }
     }
 
-    /// The next request, with a body that is not kept; or `None` if the client has gone.
+    /// Reads the next request, and discards its body. `None` if the client has gone.
     pub(crate) fn request(&mut self) -> Option<Head> {
         let head = self.head()?;
         self.skip_body(&head)?;
         Some(head)
     }
 
-    /// Takes the body of a request away, if the client sends it.
+    /// Reads and discards the body of a request.
     pub(crate) fn skip_body(&mut self, head: &Head) -> Option<()> {
         if let Some(length) = head.field("content-length") {
             self.skip(length.parse().unwrap())?;
         } else if head.field("transfer-encoding").is_some() {
-            // No body here contains it. The next request may come with it.
+            // No body in these tests contains this. The next request may follow it.
             const END: &[u8] = b"0\r\n\r\n";
             loop {
                 let end = self.buffer.windows(END.len()).position(|window| window == END);
@@ -253,7 +252,7 @@ impl Peer {
         Some(())
     }
 
-    /// The next so many bytes, or `None` if the client has gone.
+    /// Reads this many bytes. `None` if the client has gone.
     pub(crate) fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.buffer.len() < count {
             self.read_more()?;
@@ -261,12 +260,12 @@ impl Peer {
         Some(self.buffer.drain(..count).collect())
     }
 
-    /// Whether something was read that was not asked for yet.
+    /// Whether there are bytes that were read and not yet used.
     pub(crate) fn has_buffered(&self) -> bool {
         !self.buffer.is_empty()
     }
 
-    /// Takes so many bytes away, if the client sends them.
+    /// Reads and discards this many bytes.
     pub(crate) fn skip(&mut self, mut length: usize) -> Option<()> {
         loop {
             let taken = length.min(self.buffer.len());
@@ -279,22 +278,22 @@ impl Peer {
         }
     }
 
-    /// Waits for the first bytes without taking them; `false` if the client has gone.
+    /// Waits for the first bytes without reading them. `false` if the client has gone.
     pub(crate) fn peek(&self) -> bool {
         self.ended(self.stream.peek(&mut [0])).is_some()
     }
 
-    /// How much has arrived that was not read, in whatever cipher.
+    /// Returns how many bytes have arrived unread, encrypted or not.
     pub(crate) fn arrived(&self) -> usize {
         const MOST: usize = 8 * 1024 * 1024;
         self.stream.set_nonblocking(true).unwrap();
         let peeked = self.stream.peek(&mut vec![0; MOST]);
         self.stream.set_nonblocking(false).unwrap();
-        // There is nothing, or there will be nothing any more.
+        // Nothing has arrived, or nothing will.
         peeked.unwrap_or(0)
     }
 
-    /// Whether the system took it all.
+    /// Sends bytes. Returns whether the system took all of them.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         match &mut self.tls {
             None => self.stream.write_all(bytes.as_ref()).is_ok(),
@@ -302,7 +301,7 @@ impl Peer {
         }
     }
 
-    /// Reads to the end, be it a reset, and says how much there was.
+    /// Reads to the end or a reset. Returns how many bytes there were.
     pub(crate) fn drain(&mut self) -> usize {
         let mut bytes = self.buffer.len();
         loop {
@@ -312,7 +311,7 @@ impl Peer {
         }
     }
 
-    /// Sends bytes over TLS, and others as they are, in one segment.
+    /// Sends bytes over TLS and raw bytes after them, in one segment.
     pub(crate) fn send_with(&mut self, bytes: impl AsRef<[u8]>, raw: &[u8]) {
         let tls = self.tls.as_mut().unwrap();
         tls.writer().write_all(bytes.as_ref()).unwrap();
@@ -324,7 +323,7 @@ impl Peer {
         self.stream.write_all(&wire).unwrap();
     }
 
-    /// What a read gives once the client has gone: no bytes, if it has said so.
+    /// Returns the result of a read after the client has gone: no bytes, if it closed in order.
     pub(crate) fn last_read(&mut self) -> std::io::Result<usize> {
         match &mut self.tls {
             None => self.stream.read(&mut [0]),
@@ -332,14 +331,14 @@ impl Peer {
         }
     }
 
-    /// Reads to the end, be it a reset, without deciphering anything, and says how much there was.
+    /// Reads to the end or a reset without decrypting. Returns how many bytes there were.
     pub(crate) fn drain_wire(&mut self) -> usize {
         self.tls = None;
         self.buffer.clear();
         self.drain()
     }
 
-    /// The same, 16 KiB at a time with a millisecond in between.
+    /// As `drain_wire`, 16 KiB at a time with a pause of a millisecond.
     pub(crate) fn drain_wire_slowly(&mut self) -> usize {
         self.tls = None;
         let mut bytes = 0;
@@ -351,12 +350,12 @@ impl Peer {
         bytes
     }
 
-    /// Closes by a reset.
+    /// Resets the connection.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
-    /// Waits until the client has closed or reset, whatever it left unread here; `false` if it does not.
+    /// Waits until the client has closed or reset, even with unread bytes here. `false` if it does not.
     #[cfg(target_os = "linux")]
     pub(crate) fn sees_the_client_go(&self) -> bool {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -364,7 +363,7 @@ impl Peer {
         stream.set_nonblocking(true).unwrap();
         let gone = runtime.block_on(async {
             let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-            // Of all that can be waited for, this alone comes with the end of reading and not with something to read.
+            // Only this readiness comes with the end of reading and not with readable bytes.
             let gone = stream.ready(tokio::io::Interest::PRIORITY);
             tokio::time::timeout(Duration::from_secs(5), gone).await
         });
@@ -372,7 +371,7 @@ impl Peer {
         gone.is_ok_and(|ready| ready.unwrap().is_read_closed())
     }
 
-    /// How much was read, or `None` if the client has gone.
+    /// Reads more. Returns how many bytes, or `None` if the client has gone.
     fn read_more(&mut self) -> Option<usize> {
         let mut bytes = [0; 16 * 1024];
         let read = match &mut self.tls {

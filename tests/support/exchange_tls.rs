@@ -1,4 +1,4 @@
-//! TLS on the loopback address: what a server needs, and connectors that trust it alone.
+//! TLS on loopback: the server's configuration, and connectors that trust only that server.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,10 +12,10 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-/// The versions of TLS that there are.
+/// The supported versions of TLS.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
-/// A server's configuration, and the certificate that its clients have to trust.
+/// A server's configuration, and the certificate that clients must trust.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) server: Arc<ServerConfig>,
@@ -23,7 +23,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// With whatever version client and server agree on.
+    /// Accepts any version.
     pub(crate) fn new() -> Self {
         Self::of(&VERSIONS)
     }
@@ -32,7 +32,7 @@ impl Tls {
         Self::of(&[version])
     }
 
-    /// The protocols that the server takes, most wanted first; HTTP/1.1 alone, without this.
+    /// Sets the server's protocols, in order of preference. The default is HTTP/1.1 only.
     pub(crate) fn alpn(self, protocols: &[&str]) -> Self {
         let mut server = ServerConfig::clone(&self.server);
         server.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
@@ -55,7 +55,7 @@ impl Tls {
     }
 }
 
-/// The URI with https in the place of http.
+/// Returns the URI with https instead of http.
 pub(crate) fn https(uri: &Uri) -> Uri {
     uri.to_string().replacen("http:", "https:", 1).parse().unwrap()
 }

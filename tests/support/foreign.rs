@@ -1,4 +1,4 @@
-//! Programs that others have written, each in a process of its own.
+//! Programs of others, each in a process of its own.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::env;
@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// What no program takes as long as to begin.
+/// Longer than any program takes to start.
 const LONG: Duration = Duration::from_secs(30);
 
 /// A program that runs until it is dropped.
@@ -19,11 +19,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, waits for the line that contains `says`, and returns that line too.
+    /// Starts `command`, waits for a line that contains `says`, and returns the line.
     ///
     /// # Errors
     ///
-    /// What the program said instead before it ended.
+    /// The output of the program before it ended.
     pub(crate) fn start(command: &mut Command, says: &str) -> Result<(Self, String), Vec<String>> {
         let (process, told) = Self::spawn(command);
         let mut said = Vec::new();
@@ -40,7 +40,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// What the program said before it ended.
+    /// The output of the program before it ended.
     pub(crate) fn start_at(command: &mut Command, address: SocketAddr) -> Result<Self, Vec<String>> {
         let (mut process, told) = Self::spawn(command);
         while process.child.try_wait().unwrap().is_none() {
@@ -56,7 +56,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Starts `command`, and returns what it is going to say.
+    /// Starts `command`, and returns its output.
     fn spawn(command: &mut Command) -> (Self, Receiver<String>) {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -69,13 +69,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ended = self.child.kill();
         self.child.wait().unwrap();
     }
 }
 
-/// Reads on for as long as there is something, so that the program never waits to be read.
+/// Reads all output, so that the program never blocks on it.
 fn read_lines(output: impl Read + Send + 'static, tell: Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -84,7 +84,7 @@ fn read_lines(output: impl Read + Send + 'static, tell: Sender<String>) {
     });
 }
 
-/// Where a program is. Says so if it is nowhere.
+/// Finds a program. Prints a message if it is not installed.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
@@ -95,7 +95,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// The same, of a program that the gate installs: there it must be.
+/// Finds a program that must be installed where the gate runs.
 pub(crate) fn find_for_gate(program: &str) -> Option<PathBuf> {
     let found = find(program);
     assert!(found.is_some() || env::var_os("CI").is_none(), "there is no {program}");

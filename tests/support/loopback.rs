@@ -1,16 +1,16 @@
-//! Places to connect to that need no network and no privilege.
+//! Addresses to connect to that need no network and no privilege.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// `[::1]`, or IPv4 where the machine has no IPv6.
+/// Returns `[::1]`, or the IPv4 address if the machine has no IPv6.
 pub(crate) fn some_loopback() -> IpAddr {
     if has_ipv6() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() }
 }
 
-/// Whether IPv6 works on this machine, if only on loopback. Says so if not, since a test then shows less.
+/// Whether IPv6 works on loopback. Prints a message if not, since a test then shows less.
 pub(crate) fn has_ipv6() -> bool {
     let works = std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !works {
@@ -19,11 +19,11 @@ pub(crate) fn has_ipv6() -> bool {
     works
 }
 
-/// An address that swallows every SYN: a listener whose accept queue is full.
+/// An address that drops every SYN: a listener whose accept queue is full.
 #[derive(Debug)]
 pub(crate) struct BlackHole {
     address: SocketAddr,
-    /// The listener, and what fills its queue.
+    /// The listener, and the connections that fill its queue.
     _sockets: Vec<Socket>,
 }
 
@@ -50,7 +50,7 @@ impl BlackHole {
     }
 }
 
-/// An address where nothing listens: a port that is bound, so that nobody else gets it, and refuses every connection.
+/// An address that refuses every connection: a port that is bound, so that nobody else gets it, without a listener.
 #[derive(Debug)]
 pub(crate) struct ClosedPort {
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Connections without sockets: each is handed to a function, which plays the server.
+//! Connections without sockets. Each is passed to a function that plays the server.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -25,12 +25,12 @@ impl<F: Fn(DuplexStream)> Memory<F> {
         Self { serve: Arc::new(serve), is_proxied: false, connects: Arc::default() }
     }
 
-    /// Whether its connections say that they are proxied.
+    /// Sets whether its connections say that they are proxied.
     pub(crate) fn proxied(self, is_proxied: bool) -> Self {
         Self { is_proxied, ..self }
     }
 
-    /// How many connections it has made.
+    /// Returns how many connections it has made.
     pub(crate) fn connects(&self) -> usize {
         self.connects.load(SeqCst)
     }
@@ -69,22 +69,22 @@ pub(crate) struct MemoryStream {
 type AtFirstWrite = Box<dyn FnOnce() + Send>;
 
 impl MemoryStream {
-    /// One that says nothing of itself.
+    /// Makes a connection that says nothing of itself.
     pub(crate) fn new(stream: DuplexStream) -> Self {
         Self { stream, is_proxied: false, is_http2: false, at_first_write: None }
     }
 
-    /// Whether it says that it is proxied.
+    /// Sets whether it says that it is proxied.
     pub(crate) fn proxied(self, is_proxied: bool) -> Self {
         Self { is_proxied, ..self }
     }
 
-    /// Whether it says that HTTP/2 was negotiated.
+    /// Sets whether it says that HTTP/2 was negotiated.
     pub(crate) fn http2(self, is_http2: bool) -> Self {
         Self { is_http2, ..self }
     }
 
-    /// Calls it when something is written for the first time.
+    /// Calls `call` at the first write.
     pub(crate) fn at_first_write(self, call: impl FnOnce() + Send + 'static) -> Self {
         Self { at_first_write: Some(Box::new(call)), ..self }
     }

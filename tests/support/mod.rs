@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers that several tests share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a test says what it leaves out")]
@@ -16,7 +16,7 @@ pub(crate) mod words;
 
 use std::time::Instant;
 
-/// The instant at which invented time begins.
+/// Returns the instant at which invented time begins.
 #[allow(clippy::disallowed_methods, reason = "std has no other way to make an instant")]
 pub(crate) fn some_instant() -> Instant {
     Instant::now()

@@ -1,4 +1,4 @@
-//! The names that addresses have in the scenarios of the race.
+//! The names of addresses in the scenarios of the race.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 /// The port of the URI in every scenario.
 pub(crate) const PORT: u16 = 443;
 
-/// `A6` is 2001:db8::a, `B4` is 192.0.2.11, at port 443; `A6:8443` is the same at another port. Other names are declared.
+/// Maps names to addresses. `A6` is 2001:db8::a, `B4` is 192.0.2.11, at port 443; `A6:8443` is the same at another port. Other names are declared.
 #[derive(Clone, Default)]
 pub(crate) struct Names {
     declared: BTreeMap<String, SocketAddr>,
@@ -70,7 +70,7 @@ fn default_name(ip: IpAddr) -> String {
     format!("{}{family}", char::from(b'A' + host.wrapping_sub(10)))
 }
 
-/// An address as the race reports it: an IPv4-mapped one as the IPv4 address it stands for.
+/// Returns an address as the race reports it: an IPv4-mapped one as its IPv4 address.
 pub(crate) fn unmapped(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
@@ -79,7 +79,7 @@ pub(crate) fn unmapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The address without its port, by which sources are told.
+/// Returns the address without its port, as the key of sources.
 pub(crate) fn portless(address: SocketAddr) -> SocketAddr {
     let mut address = unmapped(address);
     address.set_port(0);

@@ -1,4 +1,4 @@
-//! What the answers of a made-up race have on offer, worked out by themselves: that is what has to be tried.
+//! Computes independently which endpoints the answers of a generated race offer, and so which must be tried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +13,13 @@ use super::simulation::Log;
 /// Endpoints, usable or not.
 #[derive(Default)]
 pub(crate) struct Offered {
-    /// Those of the answers in force.
+    /// The endpoints of the present answers.
     pub(crate) now: BTreeSet<SocketAddr>,
-    /// Those that have left their answer too.
+    /// These, and those that have left their answers.
     pub(crate) ever: BTreeSet<SocketAddr>,
 }
 
-/// The endpoints of all answers until this instant.
+/// Returns the endpoints of all answers until this time.
 pub(crate) fn offered(case: &Case, until: Duration) -> Offered {
     let mut offered = Offered::default();
     let mut records = Records::default();
@@ -31,7 +31,7 @@ pub(crate) fn offered(case: &Case, until: Duration) -> Offered {
     offered
 }
 
-/// Until when answers counted in a race that was over at `now`: `TwoFamilies` and `Sequential` take no more once they have begun.
+/// Returns until when answers counted in a race that ended at `now`. `TwoFamilies` and `Sequential` ignore answers once they have begun.
 pub(crate) fn last_answers_at(case: &Case, log: &Log, now: Duration) -> Duration {
     match (case.settings.policy, log.starts().first()) {
         (Policy::TwoFamilies | Policy::Sequential, Some((first_start, _))) => now.min(*first_start),
@@ -69,7 +69,7 @@ impl Records {
                 self.addresses.insert(answered.query, addresses);
             }
             Content::Services(records) => {
-                // Beside an alias the others do not count.
+                // An alias makes the other records ignored.
                 let serves = records.iter().all(|record| record.priority > 0);
                 let usable = records.iter().filter(|record| serves && settings.speak_with(record));
                 self.services = usable.cloned().collect();
@@ -78,7 +78,7 @@ impl Records {
         }
     }
 
-    /// Hints of the name itself stand in only for a family of which there is no address.
+    /// Returns the hints of a record. Hints of the name itself count only for a family without an address.
     fn hints_of(&self, record: &ServiceRecord) -> Vec<Hint> {
         let listed = self.addresses.get(&Query::List).is_some_and(|list| !list.is_empty());
         let is_known = |ip: IpAddr| listed || self.known().any(|address| address.is_ipv4() == ip.is_ipv4());

@@ -1,4 +1,4 @@
-//! Servers that count what reaches them.
+//! Servers that count connections and bytes.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Accepts every connection, reads each to its end, and counts.
+/// Accepts every connection, reads it to its end, and counts.
 #[derive(Debug)]
 pub(crate) struct Origin {
     address: SocketAddr,
     counts: Arc<Counts>,
-    /// Dropping it ends the accepting, and closes every connection.
+    /// Dropping the set stops accepting, and closes every connection.
     _tasks: JoinSet<()>,
 }
 
@@ -38,22 +38,22 @@ impl Origin {
         self.address
     }
 
-    /// Connections accepted so far.
+    /// Returns how many connections were accepted so far.
     pub(crate) fn accepted(&self) -> usize {
         self.counts.accepted.load(Ordering::SeqCst)
     }
 
-    /// Bytes received so far, over all connections.
+    /// Returns how many bytes were received so far, over all connections.
     pub(crate) fn bytes(&self) -> usize {
         self.counts.bytes.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many connections have been accepted.
+    /// Waits until this many connections have been accepted.
     pub(crate) async fn accepts(&self, connections: usize) {
         until(|| self.accepted() >= connections).await;
     }
 
-    /// Waits until the peer has closed so many connections.
+    /// Waits until the peer has closed this many connections.
     pub(crate) async fn sees_closed(&self, connections: usize) {
         until(|| self.counts.ended.load(Ordering::SeqCst) >= connections).await;
     }

@@ -1,4 +1,4 @@
-//! How the log of a simulated race is read.
+//! Queries on the log of a simulated race.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use hyper_happy_eyeballs::race::{AttemptDelay, AttemptId, Conclusion, DropReason
 
 use super::simulation::{Event, Log};
 
-/// How the log is read.
+/// Queries on an event.
 pub(crate) trait Reading {
     fn ends(&self, id: AttemptId) -> bool;
     fn is_failure_of(&self, id: AttemptId) -> bool;
@@ -67,7 +67,7 @@ impl Reading for Event {
     }
 }
 
-/// The attempts in start order.
+/// Returns the attempts in start order.
 pub(crate) fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
     log.events.iter().filter_map(|(_, event)| match *event {
         Event::Start { id, .. } => Some(id),
@@ -75,13 +75,13 @@ pub(crate) fn attempts(log: &Log) -> impl Iterator<Item = AttemptId> {
     })
 }
 
-/// When the attempt ended.
+/// Returns when the attempt ended.
 pub(crate) fn end_of(log: &Log, id: AttemptId) -> Option<Duration> {
     log.events.iter().find(|(_, event)| event.ends(id)).map(|(at, _)| *at)
 }
 
-/// The choices that were made and came to nothing: where in the log the attempt was chosen, and where it ended without a connection.
-/// A choice that the race ended with has no end.
+/// Returns the choices: where in the log the attempt was chosen, and where it ended without a connection. A choice that ended the race has no second
+/// place.
 pub(crate) fn choices(log: &Log) -> Vec<(usize, Option<usize>)> {
     let mut choices: Vec<(usize, Option<usize>)> = Vec::new();
     for (place, (_, event)) in log.events.iter().enumerate() {
@@ -96,18 +96,18 @@ pub(crate) fn choices(log: &Log) -> Vec<(usize, Option<usize>)> {
     choices
 }
 
-/// A start of a race that starts one attempt after the other.
+/// A start in a race with staggered attempts.
 pub(crate) struct Started {
     pub(crate) id: AttemptId,
     pub(crate) at: Duration,
     pub(crate) address: SocketAddr,
     pub(crate) reason: StartReason,
     pub(crate) delay: AttemptDelay,
-    /// Whether nothing has to be waited for: the attempt started before it has failed, or one that had decided the race, whichever it is.
+    /// Whether the start need not wait: the attempt before it has failed, or one that had decided the race.
     pub(crate) is_free: bool,
 }
 
-/// The starts, in their order.
+/// Returns the starts in order.
 pub(crate) fn starts(log: &Log) -> Vec<Started> {
     let choices = choices(log);
     let (mut starts, mut is_free) = (Vec::<Started>::new(), false);
@@ -129,7 +129,7 @@ pub(crate) fn starts(log: &Log) -> Vec<Started> {
     starts
 }
 
-/// How many of the attempts that `counts` lets through are in flight, after each event.
+/// Returns how many attempts for which `counts` is true are in flight after each event.
 pub(crate) fn in_flight(log: &Log, counts: impl Fn(SocketAddr) -> bool) -> Vec<usize> {
     let mut running: BTreeSet<AttemptId> = BTreeSet::new();
     let after = |(_, event): &(Duration, Event)| {
@@ -142,7 +142,7 @@ pub(crate) fn in_flight(log: &Log, counts: impl Fn(SocketAddr) -> bool) -> Vec<u
     log.events.iter().map(after).collect()
 }
 
-/// The addresses whose turn did not come.
+/// Returns the addresses that the race did not reach.
 pub(crate) fn not_reached(log: &Log) -> Vec<SocketAddr> {
     let of = |(_, event): &(Duration, Event)| match event {
         Event::Untried { reason: UntriedReason::NotReached, addresses } => addresses.clone(),
@@ -151,7 +151,7 @@ pub(crate) fn not_reached(log: &Log) -> Vec<SocketAddr> {
     log.events.iter().flat_map(of).collect()
 }
 
-/// The addresses that were never tried, each with the reason. None is there twice.
+/// Returns the untried addresses with their reasons, each once.
 pub(crate) fn untried(log: &Log) -> BTreeMap<SocketAddr, UntriedReason> {
     let mut untried = BTreeMap::new();
     for (_, event) in &log.events {
@@ -164,7 +164,7 @@ pub(crate) fn untried(log: &Log) -> BTreeMap<SocketAddr, UntriedReason> {
     untried
 }
 
-/// Whether there was nothing left to try, or nothing from the start.
+/// Whether the race ended because nothing was left to try.
 pub(crate) fn is_lost(conclusion: Conclusion) -> bool {
     matches!(conclusion, Conclusion::Exhausted { .. } | Conclusion::NoAddresses | Conclusion::NoUsableAddress)
 }

@@ -1,8 +1,8 @@
-//! Why a scenario failed, for a reader: the harness prints errors with `Debug`, which would make one escaped line of it.
+//! Readable errors of scenarios: the harness prints errors with `Debug`, which would escape line breaks.
 
 use std::fmt;
 
-/// A text of several lines, printed as it is.
+/// A text of several lines whose `Debug` prints it as it is.
 pub(crate) struct Report(String);
 
 impl Report {

@@ -1,4 +1,4 @@
-//! What an event of `tracing` says.
+//! Reads events of `tracing`.
 
 use std::fmt;
 

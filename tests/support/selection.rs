@@ -1,11 +1,11 @@
-//! RFC 6724 §6 once more, rule by rule: what the order of separate answers is held against.
+//! A second implementation of RFC 6724 §6, rule by rule, for comparison with the order of separate answers.
 
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv6Addr};
 
 use hyper_happy_eyeballs::race::Source;
 
-/// `Less` if the first destination is the better one, by the rules that need nothing but a source, and the table of §2.1.
+/// Returns `Less` if the first destination is better, by the rules that need only a source and the table of §2.1.
 pub(crate) fn compare(a: (IpAddr, Source), b: (IpAddr, Source)) -> Ordering {
     let better_first = |rule: fn((IpAddr, Source)) -> bool| rule(b).cmp(&rule(a));
     let rule_1 = better_first(|(_, source)| source != Source::Unreachable);
@@ -20,7 +20,7 @@ pub(crate) fn compare(a: (IpAddr, Source), b: (IpAddr, Source)) -> Ordering {
     rule_1.then(rule_2).then(rule_5).then(rule_6).then(rule_8).then(rule_9)
 }
 
-/// What is not known is taken for a match.
+/// Whether source and destination have the same property. An unknown source matches.
 fn matches_its_source(pair: (IpAddr, Source), property: fn(IpAddr) -> u8) -> bool {
     match pair {
         (destination, Source::Address(source)) => property(source) == property(destination),
@@ -28,7 +28,7 @@ fn matches_its_source(pair: (IpAddr, Source), property: fn(IpAddr) -> u8) -> boo
     }
 }
 
-/// Of the addresses in made-up races: link-local or not.
+/// Returns the scope of an address in generated races: link-local or not.
 fn scope(ip: IpAddr) -> u8 {
     let is_near = match ip {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
@@ -37,7 +37,7 @@ fn scope(ip: IpAddr) -> u8 {
     if is_near { 2 } else { 14 }
 }
 
-/// Precedence and label.
+/// Returns precedence and label.
 fn policy(ip: IpAddr) -> (u8, u8) {
     match ip {
         IpAddr::V4(_) => (35, 4),
@@ -50,7 +50,7 @@ fn policy(ip: IpAddr) -> (u8, u8) {
     }
 }
 
-/// Of an IPv6 destination, in bits.
+/// Returns the common prefix of an IPv6 destination and its source, in bits.
 fn shared_prefix(pair: (IpAddr, Source)) -> Option<usize> {
     let bits = |ip: Ipv6Addr| format!("{:0128b}", ip.to_bits());
     match pair {

@@ -1,7 +1,7 @@
-//! Drives a `Race` through a script in invented time, and writes down everything that happens.
+//! Drives a `Race` through a script in invented time, and logs everything that happens.
 //!
-//! The driver is unkind where it may be: it goes on reporting the outcomes of attempts that were dropped, and of a race that
-//! is over, so every simulation also checks that late results change nothing.
+//! The driver is as unfriendly as it may be: it still reports the outcomes of dropped attempts, and of a race that is over. So every simulation also
+//! checks that late results change nothing.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,37 +15,37 @@ use hyper_happy_eyeballs::race::{
 use super::names::portless;
 use super::some_instant;
 
-/// What happens to a race from outside.
+/// The inputs of a race.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
     pub(crate) config: Config,
     pub(crate) queries: Queries,
     pub(crate) deadline: Option<Duration>,
-    /// Answers with the times at which they arrive, earliest first.
+    /// Answers with their times of arrival, earliest first.
     pub(crate) answers: Vec<(Duration, Answer)>,
-    /// The source for a destination, [without its port](portless). The race is told before each answer that has the address.
+    /// The source for a destination, [without its port](portless). The race gets it before each answer that has the address.
     pub(crate) sources: BTreeMap<SocketAddr, Source>,
-    /// What an attempt to an address reports: each outcome comes so long after the one before it, or after the start. An
-    /// address that is not here never answers.
+    /// The outcomes of an attempt to an address, each with the time since the one before, or since the start. An address that is missing here never
+    /// answers.
     pub(crate) attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
-    /// When the race is dropped, if it is not over by then.
+    /// When the race is dropped, if it is still running.
     pub(crate) cancelled: Option<Duration>,
     pub(crate) waking: Waking,
 }
 
-/// How exactly a timer is served.
+/// How precisely timers are served.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Waking {
     #[default]
     OnTime,
-    /// So long before it is due, and again when it is: the first time must change nothing.
+    /// This long before the timer is due, and again when it is: the early poll must change nothing.
     Early(Duration),
-    /// So long after it is due.
+    /// This long after the timer is due.
     Late(Duration),
 }
 
 impl Waking {
-    /// When a driver that is at `now` wakes for a timer that is due at `at`.
+    /// Returns when a driver at `now` wakes for a timer that is due at `at`.
     fn for_timer(self, at: Duration, now: Duration) -> Duration {
         match self {
             Self::OnTime => at,
@@ -55,7 +55,7 @@ impl Waking {
     }
 }
 
-/// What an endpoint's service record says, as far as the log shows it.
+/// The service record of an endpoint, as far as the log shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Service {
     pub(crate) priority: u16,
@@ -78,7 +78,7 @@ pub(crate) enum Event {
         reason: StartReason,
         service: Option<Service>,
         delay: AttemptDelay,
-        /// It stood behind others, and is believed to be dead for so long.
+        /// It was put behind others, and is believed to be dead for this time.
         demoted: Option<(Duration, DeadBy)>,
     },
     Progress {
@@ -122,15 +122,15 @@ pub(crate) enum Event {
     Idle,
 }
 
-/// What a simulated race did.
+/// The log of a simulated race.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Log {
     pub(crate) events: Vec<(Duration, Event)>,
     /// The addresses of the attempts, in start order.
     pub(crate) started: Vec<SocketAddr>,
-    /// What became of them.
+    /// Their records.
     pub(crate) tried: Vec<Attempt>,
-    /// How many times the race was asked for an action.
+    /// How many times the race was polled for an action.
     pub(crate) polls: usize,
 }
 
@@ -140,9 +140,9 @@ pub(crate) struct Attempt {
     pub(crate) address: SocketAddr,
     pub(crate) started: Duration,
     pub(crate) delay: Duration,
-    /// When its transport stood, if it said so.
+    /// When its transport stood, if it reported that.
     pub(crate) transport: Option<Duration>,
-    /// For how long it waited at the gate.
+    /// How long it waited at the gate.
     pub(crate) waited: Duration,
     pub(crate) ended: Duration,
     pub(crate) end: End,
@@ -164,7 +164,7 @@ impl Log {
         })
     }
 
-    /// A race that stands still is one that its caller gives up.
+    /// Returns how the race ended. A race that stalls counts as cancelled.
     pub(crate) fn ending(&self) -> Ending {
         match self.conclusion() {
             Some((_, Conclusion::Connected(_))) => Ending::Won,
@@ -173,7 +173,7 @@ impl Log {
         }
     }
 
-    /// When the last thing happened.
+    /// Returns the time of the last event.
     pub(crate) fn ended(&self) -> Duration {
         self.events.last().map_or(Duration::ZERO, |(at, _)| *at)
     }
@@ -184,7 +184,7 @@ pub(crate) fn simulate(script: &Script) -> Log {
     simulate_advised(script, some_instant(), |_, _| Advice::default())
 }
 
-/// Runs `script`, which begins at `zero`, to its end. The race is told what `advise` says of each address just before each answer that has it.
+/// Runs `script`, which begins at `zero`, to its end. The race gets the result of `advise` for each address just before each answer that has it.
 pub(crate) fn simulate_advised(
     script: &Script,
     zero: Instant,
@@ -219,7 +219,7 @@ struct Running<'a> {
     ended: Option<(Duration, End)>,
     since: Duration,
     outcomes: &'a [(Duration, Outcome)],
-    /// At the gate: the next outcome comes so long after it may proceed.
+    /// At the gate: the time of the next outcome counts from the permission to proceed.
     waits: bool,
     dropped: bool,
 }
@@ -229,7 +229,7 @@ impl Running<'_> {
         self.outcomes.first().filter(|_| !self.waits).map(|(after, _)| self.since + *after)
     }
 
-    /// What comes of an attempt that is in flight.
+    /// Handles an outcome of an attempt in flight.
     fn keep(&mut self, outcome: Outcome, now: Duration) {
         match outcome {
             Outcome::Failed { sent: true, .. } => self.ended = Some((now, End::Refused)),

@@ -1,10 +1,10 @@
-//! A reader of requests that takes nothing but what RFC 9112 allows to be sent. It shares no code with the client.
+//! A strict parser of requests, which accepts only what RFC 9112 allows clients to send. It shares no code with the client.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) method: String,
@@ -16,7 +16,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// The values of a field, whose name is in lower case.
+    /// Returns the values of a field, whose name is in lower case.
     pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.fields.iter().filter(move |(found, _)| found == name).map(|(_, value)| &**value)
     }
@@ -26,7 +26,7 @@ impl Seen {
     }
 }
 
-/// Answers request by request, until the client has closed. Gives what is no request, or only a part of one.
+/// Answers requests until the client has closed. Returns bytes that are no request, or only a part of one.
 pub(crate) async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut answer: impl FnMut(Seen) -> String,
@@ -45,7 +45,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// The first request in `bytes` and its length, if it is complete.
+/// Parses the first request in `bytes`. Returns it with its length, if it is complete.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Seen, usize)>, String> {
     let mut rest = Reader { bytes, place: 0 };
     let Some(line) = rest.line()? else { return Ok(None) };

@@ -1,15 +1,15 @@
-//! Words of a scenario that are numbers: what cannot be read is an error that names the word.
+//! Parses numbers in scenarios. Errors name the word.
 
 use std::error::Error;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A whole number.
+/// Parses a whole number.
 pub(crate) fn number<T: FromStr>(word: &str) -> Result<T, Box<dyn Error>> {
     word.parse().map_err(|_error| format!("`{word}` is not a number that fits here").into())
 }
 
-/// Milliseconds, with up to six decimals: 0.000001 is a nanosecond.
+/// Parses milliseconds with up to six decimals: 0.000001 is a nanosecond.
 pub(crate) fn milliseconds(word: &str) -> Result<Duration, Box<dyn Error>> {
     let (whole, decimals) = word.split_once('.').unwrap_or((word, "0"));
     let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

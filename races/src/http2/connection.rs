@@ -18,15 +18,15 @@ pub(super) struct Connection<'a> {
     random: Random,
     heard: Heard,
     has_settings: bool,
-    /// A request gets no response, or no whole one: the connection has to end.
+    /// A request got no complete response, so the connection has to end.
     has_broken_off: bool,
-    /// Streams that nothing was done about, and whether that may be before their requests are complete.
+    /// Streams without an action so far, and whether they may be handled before their requests are complete.
     waiting: Vec<(u32, bool)>,
-    /// The last stream that something was done about.
+    /// The last stream that was handled.
     newest: u32,
-    /// The last stream that something may be done about: what GOAWAY says.
+    /// The last stream that may be handled, as GOAWAY says.
     covered: u32,
-    /// Requests whose responses were written, and not acknowledged as far as was seen.
+    /// Requests whose responses were written and are not known to be acknowledged.
     written: Vec<usize>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Does with the connection what chance wants.
+    /// Serves the connection at random.
     pub(super) fn serve(mut self) {
         let least = 1 << self.random.below(8);
         let requests = if self.random.below(64) == 0 { 0 } else { least + self.random.below(least) };
@@ -62,11 +62,11 @@ impl<'a> Connection<'a> {
             pass(some_time(&mut self.random, 10));
             is_reset = self.end();
         } else {
-            // A client that has nothing to complain about leaves when it has all that was sent.
+            // A client without a complaint leaves when it has received everything.
             self.settle(true);
         }
         if !self.has_settings {
-            // That is a decision for all that it has read.
+            // This decides all requests that were read.
             self.heard.streams.values().for_each(|stream| self.ledger.note(stream.request, Event::Decide));
         }
         if is_reset {
@@ -74,7 +74,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Deals with so many requests. `None` if the client has gone.
+    /// Handles this many requests. `None` if the client has gone.
     fn work(&mut self, requests: u64) -> Option<()> {
         if requests == 0 {
             return Some(());
@@ -100,7 +100,7 @@ impl<'a> Connection<'a> {
         Some(())
     }
 
-    /// Ends the connection, which may be by a close; `true` if it is to be by a reset.
+    /// Ends the connection. Returns `true` if it must be reset.
     fn end(&mut self) -> bool {
         match self.random.below(4) {
             0 => {
@@ -109,7 +109,7 @@ impl<'a> Connection<'a> {
                 self.settle(true);
             }
             1 if self.has_answered_all() => {
-                // The client closes it after GOAWAY, when it has its responses.
+                // After GOAWAY, the client closes when it has its responses.
                 while self.hear().is_some() {}
                 self.settle(true);
             }
@@ -127,19 +127,19 @@ impl<'a> Connection<'a> {
         false
     }
 
-    /// Whether there is a GOAWAY, and nothing left to do of what it covers.
+    /// Whether GOAWAY was sent, and all streams that it covers were handled.
     fn has_answered_all(&self) -> bool {
         let mut covered = self.heard.streams.range(..=self.covered);
         self.covered < MOST_STREAM && covered.all(|(_, stream)| stream.response != Response::Open)
     }
 
-    /// Says GOAWAY, or does not, and deals with what it covers, or does not. `None` if the client has gone.
+    /// Sends GOAWAY, or not, and handles the streams that it covers, or not. `None` if the client has gone.
     fn say_good_bye(&mut self) -> Option<()> {
         if !self.has_settings || self.random.below(2) == 0 {
             return Some(());
         }
         if self.random.below(4) == 0 {
-            // The graceful end (RFC 9113 §6.8): what is under way may still come.
+            // The graceful shutdown (RFC 9113 §6.8): requests on their way may still come.
             self.send_goaway(MOST_STREAM, NO_ERROR);
             let mut left = self.random.below(8);
             while left > 0 && !self.has_broken_off && !(self.waiting.is_empty() && self.is_quiet()) {
@@ -153,7 +153,7 @@ impl<'a> Connection<'a> {
             1 => ENHANCE_YOUR_CALM,
             _ => NO_ERROR,
         };
-        // All that was done something about, and perhaps more.
+        // Covers all handled streams, and perhaps more.
         let at = self.below(self.waiting.len() + 1);
         let more = self.waiting.get(at).map_or(0, |(stream, _)| *stream);
         self.covered = self.newest.max(more);
@@ -167,7 +167,7 @@ impl<'a> Connection<'a> {
         Some(())
     }
 
-    /// The next stream to do something about. `None` if the client has gone.
+    /// Returns the next stream to handle. `None` if the client has gone.
     fn next(&mut self) -> Option<u32> {
         loop {
             let is_ready =
@@ -182,7 +182,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Whether nothing comes for a while.
+    /// Whether nothing arrives for a while.
     fn is_quiet(&mut self) -> bool {
         if self.peer.has_buffered() || has_unread(&self.peer.stream) {
             return false;
@@ -191,7 +191,7 @@ impl<'a> Connection<'a> {
         !has_unread(&self.peer.stream)
     }
 
-    /// Does something about a stream.
+    /// Handles a stream.
     fn handle(&mut self, stream: u32) {
         let number = self.heard.streams[&stream].request;
         let conduct = self.random.below(128);
@@ -261,7 +261,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Whether the system has taken both, together or one after the other.
+    /// Writes both, together or separately. Returns whether the system took them.
     fn write(&mut self, head: Vec<u8>, rest: Vec<u8>) -> bool {
         if self.random.below(2) == 0 {
             self.peer.send([head, rest].concat())
@@ -330,13 +330,13 @@ impl<'a> Connection<'a> {
         Some(())
     }
 
-    /// Says of the responses that were written whether they have arrived.
+    /// Notes whether the written responses have arrived.
     fn settle(&mut self, have_arrived: bool) {
         let event = if have_arrived { Event::Arrive } else { Event::Write };
         self.written.drain(..).for_each(|number| self.ledger.note(number, event));
     }
 
-    /// Every fourth time they are waited for.
+    /// Every fourth time, waits until they are acknowledged.
     fn settle_if_acknowledged(&mut self) {
         let patience = Duration::from_millis(if self.random.below(4) == 0 { 200 } else { 0 });
         let are_acknowledged = is_acknowledged(&self.peer.stream, patience);
@@ -363,5 +363,5 @@ const INTERNAL_ERROR: u32 = 0x2;
 const REFUSED_STREAM: u32 = 0x7;
 const CANCEL: u32 = 0x8;
 const ENHANCE_YOUR_CALM: u32 = 0xb;
-/// Those of streams that are reset without a response.
+/// The codes for streams that are reset without a response.
 const CODES: [u32; 4] = [NO_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM];

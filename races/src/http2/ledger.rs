@@ -1,4 +1,4 @@
-//! What the servers did with each request over HTTP/2, what the caller was told of it, and the judgement over the two.
+//! What the servers did with each request over HTTP/2, what its caller was told, and the verdict.
 //!
 //! A response has *arrived*, or is unacknowledged, as over HTTP/1.1. Those that are not acknowledged are more here: of many responses on one
 //! connection, the last are still to be sent when a reset takes them away. A server *acts* on a request when its handler begins with it. It does not
@@ -27,11 +27,11 @@ pub(crate) enum Event {
     Arrive,
     /// It has written a response that may not have arrived.
     Write,
-    /// It says that the request is not to come again: it resets the stream, or ends the connection without ever having spoken HTTP/2.
+    /// It decides that the request must not come again: it resets the stream, or ends a connection on which it never spoke HTTP/2.
     Decide,
 }
 
-/// How often a server did what.
+/// The counts of each event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen([u8; Event::COUNT]);
 
@@ -48,7 +48,7 @@ impl Ledger {
         self.records[number][event as usize].fetch_add(1, SeqCst);
     }
 
-    /// What is known once the servers are done.
+    /// Returns what is known once the servers are done.
     pub(crate) fn seen(&self, number: usize) -> Seen {
         Seen(self.records[number].each_ref().map(|count| count.load(SeqCst)))
     }
@@ -67,7 +67,7 @@ impl Seen {
 /// What the caller of a request was told.
 pub(crate) type Outcome = crate::outcome::Outcome<Claims>;
 
-/// What an error says.
+/// The claims of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) processing: Processing,
@@ -75,11 +75,11 @@ pub(crate) struct Claims {
     pub(crate) retries: u32,
 }
 
-/// What is known of a request beforehand.
+/// The properties of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) is_idempotent: bool,
-    /// Its body can be sent a second time.
+    /// Its body is available for a retry.
     pub(crate) has_copy: bool,
 }
 
@@ -90,14 +90,14 @@ pub(crate) enum Verdict {
     Failed,
     /// A response was written, not acknowledged before the end of the connection, and not delivered.
     Unacknowledged,
-    /// A response that has arrived was not delivered. So was one that was answered twice: the first answer was overlooked.
+    /// A response that had arrived was not delivered. So was a request with two answers: the first was overlooked.
     Lost,
     Pending,
-    /// Of another request, or of none.
+    /// The response belongs to another request, or to none.
     Wrong,
-    /// A server has acted twice on what must not be sent again, or more than twice on what may be sent again once.
+    /// A server has acted twice on a request that must not be sent again, or more than twice on one that may be sent again once.
     ActedTwice,
-    /// An error that does not say what has happened, or of a request that should have been sent again.
+    /// An error with a wrong claim, or of a request that should have been retried.
     Untrue,
 }
 
@@ -151,13 +151,13 @@ pub(crate) fn judge(asked: Asked, seen: Seen, outcome: &Outcome) -> Verdict {
     }
 }
 
-/// Whether the claims are true, and the client has done what it could.
+/// Whether the claims are true, and the client has retried where it could.
 fn is_true(asked: Asked, seen: Seen, claims: Claims) -> bool {
     let processing_is_true = match claims.processing {
         Processing::Unsent => !seen.has(Event::Read),
         Processing::Unprocessed => !seen.has(Event::Act),
         Processing::Answered => seen.has(Event::Begin),
-        // Where a server has read it, its connection ended, and it is sent again once.
+        // If a server has read the request and its connection ended, it is retried once.
         _ => {
             let should_have_been_sent_again = asked.is_idempotent && asked.has_copy && !seen.has(Event::Decide);
             !(should_have_been_sent_again && claims.retries == 0 && seen.has(Event::Read))

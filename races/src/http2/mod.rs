@@ -33,16 +33,16 @@ use crate::runs::{Random, now, read, say};
 use crate::server::Server;
 use crate::tls::{Tls, VERSIONS, https, provider};
 
-/// What came of so many requests at a time.
+/// The results with this many requests at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     callers: usize,
     verdicts: [usize; Verdict::ALL.len()],
-    /// Requests that servers have read more than once.
+    /// Requests that servers read more than once.
     again: usize,
-    /// Errors, by what they say of the processing.
+    /// Errors, by their processing.
     errors: [usize; PROCESSING.len()],
-    /// Exchanges that the client had when none was under way.
+    /// Exchanges that the client still had when no request was under way.
     streams: usize,
     left: Leftovers,
     took: Duration,
@@ -61,7 +61,7 @@ impl Figures {
         counts.map(|count| count.to_string()).chain([seconds(self.took)]).collect()
     }
 
-    /// How often something happened that must not.
+    /// Returns the number of violations.
     pub(crate) fn violations(&self) -> usize {
         let verdicts = Verdict::ALL.into_iter().filter(|verdict| verdict.is_violation());
         let judged = verdicts.map(|verdict| self.verdicts[verdict as usize]).sum::<usize>();
@@ -77,7 +77,7 @@ impl Figures {
     }
 }
 
-/// Sends the requests, `callers` at a time, in clear text or over TLS, whose versions take turns.
+/// Sends the requests, `callers` at a time, in clear text or over TLS with alternating versions.
 pub(crate) fn run(runtime: &Runtime, callers: usize, requests: usize, seed: u64, over_tls: bool) -> Figures {
     let (start, census) = (now(), Census::take(runtime));
     let mut figures = Figures { callers, ..Figures::default() };
@@ -93,7 +93,7 @@ pub(crate) fn run(runtime: &Runtime, callers: usize, requests: usize, seed: u64,
     figures
 }
 
-/// `false` if it is no use to go on.
+/// Returns `false` if the run is given up.
 fn run_portful(runtime: &Runtime, requests: usize, seed: u64, tls: Option<&Tls>, figures: &mut Figures) -> bool {
     let ledger = Arc::new(Ledger::new(requests));
     let server = Server::with_threads(SERVER_THREADS, {
@@ -118,7 +118,7 @@ fn run_portful(runtime: &Runtime, requests: usize, seed: u64, tls: Option<&Tls>,
             runtime.block_on(ask(figures.callers, client(connector), &https(&uri), requests, seed))
         }
     };
-    // All connections of the client are closed by now, so that the server comes to its end.
+    // All connections of the client are closed by now, so that the server can end.
     drop(server);
     figures.streams += streams;
     let mut pending = 0;
@@ -140,7 +140,7 @@ fn client<C: Connector>(connector: C) -> Client<C> {
     Client::builder().http2_prior_knowledge(true).build(connector).expect("the settings do not contradict each other")
 }
 
-/// Sends the requests, and says what became of each, and how many exchanges the client has after that. Drops the client.
+/// Sends the requests. Returns the outcome of each, and how many exchanges the client has afterwards. Drops the client.
 async fn ask<C: Connector>(
     callers: usize,
     client: Client<C>,
@@ -159,7 +159,7 @@ async fn ask<C: Connector>(
     (outcomes, exchanges_left(&client).await)
 }
 
-/// The exchanges, dials and waiting requests of a client of which nothing is wanted. What goes on of an upload has ten seconds to end.
+/// Returns the exchanges, dials and waiting requests of a client without requests. Uploads have ten seconds to end.
 async fn exchanges_left<C: Connector>(client: &Client<C>) -> usize {
     let start = now();
     loop {
@@ -185,7 +185,7 @@ fn outcome(number: usize, answered: Result<(StatusCode, Bytes), ClientError>) ->
     }
 }
 
-/// What an error says of the processing, in a word.
+/// The word for each processing.
 const PROCESSING: [(Processing, &str); 4] = [
     (Processing::Unsent, "unsent"),
     (Processing::Unprocessed, "unprocessed"),

@@ -1,4 +1,4 @@
-//! What is asked over HTTP/2, which the number of a request says.
+//! The requests over HTTP/2, which follow from their numbers.
 
 use bytes::Bytes;
 use hyper::{Method, Request, Uri};
@@ -15,7 +15,7 @@ pub(super) fn asked(number: usize) -> Asked {
     Asked { is_idempotent: method(number).is_idempotent(), has_copy: !is_in_pieces(number) }
 }
 
-/// How long the body is.
+/// Returns the length of the body.
 pub(super) fn upload_of(number: usize) -> usize {
     match number % 3 {
         0 => 0,
@@ -34,10 +34,10 @@ pub(super) fn new(number: usize, uri: Uri) -> Request<AnyBody> {
     request(method(number), uri, body)
 }
 
-/// Whether the body comes in pieces that are gone when they were sent.
+/// Whether the body comes in pieces that are not kept.
 fn is_in_pieces(number: usize) -> bool {
     number % 3 > 0 && number % 4 == 0
 }
 
-/// Less than the window of a stream, which servers do not open any further after their response.
+/// Less than the window of a stream, which servers do not extend after their response.
 static UPLOAD: [u8; 40 * 1024] = [b'u'; 40 * 1024];

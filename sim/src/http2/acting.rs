@@ -1,4 +1,4 @@
-//! What the server does on a connection, step by step.
+//! Runs the server's steps on a connection.
 
 use std::io;
 use std::mem;
@@ -10,12 +10,12 @@ use crate::net::{Ended, Event, State};
 use crate::plan::{Last, Pause, Step};
 use crate::wire;
 
-/// Steps, and how far they are done.
+/// The steps, and the progress through them.
 #[derive(Debug, Default)]
 pub(super) struct Actor {
     steps: Vec<Step>,
     pub(super) at: usize,
-    /// Counts what is waited for.
+    /// Counts the waits, so that timers of earlier waits are ignored.
     pub(super) epoch: u32,
     pub(super) is_waiting: bool,
 }
@@ -29,7 +29,7 @@ impl Actor {
         self.epoch == 0
     }
 
-    /// The present step, if there is one.
+    /// Returns the present step, if there is one.
     pub(super) fn step(&self) -> Option<Step> {
         self.steps.get(self.at).copied()
     }
@@ -41,7 +41,7 @@ impl Actor {
         self.is_waiting = false;
     }
 
-    /// Waits for so long, at most. `who` is 0 for the connection, and 1 for its first stream.
+    /// Waits at most this long. `who` is 0 for the connection, and 1 for its first stream.
     pub(super) fn wait(&mut self, net: &mut State, id: usize, who: usize, pause: Pause) {
         if !mem::replace(&mut self.is_waiting, true) {
             net.schedule(pause, Event::Timer(id, (who as u64) << 32 | u64::from(self.epoch)));
@@ -50,14 +50,14 @@ impl Actor {
 }
 
 impl Server {
-    /// Goes on with the steps of the connection.
+    /// Runs the steps of the connection.
     pub(super) fn act(&mut self, net: &mut State, id: usize) {
         let patience = Pause { ms: net.connections[id].script.patience, rounds: 0 };
         loop {
             let heard = self.streams.iter().filter(|stream| stream.is_here).count();
             let Some(step) = self.actor.step() else {
                 if self.said == Some(0) {
-                    // Nobody may open a stream: that has to have an end.
+                    // No stream is allowed: that must end at some time.
                     self.settings(net, id, Some(100), None);
                 }
                 return;
@@ -141,13 +141,13 @@ impl Server {
     }
 }
 
-/// Something happened to a connection that a request may fail of.
+/// Notes an event on a connection that requests may fail of.
 fn hurt(net: &mut State, id: usize) {
     let now = net.stamp();
     net.connections[id].hurt.get_or_insert(now);
 }
 
-/// Ends a connection. Returns whether the server is done with it.
+/// Ends a connection. Returns whether the server has finished with it.
 fn end(net: &mut State, id: usize, how: Step) -> bool {
     match how {
         Step::Fin => wire::end(net, id, Ended::Properly, false),

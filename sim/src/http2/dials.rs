@@ -1,9 +1,9 @@
-//! What must not happen to dials where HTTP/2 may be the answer: `docs/http2.md`, "One dial for a burst".
+//! Checks the rules of dials that may lead to HTTP/2: `docs/http2.md`, "One dial for a burst".
 
 use crate::ledger::{Request, Rule};
 use crate::net::{Connection, State};
 
-/// A connection is dialled, where HTTP/2 may be the answer.
+/// Checks a dial that may lead to HTTP/2.
 pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
     dialled.is_for_all = !may_be_known_as_http1(state, dialled);
     if !dialled.is_for_all {
@@ -27,7 +27,7 @@ pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
         }
     }
     let most = state.plan.client.http2_connections as usize;
-    // One that has no stream may be closed already, as one too many.
+    // A connection without a stream may be closed already, since it was beyond the limit.
     let is_used = |other: &&Connection| takes_streams(state, other) && other.http2.has_streams();
     let open = of_host(state, dialled).filter(is_used).count();
     if open >= most {
@@ -37,7 +37,7 @@ pub(crate) fn on_dial(state: &mut State, dialled: &mut Connection) {
     }
 }
 
-/// A stream was opened: on one of no more connections than there may be.
+/// Checks the number of connections with streams when a stream is opened.
 pub(super) fn on_stream(state: &mut State, id: usize) {
     let connected = &state.connections[id];
     let open = |other: &&Connection| takes_streams(state, other) && other.is_for_all && !other.attempts.is_empty();
@@ -54,8 +54,8 @@ fn of_host<'s>(state: &'s State, one: &Connection) -> impl Iterator<Item = &'s C
     state.connections.iter().filter(move |other| other.host == host && other.runtime == runtime)
 }
 
-/// Whether the client may know that a host speaks HTTP/1.1: such a connection was the last, and none that speaks HTTP/2 has had a request since. What
-/// was sent over HTTP/1.1, or was to be, has a connection of its own when it is repeated.
+/// Whether the client may know that a host speaks HTTP/1.1: the last connection did, and no HTTP/2 connection has had a request since. A request that
+/// used HTTP/1.1 before, or was meant to, has its own connection when it is retried.
 fn may_be_known_as_http1(state: &State, dialled: &Connection) -> bool {
     let came = |connection: &Connection| connection.dial_ended.filter(|_| !connection.script.refused);
     let of_host = || state.connections.iter().filter(|other| other.host == dialled.host);
@@ -74,13 +74,13 @@ fn may_be_known_as_http1(state: &State, dialled: &Connection) -> bool {
     http1.any(|(other, http1)| is_there(other) || http2.is_none_or(|http2| http2.ms <= http1.ms))
 }
 
-/// How long a dial may be silent before another begins, in milliseconds: at least so long.
+/// Returns how long a dial may at least be silent before another begins, in milliseconds.
 fn silence(state: &State) -> u64 {
     let has_come = |connection: &Connection| connection.dial_ended.is_some() && !connection.script.refused;
     if state.connections.iter().any(has_come) { PATIENCE } else { AT_FIRST + PATIENCE }
 }
 
-/// Whether nothing has happened to a connection that would keep further streams away from it, as far as anybody can tell from outside.
+/// Whether the connection may get further streams, as far as can be seen from outside.
 fn takes_streams(state: &State, connection: &Connection) -> bool {
     let client = &state.plan.client;
     if client.max_age.is_some() || client.idle_timeout < 60_000 || client.max_idle == Some(0) {
@@ -92,7 +92,7 @@ fn takes_streams(state: &State, connection: &Connection) -> bool {
     is_there && is_whole && server.goaways.is_empty() && server.limit.is_none() && !server.has_refused()
 }
 
-/// Whether a dial that a request has waited for has failed just now.
+/// Whether a dial of a waiting request has just failed.
 pub(super) fn is_failed(state: &State, request: &Request) -> bool {
     let has_failed = |connection: &Connection| {
         let is_now = |ended: crate::ledger::Stamp| ended.ms == state.ms() && Some(ended) > request.asked;

@@ -1,4 +1,4 @@
-//! What a client can know of a request that it has sent, of all that it has read.
+//! What a client can know of a request that it has sent, from everything that it has read.
 
 use super::stream::Stream;
 use crate::ledger::Stamp;
@@ -7,17 +7,17 @@ use crate::net::{Connection, State};
 /// What a client can know of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fate {
-    /// Why there will be no response, or none that is complete.
+    /// Why there will be no complete response.
     pub(super) cause: Option<Cause>,
     /// An informational response came.
     pub(super) is_informed: bool,
     /// The head of the response came.
     pub(super) is_answered: bool,
-    /// The settings of the server came; over HTTP/1.1, that the connection had been of use before.
+    /// The server's SETTINGS came; over HTTP/1.1: the connection had served other requests.
     pub(super) has_settings: bool,
 }
 
-/// How a stream ended before its time.
+/// How a stream ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// By RST_STREAM, with its error code.
@@ -29,7 +29,7 @@ pub(super) enum Cause {
 }
 
 impl Fate {
-    /// What is known of an attempt.
+    /// Returns what is known of an attempt.
     pub(super) fn of(state: &State, attempt: usize) -> Self {
         let (connection, stream) = place(state, attempt);
         let Some(stream) = stream else { return Self::over_http1(state, attempt) };
@@ -48,8 +48,8 @@ impl Fate {
         }
     }
 
-    /// What is known of an attempt over HTTP/1.1: all of it is unknown once it was begun, and only a connection that had served others before is one whose end
-    /// may have nothing to do with it.
+    /// Returns what is known of an attempt over HTTP/1.1. Once it was begun, its processing is unknown. Only a reused connection may end for reasons
+    /// that have nothing to do with it.
     fn over_http1(state: &State, attempt: usize) -> Self {
         let attempt = &state.ledger.attempts[attempt];
         let connection = &state.connections[attempt.connection];
@@ -62,13 +62,13 @@ impl Fate {
         }
     }
 
-    /// It is known that the server has not processed it (RFC 9113 §6.8 and §8.7).
+    /// Whether the server is known not to have processed it (RFC 9113 §6.8 and §8.7).
     pub(super) fn is_unprocessed(self) -> bool {
         let is_told = matches!(self.cause, Some(Cause::Reset(REFUSED_STREAM) | Cause::TurnedAway(..)));
         is_told && !self.is_informed && !self.is_answered
     }
 
-    /// It would go the same way again, or takes something else than another try.
+    /// Whether a retry is useless, since it would end in the same way, or needs something else first.
     pub(super) fn is_final(self) -> bool {
         match self.cause {
             Some(Cause::TurnedAway(code, is_first)) => {
@@ -81,7 +81,7 @@ impl Fate {
     }
 }
 
-/// When the client could have read why an attempt has failed.
+/// Returns when the client could have read why an attempt has failed.
 pub(super) fn failed_at(state: &State, attempt: usize) -> Option<Stamp> {
     let (connection, stream) = place(state, attempt);
     let reset = stream.and_then(|stream| stream.reset).map(|(end, _)| end);
@@ -90,24 +90,25 @@ pub(super) fn failed_at(state: &State, attempt: usize) -> Option<Stamp> {
     told.filter_map(|end| connection.http2.arrived_at(connection, end)).chain(connection.ended).min()
 }
 
-/// Whether something has happened that an attempt may fail of.
+/// Whether there was an event that an attempt may fail of.
 pub(crate) fn is_hurt(state: &State, attempt: usize) -> bool {
     let (connection, stream) = place(state, attempt);
     connection.hurt.is_some() || is_given_up(connection) || stream.is_some_and(|stream| stream.reset.is_some())
 }
 
-/// Whether the client has given a connection up with reason: a PING that waits behind an upload, or whose answer is cut, is not answered in time.
+/// Whether the client has given a connection up for a good reason: a PING that waits behind an upload, or whose answer is cut off, is not answered in
+/// time.
 fn is_given_up(connection: &Connection) -> bool {
     (connection.was_blocked || connection.hurt.is_some()) && (connection.is_dropped || connection.has_shut_down)
 }
 
-/// The first GOAWAY that does not cover a stream: where it ends, and its error code.
+/// Returns the first GOAWAY that does not cover a stream: where it ends, and its error code.
 fn turned_away(connection: &Connection, stream: &Stream) -> Option<(u64, u32)> {
     let goaway = connection.http2.goaways.iter().find(|goaway| goaway.last < stream.id)?;
     Some((goaway.end, goaway.code))
 }
 
-/// Where it was sent. Over HTTP/1.1 there is no stream.
+/// Returns the connection and the stream of an attempt. Over HTTP/1.1 there is no stream.
 fn place(state: &State, attempt: usize) -> (&Connection, Option<&Stream>) {
     let connection = &state.connections[state.ledger.attempts[attempt].connection];
     let stream = connection.http2.streams.iter().find(|stream| stream.attempt == attempt);

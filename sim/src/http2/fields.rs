@@ -1,8 +1,8 @@
-//! Field blocks (RFC 7541): as much of them as it takes to know who asks, and to answer.
+//! Field blocks (RFC 7541), as far as needed to identify requests and to answer them.
 
-/// The number in the path of a request.
+/// Returns the number in the path of a request.
 ///
-/// The rest of the block is walked over: what it names in the dynamic table is not looked up.
+/// The rest of the block is skipped without looking up names in the dynamic table.
 pub(super) fn request_id(block: &[u8]) -> Result<u32, String> {
     let mut rest = block;
     let mut id = None;
@@ -15,7 +15,7 @@ pub(super) fn request_id(block: &[u8]) -> Result<u32, String> {
         };
         let index = integer(&mut rest, bits)?;
         if first >= 0x80 || (0x20..0x40).contains(&first) {
-            // All of a field, or the size of the table.
+            // An indexed field, or a size update of the table.
             continue;
         }
         if index == 0 {
@@ -62,7 +62,7 @@ fn byte(rest: &mut &[u8]) -> Result<u8, String> {
     Ok(first)
 }
 
-/// A path of digits (RFC 7541, appendix B). What is left of the last byte are ones.
+/// Decodes a path of digits (RFC 7541, appendix B). The last byte is padded with ones.
 fn path(huffman: &[u8]) -> Result<String, String> {
     let bits = huffman.iter().flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1)));
     let (mut text, mut code, mut len) = (String::new(), 0, 0);
@@ -83,7 +83,7 @@ fn path(huffman: &[u8]) -> Result<String, String> {
     Ok(text)
 }
 
-/// The fields of a response to request `whose`.
+/// Encodes the fields of a response to request `whose`.
 pub(super) fn response(status: u16, whose: &str, length: Option<u32>) -> Vec<u8> {
     let mut block = informational(status);
     literal(&mut block, "x-id", whose);
@@ -105,7 +105,7 @@ pub(super) fn trailers() -> Vec<u8> {
     block
 }
 
-/// A literal field that is not indexed. Name and value are short.
+/// Encodes a literal field without indexing. Name and value are short.
 fn literal(block: &mut Vec<u8>, name: &str, value: &str) {
     block.push(0);
     for text in [name, value] {
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_path_is_found_among_indexed_and_literal_fields() {
-        // Once as it is, and once with the Huffman code, behind a new size of the table.
+        // Once as plain text, and once in the Huffman code after a size update of the table.
         assert_eq!(request_id(b"\x82\x86\x41\x01a\x04\x03/42\x88"), Ok(42));
         assert_eq!(request_id(b"\x3f\xe1\x1f\x82\x04\x83\x61\x90\x7f\x40\x01x\x01y"), Ok(30));
         assert!(request_id(b"\x82\x86").is_err());

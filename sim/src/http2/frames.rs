@@ -1,6 +1,6 @@
 //! Frames (RFC 9113 §4 and §6).
 
-/// What a client has sent.
+/// A frame of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     Data {
@@ -16,7 +16,7 @@ pub(super) enum Frame {
     Reset {
         stream: u32,
     },
-    /// With the window of each stream, if it is named.
+    /// SETTINGS, with the initial window if it is set.
     Settings {
         window: Option<u32>,
     },
@@ -29,7 +29,7 @@ pub(super) enum Frame {
     Other,
 }
 
-/// Cuts the bytes of a client into frames.
+/// Parses the bytes of a client into frames.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     has_preface: bool,
@@ -39,13 +39,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// More bytes are here.
+    /// Adds bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.pending.drain(..std::mem::take(&mut self.at));
         self.pending.extend_from_slice(bytes);
     }
 
-    /// The next frame, if all of it is here.
+    /// Returns the next frame, if it is complete.
     pub(super) fn next(&mut self) -> Result<Option<Frame>, String> {
         if !self.has_preface {
             let Some(preface) = self.take(PREFACE.len()) else { return Ok(None) };
@@ -109,7 +109,7 @@ pub(super) fn reset(stream: u32, code: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &code.to_be_bytes())
 }
 
-/// Settings with those that are given.
+/// Encodes SETTINGS with the given values.
 pub(super) fn settings(most: Option<u32>, window: Option<u32>) -> Vec<u8> {
     let mut payload = Vec::new();
     for (name, value) in [(MAX_CONCURRENT_STREAMS, most), (INITIAL_WINDOW_SIZE, window)] {

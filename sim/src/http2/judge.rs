@@ -1,4 +1,4 @@
-//! What must be, over HTTP/2: the guarantees of the client, and the rules of `docs/http2.md`.
+//! The checks over HTTP/2: the guarantees of the client, and the rules of `docs/http2.md`.
 
 use hyper_happy_eyeballs::client::{ClientError, Processing};
 
@@ -8,15 +8,15 @@ use crate::ledger::{Request, Rule};
 use crate::net::{Connection, State};
 use crate::plan::Retry;
 
-/// All that is known of a request went over HTTP/1.1: the rules are those of HTTP/1.1.
+/// Whether a request went over HTTP/1.1 only, so that the rules of HTTP/1.1 apply.
 pub(crate) fn is_over_http1_alone(state: &State, id: u32, error: &ClientError) -> bool {
     let attempts = &state.ledger.requests[id as usize].attempts;
     let is_http1 = |&attempt: &usize| !state.connections[state.ledger.attempts[attempt].connection].is_http2;
-    // What was not sent over HTTP/2 is a repeat as well, and nobody has seen it.
+    // A retry after an unsent attempt over HTTP/2 is not visible here.
     !attempts.is_empty() && attempts.iter().all(is_http1) && error.retries() == 0
 }
 
-/// A stream is opened, or a request begins on a connection of HTTP/1.1 that was negotiated.
+/// Checks a request when its stream is opened, or when it begins on a negotiated HTTP/1.1 connection.
 pub(crate) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
     let id = state.ledger.attempts[attempt].request;
     let request = &state.ledger.requests[id as usize];
@@ -32,7 +32,7 @@ pub(crate) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
         let what = format!("{open} streams are open on connection {connection}, and it allows {:?}", server.most);
         state.ledger.violate(Rule::TooMany, what);
     }
-    // A request that waits in the client, with a stream or without, may have got it before the GOAWAY was read.
+    // A request that waits in the client may have got its connection before the GOAWAY was read.
     let server = &state.connections[connection].http2;
     let told = server.goaways.first().and_then(|goaway| server.read_at(goaway.end));
     let request = &state.ledger.requests[id as usize];
@@ -48,24 +48,24 @@ pub(crate) fn on_attempt(state: &mut State, connection: usize, attempt: usize) {
     state.ledger.note(0x70_0000 + u64::from(id));
 }
 
-/// What waited in the client to be written when a GOAWAY turned it away may be written after the request has been sent on another connection.
-/// Returns which attempt of the request came later in truth.
+/// A request that waited in the client to be written, and that a GOAWAY turned away, may be written after its retry on another connection. Returns
+/// which attempt of the request really came later.
 fn overtaken_by(state: &State, request: &Request, connection: usize, attempt: usize) -> Option<usize> {
     let is_turned_away = Fate::of(state, attempt).is_unprocessed();
     let is_later = |&other: &usize| {
-        // An older connection may have got the request back.
+        // An older connection may have got the retry.
         state.ledger.attempts[other].connection > connection || Fate::of(state, other).cause.is_none()
     };
     request.attempts.iter().position(is_later).filter(|_| is_turned_away)
 }
 
-/// Whether a request was on a connection of HTTP/1.1 that may have been dialled for all, and idle before the request got it, which counts as use.
+/// Whether a request was on an HTTP/1.1 connection that may have been dialled for all, and was idle before the request got it, which counts as reuse.
 fn may_have_been_idle(state: &State, request: &Request) -> bool {
     let last = request.attempts.last().map(|&last| &state.connections[state.ledger.attempts[last].connection]);
     state.plan.client.alpn && last.is_some_and(|connection| !connection.is_http2)
 }
 
-/// Why a request may not be sent again, if that is so.
+/// Returns why a request must not be sent again, if so.
 fn may_not_be_sent_again(state: &State, request: &Request) -> Option<&'static str> {
     let fates: Vec<Fate> = request.attempts.iter().map(|&attempt| Fate::of(state, attempt)).collect();
     let last = fates.last()?;
@@ -90,7 +90,7 @@ fn may_not_be_sent_again(state: &State, request: &Request) -> Option<&'static st
     }
 }
 
-/// A request has failed.
+/// Checks the error of a request.
 pub(crate) fn on_error(state: &mut State, id: u32, error: &ClientError) {
     let request = &state.ledger.requests[id as usize];
     let problems = [
@@ -114,10 +114,11 @@ fn is_lost(state: &State, request: &Request) -> Problem {
     let arrived = answer.head_arrived?;
     let connection = &state.connections[attempt.connection];
     if request.body_failed.is_some() && connection.was_blocked && connection.read < answer.head_end {
-        // h2 reads nothing while it has something to write that the server does not take: nobody knew of the response when the body failed.
+        // h2 reads nothing while it has something to write that the server does not read: the client did not know of the response when the body
+        // failed.
         return None;
     }
-    // What came in the same moment may not have been looked at.
+    // An event at the same moment may not have been looked at.
     let came_first = request.body_failed.is_none_or(|failed| arrived.ms < failed.ms);
     came_first.then(|| (Rule::Lost, format!("a {} had arrived", answer.status)))
 }
@@ -146,7 +147,7 @@ fn was_blocked(state: &State, attempt: usize) -> bool {
     state.connections[state.ledger.attempts[attempt].connection].was_blocked
 }
 
-/// Each time that the request was sent, the server has seen it.
+/// Whether the server has seen every attempt of the request.
 fn is_all_seen(request: &Request, error: &ClientError) -> bool {
     request.attempts.len() == error.retries() as usize + 1
 }
@@ -195,7 +196,7 @@ fn claims_falsely(state: &State, request: &Request, error: &ClientError) -> Prob
     Some((Rule::FalseClaim, problem.to_owned()))
 }
 
-/// The error code is that of the frame that ended the request.
+/// Checks that the error code is that of the frame that ended the request.
 fn claims_another_code(last: Option<Fate>, request: &Request, error: &ClientError) -> Problem {
     let code = match last?.cause? {
         Cause::Reset(code) | Cause::TurnedAway(code, _) => code,
@@ -206,7 +207,7 @@ fn claims_another_code(last: Option<Fate>, request: &Request, error: &ClientErro
     is_other.then(|| (Rule::FalseClaim, format!("the error code was {code}, not {:?}", error.http2_reason())))
 }
 
-/// The error comes when its cause does.
+/// Checks that the error comes as soon as its cause.
 fn is_late(state: &State, request: &Request, error: &ClientError) -> Problem {
     if !error.is_closed_before_response() || !is_all_seen(request, error) {
         return None;
@@ -218,7 +219,7 @@ fn is_late(state: &State, request: &Request, error: &ClientError) -> Problem {
     Some((Rule::Late, format!("{late} ms late")))
 }
 
-/// A connection that its server wants to end must not be kept when its last stream has ended.
+/// Checks that no connection is kept whose server wants to end it and whose last stream has ended.
 pub(crate) fn on_rest(state: &mut State) {
     for id in 0..state.connections.len() {
         let connection = &state.connections[id];
@@ -229,6 +230,6 @@ pub(crate) fn on_rest(state: &mut State) {
     }
 }
 
-/// How often a request is sent again at the most, and how often where no server makes progress.
+/// The most retries of a request, and the most without progress of a server.
 const MOST_REPEATS: usize = 16;
 const MOST_WITHOUT_PROGRESS: u32 = 2;

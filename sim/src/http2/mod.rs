@@ -1,10 +1,10 @@
-//! HTTP/2 as the simulated server speaks it, and what must be true of it. It shares no code with the client under test, nor with h2.
+//! HTTP/2 of the simulated server, and the checks over HTTP/2. It shares no code with the client under test, nor with h2.
 //!
-//! - `frames` and `fields`: what is written and read. Of requests no more is read than who asks.
-//! - `server`: one connection: what the client has written, as soon as it has, and as the server notices it; `acting` is what the server does, step by step.
+//! - `frames` and `fields`: the encoding. Of requests only their numbers are decoded.
+//! - `server`: one connection: what the client has written, at once, and as the server notices it. `acting` runs the server's steps.
 //! - `stream`: one request and its response.
-//! - `dials`: what must not happen to dials where HTTP/2 may be the answer.
-//! - `judge`: what must not happen over HTTP/2; `fate` is what the client can know of a request.
+//! - `dials`: the rules of dials that may lead to HTTP/2.
+//! - `judge`: the rules over HTTP/2. `fate` is what the client can know of a request.
 
 mod acting;
 mod dials;

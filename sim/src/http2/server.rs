@@ -1,6 +1,6 @@
 //! The server's end of a connection of HTTP/2.
 //!
-//! Frames are looked at twice: when the client has written them, for the judge; and when the server has noticed them, which acts on them.
+//! Each frame is handled twice: for the judge when the client has written it, and for the server when the server has noticed it.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -18,29 +18,29 @@ use crate::{judge as any, wire};
 #[derive(Debug)]
 pub(crate) struct Server {
     reader: Reader,
-    /// What the server has not noticed.
+    /// Frames that the server has not noticed.
     inbox: VecDeque<Frame>,
-    /// In the order in which they were opened: 1, 3, 5 and so on.
+    /// The streams in the order of opening: 1, 3, 5 and so on.
     pub(super) streams: Vec<Stream>,
     pub(super) actor: Actor,
     pub(super) is_deaf: bool,
-    /// How many bytes it has written, sent or not.
+    /// How many bytes the server has written, sent or not.
     pub(super) written: u64,
-    /// Where the first settings end.
+    /// Where the first SETTINGS end.
     pub(super) settings_end: Option<u64>,
-    /// How many streams the settings allow that the client has not acknowledged, and those that it has.
+    /// The stream limits of SETTINGS that the client has not acknowledged, after the acknowledged one.
     pub(super) unacknowledged: VecDeque<Option<u32>>,
     pub(super) most: Option<u32>,
-    /// The same, as the server has said it last.
+    /// The stream limit that the server has sent last.
     pub(super) said: Option<u32>,
-    /// How much the client lets come: of all, and of a new stream.
+    /// The client's windows: of the connection, and the initial one of streams.
     pub(super) window: i64,
     initial_window: i64,
     pub(super) goaways: Vec<GoAway>,
-    /// Nothing goes out beyond so many bytes.
+    /// No bytes beyond this number are sent.
     pub(super) limit: Option<u64>,
     is_sending: bool,
-    /// When so many bytes were there to be read, and when they were read.
+    /// When each number of bytes became readable, and when it was read.
     deliveries: Vec<(u64, Stamp)>,
     reads: Vec<(u64, Stamp)>,
 }
@@ -123,7 +123,7 @@ fn on_frame(state: &mut State, id: usize, frame: &Frame) -> Result<(), String> {
             let is_turned_away = server.last().is_some_and(|last| last < *stream);
             match server.stream(*stream) {
                 Some(stream) => stream.client_has_reset = true,
-                // It was given up before it was written, which a server that has said GOAWAY does not mind (RFC 9113 §6.8).
+                // The request was cancelled before it was written. A server that has sent GOAWAY ignores that (RFC 9113 §6.8).
                 None if is_turned_away => {}
                 None => return Err(format!("RST_STREAM is for stream {stream}, which was not opened")),
             }
@@ -138,7 +138,7 @@ fn on_frame(state: &mut State, id: usize, frame: &Frame) -> Result<(), String> {
     Ok(())
 }
 
-/// A request has begun. Returns its attempt.
+/// Begins a request. Returns its attempt.
 fn begin(state: &mut State, id: usize, stream: u32, block: &[u8]) -> Result<usize, String> {
     let request = fields::request_id(block)?;
     let connection = &state.connections[id];
@@ -178,7 +178,7 @@ fn begin(state: &mut State, id: usize, stream: u32, block: &[u8]) -> Result<usiz
     Ok(attempt)
 }
 
-/// The steps of the connection, or of one of its streams.
+/// Returns the steps of the connection, or of one of its streams.
 fn steps_of(steps: &[Step], which: usize) -> Vec<Step> {
     steps.split(|step| *step == Step::Stream).nth(which).map(<[Step]>::to_vec).unwrap_or_default()
 }
@@ -190,7 +190,7 @@ pub(crate) fn on_read(state: &mut State, id: usize) {
     connection.http2.reads.push((connection.read, now));
 }
 
-/// A server has waited long enough.
+/// A wait of the server is over.
 pub(crate) fn on_timer(state: &mut State, id: usize, token: u64) {
     if state.connections[id].is_served {
         return;
@@ -213,7 +213,7 @@ pub(crate) fn on_timer(state: &mut State, id: usize, token: u64) {
     advance(state, id);
 }
 
-/// Goes on with everything as far as that is possible now.
+/// Continues everything as far as possible now.
 pub(crate) fn advance(state: &mut State, id: usize) {
     if state.connections[id].is_served || !state.connections[id].is_connected {
         return;
@@ -251,7 +251,7 @@ impl Server {
         }
     }
 
-    /// Takes what has come.
+    /// Handles the frames that were noticed.
     fn hear(&mut self, net: &mut State, id: usize) {
         if self.is_deaf {
             return;
@@ -293,7 +293,7 @@ impl Server {
         }
     }
 
-    /// Writes something, after the settings.
+    /// Writes bytes after the SETTINGS.
     pub(super) fn write(&mut self, net: &mut State, id: usize, bytes: &[u8]) {
         if self.settings_end.is_none() {
             self.settings(net, id, None, None);
@@ -302,7 +302,7 @@ impl Server {
         net.connections[id].outbox.extend_from_slice(bytes);
     }
 
-    /// Sends what was written, all of it or one segment.
+    /// Sends written bytes: all of them, or one segment.
     pub(super) fn send(&mut self, net: &mut State, id: usize) {
         let connection = &mut net.connections[id];
         if connection.outbox.is_empty() || self.is_sending {
@@ -322,17 +322,17 @@ impl Server {
         }
     }
 
-    /// The last stream that is not turned away, if there is one.
+    /// Returns the last stream that is not turned away, if there is one.
     pub(super) fn last(&self) -> Option<u32> {
         self.goaways.last().map(|goaway| goaway.last)
     }
 
-    /// A stream is open.
+    /// Whether a stream is open.
     pub(super) fn has_streams(&self) -> bool {
         self.streams.iter().any(Stream::is_open)
     }
 
-    /// A stream was refused: what comes next may go elsewhere.
+    /// Whether a stream was refused, so that the next may go elsewhere.
     pub(super) fn has_refused(&self) -> bool {
         self.streams.iter().any(|stream| stream.reset.is_some())
     }
@@ -341,19 +341,19 @@ impl Server {
         self.streams.get_mut((id.checked_sub(1)? / 2) as usize)
     }
 
-    /// When so many bytes had been read.
+    /// Returns when this many bytes had been read.
     pub(super) fn read_at(&self, bytes: u64) -> Option<Stamp> {
         self.reads.iter().find(|(read, _)| *read >= bytes).map(|(_, at)| *at)
     }
 
-    /// When so many bytes were there to be read, on this connection.
+    /// Returns when this many bytes of the connection could be read.
     pub(super) fn arrived_at(&self, connection: &Connection, bytes: u64) -> Option<Stamp> {
         let delivery = self.deliveries.iter().find(|(delivered, _)| *delivered >= bytes);
         delivery.filter(|_| connection.delivered >= bytes).map(|(_, at)| *at)
     }
 }
 
-/// What a side lets come before it has said so (RFC 9113 §6.9.2).
+/// The initial window (RFC 9113 §6.9.2).
 const DEFAULT_WINDOW: i64 = 65_535;
 
 /// The timer of the next segment.

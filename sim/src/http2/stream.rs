@@ -1,4 +1,4 @@
-//! A request and its response, as the server has them.
+//! A request and its response, as the server sees them.
 
 use super::acting::Actor;
 use super::server::Server;
@@ -20,18 +20,18 @@ pub(super) struct Stream {
     pub(super) client_has_ended: bool,
     pub(super) client_has_reset: bool,
 
-    // What the server has noticed of it.
+    // What the server has noticed of the request.
     pub(super) is_here: bool,
     pub(super) has_end: bool,
     /// The client has reset it.
     pub(super) is_gone: bool,
-    /// Bytes of the request that are not read, and those that are; and how many of them the present step waits for.
+    /// Bytes of the request that are unread, and that are read; and how many of them the present step waits for.
     pub(super) unread: u64,
     read: u64,
     target: Option<u64>,
 
-    // What it has written.
-    /// How much the client lets come.
+    // What the server has written.
+    /// The client's window of this stream.
     pub(super) window: i64,
     /// Where an informational response ends in the bytes of the connection.
     pub(super) informed: Option<u64>,
@@ -74,23 +74,23 @@ impl Stream {
         }
     }
 
-    /// Both sides are done with it.
+    /// Whether both sides have ended the stream.
     pub(super) fn is_complete(&self) -> bool {
         self.has_ended && self.has_end
     }
 
-    /// Nothing more happens on it, as the server sees it.
+    /// Whether the stream is over for the server.
     pub(super) fn is_over(&self) -> bool {
         self.is_complete() || self.is_gone || self.reset.is_some() || self.is_turned_away
     }
 
-    /// It counts against the limit, by what the client has written, and at the most knows.
+    /// Whether the stream counts against the limit, as far as the client can know.
     pub(super) fn is_open(&self) -> bool {
         let is_complete = self.client_has_ended && self.has_ended;
         !is_complete && !self.client_has_reset && self.reset.is_none() && !self.is_turned_away
     }
 
-    /// What it takes to serve it as it should be.
+    /// Returns the step that serves the stream correctly.
     fn step_by_itself(&self) -> Step {
         match self.answer {
             None if !self.has_end => Step::Read(Until::End),
@@ -102,7 +102,7 @@ impl Stream {
 }
 
 impl Server {
-    /// Goes on with a stream.
+    /// Runs the steps of a stream.
     pub(super) fn serve(&mut self, net: &mut State, id: usize, at: usize) {
         loop {
             let stream = &mut self.streams[at];
@@ -150,7 +150,7 @@ impl Server {
         }
     }
 
-    /// Reads on, and lets as much more come. Returns whether that is enough.
+    /// Reads, and opens the window by as much. Returns whether that is enough for the step.
     fn read(&mut self, net: &mut State, id: usize, at: usize, until: Until) -> bool {
         let stream = &mut self.streams[at];
         let target = match until {
@@ -216,7 +216,7 @@ impl Server {
         net.connections[id].answers.push(number);
     }
 
-    /// Writes so many bytes of a response, and its end behind the last. Returns whether there was room for them.
+    /// Writes this many bytes of a response, with END_STREAM at its end. Returns whether the window had room for them.
     fn send_some(&mut self, net: &mut State, id: usize, at: usize, bytes: u64) -> bool {
         loop {
             let window = self.window;
@@ -260,7 +260,7 @@ impl Server {
         }
     }
 
-    /// Writes the end of a response that is not in its last frame.
+    /// Writes the end of a response whose last frame of data does not have END_STREAM.
     fn finish(&mut self, net: &mut State, id: usize, at: usize, answer: usize) {
         let stream = &mut self.streams[at];
         stream.has_ended = true;
@@ -274,11 +274,10 @@ impl Server {
     }
 }
 
-/// How much more a client may send of a request than it could, each time that some of it was read: so that the smallest window has an end.
+/// How much the window grows at each read, so that an upload through the smallest window ends.
 const MORE: u32 = 2_000;
 
-/// How long a frame of a response is at the most: of a short one that comes in many, and of others. h2 ends a connection on which too much comes in
-/// small frames that nobody has read.
+/// The largest frames of a response: of a short one in many frames, and of others. h2 ends a connection with too much unread data in small frames.
 const MANY: u64 = 100;
 const SMALL: u64 = 16;
 const LARGE: u64 = 4_096;

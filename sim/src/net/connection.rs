@@ -15,31 +15,31 @@ pub(crate) struct Connection {
     pub(crate) runtime: usize,
     pub(crate) script: Script,
     pub(crate) is_connected: bool,
-    /// When it was dialled, and when that was over.
+    /// When the dial began, and when it ended.
     pub(crate) dialled: Stamp,
     pub(crate) dial_ended: Option<Stamp>,
-    /// When the client has let go of it, in milliseconds.
+    /// When the client dropped it, in milliseconds.
     pub(crate) let_go: Option<u64>,
     /// HTTP/2 is spoken over it.
     pub(crate) is_http2: bool,
-    /// It was dialled while its host was not known to speak HTTP/1.1: for all that waited.
+    /// It was dialled for all waiting requests: its host was not known to speak HTTP/1.1.
     pub(crate) is_for_all: bool,
 
     // From the server to the client.
-    /// What the client has not read.
+    /// Bytes that the client has not read.
     pub(crate) readable: Vec<u8>,
-    /// Bytes that were made readable, and bytes that the client has read.
+    /// How many bytes could be read, and how many the client has read.
     pub(crate) delivered: u64,
     pub(crate) read: u64,
     pub(crate) read_end: Option<Ended>,
     pub(crate) reader: Option<Waker>,
 
     // From the client to the server.
-    /// Bytes that the client has written, and bytes that the server has read.
+    /// How many bytes the client has written, and how many the server has read.
     pub(crate) accepted: u64,
     pub(crate) taken: u64,
     pub(crate) parser: Parser,
-    /// What a write meets.
+    /// The error of writes.
     pub(crate) write_error: Option<io::ErrorKind>,
     /// The server has closed: one more write succeeds.
     pub(crate) is_deserted: bool,
@@ -47,17 +47,17 @@ pub(crate) struct Connection {
     /// A write has had to wait.
     pub(crate) was_blocked: bool,
     pub(crate) has_shut_down: bool,
-    /// The client has let go of it.
+    /// The client has dropped it.
     pub(crate) is_dropped: bool,
 
-    // What goes over it.
+    // The exchanges on it.
     /// The requests on it, and the responses.
     pub(crate) attempts: Vec<usize>,
     pub(crate) answers: Vec<usize>,
-    /// When something happened to it that a request may fail of, and when its end could be read.
+    /// When there was an event that a request may fail of, and when its end could be read.
     pub(crate) hurt: Option<Stamp>,
     pub(crate) ended: Option<Stamp>,
-    /// It takes nothing more, and a write has met that.
+    /// It takes no more bytes, and a write has failed of that.
     pub(crate) refuses_writes: bool,
     pub(crate) write_failed: Option<Stamp>,
     /// The caller of the last request has seen the end of its response.
@@ -65,20 +65,20 @@ pub(crate) struct Connection {
 
     // The server.
     pub(crate) at: usize,
-    /// What the server had read when it began its script again.
+    /// How many bytes the server had read when it began its script again.
     pub(crate) round_began: Option<u64>,
-    /// Counts what the server waits for.
+    /// Counts the server's waits, so that timers of earlier waits are ignored.
     pub(crate) epoch: u64,
     pub(crate) is_waiting: bool,
     pub(crate) is_noticing: bool,
     pub(crate) is_served: bool,
-    /// What is left of the response to be sent.
+    /// The unsent rest of the response.
     pub(crate) outbox: Vec<u8>,
-    /// What it is over HTTP/2.
+    /// Its state over HTTP/2.
     pub(crate) http2: Server,
 }
 
-/// How the bytes to the client end.
+/// How reading ends for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Properly,
@@ -129,7 +129,7 @@ impl Connection {
         }
     }
 
-    /// How many bytes a write may take now.
+    /// Returns how many bytes a write may take now.
     pub(crate) fn room(&self) -> usize {
         let ahead = self.accepted - self.taken;
         usize::try_from(u64::from(self.script.window).saturating_sub(ahead)).unwrap_or(usize::MAX)

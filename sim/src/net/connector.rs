@@ -1,4 +1,4 @@
-//! The connector that the client under test is given.
+//! The connector of the client under test.
 
 use std::future::Future;
 use std::io;
@@ -57,7 +57,7 @@ impl Service<Uri> for Connector {
 #[derive(Debug)]
 pub(crate) struct Connecting {
     world: Arc<World>,
-    /// None once it is over.
+    /// `None` once it has ended.
     id: Option<usize>,
 }
 

@@ -1,7 +1,6 @@
-//! The simulated network: connections in memory, virtual time, and a queue of everything that is to happen.
+//! The simulated network: connections in memory, virtual time, and a queue of events.
 //!
-//! The network knows bytes and ends of streams, nothing of HTTP. What a server says is the business of its
-//! [script](crate::peer).
+//! The network knows bytes and ends of streams, but not HTTP. The server's [script](crate::peer) decides its messages.
 
 mod connection;
 mod connector;
@@ -30,7 +29,7 @@ thread_local! {
     static RUNTIME: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Says which runtime runs on this thread from now on.
+/// Sets the runtime that runs on this thread from now on.
 pub(crate) fn enter(runtime: usize) {
     RUNTIME.set(runtime);
 }
@@ -39,7 +38,7 @@ pub(crate) fn current_runtime() -> usize {
     RUNTIME.get()
 }
 
-/// The network, and all that is known of what goes over it.
+/// The network, and everything that is known of its exchanges.
 #[derive(Debug)]
 pub(crate) struct World {
     /// Guards everything; wakers are called after it is unlocked.
@@ -56,11 +55,11 @@ pub(crate) struct State {
     pub(crate) connections: Vec<Connection>,
     pub(crate) ledger: Ledger,
     pub(crate) scripts: Vec<Script>,
-    /// What connections beyond the scripts meet.
+    /// The script of connections beyond the plan's.
     pub(crate) fallback: Script,
-    /// How many requests [`Step::Gather`](crate::plan::Step::Gather) waits for, and how many are there.
+    /// How many requests [`Step::Gather`](crate::plan::Step::Gather) waits for, and those that are there.
     pub(crate) gathering: (usize, Vec<usize>),
-    /// Only one caller asks.
+    /// There is only one caller.
     pub(crate) is_sequential: bool,
     pub(crate) plan: Arc<Plan>,
     /// Whether each runtime is driven now, and the wakers that wait for it.
@@ -76,19 +75,19 @@ struct Reactor {
     held: Vec<Waker>,
 }
 
-/// What is to happen.
+/// A future event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// A connect is over.
     Connected(usize),
-    /// A server has waited long enough; the number tells what for.
+    /// A wait of a server is over. The number identifies the wait.
     Timer(usize, u64),
-    /// A server notices what came.
+    /// A server notices its input.
     Notice(usize),
 }
 
 impl World {
-    /// A network for `plan`. Its time begins at `starts`, by the clock of each runtime; the last drives it.
+    /// Makes a network for `plan`. Its time begins at `starts`, by the clock of each runtime; the last runtime drives it.
     pub(crate) fn new(plan: Arc<Plan>, starts: Vec<Instant>) -> Self {
         let state = State {
             now: Stamp::default(),
@@ -108,9 +107,9 @@ impl World {
         Self { state: Mutex::new(state), starts }
     }
 
-    /// Does something, and then wakes whom it concerns.
+    /// Calls `f` with the state, and then the wakers that are due.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        // Outside a runtime there is no virtual time; it stands still.
+        // Outside a runtime virtual time stands still.
         let now = if Handle::try_current().is_ok() { self.now() } else { 0 };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.set_time(now);
@@ -129,7 +128,7 @@ impl World {
 }
 
 impl State {
-    /// The present moment; no two are the same.
+    /// Returns the present moment. No two are equal.
     pub(crate) fn stamp(&mut self) -> Stamp {
         self.now.seq += 1;
         self.now
@@ -146,7 +145,7 @@ impl State {
         }
     }
 
-    /// Lets `event` happen after `pause`.
+    /// Schedules `event` after `pause`.
     pub(crate) fn schedule(&mut self, pause: Pause, event: Event) {
         let seq = self.stamp().seq;
         let (ms, round) = match pause {
@@ -157,7 +156,7 @@ impl State {
         self.wakes.extend(self.driver.take());
     }
 
-    /// Wakes a task of `runtime`, as soon as that is driven.
+    /// Wakes a task of `runtime`, when that is driven.
     pub(crate) fn wake(&mut self, runtime: usize, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         match self.runtimes.get_mut(runtime) {
@@ -170,18 +169,18 @@ impl State {
         self.runtimes.get(runtime).is_some_and(|reactor| reactor.is_gone)
     }
 
-    /// The requests whose callers wait.
+    /// Returns the requests whose callers wait.
     pub(crate) fn pending(&self) -> impl Iterator<Item = usize> + '_ {
         let requests = self.ledger.requests.iter().enumerate();
         requests.filter(|(_, request)| request.asked.is_some() && !request.is_done).map(|(id, _)| id)
     }
 
-    /// Whether a request may be pending for ever: its server is silent, and nothing that the client has met on its connection
-    /// says that it will be; or the request waits for the connection of one that may, or whose caller is in a runtime that is
-    /// `over`; or its server waits for a request that waits for such a connection.
+    /// Whether a request may be pending for ever. This is so if its server is silent, and the client cannot have noticed that; if it waits for the
+    /// connection of such a request, or of one whose caller is in a runtime that is `over`; or if its server waits for a request that waits for such
+    /// a connection.
     pub(crate) fn may_be_pending(&self, id: usize, over: &[usize]) -> bool {
         if self.plan.client.http2 {
-            // Its server answers whatever comes, or ends the connection.
+            // Its server answers, or ends the connection.
             return false;
         }
         let host = self.ledger.requests[id].ask.host;
@@ -194,20 +193,20 @@ impl State {
         self.has_silent_server(id) || (waits && others.any(|other| self.has_silent_server(other) || is_over(other)))
     }
 
-    /// The last attempt of a request, and its connection.
+    /// Returns the last attempt of a request, and its connection.
     fn last_attempt(&self, id: usize) -> Option<(&Attempt, &Connection)> {
         let attempt = &self.ledger.attempts[*self.ledger.requests[id].attempts.last()?];
         Some((attempt, &self.connections[attempt.connection]))
     }
 
-    /// Whether the server of a request waits for other requests, which the client has to send.
+    /// Whether the server waits for other requests that the client has yet to send.
     fn is_gathered(&self, id: usize) -> bool {
         self.last_attempt(id).is_some_and(|(_, connection)| {
             matches!(connection.script.steps.get(connection.at), Some(Step::Gather)) && !connection.is_served
         })
     }
 
-    /// Whether the server of a request has not sent what the caller waits for, and nothing says that it will not.
+    /// Whether the server has not sent what the caller waits for, and the client cannot know that it never will.
     fn has_silent_server(&self, id: usize) -> bool {
         self.last_attempt(id).is_some_and(|(attempt, connection)| {
             let is_owed = attempt.answer.is_none_or(|answer| {
@@ -219,7 +218,7 @@ impl State {
         })
     }
 
-    /// The runtime of a caller of the plan.
+    /// Returns the runtime of a caller of the plan.
     pub(crate) fn runtime_of(&self, id: usize) -> Option<usize> {
         let mut first = 0;
         let caller = self.plan.callers.iter().find(|caller| {
@@ -229,7 +228,7 @@ impl State {
         caller.map(|caller| caller.runtime as usize)
     }
 
-    /// A runtime is driven from now on, or is not.
+    /// Sets whether a runtime is driven.
     pub(crate) fn set_still(&mut self, runtime: usize, is_still: bool) {
         let Some(reactor) = self.runtimes.get_mut(runtime) else { return };
         reactor.is_still = is_still;
@@ -242,7 +241,7 @@ impl State {
     pub(crate) fn set_gone(&mut self, runtime: usize) {
         if let Some(reactor) = self.runtimes.get_mut(runtime) {
             reactor.is_gone = true;
-            // Whoever is not of that runtime, and waits for a socket of it, learns that it is gone.
+            // Tasks of other runtimes that wait for a socket of this one learn that it is gone.
             self.wakes.append(&mut reactor.held);
         }
         for connection in &mut self.connections {
@@ -252,7 +251,7 @@ impl State {
         }
     }
 
-    /// When the next event is.
+    /// Returns the time of the next event.
     pub(crate) fn next_event(&self) -> Option<(u64, u32)> {
         self.queue.peek().map(|Reverse((ms, round, ..))| (*ms, *round))
     }
@@ -277,7 +276,7 @@ impl State {
     }
 }
 
-/// The task that lets things happen when their time has come.
+/// The task that runs events when they are due.
 pub(crate) struct Drive {
     world: Arc<World>,
     start: Instant,
@@ -302,7 +301,7 @@ impl Future for Drive {
                 state.fire();
                 let next = state.next_event();
                 if next.is_some_and(|(ms, _)| ms <= state.now.ms) {
-                    // Everybody else has a turn.
+                    // All other tasks have run.
                     state.round += 1;
                 } else {
                     state.driver = Some(cx.waker().clone());

@@ -1,4 +1,4 @@
-//! Plans from seeds.
+//! Generates plans from seeds.
 
 use super::{
     Answer, Ask, Caller, End, Framing, Method, Pause, Plan, Reading, Retry, Script, Settings, Standstill, Step, Until,
@@ -7,7 +7,7 @@ use super::{
 use super::{generate_alpn, generate_http2};
 use crate::rng::Rng;
 
-/// What plans may contain: by default all that the client copes with.
+/// The features that plans may have. By default, all that the client can handle.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Wishes {
@@ -33,7 +33,7 @@ impl Wishes {
     /// Everything.
     pub const ALL: Self = Self { first_words: true, ..Self::USUAL };
 
-    /// All that the client copes with: without what `scenarios/open` has an example of.
+    /// All features that the client can handle, without those that `scenarios/open` has examples of.
     const USUAL: Self = Self {
         first_words: false,
         deaf: true,
@@ -45,10 +45,10 @@ impl Wishes {
         alpn: true,
     };
 
-    /// What can be left out.
+    /// The names of the features.
     pub const NAMES: [&str; 8] = ["first-words", "deaf", "layered", "narrow", "runtimes", "http2", "http1", "alpn"];
 
-    /// Sets what has this name. `None` if nothing has.
+    /// Sets the feature with this name. `None` if there is none.
     #[must_use]
     pub fn with(mut self, name: &str, wished: bool) -> Option<Self> {
         let wish = match name {
@@ -73,7 +73,7 @@ impl Default for Wishes {
     }
 }
 
-/// The plan of a seed.
+/// Returns the plan of a seed.
 pub fn generate(seed: u64, wishes: Wishes) -> Plan {
     let rng = &mut Rng::new(seed);
     let count = rng.pick(&[1, 1, 2, 3, 4, 6]);
@@ -87,7 +87,7 @@ pub fn generate(seed: u64, wishes: Wishes) -> Plan {
         settings(rng, wishes)
     };
     let hosts = rng.within(1, 3);
-    // Most plans are mostly about one thing.
+    // Most plans have one kind of event.
     let is_quiet = rng.percent(30);
     let callers: Vec<Caller> = (0..count)
         .map(|_| {
@@ -146,7 +146,7 @@ fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
 pub(super) fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
     let mut settings = settings(rng, Wishes { runtimes: false, ..wishes });
     settings.http2 = true;
-    // There are as many streams as there are, not connections.
+    // Streams are not limited by the number of connections.
     settings.end = if settings.end == End::Probe { End::CloseIdle } else { settings.end };
     if rng.percent(20) {
         settings.http2_windows = rng.pick(&[(7, 1 << 20), (20, 100_000), (40, 70_000), (1 << 20, 65_535)]);
@@ -154,7 +154,7 @@ pub(super) fn over_http2(rng: &mut Rng, wishes: Wishes) -> Settings {
     settings
 }
 
-/// Mostly short, and mostly less than a millisecond.
+/// Returns a pause, mostly of less than a millisecond.
 pub(super) fn pause(rng: &mut Rng) -> Pause {
     match rng.below(10) {
         0..=3 => Pause::default(),
@@ -258,10 +258,10 @@ fn answer(rng: &mut Rng) -> Answer {
     Answer { status, framing, close: rng.percent(10) }
 }
 
-/// One request, and what the server makes of it.
+/// Adds the steps for one request.
 fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
     let kind = if is_quiet { rng.pick(&[0, 0, 0, 0, 0, 0, 90]) } else { rng.below(100) };
-    // Nothing more can be written from the middle of a request on, or from before it.
+    // From the middle of a request on, or before it, writes fail.
     if !(97..=99).contains(&kind) || rng.percent(50) {
         steps.push(Step::Read(Until::Begun));
     }
@@ -272,7 +272,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
             let until = rng.pick(&[Until::Begun, Until::Head, some, Until::End]);
             steps.extend([Step::Read(until), Step::Wait(pause(rng)), ending(rng)]);
         }
-        // It does not take the request, and may answer all the same.
+        // The server does not read the request, and may answer all the same.
         97..=99 => {
             steps.extend([Step::Wait(pause(rng)), Step::RefuseWrites]);
             if rng.percent(50) || !wishes.deaf {
@@ -281,7 +281,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
                 steps.push(Step::Wait(Pause { ms: DEAF, rounds: 0 }));
             }
         }
-        // It answers before it has read all, or anything.
+        // The server answers before it has read everything, or anything.
         80..=89 => {
             let early = rng.pick(&[413, 401, 200, 503]);
             let some = Until::Body(rng.within(1, 500) as u32);
@@ -315,7 +315,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
                     send(rng, steps);
                     steps.extend([Step::Wait(pause(rng)), ending(rng)]);
                 }
-                // The server says something that nobody asked for.
+                // The server sends an unsolicited response.
                 78 | 79 => {
                     send(rng, steps);
                     let stray =
@@ -331,7 +331,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool, wishes: Wishes) {
     }
 }
 
-/// A response in one piece or in several.
+/// Adds the steps that send a response in one piece or in several.
 fn send(rng: &mut Rng, steps: &mut Vec<Step>) {
     while rng.percent(25) {
         steps.extend([Step::Send(rng.within(1, 80) as u32), Step::Wait(pause(rng))]);
@@ -339,5 +339,5 @@ fn send(rng: &mut Rng, steps: &mut Vec<Step>) {
     steps.push(Step::SendRest);
 }
 
-/// As long says a deaf connection nothing, in milliseconds: longer than any request lasts.
+/// How long a deaf connection is silent, in milliseconds: longer than any request lasts.
 const DEAF: u32 = 7_200_000;

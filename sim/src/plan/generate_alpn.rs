@@ -1,4 +1,4 @@
-//! Plans in which ALPN decides what is spoken, with each connection another time, and in which dials take their time.
+//! Generates plans in which ALPN decides the protocol of each connection, and in which dials take time.
 
 use super::generate::{self, Wishes, pause};
 use super::{Pause, Plan, Script, Settings, Step, generate_http2};
@@ -8,14 +8,14 @@ pub(super) fn settings(rng: &mut Rng, wishes: Wishes) -> Settings {
     let mut settings = generate::over_http2(rng, wishes);
     settings.alpn = true;
     settings.http2_connections = rng.pick(&[4, 4, 4, 1, 2, 3]);
-    // Whether an exchange over HTTP/1.1 may be repeated would depend on more than what goes over its connection.
+    // Otherwise a retry over HTTP/1.1 would depend on more than its connection.
     (settings.late_binding, settings.retry_408) = (false, false);
     settings
 }
 
-/// What a server does on one connection, and how its dial ends.
+/// Returns the script of one connection, and how its dial ends.
 pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
-    // No server may be silent for ever: all requests come to an end.
+    // No server is silent for ever, so that all requests end.
     let wishes = Wishes { deaf: false, first_words: false, ..wishes };
     let http1 = rng.percent(25);
     let mut script = match http1 {
@@ -24,7 +24,7 @@ pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     };
     for step in &mut script.steps {
         if let Step::GoAway(_, code @ HTTP_1_1_REQUIRED) = step {
-            // What is negotiated for that host then is not known to the connector here.
+            // The simulated connector would not know what is negotiated for that host afterwards.
             *code = 0;
         }
     }
@@ -41,7 +41,7 @@ pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     script
 }
 
-/// Some requests are made at once, or are given up while their dial is under way.
+/// Makes some requests parallel, or cancels them during their dials.
 pub(super) fn burst(rng: &mut Rng, plan: &mut Plan) {
     if rng.percent(50) {
         plan.callers
@@ -59,10 +59,10 @@ pub(super) fn burst(rng: &mut Rng, plan: &mut Plan) {
     }
 }
 
-/// A dial that hangs, in milliseconds: longer than connections take to come to rest.
+/// How long a hanging dial takes, in milliseconds: longer than connections take to become idle.
 const HANGS: u32 = 60_000;
 
-/// After so many milliseconds, and 300 more, a dial is silent if there was none before.
+/// A dial is silent after this many milliseconds and 300 more, if there was none before.
 const SILENT: u32 = 1_000;
 
 const HTTP_1_1_REQUIRED: u32 = 0xd;

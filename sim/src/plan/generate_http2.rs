@@ -1,10 +1,10 @@
-//! What servers of HTTP/2 do, from seeds.
+//! Generates scripts of HTTP/2 servers from seeds.
 
 use super::generate::{Wishes, pause};
 use super::{Answer, Framing, Last, Pause, Script, Step, Until};
 use crate::rng::Rng;
 
-/// What a server does on one connection.
+/// Returns the script of one connection.
 pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     let mut steps = Vec::new();
     if rng.percent(40) {
@@ -29,7 +29,7 @@ pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
         connect: pause(rng),
         refused: !is_quiet && rng.percent(2),
         http1: false,
-        // Twenty bytes at a time, with a pause between them, would take longer than anybody waits.
+        // Twenty bytes at a time with pauses would take longer than any caller waits.
         window: if is_narrow { 20 } else { rng.pick(&[300, 4_000, 65_536, 300_000]) },
         patience: rng.pick(&[1, 30, 300, 5_000]),
         latency: (!rng.percent(15)).then_some(latency),
@@ -39,7 +39,7 @@ pub(super) fn script(rng: &mut Rng, is_quiet: bool, wishes: Wishes) -> Script {
     }
 }
 
-/// Something that no request fails of.
+/// Adds a step that no request fails of.
 fn connection_step(rng: &mut Rng, steps: &mut Vec<Step>) {
     match rng.below(6) {
         0 => steps.push(Step::Ping),
@@ -50,7 +50,7 @@ fn connection_step(rng: &mut Rng, steps: &mut Vec<Step>) {
     moment(rng, steps);
 }
 
-/// Waits for a moment in the life of a connection.
+/// Adds a wait for a moment in the life of a connection.
 fn moment(rng: &mut Rng, steps: &mut Vec<Step>) {
     match rng.below(4) {
         0 => steps.push(Step::Idle),
@@ -62,7 +62,7 @@ fn moment(rng: &mut Rng, steps: &mut Vec<Step>) {
     }
 }
 
-/// How a connection ends.
+/// Adds the end of a connection.
 fn last_steps(rng: &mut Rng, steps: &mut Vec<Step>, wishes: Wishes) {
     moment(rng, steps);
     match rng.below(20) {
@@ -112,11 +112,11 @@ fn answer(rng: &mut Rng) -> Answer {
     Answer { status: rng.pick(&[200, 200, 200, 200, 200, 204, 304, 404, 503, 408]), framing, close: false }
 }
 
-/// One request, and what the server makes of it.
+/// Adds the steps for one request.
 fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool) {
     let kind = if is_quiet { rng.below(60) } else { rng.below(100) };
     if kind < 30 && rng.percent(60) {
-        // As it should be.
+        // It is served correctly.
         return;
     }
     if rng.percent(10) {
@@ -137,7 +137,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool) {
             }
             steps.push(Step::ResetStream(rng.pick(&[8, 0, 2, 1])));
         }
-        // It comes early, and the request is not wanted any more.
+        // The response comes early, and the rest of the request is not wanted.
         70..=79 => {
             read(rng, steps);
             steps.push(Step::Answer(Answer { status: rng.pick(&[413, 401, 200, 503]), ..answer(rng) }));
@@ -159,7 +159,7 @@ fn serve(rng: &mut Rng, steps: &mut Vec<Step>, is_quiet: bool) {
     }
 }
 
-/// Some of a request.
+/// Adds steps that read a part of a request.
 fn read(rng: &mut Rng, steps: &mut Vec<Step>) {
     match rng.below(4) {
         0 => steps.push(Step::Read(Until::Body(rng.within(1, 500) as u32))),
@@ -171,7 +171,7 @@ fn read(rng: &mut Rng, steps: &mut Vec<Step>) {
     }
 }
 
-/// A response in one piece or in several.
+/// Adds the steps that send a response in one piece or in several.
 fn send(rng: &mut Rng, steps: &mut Vec<Step>) {
     while rng.percent(30) {
         steps.extend([Step::Send(rng.below(40) as u32), Step::Wait(pause(rng))]);

@@ -1,4 +1,4 @@
-//! What happens in one simulation, as data: who asks for what, and what each connection's server does.
+//! Everything that happens in one simulation, as data: the requests, and the script of the server on each connection.
 //!
 //! A plan is made from a seed, printed and parsed as a scenario file, and shrunk. The same plan gives the same run.
 
@@ -16,14 +16,13 @@ pub use self::shrink::shrink;
 /// One simulation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The seed that the plan was made from; of no effect on the run.
+    /// The seed that the plan was made from. It does not affect the run.
     pub seed: u64,
     /// The client's settings.
     pub client: Settings,
-    /// Tasks that ask, all at the same time.
+    /// Tasks that make requests in parallel.
     pub callers: Vec<Caller>,
-    /// What the server does on each connection, in the order in which they are dialled. Whatever is dialled beyond them
-    /// meets a server that does everything right.
+    /// The server's script on each connection, in the order of their dials. Further connections get a correct server.
     pub connections: Vec<Script>,
 }
 
@@ -42,13 +41,13 @@ pub struct Settings {
     pub late_binding: bool,
     /// Which requests may be sent again.
     pub retry: Retry,
-    /// Whether bodies can be had a second time.
+    /// Whether bodies can be copied for a retry.
     pub retry_bodies: bool,
     /// `retry_on_request_timeout`.
     pub retry_408: bool,
-    /// Whether HTTP/2 is spoken: by prior knowledge, or where ALPN comes to it.
+    /// Whether HTTP/2 is spoken: by prior knowledge, or if ALPN chooses it.
     pub http2: bool,
-    /// Whether ALPN decides: with each connection another time.
+    /// Whether ALPN decides the protocol of each connection.
     pub alpn: bool,
     /// `http2_max_connections_per_host`.
     pub http2_connections: u32,
@@ -58,7 +57,7 @@ pub struct Settings {
     pub layered: bool,
     /// How many runtimes the callers are in. The network has one of its own if there are several.
     pub runtimes: u32,
-    /// Times at which a runtime is not driven.
+    /// The times at which a runtime is not driven.
     pub standstills: Vec<Standstill>,
     /// What is done after the last request.
     pub end: End,
@@ -76,7 +75,7 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// The end of a standstill that has none: the runtime lives on, and is never driven again.
+    /// The end of a standstill without one: the runtime is never driven again, and is not dropped.
     pub const FOR_EVER: u32 = u32::MAX;
 }
 
@@ -91,7 +90,7 @@ pub enum Retry {
     Idempotent,
 }
 
-/// What is done after the last request. Whatever it is, no connection may be left.
+/// What is done after the last request. Afterwards no connection may be left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The idle connections are closed by hand.
@@ -100,32 +99,32 @@ pub enum End {
     Drop,
     /// The idle timeout passes.
     Expire,
-    /// As many requests as there may be connections are sent at once to each host, and answered only when all are there.
+    /// As many requests as connections are allowed are sent at once to each host, and answered only when all are there.
     Probe,
 }
 
-/// A task that asks for one thing after the other.
+/// A task that makes sequential requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The runtime that it is in.
     pub runtime: u32,
-    /// What it asks for.
+    /// Its requests.
     pub asks: Vec<Ask>,
 }
 
-/// A time to wait: milliseconds, and then rounds of the scheduler, in which everybody else has a turn.
+/// A time to wait: milliseconds, and then rounds of the scheduler in which all other tasks run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pause {
     /// Milliseconds of virtual time.
     pub ms: u32,
-    /// Turns of everybody else.
+    /// Rounds of all other tasks.
     pub rounds: u32,
 }
 
 /// A request, and what its caller does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Before it is sent.
+    /// The pause before it is sent.
     pub pause: Pause,
     /// Which host.
     pub host: u32,
@@ -137,7 +136,7 @@ pub struct Ask {
     pub expect: bool,
     /// Its body.
     pub body: Upload,
-    /// When its caller loses interest in the response.
+    /// When its caller cancels it.
     pub cancel: Option<Pause>,
     /// What is done with the body of the response.
     pub reading: Reading,
@@ -174,37 +173,37 @@ pub enum Reading {
     Slow(Pause),
     /// It is dropped after as many frames.
     Stop(u32),
-    /// It is kept for so long, then dropped unread.
+    /// It is kept for this time, then dropped unread.
     Hold(Pause),
 }
 
-/// What a server does on one connection. At its end it closes.
+/// The script of a server on one connection. At its end the server closes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
     /// How long the connect takes.
     pub connect: Pause,
     /// The connect fails.
     pub refused: bool,
-    /// ALPN comes to HTTP/1.1.
+    /// ALPN chooses HTTP/1.1.
     pub http1: bool,
     /// How many bytes the client may be ahead of the server.
     pub window: u32,
-    /// How long the server waits for anything, in milliseconds, before it goes on to the end of its script.
+    /// How long the server waits for any input, in milliseconds, before it skips to the end of its script.
     pub patience: u32,
-    /// How long the server takes to notice what came; `None` is at once, before the write that brings it returns.
+    /// How long the server takes to notice input; `None` is at once, before the write returns.
     pub latency: Option<Pause>,
-    /// After the last step comes the first; not over HTTP/2.
+    /// The script is repeated; not over HTTP/2.
     pub again: bool,
     /// Over HTTP/2: how many bytes arrive at a time; `None` is all that was sent.
     pub segment: Option<u32>,
-    /// What it does.
+    /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// What a server does.
+/// A step of a server.
 ///
-/// Over HTTP/2 the steps before the first [`Stream`](Self::Stream) are those of the connection. Those of the streams follow, in the order in which
-/// the streams are opened; whatever has none is served as it should be, and so is what the steps of a stream leave undone.
+/// Over HTTP/2 the steps before the first [`Stream`](Self::Stream) belong to the connection. Those of the streams follow in the order of opening. A
+/// stream without steps is served correctly, and so is what its steps leave undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Waits.
@@ -213,55 +212,54 @@ pub enum Step {
     Read(Until),
     /// Sends an informational response.
     Inform(u16),
-    /// Makes the response to the request that has none yet, to be sent by the steps that follow. If there is no such
-    /// request, the response is for nobody.
+    /// Makes the response to the request without one, to be sent by later steps. Without such a request, the response is unsolicited.
     Answer(Answer),
-    /// Sends so many bytes of the response.
+    /// Sends this many bytes of the response.
     Send(u32),
     /// Sends the rest of it.
     SendRest,
-    /// Closes its side, and reads on.
+    /// Half-closes, and reads on.
     Fin,
     /// Closes.
     Close,
-    /// Resets the connection; `true` leaves to the client what has arrived.
+    /// Resets the connection. With `true` the client can still read what has arrived.
     Reset(bool),
-    /// Whatever the client writes fails, and nothing else happens.
+    /// Makes the client's writes fail, and nothing else.
     RefuseWrites,
-    /// Waits until all of [`End::Probe`] are there.
+    /// Waits until all requests of [`End::Probe`] are there.
     Gather,
     /// Over HTTP/2: the steps of the next stream follow.
     Stream,
     /// Ends a stream with this error code.
     ResetStream(u32),
-    /// Waits until so many streams were opened on the connection.
+    /// Waits until this many streams were opened on the connection.
     Requests(u32),
     /// Waits until a stream was opened, and all have ended.
     Idle,
-    /// Allows so many streams at a time.
+    /// Allows this many streams at a time.
     MaxStreams(u32),
-    /// Lets so many bytes of each upload come that were not read; more than none.
+    /// Sets the initial window of uploads; more than zero.
     InitialWindow(u32),
-    /// Says that no stream beyond the last one is processed, with this error code.
+    /// Sends GOAWAY with this last stream and error code.
     GoAway(Last, u32),
-    /// Asks for a sign of life.
+    /// Sends PING.
     Ping,
-    /// Reads nothing for so long.
+    /// Reads nothing for this time.
     Deaf(Pause),
-    /// Sends so many bytes more, of whatever is sent, and then nothing.
+    /// Sends this many more bytes of anything, and then nothing.
     Cut(u32),
 }
 
 /// The last stream that a server processes. It is never below one that was answered, nor above one that was named before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
-    /// None at all.
+    /// No stream.
     Zero,
-    /// The first half of those that were opened.
+    /// The first half of the opened streams.
     Half,
-    /// Those that were opened.
+    /// All opened streams.
     Seen,
-    /// Whatever comes.
+    /// All streams, later ones included.
     Max,
 }
 
@@ -272,7 +270,7 @@ pub enum Until {
     Begun,
     /// Its head.
     Head,
-    /// So many bytes of its body.
+    /// This many bytes of its body.
     Body(u32),
     /// All of it.
     End,
@@ -294,11 +292,11 @@ pub struct Answer {
 pub enum Framing {
     /// `Content-Length`.
     Length(u32),
-    /// Chunks of at most 16 bytes, so many bytes in all. Over HTTP/2, END_STREAM in a frame of its own.
+    /// Chunks of at most 16 bytes, this many bytes in all. Over HTTP/2, END_STREAM in a frame of its own.
     Chunked(u32),
-    /// Trailers, after so many bytes; over HTTP/2.
+    /// Trailers after this many bytes; only over HTTP/2.
     Trailers(u32),
-    /// The end of the connection, after so many bytes.
+    /// The end of the connection, after this many bytes.
     UntilClose(u32),
 }
 
@@ -326,14 +324,14 @@ impl Default for Settings {
 }
 
 impl Plan {
-    /// How many requests are asked for.
+    /// Returns the number of requests.
     pub fn asks(&self) -> usize {
         self.callers.iter().map(|caller| caller.asks.len()).sum()
     }
 }
 
 impl Method {
-    /// As it is written.
+    /// Returns the method's text.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -346,7 +344,7 @@ impl Method {
 }
 
 impl Ask {
-    /// Whether `retry` lets it be sent again after the server may have seen it.
+    /// Whether `retry` allows a retry after the server may have seen the request.
     pub fn is_covered(&self, retry: Retry) -> bool {
         let by_method = match self.method {
             Method::Get | Method::Head => true,
@@ -358,7 +356,7 @@ impl Ask {
 }
 
 impl Upload {
-    /// How many bytes it has, if it comes to its end.
+    /// Returns its length in bytes, if it does not fail.
     pub fn len(&self) -> u64 {
         self.frames.iter().map(|(bytes, _)| u64::from(*bytes)).sum()
     }
@@ -368,7 +366,7 @@ impl Upload {
         self.frames.is_empty() && !self.fails
     }
 
-    /// Whether the first frame is all of it, and is there at once: then it can be sent a second time.
+    /// Whether the first frame is all of it and ready at once, so that it can be sent again.
     pub fn is_whole(&self) -> bool {
         matches!(*self.frames, [(1.., Pause { ms: 0, rounds: 0 })]) && !self.unknown && !self.fails
     }

@@ -1,4 +1,4 @@
-//! A scenario file as a plan.
+//! Parses scenario files.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use super::{Answer, Ask, Caller, Framing, Pause, Plan, Reading, Script, Settings
 impl FromStr for Plan {
     type Err = String;
 
-    /// Reads a scenario file. `#` begins a comment.
+    /// Parses a scenario file. `#` begins a comment.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut plan = Self { seed: 0, client: Settings::default(), callers: Vec::new(), connections: Vec::new() };
         let mut block = Block::None;
@@ -20,7 +20,7 @@ impl FromStr for Plan {
     }
 }
 
-/// What the lines that are indented belong to.
+/// The block that indented lines belong to.
 enum Block {
     None,
     Caller,
@@ -69,7 +69,7 @@ fn pause(word: &str) -> Result<Pause, String> {
     Ok(Pause { ms: number(ms)?, rounds: number(rounds)? })
 }
 
-/// A word and what stands behind its `=`.
+/// Splits a word at its `=`.
 fn pair(word: &str) -> (&str, &str) {
     word.split_once('=').unwrap_or((word, ""))
 }

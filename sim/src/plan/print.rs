@@ -1,4 +1,4 @@
-//! A plan as a scenario file.
+//! Writes plans as scenario files.
 
 use std::fmt;
 

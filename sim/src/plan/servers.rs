@@ -1,15 +1,15 @@
-//! Servers without faults.
+//! Correct servers.
 
 use super::{Answer, Framing, Pause, Script, Step, Until};
 
 impl Script {
-    /// A server that does everything right.
+    /// Returns the script of a correct server.
     pub fn good() -> Self {
         let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
         Self::serving(vec![Step::Read(Until::End), Step::Answer(answer), Step::SendRest])
     }
 
-    /// A server that does everything right, but answers only when all requests of [`End::Probe`] are there.
+    /// Returns the script of a correct server that answers only when all requests of [`End::Probe`] are there.
     pub fn gathering() -> Self {
         let answer = Answer { status: 200, framing: Framing::Length(7), close: false };
         Self::serving(vec![Step::Read(Until::End), Step::Gather, Step::Answer(answer), Step::SendRest])

@@ -1,8 +1,8 @@
-//! Makes a plan smaller that still breaks the same rule.
+//! Shrinks a plan that breaks a rule.
 
 use super::{Pause, Plan, Reading, Script, Settings};
 
-/// The smallest plan to be found for which `fails` holds, as it does for `plan`.
+/// Returns the smallest plan found for which `fails` holds, as it does for `plan`.
 pub fn shrink(plan: &Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
     let mut best = plan.clone();
     loop {
@@ -22,7 +22,7 @@ pub fn shrink(plan: &Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
     }
 }
 
-/// Leaves out as much of a list as can be spared: first halves of it, in the end single elements.
+/// Removes as much of a list as possible: first halves, in the end single elements.
 fn shorten<T>(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool, list: impl Fn(&mut Plan) -> Option<&mut Vec<T>>) {
     let mut size = list(best).map_or(0, |list| list.len());
     while size > 0 {
@@ -42,7 +42,7 @@ fn shorten<T>(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool, list: impl
     }
 }
 
-/// Makes everything that is left as plain as it can be.
+/// Simplifies everything that is left.
 fn simplify(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
     let mut attempt = |change: &dyn Fn(&mut Plan)| {
         let mut tried = best.clone();
@@ -113,5 +113,5 @@ fn simplify(best: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
     }
 }
 
-/// So many callers, requests and connections of a plan are looked at one by one.
+/// The most callers, requests and connections of a plan that are tried one by one.
 const MOST: usize = 24;

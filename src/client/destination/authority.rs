@@ -1,4 +1,4 @@
-//! The authority of a URI as text: its one form, what a server is told of it, and what is none. Pure text work.
+//! The text of an authority: its normal form, its form for servers, and its validity. Pure functions.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use http::uri::Authority;
 use crate::client::error::ClientError;
 use crate::connect::authority::{default_port, split_authority};
 
-/// Whether an authority is surely in the form that [`normalized`] gives it. Most are.
+/// Whether an authority is certainly in the form that [`normalized`] returns. Most are.
 #[inline]
 pub(super) fn is_normal(authority: &str) -> bool {
     let bytes = authority.as_bytes();
@@ -17,28 +17,28 @@ pub(super) fn is_normal(authority: &str) -> bool {
     has_plain_port && !has_at(bytes)
 }
 
-/// Whether there is an `@`, looked for in eight bytes at a time: every request is asked.
+/// Whether the text has an `@`. Compares eight bytes at a time, since every request is checked.
 #[inline]
 fn has_at(bytes: &[u8]) -> bool {
     const EACH: u64 = u64::MAX / 255;
     let has = |word: &[u8; 8]| {
-        // A byte that is zero now is one that was looked for. To take one from it borrows from the next.
+        // A byte that matched is zero now. Subtracting one from it borrows from the next byte.
         let zero = u64::from_le_bytes(*word) ^ (EACH * b'@' as u64);
         zero.wrapping_sub(EACH) & !zero & (EACH << 7) != 0
     };
     match bytes.last_chunk() {
-        // A part of it for the second time.
+        // The last eight bytes overlap bytes that were compared already.
         Some(last) => has(last) || bytes.chunks_exact(8).any(|word| word.try_into().is_ok_and(has)),
         None => bytes.contains(&b'@'),
     }
 }
 
-/// The one form of the authorities that mean the same with `scheme` (RFC 3986 §6.2.3): without userinfo, and without a port that the scheme
-/// implies. Host and port are [checked](check).
+/// Returns the normal form of all authorities that mean the same with `scheme` (RFC 3986 §6.2.3): without userinfo, and without the default port.
+/// Host and port are [checked](check).
 ///
 /// # Errors
 ///
-/// An invalid request.
+/// The request is invalid.
 #[cold]
 pub(super) fn normalized(authority: &str, scheme: &str) -> Result<Authority, ClientError> {
     let (host, rest, _) = split_authority(authority);
@@ -54,17 +54,17 @@ pub(super) fn normalized(authority: &str, scheme: &str) -> Result<Authority, Cli
     }
 }
 
-/// Checks that host and port can be written and connected to (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1): `http` takes more for an authority.
+/// Checks that host and port are valid (RFC 3986 §3.2.2 and §3.2.3, RFC 9110 §4.2.1). The crate `http` accepts more.
 ///
 /// # Errors
 ///
-/// An invalid request.
+/// The request is invalid.
 pub(super) fn check(bare: &str) -> Result<(), ClientError> {
     let invalid = |problem: String| Err(ClientError::invalid_request(problem));
     let (host, port) = split_port(bare);
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let name = literal.unwrap_or(host);
-    // A zone is of an address.
+    // A zone needs an address before it.
     if name.is_empty() || name.starts_with('%') {
         return invalid("the URI has no host".into());
     }
@@ -81,7 +81,7 @@ pub(super) fn check(bare: &str) -> Result<(), ClientError> {
     }
 }
 
-/// Host and port as anybody else is told: the zone of an address means something to this machine alone (RFC 6874 §4).
+/// Returns host and port for use outside this machine: without the zone of an address, which has a meaning only here (RFC 6874 §4).
 #[inline]
 pub(super) fn without_zone(authority: &str) -> Cow<'_, str> {
     match authority.split_once('%') {
@@ -136,7 +136,7 @@ mod tests {
         ] {
             let normal = normalized(authority, scheme).unwrap();
             assert_eq!(normal, expected, "{scheme} {authority}");
-            // What is not looked at is in that form.
+            // An authority that `is_normal` accepts must be in the normal form.
             assert!(!is_normal(authority) || authority == expected, "{scheme} {authority}");
         }
         for length in 0..40 {

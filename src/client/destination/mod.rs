@@ -1,4 +1,4 @@
-//! Where a request goes: what connections are kept apart by.
+//! The destination of a request: the key by which connections are kept.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -13,27 +13,27 @@ use crate::connect::authority::{default_port, is_secure};
 
 mod authority;
 
-/// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
-/// and authorities mean the same; nothing else counts.
+/// The URI of a request, and the protocol for its connection. Two destinations are equal if their protocols are, and if their schemes and authorities
+/// mean the same.
 ///
-/// All that a server is told of it comes from here, over either protocol: target and `Host`, or `:scheme`, `:authority` and `:path`. What only this
-/// machine has a use for, userinfo and the zone of an address, is in none of them.
+/// All request targets come from here, for both protocols: target and `Host`, or `:scheme`, `:authority` and `:path`. Userinfo and the zone of an
+/// address have a meaning on this machine only, and are in none of them.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    /// It has a scheme, and an authority in its [one form](authority::normalized).
+    /// The URI, with a scheme and an authority in its [normal form](authority::normalized).
     uri: Uri,
     speaks: Speaks,
 }
 
 impl Destination {
-    /// Takes the URI out of a request. If it says nowhere to go, the error says why.
+    /// Takes the URI out of a request. An error if the URI says nowhere to connect to.
     #[inline]
     pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, ClientError> {
         let is_connect = *request.method() == Method::CONNECT;
         match request.version() {
             Version::HTTP_11 => {}
             Version::HTTP_2 if http2::IS_ON => {}
-            // A tunnel needs HTTP/1.1.
+            // CONNECT needs HTTP/1.1.
             Version::HTTP_10 if !is_connect => {}
             version => {
                 let method = request.method();
@@ -75,8 +75,8 @@ impl Destination {
         this.tunnel().map(|_| this)
     }
 
-    /// Checks that host and port can be written: [`authority::check`]. To be called before a connection is made. Where there is one already, an equal
-    /// destination was checked.
+    /// Checks that host and port are valid: see [`authority::check`]. Must be called before a connection is made. If there is a connection, an equal
+    /// destination was checked for it.
     pub(super) fn check(&self) -> Result<(), ClientError> {
         authority::check(self.host_and_port())
     }
@@ -86,7 +86,7 @@ impl Destination {
         self.uri.scheme_str().unwrap_or_default()
     }
 
-    /// Whether connections for the scheme are secured by TLS. That of a tunnel is the scheme of its target.
+    /// Whether connections for the scheme are secured by TLS. For CONNECT, the scheme is that of the tunnel's target.
     #[inline]
     pub(super) fn is_secure(&self) -> bool {
         self.uri.scheme().is_some_and(is_secure)
@@ -100,23 +100,23 @@ impl Destination {
         self.speaks = speaks;
     }
 
-    /// How many exchanges a connection to it has at a time.
+    /// Returns how many exchanges a connection to this destination has at a time.
     pub(super) fn exchanges(&self) -> Exchanges {
         self.speaks.exchanges(http2::IS_ON && self.is_secure())
     }
 
-    /// Host and port, fit to be shown. The port is left out if the scheme implies it.
+    /// Returns host and port, as they may be shown. The default port is left out.
     #[inline]
     pub(super) fn host_and_port(&self) -> &str {
         self.uri.authority().map_or("", Authority::as_str)
     }
 
-    /// Host and port as the server is told them (RFC 9110 §7.2).
+    /// Returns host and port for `Host` (RFC 9110 §7.2).
     pub(super) fn told(&self) -> Cow<'_, str> {
         authority::without_zone(self.host_and_port())
     }
 
-    /// The host, without brackets, and the port, or that of the scheme. An error if either cannot be written.
+    /// Returns the host, without brackets, and the port, or the default port. An error if either is invalid.
     pub(super) fn host_and_port_number(&self) -> Result<(&str, u16), ClientError> {
         self.check()?;
         let (host, port) = authority::split_port(self.host_and_port());
@@ -124,9 +124,9 @@ impl Destination {
         Ok((host, port.parse().ok().or_else(|| default_port(self.scheme())).unwrap_or_default()))
     }
 
-    /// The URI without its path: for a connector, and to be kept.
+    /// Returns the destination without its path, for a connector or as a key.
     pub(super) fn without_path(&self) -> Self {
-        // One that could not be put together again does as well with its path.
+        // If the parts cannot be joined again, the path does no harm.
         let cut = join(self.uri.scheme().cloned(), self.uri.authority().cloned());
         Self { uri: cut.unwrap_or_else(|_| self.uri.clone()), speaks: self.speaks }
     }
@@ -135,17 +135,17 @@ impl Destination {
         self.uri
     }
 
-    /// Whether it is the server as a whole, which only OPTIONS can be about (RFC 9112 §3.2.4).
+    /// Whether the target is the server as a whole (`*`), which only OPTIONS can have (RFC 9112 §3.2.4).
     #[inline]
     pub(super) fn is_asterisk(&self) -> bool {
         is_asterisk(&self.uri)
     }
 
-    /// The target as it is written (RFC 9112 §3.2): of a tunnel the authority, over a proxy the whole, else path and query.
+    /// Returns the request target (RFC 9112 §3.2): the authority for a tunnel, the whole URI for a proxy, else path and query.
     #[inline]
     pub(super) fn target(&self, method: &Method, is_proxied: bool) -> Uri {
         if *method == Method::CONNECT {
-            // It was put together once before.
+            // It was joined once before.
             return self.tunnel().map(Uri::from).unwrap_or_default();
         }
         if is_proxied {
@@ -159,25 +159,25 @@ impl Destination {
     fn origin(&self) -> Uri {
         match self.uri.path_and_query() {
             Some(path) if path.as_str() != "/" => Uri::from(path.clone()),
-            // What a URI is by default.
+            // The default URI is `/`.
             _slash => Uri::default(),
         }
     }
 
-    /// What a proxy is told.
+    /// Returns the target for a proxy.
     fn absolute(&self) -> Result<Uri, ClientError> {
-        // WebSocket begins with a request of HTTP, and a proxy knows no other scheme of it (RFC 6455 §4.1).
+        // WebSocket begins with an HTTP request, and a proxy does not know the schemes `ws` and `wss` (RFC 6455 §4.1).
         let is_websocket = ["ws", "wss"].iter().any(|scheme| self.scheme().eq_ignore_ascii_case(scheme));
         let scheme = self.uri.scheme().filter(|_| !is_websocket).cloned().unwrap_or_else(|| self.http_scheme());
         self.whole(scheme, authority::parse(&self.told())?)
     }
 
-    /// `https` if connections are secured by TLS, else `http`.
+    /// Returns `https` if connections are secured by TLS, else `http`.
     pub(super) fn http_scheme(&self) -> Scheme {
         if self.is_secure() { Scheme::HTTPS } else { Scheme::HTTP }
     }
 
-    /// The URI, if it is as a server is told it: its scheme is `http` or `https`, it has a path, and its authority is this one.
+    /// Returns the URI, if it can be sent as it is: its scheme is `http` or `https`, it has a path, and its authority is `authority`.
     #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/2 is switched off"))]
     #[inline]
     pub(super) fn as_it_is(&self, authority: &Authority) -> Option<&Uri> {
@@ -186,17 +186,17 @@ impl Destination {
         (is_http && has_path && self.host_and_port() == authority.as_str()).then_some(&self.uri)
     }
 
-    /// Path and query at this authority.
+    /// Returns path and query at this authority.
     pub(super) fn whole(&self, scheme: Scheme, authority: Authority) -> Result<Uri, ClientError> {
         let mut parts = uri::Parts::default();
         (parts.scheme, parts.authority, parts.path_and_query) = (Some(scheme), Some(authority), Some(self.path()?));
         from_parts(parts)
     }
 
-    /// Path and query. The path is never empty (RFC 9112 §3.2.1).
+    /// Returns path and query. The path is never empty (RFC 9112 §3.2.1).
     fn path(&self) -> Result<PathAndQuery, ClientError> {
         match self.uri.path_and_query() {
-            // Its text begins with a slash all the same.
+            // Its text begins with a slash nevertheless.
             Some(query) if query.as_str().starts_with('?') => {
                 let path = query.to_string().parse();
                 path.map_err(|error| ClientError::invalid_request(format!("the path: {error}")))
@@ -206,7 +206,7 @@ impl Destination {
         }
     }
 
-    /// Host and port: the target of CONNECT always has a port.
+    /// Returns host and port. The target of CONNECT always has a port.
     fn tunnel(&self) -> Result<Authority, ClientError> {
         let told = self.told();
         let (host, port) = authority::split_port(&told);
@@ -219,7 +219,7 @@ impl Destination {
 }
 
 impl PartialEq for Destination {
-    /// The case of a host does not matter (RFC 3986 §6.2.2.1), but most often it is the same.
+    /// Compares hosts without regard to case (RFC 3986 §6.2.2.1). Most are equal byte by byte.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.host_and_port(), other.host_and_port());
@@ -235,7 +235,7 @@ impl Hash for Destination {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut add = |bytes: [u8; 8]| {
-            // What makes letters equal whatever their case, makes few other hosts so.
+            // This bit makes letters of either case equal. It makes few other hosts equal.
             state.write_u64(u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020);
         };
         let authority = self.host_and_port().as_bytes();
@@ -243,7 +243,7 @@ impl Hash for Destination {
         let rest = words.remainder();
         words.for_each(|word| add(word.try_into().expect("eight bytes")));
         match authority.last_chunk() {
-            // A part of it for the second time, which is faster than bytes one by one.
+            // The last eight bytes overlap bytes that were hashed already, which is faster than single bytes.
             Some(last) => add(*last),
             None => rest.iter().for_each(|&byte| add([byte; 8])),
         }
@@ -255,12 +255,12 @@ fn slash() -> PathAndQuery {
     PathAndQuery::from_static("/")
 }
 
-/// Whether a host can be written, and a port, if there is one.
+/// Whether the text is a valid host, with a valid port if there is one.
 pub(super) fn is_host_and_port(text: &str) -> bool {
     authority::check(text).is_ok()
 }
 
-/// A URI with an empty path.
+/// Returns a URI with an empty path.
 fn join(scheme: Option<Scheme>, authority: Option<Authority>) -> Result<Uri, ClientError> {
     let mut parts = uri::Parts::default();
     (parts.scheme, parts.authority, parts.path_and_query) = (scheme, authority, Some(slash()));
@@ -272,7 +272,7 @@ fn is_asterisk(uri: &Uri) -> bool {
     uri.path_and_query().is_some_and(|path| path.as_str() == "*")
 }
 
-/// Whether the authority is in its one form, surely. An error if the URI says nowhere to go.
+/// Whether the authority is certainly in its normal form. An error if the URI says nowhere to connect to.
 #[inline]
 fn is_normal(uri: &Uri) -> Result<bool, ClientError> {
     match (uri.authority(), uri.scheme()) {

@@ -1,4 +1,5 @@
-//! A dial for all that wait for a connection. It is a task, so that none of them alone can end it: it ends when nobody waits any more.
+//! A dial for all requests that wait for a connection. It is a task of its own, so that no request that is cancelled ends it. It ends when no request
+//! waits any more.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ use crate::client::sync::spawn;
 use crate::connect::HandshakeWatch;
 use crate::timer::{Timer, read_clock};
 
-/// Starts a dial for all that wait, in `runtime`, which is the current one.
+/// Spawns a dial for all waiting requests in `runtime`, which is the current one.
 pub(in crate::client) fn dial_for_all<C: Connector>(
     shared: &Shared<C>,
     destination: &Destination,
@@ -31,7 +32,7 @@ pub(in crate::client) fn dial_for_all<C: Connector>(
     start(Arc::new(Dialer::new(shared, destination, runtime)), dial, true);
 }
 
-/// `may_have_second` says that another may be dialled beside it, if it is silent.
+/// Spawns a dial. With `may_have_second`, a second dial begins beside it if it is silent.
 fn start<C: Connector>(dialer: Arc<Dialer<C>>, ForAll { lease, dialing }: ForAll, may_have_second: bool) {
     let watch = HandshakeWatch::new();
     let dial = Box::pin({
@@ -40,7 +41,7 @@ fn start<C: Connector>(dialer: Arc<Dialer<C>>, ForAll { lease, dialing }: ForAll
     });
     let timer = Timer::new();
     let task = Task { dialer, dial, dialing: Some(dialing), begun: read_clock(), watch, may_have_second, timer };
-    // What connector and resolver say belongs to the request that began it.
+    // Log events of the connector and the resolver belong to the span of the request that began the dial.
     spawn(task.in_current_span());
 }
 
@@ -48,7 +49,7 @@ pin_project! {
     struct Task<C> {
         dialer: Arc<Dialer<C>>,
         dial: Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>,
-        // None when it is over.
+        // `None` once the dial has ended.
         dialing: Option<Dialing>,
         begun: Instant,
         watch: HandshakeWatch,

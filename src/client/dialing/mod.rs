@@ -1,4 +1,4 @@
-//! From a destination to a connection that can exchange.
+//! Dials: makes a connection to a destination, with the handshake of HTTP.
 
 mod for_all;
 mod second;
@@ -25,7 +25,7 @@ use super::stock::Stock;
 use crate::connect::HandshakeWatch;
 use crate::oneshot::Oneshot;
 
-/// All that it takes to dial, apart from the client, which may go meanwhile.
+/// What a dial needs. It does not hold the client, which may be dropped meanwhile.
 struct Dialer<C> {
     connectors: Arc<Stock<C>>,
     settings: ConnectionSettings,
@@ -34,7 +34,7 @@ struct Dialer<C> {
     runtime: RuntimeId,
 }
 
-/// A connection of one's own, made in `runtime`, which is the current one.
+/// Dials for one request in `runtime`, which is the current one.
 pub(super) fn connect<C: Connector>(
     shared: &Shared<C>,
     destination: &Destination,
@@ -58,7 +58,7 @@ impl<C> Dialer<C> {
 }
 
 impl<C: Connector> Dialer<C> {
-    /// Connects, and shakes hands. A connector that is known to do TLS tells `watch` when it begins with that.
+    /// Connects, and performs the handshake of HTTP. A connector with known TLS tells `watch` when its TLS handshake begins.
     async fn dial(&self, lease: Lease, watch: Option<HandshakeWatch>) -> Result<Ready, ClientError> {
         let Self { connectors, settings, pool, destination, runtime } = self;
         let connector = connectors.copy().await;
@@ -66,8 +66,8 @@ impl<C: Connector> Dialer<C> {
         let epoch = connectors.epoch().get();
         let request = connect_request(destination, uri.clone(), epoch).with_watch(watch);
         let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
-        // It was begun in one runtime and finished in another: nobody knows which of them the socket belongs to. Or it was begun in one network, and serves
-        // this request alone.
+        // If the dial ended in another runtime than it began in, nobody knows which one has the socket. If the network has changed since, the
+        // connection belongs to the old network. In both cases it serves this request alone.
         let is_spent = || current_runtime() != *runtime || connectors.epoch().get() != epoch;
         let pool = Arc::clone(pool);
         if speaks_http2(&io.connected(), destination)? {

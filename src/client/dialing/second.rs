@@ -58,7 +58,7 @@ mod tests {
         for (handshaking, fastest, expected) in [
             (Handshaking::Unknown, None, Some(1300)),
             (Handshaking::Unknown, Some(ms(20)), Some(320)),
-            // Whatever it takes to find an address that answers.
+            // The race tries further addresses by itself.
             (Handshaking::Connecting, Some(ms(20)), None),
             // TCP took 400 ms, and TLS may take 850 ms.
             (Handshaking::ExpectedBy(begun + ms(1250)), Some(ms(20)), Some(1550)),

@@ -1,4 +1,4 @@
-//! What an exchange leaves to its error.
+//! What an error contains about its exchange.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,16 +10,16 @@ use crate::client::retry::Repeats;
 use crate::connect::ConnectInfo;
 use crate::outcome::BoxError;
 
-/// Which connection it was, and what happened on it.
+/// The connection of an exchange, and what was sent and received on it.
 #[derive(Debug)]
 pub(in crate::client) struct About {
     pub(in crate::client) host: String,
     pub(in crate::client) transfer: Transfer,
-    /// How writing the request has failed, if it has.
+    /// The write error of the request, if there was one.
     pub(in crate::client) write: Option<io::Error>,
 }
 
-/// What happened on the connection.
+/// What was sent and received on the connection.
 #[derive(Debug, Clone, Default)]
 pub(in crate::client) struct Transfer {
     pub(in crate::client) info: Option<ConnectInfo>,
@@ -28,39 +28,39 @@ pub(in crate::client) struct Transfer {
     pub(in crate::client) bytes_read: u64,
 }
 
-/// How far a request is that has no response yet.
+/// How far a request without a response is.
 #[derive(Debug)]
 pub(in crate::client) struct HowFar {
     pub(in crate::client) phase: Phase,
     pub(in crate::client) transfer: Transfer,
-    /// What becomes of it if it ends now. None without a stream of HTTP/2: what was read on the connection says it then.
+    /// The verdict on the request if its HTTP/2 stream ends now. `None` over HTTP/1.1, where the bytes that were read decide.
     pub(in crate::client) end: Option<StreamEnd>,
 }
 
 impl HowFar {
-    /// Of a request that has no connection yet, or one of its own.
+    /// The state of a request that has no connection yet, or has one over HTTP/1.1.
     pub(in crate::client) fn owned(phase: Phase, transfer: Transfer) -> Self {
         Self { phase, transfer, end: None }
     }
 }
 
-/// What only the request knows.
+/// What the request has gone through over all of its connections.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::client) struct Sendings {
     /// How often it was sent again.
     pub(in crate::client) retries: u32,
-    /// A connection before the last one had sent something of it.
+    /// An earlier connection had sent a part of the request.
     pub(in crate::client) has_sent: bool,
-    /// A connection before the last one had sent something of it, whose server has said that it did not act on it.
+    /// An earlier connection had sent a part of the request, and its server said that it did not act on it.
     pub(in crate::client) was_turned_away: bool,
-    /// [`RetryPolicy::covers`](crate::client::RetryPolicy) it.
+    /// Whether [`RetryPolicy::covers`](crate::client::RetryPolicy) the request.
     pub(in crate::client) covered: bool,
-    /// Over HTTP/2.
+    /// How often the request was sent again over HTTP/2.
     pub(in crate::client) repeats: Repeats,
 }
 
 impl Sendings {
-    /// The request is sent again over HTTP/1.1. The server may have acted on what was sent of it.
+    /// The request is sent again over HTTP/1.1. If some of it was sent, the server may have acted on it.
     pub(in crate::client) fn on_sent_again(&mut self, has_sent: bool) {
         self.retries += 1;
         if has_sent {
@@ -70,14 +70,14 @@ impl Sendings {
     }
 }
 
-/// What hyper says of a response, and how writing the request had failed before.
+/// hyper's error of a response, and the write error of the request before it.
 #[derive(Debug)]
 struct AfterWrite {
     error: hyper::Error,
     write: io::Error,
 }
 
-/// The two as one cause. An error of hyper that has a cause of its own says more than that the server has gone.
+/// Combines the two into one cause. If hyper's error has a cause of its own, that says more than the write error.
 pub(super) fn after_write(error: Option<hyper::Error>, write: Option<io::Error>) -> Option<BoxError> {
     match (error, write) {
         (Some(error), Some(write)) if error.source().is_none() => Some(AfterWrite { error, write }.into()),
@@ -98,7 +98,7 @@ impl StdError for AfterWrite {
     }
 }
 
-/// A response that is an alert of TLS. What hyper says of it is that it is not HTTP.
+/// The server answered with a TLS alert. hyper's error says that this is not HTTP.
 #[derive(Debug)]
 pub(super) struct AnsweredInTls(pub(super) Arc<dyn StdError + Send + Sync>);
 
@@ -114,11 +114,11 @@ impl StdError for AnsweredInTls {
     }
 }
 
-/// A head that is too large to hyper. It says the same of a `Content-Length` that is nearly 2^64.
+/// A response head that is too large for hyper. hyper reports a `Content-Length` near 2^64 with the same error.
 #[derive(Debug)]
 pub(super) struct LargeHead {
     error: hyper::Error,
-    /// How writing the request had failed before.
+    /// The write error of the request before it.
     write: Option<io::Error>,
     is_short: bool,
 }
@@ -129,12 +129,12 @@ impl LargeHead {
     }
 }
 
-/// Whether hyper says that a head is too large. To clients it says so in words alone.
+/// Whether hyper's error is that of a head that is too large. hyper has no predicate for clients, so its text is compared.
 pub(super) fn is_too_large(error: &hyper::Error) -> bool {
     error.is_parse() && error.to_string() == "message head is too large"
 }
 
-/// A head with more fields than hyper allows by default has more bytes.
+/// A head with fewer bytes cannot have more fields than hyper allows by default.
 const LONG: u64 = 400;
 
 impl fmt::Display for LargeHead {

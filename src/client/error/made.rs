@@ -1,4 +1,4 @@
-//! How each error is made of what went wrong.
+//! Makes each error.
 
 use std::io;
 use std::sync::Arc;
@@ -13,15 +13,14 @@ impl ClientError {
         Self::new(Kind::InvalidRequest(problem.into()), None)
     }
 
-    /// There is no connection. If that is the fault of the URI, the request is invalid: it was not tried, and no other try could do better.
+    /// There is no connection. If the URI is at fault, the request is invalid: nothing was tried, and a retry is useless.
     pub(in crate::client) fn connect(error: impl Into<BoxError>) -> Self {
         let error = error.into();
         let invalid = ConnectError::find(&*error).filter(|error| error.is_invalid_uri()).map(ToString::to_string);
         Self::new(invalid.map_or(Kind::Connect, Kind::InvalidRequest), Some(error))
     }
 
-    /// What hyper says of an exchange that failed, if it says anything; and how writing the request had failed before, if that is not
-    /// what hyper says.
+    /// An exchange has failed. `error` is hyper's error, if there is one, and `write` the write error of the request, if hyper's error is another.
     pub(in crate::client) fn exchange(
         error: Option<hyper::Error>,
         write: Option<io::Error>,
@@ -47,7 +46,7 @@ impl ClientError {
         this
     }
 
-    /// The same error; if the response is invalid, the cause says that it is TLS.
+    /// Adds to an invalid response that the server answered with TLS.
     #[cold]
     pub(in crate::client) fn answered_in_tls(mut self) -> Self {
         if self.inner.kind == Kind::InvalidResponse {
@@ -56,7 +55,7 @@ impl ClientError {
         self
     }
 
-    /// There is no end of informational responses, or of the head of the final one.
+    /// The heads of a response, informational ones included, are too large.
     #[cold]
     pub(in crate::client) fn endless_head(most: u64, transfer: Transfer) -> Self {
         let what = format!(
@@ -67,7 +66,7 @@ impl ClientError {
         this
     }
 
-    /// The body of the request failed, or broke a promise. `transfer` is that of the connection, if it came to one.
+    /// The body of the request failed or broke a promise. `transfer` is that of the connection, if there was one.
     pub(in crate::client) fn request_body(error: Option<BoxError>, transfer: Transfer) -> Self {
         let mut this = Self::new(Kind::RequestBody, error);
         this.inner.transfer = transfer;
@@ -89,7 +88,7 @@ impl ClientError {
         this
     }
 
-    /// A time limit of the client was reached. `end` is what became of a request over HTTP/2 that has no response.
+    /// A time limit of the client was reached. `end` is the verdict on a request over HTTP/2 without a response.
     #[cold]
     pub(in crate::client) fn timed_out(
         timed_out: TimedOut,
@@ -115,12 +114,12 @@ impl ClientError {
         }
     }
 
-    /// The same error, with what only the request knows.
+    /// Adds the host, and what the request has gone through.
     pub(in crate::client) fn after(mut self, host: String, sendings: Sendings) -> Self {
         self.inner.host = Some(host);
         self.inner.sendings = sendings;
         if sendings.has_sent && matches!(self.inner.kind, Kind::Canceled | Kind::TurnedAway) {
-            // This attempt sent nothing, but one before it did.
+            // This connection sent nothing of the request, but an earlier one did.
             self.inner.kind = Kind::Closed;
         } else if sendings.was_turned_away && self.inner.kind == Kind::Canceled {
             self.inner.kind = Kind::TurnedAway;
@@ -128,7 +127,7 @@ impl ClientError {
         self
     }
 
-    /// What became of a request over HTTP/2 that has no response.
+    /// A stream ended without a response.
     pub(in crate::client) fn stream(end: StreamEnd, source: Option<BoxError>, transfer: Transfer) -> Self {
         let kind = match (end.processing, end.reason) {
             (Processing::Unsent, _) => Kind::Canceled,

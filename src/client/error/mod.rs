@@ -1,4 +1,4 @@
-//! What can go wrong with a request.
+//! The error of the client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -21,12 +21,12 @@ mod processing;
 #[cfg(test)]
 mod tests;
 
-/// Why a request has no response, or a response no end.
+/// The error of a request without a response, or of a response that did not end.
 ///
-/// `Display` is one line, which suffices for a log. The cause is the [`source`](StdError::source), and the line does not repeat
-/// it; but where there is no connection, the line is the one of the [`ConnectError`], which names every address, or ends with
-/// the words of another connector's error. Who prints the causes as well leaves those out whose words the line has
-/// already; so does `Debug`, which is the line and its causes. Of the URI, errors of this crate have host and port, never more.
+/// `Display` is one line, which is enough for a log. The line does not repeat the [`source`](StdError::source), with one exception: if there is no
+/// connection, the line is that of the [`ConnectError`], which names every address, or ends with the text of another connector's error. So a program
+/// that prints the causes too should skip those whose text is in the line already. `Debug` does that: it is the line and its causes. Of the URI,
+/// errors of this crate show only host and port.
 ///
 /// # Which error it is
 ///
@@ -41,8 +41,9 @@ mod tests;
 /// | [`is_body`](Self::is_body) alone | The body of the response is not complete, or malformed. | no | no |
 /// | [`timeout_phase`](Self::timeout_phase) is some | A [time limit](super::Builder::timeout) of the client was reached; [`is_timeout`](Self::is_timeout) as well. | no | as for a connection that ended then |
 ///
-/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true besides, if somebody gave up on a connection or on the way
-/// to it. An error that is permanent is never one to retry; there are errors that are neither. Requests that waited for one dial have clones of its error.
+/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true as well, if a time limit ended the connection or the
+/// connect. A permanent error is never worth a retry; some errors are neither permanent nor worth one. Requests that waited for one dial get clones
+/// of its error.
 #[derive(Clone)]
 pub struct ClientError {
     inner: Box<Inner>,
@@ -51,13 +52,13 @@ pub struct ClientError {
 #[derive(Clone)]
 struct Inner {
     kind: Kind,
-    /// Shared by those that failed of the same.
+    /// Shared by all requests that failed for the same reason.
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Host and port, as far as it came to that.
+    /// Host and port, if the request got that far.
     host: Option<String>,
     transfer: Transfer,
     sendings: Sendings,
-    /// What HTTP/2 says of it.
+    /// How its HTTP/2 stream ended.
     stream: Option<StreamEnd>,
 }
 
@@ -65,9 +66,9 @@ struct Inner {
 pub(super) enum Kind {
     InvalidRequest(String),
     Connect,
-    /// The connection is gone, and the request with it, sent or not.
+    /// The connection ended, whether the request was sent or not.
     Closed,
-    /// The connection is gone, and had not taken the request.
+    /// The connection ended before it took the request.
     Canceled,
     /// The server has ended the stream.
     StreamClosed,
@@ -76,34 +77,34 @@ pub(super) enum Kind {
     InvalidResponse,
     RequestBody,
     ResponseBody,
-    /// The body of the response is not what HTTP/1 says: a chunk that is none.
+    /// The body of the response breaks HTTP/1: it has an invalid chunk.
     MalformedBody,
     /// A time limit of the client was reached.
     TimedOut(TimedOut),
 }
 
 impl ClientError {
-    /// The request cannot be sent as it is: its URI has no host, or one that cannot be written, or a scheme or port that a
-    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does not take ([`ConnectError::is_invalid_uri`]); its version is not one that is spoken;
-    /// the fields that frame its body contradict each other, the body or the version (RFC 9112 §6). No connection was made for it; but that there is a
-    /// proxy, over which `OPTIONS *` cannot be said, is known when there is a connection.
+    /// Whether the request cannot be sent as it is. Its URI has no host, an invalid host, or a scheme or port that a
+    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does not accept ([`ConnectError::is_invalid_uri`]); its version is not supported; or
+    /// the fields that frame its body contradict each other, the body or the version (RFC 9112 §6). No connection was made for it, with one
+    /// exception: that `OPTIONS *` cannot be sent over a proxy is known only when there is a connection.
     pub fn is_invalid_request(&self) -> bool {
         matches!(self.inner.kind, Kind::InvalidRequest(_))
     }
 
-    /// There is no connection: the connector failed, whose error is the [`source`](StdError::source), or the connection cannot
-    /// be used. [`connect_error`](Self::connect_error) has the attempts.
+    /// Whether there is no connection: the connector failed, and its error is the [`source`](StdError::source), or the connection cannot be used.
+    /// [`connect_error`](Self::connect_error) has the attempts.
     pub fn is_connect(&self) -> bool {
         self.inner.kind == Kind::Connect
     }
 
-    /// The connection ended before the head of a final response was complete. The server may have acted on the request, or
-    /// may not; [`bytes_written`](Self::bytes_written) tells if it has seen any of it.
+    /// Whether the connection ended before the head of a final response was complete. The server may or may not have acted on the request;
+    /// [`bytes_written`](Self::bytes_written) says whether it can have seen any of it.
     pub fn is_closed_before_response(&self) -> bool {
         matches!(self.inner.kind, Kind::Closed | Kind::Canceled | Kind::StreamClosed | Kind::TurnedAway)
     }
 
-    /// What is known of the fate of the request: whether the server may have acted on it.
+    /// Returns what is known of the request: whether the server may have acted on it.
     pub fn processing(&self) -> Processing {
         let fate = match self.inner.kind {
             Kind::InvalidRequest(_) => return Processing::Unsent,
@@ -125,21 +126,21 @@ impl ClientError {
         if was_only_turned_away { Processing::Unprocessed } else { processing }
     }
 
-    /// The error code of HTTP/2 with which the stream or the connection was ended (RFC 9113 §7), by either side. `None` if none was, or if it was
+    /// Returns the HTTP/2 error code with which either side ended the stream or the connection (RFC 9113 §7). `None` if there was none, or if it was
     /// not HTTP/2.
     pub fn http2_reason(&self) -> Option<u32> {
         self.inner.stream.as_ref()?.reason
     }
 
-    /// The connection ended before it took the request: nothing was sent, and to send it again is safe for any method.
+    /// Whether the connection ended before it took the request: nothing was sent, and a retry is safe for any method.
     pub fn is_canceled(&self) -> bool {
         self.inner.kind == Kind::Canceled
     }
 
-    /// A time limit of the client was reached, whose [phase](Self::timeout_phase) says how far the request was; or one of the connector, that of a TLS
-    /// handshake among them ([`ConnectError::is_timeout`]); or the connection was given up.
+    /// Whether a time limit was reached: one of the client (its [phase](Self::timeout_phase) says how far the request was), or one of the connector,
+    /// such as that of a TLS handshake ([`ConnectError::is_timeout`]); or the connection was given up as dead.
     pub fn is_timeout(&self) -> bool {
-        // What a body of the caller's says is its own affair.
+        // An error of the caller's own body does not count.
         !self.is_request_body() && (self.timeout_phase().is_some() || self.has_timed_out_below())
     }
 
@@ -150,37 +151,38 @@ impl ClientError {
         })
     }
 
-    /// How far the request was when a time limit of the client was reached: [`Builder::timeout`](super::Builder::timeout),
-    /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), or those of its [`TimeLimits`](super::TimeLimits). `None` for every other error.
+    /// Returns how far the request was when a time limit of the client was reached: [`Builder::timeout`](super::Builder::timeout),
+    /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), or those of its [`TimeLimits`](super::TimeLimits). `None` for
+    /// every other error.
     pub fn timeout_phase(&self) -> Option<Phase> {
         if let Kind::TimedOut(TimedOut { phase, .. }) = self.inner.kind { Some(phase) } else { None }
     }
 
-    /// A body failed: that of the request, whose own error is among the causes, or that of the response, which ended
-    /// before it was complete (RFC 9112 §8), or has a chunk that is none (RFC 9112 §7.1).
+    /// Whether a body failed: that of the request, whose own error is among the causes, or that of the response, which ended before it was complete
+    /// (RFC 9112 §8), or has an invalid chunk (RFC 9112 §7.1).
     pub fn is_body(&self) -> bool {
         matches!(self.inner.kind, Kind::RequestBody | Kind::ResponseBody | Kind::MalformedBody)
     }
 
-    /// The body of the request failed, or was not what it says: longer or shorter than its exact
-    /// [`size_hint`](http_body::Body::size_hint) or its `Content-Length`, or with trailers that cannot be sent. A response
-    /// with a status of 300 or more that arrived all the same is returned instead.
+    /// Whether the body of the request failed or broke a promise: it was longer or shorter than its exact [`size_hint`](http_body::Body::size_hint)
+    /// or its `Content-Length`, or had trailers that cannot be sent. If a response with a status of 300 or more arrived all the same, that is
+    /// returned instead.
     pub fn is_request_body(&self) -> bool {
         self.inner.kind == Kind::RequestBody
     }
 
-    /// What the server sent is not HTTP/1, or its head is larger than it may be ([`Builder::http1`](super::Builder::http1),
-    /// [`Builder::max_response_head`](super::Builder::max_response_head)). Where a connection without TLS is answered by an alert of TLS (RFC 8446 §6), the
-    /// [`source`](StdError::source) says that the server speaks TLS. If a write of the request had failed before that, the error of the write is among the
+    /// Whether the server sent something that is not HTTP/1, or a head that is too large ([`Builder::http1`](super::Builder::http1),
+    /// [`Builder::max_response_head`](super::Builder::max_response_head)). If a server answers a connection without TLS with a TLS alert (RFC 8446
+    /// §6), the [`source`](StdError::source) says that the server speaks TLS. If a write of the request had failed before, its error is among the
     /// causes.
     pub fn is_invalid_response(&self) -> bool {
         self.inner.kind == Kind::InvalidResponse
     }
 
-    /// The same request would fail again, until somebody changes it, the configuration, the server or the name's records: it is
-    /// an [invalid request](Self::is_invalid_request), or there is [no connection](Self::is_connect), and the connector's error
-    /// says that it is permanent: [`ConnectError::is_permanent`] of the [`ConnectError`] among the causes; of a connector that has
-    /// none, [`AttemptError::is_permanent`] of the [`AttemptError`] among the causes.
+    /// Whether the same request would fail again, until somebody changes it, the configuration, the server or the name's records. This is so for an
+    /// [invalid request](Self::is_invalid_request). It is also so if there is [no connection](Self::is_connect) and the connector's error is
+    /// permanent: by [`ConnectError::is_permanent`] if a [`ConnectError`] is among the causes, else by [`AttemptError::is_permanent`] of an
+    /// [`AttemptError`] among them.
     pub fn is_permanent(&self) -> bool {
         match self.inner.kind {
             Kind::InvalidRequest(_) => true,
@@ -195,13 +197,13 @@ impl ClientError {
         }
     }
 
-    /// To send the request again is safe (RFC 9110 §9.2.2), and may help: nothing of it was sent, whatever the method; or it is
-    /// idempotent by the client's [`RetryPolicy`](super::RetryPolicy), and no byte of a response was read. The error is not
-    /// [permanent](Self::is_permanent), and the [body of the request](Self::is_request_body) has not failed.
+    /// Whether a retry is safe (RFC 9110 §9.2.2) and may help. It is safe if nothing of the request was sent, whatever the method; or if the request
+    /// is idempotent by the client's [`RetryPolicy`](super::RetryPolicy) and no byte of a response was read. The error must not be
+    /// [permanent](Self::is_permanent), and the [body of the request](Self::is_request_body) must not have failed.
     ///
-    /// It is the rule by which the client itself sends requests again, and where it could, it [has](Self::retries). What the
-    /// client does not do is for the caller: to wait, to try a fresh connection that failed a second time, and to make a body anew
-    /// that was used up. With [`RetryPolicy::Never`](super::RetryPolicy::Never) no request counts as idempotent.
+    /// The client follows the same rule, and has [retried](Self::retries) already where it could. What remains is for the caller: to back off, to
+    /// retry after a failure on a fresh connection, and to make a used body again. With [`RetryPolicy::Never`](super::RetryPolicy::Never) no request
+    /// counts as idempotent.
     pub fn may_retry(&self) -> bool {
         if let Some(end) = &self.inner.stream {
             return match end.again {
@@ -213,7 +215,7 @@ impl ClientError {
         !self.is_permanent() && self.fate().is_some_and(Fate::may_be_sent_again)
     }
 
-    /// How far the request came. None if it was not the server or the way to it that failed, and for a response that had begun.
+    /// Returns how far the request came. `None` if neither the server nor the path to it failed, and if a response had begun.
     fn fate(&self) -> Option<Fate> {
         let Inner { kind, transfer, sendings, .. } = &*self.inner;
         match kind {
@@ -234,44 +236,44 @@ impl ClientError {
         }
     }
 
-    /// The connector's error, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) failed, under whatever layers: it
-    /// has the attempts, or says why the URI is invalid. It is what [`ConnectError::find`] finds.
+    /// Returns the error of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), under any layers. It has the attempts, or says why the URI
+    /// is invalid. It is the one that [`ConnectError::find`] finds.
     pub fn connect_error(&self) -> Option<&ConnectError> {
-        // That of a request's body may be of another request.
+        // A connect error among the causes of a request's body may be about another request.
         if self.is_connect() || self.is_invalid_request() { ConnectError::find(self) } else { None }
     }
 
-    /// How the connection came about, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
+    /// Returns the record of the connection's race, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
     pub fn connect_info(&self) -> Option<&ConnectInfo> {
         self.inner.transfer.info.as_ref()
     }
 
-    /// Whether the connection had carried other requests before.
+    /// Whether the connection had other requests before.
     pub fn was_reused(&self) -> bool {
         self.inner.transfer.reused
     }
 
-    /// How many bytes of the request the system has taken, on the last connection that it was sent on. If it is zero, and
-    /// there were no [`retries`](Self::retries), nothing can have reached the server.
+    /// Returns how many bytes of the request the system has taken, on the last connection that it was sent on. If this is zero and there were no
+    /// [`retries`](Self::retries), nothing can have reached the server.
     pub fn bytes_written(&self) -> u64 {
         self.inner.transfer.bytes_written
     }
 
-    /// How many bytes came from the server since the request began.
+    /// Returns how many bytes arrived from the server since the request began.
     pub fn bytes_read(&self) -> u64 {
         self.inner.transfer.bytes_read
     }
 
-    /// How many times the request was sent again before this error: never more than once, but for a future policy.
+    /// Returns how many times the request was sent again before this error.
     pub fn retries(&self) -> u32 {
         self.inner.sendings.retries
     }
 
-    /// The line of an error of the connector, which has the host once.
+    /// Writes the line of a connector's error, with the host only once.
     fn fmt_connect(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.connect_error(), self.source()) {
             (Some(error), _) if error.host().is_some_and(|name| has_name(host, name)) => fmt::Display::fmt(error, f),
-            // It is about another host: a proxy, say.
+            // The error is about another host, a proxy, say.
             (Some(error), _) => write!(f, "no connection to {host}: {error}"),
             (None, Some(error)) => write!(f, "no connection to {host}: {error}"),
             (None, None) => write!(f, "no connection to {host}"),
@@ -279,7 +281,7 @@ impl ClientError {
     }
 }
 
-/// Whether the request was on no connection that had taken it.
+/// Whether no connection had taken the request.
 fn has_no_connection(kind: &Kind) -> bool {
     match kind {
         Kind::Connect | Kind::Canceled => true,
@@ -288,7 +290,7 @@ fn has_no_connection(kind: &Kind) -> bool {
     }
 }
 
-/// Whether a host, with or without brackets and port, is the one of this name.
+/// Whether `host`, which may have brackets and a port, is the host `name`.
 fn has_name(host: &str, name: &str) -> bool {
     let rest = host.strip_prefix('[').unwrap_or(host).strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([']', ':']))

@@ -1,4 +1,4 @@
-//! How far a request was that took too long.
+//! The phase of a request at a time limit.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::outcome::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It waited for a connection that another request has, or that was being made for another request, and had begun none itself.
+    /// It waited for a connection that another request used, or that was being made for other requests, and had begun none itself.
     WaitingForConnection,
-    /// A connection was being made for it: look-up, race and TLS. A request that has begun a connection for itself and for others stays in this phase until it has
-    /// one, also where that connection is there and all its streams are in use.
+    /// A connection was being made for it: look-up, race and TLS. A request that has begun a dial for itself and others stays in this phase until it
+    /// gets a connection, even if that connection exists and all its streams are in use.
     Connecting,
-    /// It was being sent: its head, or its body. Over HTTP/2 that is also said while the server does not take what was written on the connection, of whichever
-    /// request that is.
+    /// Its head or its body was being sent. Over HTTP/2 this phase also applies while the server does not read what was written on the connection,
+    /// for whichever request.
     SendingRequest,
     /// It was sent, and the head of its response was not complete.
     WaitingForResponse,
@@ -43,12 +43,12 @@ pub(in crate::client) struct TimedOut {
     pub(in crate::client) phase: Phase,
 }
 
-/// What a time limit is for.
+/// What a time limit covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Limit {
-    /// The request to the end of its response.
+    /// From the call to the end of the response.
     Total,
-    /// The request to the head of its response.
+    /// From the call to the head of the response.
     Head,
 }
 

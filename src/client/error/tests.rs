@@ -4,7 +4,7 @@ use super::*;
 use crate::outcome::BoxError;
 use crate::outcome::ConnectError;
 
-/// The error of a request, some of which was sent again after something of it had been sent.
+/// Returns the error of a request that was sent again, if `has_sent` after a part of it had been sent.
 fn after(error: ClientError, has_sent: bool, covered: bool) -> ClientError {
     error.after(
         "origin.example:8080".to_owned(),
@@ -40,7 +40,7 @@ fn whatever_was_not_sent_may_be_sent_unless_it_would_fail_again() {
             check(invalid, true, false);
         }
         check(after(transferred(Kind::Canceled, 0, 0), false, covered), false, true);
-        // What was read before the request was taken was not its answer.
+        // Bytes that were read before the request was taken were not its response.
         check(after(transferred(Kind::Canceled, 0, 9), false, covered), false, true);
         check(after(transferred(Kind::Closed, 0, 0), false, covered), false, true);
     }
@@ -125,7 +125,7 @@ fn a_request_that_took_too_long_may_be_sent_again_as_far_as_the_server_cannot_ha
             let unsent = after(timed_out(phase, 0, 0), false, covered);
             assert_eq!(unsent.processing(), Processing::Unsent, "{unsent:?}");
             check(unsent, false, true);
-            // A connection before this one has sent it.
+            // An earlier connection had sent the request.
             let sent = after(timed_out(phase, 0, 0), true, covered);
             assert_eq!(sent.processing(), Processing::Unknown, "{sent:?}");
             check(sent, false, covered);

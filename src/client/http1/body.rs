@@ -1,4 +1,4 @@
-//! The body of a response over HTTP/1.1, which brings its connection home.
+//! The body of an HTTP/1.1 response. At its end the connection goes back to the pool.
 
 use std::fmt;
 use std::mem;
@@ -16,48 +16,48 @@ use crate::client::error::{About, ClientError};
 use crate::client::request::after_response::AfterResponse;
 use crate::wake_later::wake_later;
 
-/// The body of a response. Dropping it closes the connection or, if the rest has arrived, keeps it.
+/// The body of a response. Dropping it closes the connection. If the rest has arrived, the connection is kept.
 pub(in crate::client) struct OwnedBody {
-    /// None once it is over.
+    /// `None` once the body has ended.
     incoming: Option<Incoming>,
-    /// What an error will say, where nobody can be asked then.
+    /// The part of an error about the connection, taken while the connection was at hand.
     about: Option<Box<About>>,
     carrier: Carrier,
-    /// The end, as it will be reported once a task has settled the connection. In a box, since that is rare.
+    /// The last item, which is reported when a task has settled the connection. Boxed, since that is rare.
     end: Option<Box<End>>,
-    /// How many frames were given since the body was last pending.
+    /// How many frames the body has given since it was last pending.
     at_once: u8,
 }
 
-/// One read can have thousands of small frames. A task that takes them all at once would keep its timers from running.
+/// One read can bring thousands of small frames. A task that takes all of them in one poll would starve its timers.
 const MOST_AT_ONCE: u8 = 128;
 
-/// The last that is reported of a body.
+/// The last item of a body.
 type End = Option<Result<Frame<Bytes>, ClientError>>;
 
 /// Who drives the connection while the body is read.
 enum Carrier {
-    /// Nobody: all there is of the body is in `incoming`.
+    /// No one: the rest of the body is in `incoming`.
     None,
-    /// The reader. In a mutex that is never locked, since hyper's connection is not `Sync` and a body should be.
+    /// The reader. The mutex is never locked: it makes the body `Sync`, which hyper's connection is not.
     Reader(Mutex<Box<Wire>>),
-    /// A task, as long as there is something to send.
+    /// A task, while there is something to send.
     Task(Duplex),
 }
 
 impl OwnedBody {
-    /// All of the body is in `incoming`.
+    /// A body whose rest is in `incoming`.
     pub(in crate::client) fn detached(incoming: Incoming) -> Self {
         Self { incoming: Some(incoming), about: None, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
-    /// All there will ever be of the body is in `incoming`: the connection is over.
+    /// A body whose connection is over: nothing beyond `incoming` will arrive.
     pub(in crate::client) fn of_over(incoming: Incoming, wire: &Wire) -> Self {
         let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
         Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
-    /// Reading the body drives the connection.
+    /// A body that drives the connection when it is read.
     pub(in crate::client) fn carried(incoming: Incoming, wire: Box<Wire>) -> Self {
         Self {
             incoming: Some(incoming),
@@ -68,7 +68,7 @@ impl OwnedBody {
         }
     }
 
-    /// A task drives the connection, since there is something left to send.
+    /// A body whose connection is driven by a task, since there is something left to send.
     pub(in crate::client) fn duplex(incoming: Incoming, wire: Box<Wire>, after: AfterResponse) -> Self {
         let about = Some(Box::new(wire.about()));
         Self {
@@ -83,13 +83,13 @@ impl OwnedBody {
     /// After an upgrade the stream belongs to `hyper::upgrade`, not to this body.
     pub(in crate::client) fn upgraded(incoming: Incoming, wire: Box<Wire>) -> Self {
         if !wire.is_over() {
-            // hyper has yet to hand it over.
+            // The task is needed until hyper has handed the stream over.
             drive_to_end(wire);
         }
         Self::detached(incoming)
     }
 
-    /// The response has ended, or failed. Ready once its connection is idle, closed, or finishing its upload.
+    /// The response has ended, or has failed. Ready once its connection is idle, closed, or finishing its upload.
     #[inline(always)]
     fn poll_end(&mut self, is_complete: bool, cx: &Context<'_>) -> Poll<()> {
         match mem::replace(&mut self.carrier, Carrier::None) {
@@ -105,13 +105,13 @@ impl OwnedBody {
         Poll::Ready(())
     }
 
-    /// Whether all of the body has arrived, as far as hyper has seen that. Takes what hyper has ready.
+    /// Whether all of the body has arrived, as far as hyper knows. Takes what hyper has ready.
     fn is_complete(&mut self) -> bool {
         let Some(incoming) = &mut self.incoming else {
             return true;
         };
         let mut noop = Context::from_waker(Waker::noop());
-        // hyper has one frame ready at the most, and perhaps trailers and the end.
+        // hyper has at most one frame ready, and perhaps trailers and the end.
         for _ in 0..3 {
             match Pin::new(&mut *incoming).poll_frame(&mut noop) {
                 Poll::Ready(None) => return true,
@@ -123,12 +123,12 @@ impl OwnedBody {
         false
     }
 
-    /// Whether all that there will be of the response has arrived, whatever of it was read.
+    /// Whether all of the response that will ever arrive has arrived, read or not.
     pub(in crate::client) fn has_arrived(&self) -> bool {
         matches!(self.carrier, Carrier::None)
     }
 
-    /// What an error says of the connection. `None` where nobody can be asked any more.
+    /// Returns the part of an error about the connection. `None` if the connection is not at hand any more.
     pub(in crate::client) fn about(&mut self) -> Option<About> {
         match &mut self.carrier {
             Carrier::Reader(wire) => Some(wire.get_mut().unwrap_or_else(PoisonError::into_inner).about()),
@@ -151,7 +151,7 @@ impl OwnedBody {
             return Poll::Pending;
         }
         self.at_once += 1;
-        // Only the connection can put anything in, which is polled here: no need to be woken for it.
+        // Only the connection fills `incoming`, and it is polled here: no waker is needed.
         let mut noop = Context::from_waker(Waker::noop());
         if let Poll::Ready(frame) = incoming.as_mut().poll_frame(&mut noop) {
             return Poll::Ready(frame);
@@ -189,7 +189,7 @@ impl Body for OwnedBody {
                 Some(Err(ClientError::response_body(error, about)))
             }
         };
-        // First the connection, then the end.
+        // The connection is settled before the end is reported.
         this.incoming = None;
         let is_complete = !matches!(last, Some(Err(_)));
         if this.poll_end(is_complete, cx).is_pending() {
@@ -217,14 +217,14 @@ impl Drop for OwnedBody {
             return;
         }
         if std::thread::panicking() {
-            // What is polled now may panic again.
+            // A poll during a panic may panic again, which would abort the process.
             if let Carrier::Task(duplex) = &self.carrier {
                 duplex.abort();
             }
             return;
         }
         let is_complete = matches!(self.carrier, Carrier::Task(_)) && self.is_complete();
-        // hyper learns that nobody reads, and drains what one read gives.
+        // Dropping `incoming` tells hyper that nobody reads. hyper then drains what one read brings.
         self.incoming = None;
         match mem::replace(&mut self.carrier, Carrier::None) {
             Carrier::None => {}

@@ -16,7 +16,7 @@ use crate::timer::read_clock;
 impl Wire {
     /// If a request was given up after a while without a byte of a response, the path may be dead: the idle connections to the host are closed.
     fn tell_of_silence(&self) {
-        // Whoever has the lease knows the host.
+        // Without the lease the host is not known.
         let is_silent = self.lease.is_some() && self.control.bytes_read() == 0 && self.bytes_written() > 0;
         if is_silent && read_clock().saturating_duration_since(self.begun) >= SILENCE {
             self.pool.on_silence(self.relay.place().slot, self.begun);

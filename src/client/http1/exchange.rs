@@ -1,8 +1,7 @@
-//! One request on one connection.
+//! One request on one HTTP/1.1 connection.
 //!
-//! The connection is not a task of its own: whoever waits for the response polls it, and then looks for the response. There
-//! is nothing to race. When the connection is over it is looked for once more, and then it is decided: a response, or an
-//! error.
+//! The connection has no task of its own: the future of the response polls it, and then looks for the response, so that the two cannot race. When the
+//! connection is over, the future looks once more. Then the result is final: a response or an error.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -25,17 +24,17 @@ use crate::client::request::retry_copy::RetryCopy;
 use crate::client::request::upload::{Progress, Upload};
 use crate::client::retry::{Failed, Fate, RetryPolicy, may_retry};
 
-/// What a request came to that has no response.
+/// A request without a response.
 pub(in crate::client) struct Failure {
-    /// None if hyper let go of the request without a word, or if it `is_endless`.
+    /// `None` if hyper dropped the request without an error, or if the heads `is_endless`.
     pub(in crate::client) error: Option<hyper::Error>,
-    /// There was no end of informational responses.
+    /// The heads of the response, informational ones included, were too large.
     pub(in crate::client) is_endless: bool,
     pub(in crate::client) wire: Box<Wire>,
 }
 
 impl Failure {
-    /// What to send again of the request that `copy` was kept of, if that may be.
+    /// Returns the request to send again, made from `copy`, if a retry is allowed.
     pub(in crate::client) fn recover(
         &self,
         copy: RetryCopy,
@@ -63,23 +62,22 @@ pin_project! {
     ///
     /// Dropping it closes the connection.
     pub(in crate::client) struct Exchange<F> {
-        // Dropped before the connection, so that hyper knows that nobody waits when it closes that.
+        // Dropped before the connection, so that hyper knows that the caller is gone when it closes the connection.
         #[pin]
         sent: F,
-        // None once it is over.
+        // `None` once the exchange has ended.
         wire: Option<Box<Wire>>,
-        // Lets a body go that is kept back for too long.
+        // The timer that releases a body which waits for 100 (Continue).
         held: Option<Pin<Box<Held>>>,
     }
 }
 
-/// What hyper makes of a request. It would hand back one that it has not taken, but what that takes is kept anyway.
+/// hyper's result. hyper could return a request that it has not taken, but the retry copy is kept in any case.
 pub(in crate::client) type Sent = hyper::Result<Response<Incoming>>;
 
 /// Sends `request`.
 ///
-/// If it is to wait for that, its body is kept back until the server asks for it (RFC 9110 §10.1.1), or until `continue_timeout` has
-/// passed.
+/// A body with `Expect: 100-continue` is held back until the server asks for it (RFC 9110 §10.1.1), or until `continue_timeout` has passed.
 #[inline]
 pub(in crate::client) fn exchange(
     mut wire: Box<Wire>,
@@ -95,14 +93,14 @@ pub(in crate::client) fn exchange(
     Exchange { wire: Some(wire), sent, held }
 }
 
-/// Makes `request` what hyper is to write. Returns its body if that is kept back.
+/// Rewrites `request` to the form that hyper writes. Returns the progress of its body if that is held back.
 #[inline]
 fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire) -> Option<Arc<Progress>> {
     *request.uri_mut() = destination.target(request.method(), wire.is_proxied);
     let has_body = request.body().progress().is_some();
-    // The authority of a tunnel is all of its target, with the port (RFC 9112 §3.2).
+    // The whole target of CONNECT is the authority, with the port (RFC 9112 §3.2).
     let tunnel = if *request.method() == Method::CONNECT { fields::host_of_tunnel(request.uri()) } else { None };
-    // A tunnel is the caller's, for as long as that has a use for it.
+    // The caller decides how long a tunnel lives.
     let closes = wire.pool.keeps_none() && tunnel.is_none();
     fields::complete(request.headers_mut(), tunnel.as_ref().unwrap_or(&wire.host), has_body, closes);
     let held = request.body().progress().filter(|_| fields::expects_continue(request.headers())).cloned();
@@ -115,7 +113,7 @@ fn prepare(request: &mut Request<Upload>, destination: &Destination, wire: &Wire
 }
 
 impl<F> Exchange<F> {
-    /// How far it is, and what has happened on the connection.
+    /// Returns how far the request is, and what was sent and received on the connection.
     pub(in crate::client) fn progress(&self) -> HowFar {
         let Some(wire) = &self.wire else { return HowFar::owned(Phase::WaitingForResponse, Transfer::default()) };
         let transfer = wire.transfer();
@@ -137,21 +135,21 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
         wire.relay().hold();
         let mut polled = wire.poll();
         if polled.is_pending() && wire.control.was_held_back() {
-            // The request has been written: now it is time to read.
+            // The request has been written, so reads are no longer held back.
             polled = wire.poll();
         }
         if polled.is_pending() && !wire.control.has_heard() {
-            // Nothing has come that could have decided it; or nothing but what is TLS's own.
+            // Nothing arrived that could be the response, except perhaps TLS's own messages.
             wire.go_on();
             wire.relay().wait(cx);
             return Poll::Pending;
         }
-        // Only the connection can have decided it, just now or at its end: it has no need of a waker, and must not be told by
-        // an exhausted budget that there is nothing.
+        // Only the connection can complete the response, and it was polled just now. So no waker is needed, and an exhausted task budget must not
+        // hide the response.
         let mut looked = look(this.sent.as_mut());
         if looked.is_pending() {
             if polled.is_pending() {
-                // It was not a response, or not the final one.
+                // What arrived was no response, or not the final one.
                 if wire.control.bytes_read() > wire.max_response_head {
                     let wire = this.wire.take().expect("not polled after completion");
                     return Poll::Ready(Err(Failure { error: None, is_endless: true, wire }));
@@ -160,7 +158,7 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
                 wire.relay().wait(cx);
                 return Poll::Pending;
             }
-            // Now it must be decided.
+            // After this the result is final.
             wire.hang_up();
             looked = look(this.sent.as_mut());
         }
@@ -171,16 +169,16 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
         Poll::Ready(match looked {
             Poll::Ready(Ok(response)) => Ok((response, wire)),
             Poll::Ready(Err(error)) => Err(Failure { error: Some(error), is_endless: false, wire }),
-            // Nobody is left who could decide it.
+            // The connection is gone, and hyper has not answered.
             Poll::Pending => Err(Failure { error: None, is_endless: false, wire }),
         })
     }
 }
 
-/// Polls what takes no more than one unit of a task's budget.
+/// Polls a future that uses at most one unit of the task's budget.
 fn look<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     let cx = &mut Context::from_waker(Waker::noop());
-    // With a budget, and that is nearly always, there is a cheaper way.
+    // A plain poll is cheaper, and nearly always there is budget left.
     if has_budget_remaining() { future.poll(cx) } else { pin!(unconstrained(future)).poll(cx) }
 }
 

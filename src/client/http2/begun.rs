@@ -1,44 +1,44 @@
-//! How it stood with a connection when it got a request, and what has happened on it since.
+//! A snapshot of a connection's counters, taken when the connection got a request, and what has happened on the connection since.
 
 use super::connection::Connection;
 use super::seen::{Observed, Watched};
 use super::verdict::{Cause, Facts};
 use crate::client::error::Transfer;
 
-/// How it stood with the connection when it got the request.
+/// The connection's counters at the moment when it got the request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
-    /// How many requests it had had.
+    /// How many requests the connection had got before.
     before: usize,
     written: u64,
     read: u64,
-    /// How many responses had come.
+    /// How many field blocks of responses the connection had received.
     heads: u64,
 }
 
 impl Begun {
-    /// Of a connection that gets its next request now.
+    /// Takes the snapshot for the request that the connection gets next.
     pub(super) fn now(observed: &Observed) -> Self {
         let (written, read, heads) = (observed.bytes_written(), observed.bytes_read(), observed.heads());
         Self { before: 0, written, read, heads }
     }
 
-    /// The connection had had so many requests.
+    /// Sets how many requests the connection had got before.
     pub(super) fn after(self, before: usize) -> Self {
         Self { before, ..self }
     }
 
-    /// How many requests the connection had had.
+    /// Returns how many requests the connection had got before.
     pub(super) fn before(self) -> usize {
         self.before
     }
 
-    /// What has happened on the connection since.
+    /// Returns what was sent and received on the connection since.
     pub(super) fn transfer(self, connection: &Connection) -> Transfer {
         connection.transfer(self.before, self.written, self.read)
     }
 
-    /// What there is to be judged by, if the stream of the request ends now, and of this.
+    /// Returns the facts for the verdict on the request, if its stream ends now because of `cause`.
     pub(super) fn facts(self, cause: Cause, observed: &Observed, watched: &Watched) -> Facts {
         let heads = observed.heads();
         Facts {

@@ -18,38 +18,38 @@ use crate::wake_later::wake_later;
 
 /// The body of a response. Dropping it ends its stream.
 pub(in crate::client) struct StreamBody {
-    /// None once it is over.
+    /// `None` once the response has ended.
     open: Option<Open>,
-    /// How many bytes are still to come, if the server has said so.
+    /// How many bytes are still to come, if the server declared a length.
     left: Option<u64>,
-    /// How many frames were given since the body was last pending.
+    /// How many frames the body has given since it was last pending.
     at_once: u8,
-    /// It was pending at the last poll for the sake of other tasks alone.
+    /// The last poll returned pending only to let other tasks run.
     has_paused: bool,
 }
 
-/// A response that has not ended. The parts of h2 are dropped before the right to the stream is given back.
+/// A response that has not ended. The parts of h2 are dropped before the share of the connection is given back.
 struct Open {
     recv: RecvStream,
-    /// How many bytes were given.
+    /// How many bytes of the body were given to the caller.
     given: u64,
     window: Window,
 }
 
-/// One read can have thousands of small frames. A task that takes them all at once would keep its timers from running.
+/// One read can bring thousands of small frames. A task that takes all of them in one poll would starve its timers.
 const MOST_AT_ONCE: u8 = 128;
 
 impl Answer {
-    /// The response with its body. The request goes on, or does not.
+    /// Returns the response with its body. What is left of the request is sent on, or not, as `after` and the response say.
     ///
     /// # Errors
     ///
-    /// The server has taken less, or more, for the body of the request than the caller meant.
+    /// The request's body was shorter or longer than it declared, and the server still wants it.
     pub(in crate::client) fn deliver(self, after: AfterResponse) -> Result<Response<StreamBody>, ClientError> {
         let Self { mut response, mut stream, sending } = self;
         stream.add_extras(response.extensions_mut());
         let (status, length) = (response.status(), declared_length(response.headers()));
-        // h2 is asked only where the head leaves it open.
+        // If the head says that data follows, h2 need not be asked.
         let is_complete = !announces_data(stream.is_of_head(), status, length) && response.body().is_end_stream();
         if let Some(sending) = sending {
             let wants_body = wants_body(status);
@@ -81,7 +81,7 @@ impl Answer {
     }
 }
 
-/// Whether a response has data, as its head says (RFC 9110 §6.4.1). h2 takes none that says so and has none.
+/// Whether the head says that data follows (RFC 9110 §6.4.1). h2 makes an error of a response that says so and has none.
 fn announces_data(is_of_head: bool, status: StatusCode, length: Option<u64>) -> bool {
     let has_none = is_of_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     !has_none && length.is_some_and(|length| length > 0)
@@ -92,23 +92,23 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 impl StreamBody {
-    /// Whether all of the response has arrived, whatever of it was read.
+    /// Whether all of the response has arrived, read or not.
     pub(in crate::client) fn has_arrived(&self) -> bool {
         self.open.as_ref().is_none_or(|open| open.stream().watched.has_end())
     }
 
-    /// Whether the last poll was pending for the sake of other tasks alone: the next one may have a frame.
+    /// Whether the last poll returned pending only to let other tasks run: the next one may have a frame.
     pub(in crate::client) fn has_paused(&self) -> bool {
         self.has_paused
     }
 
-    /// What an error says of the connection, and where the request went. `None` once the response is over.
+    /// Returns the request's host and what was sent and received, for an error. `None` once the response has ended.
     pub(in crate::client) fn about(&mut self) -> Option<(String, Transfer)> {
         let stream = self.open.as_ref()?.stream();
         Some((stream.host().to_owned(), stream.transfer()))
     }
 
-    /// The response has ended. Its stream is over before anybody is told, unless the request goes on.
+    /// The response has ended. Its stream ends before the caller learns of it, unless the request goes on.
     fn end(&mut self) {
         self.left = Some(0);
         if let Some(open) = self.open.take() {
@@ -131,8 +131,7 @@ impl Open {
         self.window.stream()
     }
 
-    /// Whether all of the body was given, and the server has said that there is no more. h2 does not know that any more once the connection
-    /// has ended.
+    /// Whether the caller has all of the body and the server has ended the stream. After the connection has ended, h2 no longer knows that.
     fn is_complete(&self) -> bool {
         let watched = &self.stream().watched;
         watched.has_end() && watched.data() == self.given

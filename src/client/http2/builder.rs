@@ -1,4 +1,4 @@
-//! What can be set of HTTP/2.
+//! The client builder's settings for HTTP/2.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::client::error::ClientError;
 use crate::race::ConfigError;
 
 impl Builder {
-    /// Whether every server is known to speak HTTP/2, also without TLS (RFC 9113 §3.3). It is spoken at once then. Over TLS, ALPN offers nothing
-    /// else, and a server that does not choose it is an error.
+    /// Whether every server is known to speak HTTP/2, also without TLS (RFC 9113 §3.3). The client then speaks HTTP/2 at once. Over TLS, ALPN offers
+    /// nothing else, and a server that does not choose HTTP/2 is an error.
     ///
-    /// Without that, HTTP/2 is spoken where the connector says that TLS has negotiated it: as
-    /// `.tls(…)` on the builder of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) does, which offers it first.
+    /// Otherwise the client speaks HTTP/2 where the connector says that TLS has negotiated it. A
+    /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) with `.tls(…)` does so, and offers HTTP/2 first.
     ///
     /// Defaults to `false`.
     #[doc(alias("http2_only"))]
@@ -24,8 +24,8 @@ impl Builder {
         self
     }
 
-    /// The server of scheme and authority of `uri` is known to speak HTTP/2, as with [`http2_prior_knowledge`](Self::http2_prior_knowledge).
-    /// It may be called for several. What follows the authority does not matter.
+    /// The server at the scheme and authority of `uri` is known to speak HTTP/2, as with [`http2_prior_knowledge`](Self::http2_prior_knowledge). Each
+    /// call adds one server. The path and query of `uri` do not matter.
     ///
     /// # Errors
     ///
@@ -39,9 +39,9 @@ impl Builder {
         self
     }
 
-    /// How many connections of HTTP/2 to a host there may be in a runtime, where the streams of those that there are are used up: a server allows so many
-    /// at a time (RFC 9113 §6.5.2). One is what RFC 9113 §9.1 recommends: requests wait for a stream then. With more, long streams hold up nobody.
-    /// Connections that their servers are closing do not count.
+    /// How many HTTP/2 connections to one host a runtime may have. The client opens another one when all streams that the server allows at a time
+    /// (RFC 9113 §6.5.2) are in use. With 1, which RFC 9113 §9.1 recommends, further requests wait for a stream. With more, long streams do not block
+    /// other requests. Connections that their servers are closing do not count.
     ///
     /// Zero is an error. Defaults to 4.
     #[must_use]
@@ -50,8 +50,8 @@ impl Builder {
         self
     }
 
-    /// How much of a response over HTTP/2 may arrive before it is read, and how much of all responses on a connection, in bytes (RFC 9113 §5.2).
-    /// It bounds the memory of a connection, and the throughput over long ways. The second should be several times the first: otherwise one
+    /// The flow-control windows in bytes (RFC 9113 §5.2): how much of one response, and of all responses on a connection, may arrive before it is
+    /// read. Larger windows allow more throughput on long paths, and cost more memory. `connection` should be several times `stream`: otherwise one
     /// response that nobody reads stalls the others.
     ///
     /// Defaults to 1 MiB and 16 MiB.
@@ -63,12 +63,15 @@ impl Builder {
         self
     }
 
-    /// How long a server may take to answer a PING (RFC 9113 §6.7). It is sent one where a response is waited for and nothing at all has come on
-    /// the connection for a second; another one has to have another reason than that. While the server takes nothing of what there is to be sent, the PING is
-    /// kept back, and the server has as long to take something as it has to answer. After two seconds without either new requests have another connection,
-    /// and after this time the connection is closed, which is an error of its requests as that of any connection that ends
-    /// ([`is_timeout`](super::super::ClientError::is_timeout)): they are sent again where that is safe. `None` leaves it to the system to give up on a path that is dead, which takes
-    /// about a quarter of an hour.
+    /// How long a server may take to answer a PING (RFC 9113 §6.7).
+    ///
+    /// The client sends a PING when a request waits for its response and nothing has arrived on the connection for a second. It sends another one
+    /// only after a part of a response has arrived or another request was begun. While the server reads nothing of what is waiting to be sent, the
+    /// client holds the PING back, and this time limits how long the server may read nothing.
+    ///
+    /// Two seconds after the PING, new requests use another connection. After this timeout, the connection is closed. Its requests get the error of a
+    /// connection that ended ([`is_timeout`](super::super::ClientError::is_timeout) is true), and are sent again where that is safe. With `None` the
+    /// client sends no PING, and the system gives up a dead path after about a quarter of an hour.
     ///
     /// Zero is an error. Defaults to 15 s.
     #[doc(alias("http2_keep_alive_interval", "http2_keep_alive_timeout"))]
@@ -78,8 +81,8 @@ impl Builder {
         self
     }
 
-    /// How large the fields of a response over HTTP/2 may be together, in bytes, each with 32 bytes more (RFC 9113 §6.5.2). A response beyond it
-    /// is an error of its request.
+    /// How large all fields of a response over HTTP/2 may be together, in bytes, counting 32 more for each field (RFC 9113 §6.5.2). A response with
+    /// more is an error of its request.
     ///
     /// Defaults to 256 KiB.
     #[must_use]
@@ -89,7 +92,7 @@ impl Builder {
     }
 }
 
-/// What is known of a URI, whatever is sent there.
+/// Returns the destination that a URI leads to.
 fn destination(uri: Uri) -> Result<Destination, ClientError> {
     let mut request = Request::new(());
     *request.uri_mut() = uri;

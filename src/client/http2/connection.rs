@@ -1,6 +1,6 @@
 //! A connection that many exchanges share, and the task that drives it.
 //!
-//! The connection is what the exchanges and the pool hold. When the last of them lets go of it, h2 says GOAWAY, and the task closes the socket.
+//! Exchanges and the pool hold a `Connection`. When the last of them drops it, h2 sends GOAWAY, and the task closes the socket.
 
 use std::fmt;
 use std::future::Future;
@@ -35,37 +35,37 @@ pub(in crate::client) struct Connection {
     created: Instant,
     sender: SendRequest<Bytes>,
     pub(super) observed: Arc<Observed>,
-    /// Host and port, as they are shown.
+    /// Host and port, as errors show them.
     host: String,
     pub(super) authority: Authority,
-    /// What is said of the connection in every response but the first.
+    /// The extensions of every response but the first.
     extras: Extensions,
-    /// No stream is to be opened any more.
+    /// The connection takes no further streams.
     is_closed: AtomicBool,
     /// How many streams were opened.
     opened: AtomicUsize,
-    /// The task is woken when nobody holds the connection any more, or the server is silent. h2 does not do that while it waits for the server to take
-    /// something.
+    /// Wakes the task when nobody holds the connection any more, or when the server is silent. While h2 waits for the server to read, h2 itself does
+    /// not wake it.
     abandoned: Arc<AtomicWaker>,
     pub(super) settings: Settings,
-    /// How much was read of responses that the server has not been told.
+    /// How many bytes of responses were read that the server was not told of by WINDOW_UPDATE.
     held: AtomicUsize,
 }
 
-/// What is known of a connection before it is one.
+/// What a new [`Connection`] is made of.
 pub(super) struct About {
     pub(super) place: Place,
     pub(super) watch: Arc<Watch>,
     pub(super) observed: Arc<Observed>,
     pub(super) host: String,
     pub(super) authority: Authority,
-    /// What the connector says of it.
+    /// The connector's extensions.
     pub(super) extras: Extensions,
     pub(super) settings: Settings,
 }
 
 impl Connection {
-    /// A connection and its task, which is to be started.
+    /// Returns a connection and its task. The caller spawns the task.
     pub(super) fn new<T: AsyncRead + AsyncWrite + Unpin>(
         sender: SendRequest<Bytes>,
         h2: h2::client::Connection<Transport<T>, Bytes>,
@@ -105,22 +105,22 @@ impl Connection {
         (connection, driver)
     }
 
-    /// What it takes to open a stream, and how many there were before. None if none is to be opened any more.
+    /// Returns h2's sender for one more stream, and how many streams were opened before. `None` if the connection takes no further streams.
     pub(super) fn open(&self) -> Option<(SendRequest<Bytes>, usize)> {
         self.is_open().then(|| (self.sender.clone(), self.opened.fetch_add(1, SeqCst)))
     }
 
-    /// How many streams were opened.
+    /// Returns how many streams were opened.
     pub(super) fn opened(&self) -> usize {
         self.opened.load(SeqCst)
     }
 
-    /// Has the task look at what is known.
+    /// Wakes the task, so that it looks at what was observed.
     pub(super) fn wake_task(&self) {
         self.abandoned.wake();
     }
 
-    /// Whether the server need not be told that so much was read. Half of the window of the connection is left to other streams.
+    /// Whether the WINDOW_UPDATE for `len` bytes that were read may be held back. Half of the connection's window is left to other streams.
     pub(super) fn hold(&self, len: usize) -> bool {
         let may_hold =
             self.held.fetch_add(len, SeqCst).saturating_add(len) <= self.settings.connection_window as usize / 2;
@@ -130,12 +130,12 @@ impl Connection {
         may_hold
     }
 
-    /// So much of what was held is none any more.
+    /// `len` bytes of what was held back are not any more.
     pub(super) fn let_go(&self, len: usize) {
         self.held.fetch_sub(len, SeqCst);
     }
 
-    /// Adds what is said of the connection to a response of a request that had `before` before it.
+    /// Adds the connection's extensions to a response. `before` is how many requests the connection had before this one.
     pub(super) fn add_extras(&self, extensions: &mut Extensions, before: usize) {
         extensions.extend(self.extras.clone());
         if before == 0 {
@@ -147,7 +147,7 @@ impl Connection {
         &self.host
     }
 
-    /// What has happened on the connection since it had written and read so much.
+    /// Returns what was sent and received on the connection since its counters were `written` and `read`.
     pub(super) fn transfer(&self, before: usize, written: u64, read: u64) -> Transfer {
         Transfer {
             info: self.extras.get::<ConnectInfo>().cloned(),
@@ -180,7 +180,7 @@ impl Shared for Connection {
     }
 
     fn is_open(&self) -> bool {
-        // The transport knows before the task does.
+        // The transport sees the end of a connection before the task does.
         !self.is_closed.load(SeqCst) && !self.observed.is_ending()
     }
 
@@ -212,32 +212,32 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Drives a connection: reads, writes, answers pings and settings. Ends when the connection does.
+/// Drives a connection: reads, writes, acknowledges PING and SETTINGS. Ends when the connection ends.
 pub(in crate::client) struct Driver<T: 'static> {
     h2: h2::client::Connection<Transport<T>, Bytes>,
     connection: Weak<Connection>,
-    /// How many streams the server allowed when those that wait were last served.
+    /// How many streams the server allowed when waiting requests were last served.
     most: u32,
     observed: Arc<Observed>,
     /// Given back when the socket is closed.
     lease: Lease,
     place: Place,
     abandoned: Arc<AtomicWaker>,
-    /// Who was left there. It is taken at most once, when nobody holds the connection any more, and so need not be left at each poll.
+    /// The waker that `abandoned` has. `abandoned` takes it at most once, so polls with the same waker need not register it again.
     waker: Option<Waker>,
-    /// Once nobody holds the connection any more.
+    /// The time that is left to send GOAWAY, once nobody holds the connection any more.
     farewell: Option<Pin<Box<Farewell>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
-    /// Takes note of what the last poll has shown.
+    /// Applies what the last poll has shown: an end, a higher limit of streams, or that the connection is idle.
     fn look(&mut self, is_over: bool) {
         let is_ending = is_over || self.observed.is_ending();
         let most = self.observed.max_streams();
         let has_grown = mem::replace(&mut self.most, most) < most;
         if self.observed.is_idle() {
-            // h2 has this task look when the last stream has gone. By then the next request may be there, of a caller that makes one after the other,
-            // and no timer is set for the moment between them.
+            // h2 wakes this task after the last stream was dropped. If a sequential caller has sent its next request by then, the connection is not
+            // idle here, and the sweeper sets no timer for the moment in between.
             self.lease.has_idle();
         }
         if !is_ending && !has_grown {
@@ -256,7 +256,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Who has said that the server is silent has taken the waker.
+        // The silence listener has woken this task, which took the waker.
         let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if !is_known || self.observed.pulse.is_silent() {
             self.abandoned.register(cx.waker());
@@ -282,7 +282,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 }
 
 pin_project! {
-    /// The time that a connection has to send what is left, with GOAWAY at the end. A server that reads nothing would keep it for ever.
+    /// The time that an abandoned connection has to send what is left, with GOAWAY at the end. A server that reads nothing would otherwise keep it
+    /// open for ever.
     struct Farewell {
         until: Option<Instant>,
         #[pin]
@@ -306,7 +307,7 @@ impl Future for Farewell {
 }
 
 impl<T> Driver<T> {
-    /// No stream is to be opened any more.
+    /// Closes the connection for further streams, and takes it out of the pool.
     fn close(&self, connection: &Connection) {
         if !connection.is_closed.swap(true, SeqCst) {
             self.lease.leave(self.place);
@@ -315,7 +316,7 @@ impl<T> Driver<T> {
 }
 
 impl<T> Drop for Driver<T> {
-    /// The runtime may end before the connection does.
+    /// A runtime that shuts down drops the task before the connection has ended.
     fn drop(&mut self) {
         if let Some(connection) = self.connection.upgrade() {
             self.close(&connection);
@@ -323,5 +324,5 @@ impl<T> Drop for Driver<T> {
     }
 }
 
-/// Far more than a server takes that reads at all.
+/// Far more than a server needs that reads at all.
 const MOST_FOR_FAREWELL: Duration = Duration::from_secs(5);

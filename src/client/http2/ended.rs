@@ -1,23 +1,23 @@
-//! Why a stream has ended, as its error says it.
+//! The error of a stream that ended before its response did.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// A stream has ended without a response. What h2 says of it comes first, and behind it what the connection itself has said.
+/// The error of a stream that ended before its response did. Its source is the error of the connection.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) error: h2::Error,
-    /// How reading had failed, if that is why.
+    /// The read error, if that ended the stream.
     pub(super) read: Option<Arc<io::Error>>,
     pub(super) heard: Heard,
 }
 
-/// What was heard of the server before that.
+/// What the server had sent before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// Its settings, which come first (RFC 9113 §3.4).
+    /// SETTINGS, which come first (RFC 9113 §3.4).
     Http2,
     SomethingElse,
     Nothing,

@@ -1,7 +1,7 @@
 //! One request on one stream, to the head of its response.
 //!
-//! The connection has a task of its own. Whoever waits for the response sends the body of the request meanwhile, and looks for the response
-//! first: a stream that is refused, or whose connection ends, may have been answered before.
+//! The connection is driven by a task of its own. The task that waits for the response sends the request's body, and looks for the response before
+//! each step: a stream that the server refused, or whose connection ended, may have been answered before that.
 
 use std::future::Future;
 use std::mem;
@@ -32,9 +32,9 @@ use crate::client::request::upload::{Progress, Upload};
 use crate::client::retry::Again;
 use crate::outcome::BoxError;
 
-/// A request under way. Dropping it ends its stream, and no other.
+/// A request under way. Dropping it resets its stream and no other.
 pub(in crate::client) struct Exchange {
-    /// None for a request without a body. Dropped before the stage, which has the right to the stream.
+    /// `None` for a request without a body. Dropped before the stage, which has the share of the connection.
     sending: Option<Box<Sending>>,
     stage: Stage,
     callback: Option<Callback>,
@@ -44,7 +44,7 @@ enum Stage {
     Open(Box<Stream>),
     /// The connection did not take the request.
     NotTaken(Box<Failure>),
-    /// It is over.
+    /// The exchange has ended.
     Over,
 }
 
@@ -52,14 +52,14 @@ enum Stage {
 pub(in crate::client) struct Answer {
     pub(super) response: Response<RecvStream>,
     pub(super) sending: Option<Box<Sending>>,
-    /// Dropped last: it has the right to the stream.
+    /// Dropped last: it has the share of the connection.
     pub(super) stream: Box<Stream>,
 }
 
-/// A stream, which the exchange hands to the body of the response. The parts of h2 are dropped before the right is given back, which the rest of the
-/// request has.
+/// A stream, which the exchange hands to the body of the response. The parts of h2 are dropped before `rest`, which gives the share of the connection
+/// back.
 pub(super) struct Stream {
-    /// Dropped before the last part of h2, for which the task of the connection is woken: it sees then whether the connection is idle.
+    /// Dropped before the last part of h2. That one wakes the connection's task, which then checks whether the connection is idle.
     pub(super) watched: Watched,
     response: h2::client::ResponseFuture,
     begun: Begun,
@@ -70,16 +70,16 @@ pub(super) struct Stream {
 
 /// The body of a request under way.
 pub(super) struct Sending {
-    /// It stays when the body has ended, in case that the body has to go again.
+    /// Kept after the body has ended, in case the body has to be sent again.
     pump: Pump,
-    /// The body has ended, or is not wanted.
+    /// The body has ended, or the stream takes no more of it.
     has_ended: bool,
     progress: Arc<Progress>,
-    /// A body that is kept back, and when it goes.
+    /// The body is held back until 100 (Continue), a timeout, or the response.
     held: Option<Pin<Box<Held>>>,
-    /// How many interim responses came from h2.
+    /// How many interim responses h2 has handed out.
     heard: u32,
-    /// The body has failed.
+    /// The error of the body, until it is returned.
     failed: Option<BoxError>,
 }
 
@@ -88,13 +88,13 @@ pub(in crate::client) struct Failure {
     verdict: Verdict,
     cause: Failed,
     transfer: Transfer,
-    /// What is left of the body of the request.
+    /// The request's body, with what was kept of it put back.
     pub(in crate::client) progress: Option<Arc<Progress>>,
 }
 
-/// Why there is none.
+/// Why a request has no response.
 enum Failed {
-    /// The connection did not take it.
+    /// The connection did not take the request.
     NotTaken,
     /// The stream, or its connection, has ended.
     Ended(Ended),
@@ -103,7 +103,7 @@ enum Failed {
 }
 
 impl Exchange {
-    /// Sends `request`, which it takes, over the connection of `share`.
+    /// Takes `request`, and sends it over the connection of `share`. Leaves the request if the connection does not take it.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Exchange {
         destination: &Destination,
         continue_timeout: Duration,
     ) -> Result<Self, ClientError> {
-        // It is made what is sent where it is: to move a request costs as much as all that is done to it.
+        // The head is rewritten in place: moving a request costs as much as all other work on it.
         let head = request.as_mut().expect("it was not sent");
         let body = mem::replace(head.body_mut(), Upload::empty());
         let progress = body.progress().cloned();
@@ -157,7 +157,7 @@ impl Exchange {
         Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
-    /// How far it is, and what has happened on the connection since it began.
+    /// Returns how far the request is, and what was sent and received on the connection since the request began.
     pub(in crate::client) fn progress(&self) -> HowFar {
         let (transfer, verdict, is_blocked) = match &self.stage {
             Stage::Open(stream) => {
@@ -168,15 +168,15 @@ impl Exchange {
             Stage::Over => (Transfer::default(), None, false),
         };
         let has_body_left = self.sending.as_ref().is_some_and(|sending| !sending.has_ended);
-        // A body that h2 has as a whole may not be on its way: nobody sees of which request the bytes are that the server does not take.
+        // h2 may still buffer a body that it took as a whole. Nobody sees which request the bytes belong to that the server does not read.
         let is_sending = transfer.bytes_written == 0 || has_body_left || is_blocked;
         let phase = if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse };
-        // What was read on the connection may be of other streams: it says nothing of this one.
+        // Bytes that were read on the connection may belong to other streams, and prove nothing of this one.
         let end = verdict.map(|Verdict { processing, again }| StreamEnd { processing, reason: None, again });
         HowFar { phase, transfer, end }
     }
 
-    /// The interim responses that have come, if anybody has a use for them. Ready when there is something else.
+    /// Takes interim responses from h2, and passes them to the callback and to a body that is held back. Ready when h2 has something else.
     fn hear(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { stage: Stage::Open(stream), sending, callback } = self else { return Poll::Ready(()) };
         if callback.is_none() && sending.is_none() {
@@ -197,7 +197,7 @@ impl Exchange {
 
     /// Looks for the response.
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
-        // h2 drops interim responses that stand before the one that it is asked for: it is asked when there is no more of them.
+        // When asked for the response, h2 drops the interim responses before it. So those are taken first.
         ready!(self.hear(cx));
         let Stage::Open(stream) = &mut self.stage else { unreachable!("not polled after completion") };
         let looked = ready!(Pin::new(&mut stream.response).poll(cx));
@@ -217,14 +217,14 @@ impl Exchange {
         })
     }
 
-    /// The error of the body of the request, unless there is a response. h2 reads nothing while it has something to write that the server does not take:
-    /// a response that came meanwhile is waited for, as long as the connection lasts.
+    /// Takes the error of the request's body, unless a response has arrived. While h2 has something to write that the server does not read, h2 reads
+    /// nothing: such a response is waited for, as long as the connection lasts.
     fn take_failed(&mut self) -> Option<BoxError> {
         let (Stage::Open(stream), Some(sending)) = (&self.stage, &mut self.sending) else { return None };
         sending.failed.take_if(|_| stream.watched.heads() <= sending.heard)
     }
 
-    /// The stream, with which the exchange is over.
+    /// Takes the stream. The exchange has ended then.
     fn take(&mut self) -> Box<Stream> {
         match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Open(stream) => stream,
@@ -254,7 +254,7 @@ impl Future for Exchange {
             if let Pumped::Failed(error) = pumped {
                 sending.failed = Some(error);
             }
-            // The response may have come meanwhile, whatever has become of the body.
+            // The response may have arrived meanwhile, whatever the body has come to.
             if let Poll::Ready(looked) = this.look(cx) {
                 return Poll::Ready(looked);
             }
@@ -265,7 +265,7 @@ impl Future for Exchange {
 }
 
 impl Stream {
-    /// What became of the request, which has no response.
+    /// Returns the failure of the request, whose stream ended without a response.
     fn fail(self, cause: Failed, mut sending: Option<Box<Sending>>) -> Failure {
         let failed = sending.as_mut().and_then(|sending| sending.failed.take());
         let progress = sending.map(|sending| sending.put_back());
@@ -278,12 +278,12 @@ impl Stream {
         Failure { verdict, cause, transfer: self.transfer(), progress }
     }
 
-    /// What became of the request, if its stream ends now, and of this.
+    /// Returns the verdict on the request, if its stream ends now because of `cause`.
     fn judge(&self, cause: Cause) -> Verdict {
         judge(self.begun.facts(cause, &self.rest.connection().observed, &self.watched))
     }
 
-    /// How it has ended, as an error says it.
+    /// Returns the error of this stream for an error of h2.
     pub(super) fn ended(&self, error: h2::Error) -> Ended {
         let observed = &self.rest.connection().observed;
         let heard = match (observed.has_settings(), observed.has_read()) {
@@ -295,12 +295,12 @@ impl Stream {
         Ended { error, read, heard }
     }
 
-    /// What has happened on the connection since it got the request.
+    /// Returns what was sent and received on the connection since it got the request.
     pub(super) fn transfer(&self) -> Transfer {
         self.begun.transfer(self.rest.connection())
     }
 
-    /// Adds what is said of the connection to a response.
+    /// Adds the connection's extensions to a response.
     pub(super) fn add_extras(&self, extensions: &mut Extensions) {
         self.rest.connection().add_extras(extensions, self.begun.before());
     }
@@ -310,35 +310,35 @@ impl Stream {
         self.is_head
     }
 
-    /// Where the request went.
+    /// Host and port of the server.
     pub(super) fn host(&self) -> &str {
         self.rest.connection().host()
     }
 }
 
 impl Sending {
-    /// What is still to be sent.
+    /// Returns the pump, if the body has not ended.
     pub(super) fn into_pump(self) -> Option<Pump> {
         (!self.has_ended).then_some(self.pump)
     }
 
-    /// The body as it was, as far as what was taken from it is kept.
+    /// Puts back what was kept of the body, so that it can be sent again.
     fn put_back(self) -> Arc<Progress> {
         self.pump.put_back();
         self.progress
     }
 
-    /// Whether the body is still to be asked for.
+    /// Whether the body is held back.
     pub(super) fn is_held(&self) -> bool {
         self.progress.is_held()
     }
 
-    /// The body is longer or shorter than it said.
+    /// Whether the body is longer or shorter than it declared.
     pub(super) fn has_broken_promise(&self) -> bool {
         self.progress.has_broken_promise()
     }
 
-    /// A body that was kept back may go.
+    /// Lets a body go that is held back.
     pub(super) fn release(&self) {
         self.progress.release();
     }

@@ -1,4 +1,4 @@
-//! From a connector's connection to one that many exchanges share.
+//! Makes a connection for many exchanges out of the connector's connection.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::client::pool::{Lease, Owned, Pool, Share};
 use crate::client::request::fields;
 use crate::client::sync::spawn;
 
-/// Makes a connection that can exchange of one that was made with `lease`, and starts its task. The first exchange is for whoever made it;
-/// `is_spent` says afterwards that it is to have no other.
+/// Performs the HTTP/2 handshake on `io`, which was dialled with `lease`, and spawns the connection's task. Returns a share for the first exchange.
+/// `is_spent` is called afterwards: if it returns true, the connection gets no other exchange.
 pub(in crate::client) async fn handshake<T, W>(
     io: T,
     settings: Settings,
@@ -51,7 +51,7 @@ where
     Ok(share)
 }
 
-/// Says what comes before the first request, and starts the task.
+/// Sends the connection preface, adds the connection to the pool, and spawns its tasks.
 async fn start<T, W>(
     io: T,
     about: About,
@@ -66,14 +66,14 @@ where
     let transport = Transport::new(io, Arc::clone(&about.observed));
     let settings = about.settings;
     let (sender, mut h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
-    // From here on nothing fails or waits: the pool counts the connection when it joins.
+    // Nothing fails or waits from here on: the pool counts the connection when it joins.
     lease.is_for_shared();
     let is_for_all = lease.is_for_all();
     let ping_pong = h2.ping_pong();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
     let listener =
         settings.ping_timeout.zip(ping_pong).map(|(timeout, ping)| Listener::new(timeout, ping, &connection));
-    // Before the task has the lease, which it gives back when the connection ends.
+    // Joined before the task gets the lease, which it gives back when the connection ends.
     let share = pool.join(connection, is_spent(), is_for_all);
     spawn(driver);
     if let Some(listener) = listener {

@@ -1,4 +1,4 @@
-//! The head of a request as HTTP/2 has it. Pure work on values.
+//! The head of a request in HTTP/2's form. Pure work on values.
 
 use http::header::{self, HeaderMap, HeaderName};
 use http::uri::Authority;
@@ -9,12 +9,12 @@ use crate::client::error::ClientError;
 use crate::client::request::fields::OF_CONNECTION;
 use crate::client::request::framing::Framing;
 
-/// Makes a request what goes out to `destination`, whose authority is `authority`: its target is whole, and its fields are those of HTTP/2
-/// (RFC 9113 §8.2 and §8.3). A body that goes with it has the length that `framing` says.
+/// Rewrites the head of a request to `destination` into HTTP/2's form: an absolute target, whose authority is `authority` or the caller's `Host`, and
+/// the fields that HTTP/2 allows (RFC 9113 §8.2 and §8.3). `framing` says how long the body is.
 ///
 /// # Errors
 ///
-/// An invalid request, if `Host` is no authority.
+/// The request is invalid: `Host` is no authority.
 pub(super) fn complete<B>(
     request: &mut Request<B>,
     destination: &Destination,
@@ -23,7 +23,7 @@ pub(super) fn complete<B>(
 ) -> Result<(), ClientError> {
     let host = if request.headers().is_empty() { None } else { take_host(request.headers_mut())? };
     *request.uri_mut() = match destination.as_it_is(authority) {
-        // Most requests.
+        // The fast path of most requests: the destination's URI can be sent as it is.
         Some(uri) if host.is_none() => uri.clone(),
         _ => destination.whole(destination.http_scheme(), host.unwrap_or_else(|| authority.clone()))?,
     };
@@ -33,21 +33,22 @@ pub(super) fn complete<B>(
     Ok(())
 }
 
-/// `Host` of a request is its authority (RFC 9113 §8.3.1).
+/// Removes `Host`, which HTTP/2 sends as `:authority` (RFC 9113 §8.3.1).
 fn take_host(headers: &mut HeaderMap) -> Result<Option<Authority>, ClientError> {
     let Some(host) = headers.remove(header::HOST) else { return Ok(None) };
     let authority = Authority::try_from(host.as_bytes());
     authority.map(Some).map_err(|error| ClientError::invalid_request(format!("Host is no authority: {error}")))
 }
 
-/// Says how long the body is, where that is known (RFC 9110 §8.6). That there is none was said before, if it means something.
+/// Sets `content-length`, where the length is known (RFC 9110 §8.6). For a request without a body, the framing step has already set it where that
+/// means something.
 fn declare_length(headers: &mut HeaderMap, framing: &Framing) {
     if let Framing::Length(length) = *framing {
         headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }
 }
 
-/// Removes what is for one connection of HTTP/1.1, and must not be sent over HTTP/2 (RFC 9113 §8.2.2).
+/// Removes the connection-specific fields of HTTP/1.1, which must not be sent over HTTP/2 (RFC 9113 §8.2.2).
 fn drop_fields_of_the_connection(headers: &mut HeaderMap) {
     if headers.is_empty() {
         return;

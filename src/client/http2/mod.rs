@@ -1,14 +1,14 @@
 //! HTTP/2: many exchanges on one connection.
 //!
-//! 1. A connection that was made [shakes hands](handshake). It has [one task](connection), and stays with its host in the pool.
-//! 2. What lies between the socket, or TLS, and h2 is the [transport]: it reads the headers of the [frames] that pass, and what they say of
-//!    each of the [streams] can be [asked](seen).
-//! 3. A request is made [what HTTP/2 sends](head), and is an [exchange] then. Its body goes into the stream by a [pump], which keeps
-//!    what was [taken] of it for when it has to go again.
-//! 4. The [body](body) of the response is read from the stream, by its [window]. What is [left](rest) of the request goes on meanwhile, or does not.
-//!    When both are over, the stream's place is free.
-//! 5. A server that is silent is [asked](silence) whether it is there.
-//! 6. What became of a request that has no response is [judged](verdict) by how its stream ended.
+//! 1. A [handshake] makes a connection, which [one task](connection) drives, and which stays in the pool under its host.
+//! 2. The [transport] lies between h2 and the socket, or TLS. It reads the headers of the [frames] that pass, and [records](seen) what they say of
+//!    each of the [streams].
+//! 3. The [head] of a request is rewritten for HTTP/2, and an [exchange] sends it. A [pump] sends its body, and keeps a [copy](taken) of what it has
+//!    sent for a retry.
+//! 4. The [body] of the response is read from the stream, whose flow-control [window] it opens. The [rest] of the request is sent meanwhile, or not.
+//!    When both have ended, the share of the connection is given back.
+//! 5. A server that is [silent](silence) while a response is awaited gets a PING.
+//! 6. The [verdict] on a request without a response follows from how its stream ended.
 
 mod begun;
 pub(super) mod body;
@@ -31,5 +31,5 @@ mod transport;
 mod verdict;
 mod window;
 
-/// Whether there is HTTP/2.
+/// Whether the feature for HTTP/2 is on.
 pub(super) const IS_ON: bool = true;

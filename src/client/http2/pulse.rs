@@ -1,4 +1,4 @@
-//! Whether the server still answers, as far as it was asked, and where whoever asks it sleeps while nothing is waited for.
+//! Whether the server still answers PINGs, and the waker of the silence listener, which sleeps while no stream is open.
 
 use std::task::Context;
 
@@ -7,17 +7,17 @@ use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 #[derive(Default)]
 pub(super) struct Pulse {
-    /// The server does not answer a PING.
+    /// The server has not answered a PING in time: the connection takes no further streams.
     is_silent: AtomicBool,
-    /// It has not for so long that the connection is to end.
+    /// The server has not answered for so long that the connection must end.
     is_dead: AtomicBool,
-    /// The listener sleeps until a stream is watched.
+    /// The listener sleeps until a stream is opened.
     is_resting: AtomicBool,
     listener: AtomicWaker,
 }
 
 impl Pulse {
-    /// A stream is watched, or there will be none any more.
+    /// Wakes a sleeping listener: a stream was opened, or the connection is gone.
     #[inline]
     pub(super) fn rouse(&self) {
         if self.is_resting.load(SeqCst) {
@@ -25,7 +25,7 @@ impl Pulse {
         }
     }
 
-    /// The listener sleeps until it is roused. A stream that is watched afterwards rouses it.
+    /// Notes that the listener is about to sleep. A stream that is opened after this call wakes it.
     pub(super) fn rest(&self, cx: &Context<'_>) {
         self.listener.register(cx.waker());
         self.is_resting.store(true, SeqCst);
@@ -35,23 +35,23 @@ impl Pulse {
         self.is_resting.store(false, SeqCst);
     }
 
-    /// The server does not answer a PING.
+    /// The server has not answered a PING in time.
     pub(super) fn on_silence(&self) {
         self.is_silent.store(true, SeqCst);
     }
 
-    /// Whether the connection is to have no further stream, since the server does not answer.
+    /// Whether the connection takes no further streams, since the server does not answer.
     pub(super) fn is_silent(&self) -> bool {
         self.is_silent.load(SeqCst)
     }
 
-    /// The connection is to end.
+    /// The connection must end.
     pub(super) fn on_dead(&self) {
         self.is_dead.store(true, SeqCst);
         self.on_silence();
     }
 
-    /// Whether the connection is to end, since the server does not answer.
+    /// Whether the connection must end, since the server does not answer.
     pub(super) fn is_dead(&self) -> bool {
         self.is_dead.load(SeqCst)
     }

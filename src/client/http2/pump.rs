@@ -1,4 +1,4 @@
-//! The body of a request on its way into a stream.
+//! Sends the body of a request into a stream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,14 +12,15 @@ use super::taken::Taken;
 use crate::client::request::upload::Upload;
 use crate::outcome::BoxError;
 
-/// The body of a request, and the stream that it goes into.
+/// The body of a request, and the stream that it is sent on.
 ///
-/// The body is asked first, and then the window for as much as it gave: a body that pauses keeps nothing of the window back.
+/// A frame is taken from the body first, and window capacity for that frame is reserved afterwards: a body that pauses holds no capacity that other
+/// streams could use.
 pub(super) struct Pump {
     stream: SendStream<Bytes>,
     body: Upload,
     taken: Taken,
-    /// What the body gave, and the window has no room for yet.
+    /// Data from the body that the window has no room for yet.
     data: Bytes,
     /// How many bytes of the body the stream has taken.
     sent: u64,
@@ -31,7 +32,7 @@ pub(super) enum Pumped {
     Sent,
     /// The stream takes no more.
     Refused,
-    /// The body has failed. The stream is to be [given up](Pump::give_up), or dropped.
+    /// The body has failed. The caller must [give up](Pump::give_up) the stream, or drop it.
     Failed(BoxError),
 }
 
@@ -41,7 +42,7 @@ impl Pump {
         Self { stream, body, taken: Taken::default(), data: Bytes::new(), sent: 0 }
     }
 
-    /// Puts back what was taken from the body, which counts as untouched then. Nothing is done if that was too much to keep.
+    /// Puts what was taken from the body back, so that it can be sent again. Does nothing if that was too much to keep.
     pub(super) fn put_back(self) {
         self.taken.put_back(self.body);
     }
@@ -55,19 +56,20 @@ impl Pump {
         self.stream
     }
 
-    /// Ends the stream, since the body has failed, unless the response is complete: it would be lost. Then the stream ends with it.
+    /// Resets the stream, since the body has failed. Does nothing if the response is complete, since a reset would discard it; the stream then ends
+    /// with the response.
     pub(super) fn give_up(&mut self, observed: &Observed) {
         if observed.on_reset(self.stream.stream_id().as_u32()) {
             self.cancel();
         }
     }
 
-    /// Ends the stream before the body has ended.
+    /// Resets the stream before the body has ended.
     pub(super) fn cancel(&mut self) {
         self.stream.send_reset(Reason::CANCEL);
     }
 
-    /// Sends as much of the body as there is, and as the window has room for. Not to be polled after it has ended.
+    /// Sends as much of the body as there is and the window has room for. Must not be polled after it has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Pumped> {
         loop {
             if !self.data.is_empty() {
@@ -77,11 +79,11 @@ impl Pump {
                 continue;
             }
             if self.body.is_end_stream() {
-                // With the last of the data, or never begun.
+                // END_STREAM went with the last data.
                 return Poll::Ready(Pumped::Sent);
             }
             let polled = Pin::new(&mut self.body).poll_frame(cx);
-            // Somebody has to hear of a reset while the body pauses.
+            // A body that pauses does not touch the stream, which would hide a reset of the server.
             if polled.is_pending() && self.stream.poll_reset(cx).is_ready() {
                 return Poll::Ready(Pumped::Refused);
             }
@@ -109,7 +111,7 @@ impl Pump {
         }
     }
 
-    /// Sends of the data what the window has room for. An error if the stream takes no more.
+    /// Sends as much of the data as the window has room for. An error if the stream takes no more.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
         self.stream.reserve_capacity(self.data.len());
         let mut room = self.stream.capacity();

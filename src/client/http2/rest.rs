@@ -1,4 +1,4 @@
-//! What is left of a request when its response has come, and goes on or does not.
+//! What is left of a request when its response has arrived: nothing, a body that is not sent, or a body that a task sends.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,16 +18,16 @@ use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::client::sync::{AbortHandle, AtomicWaker, spawn};
 use crate::timer::{Timer, read_clock};
 
-/// What is left of a request, and the right to its stream, which is given back when both request and response have ended.
+/// What is left of a request, and the share of the connection. The share is given back when both request and response have ended.
 pub(super) enum Rest {
-    /// Nothing, or it is with the exchange.
+    /// Nothing is left, or the exchange still sends it.
     Nothing(Share<Connection>),
-    /// It is not wanted. The stream is reset when the response has ended.
+    /// The body is not sent. The stream is reset when the response has ended.
     Parked(
         #[expect(dead_code, reason = "it is kept until the response has ended")] SendStream<Bytes>,
         Share<Connection>,
     ),
-    /// A task sends it.
+    /// A task sends the body.
     Goes(Uploading),
 }
 
@@ -39,14 +39,14 @@ impl Rest {
         }
     }
 
-    /// The request was answered, which is known before any of it is left to others.
+    /// Notes on the share that the request was answered. Must be called before the body is left to a task or parked.
     pub(super) fn set_answered(&mut self) {
         if let Self::Nothing(share) = self {
             share.set_answered();
         }
     }
 
-    /// `pump` is not driven any more.
+    /// Stops sending, and keeps the stream until the response has ended.
     pub(super) fn park(self, pump: Pump) -> Self {
         match self {
             Self::Nothing(share) => Self::Parked(pump.into_stream(), share),
@@ -54,7 +54,7 @@ impl Rest {
         }
     }
 
-    /// A task drives `pump`.
+    /// Spawns a task that sends the rest of the body.
     pub(super) fn go_on(self, pump: Pump, after: AfterResponse) -> Self {
         match self {
             Self::Nothing(share) => Self::Goes(Uploading::start(pump, share, after)),
@@ -62,14 +62,14 @@ impl Rest {
         }
     }
 
-    /// What is sent has a limited time from now on.
+    /// Limits the time for the rest of the body from now on.
     pub(super) fn on_response_end(&self) {
         if let Self::Goes(uploading) = self {
             uploading.on_response_end();
         }
     }
 
-    /// Nothing more is sent.
+    /// Stops the task that sends.
     pub(super) fn abort(&self) {
         if let Self::Goes(uploading) = self {
             uploading.abort();
@@ -83,7 +83,7 @@ pub(super) struct Uploading {
     task: AbortHandle,
 }
 
-/// What the two tell each other, and the right that they have together.
+/// What the task and the body of the response share.
 struct Between {
     share: Share<Connection>,
     has_ended: AtomicBool,
@@ -97,7 +97,7 @@ impl Uploading {
         Self { between, task }
     }
 
-    /// The rest has a limited time from now on.
+    /// Limits the time for the rest from now on.
     fn on_response_end(&self) {
         self.between.has_ended.store(true, SeqCst);
         self.between.waker.wake();
@@ -109,12 +109,12 @@ impl Uploading {
 }
 
 pin_project! {
-    /// Sends the rest of a request. The part of h2 is dropped before the right to the stream.
+    /// Sends the rest of a request. The pump, a part of h2, is dropped before the share.
     struct Upload {
         pump: Pump,
         between: Arc<Between>,
         after: AfterResponse,
-        // Once the response has ended: until when, and how many bytes of the body may have been sent.
+        // Set when the response has ended: the deadline, and how many bytes of the body may have been sent in all.
         limit: Option<(Option<Instant>, u64)>,
         #[pin]
         timer: Timer,

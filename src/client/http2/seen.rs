@@ -1,7 +1,7 @@
-//! What has been seen of a connection and of each of its streams, for those who have to know what h2 does not tell.
+//! What was seen on a connection and on each of its streams. It answers questions that h2 does not.
 //!
-//! h2 forgets what it knew when a connection fails: that a response was complete while its request was not, which streams a GOAWAY covered, and
-//! whether anything was sent. Here all of that can still be asked afterwards.
+//! When a connection fails, h2 forgets whether a response was complete while its request was not, which streams a GOAWAY covered, and whether
+//! anything was sent. All of that can still be asked here.
 
 use std::io;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::client::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
 use crate::lock::Lock;
 use crate::response_first::ResponseFirstHandle;
 
-/// What has been seen of a connection. Its [`Transport`](super::transport::Transport) writes it, before h2 gets what was read.
+/// What was seen on a connection. Its [`Transport`](super::transport::Transport) records it, before h2 gets the bytes that were read.
 pub(super) struct Observed {
-    /// That of the wrapper between this connection's TLS, or socket, and its transport.
+    /// The handle of the wrapper between the transport and this connection's TLS or socket.
     control: ResponseFirstHandle,
-    /// That of the wrapper below TLS, if there is one.
+    /// The handle of the wrapper below TLS, if there is one.
     below_tls: Option<ResponseFirstHandle>,
     has_settings: AtomicBool,
-    /// How many streams the peer allows.
+    /// How many streams the peer allows at a time.
     max_streams: AtomicU32,
-    /// The peer has ended, or nothing can be read any more.
+    /// Nothing more can be read: the peer has closed its side, or reading has failed.
     has_ended: AtomicBool,
-    /// Why nothing can be read any more. h2 passes on no more than its words.
+    /// The read error. h2 passes on only its text.
     error: Lock<Option<Arc<io::Error>>>,
     pub(super) pulse: Pulse,
-    /// There is something to be written, which is not taken.
+    /// The last write was pending: the system did not take it.
     is_blocked: AtomicBool,
-    /// h2 did not take a request.
+    /// h2 refused a request.
     has_refused: AtomicBool,
-    /// How many field blocks came: heads of responses, interim ones included, and trailers.
+    /// How many field blocks arrived: heads of responses, informational ones included, and trailers.
     heads: AtomicU64,
-    /// How many frames with parts of responses came besides.
+    /// How many DATA frames arrived.
     data: AtomicU64,
-    /// The newest GOAWAY: its last stream, after a bit that says that there is one, and its error code. Zero without one.
+    /// The newest GOAWAY: a bit that says that there is one, then its last stream and its error code. Zero without one.
     goaway: AtomicU64,
-    /// How many streams are watched. It is changed with the map.
+    /// How many streams are watched. Updated together with `streams`, under its lock.
     watched: AtomicUsize,
-    /// Guards what was seen of streams. Nothing but the map is touched under it.
+    /// Guards what was seen on streams. Only the map is touched under this lock.
     streams: Lock<Streams>,
 }
 
@@ -55,22 +55,23 @@ pub(super) struct GoAway {
 }
 
 impl GoAway {
-    /// The peer takes what is on its way, and is going to say which stream was the last (RFC 9113 §6.8).
+    /// Whether this GOAWAY covers every stream: the peer still takes requests that are on their way, and sends another GOAWAY with the last stream
+    /// that it takes (RFC 9113 §6.8).
     pub(super) fn covers_all(self) -> bool {
         self.last == u32::MAX >> 1
     }
 }
 
-/// A stream that is watched until this is dropped. Not to be dropped while a lock of this crate is held.
+/// A stream that is watched until this value is dropped. Must not be dropped while a lock of this crate is held.
 pub(super) struct Watched {
     observed: Arc<Observed>,
     stream: u32,
 }
 
 impl Observed {
-    /// Of a connection on which nothing was sent yet. `below_tls` is the handle of the wrapper below its TLS, if there is one.
+    /// The record of a connection on which nothing was sent yet. `below_tls` is the handle of the wrapper below its TLS, if there is one.
     ///
-    /// From now on a write error ends neither side of the connection: that is for both wrappers.
+    /// Tells both wrappers to swallow write errors, so that a write error ends neither direction of the connection.
     pub(super) fn new(below_tls: Option<ResponseFirstHandle>) -> Arc<Self> {
         let control = ResponseFirstHandle::new();
         for handle in below_tls.iter().chain([&control]) {
@@ -94,7 +95,7 @@ impl Observed {
         })
     }
 
-    /// The handle for the wrapper of the transport.
+    /// Returns the handle for the transport's own wrapper.
     pub(super) fn control(&self) -> &ResponseFirstHandle {
         &self.control
     }
@@ -104,56 +105,57 @@ impl Observed {
         self.has_settings.load(Relaxed)
     }
 
-    /// How many streams the peer allows, or is believed to allow before it has said so. It is known before h2 knows.
+    /// Returns how many streams the peer allows at a time; before its SETTINGS arrive, how many it is assumed to allow. The transport knows the limit
+    /// before h2 does.
     pub(super) fn max_streams(&self) -> u32 {
         self.max_streams.load(Relaxed)
     }
 
-    /// Nothing more will come.
+    /// Nothing more will arrive.
     pub(super) fn on_end(&self) {
         self.has_ended.store(true, Relaxed);
     }
 
-    /// Reading has failed. Returns the error for h2.
+    /// Reading has failed. Keeps the error, and returns it for h2.
     pub(super) fn on_error(&self, error: io::Error) -> io::Error {
         let error = Arc::new(error);
         *self.error.lock() = Some(Arc::clone(&error));
         io::Error::new(error.kind(), error)
     }
 
-    /// How reading has failed.
+    /// Returns the read error.
     pub(super) fn error(&self) -> Option<Arc<io::Error>> {
         self.error.lock().clone()
     }
 
-    /// Something was written, or is not taken yet.
+    /// Notes whether a write was taken or is pending.
     #[inline]
     pub(super) fn on_write<T>(&self, polled: Poll<T>) -> Poll<T> {
         self.is_blocked.store(polled.is_pending(), Relaxed);
         polled
     }
 
-    /// Whether there is something to be written, which is not taken.
+    /// Whether the last write is pending.
     pub(super) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Relaxed)
     }
 
-    /// Whether nothing more will come.
+    /// Whether nothing more will arrive.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Relaxed)
     }
 
-    /// h2 does not take what it is given: the task of the connection has yet to see why.
+    /// h2 has refused a request. The connection's task has yet to learn why.
     pub(super) fn on_refusal(&self) {
         self.has_refused.store(true, Relaxed);
     }
 
-    /// How many field blocks came. While it stays the same no request is answered.
+    /// Returns how many field blocks arrived. While the number stays the same, no request is answered.
     pub(super) fn heads(&self) -> u64 {
         self.heads.load(Relaxed)
     }
 
-    /// How many parts of responses came.
+    /// Returns how many HEADERS blocks and DATA frames arrived.
     pub(super) fn parts(&self) -> u64 {
         self.heads() + self.data.load(Relaxed)
     }
@@ -163,12 +165,12 @@ impl Observed {
         self.streams.lock().len() > 0
     }
 
-    /// Whether anything came from the peer. What TLS keeps to itself does not count.
+    /// Whether anything arrived from the peer. TLS's own records do not count.
     pub(super) fn has_read(&self) -> bool {
         self.bytes_read() > 0
     }
 
-    /// The newest GOAWAY of the peer.
+    /// Returns the newest GOAWAY of the peer.
     pub(super) fn goaway(&self) -> Option<GoAway> {
         let packed = self.goaway.load(Relaxed);
         let last = (packed >> 32) as u32;
@@ -180,29 +182,30 @@ impl Observed {
         self.watched.load(Relaxed) == 0 && self.heads() > 0
     }
 
-    /// Bytes that the system has taken, those of TLS included. While it stays the same nothing is sent: what goes nowhere after a write error does
-    /// not count.
+    /// Returns how many bytes the system has taken, those of TLS included. While the number stays the same, nothing is sent: bytes that are discarded
+    /// after a write error do not count.
     pub(super) fn bytes_written(&self) -> u64 {
         self.below_tls.as_ref().unwrap_or(&self.control).bytes_written()
     }
 
-    /// Bytes of HTTP/2 that came from the peer.
+    /// Returns how many bytes of HTTP/2 arrived.
     pub(super) fn bytes_read(&self) -> u64 {
         self.control.bytes_read()
     }
 
-    /// Whether a write has failed, and all later ones go nowhere.
+    /// Whether a write has failed. All later writes are discarded.
     pub(super) fn is_write_broken(&self) -> bool {
         self.control.is_broken() || self.below_tls.as_ref().is_some_and(ResponseFirstHandle::is_broken)
     }
 
-    /// Whether the connection is to have no further stream: the peer has said so or says nothing, h2 takes none, or nothing can be read or sent any more.
+    /// Whether the connection takes no further streams: the peer has sent GOAWAY or is silent, h2 has refused a request, or reading or writing has
+    /// failed.
     pub(super) fn is_ending(&self) -> bool {
         let refuses = self.has_refused.load(Relaxed) || self.pulse.is_silent();
         refuses || self.has_ended() || self.goaway().is_some() || self.is_write_broken()
     }
 
-    /// Watches a stream. To be called as soon as h2 has its request; what came in between is known.
+    /// Watches a stream. Must be called right after h2 gets the request. Frames that arrived in between are not lost.
     pub(super) fn register(self: &Arc<Self>, stream: u32) -> Watched {
         let mut streams = self.streams.lock();
         streams.watch(stream);
@@ -211,7 +214,8 @@ impl Observed {
         Watched { observed: Arc::clone(self), stream }
     }
 
-    /// This side is to reset a stream, which ends its response as well: what comes of it from now on does not count. `false` if all of it has come.
+    /// Notes that this side resets a stream, so that a response that ends later does not count as complete. Returns `false` if the response is
+    /// already complete.
     pub(super) fn on_reset(&self, stream: u32) -> bool {
         let mut streams = self.streams.lock();
         let answer = streams.answer(stream);
@@ -219,9 +223,9 @@ impl Observed {
         answer.is_reset
     }
 
-    /// `bytes` were read.
+    /// Records the frames in `bytes`, which were read.
     pub(super) fn on_read(&self, frames: &mut FrameReader, bytes: &[u8]) {
-        // Taken once for all that was read, and only if that says something of a stream.
+        // The lock is taken once for all of `bytes`, and only if a frame belongs to a stream.
         let mut streams = None;
         frames.read(bytes, &mut |seen| match seen {
             Seen::Head { stream, ends } => {
@@ -238,7 +242,7 @@ impl Observed {
             }
             Seen::Settings { max_streams } => {
                 let is_first = !self.has_settings.swap(true, Relaxed);
-                // There is no limit by default (RFC 9113 §6.5.2).
+                // Without the setting there is no limit (RFC 9113 §6.5.2).
                 if let Some(most) = max_streams.or_else(|| is_first.then_some(u32::MAX)) {
                     self.max_streams.store(most, Relaxed);
                 }
@@ -252,25 +256,25 @@ impl Observed {
 }
 
 impl Watched {
-    /// Whether the head of a response came, be it an interim one (RFC 9110 §15.2).
+    /// Whether the head of a response arrived. Informational ones count (RFC 9110 §15.2).
     pub(super) fn has_head(&self) -> bool {
         self.heads() > 0
     }
 
-    /// How many heads of responses came, interim ones included. h2 may not have got as far as that.
+    /// Returns how many heads of responses arrived, informational ones included. h2 may not have handed all of them out yet.
     pub(super) fn heads(&self) -> u32 {
         self.answer().heads
     }
 
-    /// Whether the peer has ended the stream properly.
+    /// Whether the peer has ended the stream with END_STREAM.
     ///
-    /// h2 has got as far as that when a connection has ended by an I/O error, and not where h2 has ended it. The response is complete if as much of
-    /// its body was handed out as [came](Self::data).
+    /// If the connection has ended by an I/O error, h2 has handled all frames up to here; if h2 has ended the connection, it has not. The response is
+    /// complete if as many bytes of its body were handed out as [arrived](Self::data).
     pub(super) fn has_end(&self) -> bool {
         self.answer().has_end
     }
 
-    /// How many bytes of the response's body came in whole frames.
+    /// Returns how many bytes of the response's body arrived in whole frames.
     pub(super) fn data(&self) -> u64 {
         self.answer().data
     }
@@ -354,7 +358,7 @@ mod tests {
         assert_eq!(known(&watched), (false, false, 0));
         drop(watched);
         assert_eq!(observed.watched.load(Relaxed), 0);
-        // The answers to the latest are all that is kept.
+        // Only what was seen on the latest streams is kept.
         assert_eq!(known(&observed.register(9_000)), (false, false, 0));
         assert_eq!(known(&observed.register(9_999)), (true, true, 5));
     }

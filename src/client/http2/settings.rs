@@ -1,15 +1,15 @@
-//! What is set of HTTP/2, and how it is by default.
+//! The settings of HTTP/2 connections, and their defaults.
 
 use std::time::Duration;
 
 /// The settings of HTTP/2 connections.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct Settings {
-    /// How much of one response may be unread, in bytes.
+    /// How many bytes of one response may be unread.
     pub(in crate::client) stream_window: u32,
-    /// How much of all responses of a connection may be unread, in bytes.
+    /// How many bytes of all responses of a connection may be unread.
     pub(in crate::client) connection_window: u32,
-    /// How large the fields of a response may be, in bytes (RFC 9113 §6.5.2).
+    /// How large the fields of a response may be together, in bytes (RFC 9113 §6.5.2).
     pub(in crate::client) max_header_list_size: u32,
     /// How long the answer to a PING may take.
     pub(in crate::client) ping_timeout: Option<Duration>,
@@ -27,7 +27,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Why they cannot work, if that is so.
+    /// Returns why the settings cannot work, if so.
     pub(in crate::client) fn problem(self) -> Option<&'static str> {
         let fits = |window| (1..=MAX_WINDOW).contains(&window);
         if !(fits(self.stream_window) && fits(self.connection_window)) {
@@ -37,7 +37,7 @@ impl Settings {
         is_zero.then_some("the time for the answer to a PING must not be zero")
     }
 
-    /// As h2 wants to hear it.
+    /// Returns h2's builder with these settings.
     pub(super) fn builder(self) -> h2::client::Builder {
         let mut builder = h2::client::Builder::new();
         builder
@@ -52,15 +52,15 @@ impl Settings {
     }
 }
 
-/// How many streams may be opened before the server has said how many (RFC 9113 §6.5.2 wants no fewer to be allowed).
+/// How many streams may be opened before the server's SETTINGS arrive: the least limit that RFC 9113 §6.5.2 recommends to servers.
 pub(super) const BEFORE_SETTINGS: u32 = 100;
 
-/// What h2 bears at least of frames that are small and unread, whatever the window is: that of a few bytes would bear none.
+/// The least budget for small unread frames. Half of a tiny window would be a budget of a few bytes, and h2 would end the connection.
 const LEAST_FRAME_BUDGET: usize = 25_600;
 
 /// The largest window (RFC 9113 §6.9.1).
 const MAX_WINDOW: u32 = (1 << 31) - 1;
 
-/// How many streams that this side has ended are remembered for what is still on its way to them: what came for a forgotten one would be an error,
-/// of which h2 bears so many.
+/// How many streams that this side has reset h2 remembers. A frame that arrives for a forgotten stream is an error, and h2 ends the connection after
+/// too many of them.
 const REMEMBERED_RESETS: usize = 4096;

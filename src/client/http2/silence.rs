@@ -1,10 +1,10 @@
-//! Whether the path to the server is dead: it is asked with a PING (RFC 9113 §6.7) where the server is silent although a response is waited for.
+//! Finds dead paths: sends a PING (RFC 9113 §6.7) when a response is awaited and nothing arrives on the connection.
 //!
-//! A PING is not sent for its own sake. One follows a silence, and the next one has to have a reason: something came of a response, or another
-//! request was begun. Servers that count PINGs, as those of gRPC do, count fewer than that.
+//! There is no periodic keep-alive. A PING follows a silence, and the next one needs a reason: a part of a response arrived, or another request was
+//! begun. So servers that limit PINGs, as those of gRPC do, count few.
 //!
-//! While the server takes nothing, none is sent: h2 would read nothing before it had sent it, and a response that comes meanwhile would be lost. The server
-//! has as long to take something as it has to answer.
+//! While a write is pending, no PING is sent: h2 would read nothing before it had written the PING, and a response that arrives meanwhile would be
+//! lost. The server has as long to read something as it has to answer a PING.
 
 use std::future::Future;
 use std::io;
@@ -20,58 +20,58 @@ use super::connection::Connection;
 use super::seen::Observed;
 use crate::timer::{Timer, read_clock};
 
-/// What is known of a connection at one moment.
+/// The state of a connection at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Now {
     at: Instant,
-    /// How much was read.
+    /// How many bytes were read.
     read: u64,
-    /// How many parts of responses came.
+    /// How many parts of responses arrived.
     parts: u64,
     /// How many streams were opened.
     opened: usize,
     /// A stream is open.
     waits: bool,
-    /// How much was written.
+    /// How many bytes were written.
     written: u64,
-    /// There is more to be written, which is not taken.
+    /// A write is pending.
     is_blocked: bool,
 }
 
 /// What to do about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Nothing, before a stream is opened.
+    /// Wait until a stream is opened.
     Rest,
-    /// Nothing, before this.
+    /// Look again at this instant.
     Look(Instant),
     /// Send a PING, and look again.
     Ask(Instant),
-    /// Begin nothing on it, and look again.
+    /// Open no further streams, and look again.
     Suspect(Instant),
-    /// End it. The server has not answered the PING, or has taken nothing if it was not asked.
+    /// End the connection. The server has not answered the PING or, if none was sent, has read nothing.
     End { was_asked: bool },
 }
 
-/// The rule.
+/// Decides when to send a PING, and when to give the connection up.
 #[derive(Debug)]
 struct Silence {
     /// How long the answer to a PING may take.
     timeout: Duration,
     state: State,
-    /// How it stood when a PING was sent last.
+    /// How many parts had arrived and how many streams were opened when the last PING was sent.
     asked: Option<(u64, usize)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
     Resting,
-    /// Something was read, or begun, and so much was read by then.
+    /// Something was read, or a request was begun, at `since`. `read` bytes were read by then.
     Waiting {
         since: Instant,
         read: u64,
     },
-    /// A PING was sent, and so much was read by then. Or it is kept back, and so much was written by then.
+    /// A PING was sent or, with `kept_back`, held back at `at`. By then `read` bytes were read, and the bytes in `kept_back` written.
     Asked {
         at: Instant,
         read: u64,
@@ -99,7 +99,7 @@ impl Silence {
                 let has_nothing_new =
                     self.asked.is_some_and(|(parts, opened)| parts == now.parts && opened == now.opened);
                 if has_nothing_new && !now.is_blocked {
-                    // The server has said that it is there, and there is nothing new to ask.
+                    // The server has answered the last PING, and nothing has happened since that is a reason for another.
                     self.state = waiting;
                     return Step::Look(now.at + QUIET);
                 }
@@ -114,7 +114,7 @@ impl Silence {
                 if kept_back.is_some() && !now.is_blocked {
                     return self.ask(now);
                 }
-                // What is kept back may go at any time.
+                // The pending write may complete at any time, and the PING goes then.
                 let soon = kept_back.map(|_written| now.at + QUIET);
                 let by = |until: Instant| soon.map_or(until, |soon| until.min(soon));
                 if now.at < at + self.patience() {
@@ -141,24 +141,24 @@ impl Silence {
         Step::Ask(now.at + self.patience())
     }
 
-    /// How long the answer to a PING may take before something else is tried.
+    /// How long the answer to a PING may take before new requests use another connection.
     fn patience(&self) -> Duration {
         SUSPICION.min(self.timeout)
     }
 }
 
-/// How long a server is silent before it is asked.
+/// How long a server is silent before it gets a PING.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// More than any connection lasts, and no more than a clock can add.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// How long it may take to answer before new requests have another connection.
+/// How long the answer to a PING may take before new requests use another connection.
 const SUSPICION: Duration = Duration::from_secs(2);
 
 pin_project! {
-    /// Looks at a connection once in a while, as long as a stream is open. A task of its own, so that requests need not set its timer. Ends when the
-    /// connection is gone, or is to end.
+    /// Looks at a connection at intervals, as long as a stream is open. It is a task of its own, so that requests need not set its timer. Ends when
+    /// the connection is gone or must end.
     pub(super) struct Listener {
         silence: Silence,
         ping_pong: PingPong,
@@ -189,12 +189,12 @@ impl Future for Listener {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         loop {
-            // One is under way at a time, and its answer is something that was read.
+            // Only one PING is under way at a time. Its answer shows in the count of bytes read.
             let _is_there = this.ping_pong.poll_pong(cx);
             if this.until.is_none() {
                 this.observed.pulse.rest(cx);
             }
-            // After that: a stream that is opened now is seen, or rouses.
+            // Read after `rest`: a stream that is opened now is either seen here, or wakes this task.
             let Some(connection) = this.connection.upgrade() else { return Poll::Ready(()) };
             let (opened, waits) = (connection.opened(), this.observed.has_streams());
             drop(connection);
@@ -213,7 +213,7 @@ impl Future for Listener {
                 Step::Rest => None,
                 Step::Look(until) => Some(until),
                 Step::Ask(until) => {
-                    // Refused if one is under way: then that is the question.
+                    // h2 refuses a second PING while one is under way. The answer to that one will do.
                     drop(this.ping_pong.send_ping(Ping::opaque()));
                     Some(until)
                 }
@@ -246,8 +246,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    /// What is done at each of these seconds after `begin`, given what was read, how many parts came and how many streams were opened by then, and
-    /// whether one is open.
+    /// Returns the step at each second after `begin`, given the bytes read, the parts and the opened streams by then, and whether a stream is open.
     fn steps(silence: &mut Silence, begin: Instant, course: &[(u64, u64, u64, usize, bool)]) -> Vec<Step> {
         let now = |&(second, read, parts, opened, waits)| {
             let at = begin + seconds(second);
@@ -256,7 +255,7 @@ mod tests {
         course.iter().map(now).map(|now| silence.look(now)).collect()
     }
 
-    /// The same, of a connection with a stream, given what was read and written by then, and whether more is to be written.
+    /// The same for a connection with an open stream, given the bytes read and written by then, and whether a write is pending.
     fn blocked_steps(begin: Instant, course: &[(u64, u64, u64, bool)]) -> Vec<Step> {
         let now = |&(second, read, written, is_blocked)| {
             let at = begin + seconds(second);
@@ -270,26 +269,26 @@ mod tests {
     fn while_the_server_takes_nothing_no_ping_is_sent() {
         let begin = some_instant();
         let at = |second| begin + seconds(second);
-        // It takes nothing at all.
+        // The server reads nothing at all.
         let taken_nothing = Step::End { was_asked: false };
         let course = [0, 1, 2, 3, 4, 15, 16].map(|second| (second, 9, 99, true));
         let expected = [1, 2, 3].map(|second| Step::Look(at(second))).into_iter();
         let expected = expected.chain([Step::Suspect(at(4)), Step::Look(at(5)), Step::Look(at(16)), taken_nothing]);
         assert_eq!(blocked_steps(begin, &course), expected.collect::<Vec<_>>());
-        // It takes something, or sends something: that is a sign of life.
+        // The server reads something, or sends something: a sign of life.
         for (read, written) in [(9, 100), (10, 99)] {
             let course = [(0, 9, 99, true), (1, 9, 99, true), (2, read, written, true), (16, read, written, true)];
             assert_eq!(blocked_steps(begin, &course), [1, 2, 3, 17].map(|second| Step::Look(at(second))));
         }
-        // A PING that was kept back was not sent: the next silence is a reason to send one.
+        // A PING that was held back was not sent: the next silence is a reason to send one.
         let course = [(0, 9, 99, true), (1, 9, 99, true), (2, 9, 100, false), (3, 9, 100, false), (18, 9, 100, false)];
         let looks = [1, 2, 3].map(|second| Step::Look(at(second)));
         assert_eq!(blocked_steps(begin, &course), [looks.as_slice(), &[Step::Ask(at(5)), END]].concat());
-        // It has answered one, and takes nothing after that.
+        // The server has answered a PING, and reads nothing after that.
         let course = [(0, 9, 99, false), (1, 9, 99, false), (2, 26, 99, false), (3, 26, 99, true), (18, 26, 99, true)];
         let asked = [Step::Look(at(1)), Step::Ask(at(3)), Step::Look(at(3)), Step::Look(at(4)), taken_nothing];
         assert_eq!(blocked_steps(begin, &course), asked);
-        // It has taken all that there was, which says nothing of it: the PING goes.
+        // The system has taken the pending write, which proves nothing of the server: the PING is sent.
         let course = [(0, 9, 99, true), (1, 9, 99, true), (2, 9, 99, false), (4, 9, 99, false)];
         let expected = [Step::Look(at(1)), Step::Look(at(2)), Step::Ask(at(4)), Step::Suspect(at(17))];
         assert_eq!(blocked_steps(begin, &course), expected);
@@ -314,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_its_time_is_asked_once() {
-        // It answers the PING, and is silent for long after that.
+        // The server answers the PING, and is silent for long after that.
         let begin = some_instant();
         let mut course = vec![(0, 9, 0, 1, true), (1, 9, 0, 1, true), (3, 26, 0, 1, true)];
         course.extend((4..1000).map(|second| (second, 26, 0, 1, true)));

@@ -1,41 +1,42 @@
-//! What was seen of each stream of a connection that is watched, and of the latest that are not watched yet.
+//! What was seen on each watched stream of a connection, and on the latest streams that are not watched yet.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 
-/// What was seen of the streams of a connection.
+/// What was seen on the streams of a connection.
 pub(super) struct Streams {
     watched: HashMap<u32, Answer, BuildHasherDefault<StreamHasher>>,
     early: Early,
 }
 
-/// The hash of a stream identifier. Those of the map are this side's, which counts them up: no peer can choose them.
+/// Hashes stream identifiers. The map has only streams of this side, which counts their identifiers up: a peer cannot choose colliding ones.
 #[derive(Default)]
 struct StreamHasher(u64);
 
-/// What was seen of the answer on a stream.
+/// What was seen of the response on a stream.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Answer {
-    /// How many heads of responses, interim ones included.
+    /// How many heads of responses arrived, informational ones included.
     pub(super) heads: u32,
     pub(super) has_end: bool,
-    /// This side has reset the stream, and h2 takes nothing more of it.
+    /// This side has reset the stream. h2 ignores later frames on it.
     pub(super) is_reset: bool,
     /// Bytes of the body.
     pub(super) data: u64,
 }
 
-/// The streams without a watcher that had the latest frames. h2 sends a request as soon as it has it, and on another thread the peer may have
-/// answered before this one has registered the stream.
+/// The unwatched streams with the latest frames. h2 sends a request as soon as it gets it. So the peer may answer, and another thread may read the
+/// answer, before this thread has registered the stream.
 ///
-/// Their number is fixed, so that a peer which names streams costs nothing.
+/// The number of entries is fixed, so that a peer that names many streams costs no memory.
 struct Early {
-    /// A stream, and what was seen of it. There is no stream 0.
+    /// Each stream, and what was seen on it. Stream 0 marks a free entry.
     answers: [(u32, Answer); EARLY],
-    /// The place of the oldest.
+    /// The index of the oldest entry.
     oldest: usize,
-    /// The highest identifier that was ever among them: most streams are registered before they are answered, and come after it.
+    /// The highest stream identifier ever among them. Most streams are registered before their answer arrives, and have a higher one: then `take`
+    /// need not search.
     highest: u32,
 }
 
@@ -44,12 +45,12 @@ impl Streams {
         Self { watched: HashMap::default(), early: Early::new() }
     }
 
-    /// How many are watched.
+    /// Returns how many streams are watched.
     pub(super) fn len(&self) -> usize {
         self.watched.len()
     }
 
-    /// Watches `stream` until it is [forgotten](Self::forget). What came before is known.
+    /// Watches `stream` until [`forget`](Self::forget) is called. Takes over what was seen on it before.
     pub(super) fn watch(&mut self, stream: u32) {
         let answer = self.early.take(stream);
         self.watched.insert(stream, answer);
@@ -59,12 +60,12 @@ impl Streams {
         self.watched.remove(&stream);
     }
 
-    /// What was seen of `stream`, which is watched.
+    /// Returns what was seen on `stream`, which is watched.
     pub(super) fn of(&self, stream: u32) -> Answer {
         self.watched.get(&stream).copied().unwrap_or_default()
     }
 
-    /// Where to note what was seen of `stream`.
+    /// Returns the record to which frames on `stream` are added.
     pub(super) fn answer(&mut self, stream: u32) -> &mut Answer {
         match self.watched.get_mut(&stream) {
             Some(answer) => answer,
@@ -78,7 +79,7 @@ impl Hasher for StreamHasher {
         bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
     }
 
-    /// The identifiers of one side are all odd, or all even.
+    /// Drops the lowest bit, since the identifiers of one side are all odd, or all even.
     #[inline]
     fn write_u32(&mut self, stream: u32) {
         self.0 = (self.0 ^ u64::from(stream >> 1)).wrapping_mul(SPREAD);
@@ -107,7 +108,7 @@ impl Early {
         &mut self.answers[place].1
     }
 
-    /// What was seen of `stream`, which is forgotten here.
+    /// Removes and returns what was seen on `stream`.
     fn take(&mut self, stream: u32) -> Answer {
         if stream > self.highest {
             return Answer::default();
@@ -117,8 +118,8 @@ impl Early {
     }
 }
 
-/// More than there are threads that send requests on one connection in the same few microseconds.
+/// More than there are threads that send requests on one connection within a few microseconds.
 const EARLY: usize = 16;
 
-/// 2^64 divided by the golden ratio: neighbours are far from each other in the upper bits, and different in the lower ones.
+/// 2^64 divided by the golden ratio: neighbouring identifiers differ much in the upper bits of their hashes, and differ in the lower ones.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,4 +1,4 @@
-//! What was taken from a body that goes into a stream, kept in case that it has to go into another one.
+//! A copy of what was sent of a request's body, for a retry.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -6,7 +6,7 @@ use http_body::Frame;
 
 use crate::client::request::upload::{Content, Upload};
 
-/// What was taken from a body, unless that was too much to keep.
+/// A copy of what was taken from a body, unless it became too large to keep.
 #[derive(Default)]
 pub(super) struct Taken {
     data: Vec<Bytes>,
@@ -16,7 +16,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// The body gave a frame.
+    /// Adds a frame that was taken from the body.
     pub(super) fn add(&mut self, frame: &Frame<Bytes>) {
         if let Some(data) = frame.data_ref() {
             self.bytes = self.bytes.saturating_add(data.len());
@@ -29,13 +29,14 @@ impl Taken {
         self.trailers = frame.trailers_ref().cloned();
     }
 
-    /// Gives it back to the body, which counts as untouched then, unless it was too much to keep. One that is kept as a whole stays as it is.
+    /// Puts the copy back before the rest of the body, so that it can be sent again. Does nothing if the copy was too large to keep. A body whose
+    /// content is kept elsewhere as a whole stays as it is.
     pub(super) fn put_back(self, mut body: Upload) {
         let (Some(progress), Some(mut untouched)) = (body.progress().cloned(), body.body.take()) else { return };
         if self.is_too_much() {
             return;
         }
-        // The last goes first.
+        // `give_again` adds at the front: so the last frame goes first.
         if progress.has_ended() {
             untouched.as_mut().give_again(None);
         }
@@ -50,7 +51,7 @@ impl Taken {
     }
 }
 
-/// More than a server takes of a body that it does not read: most open a window of 65,535 bytes.
+/// More than a server accepts of a body that it does not read: most open a window of 65,535 bytes.
 const MOST: usize = 128 * 1024;
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ mod tests {
     use crate::client::request::framing::Framing;
     use crate::client::request::upload::tests::{Frames, data};
 
-    /// The frames of a body, to its end or to where it goes on later.
+    /// Polls the frames of a body, until it ends or pauses.
     fn frames(upload: &mut Upload, taken: &mut Taken) -> Vec<String> {
         upload.takes_all_trailers = true;
         let mut cx = Context::from_waker(Waker::noop());
@@ -100,7 +101,7 @@ mod tests {
             (Frames::new([data("he"), data("llo"), trailers()]), Framing::Chunked(Box::default()), whole),
             (Frames::new([data("he"), data("llo"), trailers()]), Framing::Length(5), whole),
             (Frames::new([data("he"), data("llo")]), Framing::Chunked(Box::default()), "he|llo|..."),
-            // It is not asked for anything behind its end.
+            // The body is not polled behind its end.
             (Frames::new([data("he"), data("llo"), None]), Framing::Chunked(Box::default()), "he|llo"),
             (Frames::new([]), Framing::Chunked(Box::default()), "..."),
         ] {

@@ -1,9 +1,10 @@
-//! What became of a request that has no response, and may it be sent again? The rules of RFC 9113 §6.8, §8.1 and §8.7, as a function.
+//! The verdict on a request that has no response: what became of it, and may it be sent again? The rules of RFC 9113 §6.8, §8.1 and §8.7, as a
+//! function.
 
 use crate::client::error::Processing;
 use crate::client::retry::Again;
 
-/// All that it takes to say what became of a request.
+/// The facts that a verdict depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) cause: Cause,
@@ -17,7 +18,7 @@ pub(super) struct Facts {
     pub(super) is_first: bool,
     /// The connection has answered another request.
     pub(super) has_answered: bool,
-    /// It has done so since it got this one.
+    /// The connection has answered another request since it got this one.
     pub(super) has_answered_since: bool,
 }
 
@@ -26,11 +27,11 @@ pub(super) struct Facts {
 pub(super) enum Cause {
     /// The connection did not take the request.
     NotTaken,
-    /// GOAWAY of the server, which does not cover the stream, with its error code.
+    /// The server sent GOAWAY with this error code, and it does not cover the stream.
     GoAway(u32),
-    /// RST_STREAM of the server, with its error code.
+    /// The server sent RST_STREAM with this error code.
     Reset(u32),
-    /// The response was not one of HTTP/2, or too large.
+    /// The response was not valid HTTP/2, or too large.
     Malformed,
     /// The server broke the protocol.
     Broken,
@@ -38,7 +39,7 @@ pub(super) enum Cause {
     Closed,
 }
 
-/// What became of a request, and what may be done about it.
+/// What became of a request, and whether it may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) struct Verdict {
     pub(in crate::client) processing: Processing,
@@ -58,12 +59,12 @@ impl Cause {
     }
 }
 
-/// Judges a request.
+/// Returns the verdict on a request.
 pub(super) fn judge(facts: Facts) -> Verdict {
     let Facts { cause, has_written, has_settings, has_head, is_first, has_answered, has_answered_since } = facts;
     let verdict = |processing, again| Verdict { processing, again };
     if has_head && cause != Cause::Malformed {
-        // The server has seen it, whatever it says of that.
+        // The server has seen the request, whatever GOAWAY or RST_STREAM says.
         let again = match cause {
             Cause::Reset(reason) if reason != REFUSED_STREAM => Again::Never,
             Cause::GoAway(reason) if is_final(reason, is_first) => Again::Never,
@@ -81,18 +82,19 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         Cause::GoAway(reason) if is_final(reason, is_first) => verdict(Processing::Unprocessed, Again::Never),
         Cause::GoAway(_) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered }),
         Cause::Reset(REFUSED_STREAM) => verdict(Processing::Unprocessed, Again::Always { counts: !has_answered_since }),
-        // The server has decided.
+        // The server chose to end this request: it may have acted on it.
         Cause::Reset(_) => verdict(Processing::Unknown, Again::Never),
         Cause::Closed | Cause::Broken if !has_written => {
             verdict(Processing::Unsent, Again::Always { counts: !has_answered })
         }
-        // A refusal, most likely, or another protocol.
+        // Without SETTINGS, the server refused the connection, most likely, or speaks another protocol.
         Cause::Closed | Cause::Broken if !has_settings => verdict(Processing::Unknown, Again::Never),
         Cause::Closed | Cause::Broken => verdict(Processing::Unknown, Again::IfIdempotent),
     }
 }
 
-/// Whether a GOAWAY is not answered with a repeat: a server that names a fault at the first request would do so again, and a pause is for the caller.
+/// Whether a GOAWAY forbids a retry. A server that names a fault at the first request would name it again. After ENHANCE_YOUR_CALM the caller decides
+/// how long to back off.
 fn is_final(reason: u32, is_first: bool) -> bool {
     (is_first && reason != NO_ERROR) || matches!(reason, ENHANCE_YOUR_CALM | INADEQUATE_SECURITY | HTTP_1_1_REQUIRED)
 }

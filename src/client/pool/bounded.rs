@@ -75,7 +75,7 @@ mod tests {
             known.insert(&destination(number), number);
             assert!(known.len() <= 64);
             assert_eq!(known.get(&destination(number)), Some(&mut number.clone()));
-            // One that is asked for again and again stays.
+            // An entry that is used again and again stays.
             assert_eq!(known.get(&destination(0)), Some(&mut 0));
         }
         assert!(known.len() >= 31, "{}", known.len());

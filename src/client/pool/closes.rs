@@ -159,7 +159,7 @@ mod tests {
         let (start, mut history) = (some_instant(), History::default());
         let restart = start + Duration::from_secs(10);
         for number in 0..1000 {
-            // They are found one after the other, while others are made.
+            // The closes are noticed one after the other, while new connections are made.
             history.add(start, Duration::from_millis(number), restart + Duration::from_millis(number));
         }
         let after = restart + Duration::from_secs(1);
@@ -172,7 +172,7 @@ mod tests {
         let (mut now, mut history) = (some_instant(), History::default());
         let (mut reused, mut requests) = (0, 0);
         while requests < 100_000 {
-            // Each connection that is used again is closed.
+            // Each reused connection is closed by the server.
             history.add(now, EARLY, now + Duration::from_millis(1));
             now += Duration::from_millis(2);
             requests += fresh(&mut history, EARLY, now) + 1;
@@ -188,7 +188,7 @@ mod tests {
         history.add(start, Duration::from_secs(75), now);
         assert_eq!(fresh(&mut history, Duration::from_secs(37), now), 0);
         assert_eq!(fresh(&mut history, Duration::from_secs(38), now), FIRST);
-        // A shorter one was seen.
+        // A shorter time-out was seen.
         history.add(now + Duration::from_secs(1), Duration::from_secs(5), now + Duration::from_secs(6));
         assert_eq!(fresh(&mut history, Duration::from_secs(2), now + Duration::from_secs(7)), 0);
         assert_eq!(fresh(&mut history, Duration::from_secs(3), now + Duration::from_secs(7)), FIRST * FACTOR);

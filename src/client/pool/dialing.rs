@@ -198,7 +198,7 @@ mod tests {
         tokio_test::assert_pending!(task.poll());
         dials.signals(None).iter().for_each(|signal| signal.set());
         assert!(task.is_woken());
-        // The pool is gone, and with it whoever waited.
+        // The pool is gone, and the waiting requests with it.
         tokio_test::assert_ready!(task.poll());
     }
 }

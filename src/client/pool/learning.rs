@@ -1,4 +1,4 @@
-//! What connections teach of their hosts, and the hosts that ask for other connections.
+//! What the pool learns of hosts from their connections: the kind of connection, and that a server wants HTTP/1.1.
 
 use super::central::{Acquired, Pool, State};
 use super::connection::Owned;
@@ -8,17 +8,17 @@ use crate::client::destination::Destination;
 use crate::lock::Guard;
 
 impl<W: Owned> Pool<W> {
-    /// The host in `slot` has asked for others, and is forgotten if it has none.
+    /// Sends a request elsewhere, since the host in `slot` has asked for HTTP/1.1. Removes the host if it has no connections.
     #[cold]
     pub(super) fn go_elsewhere(&self, mut guard: Guard<'_, State<W>>, slot: usize) -> Acquired<W> {
-        // Nobody waits there who has no connection.
+        // A host without connections has no waiting requests.
         let mut gone = Gone::new();
         guard.hosts.forget_if_unused(slot, &mut gone);
         drop(guard);
         Acquired::Elsewhere
     }
 
-    /// The host of `destination` has asked for connections that have one exchange at a time. They are another destination's.
+    /// The server at `destination` has asked for HTTP/1.1. Such connections belong to another destination.
     pub(in crate::client) fn ask_elsewhere(&self, destination: &Destination) {
         let mut state = self.lock();
         state.kinds.send_elsewhere(destination);

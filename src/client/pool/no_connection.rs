@@ -1,4 +1,4 @@
-//! A kind of connection of which there is none: where HTTP/2 is off, and for tests of what needs none.
+//! An uninhabited connection type: the shared connections where HTTP/2 is off, and a stand-in for tests that need no connection.
 
 #[cfg(test)]
 use std::time::Duration;

@@ -137,7 +137,7 @@ impl<W: Owned> Pool<W> {
         self.lock().first_gone
     }
 
-    /// Whether a connection has become idle since none was.
+    /// Whether the sweepers know that a connection is idle.
     pub(super) fn has_told(&self) -> bool {
         self.lock().has_told
     }
@@ -195,5 +195,5 @@ impl<W: Owned> State<W> {
     }
 }
 
-/// So many connections are looked after at once: a runtime has other tasks.
+/// The most connections that are checked in one poll, since a runtime has other tasks.
 const AT_ONCE: usize = 64;

@@ -1,10 +1,10 @@
-//! What becomes of a body that is not sent when its response is there.
+//! Decides what happens to a request body that is not complete when its response is there.
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// How much of a request is still sent after the end of its response.
+/// How much of a request may still be sent after the end of its response.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::client) struct AfterResponse {
     pub(in crate::client) bytes: u64,

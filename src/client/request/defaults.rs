@@ -1,9 +1,9 @@
-//! Fields that every request has, unless it says otherwise.
+//! The default fields of requests.
 
 use http::header::{CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request};
 
-/// Adds those that the request does not have. CONNECT is for a proxy, and has none of what is for the servers.
+/// Adds the default fields that the request does not have. CONNECT gets none, since they are meant for servers, and CONNECT is for a proxy.
 pub(in crate::client) fn add<B>(request: &mut Request<B>, defaults: &HeaderMap) {
     if *request.method() == Method::CONNECT {
         return;
@@ -16,7 +16,7 @@ pub(in crate::client) fn add<B>(request: &mut Request<B>, defaults: &HeaderMap) 
     }
 }
 
-/// Whether one of these says something of a single request, and cannot be said of all.
+/// Whether one of these fields belongs to a single request, and so cannot be a default.
 pub(in crate::client) fn are_unfit(defaults: &HeaderMap) -> bool {
     [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER].iter().any(|name| defaults.contains_key(name))
 }

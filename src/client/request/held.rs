@@ -1,4 +1,4 @@
-//! A body that waits for the server to ask for it (RFC 9110 §10.1.1).
+//! The timer of a body that waits for 100 (Continue) (RFC 9110 §10.1.1).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::upload::Progress;
 use crate::timer::{Timer, read_clock};
 
 pin_project! {
-    /// Lets a body go that is kept back for too long.
+    /// Releases a body that has been held back for too long.
     pub(in crate::client) struct Held {
         progress: Arc<Progress>,
         timeout: Duration,
-        // None before the first poll, from which time counts.
+        // `None` before the first poll, from which the time counts.
         at: Option<Instant>,
         #[pin]
         timer: Timer,
@@ -23,12 +23,12 @@ pin_project! {
 }
 
 impl Held {
-    /// Of a body that [is kept back](Progress::hold).
+    /// The timer of a body that [is held back](Progress::hold).
     pub(in crate::client) fn new(progress: Arc<Progress>, timeout: Duration) -> Pin<Box<Self>> {
         Box::pin(Self { progress, timeout, at: None, timer: Timer::new() })
     }
 
-    /// Lets the body go if it is time.
+    /// Releases the body when the time is over.
     pub(in crate::client) fn poll_release(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let this = self.project();
         if !this.progress.is_held() {

@@ -1,4 +1,4 @@
-//! Responses that are not the response: `103 Early Hints`, `102 Processing`, `100 Continue`.
+//! Informational responses: `103 Early Hints`, `102 Processing`, `100 Continue`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::upload::{Progress, Upload};
 
 /// Calls `callback` with every informational response (1xx, RFC 9110 §15.2) to `request`, in order, before the final one.
 ///
-/// hyper's `hyper::ext::on_informational` works as well, but not for a request with `Expect: 100-continue`: there the
-/// client itself listens, and passes on what it hears only to this callback.
+/// hyper's `hyper::ext::on_informational` works as well, but not for a request with `Expect: 100-continue`: there the client itself uses hyper's
+/// callback, and passes the responses on only to this one.
 ///
-/// `101 Switching Protocols` is final, and not among them.
+/// `101 Switching Protocols` is a final response, and not passed on.
 ///
 /// # Example
 ///
@@ -35,12 +35,12 @@ pub struct Informational<'a> {
 }
 
 impl<'a> Informational<'a> {
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Its fields.
+    /// Returns the fields.
     pub fn headers(&self) -> &'a HeaderMap {
         self.headers
     }
@@ -65,7 +65,7 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// Tells the caller, and releases an upload that waits for `100 Continue`.
+/// Has hyper call the caller's callback, and release an upload that waits for `100 Continue`.
 pub(in crate::client) fn listen(
     request: &mut Request<Upload>,
     callback: Option<Callback>,

@@ -1,11 +1,11 @@
-//! A request before it is known over which connection it goes, and its body on the way out.
+//! A request before its connection is known, and its body while it is sent.
 //!
-//! 1. It is decided how its body is [framed](framing), and its [fields](fields) are made to agree with that.
-//! 2. The body is an [upload], whatever its type was, which is held to what it [promised](promise).
-//! 3. A [copy](retry_copy) is kept of what may have to go out again.
-//! 4. A server may answer before it has [read all of it](after_response).
-//! 5. It may [wait](held) for the server to ask for it.
-//! 6. Its caller may hear of [informational responses](informational).
+//! 1. The [framing] of the body is decided, and the [fields](fields) are made to agree with it.
+//! 2. The body becomes an [upload], whatever its type is. It must keep its [promises](promise).
+//! 3. A [copy](retry_copy) is kept for a retry.
+//! 4. A server may answer before it has read [all of the body](after_response).
+//! 5. The body may [wait](held) until the server asks for it.
+//! 6. The caller may get [informational responses](informational).
 
 pub(super) mod after_response;
 pub(super) mod defaults;

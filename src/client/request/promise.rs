@@ -1,4 +1,4 @@
-//! What a body said of itself before it was sent, held against what it gives.
+//! Compares what a body declared with what it gives.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -15,7 +15,7 @@ use super::framing::Framing;
 use crate::client::retry_body::AnyBody;
 use crate::outcome::BoxError;
 
-/// A body is not what it, or the request, said of it. An error of the body itself is none.
+/// The error of a body that breaks a promise of its own or of its request. The body's own errors are not of this type.
 #[derive(Debug)]
 pub(in crate::client) struct BrokenPromise(Cow<'static, str>);
 
@@ -33,18 +33,18 @@ impl fmt::Display for BrokenPromise {
 
 impl Error for BrokenPromise {}
 
-/// What a body gave, and may be sent.
+/// A frame of a body that may be sent.
 pub(in crate::client) struct Checked {
-    /// None at the end.
+    /// `None` at the end.
     pub(in crate::client) frame: Option<Frame<Bytes>>,
     /// How many bytes the body has given so far.
     pub(in crate::client) taken: u64,
-    /// The body has said that there is no more.
+    /// The body has said that it has ended.
     pub(in crate::client) is_last: bool,
 }
 
-/// The next frame of a body that has given `taken` bytes, if it keeps its promises. Where the protocol does not take all trailers, those pass that
-/// `Trailer` names, behind chunks.
+/// Polls the next frame of a body that has given `taken` bytes, and checks it against its promises. If the protocol does not take all trailers, only
+/// those that `Trailer` names may follow, after chunks.
 pub(in crate::client) fn poll_checked(
     mut body: Pin<&mut dyn AnyBody>,
     framing: &Framing,
@@ -58,7 +58,7 @@ pub(in crate::client) fn poll_checked(
         if promised.is_some_and(|promised| taken < promised) {
             return Poll::Ready(Err(BrokenPromise::of("the body is shorter than it says")));
         }
-        // No trailers are no frame.
+        // An empty trailer frame counts as the end.
         let frame = frame.filter(|frame| frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()));
         let frame = frame.map(|frame| check_trailers(frame, framing, takes_all_trailers)).transpose()?;
         return Poll::Ready(Ok(Checked { frame, taken, is_last: true }));
@@ -66,9 +66,9 @@ pub(in crate::client) fn poll_checked(
     let length = data.remaining() as u64;
     let taken = taken.saturating_add(length);
     let is_last = match promised {
-        // hyper would cut it off, and nobody would know.
+        // hyper would cut the body off silently.
         Some(promised) if taken > promised => return Poll::Ready(Err(BrokenPromise::of(TOO_LONG))),
-        // With the last byte that was promised hyper is done with the body.
+        // hyper does not poll the body again after the last promised byte, so its end is checked now.
         Some(promised) if taken == promised && length > 0 && matches!(framing, Framing::Length(_)) => {
             match poll_rest(body.as_mut(), cx)? {
                 Rest::Nothing => true,
@@ -87,7 +87,7 @@ pub(in crate::client) fn poll_checked(
 
 const TOO_LONG: &str = "the body is longer than it says";
 
-/// Asks a body that is said to be empty whether it is. One that does not answer at once counts as empty.
+/// Polls a body that is declared empty. A body that is pending counts as empty.
 pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>>>(
     body: Pin<&mut B>,
     cx: &mut Context<'_>,
@@ -98,11 +98,11 @@ pub(in crate::client) fn poll_end<B: Body<Error: Into<BoxError>>>(
     }
 }
 
-/// What a body has that has given all it promised.
+/// What is left of a body that has given all it promised.
 enum Rest {
     Nothing,
     Trailers(HeaderMap),
-    /// It may not be known until the response is there: nobody waits for it.
+    /// The body is pending, perhaps until the response is there: it is not waited for.
     NotKnown,
 }
 
@@ -128,10 +128,10 @@ fn poll_rest<B: Body<Error: Into<BoxError>> + ?Sized>(
     Err(BrokenPromise::of("the body has nothing but empty frames"))
 }
 
-/// How many frames without anything in them a body may have at its end.
+/// The most empty frames at the end of a body.
 const MAX_EMPTY_FRAMES: usize = 64;
 
-/// Lets trailers pass that will be sent: hyper drops the others, h2 ends the stream in their place, and nobody would know.
+/// Checks that all trailers will be sent. hyper would silently drop the others, and h2 would end the stream without them.
 fn check_trailers<D>(frame: Frame<D>, framing: &Framing, takes_all: bool) -> Result<Frame<D>, BoxError> {
     let announced = match framing {
         _ if takes_all => None,
@@ -151,8 +151,8 @@ fn check_trailers<D>(frame: Frame<D>, framing: &Framing, takes_all: bool) -> Res
 
 const NO_TRAILERS: &str = "trailers need chunks, and a Trailer field that names them";
 
-/// Whether a field may come after the body: not one that is needed before (RFC 9110 §6.5.1), nor one of the connection. The list of the first is
-/// hyper's.
+/// Whether a field may be a trailer. Fields that are needed before the body (RFC 9110 §6.5.1) may not, nor may fields of the connection. The list of
+/// the former is hyper's.
 fn may_be_trailer(name: &HeaderName) -> bool {
     use http::header::{
         AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST,
@@ -175,7 +175,7 @@ mod tests {
     use crate::client::request::framing::Chunks;
     use crate::client::request::upload::Upload;
 
-    /// What hyper gets of a body, to the end, to an error, or to where it goes on later.
+    /// Returns what hyper gets of a body: up to its end, an error, or the first pause.
     fn sent(body: Scripted, framing: Framing, takes_all_trailers: bool) -> (String, Option<String>) {
         let mut upload = Upload::new(body, framing);
         upload.takes_all_trailers = takes_all_trailers;
@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    /// The frames of a body, one a poll. A `*` is an empty frame, a `-` is no frame yet, and `name:` is a trailer.
+    /// A mock body that gives one frame a poll. A `*` is an empty frame, a `-` is a pause, and `name:` is a trailer.
     struct Scripted(&'static [&'static str]);
 
     impl Body for Scripted {
@@ -231,7 +231,7 @@ mod tests {
             }
         }
 
-        /// A lie.
+        /// Returns a wrong value, which must not be relied on.
         fn is_end_stream(&self) -> bool {
             true
         }
@@ -269,7 +269,7 @@ mod tests {
         check(&["he", "llo"], five, "hello.", None);
         check(&["he", "*", "llo", "*", "*"], five, "hello.", None);
         check(&["hello", ":"], five, "hello.", None);
-        // It may stay open until the response is there.
+        // The body may stay open until the response is there.
         check(&["hello", "-", "-"], five, "hello...", None);
         check(&["hello world"], five, "", Some(LONG));
         check(&["hello", " world"], five, "", Some(LONG));

@@ -1,4 +1,4 @@
-//! What is kept of a request that is under way, in case that it has to go out again.
+//! A copy of a request, kept for a retry.
 
 use http::{Extensions, HeaderMap, Method, Request, Version};
 
@@ -7,21 +7,21 @@ use super::upload::{Content, Progress, Upload};
 use crate::client::retry::BodyState;
 use crate::client::retry_body::ErasedBody;
 
-/// What it takes to send a request again to the same destination, kept while it is under way on a connection that may be dead.
+/// What is needed to send a request again to the same destination. It is kept while the request is on a connection that may be dead.
 pub(in crate::client) struct RetryCopy {
     method: Method,
     version: Version,
-    /// None if there are none, which costs nothing to keep.
+    /// `None` if the request has no fields, which saves the copy.
     headers: Option<HeaderMap>,
     extensions: Extensions,
     /// The body is empty.
     is_empty: bool,
-    /// A copy of the body. Without one, the body may be untouched or kept.
+    /// A copy of the body, if it can be copied. Without one, the body may be untouched, or kept as a whole.
     copy: Option<ErasedBody>,
 }
 
 impl RetryCopy {
-    /// What to keep of a request before it is made what goes out.
+    /// Copies a request, before it is rewritten for sending.
     #[inline]
     pub(in crate::client) fn of(request: &Request<Upload>) -> Self {
         let progress = request.body().progress();
@@ -35,29 +35,29 @@ impl RetryCopy {
         }
     }
 
-    /// What to send again while the rest of `upload` may still be sent: nothing is taken from there.
+    /// Returns the request to send again while the rest of `upload` may still be sent, so that nothing is taken from `upload`.
     pub(in crate::client) fn beside(self, upload: Option<&Progress>) -> Option<Request<Upload>> {
         let kept = upload.and_then(Progress::kept).map_or(Content::Gone, Content::Whole);
         let (state, request) = self.with_body(kept, framing(upload));
         (state != BodyState::Gone).then_some(request)
     }
 
-    /// What to send again instead of the rest of `upload`, as far as its body can be had.
+    /// Returns the request to send again instead of the rest of `upload`, and the state of its body.
     pub(in crate::client) fn instead_of(self, upload: Option<&Progress>) -> (BodyState, Request<Upload>) {
         let (mut body, request) = self.with_body(upload.map_or(Content::Gone, Progress::take), framing(upload));
         if upload.is_some_and(Progress::has_failed) {
-            // So would its copy.
+            // A copy would fail as well.
             body = BodyState::Gone;
         }
         (body, request)
     }
 
-    /// The request anew, as far as its body can be had: what is `left` of it, or the copy.
+    /// Returns the request with a body: what is `left` of the old one, or the copy.
     fn with_body(self, left: Content, framing: Framing) -> (BodyState, Request<Upload>) {
         let (state, upload) = match (left, self.copy) {
             _ if self.is_empty => (BodyState::Empty, Upload::empty()),
             (left @ Content::Whole(_), _) => (BodyState::Copied, Upload::again(left, framing)),
-            // Rather than what was taken and put back, which cannot be copied any more.
+            // The copy is preferred to a body that was put back, which cannot be copied again.
             (Content::Untouched(_) | Content::Gone, Some(copy)) => {
                 (BodyState::Copied, Upload::again(Content::Untouched(copy), framing))
             }
@@ -73,7 +73,7 @@ impl RetryCopy {
     }
 }
 
-/// How the request was framed whose body is `upload`.
+/// Returns how the request with this upload was framed.
 fn framing(upload: Option<&Progress>) -> Framing {
     upload.map_or(Framing::Empty, |upload| upload.framing().clone())
 }

@@ -1,4 +1,4 @@
-//! When an attempt has the system asked again for its source addresses.
+//! Tests: which attempts have the system asked again for its source addresses.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ enum Fate {
     Hangs,
 }
 
-/// Whether a connect to two addresses, the first of which has this fate, raises a doubt about what the system said of its network.
+/// Whether a connect to two addresses, the first of which has this fate, raises a doubt about what the system has said of its network.
 async fn doubts(policy: Policy, first: Fate) -> bool {
     let [v6, v4] = ADDRESSES.map(|address| address.parse::<SocketAddr>().unwrap());
     let attempt = service_fn(move |request: AttemptRequest| {

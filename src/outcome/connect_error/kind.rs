@@ -1,4 +1,4 @@
-//! What a connect failed of, and the one line that says so.
+//! Why a connect failed, and the line that says so.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use super::super::report::Report;
 use super::super::time::Time;
 use crate::race::{Queries, Query, UntriedReason};
 
-/// How many attempts the line names.
+/// How many attempts the line names at most.
 pub(super) const NAMED_ATTEMPTS: usize = 8;
 
-/// How many addresses that were not tried the line names.
+/// How many untried addresses the line names at most.
 const NAMED_UNTRIED: usize = 3;
 
 pub(crate) enum Kind {
@@ -23,9 +23,9 @@ pub(crate) enum Kind {
     Resolver(BoxError),
     /// There are addresses, but none that may be used.
     NoUsableAddress,
-    /// Attempts failed, and the error of the one with this index is the error.
+    /// Attempts failed. The error of the attempt with this index decides.
     Connect { decided_by: usize },
-    /// Time was up. `None` is a resolver that has not even said what it asks for.
+    /// The time limit was reached. `None` if the resolver had not returned its queries.
     Timeout { waiting_for: Option<Queries> },
 }
 
@@ -42,7 +42,7 @@ impl Kind {
                 let because = |reason| untried.iter().any(|untried| untried.reason == reason);
                 let is_refused = |untried: &Untried| untried.reason == UntriedReason::NotAllowed;
                 let why = if because(UntriedReason::NotAllowed) {
-                    // To allow more addresses may not suffice.
+                    // The permission is named only if it is the sole reason: otherwise allowing more addresses might not suffice.
                     if untried.iter().all(is_refused) {
                         "no candidate is an address that is allowed"
                     } else {
@@ -59,7 +59,7 @@ impl Kind {
                 };
                 write!(f, "could not connect to {}: {why}", report.destination())?;
                 fmt_untried(&untried, f)?;
-                // What is open is an answer of a family that may not be used.
+                // The open queries are for a family that may not be used.
                 let (not_asked, _) = report.unknown();
                 fmt_queries(not_asked, "asked for", f)
             }
@@ -91,7 +91,7 @@ fn fmt_attempts(attempts: &[Attempt], f: &mut fmt::Formatter<'_>) -> fmt::Result
     }
 }
 
-/// What was tried, what was not, and what is unknown.
+/// Writes what was tried, what was not, and what is unknown.
 fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     fmt_attempts(report.attempts.as_slice(), f)?;
     fmt_untried(untried, f)?;
@@ -102,7 +102,7 @@ fn fmt_race(report: &Report, untried: &[Untried], f: &mut fmt::Formatter<'_>) ->
     fmt_failures(&report.query_errors, f)
 }
 
-/// Why a name gave no address, and whether it is known not to have one.
+/// Writes why a name gave no address, and whether it is known to have none.
 fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let errors = &report.query_errors;
     if about_addresses(errors).any(|error| !error.is_negative()) {
@@ -111,7 +111,7 @@ fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     }
     let find = |kind| about_addresses(errors).find(|error| error.kind() == kind);
     if let Some(cause) = find(QueryErrorKind::NxDomain).and_then(QueryError::cause) {
-        // Of the name, whatever was asked of it.
+        // NXDOMAIN holds for the name, whatever the query was.
         return write!(f, "the name does not exist ({cause})");
     }
     if find(QueryErrorKind::NotFound).is_some() {
@@ -128,24 +128,24 @@ fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     fmt_unknown(report, f)
 }
 
-/// What is not known of the name, so that nobody takes it for an answer.
+/// Writes what is not known of the name, so that nobody takes it for a negative answer.
 fn fmt_unknown(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (not_asked, open) = report.unknown();
     fmt_queries(not_asked, "asked for", f)?;
     fmt_queries(open, "waited for", f)
 }
 
-/// `; A was not asked for`
+/// Writes `; A was not asked for`, say.
 fn fmt_queries(queries: Queries, not_done: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     queries.iter().try_for_each(|query| write!(f, "; {query} was not {not_done}"))
 }
 
-/// Without those of service records: a name may well have none.
+/// Returns the errors of address queries. Many names have no service records, so their absence is not reported.
 pub(super) fn about_addresses(errors: &[QueryError]) -> impl Iterator<Item = &QueryError> {
     errors.iter().filter(|error| error.query() != Query::Https)
 }
 
-/// The look-ups that failed; those that found nothing are no news.
+/// Writes the look-ups that failed. Negative answers are left out.
 fn fmt_failures(errors: &[QueryError], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str("the look-up failed (")?;
     for (i, error) in errors.iter().filter(|error| !error.is_negative()).enumerate() {
@@ -169,8 +169,8 @@ fn fmt_untried(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// `: 10.0.0.1:80 not allowed, 10.0.0.2:80 not allowed and 4 more`, of those that are not tried for what they are. Of the others, which
-/// the race did not come to or which no local address goes with, the count says enough.
+/// Writes the addresses that may never be used, as `: 10.0.0.1:80 not allowed, 10.0.0.2:80 not allowed and 4 more`. Of the others, which the race did
+/// not reach or which have no local address, only the count is written.
 fn fmt_refused(untried: &[Untried], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut named = 0;
     for one in untried.iter().filter(|one| one.reason.is_of_address()).take(NAMED_UNTRIED) {

@@ -1,4 +1,4 @@
-//! Why there is no connection: the error of the connector.
+//! The error of the connector.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -28,10 +28,10 @@ mod tests;
 /// could not connect to example.com:443: [2001:db8::1]:443 host unreachable, 192.0.2.1:443 connection refused
 /// ```
 ///
-/// It says no more than is known: where the addresses of a family were not asked for, it says so, and not that there are none.
+/// It says only what is known: if a family was not queried, it says so, and does not say that there are no such addresses.
 ///
-/// It never has more of the URI than host and port. [`source`](StdError::source) is the error that decided: that of the
-/// attempt, or of the look-up. `Debug` is the line and those of the causes that say more.
+/// Of the URI it shows only host and port. [`source`](StdError::source) is the error that decided: that of the attempt, or of the look-up. `Debug` is
+/// the line, followed by the causes that add something.
 ///
 /// | predicate | true when |
 /// |---|---|
@@ -39,12 +39,12 @@ mod tests;
 /// | [`is_unsupported`](Self::is_unsupported) | The connector cannot do what it is asked for. |
 /// | [`is_dns`](Self::is_dns) | There was no address when the connect ended. |
 /// | [`is_connect`](Self::is_connect) | There were addresses, and no connection to any of them. |
-/// | [`is_timeout`](Self::is_timeout) | A time-out decided: the connector's, or that of an attempt's handshake; besides one of the two above. |
-/// | [`is_not_allowed`](Self::is_not_allowed) | Nothing was dialled: none of the addresses may be used, and the connector does not allow at least one of them; besides `is_connect`. |
-/// | [`is_untrusted`](Self::is_untrusted) | A certificate was not accepted, which decided; besides `is_connect`. |
-/// | [`is_permanent`](Self::is_permanent) | The same connect would fail again; besides one of the first four. |
+/// | [`is_timeout`](Self::is_timeout) | A time-out decided: the connector's, or that of an attempt's handshake. `is_dns` or `is_connect` is true as well. |
+/// | [`is_not_allowed`](Self::is_not_allowed) | Nothing was dialled: none of the addresses may be used, and the connector does not allow at least one of them. `is_connect` is true as well. |
+/// | [`is_untrusted`](Self::is_untrusted) | A rejected certificate decided. `is_connect` is true as well. |
+/// | [`is_permanent`](Self::is_permanent) | The same connect would fail again. One of the first four is true as well. |
 ///
-/// Exactly one of the first four is true. Whatever the error, nothing of a request was sent.
+/// Exactly one of the first four is true. In every case, nothing of a request was sent.
 pub struct ConnectError {
     inner: Box<Inner>,
 }
@@ -60,10 +60,10 @@ enum Inner {
 }
 
 impl ConnectError {
-    /// What to set where `https` is refused for want of TLS.
+    /// The hint in the error for an `https` URI without TLS.
     pub(crate) const TLS_HINT: &str = "(add .tls(…), or enforce_http(false) under a TLS layer)";
 
-    /// `families` are those that the connector could use.
+    /// The error of a lost race. `families` are those that the connector could use.
     pub(crate) fn lost(kind: Kind, families: Families, report: Report) -> Self {
         Self { inner: Box::new(Inner::Lost { kind, families, report }) }
     }
@@ -72,24 +72,24 @@ impl ConnectError {
         Self { inner: Box::new(Inner::InvalidUri { problem: problem.into(), source }) }
     }
 
-    /// `host` is without brackets.
+    /// The error of an unsupported request. `host` has no brackets.
     pub(crate) fn unsupported(host: &str, port: u16, problem: impl Into<String>) -> Self {
         Self { inner: Box::new(Inner::Unsupported { host: host.to_owned(), port, problem: problem.into() }) }
     }
 
-    /// The URI says nowhere to connect to: no host, a scheme or a port that cannot be, an unknown zone.
+    /// Whether the URI says nowhere to connect to: it has no host, an impossible scheme or port, or an unknown zone.
     pub fn is_invalid_uri(&self) -> bool {
         matches!(*self.inner, Inner::InvalidUri { .. })
     }
 
-    /// The connector cannot do what it is asked for: it speaks none of the [protocols](crate::race::ConfigBuilder::protocols) that the
-    /// client speaks, or the client asks for one that cannot be offered (RFC 7301 §3.1); or it does no TLS, and an `https` request would go out in
-    /// clear text. Nothing was looked up.
+    /// Whether the connector cannot do what it is asked for. It speaks none of the [protocols](crate::race::ConfigBuilder::protocols) that the client
+    /// speaks, or the client asks for one that cannot be offered (RFC 7301 §3.1). Or it does no TLS, and an `https` request would be sent in clear
+    /// text. Nothing was looked up.
     pub fn is_unsupported(&self) -> bool {
         matches!(*self.inner, Inner::Unsupported { .. })
     }
 
-    /// The name gave no address: it has none, the look-up failed, or it was not over when time was up.
+    /// Whether the name gave no address: it has none, the look-up failed, or it had not ended at the time limit.
     ///
     /// If it is known that there is none, [`is_permanent`](Self::is_permanent) is true as well.
     pub fn is_dns(&self) -> bool {
@@ -100,8 +100,7 @@ impl ConnectError {
         }
     }
 
-    /// There were addresses, and no connection to any of them: the attempts failed or took too long, or no address may be
-    /// used.
+    /// Whether there were addresses, but no connection to any of them: the attempts failed or took too long, or no address may be used.
     pub fn is_connect(&self) -> bool {
         match self.kind() {
             Some(Kind::Connect { .. } | Kind::NoUsableAddress) => true,
@@ -110,47 +109,48 @@ impl ConnectError {
         }
     }
 
-    /// A time limit decided. The connector's `timeout`: time was up, or the attempt whose error counts had used up its share of that. Or a limit
-    /// of the attempt whose error counts ([`AttemptError::is_timeout`]): its TLS handshake had no answer.
+    /// Whether a time limit decided. It may be the connector's `timeout`: the time was over, or the deciding attempt had used up its share of it. Or
+    /// it may be a limit of the deciding attempt itself ([`AttemptError::is_timeout`]): its TLS handshake had no answer.
     ///
-    /// A connect that the kernel gave up by itself is a failed attempt, and not meant here.
+    /// If the kernel gives up a connect, that is a failed attempt, and not such a time-out.
     pub fn is_timeout(&self) -> bool {
         matches!(self.kind(), Some(Kind::Timeout { .. })) || self.decided_by().is_some_and(Attempt::is_timeout)
     }
 
-    /// The peer of the attempt that decided did not prove that it is the host that is meant ([`AttemptError::is_untrusted`]):
-    /// its certificate was not accepted.
+    /// Whether the peer of the deciding attempt did not prove to be the host that is meant ([`AttemptError::is_untrusted`]): its certificate was not
+    /// accepted.
     ///
-    /// The first attempt of which that is true decides, whatever the other attempts failed of. An address that refused may work
-    /// later: [`is_permanent`](Self::is_permanent) is true only if every attempt would fail again.
+    /// The first attempt with such an error decides, whatever the other attempts failed of. An address that refused may work later:
+    /// [`is_permanent`](Self::is_permanent) is true only if every attempt would fail again.
     pub fn is_untrusted(&self) -> bool {
         self.decided_by().and_then(Attempt::error).is_some_and(AttemptError::is_untrusted)
     }
 
-    /// The name or the URI has addresses, none of which may be used, and at least one of them is not allowed ([`ConfigBuilder::allow`](crate::race::ConfigBuilder::allow)): no
-    /// attempt was made. [`untried`](Self::untried) says which they are, and why each of the others may not be used: its family is switched off, say.
+    /// Whether none of the addresses may be used, and at least one of them is not allowed
+    /// ([`ConfigBuilder::allow`](crate::race::ConfigBuilder::allow)). No attempt was made. [`untried`](Self::untried) lists them, and says why each
+    /// of the others may not be used: its family is switched off, say.
     ///
-    /// Where some addresses are allowed and no attempt to them succeeded, that is an error like any other, whose `untried` has the others.
+    /// If some addresses are allowed and all attempts to them failed, this is false, and `untried` has the addresses that are not allowed.
     pub fn is_not_allowed(&self) -> bool {
         let is_refused = |untried: &Untried| untried.reason() == UntriedReason::NotAllowed;
         matches!(self.kind(), Some(Kind::NoUsableAddress)) && self.untried().iter().any(is_refused)
     }
 
-    /// The same connect would fail again, until somebody changes the URI, the configuration, the server or the name's
-    /// records. It is not worth a second try:
+    /// Whether the same connect would fail again, until somebody changes the URI, the configuration, the server or the name's records. A retry is
+    /// useless. This is so if:
     ///
     /// - The [URI is invalid](Self::is_invalid_uri).
     /// - The connector [cannot do](Self::is_unsupported) what it is asked for.
-    /// - The name has no address, and that is known: the answer to every query that was asked is that there is none
-    ///   ([`QueryError::is_negative`]), and each family that may be used was [`asked`](Self::asked) for, or the name does not
+    /// - It is known that the name has no address: the answer to every query that was made is negative
+    ///   ([`QueryError::is_negative`]), and each family that may be used was [queried](Self::asked), or the name does not
     ///   exist at all (NXDOMAIN).
-    /// - The name or the URI has addresses, but none that may be used, and that is known as well: their family is switched off
-    ///   or has no local address, they are no addresses to connect to, or they are not [allowed](Self::is_not_allowed).
-    /// - Every attempt failed with an error that is [permanent](AttemptError::is_permanent), a certificate that is not
-    ///   accepted, say; and every address was tried.
+    /// - It is known that none of the addresses may be used: their family is switched off
+    ///   or has no local address, they cannot be connected to, or they are not [allowed](Self::is_not_allowed).
+    /// - Every attempt failed with a [permanent](AttemptError::is_permanent) error, a rejected certificate, say, and every
+    ///   address was tried.
     ///
-    /// One thing that may be different next time makes the error one that may pass: a look-up that failed or was not over, an
-    /// attempt that was refused or took too long, an address that the race did not come to.
+    /// Anything that may differ next time makes the error temporary: a look-up that failed or had not ended, an attempt that was refused or took too
+    /// long, an address that the race did not reach.
     pub fn is_permanent(&self) -> bool {
         match &*self.inner {
             Inner::InvalidUri { .. } | Inner::Unsupported { .. } => true,
@@ -160,7 +160,7 @@ impl ConnectError {
         }
     }
 
-    /// The host of the URI, without brackets. `None` if the URI is invalid.
+    /// Returns the host of the URI, without brackets. `None` if the URI is invalid.
     pub fn host(&self) -> Option<&str> {
         match &*self.inner {
             Inner::InvalidUri { .. } => None,
@@ -169,27 +169,26 @@ impl ConnectError {
         }
     }
 
-    /// Every attempt that was made, in start order.
+    /// Returns every attempt that was made, in start order.
     pub fn attempts(&self) -> &[Attempt] {
         self.report().map_or(&[], |report| report.attempts.as_slice())
     }
 
-    /// The addresses that no attempt was made to, and why.
+    /// Returns the addresses that no attempt was made to, and why.
     pub fn untried(&self) -> Vec<Untried> {
         self.report().map_or_else(Vec::new, |report| report.untried())
     }
 
-    /// The queries that the resolver asked. It may leave out a family that this machine has no address of: then nothing is known of
-    /// that family's addresses.
+    /// Returns the queries that the resolver made. It may leave out a family that this machine has no address of: then that family's addresses are
+    /// not known.
     ///
-    /// Empty where nothing was looked up (an invalid URI, a connector that cannot do what it is asked for, a host that is an
-    /// address), and if the resolver failed before it said what it asks for.
+    /// Empty if nothing was looked up (the URI is invalid, the connector cannot do what it is asked for, or the host is an address), or if the
+    /// resolver failed before it returned its queries.
     pub fn asked(&self) -> Queries {
         self.report().map_or(Queries::NONE, Report::asked)
     }
 
-    /// The queries that had no answer when time was up. Empty for every other error, and if the resolver had not even said
-    /// what it asks for.
+    /// Returns the queries that had no answer at the time limit. Empty for every other error, and if the resolver had not returned its queries.
     pub fn waiting_for(&self) -> Queries {
         match self.kind() {
             Some(Kind::Timeout { waiting_for }) => waiting_for.unwrap_or_default(),
@@ -197,28 +196,28 @@ impl ConnectError {
         }
     }
 
-    /// The look-ups that gave nothing and said why, whether or not another one gave addresses.
+    /// Returns the errors of queries without records, whether or not another query gave addresses.
     pub fn query_errors(&self) -> &[QueryError] {
         self.report().map_or(&[], |report| &report.query_errors)
     }
 
-    /// How long it took to fail. Zero for an invalid URI, and where the connector cannot do what it is asked for.
+    /// Returns how long it took to fail. Zero if the URI is invalid or the connector cannot do what it is asked for.
     pub fn elapsed(&self) -> Duration {
         self.report().map_or(Duration::ZERO, Report::elapsed)
     }
 
-    /// How long it took until there was an address; `None` if there was none.
+    /// Returns how long it took until there was an address; `None` if there was none.
     pub fn resolved_after(&self) -> Option<Duration> {
         self.report()?.resolved_after()
     }
 
-    /// A drawing of the race, for a log or a terminal: a line for each attempt.
+    /// Returns a drawing of the race for a log or a terminal: a line for each attempt.
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline::new(self.report())
     }
 
-    /// This error among `error` and its causes, which is where a client keeps the error of its connector. One that is
-    /// wrapped in an [`io::Error`](std::io::Error) is found too.
+    /// Finds a `ConnectError` among `error` and its causes, where clients keep the error of their connector. Finds it inside an
+    /// [`io::Error`](std::io::Error) too.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         causes(error).find_map(|error| error.downcast_ref())
     }
@@ -269,7 +268,7 @@ impl StdError for ConnectError {
             return source.as_deref().map(|error| error as _);
         }
         match self.kind()? {
-            // That a look-up failed, and which, this error says itself.
+            // This error itself says which look-up failed.
             Kind::NoAddresses => {
                 let errors = || about_addresses(self.query_errors());
                 errors().find(|error| !error.is_negative()).or_else(|| errors().next())?.source()

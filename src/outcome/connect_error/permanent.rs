@@ -1,4 +1,4 @@
-//! Would the same connect fail again? The rule, as a function of what is known of the connect.
+//! Decides whether the same connect would fail again.
 
 use super::super::attempt::{Attempt, Untried};
 use super::super::attempt_error::AttemptError;
@@ -7,33 +7,32 @@ use super::super::report::Report;
 use super::kind::{Kind, about_addresses};
 use crate::race::{Families, Query, UntriedReason};
 
-/// What the rule asks of a connect that failed.
+/// The facts of a failed connect that the rule needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) ending: Ending,
-    /// A look-up failed: nobody knows what it would give next time.
+    /// A look-up failed. It may succeed next time.
     pub(super) has_failed_query: bool,
-    /// The name does not exist; or of each family that may be used it is known which addresses the name has.
+    /// The addresses of the name are known for each family that may be used, or the name does not exist.
     pub(super) knows_addresses: bool,
-    /// Every attempt failed, and says that it would fail again. One that was dropped might have succeeded, unless its address was
-    /// attempted again.
+    /// Every attempt failed with a permanent error. A dropped attempt might have succeeded, unless its address was tried again.
     pub(super) all_attempts_permanent: bool,
-    /// There is an address that may be used, and that was not tried.
+    /// An address that may be used was not tried.
     pub(super) has_address_left: bool,
 }
 
-/// What the connect ended with.
+/// How the connect ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// There was nothing to attempt.
     NothingToTry,
     /// Attempts failed.
     Attempts,
-    /// Time was up, or the resolver itself failed: whether there is a connection to be had was not found out.
+    /// The time limit was reached, or the resolver itself failed: it is not known whether a connection is possible.
     Undecided,
 }
 
-/// The rule: nothing that could be different next time is unknown, and what is known is hopeless.
+/// Whether the error is permanent: everything that could differ next time is known, and excludes success.
 pub(super) fn is_permanent(facts: Facts) -> bool {
     let Facts { ending, has_failed_query, knows_addresses, all_attempts_permanent, has_address_left } = facts;
     if has_failed_query || has_address_left {
@@ -41,7 +40,7 @@ pub(super) fn is_permanent(facts: Facts) -> bool {
     }
     match ending {
         Ending::NothingToTry => knows_addresses,
-        // A family that was not asked for is no hope here: this machine could not use it, and it would not be asked for again.
+        // A family that was not queried makes no difference here: this machine could not use it, and would not query it next time.
         Ending::Attempts => all_attempts_permanent,
         Ending::Undecided => false,
     }
@@ -73,7 +72,7 @@ impl Facts {
     }
 }
 
-/// Whether all of these, which are in start order, would fail again.
+/// Whether all of these attempts, which are in start order, would fail again.
 fn are_permanent(attempts: &[Attempt]) -> bool {
     let is_made_again = |place: usize, attempt: &Attempt| {
         attempts[place + 1..].iter().any(|later| later.endpoint.address() == attempt.endpoint.address())
@@ -89,7 +88,7 @@ fn knows_addresses(families: Families, report: &Report, untried: &[Untried]) -> 
         // A host that is an address was not looked up.
         return !untried.is_empty();
     }
-    // NXDOMAIN is said of the name, whatever was asked of it.
+    // NXDOMAIN holds for the name, whatever the query was.
     if about_addresses(&report.query_errors).any(|error| error.kind() == QueryErrorKind::NxDomain) {
         return true;
     }
@@ -103,7 +102,7 @@ mod tests {
 
     const FALSE_AND_TRUE: [bool; 2] = [false, true];
 
-    /// Every combination of the four facts, for one ending.
+    /// Returns every combination of the four facts for one ending.
     fn all_of(ending: Ending) -> impl Iterator<Item = Facts> {
         (0..16_u8).map(move |bits| Facts {
             ending,
@@ -124,7 +123,7 @@ mod tests {
                 assert!(!is_permanent(facts), "{facts:?}");
             }
         }
-        // What is left: no look-up has failed, and there is no address left.
+        // In the remaining combinations no look-up has failed, and no address is left.
         for knows_addresses in FALSE_AND_TRUE {
             for all_attempts_permanent in FALSE_AND_TRUE {
                 let of = |ending| Facts {

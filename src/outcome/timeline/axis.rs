@@ -1,15 +1,15 @@
-//! Where an instant is drawn.
+//! The axis of a drawing: maps instants to columns.
 
 use std::time::Duration;
 
 use super::marks::Marks;
 
-/// How many columns there are between two ticks, at least.
+/// The least number of columns between two ticks.
 const TICK_DISTANCE: usize = 6;
 
-/// Where an instant is drawn.
+/// The axis of a drawing.
 pub(super) struct Axis {
-    /// In milliseconds.
+    /// The end of the axis, in milliseconds.
     end: f64,
     pub(super) width: usize,
     /// The columns of the ticks, and their labels in milliseconds.
@@ -18,7 +18,7 @@ pub(super) struct Axis {
 
 impl Axis {
     pub(super) fn new(end: Duration, width: usize) -> Self {
-        // A race that took no time at all has an axis nevertheless.
+        // A race that took no time still has an axis.
         let end = milliseconds(end).max(0.01);
         let mut axis = Self { end, width, ticks: Vec::new() };
         let step = round_up(end * TICK_DISTANCE as f64 / (width - 1) as f64);
@@ -40,7 +40,7 @@ impl Axis {
         ((time / self.end * last as f64).round() as usize).min(last)
     }
 
-    /// What a row has between these columns where it has no bar.
+    /// Returns what a row has between these columns if it has no bar there.
     pub(super) fn grid(&self, from: usize, to: usize, marks: &Marks) -> String {
         (from..to).map(|column| if self.has_tick(column) { marks.grid } else { ' ' }).collect()
     }
@@ -52,7 +52,7 @@ impl Axis {
     pub(super) fn labels(&self) -> String {
         let mut line = String::new();
         for (column, label) in &self.ticks {
-            // The middle of a label is below its tick. One that would touch the label before it is left out: the two would read as one number.
+            // A label is centred below its tick. A label that would touch the one before is left out: the two would read as one number.
             let begin = column.saturating_sub(label.len() / 2);
             if line.is_empty() || begin > line.len() {
                 let before = begin - line.len();
@@ -67,7 +67,7 @@ impl Axis {
     }
 }
 
-/// The next number that people count in: 1, 2 or 5, and their multiples by powers of ten.
+/// Returns the least round number that is not less than `least`: 1, 2 or 5 times a power of ten.
 fn round_up(least: f64) -> f64 {
     let power = 10_f64.powf(least.log10().floor());
     [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(|step| *step >= least).unwrap_or(10.0 * power)

@@ -1,11 +1,11 @@
-//! What a race is drawn with.
+//! The characters and colours of a drawing.
 
-/// What a race is drawn with.
+/// The characters and colours of a drawing.
 pub(super) struct Marks {
-    /// The bar of an attempt until its transport stands, and from there on.
+    /// The bar of an attempt until its transport stands, and after that.
     pub(super) transport: &'static str,
     pub(super) handshake: &'static str,
-    /// The end of a bar: it won, it was dropped, it failed.
+    /// The end of a bar: the attempt won, was dropped, or failed.
     pub(super) won: char,
     pub(super) dropped: char,
     pub(super) failed: char,
@@ -31,7 +31,7 @@ pub(super) enum Colour {
 }
 
 impl Colour {
-    /// `text` in this colour, for a terminal (ECMA-48 §8.3.117).
+    /// Returns `text` in this colour, for a terminal (ECMA-48 §8.3.117).
     pub(super) fn paint(self, text: &str) -> String {
         let code = match self {
             _ if text.is_empty() => return text.into(),

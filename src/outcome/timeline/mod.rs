@@ -14,11 +14,11 @@ use super::attempt::{Attempt, Untried};
 use super::report::Report;
 use super::time::Time;
 
-/// A drawing of a race, for a log or a terminal: a line for each attempt, with what it was started for, when it started and ended, how long it took, and what came of
-/// it. A line for the look-up goes before them, if the race had to wait for it, and one for each address that was not tried after them.
+/// A drawing of a race, for a log or a terminal. It has a line for each attempt: why it was started, when it started and ended, how long it took, and
+/// its outcome. If the race had to wait for the look-up, a line for that comes first. Each untried address has a line at the end.
 ///
-/// It comes from `ConnectInfo::timeline` of a race that was won, and from [`ConnectError::timeline`](super::ConnectError::timeline) of one that was lost; `Display` draws it. The
-/// drawing is for people: it may change with any version.
+/// `ConnectInfo::timeline` returns the drawing of a race that was won, [`ConnectError::timeline`](super::ConnectError::timeline) that of a lost one.
+/// `Display` draws it. The drawing is for people, and may change with any version.
 ///
 /// ```text
 /// address           started because                                         took  outcome
@@ -29,7 +29,7 @@ use super::time::Time;
 ///                                    0     100   200    300   400    500 ms
 /// ```
 ///
-/// The bar of an attempt that said when its transport stood has two parts, and a line below the axis says which is which.
+/// If an attempt reported when its transport stood, its bar has two parts, and a line below the axis explains them.
 ///
 /// # Defaults
 ///
@@ -52,18 +52,18 @@ const WHY: &str = "started because";
 const TOOK: &str = "took";
 const OUTCOME: &str = "outcome";
 const TIME_WIDTH: usize = 7;
-/// How many columns the bars have at least.
+/// The least width of the bars, in columns.
 const LEAST_BAR_WIDTH: usize = 20;
-/// What part of the width they have at most, in hundredths.
+/// The largest part of the width for the bars, in hundredths.
 const MOST_OF_WIDTH: usize = 36;
 
 impl<'a> Timeline<'a> {
-    /// `None` is a connect that came to no race.
+    /// The drawing of a race. `None` if the connect did not get to a race.
     pub(crate) fn new(report: Option<&'a Report>) -> Self {
         Self { report, width: 100, ascii: false, colour: false }
     }
 
-    /// How many columns wide the lines are at most. They are wider where the addresses and what came of them leave less than 20 columns for the bars.
+    /// Sets the most columns of a line. Lines are longer if the addresses and the outcomes leave less than 20 columns for the bars.
     ///
     /// Defaults to 100.
     pub fn width(mut self, columns: usize) -> Self {
@@ -71,7 +71,7 @@ impl<'a> Timeline<'a> {
         self
     }
 
-    /// Whether to draw with characters of ASCII alone.
+    /// Sets whether to draw with ASCII characters only.
     ///
     /// Defaults to `false`.
     pub fn ascii(mut self, ascii: bool) -> Self {
@@ -79,7 +79,7 @@ impl<'a> Timeline<'a> {
         self
     }
 
-    /// Whether to use the colours of a terminal (ECMA-48).
+    /// Sets whether to use the colours of a terminal (ECMA-48).
     ///
     /// Defaults to `false`.
     #[doc(alias = "color")]
@@ -131,7 +131,7 @@ impl fmt::Display for Timeline<'_> {
     }
 }
 
-/// The longest bar, whatever the width: it is made in memory.
+/// The longest bar, whatever the width is: bars are made in memory.
 const MOST_BAR_WIDTH: usize = 1000;
 
 impl Timeline<'_> {
@@ -154,7 +154,7 @@ fn rows(report: &Report, marks: &Marks) -> Vec<Row> {
     let untried = report.untried();
     let attempts: &[Attempt] = report.attempts.as_slice();
     let look_up = match report.resolved_after() {
-        // There was nothing to wait for: the URI has an address, or the resolver had one at once.
+        // There was no wait: the host is an address, or the resolver answered at once.
         Some(Duration::ZERO) => None,
         Some(took) => Some(Row::of_look_up(took, true, marks)),
         None if attempts.is_empty() && untried.is_empty() => Some(Row::of_look_up(report.elapsed(), false, marks)),

@@ -10,7 +10,7 @@ use crate::race::DropReason;
 pub(super) struct Row {
     pub(super) address: String,
     pub(super) why: String,
-    /// From when to when, since the beginning of the race.
+    /// The start and the end, since the beginning of the race.
     pub(super) span: Option<(Duration, Duration)>,
     /// When the transport of the attempt stood, since the beginning of the race.
     pub(super) transport_stood: Option<Duration>,
@@ -22,7 +22,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The look-up, until there was an address, or until the end if there was none.
+    /// The line of the look-up: until there was an address, or until the end if there was none.
     pub(super) fn of_look_up(took: Duration, has_address: bool, marks: &Marks) -> Self {
         let (end, outcome, colour) = match has_address {
             true => (marks.won, "first address known", Colour::Plain),

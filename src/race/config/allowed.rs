@@ -22,7 +22,7 @@ impl Allowed {
     }
 }
 
-/// Equal rules are clones: of others nobody knows.
+/// Rules are equal if they are clones. Other rules cannot be compared.
 impl PartialEq for Allowed {
     fn eq(&self, other: &Self) -> bool {
         match (&self.rule, &other.rule) {

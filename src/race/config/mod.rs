@@ -1,4 +1,4 @@
-//! What can be set about a race, with its bounds.
+//! The settings of a race, with their bounds.
 
 mod allowed;
 mod public_addresses;
@@ -20,12 +20,12 @@ use super::untried::UntriedReason;
 
 /// RFC 8305 §5: attempts MUST NOT start closer together than this.
 pub(super) const ABSOLUTE_MINIMUM_DELAY: Duration = Duration::from_millis(10);
-/// RFC 8305 §5: the least a delay that was derived, rather than configured, should be.
+/// RFC 8305 §5: the recommended minimum for delays that are derived instead of configured.
 pub(super) const MINIMUM_DERIVED_DELAY: Duration = Duration::from_millis(100);
 /// RFC 8305 §5: the upper bound of the connection attempt delay.
 pub(super) const MAXIMUM_DELAY: Duration = Duration::from_secs(2);
 
-/// The longest of the other delays: the race adds it to an instant, which must not overflow.
+/// The upper bound of all other delays. A race adds them to an instant, which must not overflow.
 const LONGEST_WAIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How a race paces its attempts.
@@ -36,15 +36,15 @@ pub enum Policy {
     /// attempt delay has passed or the newest attempt has failed, and earlier attempts keep running.
     #[default]
     Staggered,
-    /// RFC 6555: the family of the first address in sequence, and after the fallback delay (or at once, when every address
-    /// of the first family has failed) the other family in a sequence beside it.
+    /// RFC 6555: the addresses of the first family in sequence. The other family starts in a second sequence after the fallback delay, or at once
+    /// when every address of the first has failed.
     TwoFamilies,
     /// One address at a time, in order.
     Sequential,
 }
 
 impl Policy {
-    /// Whether a race waits for every answer before its first attempt, and takes in none after it.
+    /// Whether a race waits for all answers before its first attempt, and ignores later ones.
     pub(super) fn freezes_the_list(self) -> bool {
         match self {
             Self::Staggered => false,
@@ -53,7 +53,7 @@ impl Policy {
     }
 }
 
-/// In which order the addresses are tried, before the families are made to alternate.
+/// The order of the addresses, before the families alternate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
@@ -68,7 +68,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether addresses of `family` go behind those of the other one, wherever they stood before.
+    /// Whether addresses of `family` go behind those of the other, whatever their order was.
     #[inline]
     pub(super) fn puts_behind(self, family: Family) -> bool {
         match self {
@@ -108,7 +108,7 @@ pub struct Config {
     pub(super) max_concurrent_attempts: Option<usize>,
     families: Families,
     local_families: Families,
-    /// `None` is any.
+    /// `None` is any protocol.
     protocols: Option<Protocols>,
     pub(super) policy_table: PolicyTable,
     pub(super) handshake_patience: Patience,
@@ -121,7 +121,7 @@ impl Config {
         ConfigBuilder { config: Self::default() }
     }
 
-    /// Why this endpoint will not be tried, or `None` if it may be.
+    /// Returns why this endpoint will not be tried, or `None` if it may be.
     #[inline]
     pub(super) fn excludes_endpoint(&self, endpoint: &Endpoint) -> Option<UntriedReason> {
         if !self.allowed.contains(endpoint.address().ip()) {
@@ -136,7 +136,7 @@ impl Config {
         service.alpn.is_empty() || service.alpn.iter().any(|id| protocols.as_slice().contains(id))
     }
 
-    /// The application protocols (ALPN ids) that can be spoken over a connection, the most wanted first. `None` is any.
+    /// Returns the application protocols (ALPN ids) that can be spoken over a connection, in order of preference. `None` is any.
     pub fn protocols(&self) -> Option<&[Vec<u8>]> {
         self.shared_protocols().map(Protocols::as_slice)
     }
@@ -145,17 +145,17 @@ impl Config {
         self.protocols.as_ref()
     }
 
-    /// The same, of a connection over which these can be spoken.
+    /// Returns the same settings with other protocols.
     pub(crate) fn with_protocols(&self, protocols: Protocols) -> Self {
         Self { protocols: Some(protocols), ..self.clone() }
     }
 
-    /// The families whose addresses may be tried. The builder sees to it that there is one.
+    /// Returns the families whose addresses may be tried. The builder makes sure that there is one.
     pub(crate) fn usable_families(&self) -> Families {
         self.families.among(self.local_families)
     }
 
-    /// Why an address of this family would never be tried, or `None` if it may be.
+    /// Returns why an address of this family is never tried, or `None` if it may be.
     pub(crate) fn excludes(&self, family: Family) -> Option<UntriedReason> {
         if !self.families.contains(family) {
             Some(UntriedReason::FamilyDisabled)
@@ -194,7 +194,7 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// How attempts are paced.
+    /// Sets how attempts are paced.
     ///
     /// Defaults to [`Policy::Staggered`].
     #[must_use]
@@ -203,7 +203,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The order of the addresses.
+    /// Sets the order of the addresses.
     ///
     /// Defaults to [`Order::Resolver`].
     #[must_use]
@@ -212,11 +212,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long after the start of one attempt the next one starts, while none has failed (RFC 8305 §5). For
-    /// [`Policy::Staggered`].
+    /// Sets how long after the start of one attempt the next one starts, if none has failed (RFC 8305 §5). For [`Policy::Staggered`].
     ///
-    /// A shorter delay gets past a dead address sooner; a longer one opens fewer connections that are thrown away. Values
-    /// are clamped to 10 ms ..= 2 s; zero is an error.
+    /// With a shorter delay a dead address costs less time; with a longer delay fewer connections are made in vain. Values are clamped to 10 ms ..= 2
+    /// s. Zero is an error.
     ///
     /// Defaults to 250 ms.
     #[must_use]
@@ -225,11 +224,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long to wait for the preferred family's answer (and the HTTPS answer) once another answer has an address
-    /// (RFC 8305 §3). For [`Policy::Staggered`]; zero does not wait, and more than a century is a century.
+    /// Sets how long the race waits for the answer of the preferred family (and for the HTTPS answer) once another answer has an address (RFC 8305
+    /// §3). For [`Policy::Staggered`]. Zero is no wait. Values above a century are clamped to a century.
     ///
-    /// A longer delay gives a slow AAAA answer its chance to be first; a shorter one starts sooner where the resolver never
-    /// answers it.
+    /// With a longer delay a slow AAAA answer can still be first. With a shorter one the race starts sooner if the resolver never answers AAAA.
     ///
     /// Defaults to 50 ms.
     #[must_use]
@@ -238,8 +236,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long the first family is alone before the other starts beside it (RFC 6555). For [`Policy::TwoFamilies`];
-    /// zero starts both at once, and more than a century is a century.
+    /// Sets how long the first family is tried alone, before the other starts beside it (RFC 6555). For [`Policy::TwoFamilies`]. Zero starts both at
+    /// once. Values above a century are clamped to a century.
     ///
     /// Defaults to 300 ms.
     #[must_use]
@@ -248,10 +246,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// How many addresses of the first family go before the first of the other (RFC 8305 §4: First Address Family Count).
-    /// For [`Policy::Staggered`]; zero is an error.
+    /// Sets how many addresses of the first family come before the first address of the other (RFC 8305 §4: First Address Family Count). For
+    /// [`Policy::Staggered`]. Zero is an error.
     ///
-    /// 2 favours the first family; more delays the other by as many attempts.
+    /// A higher count favours the first family, and delays the other by as many attempts.
     ///
     /// Defaults to 1.
     #[must_use]
@@ -260,10 +258,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// The most attempts that run at one time. For [`Policy::Staggered`]; zero is an error.
+    /// Sets how many attempts may run at a time. For [`Policy::Staggered`]. Zero is an error.
     ///
-    /// When it is reached, the oldest attempt is abandoned to make room for the next, so that no dead address holds a place
-    /// for ever. `None` is no cap: the delay between attempts and the caller's timeout bound them already.
+    /// At the limit, the oldest attempt is dropped for the next one, so that no dead address occupies a place for ever. `None` is no limit: the
+    /// attempt delay and the caller's timeout limit them already.
     ///
     /// Defaults to `None`.
     #[must_use]
@@ -272,7 +270,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The address families that may be used. Addresses of another are recorded as untried, with the reason.
+    /// Sets the address families that may be used. Addresses of another family are recorded as untried, with the reason.
     ///
     /// Defaults to [`Families::Both`].
     #[must_use]
@@ -281,8 +279,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The address families that have a local address to connect from. Addresses of another are recorded as untried, with
-    /// the reason.
+    /// Sets the address families that have a local address to connect from. Addresses of another family are recorded as untried, with the reason.
     ///
     /// Defaults to [`Families::Both`].
     #[must_use]
@@ -291,8 +288,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// The application protocols (ALPN ids) that can be spoken over a connection, the most wanted first. A service record that has
-    /// none of them is left out (RFC 9460 §7.1.2). An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be 64 of them.
+    /// Sets the application protocols (ALPN ids) that can be spoken over a connection, in order of preference. A service record with none of them is
+    /// left out (RFC 9460 §7.1.2). An id must have 1 to 255 bytes (RFC 7301 §3.1), and there may be 64 of them.
     ///
     /// Defaults to any.
     #[must_use]
@@ -301,7 +298,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The policy table that separate answers are sorted by (RFC 6724 §2.1).
+    /// Sets the policy table by which separate answers are sorted (RFC 6724 §2.1).
     ///
     /// Defaults to the table of the RFC.
     #[must_use]
@@ -310,7 +307,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long attempts that ask before their handshake ([`Outcome::AtGate`](super::Outcome::AtGate)) wait for the HTTPS query.
+    /// Sets how long attempts that ask before their handshake ([`Outcome::AtGate`](super::Outcome::AtGate)) wait for the HTTPS query.
     ///
     /// Defaults to [`Patience::Off`].
     #[must_use]
@@ -319,13 +316,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// Which addresses may be connected to. No attempt is made to another one, be it of the resolver, of a hint in a service record, or the host of the
-    /// URI itself: it is recorded as untried, with [`UntriedReason::NotAllowed`], and the race is among the others.
+    /// Sets which addresses may be connected to. No attempt is made to any other address, whether it comes from the resolver, from a hint in a
+    /// service record, or from the URI itself. It is recorded as untried, with [`UntriedReason::NotAllowed`].
     ///
-    /// `rule` is given each address as it would be connected to, an IPv4-mapped IPv6 address as the IPv4 address that it is. It may be asked about an address
-    /// any number of times, also after the race, and must say the same each time.
+    /// `rule` gets each address as it would be connected to: an IPv4-mapped IPv6 address as the IPv4 address. It may be called any number of times
+    /// for an address, also after the race, and must always return the same.
     ///
-    /// [`public_addresses_only`] is a rule for URIs that come from somebody else. A second call replaces the rule of the first.
+    /// [`public_addresses_only`] is a rule for URIs from untrusted sources. A second call replaces the rule.
     ///
     /// Defaults to every address.
     #[must_use]
@@ -338,7 +335,7 @@ impl ConfigBuilder {
     ///
     /// # Errors
     ///
-    /// If a setting that must not be zero is zero, if no address family is left to use, or if there are protocols that no handshake could offer.
+    /// A setting that must not be zero is zero, no address family is left, or no handshake could offer the protocols.
     pub fn build(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
         if config.connection_attempt_delay.is_zero() {

@@ -1,11 +1,11 @@
-//! Which addresses are those of the public Internet: a rule for URIs that come from somebody else.
+//! The addresses of the public Internet: a rule for URIs from untrusted sources.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the public Internet, and not one of this machine, of this network, or of no host at all: a rule for the setting `allow` of the
-/// connector ([`ConfigBuilder::allow`](super::ConfigBuilder::allow)), where URIs come from somebody else.
+/// Whether an address belongs to the public Internet, and not to this machine, this network, or no host at all. It is a rule for the connector's
+/// setting `allow` ([`ConfigBuilder::allow`](super::ConfigBuilder::allow)), for URIs from untrusted sources.
 ///
-/// It goes by the special-purpose registries of IANA (RFC 6890). Not allowed are:
+/// It follows the special-purpose registries of IANA (RFC 6890). Not allowed are:
 ///
 /// | addresses | what they are |
 /// |---|---|
@@ -23,8 +23,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// | `64:ff9b:1::/48` | translation within a network (RFC 8215): where the IPv4 address stands, that network alone knows |
 /// | whatever else is not in `2000::/3` | discarded (`100::/64`, RFC 6666), segment routing (`5f00::/16`, RFC 9602), and what is not given out |
 ///
-/// An address that stands for an IPv4 address is allowed if that one is: IPv4-mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`, RFC 3056),
-/// and Teredo (`2001::/32`, RFC 4380), which has two: the server and the client.
+/// An address that embeds an IPv4 address is allowed if that address is: IPv4-mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052), 6to4
+/// (`2002::/16`, RFC 3056), and Teredo (`2001::/32`, RFC 4380), which embeds two: those of the server and of the client.
 ///
 /// # Example
 ///
@@ -77,7 +77,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    /// The first and the last address of each block, and what is beside it.
+    /// The first and the last address of each block, and addresses next to some.
     const NOT_ALLOWED: [&str; 79] = [
         "0.0.0.0",
         "0.255.255.255",

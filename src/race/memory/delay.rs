@@ -66,7 +66,7 @@ mod tests {
         of_attempt(delay, ms(configured))
     }
 
-    /// Of a smoothed time and its deviation, in milliseconds.
+    /// Returns what `derive` makes of a smoothed time and deviation, in milliseconds.
     fn derived(derive: fn(&Smoothed) -> u32, time: u32, deviation: u32) -> Duration {
         let smoothed = Smoothed::new(time * 1_000_000, deviation * 1_000_000);
         Duration::from_nanos(derive(&smoothed).into())
@@ -136,7 +136,7 @@ mod tests {
         }
         let own = |ms| AttemptDelay::new(Duration::from_millis(ms), DelayBasis::Configured);
         assert_eq!(of_learned(None, 250), own(250));
-        // Somebody may configure one for a destination, within the same bounds.
+        // A driver may pass a configured delay for a destination. It is clamped to the same bounds.
         assert_eq!([0, 50, 5000].map(|ms| of_learned(Some(own(ms)), 250)), [own(10), own(50), own(2000)]);
     }
 }

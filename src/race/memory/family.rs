@@ -92,7 +92,7 @@ mod tests {
     struct Seen(Health, Instant);
 
     impl Seen {
-        /// Each prefix with the second at which its mark ends.
+        /// A family with these marks: each prefix, and the second at which its mark ends.
         fn marked(marks: &[(u128, u64)]) -> Self {
             let mut seen = Self(Health::default(), some_instant());
             for (prefix, until) in marks {
@@ -105,7 +105,7 @@ mod tests {
             self.0.on_mark(prefix, self.1 + Duration::from_secs(until));
         }
 
-        /// Until which second the family is dead, at another.
+        /// Returns until which second the family is dead, as seen at second `now`.
         fn dead_until(&self, now: u64) -> Option<u64> {
             let until = self.0.dead_until(self.1 + Duration::from_secs(now));
             until.map(|until| (until - self.1).as_secs())

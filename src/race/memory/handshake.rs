@@ -60,7 +60,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// After handshakes that took so many milliseconds, each at its second.
+    /// Returns what is known after handshakes that took so many milliseconds, each at its second.
     fn of(handshakes: &[(u64, u64)]) -> Option<HandshakeTime> {
         let mut known = None;
         for (second, took) in handshakes {

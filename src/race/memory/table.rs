@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(values(&table), [3, 4, 1]);
     }
 
-    /// Held against a list that is searched from end to end.
+    /// Compares the table with a list that is searched from end to end.
     #[test]
     fn a_table_is_a_list_in_the_order_of_use() {
         for capacity in [2, 3, 7, 64] {

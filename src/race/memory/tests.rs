@@ -1,4 +1,4 @@
-//! What a memory says after what it was told.
+//! Tests: the advice of a memory after what it has learned.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -10,7 +10,7 @@ const A6: &str = "2001:db8::a";
 const B6: &str = "2001:db8::b";
 const A4: &str = "192.0.2.10";
 
-/// A memory, where it is asked from, and the time, which begins at 0.
+/// A memory, the viewpoint for its advice, and the time, which begins at 0.
 struct Known {
     memory: Memory,
     from: Viewpoint,
@@ -63,13 +63,13 @@ impl Known {
         self.memory.advise(&self.from, destination.parse().unwrap(), self.zero + self.now)
     }
 
-    /// For how many seconds it is dead, and by what.
+    /// Returns for how many seconds the destination is dead, and why.
     fn dead(&mut self, destination: &str) -> Option<(u64, DeadBy)> {
         let now = self.zero + self.now;
         self.advice(destination).dead.map(|dead| ((dead.until - now).as_secs(), dead.by))
     }
 
-    /// In milliseconds, for a configured delay of 250.
+    /// Returns the attempt delay in milliseconds, if 250 ms are configured.
     fn delay(&mut self, destination: &str) -> (u128, DelayBasis) {
         let delay = delay::of_attempt(self.advice(destination).delay, ms(250));
         let (length, basis) = (delay.length(), delay.basis());
@@ -98,7 +98,7 @@ fn a_round_trip_is_advice_for_its_address_its_prefix_and_its_network() {
     assert_eq!(known.delay("2001:db8:1::a"), (250, DelayBasis::Configured));
     assert_eq!(known.delay(A4), (250, DelayBasis::Configured));
     let mut known = known.connected("2001:db8:2::a", 620).connected(A4, 600);
-    // 112.5 ms, and four times 160 ms.
+    // The round trip is 112.5 ms. The delay adds four times the deviation, 160 ms.
     let network = DelayBasis::Network { rtt: Duration::from_micros(112_500), samples: 2 };
     assert_eq!(known.delay("2001:db8:1::a"), (752, network));
     assert_eq!(known.delay("198.51.100.1"), (1000, DelayBasis::Network { rtt: ms(600), samples: 1 }));

@@ -63,7 +63,7 @@ const GOLDEN: u32 = 0x9E37_79B9;
 mod tests {
     use super::*;
 
-    /// The races that explore of so many, the first being 1.
+    /// Returns which of the first `races` races explore, counted from 1.
     fn exploring(races: u32) -> Vec<u32> {
         let mut turns = Turns::default();
         (1..=races).filter(|_| turns.next()).collect()

@@ -1,4 +1,4 @@
-//! The opening, beside the race that it stands for.
+//! Tests: the opening compared with the race that it stands for.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use super::super::memory::{Dead, DeadBy, DelayBasis};
 use super::*;
 use crate::test_support::some_instant;
 
-/// Every list of up to `length` addresses of an alphabet that has both families, two ports, and an address that is not
-/// connected to.
+/// Returns every list of up to `length` addresses, from both families, with two ports, and with an address that may not be connected to.
 fn lists(length: usize) -> Vec<Vec<SocketAddr>> {
     let alphabet = ["[2001:db8::1]:0", "[2001:db8::2]:8443", "192.0.2.1:0", "192.0.2.1:8443", "0.0.0.0:0"];
     let mut lists = vec![Vec::new()];
@@ -43,7 +42,7 @@ fn configs() -> Vec<Config> {
     configs
 }
 
-/// One of eight memories: which addresses are dead, and how long attempts may be silent.
+/// Returns the advice of one of eight memories: which addresses are dead, and how long attempts may be silent.
 fn advice(memory: usize, address: SocketAddr, now: Instant) -> Advice {
     let addresses = ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(|address| address.parse::<IpAddr>().unwrap());
     let Some(bit) = addresses.iter().position(|known| *known == address.ip()) else { return Advice::default() };
@@ -145,7 +144,7 @@ fn no_more_is_asked_than_it_takes_to_find_the_first_address_and_what_was_said_ho
     assert_eq!((first.address().ip(), asked), (list[1].ip(), list[..2].to_vec()));
     assert_eq!(opening.poll_timeout(None), Some(now + Duration::from_millis(300)));
     assert!(!opening.is_settled());
-    // Meanwhile all of them have died.
+    // Meanwhile all addresses have become dead.
     let mut race = opening.into_race(&config, &first, port, |address| advice(7, address, now), None, now);
     race.handle_outcome(AttemptId::FIRST, Outcome::failed(), now + Duration::from_millis(20));
     let Some(Action::Start { endpoint, demoted, .. }) = race.poll_action(now + Duration::from_millis(20)) else {

@@ -1,9 +1,8 @@
-//! The rules, by the examples of the RFC and by our own.
+//! Tests of the rules, with the examples of the RFC and others.
 
 use super::*;
 
-/// `destinations`, a list of `destination<source` (`-` for no route, nothing at all for unknown), sorted by the default
-/// table.
+/// Returns `destinations` sorted by the default table. Each is `destination<source`, with `-` for no route and no source for an unknown one.
 fn sorted(destinations: &str) -> String {
     sorted_by(&PolicyTable::default(), destinations)
 }
@@ -22,14 +21,14 @@ fn pair(text: &str) -> (IpAddr, Source) {
     }
 }
 
-/// Both orders of two destinations give the same: `best` first.
+/// Asserts that `best` is sorted first from either order.
 fn assert_better(best: &str, other: &str) {
     let expected = format!("{} {}", pair(best).0, pair(other).0);
     assert_eq!(sorted(&format!("{best} {other}")), expected);
     assert_eq!(sorted(&format!("{other} {best}")), expected);
 }
 
-// The examples of RFC 6724 §10.2 that no interface has to be asked for.
+// The examples of RFC 6724 §10.2 that need no properties of interfaces.
 
 #[test]
 fn example_matching_scope() {
@@ -65,7 +64,7 @@ fn example_ipv4_preferred_by_the_table() {
     entries[2].precedence = 100;
     let table = PolicyTable::new(entries).unwrap();
     assert_eq!(sorted_by(&table, "2001:db8::1<2001:db8::2 10.1.2.3<10.1.2.4"), "10.1.2.3 2001:db8::1");
-    // Scope comes before precedence: a link-local IPv4 source is no better for it.
+    // Scope comes before precedence, so that a link-local IPv4 source does not make a destination better.
     let link_local = "198.51.100.121<169.254.13.78 2001:db8:1::1<2001:db8:1::2";
     assert_eq!(sorted_by(&table, link_local), "2001:db8:1::1 198.51.100.121");
 }
@@ -126,7 +125,7 @@ fn equals_keep_their_order() {
 
 #[test]
 fn what_is_shared_with_the_source_is_not_compared_between_families() {
-    // Nothing else is left to tell them apart.
+    // With an empty table the rules do not decide, and IPv6 goes first.
     let table = PolicyTable::new([]).unwrap();
     for v6 in ["2001:db8::1<2001:db8::2", "2001:db8::1<3ffe::2"] {
         for list in [format!("{v6} 192.0.2.1<192.0.2.0"), format!("192.0.2.1<192.0.2.0 {v6}")] {
@@ -208,7 +207,7 @@ fn what_was_learned_decides_after_the_scope_and_before_the_longest_prefix() {
         let [first, _] = sorted([(near, of_near), (far, of_far)]);
         assert_eq!(first, if far_is_better { far_ip.clone() } else { near_ip.clone() }, "{of_near:?} {of_far:?}");
     }
-    // Neither makes up for the precedence, or for a label that does not match.
+    // Neither outweighs the precedence, or a label that does not match.
     let v4 = ("192.0.2.1<192.0.2.2", advice(0, true));
     assert_eq!(sorted([v4, (near, advice(5, false))])[0], near_ip);
     let unlike = ("2001:db8:1::1<fd00::2", advice(0, true));

@@ -1,11 +1,11 @@
-//! What becomes of a look-up that nobody waits for any more.
+//! Notices when nobody waits for a flight any more.
 
 use std::future::Future;
 
 use super::Flight;
 
 impl<K: Ord, T> Flight<K, T> {
-    /// Waits until nobody waits for the result any more. Somebody may again, by the time that this is known.
+    /// Resolves when nobody waits for the result any more. By then somebody may have joined again.
     pub(in crate::resolve) fn deserted(&self) -> impl Future<Output = ()> + use<K, T> {
         let under_way = self.flights.lock();
         let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());

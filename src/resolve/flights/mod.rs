@@ -1,8 +1,7 @@
 //! Single flight: equal look-ups at one time share one result.
 //!
-//! A *flight* is a result that is waited for, by whoever asks while it is under way. *Calls* are made to fill it: one, as a
-//! rule. Where a call is stuck because a packet was lost, somebody who asks later may make another one, and the first call
-//! that comes to an answer fills the flight for all.
+//! A *flight* is a result that all callers wait for who ask while it is under way. *Calls* are made to get it, usually one. If a call is stuck
+//! because a packet was lost, a later caller may make another one. The first call that gets an answer completes the flight for all.
 
 #[cfg(feature = "hickory")]
 mod desertion;
@@ -18,20 +17,20 @@ use std::time::{Duration, Instant};
 use crate::lock::{Guard, Lock};
 use tokio::sync::watch;
 
-/// How many calls for one key may be running at one time.
+/// How many calls for one key may run at a time.
 const MAX_CALLS: usize = 6;
 
 /// How long the only call of a flight may take before another one is made. Each further call doubles the time.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The look-ups that are under way, by what they look for. Clones share them.
+/// The look-ups that are under way, by their keys. Clones share them.
 pub(super) struct Flights<K, T> {
-    /// Guards the map. Keys are compared under the lock; results are dropped, and wakers called, outside it.
+    /// Guards the map. Only keys are compared under the lock; results are dropped and wakers called outside it.
     under_way: Arc<Lock<BTreeMap<K, UnderWay<T>>>>,
 }
 
 struct UnderWay<T> {
-    /// `None` if nobody waits for the calls that are still running: another one has answered.
+    /// `None` if another call has answered, and nobody waits for the calls that still run.
     flight: Option<Waiting<T>>,
     /// How many calls are running.
     running: usize,
@@ -41,25 +40,24 @@ struct Waiting<T> {
     result: watch::Sender<Option<T>>,
     /// How many calls were made for this flight.
     calls: u32,
-    /// When the last of them was made, as far as it is known.
+    /// When the last of them was made. `None` while that is not known.
     latest: Option<Instant>,
 }
 
-/// A call to be made, for all that wait for the result. If it is dropped, and no other call is running, they learn that
-/// there is no result.
+/// A call that its holder must make, for all that wait for the result. If it is dropped and no other call is running, they get `None`.
 pub(super) struct Flight<K: Ord, T> {
     key: K,
     flights: Flights<K, T>,
     is_over: bool,
 }
 
-/// The result of a look-up; `None` if it was given up.
+/// Waits for the result of a flight; `None` if it was given up.
 pub(super) struct Landing<T>(Pin<Box<dyn Future<Output = Option<T>> + Send>>);
 
 impl<K: Ord + Clone, T: Clone + Send + Sync + 'static> Flights<K, T> {
-    /// The result to come of the look-up for `key`. Whoever is given a [`Flight`] with it has to make the call.
+    /// Joins the look-up for `key`. If a [`Flight`] is returned as well, the caller must make the call.
     ///
-    /// `again`, with the present time, allows for another call where those that are running have taken too long.
+    /// With the present time in `again`, the caller may make another call if those that are running have taken too long.
     pub(super) fn join(&self, key: K, again: Option<Instant>) -> (Landing<T>, Option<Flight<K, T>>) {
         let mut under_way = self.lock();
         let entry = under_way.entry(key.clone()).or_insert_with(|| UnderWay { flight: None, running: 0 });
@@ -103,7 +101,7 @@ impl<T> Waiting<T> {
     /// Whether the calls so far have taken too long.
     fn is_due(&mut self, again: Option<Instant>) -> bool {
         let Some(now) = again else { return false };
-        // A call whose time is not known counts as made now.
+        // A call whose start is not known counts as made now.
         let latest = *self.latest.get_or_insert(now);
         let patience = PATIENCE.saturating_mul(1 << (self.calls.clamp(1, 16) - 1));
         now.saturating_duration_since(latest) >= patience
@@ -111,10 +109,9 @@ impl<T> Waiting<T> {
 }
 
 impl<K: Ord, T> Flight<K, T> {
-    /// The call again, if somebody still waits for the result. If nobody does the call is given up, and whoever asks next
-    /// makes one of their own.
+    /// Returns the call if somebody still waits for the result. Otherwise gives it up, so that the next caller makes a call of its own.
     pub(super) fn if_wanted(mut self) -> Option<Self> {
-        // Nobody joins between the question and what follows from it.
+        // One lock for the check and the removal, so that nobody joins in between.
         let mut under_way = self.flights.lock();
         let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());
         if flight.is_some_and(|flight| flight.result.receiver_count() > 0) {
@@ -128,12 +125,12 @@ impl<K: Ord, T> Flight<K, T> {
         None
     }
 
-    /// Hands an answer to all that wait, whichever call they wait for. Whoever asks from now on makes a call of their own.
+    /// Gives an answer to all that wait, whichever call they wait for. Later callers start a new flight.
     pub(super) fn land(self, result: T) {
         self.end(result, |_| true);
     }
 
-    /// Hands a failure to all that wait, unless another call is running that may do better.
+    /// Gives a failure to all that wait, unless another call is running that may succeed.
     pub(super) fn fail(self, result: T) {
         self.end(result, |entry| entry.running <= 1);
     }
@@ -151,7 +148,7 @@ impl<K: Ord, T> Flight<K, T> {
         }
     }
 
-    /// Takes this call out of those that are running. What is returned is to be dropped without the lock.
+    /// Counts this call as ended. The returned entry must be dropped outside the lock.
     fn end_call(under_way: &mut BTreeMap<K, UnderWay<T>>, key: &K) -> Option<UnderWay<T>> {
         let entry = under_way.get_mut(key)?;
         entry.running = entry.running.saturating_sub(1);

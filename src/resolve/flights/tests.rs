@@ -21,7 +21,7 @@ fn all_that_ask_while_it_is_under_way_share_the_result() {
     assert!(first.is_woken() && second.is_woken());
     assert_ready_eq!(first.poll(), Some(7));
     assert_ready_eq!(second.poll(), Some(7));
-    // The next one is made anew.
+    // The next caller makes a new call.
     assert!(flights.join("a", None).1.is_some());
 }
 
@@ -61,7 +61,7 @@ fn a_look_up_that_is_given_up_has_no_result_and_can_be_made_again() {
     assert_ready_eq!(task::spawn(again).poll(), Some(7));
 }
 
-/// Joins so many milliseconds after the beginning, and may make another call.
+/// Joins `after` milliseconds after the beginning, and may make another call.
 fn again(flights: &Flights<&'static str, u8>, after: u64) -> (Landing<u8>, Option<Flight<&'static str, u8>>) {
     flights.join("a", Some(some_instant_at(after)))
 }
@@ -93,7 +93,7 @@ fn who_may_not_make_another_call_joins_however_old_the_first_is() {
     let flights = flights();
     let (_first, _flight) = flights.join("a", None);
     assert!(flights.join("a", None).1.is_none());
-    // The time of the first call is not known: it counts from now.
+    // The start of the first call is not known: its time counts from now.
     assert!(again(&flights, 0).1.is_none());
     assert!(again(&flights, 99).1.is_none());
     assert!(again(&flights, 100).1.is_some());
@@ -107,7 +107,7 @@ fn the_first_answer_is_that_of_all_who_wait() {
     call.unwrap().land(7);
     assert_ready_eq!(task::spawn(early).poll(), Some(7));
     assert_ready_eq!(task::spawn(late).poll(), Some(7));
-    // The call that is stuck answers those who came after all of this.
+    // The stuck call answers those who joined after all of this.
     let (next, fresh) = again(&flights, 200);
     assert!(fresh.is_some(), "a look-up of its own");
     stuck.unwrap().land(8);
@@ -134,7 +134,7 @@ fn calls_that_are_stuck_are_bounded_though_others_answer() {
     for round in 0..100 {
         let (_first, flight) = again(&flights, round * 1_000);
         stuck.extend(flight);
-        // Another one answers, if there may be one.
+        // Another call answers, if one may be made.
         if let (_second, Some(flight)) = again(&flights, round * 1_000 + 500) {
             flight.land(7);
         }

@@ -1,4 +1,4 @@
-//! The names that have answered lately.
+//! Remembers the names that have answered lately.
 
 use crate::lock::Lock;
 use std::collections::HashSet;
@@ -6,16 +6,16 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many names a generation has at the most. There are two of them.
+/// How many names a generation has at most. There are two generations.
 const GENERATION: usize = 2_048;
 
-/// How long a generation lasts at the most.
+/// How long a generation lasts at most.
 const AGE: Duration = Duration::from_secs(120);
 
 /// Remembers the names that have answered, for two to four minutes, up to some thousand of them. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answered {
-    /// Guards the two sets. Names are compared under the lock, and nothing else runs.
+    /// Guards the two sets. Only names are compared under the lock.
     names: Arc<Lock<Names>>,
 }
 
@@ -57,7 +57,7 @@ impl Names {
         }
         self.began = Some(now);
         let young = mem::take(&mut self.young);
-        // After a long silence both are too old.
+        // After a long pause both generations are too old.
         let (young, forgotten) = if age < 2 * AGE { (young, HashSet::new()) } else { (HashSet::new(), young) };
         [mem::replace(&mut self.old, young), forgotten]
     }

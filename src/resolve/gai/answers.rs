@@ -18,18 +18,19 @@ use crate::resolve::{Answer, Name, Query, QueryError};
 /// The answers of [`GaiResolver`](super::GaiResolver).
 #[must_use = "streams do nothing unless polled"]
 pub struct GaiAnswers {
-    /// AAAA before A.
+    /// The look-ups under way, AAAA before A.
     pending: Vec<(Query, Landing<Said>)>,
     course: Course,
     said: VecDeque<Said>,
 }
 
 enum Course {
-    /// Each family by itself, of the name as it stands. Answers without an address are held back: the name may be another one.
+    /// A call for each family of the name as it stands is under way. Answers without an address are held back, since the name may be found in a
+    /// search domain.
     Apart(Apart),
-    /// The name as it stands has no address. Answers from elsewhere are awaited.
+    /// The name as it stands has no address. The second look-up is under way.
     Second { held: Vec<Said> },
-    /// Whatever comes is said.
+    /// Every answer is passed on.
     Decided,
 }
 
@@ -43,12 +44,12 @@ struct Apart {
 }
 
 impl GaiAnswers {
-    /// One look-up for both families.
+    /// The answers of one look-up for both families.
     pub(super) fn together(list: Landing<Said>) -> Self {
         Self { pending: vec![(Query::List, list)], course: Course::Decided, said: VecDeque::new() }
     }
 
-    /// A look-up for each family. If none finds anything, the family that is `unasked` is looked up, and then what `second` says.
+    /// The answers of a look-up for each family. If neither has an address, the family in `unasked` is looked up, and then what `second` says.
     pub(super) fn apart(
         families: Vec<(Query, Landing<Said>)>,
         look_ups: LookUps,
@@ -79,7 +80,7 @@ impl GaiAnswers {
         }
     }
 
-    /// Nothing has been found so far.
+    /// Continues after a look-up without an address.
     fn go_on(&mut self, mut apart: Apart) {
         if !self.pending.is_empty() {
             self.course = Course::Apart(apart);

@@ -1,4 +1,4 @@
-//! The calls of getaddrinfo: each in a thread, and one for all who want the same.
+//! The calls of getaddrinfo: each in a thread, with single flight for equal ones.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::resolve::flights::{Flights, Landing};
 use crate::resolve::threads::{Threads, Turn};
 use crate::resolve::{Epoch, Name, Query, QueryError};
 
-/// Makes look-ups. Clones share the threads, and what is under way.
+/// Makes look-ups. Clones share the threads and the flights.
 #[derive(Clone)]
 pub(super) struct LookUps {
     flights: Flights<(Arc<str>, Epoch, Wanted), Said>,
@@ -25,13 +25,13 @@ pub(super) struct LookUps {
 /// What is looked up of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Wanted {
-    /// The name as it stands, or, for both families, as getaddrinfo understands it.
+    /// The name as it stands, for one family. For both families, the name as getaddrinfo understands it, with its search domains.
     Name(Query),
     /// The name in the search domains.
     Domains,
 }
 
-/// Counts the calls of getaddrinfo that are running, or wait for a thread. Clones count together.
+/// Counts the calls of getaddrinfo that are running or wait for a thread. Clones share the count.
 #[derive(Clone, Debug, Default)]
 struct Calls(Arc<AtomicUsize>);
 
@@ -70,19 +70,19 @@ impl LookUps {
         self.threads = Threads::new(most);
     }
 
-    /// Runs something that asks the system about `host`, and may block, in a thread.
+    /// Runs `work` in a thread. It may block, and asks the system about `host`.
     pub(super) fn run(&self, host: &str, work: impl FnOnce(io::Result<()>, &dyn System) + Send + 'static) {
         let system = Arc::clone(&self.system);
         let turn = self.turn(host, system.now());
         self.threads.run(turn, move |thread| work(thread, &*system));
     }
 
-    /// Names that have answered lately are not expected to keep a thread for long.
+    /// Favours names that have answered lately, since they are not expected to block a thread for long.
     fn turn(&self, host: &str, now: Instant) -> Turn {
         if self.answered.has(host, now) { Turn::Favoured } else { Turn::Ordinary }
     }
 
-    /// Looks a query up: the name as it stands, or, for both families, as getaddrinfo understands it.
+    /// Looks up one family of the name as it stands or, for both families, the name as getaddrinfo understands it.
     pub(super) fn start(&self, name: &Name, query: Query) -> Landing<Said> {
         self.start_with(name, Wanted::Name(query), query, move |system, host| system.look_up(host, query))
     }
@@ -107,7 +107,7 @@ impl LookUps {
             let (host, system, answered) = (Arc::clone(host), Arc::clone(&self.system), self.answered.clone());
             let call = self.calls.begin();
             self.threads.run(turn, move |thread| match thread {
-                // Those that asked may be gone by the time that a thread is free.
+                // The callers may be gone when a thread becomes free.
                 Ok(()) => {
                     let Some(flight) = flight.if_wanted() else { return };
                     let said = look_up(&*system, &host);
@@ -125,19 +125,18 @@ impl LookUps {
         landing
     }
 
-    /// Whether the calls that are running or wait in line would keep more than half of the threads busy.
+    /// Whether the calls that are running or queued would keep more than half of the threads busy.
     fn are_threads_scarce(&self) -> bool {
         self.calls.count() > self.threads.most() / 2
     }
 
-    /// Whether both families of a name are to be looked up in one call, to save a thread. A look-up that is under way is joined
-    /// as it is.
+    /// Whether to look up both families of a name in one call, to save a thread. A look-up that is under way is joined as it is.
     pub(super) fn saves_threads(&self, name: &Name) -> bool {
         let is_apart = || self.is_under_way(name, Query::Aaaa) || self.is_under_way(name, Query::A);
         self.is_under_way(name, Query::List) || self.are_threads_scarce() && !is_apart()
     }
 
-    /// Whether this query for the name as it stands has not come to an end.
+    /// Whether a look-up for this query is under way.
     pub(super) fn is_under_way(&self, name: &Name, query: Query) -> bool {
         self.flights.is_under_way(&(Arc::clone(name.host()), name.epoch(), Wanted::Name(query)))
     }

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(planned("api.example.com", "", conf), Plan::Together);
         assert_eq!(planned("api.example.com.", "", conf), APART, "it is complete");
         assert!(is_apart(&planned("a.b.c.d.example.com", "", conf)));
-        // What the environment says comes last.
+        // The options of `$RES_OPTIONS` are appended to the file.
         assert!(is_apart(&planned("api.example.com", "", &format!("{conf}\noptions ndots:1"))));
     }
 

@@ -1,4 +1,4 @@
-//! What blocks: getaddrinfo, and the files that it reads.
+//! The calls that block: getaddrinfo, and reading the system's files.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use crate::resolve::system::Files;
 use crate::resolve::{Answer, Query, QueryError, QueryErrorKind, system_files};
 use crate::timer::read_clock;
 
-/// What a look-up came to.
+/// The result of a look-up.
 pub(super) type Said = Result<Answer, QueryError>;
 
-/// The system, or what a test says in its place. Every call may block.
+/// The system, or a test's replacement for it. Every call may block.
 pub(super) trait System: Send + Sync {
     fn plan(&self, host: &str) -> Plan;
     fn look_up(&self, host: &str, query: Query) -> Said;
@@ -26,11 +26,11 @@ pub(super) trait System: Send + Sync {
 pub(super) struct Getaddrinfo;
 
 impl System for Getaddrinfo {
-    /// Where it is not known what the files say, both families are looked up in one call: whatever they say holds for that.
+    /// If the files cannot be read, both families are looked up in one call, which is right whatever the files say.
     fn plan(&self, host: &str) -> Plan {
         match Texts::read() {
             Ok(Some(texts)) => plan(host, texts.files()),
-            // The tables are elsewhere.
+            // The system keeps its configuration elsewhere.
             Ok(None) => Plan::Together,
             Err(error) => {
                 debug!(%error, "the files of the system cannot be read");
@@ -39,7 +39,7 @@ impl System for Getaddrinfo {
         }
     }
 
-    /// [`Query::List`] is for the name as getaddrinfo understands it; a family by itself is for the complete name.
+    /// Looks up the name as getaddrinfo understands it for [`Query::List`], and the complete name for a single family.
     fn look_up(&self, host: &str, query: Query) -> Said {
         let family = match query {
             Query::Aaaa => AddrFamily::Inet6.into(),
@@ -53,7 +53,7 @@ impl System for Getaddrinfo {
             Ok(found) => found,
             Err(error) => return Err(believable(query_error(query, error))),
         };
-        // An address of a kind that the wrapper does not know is none that can be connected to.
+        // The wrapper returns an error for an address of an unknown kind. Nothing could connect to it.
         let addresses: Vec<SocketAddr> = found.filter_map(Result::ok).map(|found| found.sockaddr).collect();
         Ok(match query {
             Query::Aaaa => Answer::aaaa(addresses),
@@ -67,7 +67,7 @@ impl System for Getaddrinfo {
     }
 }
 
-/// The files as they are now.
+/// The present text of the system's files.
 struct Texts {
     hosts: String,
     nsswitch: String,
@@ -77,7 +77,7 @@ struct Texts {
 }
 
 impl Texts {
-    /// `None` on a system that has no such files.
+    /// Returns `None` on a system that has no such files.
     fn read() -> io::Result<Option<Self>> {
         let read = |path| Ok::<_, io::Error>(system_files::read(path)?.unwrap_or_default());
         let Some(resolv_conf) = system_files::resolv_conf(system_files::read)? else { return Ok(None) };
@@ -96,11 +96,11 @@ impl Texts {
     }
 }
 
-/// A failure that took so long was silence: no server says that it cannot answer as slowly as the shortest time-out of resolv.conf(5).
+/// A failure that took as long means that no server answered. It is less than the shortest time-out of resolv.conf(5), and no server takes as long to
+/// say that it cannot answer.
 const SILENCE: Duration = Duration::from_millis(900);
 
-/// Looks `host` up in `domains`, for both families, until one has an address. Where no server answers, the search is over, as that
-/// of the system is.
+/// Looks `host` up in `domains`, for both families, until one has an address. Like the system's search, it ends when no server answers.
 pub(super) fn search(system: &dyn System, host: &str, domains: &[String]) -> Said {
     let mut said = Err(QueryError::new(Query::List, "there are no search domains"));
     for domain in domains {
@@ -117,7 +117,7 @@ pub(super) fn search(system: &dyn System, host: &str, domains: &[String]) -> Sai
     said
 }
 
-/// That a name does not exist is no answer of a system that cannot open its files.
+/// Replaces a negative answer by an error while the process cannot open files: getaddrinfo then says of any name that it does not exist.
 fn believable(error: QueryError) -> QueryError {
     let cause = if error.is_negative() { system_files::what_keeps_files_closed() } else { None };
     match cause {
@@ -126,7 +126,7 @@ fn believable(error: QueryError) -> QueryError {
     }
 }
 
-/// The host has no address of the family, as glibc has it. Other systems have no error with this number.
+/// glibc's error for a host without an address of the family. Other systems have no error with this number.
 const EAI_ADDRFAMILY: i32 = -9;
 
 fn query_error(query: Query, error: LookupError) -> QueryError {

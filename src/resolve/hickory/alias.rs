@@ -1,4 +1,4 @@
-//! HTTPS records: the aliases that lead to them, and the names that they lead to (RFC 9460 §3).
+//! Follows HTTPS records: through aliases, and to the addresses of their targets (RFC 9460 §3).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,22 +20,22 @@ use super::wanted::{Said, Wanted, address_queries, addresses};
 use crate::race::ServiceRecord;
 use crate::resolve::{Answer, Query, QueryError};
 
-/// How many aliases are followed, one to the other.
+/// How many aliases in a row are followed.
 const MAX_ALIASES: usize = 8;
-/// How many TargetNames are looked up. The records of others have their hints.
+/// How many TargetNames are looked up. Other records only have their hints.
 const MAX_TARGETS: usize = 8;
 
-/// Service records to be.
+/// Service records, once the aliases are followed.
 pub(super) type Following = Pin<Box<dyn Future<Output = Result<Services, QueryError>> + Send>>;
 
 /// Follows HTTPS records to where they lead.
 pub(super) struct Follower {
     pub(super) asker: Asker,
-    /// The name of the origin: its addresses are looked up anyway.
+    /// The name of the origin, whose addresses are looked up in any case.
     pub(super) origin: DnsName,
 }
 
-/// Service records, and the addresses of their targets as they come.
+/// Service records, and the look-ups of their targets' addresses.
 pub(super) struct Services {
     records: Vec<ServiceRecord>,
     waiting: Vec<Target>,
@@ -50,7 +50,7 @@ struct Target {
 }
 
 impl Follower {
-    /// Follows what these records say.
+    /// Follows the aliases in these records.
     pub(super) fn follow(self, records: LookUp) -> Following {
         Box::pin(self.run(records))
     }
@@ -60,7 +60,8 @@ impl Follower {
         let mut seen = vec![self.origin.clone()];
         let mut aliases = 0;
         let mut alias = None;
-        // Most aliases lead to a name whose addresses are then wanted: they are asked for together with its records.
+        // The addresses of an alias are looked up together with its HTTPS records, since most aliases have no further records and need their
+        // addresses.
         let mut ahead = Vec::new();
         loop {
             let found = match (said, &alias) {
@@ -75,7 +76,7 @@ impl Follower {
                 None => return Ok(self.services(&found, alias.as_ref(), ahead)),
             };
             if next.is_root() {
-                // There is no such service, which is advice (§2.5.1): the addresses of the origin are tried.
+                // The record says that there is no such service. That is only advice (§2.5.1): the addresses of the origin are tried.
                 return Ok(Services::new(Vec::new(), Vec::new()));
             }
             if seen.contains(&next) || aliases == MAX_ALIASES {
@@ -94,7 +95,7 @@ impl Follower {
         }
     }
 
-    /// An alias without records of its own stands for its addresses. Without them there is nothing to say.
+    /// Returns a record that stands for the alias's addresses. There is no answer until they arrive.
     fn end_of_aliases(&self, alias: &DnsName, ahead: Vec<LookUp>) -> Services {
         let record = of_alias(alias);
         let names = BTreeMap::from([(target_name(alias), alias)]);
@@ -103,7 +104,7 @@ impl Follower {
         services
     }
 
-    /// The records in ServiceMode of an answer, that of `alias` if one led there.
+    /// Returns the records in ServiceMode of an answer, which `alias` may have led to.
     fn services(&self, found: &Lookup, alias: Option<&DnsName>, ahead: Vec<LookUp>) -> Services {
         let mut records = Vec::new();
         let mut names = BTreeMap::new();
@@ -119,7 +120,7 @@ impl Follower {
                 (true, Some(alias)) => alias,
                 (true, None) => owner,
             };
-            // The canonical name of the origin has the same addresses. That of `_8443._https` has its own.
+            // The canonical name of the origin has the same addresses as the origin. The canonical name of `_8443._https` has its own.
             let is_origin = *target == self.origin || alias.is_none() && target == owner && self.are_at_origin();
             let target = Some(target).filter(|_| !is_origin);
             if let Some(target) = target {
@@ -138,7 +139,7 @@ impl Follower {
         }
     }
 
-    /// Looks the targets up, those of the records that go first. The addresses of `alias` are looked up already.
+    /// Looks up the targets of the records that come first. The look-ups of the addresses of `alias` are in `ahead`.
     fn with_targets(
         &self,
         records: Vec<ServiceRecord>,
@@ -158,7 +159,7 @@ impl Follower {
             .iter()
             .flat_map(|(_, name)| self.address_types().map(|record_type| Wanted::new((*name).clone(), record_type)));
         let look_ups = self.asker.look_ups.start(wanted);
-        // What cannot be cached would be asked for again.
+        // The look-ups under way are used, since answers that cannot be cached would be queried again.
         let waiting = [(begun, ahead), (others, look_ups)].into_iter().flat_map(|(targets, look_ups)| {
             let families =
                 targets.into_iter().flat_map(|(text, _)| self.address_types().map(move |family| (text, family)));
@@ -187,8 +188,7 @@ impl Services {
         Self { records, waiting, has_news: true }
     }
 
-    /// The records, as often as there is something new in them. Those of targets that are still being looked up have
-    /// their hints.
+    /// Returns the records each time that something new is known of them. Records whose targets are still looked up have their hints.
     pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         let Self { records, waiting, has_news } = self;
         waiting.retain_mut(|target| match Pin::new(&mut target.look_up).poll(cx) {
@@ -207,13 +207,13 @@ impl Services {
         Poll::Ready(if waiting.is_empty() { answer } else { answer.provisional() })
     }
 
-    /// Whether there is nothing left to learn.
+    /// Whether all targets have been looked up.
     pub(super) fn is_complete(&self) -> bool {
         self.waiting.is_empty()
     }
 }
 
-/// Puts the addresses of a target in place of the hints. A failed look-up confirms nothing and drops nothing.
+/// Replaces the hints by the addresses of a target. A failed look-up changes nothing.
 fn learn(records: &mut [ServiceRecord], target: &Target, said: &Said) {
     let (mut v6, mut v4) = (Vec::new(), Vec::new());
     match said {
@@ -237,13 +237,13 @@ fn learn(records: &mut [ServiceRecord], target: &Target, said: &Said) {
     }
 }
 
-/// The target of a record in AliasMode. If there is one, records in ServiceMode do not count (§2.4.1).
+/// Returns the target of a record in AliasMode. If there is one, records in ServiceMode are ignored (§2.4.1).
 fn next_alias(found: &Lookup) -> Option<&DnsName> {
     let aliases = https_records(found).filter(|(_, svcb)| svcb.svc_priority == 0);
     pick(&aliases.map(|(_, svcb)| &svcb.target_name).collect::<Vec<_>>()).copied()
 }
 
-/// The HTTPS records of an answer, with their owners.
+/// Returns the HTTPS records of an answer, with their owners.
 fn https_records(found: &Lookup) -> impl Iterator<Item = (&DnsName, &SVCB)> {
     found.answers().iter().filter_map(|record| match &record.data {
         RData::HTTPS(https) => Some((&record.name, &https.0)),

@@ -25,7 +25,7 @@ use crate::resolve::{Answer, Query, QueryError};
 pub struct HickoryAnswers(Stage);
 
 enum Stage {
-    /// Which host is meant is not known: what is said of one that may not be it is held back.
+    /// The search has not found the host yet. Negative answers are held back, since the name may be another host's.
     Searching(Searching),
     Found(Found),
 }
@@ -45,17 +45,17 @@ struct Addresses {
     look_ups: LookUps,
     pending: Vec<(Query, Pursuit)>,
     server: Option<SocketAddr>,
-    /// The name, and its family that has been left out: it is asked for if the other one has no address.
+    /// The name, and the family that was left out at first. It is looked up if the other family has no address.
     rest: Option<(DnsName, Query, RecordType)>,
-    /// That there is no address, until the rest has been asked for.
+    /// Answers without an address, held back until the other family has been looked up.
     held: VecDeque<Item>,
-    /// Every answer so far was that there is nothing, and may mean that a chain of CNAME records has no end.
+    /// Every answer so far was negative, and may be the result of a chain of CNAME records without an end.
     may_be_unfollowed: bool,
 }
 
 enum Pursuit {
     Records(LookUp),
-    /// Is there a CNAME record where hickory stopped? If so, it did not get to the end.
+    /// Looks for a CNAME record at the name where hickory stopped. If there is one, hickory has not followed the chain to its end.
     EndOfChain(LookUp, NetError),
 }
 
@@ -66,7 +66,7 @@ impl HickoryAnswers {
         Self(Stage::Searching(searching))
     }
 
-    /// Addresses that no server has to be asked for.
+    /// The answers for a name from the table of hosts.
     pub(super) fn known(look_ups: LookUps, addresses: Vec<(Query, LookUp)>) -> Self {
         Self(Stage::Found(Found { https: Https::Over, addresses: Addresses::new(look_ups, addresses, None, None) }))
     }
@@ -189,7 +189,7 @@ impl Addresses {
         }
     }
 
-    /// Asks for the family that has been left out, if there is one: the others have no address.
+    /// Looks up the family that was left out, if there is one, since the other has no address.
     fn ask_for_the_rest(&mut self) -> bool {
         let Some((name, query, record_type)) = self.rest.take_if(|_| self.pending.is_empty()) else { return false };
         let look_ups = self.look_ups.start([Wanted::new(name, record_type)]);
@@ -197,8 +197,7 @@ impl Addresses {
         true
     }
 
-    /// Whether hickory followed all CNAME records has to be looked into, which is only worth its time when there is no
-    /// address left to hope for.
+    /// Starts a look-up that shows whether hickory followed all CNAME records. It is made only for the last answer, if there is no address.
     fn look_for_end_of_chain(&mut self, error: &NetError) -> Option<LookUp> {
         let stopped_at = failure::may_be_unfollowed(error);
         self.may_be_unfollowed &= stopped_at.is_some();
@@ -208,7 +207,7 @@ impl Addresses {
     }
 }
 
-/// What is wrong with a name that has no addresses, now that the end of the chain is known.
+/// Returns the error of a name without addresses, now that the end of the chain is known.
 fn end_of_chain(said: Said, error: NetError) -> NetError {
     let is_alias = |found: &Lookup| found.answers().iter().any(|record| record.record_type() == RecordType::CNAME);
     match said {

@@ -1,4 +1,4 @@
-//! The DNS servers and search domains as they are now: those of another network are made anew.
+//! The present DNS servers and search domains. They are made anew after a change of the network.
 
 use std::mem;
 use std::net::SocketAddr;
@@ -17,38 +17,38 @@ use crate::lock::Lock;
 use crate::network::Epoch;
 use crate::race::Families;
 
-/// Where a resolver has its servers from.
+/// Where a resolver gets its servers from.
 pub(super) enum Origin {
     /// The system's configuration.
     System,
     Configuration(ResolverConfig, ResolverOpts),
-    /// A resolver of hickory's own making.
+    /// A resolver of hickory itself.
     Hickory(TokioResolver),
 }
 
-/// What is asked for a name, and how.
+/// The servers and the search that look-ups use.
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) look_ups: LookUps,
     pub(super) search: Arc<Search>,
-    /// The only server that there is to ask.
+    /// The server, if only one is configured.
     pub(super) server: Option<SocketAddr>,
-    /// Those that are asked for whatever the machine is connected with, where the configuration says so.
+    /// The families to ask for, if the configuration says so.
     pub(super) families: Option<Families>,
 }
 
-/// What is asked in the present epoch. Clones share it.
+/// The servers and the search of the present epoch. Clones share them.
 #[derive(Clone)]
 pub(super) struct Current {
     origin: Arc<Origin>,
-    /// Guards the epoch and what is asked in it. Nothing is made, and no configuration read, under the lock.
+    /// Guards the epoch and its servers. No resolver is made and no configuration read under the lock.
     asked: Arc<Lock<(Epoch, Asked)>>,
 }
 
 impl Current {
     /// # Errors
     ///
-    /// If the configuration cannot be read, or hickory cannot make a resolver of it.
+    /// The configuration cannot be read, or hickory cannot make a resolver of it.
     pub(super) fn new(origin: Origin) -> Result<Self, NetError> {
         let asked = origin.make()?;
         Ok(Self::of(origin, asked))
@@ -63,8 +63,8 @@ impl Current {
         Self { origin: Arc::new(origin), asked: Arc::new(Lock::new((Epoch::default(), asked))) }
     }
 
-    /// What is asked in `epoch`, without the caches and connections of earlier ones. A configuration that cannot be read leaves
-    /// everything as it was, and is read again by the next look-up.
+    /// Returns the servers and the search of `epoch`, without the caches and connections of earlier epochs. If the configuration cannot be read, the
+    /// earlier ones stay, and the next look-up reads it again.
     pub(super) fn at(&self, epoch: Epoch) -> Asked {
         let (known, asked) = self.asked.lock().clone();
         if known >= epoch {
@@ -79,11 +79,11 @@ impl Current {
         };
         let mut current = self.asked.lock();
         if current.0 >= epoch {
-            // Another thread was faster: its servers, with their caches, are everybody's.
+            // Another thread was faster: its servers and their caches are used by all.
             return current.1.clone();
         }
         let replaced = mem::replace(&mut *current, (epoch, made.clone()));
-        // Its caches are dropped after the lock.
+        // The old caches are dropped outside the lock.
         drop(current);
         drop(replaced);
         made
@@ -112,7 +112,7 @@ impl Asked {
             [server] => server.connections.first().map(|connection| SocketAddr::new(server.ip, connection.port)),
             _ => None,
         };
-        // The search is made here, and so is the look into the table of hosts: hickory is asked for complete names, and asks for them.
+        // This crate searches the domains and the table of hosts itself: hickory gets complete names only.
         options.use_hosts_file = ResolveHosts::Never;
         let domain = config.domain.take();
         let mut domains = mem::take(&mut config.search);

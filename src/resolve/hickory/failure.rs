@@ -1,4 +1,4 @@
-//! What hickory's errors mean.
+//! Translates hickory's errors.
 
 use std::net::SocketAddr;
 
@@ -10,11 +10,11 @@ use hickory_resolver::proto::rr::domain::usage::{INVALID, LOCALHOST, ONION};
 use super::names::{self, DnsName};
 use crate::resolve::{Query, QueryError, QueryErrorKind};
 
-/// `error`, in the words of this crate. `server` is the only one that can have said so.
+/// Translates an error of hickory. `server` is the configured server, if there is only one.
 pub(super) fn query_error(query: Query, error: NetError, server: Option<SocketAddr>) -> QueryError {
     let kind = kind(&error);
     let told = match kind {
-        // There was no answer, or none that says so.
+        // The server did not answer, or did not say this.
         QueryErrorKind::TimedOut | QueryErrorKind::Other => None,
         _ => server.filter(|_| !is_known_without_a_server(&error)),
     };
@@ -44,7 +44,7 @@ fn of_code(code: ResponseCode, no_error: QueryErrorKind) -> QueryErrorKind {
     }
 }
 
-/// Whether hickory knows by itself that there is nothing (RFC 6761, RFC 7686).
+/// Whether hickory gave this negative answer without asking a server (RFC 6761, RFC 7686).
 fn is_known_without_a_server(error: &NetError) -> bool {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none)) => {
@@ -55,14 +55,14 @@ fn is_known_without_a_server(error: &NetError) -> bool {
     }
 }
 
-/// What a search makes of an answer without records, those last that leave most open.
+/// What an answer without records means for a search, ordered by how much it leaves open.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Finding {
     NxDomain,
     NoData,
-    /// It is not known that there is nothing, though another name may be known to the server.
+    /// The name may have records, but the server failed. It may still know another name.
     ServFail,
-    /// Nobody answered, or said more than that: the domains that are left are none to go on with.
+    /// No server answered, or it refused. The remaining search domains are not tried.
     Failed,
 }
 
@@ -75,20 +75,19 @@ pub(super) fn finding(error: &NetError) -> Finding {
     }
 }
 
-/// Whether there are no such records, of this name or of its canonical one.
+/// Whether a server said that this name, or its canonical name, has no such records.
 pub(super) fn is_negative(error: &NetError) -> bool {
     matches!(kind(error), QueryErrorKind::NxDomain | QueryErrorKind::NoData)
 }
 
-/// Whether there is no such name.
+/// Whether a server said that the name does not exist.
 pub(super) fn is_nxdomain(error: &NetError) -> bool {
     kind(error) == QueryErrorKind::NxDomain
 }
 
-/// The name that a chain of CNAME records may not have ended with.
+/// Returns the name at which hickory may have stopped in a chain of CNAME records.
 ///
-/// hickory follows 8 of them, and then says that there are no records, which looks like the answer of a server that
-/// sends no SOA record along.
+/// hickory follows 8 CNAME records, and then says that there are no records. That looks like a negative answer without an SOA record.
 pub(super) fn may_be_unfollowed(error: &NetError) -> Option<&DnsName> {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(none))
@@ -100,7 +99,7 @@ pub(super) fn may_be_unfollowed(error: &NetError) -> Option<&DnsName> {
     }
 }
 
-/// The name has no records of this type.
+/// Returns the error for a name without records of this type.
 pub(super) fn no_data(name: DnsName, record_type: RecordType) -> NetError {
     NoRecords::new(names::query(name, record_type), ResponseCode::NoError).into()
 }

@@ -1,4 +1,4 @@
-//! The names that are known without asking a server.
+//! The table of hosts: names that are known without asking a server.
 
 use std::io;
 use std::net::IpAddr;
@@ -17,15 +17,15 @@ use super::wanted::Said;
 use crate::resolve::system::hosts;
 use crate::resolve::{Query, system_files};
 
-/// The system's table, if it is to be used.
+/// Reads the system's table of hosts, if it is to be used.
 ///
 /// # Errors
 ///
-/// If it is there, and cannot be read now: what it says must not be asked of a server instead.
+/// The table exists, and cannot be read now. Its names must not be looked up at a server instead.
 pub(super) fn of_system(are_used: ResolveHosts) -> io::Result<Hosts> {
     match are_used {
         ResolveHosts::Never => Ok(Hosts::default()),
-        // Where the table is elsewhere, hickory knows where.
+        // hickory knows where these systems keep the table.
         ResolveHosts::Always | ResolveHosts::Auto if !resolves_by_files() => Hosts::from_system(),
         ResolveHosts::Always | ResolveHosts::Auto => {
             let text = system::read(system_files::HOSTS)?;
@@ -34,11 +34,11 @@ pub(super) fn of_system(are_used: ResolveHosts) -> io::Result<Hosts> {
     }
 }
 
-/// hickory's own reading of the file ends at a byte that is no UTF-8, and leaves names with an underscore out.
+/// Parses a table of hosts. hickory's own parser stops at a byte that is not UTF-8, and skips names with an underscore.
 fn of_text(text: &str) -> Hosts {
     let mut hosts = Hosts::default();
     for (address, names) in hosts::entries(text) {
-        // A line that begins with anything else is none.
+        // A line that does not begin with an address is ignored.
         let Ok(address) = address.parse::<IpAddr>() else { continue };
         let record_type = if address.is_ipv6() { RecordType::AAAA } else { RecordType::A };
         for mut name in names.filter(|name| is_literal(name)).filter_map(|name| names::parse(name).ok()) {
@@ -51,18 +51,17 @@ fn of_text(text: &str) -> Hosts {
     hosts
 }
 
-/// Whether the DNS means by this name what the table does: the system compares names letter by letter.
+/// Whether the name means the same in the DNS as in the table. The system compares names with the table letter by letter.
 fn is_literal(name: &str) -> bool {
     name.is_ascii() && !name.contains('\\') && !name.ends_with('.')
 }
 
-/// A table does not grow old.
+/// The TTL of entries of the table, which do not expire.
 const MAX_TTL: u32 = 86_400;
 
-/// What the table says of a name, if it is there: a family that is not is known to have nothing.
+/// Returns what the table says of a name, if the name is there. A family without an entry has a negative answer.
 ///
-/// hickory has a table too. It would look there for the first name of a search alone, and ask a server for the other
-/// family.
+/// hickory's own table will not do: hickory would look there only for the first name of a search, and would ask a server for the other family.
 pub(super) fn find(hosts: &Hosts, name: &DnsName) -> Option<[(Query, Said); 2]> {
     let find = |record_type| hosts.lookup_static_host(&names::query(name.clone(), record_type));
     let (aaaa, a) = (find(RecordType::AAAA), find(RecordType::A));

@@ -1,7 +1,7 @@
-//! Whether anybody is at the address of a DNS server.
+//! Checks whether a DNS server is alive.
 //!
-//! hickory does not connect its UDP sockets, so that the system cannot tell it that a packet was refused: it waits for its whole
-//! time-out. A socket that is connected is told at once.
+//! hickory does not connect its UDP sockets. So the system cannot report an ICMP refusal to them, and hickory waits for its whole time-out. A
+//! connected socket gets the error at once.
 
 use std::future::pending;
 use std::io;
@@ -11,22 +11,21 @@ use tokio::net::UdpSocket;
 
 use super::service_record::random;
 
-/// Where a server is asked over UDP.
+/// The address of a server that is asked over UDP.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address {
     pub(super) server: SocketAddr,
-    /// The address that queries are to be sent from.
+    /// The address that queries are sent from, if one is configured.
     pub(super) local: Option<SocketAddr>,
 }
 
 impl Address {
-    /// Asks the server for the name servers of the root, and waits until it has said something, be it that it refuses. Without an
-    /// answer, this does not end.
+    /// Sends a query for the name servers of the root, and waits for any response, also a refusal. Without a response it stays pending.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached, or nobody listens there. Whatever else fails (there may be no free descriptor) says nothing
-    /// about the server.
+    /// The server cannot be reached, or refuses packets. Any other failure (there may be no free descriptor) says nothing about the server, and stays
+    /// pending.
     pub(super) async fn answers(self) -> io::Result<()> {
         use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
 
@@ -38,7 +37,7 @@ impl Address {
         }
     }
 
-    /// Why no query can even be sent, in the words of the system: hickory keeps those to itself.
+    /// Returns the system's error if no query can be sent at all. hickory does not pass that error on.
     pub(super) fn why_unreached(self) -> Option<io::Error> {
         std::net::UdpSocket::bind(self.local()).and_then(|socket| socket.connect(self.server)).err()
     }
@@ -60,7 +59,7 @@ impl Address {
         socket.send(&query).await?;
         let mut header = [0; 12];
         loop {
-            // What does not fit is cut off.
+            // The rest of the message is cut off.
             let length = socket.recv(&mut header).await?;
             if is_response(&header[..length], &query) {
                 return Ok(());
@@ -69,13 +68,13 @@ impl Address {
     }
 }
 
-/// A query for the NS records of the root (RFC 1035 §4.1), with recursion desired.
+/// Returns a query for the NS records of the root (RFC 1035 §4.1), with recursion desired.
 fn query() -> [u8; 17] {
     let [high, low, ..] = random().to_be_bytes();
     [high, low, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1]
 }
 
-/// Whether a message begins as a response to this query does.
+/// Whether a message begins like a response to this query.
 fn is_response(message: &[u8], query: &[u8; 17]) -> bool {
     matches!(message, [high, low, flags, ..] if [*high, *low] == query[..2] && flags & 0x80 != 0)
 }
@@ -98,7 +97,7 @@ mod tests {
             let mut query = [0; 100];
             let (length, peer) = server.recv_from(&mut query).await.unwrap();
             assert_eq!(length, 17);
-            // Neither the query itself nor an answer to another one is a word of the server.
+            // Neither an echo of the query nor the answer to another query counts as a response.
             server.send_to(&query[..length], peer).await.unwrap();
             let other = [!query[0], query[1], 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0];
             server.send_to(&other, peer).await.unwrap();
@@ -123,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn where_nobody_listens_that_is_known_at_once() {
         let closed = StdUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        // Systems have several words for it.
+        // The error differs between systems.
         assert!(at(closed).answers().await.is_err());
     }
 }

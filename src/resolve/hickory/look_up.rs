@@ -1,4 +1,4 @@
-//! One look-up: from the cache at once, or else by a task that all who want the same wait for.
+//! Look-ups of one name and type: from the cache at once, or by a task, with single flight.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,17 +15,17 @@ use super::servers::Servers;
 use super::wanted::{Pending, Said, Wanted};
 use crate::resolve::flights::{Flight, Flights, Landing};
 
-/// How long a look-up goes on for the cache alone, once nobody waits for it (v3 §6).
+/// How long a look-up goes on after nobody waits for it any more, to fill the cache (v3 §6).
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Makes look-ups. Clones share the cache, and what is under way.
+/// Makes look-ups. Clones share the cache and the flights.
 #[derive(Clone)]
 pub(super) struct LookUps {
     servers: Arc<Servers>,
     flights: Flights<Wanted, Said>,
 }
 
-/// A look-up under way, as one that waits for it sees it. It says the same as often as it is asked.
+/// The result of a look-up for one of those that wait. It can be polled again after it is ready.
 pub(super) struct LookUp(Stage);
 
 enum Stage {
@@ -38,14 +38,13 @@ impl LookUps {
         Self { servers: Arc::new(servers), flights: Flights::default() }
     }
 
-    /// Starts look-ups, their queries in this order. What is cached is there when this returns; the others go on in one
-    /// task.
+    /// Starts look-ups, and sends their queries in this order. Cached results are ready when this returns. The other look-ups go on in one task.
     ///
     /// # Panics
     ///
     /// Outside a runtime.
     pub(super) fn start(&self, wanted: impl IntoIterator<Item = Wanted>) -> Vec<LookUp> {
-        // hickory panics only when it opens a socket, and holds a lock that no later look-up gets past.
+        // Panics outside a runtime before hickory does: hickory panics while it holds a lock, which blocks all later look-ups.
         let _runtime = Handle::current();
         let mut task = Vec::new();
         let look_ups = wanted.into_iter().map(|wanted| self.start_one(wanted, &mut task)).collect();
@@ -59,7 +58,7 @@ impl LookUps {
         let (landing, flight) = self.flights.join(wanted.clone(), None);
         let Some(flight) = flight else { return LookUp(Stage::UnderWay(landing)) };
         let mut pending: Pending = Box::pin(Arc::clone(&self.servers).look_up(wanted));
-        // Whatever it waits for, the task will poll it again.
+        // The waker is not kept: the task polls the look-up again.
         match pending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(said) => {
                 flight.land(said.clone());
@@ -101,7 +100,7 @@ impl fmt::Debug for LookUps {
 
 type Flying = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Makes a look-up for as long as somebody waits for it, and a while longer.
+/// Drives a look-up as long as somebody waits for it, and up to `LINGER` longer.
 async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
     loop {
         if let Some(said) = poll_until(&mut pending, flight.deserted()).await {
@@ -117,7 +116,7 @@ async fn fly(mut pending: Pending, mut flight: Flight<Wanted, Said>) {
     }
 }
 
-/// What the look-up says, unless `end` comes first.
+/// Returns the result of the look-up, or `None` if `end` comes first.
 async fn poll_until(pending: &mut Pending, end: impl Future<Output = ()>) -> Option<Said> {
     let mut end = pin!(end);
     poll_fn(|cx| match pending.as_mut().poll(cx) {
@@ -127,7 +126,7 @@ async fn poll_until(pending: &mut Pending, end: impl Future<Output = ()>) -> Opt
     .await
 }
 
-/// One task for look-ups that start together: polled in their order, they send their queries in it.
+/// Spawns one task for look-ups that start together. It polls them in order, so that their queries are sent in order.
 #[expect(clippy::disallowed_methods, reason = "a look-up outlives the race that asked for it, to fill the cache")]
 fn spawn(mut task: Vec<Flying>) {
     drop(tokio::spawn(poll_fn(move |cx| {

@@ -1,28 +1,28 @@
-//! Which names to ask for.
+//! The names to look up: search domains, and the names of HTTPS records.
 
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::op;
 pub(super) use hickory_resolver::proto::rr::Name as DnsName;
 use hickory_resolver::proto::rr::RecordType;
 
-/// The port whose HTTPS records are those of the name itself.
+/// The port whose HTTPS records have the host's own name.
 pub(super) const HTTPS_PORT: u16 = 443;
 
 /// The search list of a configuration.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// In their order; `None` leaves the search to hickory.
+    /// The search domains in their order; `None` leaves the search to hickory.
     domains: Option<Vec<DnsName>>,
     ndots: usize,
-    /// Whether a name without dots is tried as it stands, though there are domains.
+    /// Whether a name without dots is looked up as it stands, although there are search domains.
     tries_single_labels: bool,
 }
 
-/// The names that one may stand for, in the order in which they are to be tried.
+/// The names that a name may stand for, in the order in which they are tried.
 pub(super) struct Candidates {
     pub(super) first: DnsName,
     pub(super) others: Vec<DnsName>,
-    /// The name as it stands, which is one of them, unless it is not to be tried.
+    /// The name as it stands. It is one of the candidates, unless it is not to be tried.
     pub(super) complete: DnsName,
 }
 
@@ -31,12 +31,12 @@ impl Search {
         Self { domains: Some(search), ndots, tries_single_labels }
     }
 
-    /// That of hickory itself.
+    /// Leaves the search to hickory.
     pub(super) fn of_hickory() -> Self {
         Self { domains: None, ndots: 0, tries_single_labels: true }
     }
 
-    /// The names that `name` may stand for.
+    /// Returns the names that `name` may stand for.
     pub(super) fn candidates(&self, name: &DnsName) -> Candidates {
         let mut complete = name.clone();
         complete.set_fqdn(true);
@@ -46,7 +46,7 @@ impl Search {
         }
         let Some(domains) = &self.domains else { return only(name.clone()) };
         let mut others: Vec<DnsName> = Vec::with_capacity(domains.len() + 1);
-        // A name that grows too long by a domain is none.
+        // A domain that makes the name too long is skipped.
         for candidate in domains.iter().filter_map(|domain| name.clone().append_domain(domain).ok()) {
             if !others.contains(&candidate) {
                 others.push(candidate);
@@ -58,7 +58,7 @@ impl Search {
             others.retain(|candidate| *candidate != complete);
             return Candidates { first: complete.clone(), others, complete };
         }
-        // With the root among the domains it has its place there.
+        // If the root is a search domain, the name as it stands is among them.
         if (dots > 0 || self.tries_single_labels) && !others.contains(&complete) {
             others.push(complete.clone());
         }
@@ -66,17 +66,16 @@ impl Search {
     }
 }
 
-/// A name that is no host name by the letter (`my_db`, a label that is not good punycode) may be in the DNS all the
-/// same.
+/// Parses a name. It may be one that is no valid host name (`my_db`, or a label that is not valid punycode), since the DNS may know it all the same.
 ///
 /// # Errors
 ///
-/// If it is none.
+/// The text is no name.
 pub(super) fn parse(host: &str) -> Result<DnsName, NetError> {
     Ok(DnsName::from_str_relaxed(host)?)
 }
 
-/// The name of the HTTPS records for a port (RFC 9460 §9.1); `None` if it is too long to be one.
+/// Returns the name of the HTTPS records for a port (RFC 9460 §9.1); `None` if it would be too long.
 pub(super) fn of_service(host: &DnsName, port: u16) -> Option<DnsName> {
     if port == HTTPS_PORT {
         return Some(host.clone());

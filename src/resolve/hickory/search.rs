@@ -1,4 +1,4 @@
-//! The search for the host that a name stands for: name by name, so that all answers are those of one host.
+//! Searches for the host that a name stands for, one candidate after the other, so that all answers are of one host.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,49 +20,49 @@ use crate::race::{Families, Queries, Query};
 pub(super) struct Asker {
     pub(super) look_ups: LookUps,
     pub(super) families: Families,
-    /// Whether no other family is to be asked for, whatever becomes of these.
+    /// Whether the other family must never be asked for.
     pub(super) no_other_family: bool,
-    /// Whose HTTPS records are asked for, if any are.
+    /// The port whose HTTPS records are queried, if any are.
     pub(super) https_port: Option<u16>,
-    /// The only server that there is to ask.
+    /// The server, if only one is configured.
     pub(super) server: Option<SocketAddr>,
 }
 
-/// A name, and what is asked of it.
+/// A candidate, and its look-ups.
 pub(super) struct Host {
     pub(super) name: DnsName,
     pub(super) look_ups: Vec<(Query, LookUp)>,
-    /// The family that has been left out so far.
+    /// The family that was not asked for so far.
     pub(super) unasked: Option<(Query, RecordType)>,
 }
 
 /// How a search goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// It is over: this is the host.
+    /// This candidate is the host: the search is over.
     Found,
-    /// The next name may be the host.
+    /// This candidate is no host: try the next one.
     Next,
-    /// Nobody says whether this name is one. A server that refuses a domain, or keeps silent, is not asked about the next one, but the name as it stands
-    /// is tried, as the system does.
+    /// It is not known whether this candidate is a host, since the server refuses or does not answer. Like the system, skip the remaining domains and
+    /// try the name as it stands.
     AsItStands,
 }
 
-/// Goes from one candidate to the next until one of them is a host.
+/// Tries one candidate after the other until one is a host.
 pub(super) struct Searching {
     asker: Asker,
     present: Host,
     others: vec::IntoIter<DnsName>,
     /// The name as it stands.
     complete: DnsName,
-    /// With a single candidate there is nothing to decide, and nothing to hold back.
+    /// There is only one candidate: nothing is decided, and no answer is held back.
     is_only_one: bool,
-    /// Why there is no address, by the query. Of several reasons the one that leaves most open counts.
+    /// The error of each query. Of several errors, the one that leaves most open is kept.
     reasons: Vec<(Query, NetError)>,
 }
 
 impl Asker {
-    /// What is asked.
+    /// Returns the queries that are made.
     pub(super) fn queries(&self) -> Queries {
         let https = self.https_port.map(|_| Query::Https);
         https.into_iter().chain(address_queries(self.families).map(|(query, _)| query)).collect()
@@ -78,14 +78,14 @@ impl Asker {
             .unzip();
         let mut look_ups: Vec<_> = queries.into_iter().zip(self.look_ups.start(wanted)).collect();
         if https.is_some_and(|name| name.is_none()) {
-            // Under a name that is too long there is nothing.
+            // The name of the HTTPS records would be too long: there are none.
             let said = Err(failure::no_data(name.clone(), RecordType::HTTPS));
             look_ups.push((Query::Https, LookUp::over(said)));
         }
         Host { name, look_ups, unasked: self.unasked() }
     }
 
-    /// The family that is not asked for at first.
+    /// Returns the family that is not asked for at first.
     fn unasked(&self) -> Option<(Query, RecordType)> {
         if self.no_other_family {
             return None;
@@ -95,16 +95,16 @@ impl Asker {
 }
 
 impl Host {
-    /// How the search goes on, once it is known that there is no such host, or that nobody says.
+    /// Returns how the search goes on, once the answers decide it.
     ///
-    /// An HTTPS record is as good as an address. Whether there is one is waited for only if the name exists.
+    /// An HTTPS record counts like an address. The search waits for its answer only if the name exists.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let (mut addresses_are_open, mut https_is_open, mut exists, mut step) = (false, false, false, Step::Next);
         for (query, look_up) in &mut self.look_ups {
             let is_https = *query == Query::Https;
             match Pin::new(look_up).poll(cx) {
                 Poll::Ready(Ok(_)) => return Poll::Ready(Step::Found),
-                // Without HTTPS records a host is one by its addresses.
+                // Without HTTPS records, the addresses decide whether this is a host.
                 Poll::Ready(Err(_)) if is_https => {}
                 Poll::Ready(Err(error)) => match failure::finding(&error) {
                     Finding::Failed => step = Step::AsItStands,
@@ -118,10 +118,10 @@ impl Host {
         if addresses_are_open || https_is_open && exists { Poll::Pending } else { Poll::Ready(step) }
     }
 
-    /// Asks for the family that has been left out, before the name is given up. Returns whether there is one.
+    /// Asks for the family that was left out, before the candidate is given up. Returns whether there is one.
     ///
-    /// A name that does not exist has no family (RFC 8020), unless its server is wrong, which is not worth a query for each
-    /// candidate.
+    /// If the name does not exist, the other family does not exist either (RFC 8020). A server may be wrong about that, but that is checked for the
+    /// last candidate only, to save queries.
     fn ask_for_the_rest(&mut self, asker: &Asker, is_last: bool, cx: &mut Context<'_>) -> bool {
         let exists = self.look_ups.iter_mut().filter(|(query, _)| *query != Query::Https).any(|(_, look_up)| {
             matches!(Pin::new(look_up).poll(cx), Poll::Ready(Err(error)) if !failure::is_nxdomain(&error))
@@ -137,7 +137,7 @@ impl Host {
 }
 
 impl Searching {
-    /// Asks for the first of the candidates.
+    /// Starts a search with the first candidate.
     pub(super) fn start(asker: Asker, Candidates { first, others, complete }: Candidates) -> Self {
         let is_only_one = others.is_empty();
         let (present, others) = (asker.ask(first), others.into_iter());
@@ -148,13 +148,13 @@ impl Searching {
         &self.asker
     }
 
-    /// The name that is being asked for.
+    /// Returns the present candidate.
     pub(super) fn name(&self) -> &DnsName {
         &self.present.name
     }
 
-    /// The host, as soon as it is known which one it is; its answers may be still to come. If there is none, what was
-    /// said of all candidates.
+    /// Returns the host as soon as it is known. Some of its answers may still be under way. If no candidate is a host, returns the last one, with the
+    /// errors of all.
     pub(super) fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<Host> {
         while !self.is_only_one {
             let step = ready!(self.present.poll_step(cx));
@@ -177,9 +177,9 @@ impl Searching {
         Poll::Ready(Host { name: self.present.name.clone(), look_ups, unasked: self.present.unasked.take() })
     }
 
-    /// The name that comes next.
+    /// Returns the next candidate.
     fn next(&mut self, step: Step) -> Option<DnsName> {
-        // Whatever becomes of the name as it stands, the domains are searched.
+        // After the name as it stands, the domains are searched, whatever its answers were.
         if step == Step::Next || self.present.name == self.complete {
             return self.others.next();
         }

@@ -1,4 +1,4 @@
-//! One DNS server: how long it is waited for, when a query is sent again, and whether it answers at all.
+//! One DNS server: how long it is waited for, when a query is sent again, and whether the server is alive.
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
@@ -24,46 +24,46 @@ use super::wanted::{Pending, Said, Wanted};
 use crate::lock::{Guard, Lock};
 use crate::timer::read_clock;
 
-/// How long a query is waited for before it is sent again by other means than hickory's own, unless a quarter of its time-out is
-/// shorter. Each further time is twice as long.
+/// How long a query is waited for before it is sent again beside hickory's own retransmissions, or a quarter of its time-out if that is shorter. Each
+/// further wait is twice as long.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// A server that has answered within this time is there: where it keeps silent, a packet may have been lost.
+/// A server that has answered within this time counts as alive: if it does not answer now, a packet may have been lost.
 const IS_THERE: Duration = Duration::from_secs(60);
 
-/// How long a server that does not answer is put behind the others, before it is asked again whether it does.
+/// How long a server that does not answer stays behind the others, before it gets a liveness query.
 const SET_BACK: Duration = Duration::from_secs(5);
 
-/// A server of a configuration, or all of those of a resolver that hickory made.
+/// A server of a configuration, or all servers of a resolver of hickory.
 pub(super) struct Server {
-    /// With a cache of its own, so that no server answers for another.
+    /// Has a cache of its own, so that no server answers for another.
     resolver: Arc<TokioResolver>,
-    /// The same without a cache, for queries beside one that `resolver` is waiting for: it would join them. Not there where
-    /// hickory decides alone.
+    /// The same server without a cache, for queries beside one that `resolver` waits for: `resolver` would join them to the first one. `None` for a
+    /// resolver of hickory.
     beside: Option<Arc<TokioResolver>>,
-    /// Where it is asked over UDP, so that a packet may be lost, or refused without notice.
+    /// The address, if the server is asked over UDP: packets may be lost, or refused without notice.
     udp: Option<Address>,
     trusts_nxdomain: bool,
-    /// Guards the two instants, and nothing runs under the lock.
+    /// Guards the two instants. Nothing else runs under the lock.
     health: Lock<Health>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Health {
-    /// When it last answered.
+    /// When the server last answered.
     answered: Option<Instant>,
-    /// When it was found not to answer. `None` if it has answered since.
+    /// When the server was found not to answer. `None` if it has answered since.
     silent: Option<Instant>,
 }
 
 impl Server {
-    /// One of hickory's, with servers and rules of its own.
+    /// Wraps a resolver of hickory, with its own servers and rules.
     pub(super) fn of_hickory(resolver: TokioResolver) -> Self {
         let resolver = Arc::new(resolver);
         Self { resolver, beside: None, udp: None, trusts_nxdomain: true, health: Lock::default() }
     }
 
-    /// What stands for the servers of a configuration that has none.
+    /// A stand-in for a configuration without servers.
     pub(super) fn none(options: ResolverOpts) -> Result<Self, NetError> {
         Ok(Self::of_hickory(build(Vec::new(), options)?))
     }
@@ -82,16 +82,16 @@ impl Server {
         Ok(Self { resolver, beside, udp, trusts_nxdomain, health: Lock::default() })
     }
 
-    /// Asks this server. What is cached is there at the first poll, without a timer.
+    /// Asks this server. A cached answer is ready at the first poll, without a timer.
     pub(super) async fn ask(&self, wanted: &Wanted, has_others: bool) -> Said {
         let mut query = pin!(look_up(Arc::clone(&self.resolver), wanted.clone()));
-        // The waker is not kept: whoever is pending is polled again below.
+        // The waker is not kept: a pending query is polled again below.
         if let Poll::Ready(said) = query.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return said;
         }
         let began = read_clock();
         let mut other_query: Pending = Box::pin(pending());
-        // Where another server can be asked, that nobody is at this one is worth knowing at once.
+        // If there is another server, a dead server should be noticed at once.
         let mut answers = if has_others && !self.is_there(began) { self.answers() } else { Box::pin(pending()) };
         let mut asks_whether_it_answers = true;
         let mut patience = PATIENCE.min(self.resolver.options().timeout / 4);
@@ -118,7 +118,7 @@ impl Server {
                     return Poll::Pending;
                 }
                 if let (Some(beside), true) = (&self.beside, self.udp.is_some() && self.is_there(read_clock())) {
-                    // One that is running is given up: its packets may be lost too. The first query goes on.
+                    // A repeated query that is still running is dropped, since its packets may be lost too. The first query goes on.
                     other_query = Box::pin(look_up(Arc::clone(beside), wanted.clone()));
                 }
                 if mem::take(&mut asks_whether_it_answers) {
@@ -140,7 +140,7 @@ impl Server {
         })
     }
 
-    /// Whether anybody is there who answers UDP queries; without an answer, this does not end.
+    /// Sends a liveness query over UDP. Without a response it stays pending.
     fn answers(&self) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
         match self.udp {
             Some(address) => Box::pin(address.answers()),
@@ -148,10 +148,10 @@ impl Server {
         }
     }
 
-    /// Whether the server answers by now, whatever it says.
+    /// Whether the server responds now, whatever it says.
     pub(super) async fn is_back(&self) -> bool {
         if self.udp.is_some() {
-            // By then it is asked again.
+            // After that time the next liveness query is due.
             let limit = self.resolver.options().timeout.min(SET_BACK);
             return matches!(tokio::time::timeout(limit, self.answers()).await, Ok(Ok(())));
         }
@@ -172,12 +172,12 @@ impl Server {
         *self.lock() = Health { answered: Some(read_clock()), silent: None };
     }
 
-    /// Whether it is set back.
+    /// Whether the server stays behind the others.
     pub(super) fn is_silent(&self) -> bool {
         self.health().silent.is_some()
     }
 
-    /// Whether it has been set back for long enough. For this time it is asked once.
+    /// Whether a liveness query is due. Returns `true` once in each such period.
     pub(super) fn is_to_be_asked_whether_it_answers(&self, now: Instant) -> bool {
         let mut health = self.lock();
         let is_due = health.silent.is_some_and(|since| now.saturating_duration_since(since) >= SET_BACK);
@@ -187,7 +187,7 @@ impl Server {
         is_due
     }
 
-    /// Sets the server back, if it has answered nothing since `began`.
+    /// Puts the server behind the others, if it has answered nothing since `began`.
     pub(super) fn note_silence(&self, began: Instant, now: Instant) {
         let mut health = self.lock();
         if health.answered.is_none_or(|at| at < began) {
@@ -215,7 +215,7 @@ async fn look_up(resolver: Arc<TokioResolver>, wanted: Wanted) -> Said {
     resolver.lookup(wanted.name, wanted.record_type).await.map(Arc::new)
 }
 
-/// Whether the server has said something, be it that it cannot answer.
+/// Whether the server has responded, even if it said that it cannot answer.
 fn is_answer(said: &Said) -> bool {
     matches!(said, Ok(_) | Err(NetError::Dns(DnsError::NoRecordsFound(_) | DnsError::ResponseCode(_))))
 }

@@ -1,8 +1,7 @@
-//! Which DNS server is asked, and when the next one is.
+//! Decides which DNS server is asked, and when the next one is.
 //!
-//! As the system does: the first server of the configuration is believed while it answers. The next one is asked only where a
-//! server does not answer, or says that it cannot. hickory itself would prefer the fastest one, which is wrong where servers
-//! differ in what they know: a VPN, a split DNS.
+//! As in the system, the first server of the configuration is used as long as it answers. The next one is asked only if a server does not answer, or
+//! says that it cannot. hickory itself would prefer the fastest server, which is wrong if servers know different names: with a VPN, or a split DNS.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,14 +18,14 @@ use crate::timer::read_clock;
 /// The DNS servers of a configuration, in their order.
 pub(super) struct Servers {
     each: Vec<Server>,
-    /// How often all of them are asked.
+    /// How often all servers are asked.
     rounds: usize,
-    /// The server that a look-up begins with, where they are to take turns.
+    /// The server that the next look-up begins with, if the servers take turns.
     turn: Option<AtomicUsize>,
 }
 
 impl Servers {
-    /// One of hickory's, with servers and rules of its own.
+    /// Wraps a resolver of hickory, with its own servers and rules.
     pub(super) fn of_hickory(resolver: TokioResolver) -> Self {
         Self { each: vec![Server::of_hickory(resolver)], rounds: 1, turn: None }
     }
@@ -35,7 +34,7 @@ impl Servers {
     ///
     /// # Errors
     ///
-    /// If hickory cannot make a resolver of them.
+    /// hickory cannot make a resolver of them.
     pub(super) fn new(config: ResolverConfig, options: ResolverOpts) -> Result<Self, NetError> {
         let ResolverConfig { name_servers, .. } = config;
         let count = name_servers.len();
@@ -55,7 +54,7 @@ impl Servers {
         Ok(Self { each, rounds, turn })
     }
 
-    /// Asks the servers, each as often as it may be, until one of them knows.
+    /// Asks one server after the other, in each round, until one of them answers.
     pub(super) async fn look_up(self: Arc<Self>, wanted: Wanted) -> Said {
         let mut failure = None;
         for server in (0..self.rounds).flat_map(|_| self.order(read_clock())) {
@@ -69,11 +68,11 @@ impl Servers {
         Err(failure.unwrap_or(NetError::NoConnections))
     }
 
-    /// The servers in the order in which they are to be asked now: those that do not answer last.
+    /// Returns the servers in the order in which they are asked now. Those that do not answer come last.
     fn order(self: &Arc<Self>, now: Instant) -> impl Iterator<Item = usize> + use<> {
         let count = self.each.len();
         let first = self.turn.as_ref().map_or(0, |turn| turn.fetch_add(1, Ordering::Relaxed) % count);
-        // A bit for each server, as they are now: one that falls silent meanwhile is not asked twice.
+        // A snapshot with a bit for each server, so that a server that falls silent meanwhile is not asked twice.
         let mut silent = 0_u64;
         if count > 1 {
             for (place, server) in self.each.iter().enumerate().take(64) {
@@ -86,7 +85,7 @@ impl Servers {
         in_turn().filter(move |place| !is_silent(*place)).chain(in_turn().filter(move |place| is_silent(*place)))
     }
 
-    /// Asks a server that has been set back for long enough whether it answers again. No look-up waits for that.
+    /// Sends a liveness query to a server if one is due. No look-up waits for it.
     #[expect(clippy::disallowed_methods, reason = "whether a server answers is for the look-ups to come")]
     fn ask_whether_it_answers(self: &Arc<Self>, place: usize, now: Instant) {
         let Some(server) = self.each.get(place) else { return };
@@ -103,8 +102,8 @@ impl Servers {
     }
 }
 
-/// How long the server at this place is waited for, as glibc has it: of several, the later ones get a share of twice the time,
-/// and of four times the time.
+/// Returns the time-out of the server at this place, as in glibc: twice the time for the second server, four times the time for the third, divided by
+/// the number of servers.
 fn time_out(time_out: Duration, place: usize, count: usize) -> Duration {
     let share = u32::try_from(count).unwrap_or(u32::MAX);
     match place {
@@ -113,7 +112,7 @@ fn time_out(time_out: Duration, place: usize, count: usize) -> Duration {
     }
 }
 
-/// Of two failures the one that a server has told of; else the later one.
+/// Returns the failure that a server has reported, if only one of the two is such; otherwise the later one.
 fn more_telling(one: Option<NetError>, other: NetError) -> NetError {
     match one {
         Some(one) if matches!(one, NetError::Dns(_)) && !matches!(other, NetError::Dns(_)) => one,
@@ -149,7 +148,7 @@ mod tests {
         assert_eq!(order(), [0, 1, 2]);
         servers.each[2].note_answer();
         assert_eq!(order(), [2, 0, 1]);
-        // Another query that was answered meanwhile shows that this server lives.
+        // Another query was answered meanwhile, so the server is alive.
         servers.each[2].note_silence(now, now);
         assert_eq!(order(), [2, 0, 1]);
     }
@@ -161,7 +160,7 @@ mod tests {
         let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
         let order = |seconds| servers.order(now + Duration::from_secs(seconds)).collect::<Vec<_>>();
         assert_eq!((order(4), tasks()), (vec![1, 0], 0));
-        // It is asked once, and no look-up begins with it before it has answered.
+        // It gets one liveness query, and no look-up begins with it before it has answered.
         assert_eq!((order(5), tasks()), (vec![1, 0], 1));
         assert_eq!((order(6), tasks()), (vec![1, 0], 1));
     }

@@ -1,4 +1,4 @@
-//! What an HTTPS record says, in the words of the race (RFC 9460).
+//! Translates HTTPS records into the race's service records (RFC 9460).
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,11 +7,11 @@ use hickory_resolver::proto::rr::rdata::svcb::{SVCB, SvcParamKey, SvcParamValue}
 use super::names::DnsName;
 use crate::race::ServiceRecord;
 
-/// The protocol that an HTTPS service speaks if it does not say otherwise (RFC 9460 §9.2).
+/// The protocol of an HTTPS service that does not name one (RFC 9460 §9.2).
 const DEFAULT_ALPN: &[u8] = b"http/1.1";
 
-/// The record in ServiceMode, with the TargetName left to the caller; `None` if it cannot be used: it demands a key
-/// that is not known (§8), or contradicts itself (§2.4.3).
+/// Translates a record in ServiceMode. The caller sets its target. `None` if the record cannot be used: it demands an unknown key (§8), or
+/// contradicts itself (§2.4.3).
 pub(super) fn service_record(svcb: &SVCB) -> Option<ServiceRecord> {
     let has = |key: &SvcParamKey| svcb.svc_params.iter().any(|(present, _)| present == key);
     let mut record = ServiceRecord::new(svcb.svc_priority);
@@ -26,7 +26,7 @@ pub(super) fn service_record(svcb: &SVCB) -> Option<ServiceRecord> {
             SvcParamValue::Ipv4Hint(hints) => record.ipv4_hints = hints.0.iter().map(|hint| hint.0).collect(),
             SvcParamValue::Ipv6Hint(hints) => record.ipv6_hints = hints.0.iter().map(|hint| hint.0).collect(),
             SvcParamValue::EchConfigList(list) => record.ech = Some(list.0.clone()),
-            // To be ignored, unless it is mandatory.
+            // Ignored, unless the key is mandatory.
             SvcParamValue::Mandatory(_) | SvcParamValue::Unknown(_) => {}
         }
     }
@@ -40,15 +40,14 @@ pub(super) fn service_record(svcb: &SVCB) -> Option<ServiceRecord> {
     Some(record)
 }
 
-/// A record for the end of a chain of aliases, which has no parameters. It is alone, so that its priority means
-/// nothing.
+/// Returns a record for the end of a chain of aliases, without parameters. It is the only record, so that its priority has no meaning.
 pub(super) fn of_alias(target: &DnsName) -> ServiceRecord {
     let mut record = ServiceRecord::new(1);
     record.target = Some(target_name(target));
     record
 }
 
-/// A name as [`ServiceRecord::target`] has it.
+/// Returns a name in the form of [`ServiceRecord::target`].
 pub(super) fn target_name(name: &DnsName) -> String {
     let mut text = name.to_ascii();
     if name.is_fqdn() {
@@ -57,13 +56,13 @@ pub(super) fn target_name(name: &DnsName) -> String {
     text
 }
 
-/// Puts those of the highest priority first, and equals in random order (§2.4.1), which spreads the load over them. It
-/// is no secret: the randomness of a hash table will do.
+/// Sorts records by priority, with equal ones in random order to spread the load (§2.4.1). The order is no secret, so the randomness of a hash table
+/// is enough.
 pub(super) fn sort(records: &mut [ServiceRecord]) {
     records.sort_by_cached_key(|record| (record.priority, random()));
 }
 
-/// One of them, any.
+/// Picks one at random.
 pub(super) fn pick<T>(choices: &[T]) -> Option<&T> {
     let count = u64::try_from(choices.len()).ok().filter(|count| *count > 0)?;
     usize::try_from(random() % count).ok().and_then(|place| choices.get(place))

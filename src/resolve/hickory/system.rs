@@ -1,4 +1,4 @@
-//! The system's configuration, as hickory has it.
+//! Reads the system's configuration in hickory's form.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -13,11 +13,11 @@ use super::platform::resolves_by_files;
 use crate::resolve::system::resolv_conf::{self, NameServer, ResolvConf};
 use crate::resolve::system_files;
 
-/// What is configured, and what hickory has no option for.
+/// A configuration, with settings that hickory has no option for.
 pub(super) struct Configuration {
     pub(super) config: ResolverConfig,
     pub(super) options: ResolverOpts,
-    /// Whether a name without dots is asked for as it stands, though there are search domains.
+    /// Whether a name without dots is looked up as it stands, although there are search domains.
     pub(super) asks_for_single_labels: bool,
     pub(super) asks_for_ipv6: bool,
 }
@@ -27,15 +27,15 @@ impl Configuration {
         Self { config, options, asks_for_single_labels: true, asks_for_ipv6: true }
     }
 
-    /// That of the system, as it is now.
+    /// Reads the present configuration of the system.
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// It cannot be read.
     pub(super) fn of_system() -> Result<Self, NetError> {
         if !resolves_by_files() {
             let (config, mut options) = hickory_resolver::system_conf::read_system_conf()?;
-            // There this is how often a server is asked; here, how often it is asked again.
+            // In the file, `attempts` is the number of tries; in hickory, the number of retries.
             options.attempts = options.attempts.saturating_sub(1);
             return Ok(Self::new(config, options));
         }
@@ -46,18 +46,18 @@ impl Configuration {
         Ok(Self::of_conf(&conf))
     }
 
-    /// A server whose interface is not there cannot be asked, and is left out; so is a search domain that is none.
+    /// Translates `resolv.conf`. Leaves out a server whose interface does not exist, and an invalid search domain.
     fn of_conf(conf: &ResolvConf<'_>) -> Self {
         let mut options = ResolverOpts::default();
         options.ndots = conf.ndots;
         options.timeout = Duration::from_secs(conf.timeout.into());
-        // There this is how often a server is asked; here, how often it is asked again.
+        // In the file, `attempts` is the number of tries; in hickory, the number of retries.
         options.attempts = usize::try_from(conf.attempts.saturating_sub(1)).unwrap_or_default();
         options.edns0 = conf.edns0;
         if conf.rotate {
             options.server_ordering_strategy = ServerOrderingStrategy::RoundRobin;
         }
-        // A port that hickory chose would cost the local address its zone.
+        // If hickory chose the port, the local address would lose its zone.
         options.os_port_selection = conf.servers.iter().any(|server| server.zone.is_some());
         let servers = conf.servers.iter().filter_map(|server| match name_server(*server, conf.use_vc) {
             Ok(server) => Some(server),
@@ -73,11 +73,11 @@ impl Configuration {
     }
 }
 
-/// The text of a file. One that is not there counts as empty, and so does one that may not be read, or that is none: that is how the system takes it.
+/// Reads a file. A file that does not exist, may not be read, or is a directory counts as empty, as for the system.
 ///
 /// # Errors
 ///
-/// What may pass: there is no free descriptor, say.
+/// A temporary failure: there is no free descriptor, say.
 pub(super) fn read(path: &str) -> io::Result<Option<String>> {
     use io::ErrorKind::{IsADirectory, NotADirectory, PermissionDenied};
 
@@ -102,10 +102,10 @@ fn name_server(server: NameServer<'_>, over_tcp: bool) -> io::Result<NameServerC
     Ok(config)
 }
 
-/// The address that packets to a link-local server are sent from, with the zone. hickory has no zone for the server: the interface of the local
-/// address is where its packets go.
+/// Returns the local address, with its zone, for packets to a link-local server. hickory has no zone for servers, but the interface of the local
+/// address determines where packets go.
 fn local_address(server: Ipv6Addr, zone: &str) -> io::Result<SocketAddr> {
-    // The system knows its interfaces. Nobody is asked for an address, and nothing is sent.
+    // This only translates the name of the interface. No server is asked.
     let server = (format!("{server}%{zone}").as_str(), DNS_PORT).to_socket_addrs()?.next();
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
     socket.connect(server.ok_or(io::ErrorKind::AddrNotAvailable)?)?;

@@ -1,4 +1,4 @@
-//! What is asked on a machine that is connected with one family: here that can be said, whatever the machine is.
+//! Tests: which families are queried on a machine with one family. The connected families are set by the tests.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use hickory_resolver::proto::rr::{RData, Record};
 use super::*;
 use crate::resolve::Query;
 
-/// A DNS server, until `stop` is asked for. `answer` gives the records, or the code, for a query in text: `www.example. A`.
+/// A mock DNS server, which runs until `stop` is asked for. `answer` returns the records or the code for a query in text: `www.example. A`.
 struct Dns {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -58,7 +58,7 @@ impl Dns {
         Self { address, asked, thread: Some(thread) }
     }
 
-    /// A resolver on a machine that is connected with these families alone.
+    /// Returns a resolver for a machine that is connected with these families only.
     fn resolver(&self, connected: Families, domains: &[&str]) -> HickoryResolver {
         let (config, options) = self.configuration(domains);
         let resolver = HickoryResolver::with_config(config, options).unwrap();
@@ -101,7 +101,7 @@ async fn resolve(resolver: &HickoryResolver, name: &str) -> (Queries, Vec<String
     (queries, answers.into_parts().2.unwrap().map(text).collect().await)
 }
 
-/// Only this query has an answer.
+/// Answers only this query.
 fn only(query: &'static str, address: &'static str) -> impl Fn(&str) -> Reply + Send + 'static {
     move |asked| Ok(if asked == query { address } else { "" })
 }
@@ -139,7 +139,7 @@ async fn a_family_that_is_not_connected_is_not_asked_for_where_the_other_one_ans
     let (_, said) = resolve(&dns.resolver(Families::V4Only, &[]), "www.example").await;
     assert_eq!(said, ["192.0.2.1"]);
     assert_eq!(dns.asked(), ["www.example. A"]);
-    // Nor where the caller has said so.
+    // Nor if the caller has set the families.
     let dns = Dns::start(only("www.example. AAAA", "2001:db8::1"));
     let (_, said) = resolve(&dns.resolver(Families::Both, &[]).families(Families::V4Only), "www.example").await;
     assert_eq!(said, ["A no data"]);

@@ -1,4 +1,4 @@
-//! What is asked of hickory, and what it says.
+//! The keys and results of look-ups with hickory.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use hickory_resolver::proto::rr::RecordType;
 use super::names::DnsName;
 use crate::race::{Families, Family, Query};
 
-/// The records of this type of this name.
+/// A look-up: the records of a type that a name has.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wanted {
     pub(super) name: DnsName,
@@ -25,19 +25,19 @@ impl Wanted {
     }
 }
 
-/// What hickory said.
+/// hickory's result.
 pub(super) type Said = Result<Arc<Lookup>, NetError>;
 
-/// What hickory is going to say.
+/// hickory's result to come.
 pub(super) type Pending = Pin<Box<dyn Future<Output = Said> + Send>>;
 
-/// The queries for these families, AAAA first.
+/// Returns the queries for these families, AAAA first.
 pub(super) fn address_queries(families: Families) -> impl Iterator<Item = (Query, RecordType)> {
     let asked = Query::OF_FAMILIES.into_iter().filter(move |(family, _)| families.contains(*family));
     asked.map(|(family, query)| (query, if family == Family::V6 { RecordType::AAAA } else { RecordType::A }))
 }
 
-/// The addresses of an answer.
+/// Returns the addresses of an answer.
 pub(super) fn addresses(found: &Lookup, record_type: RecordType) -> impl Iterator<Item = IpAddr> {
     let records = found.answers().iter().filter(move |record| record.record_type() == record_type);
     records.filter_map(|record| record.data.ip_addr())

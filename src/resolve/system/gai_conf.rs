@@ -2,7 +2,7 @@
 
 use super::{lines_without_comments, words};
 
-/// Whether the order of addresses is another one than that of RFC 6724: there is a table of the system's own.
+/// Whether the file sets an order of addresses other than that of RFC 6724.
 pub(in super::super) fn has_own_order(gai_conf: &str) -> bool {
     let mut keywords = lines_without_comments(gai_conf).filter_map(|line| words(line).next());
     keywords.any(|keyword| matches!(keyword, "label" | "precedence" | "scopev4"))

@@ -2,7 +2,7 @@
 
 use super::{lines_without_comments, words};
 
-/// What stands for an address in each line, with the names of it.
+/// Returns the first word of each line, which should be an address, with the names after it.
 pub(in super::super) fn entries(hosts: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
     lines_without_comments(hosts).filter_map(|line| {
         let mut words = words(line);
@@ -10,12 +10,12 @@ pub(in super::super) fn entries(hosts: &str) -> impl Iterator<Item = (&str, impl
     })
 }
 
-/// Whether the table has the name, with a final dot or without one: to the system these are two names, and a look-up may make the one of the other.
+/// Whether the table has the name, with or without a final dot. The system distinguishes the two, but a look-up may turn one into the other.
 pub(in super::super) fn has(host: &str, hosts: &str) -> bool {
     let without_dot = |name| str::strip_suffix(name, '.').unwrap_or(name);
     let host = without_dot(host);
     let is_meant = |name| without_dot(name).eq_ignore_ascii_case(host);
-    // With an address that is none for us it may be one for the system.
+    // A line with an address that this crate cannot parse may be valid for the system.
     entries(hosts).any(|(_, mut names)| names.any(is_meant))
 }
 

@@ -1,5 +1,4 @@
-//! What the system's files say of names, read as glibc reads them: pure functions of their text. Nothing here reads a file, and nothing depends on
-//! the rest of the crate.
+//! Parses the system's files about names as glibc does. Pure functions of their text: nothing here reads a file or depends on the rest of the crate.
 //!
 //! | file | read by |
 //! |---|---|
@@ -13,7 +12,7 @@ pub(super) mod hosts;
 pub(super) mod nsswitch;
 pub(super) mod resolv_conf;
 
-/// The files that getaddrinfo reads too. Empty is a file that is not there.
+/// The files that getaddrinfo reads. A missing file is empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Files<'a> {
     /// `/etc/hosts`.
@@ -28,7 +27,7 @@ pub(super) struct Files<'a> {
     pub(super) hostname: &'a str,
 }
 
-/// White space as C has it. Rust's own ideas are others: one has no vertical tab, the other has those of Unicode besides.
+/// Whether C counts the character as white space. Rust's functions differ: one has no vertical tab, the other includes Unicode's.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
 }
@@ -38,9 +37,9 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(is_space).filter(|word| !word.is_empty())
 }
 
-/// The lines of a file whose comments begin anywhere with `#`, without them.
+/// Returns the lines of a file without their comments, which begin anywhere with `#`.
 fn lines_without_comments(text: &str) -> impl Iterator<Item = &str> {
-    // A zero byte ends what C reads of a line.
+    // For C a zero byte ends the line.
     text.split('\n').map(|line| line.split(['#', '\0']).next().unwrap_or_default())
 }
 
@@ -51,7 +50,7 @@ mod tests {
     #[test]
     fn white_space_is_that_of_c() {
         assert_eq!(words(" a\tb\x0bc\x0cd\r").collect::<Vec<_>>(), ["a", "b", "c", "d"]);
-        // Neither those of Unicode nor those of ASCII that C does not count.
+        // Not white space for C: that of Unicode, and some of ASCII.
         for word in ["a\u{a0}b", "a\u{85}b", "a\u{2028}b", "a\u{1c}b", "a\0b"] {
             assert_eq!(words(word).collect::<Vec<_>>(), [word]);
         }

@@ -1,11 +1,11 @@
-//! nsswitch.conf(5): who is asked for the addresses of a name, in their order.
+//! nsswitch.conf(5): the sources of addresses, in their order.
 
 use super::{is_space, lines_without_comments, words};
 
-/// The sources of host names, without the actions between them. Without a line for hosts they are those that glibc has for its own.
+/// Returns the sources of host names, without the actions between them. Without a line for hosts, returns glibc's default.
 pub(in super::super) fn sources(nsswitch: &str) -> impl Iterator<Item = &str> {
     let said = lines_without_comments(nsswitch).filter_map(of_hosts).last().unwrap_or("dns files");
-    // What is not in brackets.
+    // Actions are in brackets.
     let parts = said
         .split('[')
         .enumerate()
@@ -13,13 +13,13 @@ pub(in super::super) fn sources(nsswitch: &str) -> impl Iterator<Item = &str> {
     parts.flat_map(words)
 }
 
-/// What a line says of hosts, if it does. A space is as good as the colon.
+/// Returns the value of a line for hosts. A space may replace the colon.
 fn of_hosts(line: &str) -> Option<&str> {
     let said = line.trim_start_matches(is_space).strip_prefix("hosts")?;
     said.strip_prefix(|c| c == ':' || is_space(c))
 }
 
-/// Whether a source is the DNS. The resolver of systemd speaks to the DNS itself.
+/// Whether a source is the DNS. systemd's resolver asks the DNS itself.
 pub(in super::super) fn is_dns(source: &str) -> bool {
     source == "dns" || source == "resolve"
 }

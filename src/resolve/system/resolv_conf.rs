@@ -1,38 +1,38 @@
 //! resolv.conf(5): the DNS servers, the search domains, the options.
 //!
-//! 1. A keyword begins its line, and a space or a tab ends it. Of `search` and `domain` the last one counts.
-//! 2. An option is known by how it begins. The last of equal ones counts. A number is read by C's `atoi`, and has the bounds of glibc.
-//! 3. What makes no sense leaves the rest as it is.
+//! 1. A keyword begins a line, and a space or a tab ends it. Of several `search` and `domain` lines the last one counts.
+//! 2. Options are compared by their beginnings, and the last of equal ones counts. Numbers are parsed like C's `atoi`, and clamped to glibc's bounds.
+//! 3. Invalid parts are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// glibc asks no more servers.
+/// The most servers that glibc uses.
 const MAX_SERVERS: usize = 3;
 
-/// What a configuration says. `Default` is that of an empty file on a machine whose name has no domain.
+/// A parsed configuration. `Default` is that of an empty file on a machine whose name has no domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct ResolvConf<'a> {
-    /// One at the least: without a line the server is on this machine.
+    /// The servers, at least one: without a line it is on this machine.
     pub(in super::super) servers: Vec<NameServer<'a>>,
-    /// In their order, as they stand there. An empty one is the root: the name as it stands.
+    /// The search domains in their order, as written. An empty one is the root: the name as it stands.
     pub(in super::super) domains: Vec<&'a str>,
-    /// How many dots a name must have to be taken as it stands first.
+    /// A name with this many dots is first looked up as it stands.
     pub(in super::super) ndots: usize,
-    /// In seconds.
+    /// The time-out in seconds.
     pub(in super::super) timeout: u32,
     /// How often all servers are asked.
     pub(in super::super) attempts: u32,
     pub(in super::super) rotate: bool,
     pub(in super::super) edns0: bool,
-    /// Servers are asked over TCP alone.
+    /// Servers are asked over TCP only.
     pub(in super::super) use_vc: bool,
-    /// A name without dots is not asked for as it stands, unless there are no domains.
+    /// A name without dots is not looked up as it stands, unless there are no domains.
     pub(in super::super) no_tld_query: bool,
-    /// No AAAA records are asked for.
+    /// AAAA records are not queried.
     pub(in super::super) no_aaaa: bool,
 }
 
-/// Where a server is asked.
+/// The address of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct NameServer<'a> {
     pub(in super::super) ip: IpAddr,
@@ -40,20 +40,20 @@ pub(in super::super) struct NameServer<'a> {
     pub(in super::super) zone: Option<&'a str>,
 }
 
-/// `$RES_OPTIONS` and `$LOCALDOMAIN` as lines for the end of the file.
+/// Returns `$RES_OPTIONS` and `$LOCALDOMAIN` as lines to append to the file.
 pub(in super::super) fn of_environment(res_options: Option<&str>, local_domain: Option<&str>) -> String {
     let mut lines = String::from("\n");
     for (keyword, value) in [("options", res_options), ("search", local_domain)] {
         let Some(value) = value else { continue };
         let value = value.split('\n').next().unwrap_or_default();
-        // No domain at all takes the place of those of the file, too.
+        // An empty list of domains replaces those of the file too.
         let value = if keyword == "search" && value.trim().is_empty() { "." } else { value };
         lines = lines + keyword + " " + value + "\n";
     }
     lines
 }
 
-/// Reads a configuration. `hostname` is the name of this machine, whose domain is searched where no other is.
+/// Parses a configuration. `hostname` is the name of this machine, whose domain is searched if no other is set.
 pub(in super::super) fn parse<'a>(text: &'a str, hostname: &'a str) -> ResolvConf<'a> {
     let mut conf = ResolvConf {
         servers: Vec::new(),
@@ -69,7 +69,7 @@ pub(in super::super) fn parse<'a>(text: &'a str, hostname: &'a str) -> ResolvCon
     };
     let mut listed = None;
     for line in text.split('\n') {
-        // A zero byte ends what C reads of a line.
+        // For C a zero byte ends the line.
         let line = line.split('\0').next().unwrap_or_default();
         let Some((keyword, rest)) = line.split_once(is_blank) else { continue };
         match keyword {
@@ -102,17 +102,17 @@ impl ResolvConf<'_> {
         }
     }
 
-    /// Sets the option that `text` begins with. Its number may stand behind a space.
+    /// Sets the option at the beginning of `text`. A space may precede its number.
     fn set_option(&mut self, text: &str) {
         let number = |name: &str| text.strip_prefix(name).map(atoi);
         let is = |name: &str| text.starts_with(name);
         if let Some(ndots) = number("ndots:") {
-            // It has four bits there.
+            // glibc stores it in four bits.
             self.ndots = usize::try_from(ndots.min(15) & 15).unwrap_or_default();
         } else if let Some(timeout) = number("timeout:") {
             self.timeout = u32::try_from(timeout.clamp(1, 30)).unwrap_or_default();
         } else if let Some(attempts) = number("attempts:") {
-            // glibc asks nobody where it is 0.
+            // With 0, glibc would ask no server.
             self.attempts = u32::try_from(attempts.clamp(1, 5)).unwrap_or_default();
         } else if is("rotate") {
             self.rotate = true;
@@ -128,7 +128,7 @@ impl ResolvConf<'_> {
     }
 }
 
-/// What parts the words of this file.
+/// Whether the character separates words of this file.
 fn is_blank(c: char) -> bool {
     c == ' ' || c == '\t'
 }
@@ -146,7 +146,7 @@ fn name_server(text: &str) -> Option<NameServer<'_>> {
     Some(NameServer { ip: sendable(ip.into()), zone: zone.filter(|_| ip.is_unicast_link_local()) })
 }
 
-/// The address that packets to this one go to.
+/// Returns the address to which packets for `ip` are sent.
 fn sendable(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -155,7 +155,7 @@ fn sendable(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// An IPv4 address as inet_aton(3) has it: one to four numbers, of which the last one takes the bytes that are left.
+/// Parses an IPv4 address like inet_aton(3): one to four numbers, of which the last one fills the remaining bytes.
 fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     let mut parts = text.split('.').map(c_number).collect::<Option<Vec<u32>>>()?;
     let last = parts.pop()?;
@@ -166,7 +166,7 @@ fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from_bits(first | last))
 }
 
-/// A number in decimal, or in octal or hexadecimal by what it begins with.
+/// Parses a decimal number, or an octal or hexadecimal one by its prefix.
 fn c_number(text: &str) -> Option<u32> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
@@ -180,7 +180,7 @@ fn c_number(text: &str) -> Option<u32> {
     if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
 }
 
-/// The number that a text begins with, after white space; 0 if there is none.
+/// Parses the number at the beginning of a text, after white space. Returns 0 if there is none.
 fn atoi(text: &str) -> i32 {
     let text = text.trim_start_matches(super::is_space);
     let (sign, digits) = match text.strip_prefix('-') {
@@ -188,7 +188,7 @@ fn atoi(text: &str) -> i32 {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    // What is too large has the bounds besides.
+    // The caller clamps a number that is too large.
     let number = if end == 0 { 0 } else { digits[..end].parse::<i32>().unwrap_or(i32::MAX) };
     sign * number
 }

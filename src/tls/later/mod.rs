@@ -1,4 +1,4 @@
-//! A configuration that is made when somebody needs it: its root certificates are in files, or are the system's to tell.
+//! A configuration that is made when it is first needed, because reading its root certificates may block.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -16,22 +16,23 @@ use super::roots::{RootsError, Verifying};
 use crate::lock::{Lock, assert_unlocked};
 use crate::timer::read_clock;
 
-/// A configuration whose root certificates are read by a thread of their own.
+/// A configuration whose root certificates a thread of its own reads.
 ///
-/// 1. The first connect begins the reading. All that need a configuration before it is over wait for it.
-/// 2. What was read is kept. A reading that failed is believed for 5 s, and so is one that could not read everything; the next connect after that
-///    begins another one.
-/// 3. A configuration that there is serves until a better one has been read: nobody waits then, and a failure takes nothing away.
+/// 1. The first connect starts the thread. Connects that need a configuration before it has finished wait for it.
+/// 2. A complete result is kept. A failure, or a result with missing certificates, is kept for 5 s; the next connect after that
+///    reads again.
+/// 3. A configuration is used until a better one was read: nobody waits then, and a failure changes nothing.
 pub(super) struct Later {
     recipe: Box<Recipe>,
-    /// Guards what has been read, and who waits. Wakers are cloned, called and dropped outside it, and configurations dropped.
+    /// Guards the configuration and the wakers of those that wait. Wakers are cloned, called and dropped outside the lock, and configurations are
+    /// dropped outside it.
     state: Lock<State>,
 }
 
 struct State {
     made: Option<Made>,
     reading: Reading,
-    /// Who waits, by the number of the place.
+    /// The wakers of those that wait, by the numbers of their places.
     waiting: BTreeMap<u64, Waker>,
     next_place: u64,
 }
@@ -46,23 +47,23 @@ enum Reading {
     UnderWay {
         began: Instant,
     },
-    /// Nothing is left to wish for.
+    /// All certificates were read.
     Complete,
-    /// Something could not be read, or nothing.
+    /// Some certificates, or all, could not be read.
     Lacking {
         began: Instant,
         problem: RootsError,
     },
 }
 
-/// The place of one who waits. It is given up when dropped.
+/// The place of a task among those that wait. Dropping it gives it up.
 pub(super) struct Place {
     later: Arc<Later>,
     number: u64,
 }
 
 impl Later {
-    /// If `before` has read the same root certificates, what it has read serves until they are read anew.
+    /// If `before` has read the same root certificates, they are used until they are read again.
     pub(super) fn new(recipe: Box<Recipe>, before: Option<&Self>) -> Self {
         let alike = before.filter(|before| before.recipe.has_roots_of(&recipe));
         let verifier =
@@ -72,18 +73,19 @@ impl Later {
         Self { recipe, state: Lock::new(state) }
     }
 
-    /// Returns the configuration, once there is one. The task that polled last in this place is woken; a place is taken where it is `None`.
+    /// Returns the configuration, once there is one. While pending, the task that last polled with `place` is woken. If `place` is `None`, a place is
+    /// taken.
     pub(super) fn poll(
         self: &Arc<Self>,
         place: &mut Option<Place>,
         cx: &Context<'_>,
     ) -> Poll<Result<Arc<ClientConfig>, RootsError>> {
         let now = read_clock();
-        // Dropped last, where it is not needed.
+        // Dropped last, outside the lock, if it is not stored.
         let mut waker = Some(cx.waker().clone());
         let (begins, polled, _replaced) = {
             let mut state = self.state.lock();
-            // Whoever has waited takes the outcome as it is, however long ago the reading began.
+            // A task that has waited takes the result, even if it is older than 5 s by now.
             let begins = place.is_none() && state.begin_if_due(now);
             let polled = state.outcome();
             let replaced = if polled.is_pending() {
@@ -100,7 +102,7 @@ impl Later {
         polled
     }
 
-    /// Returns why there is no configuration, as long as that is believed.
+    /// Returns why there is no configuration, while that failure is kept.
     pub(super) fn failure(&self) -> Option<RootsError> {
         let now = read_clock();
         let state = self.state.lock();
@@ -112,11 +114,11 @@ impl Later {
         }
     }
 
-    /// No runtime is needed, so that nobody waits for one that is not driven.
+    /// Starts the thread. It needs no runtime, so that no task waits for a runtime that is not driven.
     fn begin(self: &Arc<Self>) {
         let this = Arc::clone(self);
         let spawned = thread::Builder::new().name("root-certificates".into()).spawn(move || {
-            // The roots are foreign code, and whoever waits must hear of the end.
+            // The roots are foreign code and may panic. The tasks that wait must learn of the end all the same.
             let read = catch_unwind(AssertUnwindSafe(|| this.recipe.read()));
             this.end(read.unwrap_or_else(|_| Err(RootsError::passing(Error::General("reading them panicked".into())))));
         });
@@ -139,7 +141,7 @@ impl Later {
         };
         assert_unlocked();
         for waker in waiting.into_values() {
-            // One that panics is no reason for the others to sleep on.
+            // A waker that panics must not keep the others from being woken.
             drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
         }
         match problem {
@@ -177,7 +179,7 @@ impl State {
         Place { later, number }
     }
 
-    /// The reading is over. Returns what is not needed any more.
+    /// Stores the result of a reading. Returns the configuration that is not needed any more.
     fn on_end(&mut self, made: Option<Made>, problem: Option<RootsError>) -> Option<Made> {
         let problem = problem.filter(|problem| made.is_none() || problem.may_pass());
         let is_better = problem.is_none() || self.made.is_none();
@@ -185,7 +187,7 @@ impl State {
             (Reading::UnderWay { began }, Some(problem)) => Reading::Lacking { began: *began, problem },
             _ => Reading::Complete,
         };
-        // One that is as good keeps the sessions, which belong to its verifier.
+        // An equally good configuration stays, since its sessions belong to its verifier.
         if is_better && made.is_some() { mem::replace(&mut self.made, made) } else { made }
     }
 }
@@ -202,15 +204,15 @@ impl Drop for Place {
     }
 }
 
-/// Whether a reading that began then is believed, if it was not complete.
+/// Whether an incomplete result of a reading that began then is still kept.
 fn is_believed(began: Instant, now: Instant) -> bool {
     now.saturating_duration_since(began) < BELIEVED
 }
 
-/// As what the system says of its network.
+/// How long an incomplete result is kept: as long as what the system says of its network.
 const BELIEVED: Duration = Duration::from_secs(5);
 
-// They use ring.
+// The tests use ring.
 #[cfg(test)]
 #[cfg(feature = "tls-ring")]
 mod tests;

@@ -26,7 +26,7 @@ use crate::tls::{TlsConnector, TlsError, TlsErrorKind, TlsOptions};
 type Read = Result<Verifying, RootsError>;
 type Says = Receiver<fn() -> Read>;
 
-/// Each reading waits for what it has to say. Without a script it fails.
+/// Mock roots: each reading blocks until the test sends its result. Without a script it fails.
 #[derive(Clone, Debug)]
 struct Script(Arc<Mutex<Says>>);
 
@@ -79,7 +79,7 @@ fn none() -> Read {
     Err(busy())
 }
 
-/// Whoever needs a configuration waits for it in a place of their own.
+/// Waits for a configuration, in a place of its own.
 async fn get(later: &Arc<Later>) -> Result<Arc<ClientConfig>, RootsError> {
     let mut place = None;
     poll_fn(|cx| later.poll(&mut place, cx)).await
@@ -93,7 +93,7 @@ async fn a_reading_that_failed_is_believed_for_five_seconds() {
     says.send(none).unwrap();
     assert_eq!(get(&later).await.unwrap_err().to_string(), "too many open files");
     advance(Duration::from_millis(4_999)).await;
-    // Nobody reads again, which would be waited for.
+    // No second reading begins: this would wait for it.
     assert!(assert_ready!(task::spawn(Box::pin(get(&later))).poll()).is_err() && later.failure().is_some());
     advance(Duration::from_millis(1)).await;
     assert!(later.failure().is_none());
@@ -109,7 +109,7 @@ async fn what_was_read_in_part_serves_until_more_is_read() {
     let later = later(&options, None);
     says.send(in_part).unwrap();
     let first = get(&later).await.unwrap();
-    // One that is no better keeps the first, and so does one that fails.
+    // A result that is no better keeps the first configuration, and so does a failure.
     for outcome in [in_part, none] {
         advance(BELIEVED).await;
         assert!(Arc::ptr_eq(&first, &get(&later).await.unwrap()));
@@ -209,7 +209,7 @@ async fn what_the_settings_before_have_read_serves_until_it_is_read_anew() {
     says.send(whole).unwrap();
     until_over(&after);
     assert!(!Arc::ptr_eq(&first, &get(&after).await.unwrap()));
-    // Other root certificates are to be waited for.
+    // Different root certificates have to be read first.
     let others = later(&options.extra_root_certificates([certificate()]), Some(&before));
     let mut waits = task::spawn(Box::pin(get(&others)));
     assert_pending!(waits.poll());

@@ -1,4 +1,4 @@
-//! Why root certificates are missing.
+//! The error of missing root certificates.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tokio_rustls::rustls::{Error, OtherError};
 use crate::outcome::AttemptError;
 use crate::tls::error::TlsError;
 
-/// Why root certificates are missing: all of them, or some.
+/// Root certificates are missing: all of them, or some.
 #[derive(Clone, Debug)]
 pub(in crate::tls) struct RootsError {
     source: Error,
@@ -15,12 +15,12 @@ pub(in crate::tls) struct RootsError {
 }
 
 impl RootsError {
-    /// It is as it is: to read them again would give the same.
+    /// A permanent error: reading again would fail in the same way.
     pub(super) fn lasting(source: Error) -> Self {
         Self { source, may_pass: false }
     }
 
-    /// Another reading may do better.
+    /// A temporary error: reading again may succeed.
     pub(in crate::tls) fn passing(source: Error) -> Self {
         Self { source, may_pass: true }
     }
@@ -33,7 +33,7 @@ impl RootsError {
         self.source
     }
 
-    /// The failure of an attempt.
+    /// Converts the error to the failure of an attempt.
     pub(in crate::tls) fn into_attempt_error(self) -> AttemptError {
         let error = TlsError::roots(format!("no root certificates: {self}"), Some(self.source)).into_attempt_error();
         if self.may_pass { error } else { error.permanent() }
@@ -47,7 +47,7 @@ impl From<Error> for RootsError {
 }
 
 impl fmt::Display for RootsError {
-    /// Without the words that rustls puts before those of others.
+    /// Displays the cause without the prefix that rustls adds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Error::General(words) => f.write_str(words),

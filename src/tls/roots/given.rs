@@ -1,4 +1,4 @@
-//! Root certificates that were given, and what all kinds of them have in common.
+//! Root certificates that the caller gives, and the interface of all sources of root certificates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use tokio_rustls::rustls::{Error, OtherError, RootCertStore};
 
 use super::error::RootsError;
 
-/// Some root certificates, and what verifies by them.
+/// A source of root certificates.
 pub(in crate::tls) trait Roots: fmt::Debug + Send + Sync {
-    /// Returns what verifies by these certificates and `extra` ones.
+    /// Returns a verifier with these root certificates and `extra` ones.
     fn verifier(
         &self,
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
     ) -> Result<Verifying, RootsError>;
 
-    /// Whether that may take long, as it reads files.
+    /// Whether that may block, because it reads files.
     fn is_slow(&self) -> bool;
 
-    /// Whether there may be extra ones.
+    /// Whether `extra` certificates can be added.
     fn takes_extra(&self) -> bool {
         true
     }
 }
 
-/// What verifies by root certificates.
+/// A verifier, and an error if some root certificates are missing.
 pub(in crate::tls) struct Verifying {
     pub(in crate::tls) verifier: Arc<dyn ServerCertVerifier>,
     /// Why some of them are missing.
     pub(in crate::tls) problem: Option<RootsError>,
 }
 
-/// The root certificates of a caller.
+/// Root certificates that the caller gives.
 pub(in crate::tls) struct Given(pub(in crate::tls) Vec<CertificateDer<'static>>);
 
 impl Roots for Given {
@@ -61,7 +61,7 @@ impl fmt::Debug for Given {
     }
 }
 
-/// Returns what verifies by `roots` and `extra` ones.
+/// Returns a verifier with `roots` and `extra` certificates.
 pub(super) fn verifier(
     mut roots: RootCertStore,
     extra: &[CertificateDer<'static>],

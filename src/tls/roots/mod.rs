@@ -1,4 +1,4 @@
-//! Who vouches for certificates.
+//! The sources of root certificates.
 
 mod error;
 mod given;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) use self::error::RootsError;
 pub(super) use self::given::{Given, Roots, Verifying};
 
-/// Those that are used where none are given; `None` if none are compiled in.
+/// Returns the default source of root certificates; `None` if none is compiled in.
 #[cfg(feature = "tls-platform-roots")]
 pub(super) fn default_roots() -> Option<Arc<dyn Roots>> {
     Some(Arc::new(platform::OfPlatform))

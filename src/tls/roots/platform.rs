@@ -8,7 +8,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use super::error::RootsError;
 use super::given::{Roots, Verifying};
 
-/// On Windows, macOS, iOS and Android the system verifies. On others its certificates are read.
+/// The system's root certificates. On Windows, macOS, iOS and Android the system's verifier is used. On other systems the certificates are read from
+/// files.
 #[derive(Debug)]
 pub(in crate::tls) struct OfPlatform;
 
@@ -25,7 +26,7 @@ impl Roots for OfPlatform {
         true
     }
 
-    /// Android's verifier knows its own root certificates alone.
+    /// Android's verifier uses only the system's root certificates.
     fn takes_extra(&self) -> bool {
         !cfg!(target_os = "android")
     }
@@ -65,7 +66,7 @@ mod files {
         Ok(Verifying { verifier: verifier(roots, extra, provider)?, problem })
     }
 
-    /// The error that is worth telling, if there is one: one that may pass, else the first.
+    /// Returns the error to report, if there is one: a temporary one if possible, else the first.
     fn problem(errors: Vec<FileError>, added: usize) -> Option<RootsError> {
         let passes = |error: &FileError| may_pass(error, added);
         let place = errors.iter().position(passes).unwrap_or(0);
@@ -75,7 +76,8 @@ mod files {
         Some(if may_pass { RootsError::passing(source) } else { RootsError::lasting(source) })
     }
 
-    /// A file that could not be read may be read the next time. But one of many that is missing, or is not for this user, may well be so for ever.
+    /// Whether the error may be temporary. If other files could be read, a file that is missing or may not be read by this user will probably stay
+    /// so.
     fn may_pass(error: &FileError, added: usize) -> bool {
         match &error.kind {
             ErrorKind::Io { inner, .. } => {
@@ -112,7 +114,7 @@ mod files {
     }
 }
 
-/// Systems that verify themselves.
+/// Systems with a verifier of their own.
 #[cfg(not(all(unix, not(target_os = "android"), not(target_vendor = "apple"))))]
 mod verifier {
     use std::sync::Arc;
@@ -129,7 +131,7 @@ mod verifier {
         extra: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
     ) -> Result<Verifying, RootsError> {
-        // They do not say whether an error may pass.
+        // These verifiers do not say whether an error is temporary.
         let verifier = new(extra, provider).map_err(RootsError::passing)?;
         Ok(Verifying { verifier: Arc::new(verifier), problem: None })
     }

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use super::error::RootsError;
 use super::given::{Roots, Verifying, verifier};
 
-/// As they were when `webpki-roots` was released.
+/// Mozilla's root certificates, as of the release of `webpki-roots`.
 #[derive(Debug)]
 pub(in crate::tls) struct OfMozilla;
 

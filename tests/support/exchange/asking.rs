@@ -1,4 +1,4 @@
-//! What the client of a scenario is told to do.
+//! Parses the client's statements of a scenario.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::words::{self, milliseconds, number};
 /// Header fields, in order.
 pub(crate) type Fields = Vec<(HeaderName, HeaderValue)>;
 
-/// What the client does.
+/// A statement of the client.
 pub(crate) enum Statement {
     Request(Asked),
-    /// Goes on meanwhile.
+    /// Starts a request, and goes on without waiting for it.
     Start(Asked),
-    /// The future is made, and not polled.
+    /// Makes the future of a request without polling it.
     Prepare(Asked),
     Finish,
     DropFuture,
@@ -28,7 +28,7 @@ pub(crate) enum Statement {
     Pause(Duration),
     Tell(String),
     Until(String),
-    /// The same for the whole thread.
+    /// Waits for a mark with the whole thread blocked.
     Block(String),
     CloseIdle,
     DropClient,
@@ -41,16 +41,16 @@ pub(crate) struct Asked {
     pub(crate) headers: Fields,
     pub(crate) then: Then,
     pub(crate) times: usize,
-    /// How many tasks make so many requests one after the other each.
+    /// How many tasks make this many sequential requests each.
     pub(crate) tasks: Option<usize>,
-    /// The most that it may take to the end of its body.
+    /// The time limit, to the end of the body.
     pub(crate) within: Option<Duration>,
 }
 
-/// What becomes of the body of a response.
+/// What is done with the body of a response.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
-    /// It is read to its end, after a pause before each frame.
+    /// Read to its end, with a pause before each frame.
     Read(Duration),
     Hold,
     Drop,
@@ -79,7 +79,7 @@ pub(super) fn statement(line: &str) -> Result<Statement, Failure> {
     })
 }
 
-/// `POST full 1MiB hold; expect: 100-continue`
+/// Parses a request: `POST full 1MiB hold; expect: 100-continue`.
 fn asked(line: &str) -> Result<Asked, Failure> {
     let (line, headers) = with_fields(line)?;
     let mut words = line.split_whitespace();
@@ -105,7 +105,7 @@ fn asked(line: &str) -> Result<Asked, Failure> {
     Ok(asked)
 }
 
-/// What comes before the first `;`, and the fields after it.
+/// Returns the text before the first `;`, and the fields after it.
 pub(crate) fn with_fields(text: &str) -> Result<(&str, Fields), Failure> {
     let (line, fields) = text.split_once(';').unwrap_or((text, ""));
     let mut headers = Vec::new();
@@ -133,7 +133,7 @@ pub(crate) fn unescaped(text: &str) -> Result<Bytes, Failure> {
     Ok(out.into())
 }
 
-/// `5`, `64KiB`, `1MiB`.
+/// Parses a size: `5`, `64KiB`, `1MiB`.
 pub(crate) fn size(text: &str) -> Result<usize, Failure> {
     let (number, unit) = match text {
         _ if text.ends_with("KiB") => (text.trim_end_matches("KiB"), 1024),

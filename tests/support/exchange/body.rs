@@ -10,49 +10,49 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::Stage;
 
-/// A body that does what the script says; nothing, by default.
+/// A body that follows a script. By default it is empty.
 #[derive(Default)]
 pub(crate) struct ScriptedBody {
     spec: BodySpec,
     given: usize,
-    /// When to fail.
+    /// Fails when this future is ready.
     failure: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     busy: Busy,
 }
 
-/// Whether a body keeps its thread busy before it gives anything.
+/// Whether a body blocks its thread before its first frame.
 #[derive(Default)]
 enum Busy {
     #[default]
     No,
-    /// The head goes out before.
+    /// Blocks once the head was sent.
     Soon(Stage),
     Now(Stage),
 }
 
-/// What a body is to be.
+/// The specification of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BodySpec {
     pub(crate) len: usize,
-    /// The most that it gives at a time.
+    /// The most bytes of a frame.
     pub(crate) frame: usize,
-    /// The length is known beforehand.
+    /// The length is known in advance.
     pub(crate) sized: bool,
-    /// There can be no second copy.
+    /// The body cannot be copied.
     pub(crate) once: bool,
-    /// The thread is busy until the mark `answered` has been told.
+    /// The thread is blocked until the mark `answered` is set.
     pub(crate) busy: bool,
     pub(crate) ending: Ending,
 }
 
-/// What comes after the last byte.
+/// What follows the last byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ending {
     #[default]
     End,
-    /// Nothing, for ever.
+    /// The body stays pending for ever.
     Parks,
-    /// [`Boom`], once the mark `boom` has been told: the request is under way then.
+    /// The body fails with [`Boom`] when the mark `boom` is set, while the request is under way.
     Fails,
 }
 
@@ -61,7 +61,7 @@ pub(crate) enum Ending {
 pub(crate) struct Boom;
 
 impl BodySpec {
-    /// `full 5`, `chunked 64KiB`, …
+    /// Parses a specification: `full 5`, `chunked 64KiB`, …
     pub(crate) fn new(kind: &str, len: usize) -> Option<Self> {
         let frame = FRAME;
         Some(match kind {
@@ -86,7 +86,7 @@ impl ScriptedBody {
         Self { spec, given: 0, failure, busy }
     }
 
-    /// The same body from its beginning, where there can be one.
+    /// Returns the same body from its beginning, if it can be copied.
     pub(crate) fn copy(&self) -> Option<Self> {
         (!self.spec.once).then(|| Self { spec: self.spec, ..Self::default() })
     }
@@ -137,7 +137,7 @@ impl fmt::Display for Boom {
 
 impl std::error::Error for Boom {}
 
-/// So many bytes that mean nothing. Of large bodies there is only one copy in the whole process.
+/// Returns this many arbitrary bytes. Large bodies share one copy in the process.
 pub(crate) fn fill(len: usize) -> Bytes {
     static FILL: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; MOST].into());
     FILL.slice(..len)

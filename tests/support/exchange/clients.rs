@@ -1,4 +1,4 @@
-//! The clients that a scenario can be put to, behind one face.
+//! The clients that run a scenario, with a common interface.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -19,15 +19,15 @@ use super::body::{Boom, ScriptedBody};
 use super::scenario::Failure;
 use super::script::Settings;
 
-/// A client that is asked by a script.
+/// A client that a script can call.
 pub(crate) trait Ask {
-    /// The response to come, not polled yet.
+    /// Returns the future of the response, not yet polled.
     fn request(&self, request: Request<ScriptedBody>) -> AnyResponse;
 
     fn close_idle(&self);
 }
 
-/// Which client a scenario is put to.
+/// The client that runs a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
     Ours,
@@ -36,7 +36,7 @@ pub(crate) enum Which {
 }
 
 pub(crate) enum AnyClient {
-    /// Bodies can be had a second time, or not.
+    /// The client, and whether bodies can be copied for a retry.
     Ours(Client<HappyEyeballsConnector>, bool),
     HyperUtil(Box<legacy::Client<HappyEyeballsConnector, ScriptedBody>>),
 }
@@ -44,7 +44,7 @@ pub(crate) enum AnyClient {
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, Problem>;
 pub(crate) type AnyResponse = Pin<Box<dyn Future<Output = Result<Response<AnyBody>, Problem>> + Send>>;
 
-/// What went wrong, in the words of the log.
+/// A failure, in the words of the log.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) kind: String,
@@ -105,7 +105,7 @@ impl Ask for AnyClient {
     }
 
     fn close_idle(&self) {
-        // hyper-util's client has nothing like it.
+        // hyper-util's client has no such method.
         if let Self::Ours(client, _) = self {
             client.close_idle();
         }
@@ -146,7 +146,7 @@ pub(crate) fn their_kind(error: &legacy::Error) -> &'static str {
     }
 }
 
-/// What this link of the chain says of what has caused it all.
+/// Returns the log's words for this error, if it is the root cause.
 fn cause(error: &(dyn StdError + 'static)) -> Option<String> {
     if error.is::<Boom>() {
         return Some(error.to_string());
@@ -154,7 +154,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Option<String> {
     error.downcast_ref().map(|error: &io::Error| error_kind(error.kind()))
 }
 
-/// `broken-pipe` for `BrokenPipe`.
+/// Returns `broken-pipe` for `BrokenPipe`, and so on.
 pub(crate) fn error_kind(kind: io::ErrorKind) -> String {
     let mut out = String::new();
     for letter in format!("{kind:?}").chars() {
@@ -166,11 +166,11 @@ pub(crate) fn error_kind(kind: io::ErrorKind) -> String {
     out
 }
 
-/// Longer than anything takes, also on a busy machine.
+/// Longer than anything takes, even on a busy machine.
 pub(crate) fn patience(which: Which) -> Duration {
     match which {
         Which::Ours => Duration::from_secs(20),
-        // It is known to hang.
+        // This client is known to hang.
         Which::HyperUtil => Duration::from_secs(5),
     }
 }

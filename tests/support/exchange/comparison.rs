@@ -1,12 +1,12 @@
-//! The log that a scenario should have, and the one that it has.
+//! Compares the log of a scenario with the expected one.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-/// `None` if the logs agree; if not, both side by side, with a mark between the lines that differ.
+/// Returns `None` if the logs agree, else both side by side, with a mark between lines that differ.
 ///
-/// In an expected line, `1..3` stands for any of these numbers, `a|b` for either word, and ` or ` stands between lines of which the
-/// log has one. A line that begins with `0..` need not be there.
+/// In an expected line, `1..3` matches any of these numbers, `a|b` either word, and ` or ` separates alternative lines. A line that begins with `0..`
+/// is optional.
 pub(crate) fn difference(expected: &[&str], actual: &[String]) -> Option<String> {
     let mut rows = Vec::new();
     let mut actual = actual.iter().map(String::as_str).collect::<VecDeque<_>>();
@@ -16,7 +16,7 @@ pub(crate) fn difference(expected: &[&str], actual: &[String]) -> Option<String>
             rows.push((line, "", true));
             continue;
         }
-        // What comes before its counterpart has none.
+        // Lines before the counterpart have none themselves.
         let at = agreeing.or_else(|| actual.iter().position(|is| subject(line) == subject(is)));
         rows.extend(actual.drain(..at.unwrap_or(0)).map(|is| ("", is, false)));
         match at.and_then(|_| actual.pop_front()) {
@@ -46,7 +46,7 @@ fn agree_in_words(expected: &str, actual: &str) -> bool {
     expected.split(' ').all(|word| actual.next().is_some_and(|is| stands_for(word, is))) && actual.next().is_none()
 }
 
-/// What a line is about: a request, a connection, or what is counted.
+/// Returns the subject of a line: a request, a connection, or what is counted.
 fn subject(line: &str) -> &str {
     let words = if line.starts_with("connection ") { 2 } else { 1 };
     let subject = line.match_indices(' ').nth(words - 1).map_or(line, |(at, _)| &line[..at]);

@@ -1,4 +1,4 @@
-//! A listener on a thread and a runtime of its own, as a server is.
+//! A listener with a thread and a runtime of its own, like a separate server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 /// Accepts connections, and numbers them from 1.
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
-    /// From where the runner connects when the client is gone.
+    /// The address from which the runner connects after the client is gone.
     last: Last,
     stop: Arc<Notify>,
     finished: oneshot::Receiver<()>,
@@ -22,7 +22,7 @@ pub(crate) struct Host {
 type Last = Arc<Mutex<Option<SocketAddr>>>;
 
 impl Host {
-    /// `serve` has each connection. What it returns is kept until all have ended.
+    /// Starts the listener. `serve` gets each connection; its result is kept until all connections have ended.
     pub(crate) fn start<F>(serve: impl Fn(usize, TcpStream) -> F + Send + 'static) -> io::Result<Self>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -47,9 +47,9 @@ impl Host {
         Ok(Self { address, last, stop, finished, thread: Some(thread) })
     }
 
-    /// Waits until every connection has come to the end of its script. There must be no client any more.
+    /// Waits until every connection has finished its script. The client must be gone.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
-        // Connections are accepted in order: when this one is, all have been.
+        // Connections are accepted in order: when this one is, all others have been.
         let socket = TcpSocket::new_v4()?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket.local_addr()?);
@@ -62,7 +62,7 @@ impl Drop for Host {
     fn drop(&mut self) {
         self.stop.notify_one();
         if let Some(thread) = self.thread.take() {
-            // A panic has been told already, if it was not this that stopped the thread.
+            // A panic was reported already, unless this call stopped the thread.
             thread.join().unwrap_or_default();
         }
     }
@@ -81,7 +81,7 @@ where
         }
         connections.spawn(serve(id, stream));
     }
-    // What a script leaves open stays open until all have ended.
+    // Connections that a script leaves open stay open until all have ended.
     let mut open = Vec::new();
     while let Some(connection) = connections.join_next().await {
         open.push(connection.unwrap());

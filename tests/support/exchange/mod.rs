@@ -1,4 +1,4 @@
-//! Scripted exchanges: what a server does, connection by connection, and what a client asks, from a text file.
+//! Scripted exchanges: a text file says what the server does on each connection, and what the client asks.
 //!
 //! The format is described in `tests/scenarios/README.md`.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// What both sides of a scenario share: marks to wait for each other by, and a board that says where each of them is.
+/// What both sides of a scenario share: marks on which they wait for each other, and a board that shows what each is doing.
 #[derive(Clone, Default)]
 pub(crate) struct Stage {
     marks: Arc<Mutex<BTreeMap<String, Arc<Semaphore>>>>,
@@ -33,23 +33,23 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Lets one go that waits for this mark, now or later.
+    /// Sets a mark, for one that waits for it now or later.
     pub(crate) fn tell(&self, mark: &str) {
         self.mark(mark).add_permits(1);
     }
 
-    /// Waits until the mark has been told.
+    /// Waits until the mark is set.
     pub(crate) async fn until(&self, mark: &str) {
         self.mark(mark).acquire_owned().await.expect("it is never closed").forget();
     }
 
-    /// The same for the whole thread: what runs on it hears of nothing meanwhile, nor for a while after.
+    /// Waits with the whole thread blocked, so that its other tasks notice nothing, also for a while after.
     pub(crate) fn block(&self, mark: &str) -> Result<(), String> {
         for _ in 0..10_000 {
             std::thread::sleep(Duration::from_millis(1));
             if let Ok(permit) = self.mark(mark).try_acquire_owned() {
                 permit.forget();
-                // What was sent before the mark was told is here by now.
+                // By now everything has arrived that was sent before the mark was set.
                 std::thread::sleep(Duration::from_millis(5));
                 return Ok(());
             }
@@ -62,18 +62,18 @@ impl Stage {
         Arc::clone(marks.entry(mark.into()).or_insert_with(|| Arc::new(Semaphore::new(0))))
     }
 
-    /// Says what `who` is at.
+    /// Shows what `who` is doing.
     pub(crate) fn at(&self, who: &str, number: usize, text: &str) {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.insert(who.into(), format!("at line {number}, `{text}`"));
     }
 
-    /// `who` has no more to do.
+    /// `who` has finished.
     pub(crate) fn done(&self, who: &str) {
         self.board.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
     }
 
-    /// Who is where.
+    /// Returns the text of the board.
     pub(crate) fn board(&self) -> String {
         let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> = board.iter().map(|(who, place)| format!("{who} {place}")).collect();

@@ -1,4 +1,4 @@
-//! Goes through the script of a connection.
+//! Plays the script of a connection.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -8,14 +8,14 @@ use super::scenario::{Line, Protocol, Scenario, Step};
 
 /// The server's end of one connection.
 pub(crate) trait Player<A> {
-    /// Does what the script says. Breaks if that ends the connection.
+    /// Performs an action of the script. Breaks if that ends the connection.
     fn take(&mut self, action: &A) -> impl Future<Output = io::Result<ControlFlow<()>>> + Send;
 
-    /// Puts a line into the log.
+    /// Adds a line to the log.
     fn log(&mut self, event: &str);
 }
 
-/// Goes through the script of connection `id`. Returns the player if the connection is still open.
+/// Plays the script of connection `id`. Returns the player if the connection is still open.
 pub(crate) async fn follow<P: Protocol, T: Player<P::Action>>(
     scenario: &Scenario<P>,
     id: usize,

@@ -1,4 +1,4 @@
-//! Runs a scenario on either runtime, and holds its log against the expected one.
+//! Runs a scenario on either runtime, and compares its log with the expected one.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use super::comparison::difference;
 use super::scenario::{Failure, Protocol, Scenario};
 use super::words::number;
 
-/// Runs what stands in a file, as often as it says, each time on another runtime. The error says where the log is another one. The environment variable
-/// `EXCHANGE_REPEAT`, a whole number, multiplies how often; 1 if it is not set.
+/// Runs a scenario file as often as it says, each time on another runtime. The error shows where the log differs. The environment variable
+/// `EXCHANGE_REPEAT`, a whole number that defaults to 1, multiplies the number of runs.
 ///
-/// `ways` has the ways in which it happens, and their names: over TCP, say.
+/// `ways` are the ways to run it, with their names: over TCP, say.
 pub(crate) fn check<P: Protocol, W: Copy>(
     text: &str,
     ways: impl FnOnce(&P::Settings) -> Vec<(&'static str, W)>,
@@ -39,7 +39,7 @@ pub(crate) fn check<P: Protocol, W: Copy>(
     Ok(())
 }
 
-/// Reads what stands in a file: the scenario, and the log that is expected of it.
+/// Reads a file: the scenario, and the expected log.
 pub(crate) fn read<P: Protocol>(text: &str) -> Result<(Scenario<P>, Vec<&str>), Failure> {
     let mut lines = text.lines().enumerate().map(|(i, line)| (i + 1, without_comment(line)));
     let scenario = Scenario::read(lines.by_ref().take_while(|(_, line)| *line != "---"))?;
@@ -47,8 +47,7 @@ pub(crate) fn read<P: Protocol>(text: &str) -> Result<(Scenario<P>, Vec<&str>), 
     if expected.is_empty() { Err("there is no log below a line `---`".into()) } else { Ok((scenario, expected)) }
 }
 
-/// Puts a wrong file to the runner: it must fail, and the report must have the words of its `# report:` lines, or
-/// show both logs side by side if there is no such line.
+/// Runs a file that must fail. The report must have the words of its `# report:` lines, or show both logs side by side if there are none.
 pub(crate) fn check_wrong(text: &str, check: impl FnOnce(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut words: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# report: ")).collect();
     if words.is_empty() {

@@ -1,4 +1,4 @@
-//! Reads a scenario: settings, what the server does on each connection, and what the client asks.
+//! Parses a scenario: settings, the server's scripts, and the client's statements.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use super::words::{self, number};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// What stands above the line.
+/// The part of a file above the line.
 pub(crate) struct Scenario<P: Protocol> {
     pub(crate) settings: P::Settings,
-    /// How many times all of it happens, each time from the beginning.
+    /// How many times the scenario is run from its beginning.
     pub(crate) repeat: usize,
     pub(crate) linux_only: bool,
-    /// The log counts equal outcomes, wherever they stand.
+    /// The log counts equal outcomes, in any order.
     pub(crate) tally: bool,
     /// The log has the cause of each error.
     pub(crate) causes: bool,
     connections: BTreeMap<usize, Vec<Line<Step<P::Action>>>>,
-    /// Those that have no script of their own.
+    /// The script of connections without one of their own.
     others: Option<Vec<Line<Step<P::Action>>>>,
     pub(crate) client: Vec<Line<Statement>>,
 }
 
-/// What a server is scripted in.
+/// The protocol of a script.
 pub(crate) trait Protocol {
-    /// The settings that other protocols have not.
+    /// The settings of this protocol only.
     type Settings: Default;
     type Action;
 
@@ -33,11 +33,11 @@ pub(crate) trait Protocol {
 
     fn action(keyword: &str, rest: &str) -> Result<Self::Action, Failure>;
 
-    /// Whether the server ends the connection with it.
+    /// Whether the action ends the connection.
     fn ends(action: &Self::Action) -> bool;
 }
 
-/// A statement, and where it stands.
+/// A statement and its line.
 pub(crate) struct Line<T> {
     pub(crate) number: usize,
     pub(crate) text: String,
@@ -46,9 +46,9 @@ pub(crate) struct Line<T> {
 
 /// What the server does on a connection.
 pub(crate) struct Step<A> {
-    /// `None` where what follows happens again and again.
+    /// `None` where the following steps are repeated.
     pub(crate) action: Option<A>,
-    /// The client may be gone by then.
+    /// The client may have gone by then.
     pub(crate) may_end: bool,
 }
 
@@ -62,18 +62,18 @@ enum Part {
     Client,
 }
 
-/// Where the reader is.
+/// The state of the parser.
 #[derive(Default)]
 struct Reading {
     part: Part,
-    /// The settings and parts that were said, and in which line.
+    /// The settings and parts so far, with their lines.
     said: BTreeMap<String, usize>,
     /// The line in which the server ends the present connection.
     ended: Option<usize>,
 }
 
 impl Reading {
-    /// A setting stands in one line, and so does the script of a connection.
+    /// Checks that a setting, or the script of a connection, is given only once.
     fn say_once(&mut self, at: usize, what: &str) -> Result<(), Failure> {
         match self.said.insert(what.to_owned(), at) {
             Some(before) => Err(format!("line {before} has said `{what}` already").into()),
@@ -81,7 +81,7 @@ impl Reading {
         }
     }
 
-    /// A step of the server, unless it has closed the connection before.
+    /// Parses a step of the server. An error after the connection was closed.
     fn step<P: Protocol>(&mut self, at: usize, line: &str) -> Result<Step<P::Action>, Failure> {
         if let Some(end) = self.ended {
             return Err(format!("the connection has ended in line {end}").into());
@@ -100,7 +100,7 @@ impl Reading {
 }
 
 impl<P: Protocol> Scenario<P> {
-    /// Reads what stands above the line, without comments; empty lines do not count.
+    /// Parses the part above the line, without comments. Empty lines are ignored.
     pub(crate) fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Self, Failure> {
         let mut this = Self {
             settings: P::Settings::default(),
@@ -119,7 +119,7 @@ impl<P: Protocol> Scenario<P> {
         if this.client.is_empty() { Err("the client asks nothing".into()) } else { Ok(this) }
     }
 
-    /// The script of a connection.
+    /// Returns the script of a connection.
     pub(crate) fn script(&self, id: usize) -> Option<&[Line<Step<P::Action>>]> {
         self.connections.get(&id).or(self.others.as_ref()).map(Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! What a server of HTTP/1.1 does, and how the client is set.
+//! The scripts of HTTP/1.1: the server's actions, and the client's settings.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::words::{milliseconds, number};
 /// Scripts of HTTP/1.1.
 pub(crate) struct Http1;
 
-/// How the client is set.
+/// The client's settings.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) max_idle: Option<usize>,
@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) continue_timeout: Option<Duration>,
 }
 
-/// What the server does on a connection.
+/// An action of the server.
 pub(crate) enum Action {
     Head,
     Body,
@@ -91,7 +91,7 @@ impl Protocol for Http1 {
     }
 }
 
-/// `413 5 close; retry-after: 1`
+/// Parses a response: `413 5 close; retry-after: 1`.
 fn answer(text: &str) -> Result<Bytes, Failure> {
     let (line, fields) = with_fields(text)?;
     let mut words = line.split_whitespace();

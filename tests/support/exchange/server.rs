@@ -33,7 +33,7 @@ struct Record {
     connections: usize,
     /// The numbers of the requests whose heads were read.
     heads: Vec<usize>,
-    /// What the log says of a connection.
+    /// The log's entries for connections.
     events: Vec<(usize, String)>,
 }
 
@@ -52,7 +52,7 @@ impl Server {
         Ok(Self { host, shared })
     }
 
-    /// The lines of the log that are about the server.
+    /// Returns the log's lines about the server.
     pub(crate) fn log(&self) -> Vec<String> {
         let mut record = self.shared.record();
         record.events.sort_by_key(|(id, _)| *id);

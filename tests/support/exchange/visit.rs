@@ -16,7 +16,7 @@ use super::body::{ScriptedBody, fill};
 use super::clients::{AnyBody, AnyResponse, Ask, Problem, error_kind};
 use super::scenario::{Failure, Protocol, Scenario};
 
-/// What one request came to, in the words of the log.
+/// The outcome of a request, in the words of the log.
 type Outcome = (usize, String);
 
 /// A client that follows a script.
@@ -27,7 +27,7 @@ pub(crate) struct Visit<'a, P: Protocol, C> {
     client: Option<C>,
     asked: usize,
     outcomes: Vec<Outcome>,
-    /// Each with its first request.
+    /// The tasks, each with the number of its first request.
     started: Vec<(usize, JoinHandle<Vec<Outcome>>)>,
     prepared: Option<(usize, AnyResponse)>,
     held: Option<Held>,
@@ -39,7 +39,7 @@ struct Held {
     request: usize,
     text: String,
     response: Response<AnyBody>,
-    /// So much of it has been read.
+    /// How many bytes of it were read.
     read: usize,
 }
 
@@ -59,7 +59,7 @@ impl<'a, P: Protocol, C: Ask> Visit<'a, P, C> {
         }
     }
 
-    /// Goes through the script, and leaves nothing. Returns the lines of the log that are about requests.
+    /// Plays the script, and leaves nothing open. Returns the log's lines about requests.
     pub(crate) async fn follow(mut self) -> Result<Vec<String>, Failure> {
         for line in &self.scenario.client {
             self.stage.at("client", line.number, &line.text);
@@ -144,7 +144,7 @@ impl<'a, P: Protocol, C: Ask> Visit<'a, P, C> {
         Ok(())
     }
 
-    /// Starts a task that makes `requests` requests, one after the other. They have their numbers from the start.
+    /// Starts a task that makes `requests` sequential requests. Their numbers are assigned at the start.
     fn start(&mut self, asked: &Asked, requests: usize) -> Result<(), Failure> {
         let all = (0..requests).map(|_| self.ask(asked)).collect::<Result<Vec<_>, _>>()?;
         let first = all.first().ok_or("no request at all")?.0;
@@ -190,7 +190,7 @@ impl<'a, P: Protocol, C: Ask> Visit<'a, P, C> {
 }
 
 impl Held {
-    /// Reads at least `most` bytes, or to the end. Returns itself as long as there is no end.
+    /// Reads at least `most` bytes, or to the end. Returns itself if the end was not reached.
     async fn read(mut self, most: Option<usize>, causes: bool) -> Result<Outcome, Box<Self>> {
         let enough = most.map(|most| self.read + most);
         let body = self.response.body_mut();
@@ -236,12 +236,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The text of an outcome, which says so if it took longer than it may.
+/// Returns the text of an outcome, with a note if it came too late.
 fn in_time(text: String, began: Instant, within: Option<Duration>) -> String {
     if within.is_some_and(|most| began.elapsed() > most) { format!("{text}, late") } else { text }
 }
 
-/// What a request came to whose response is read, or dropped, at once.
+/// Returns the outcome of a request whose response is read or dropped at once.
 async fn finish(result: Result<Response<AnyBody>, Problem>, then: Then, causes: bool) -> String {
     let mut response = match result {
         Ok(response) => response,
@@ -270,7 +270,7 @@ async fn finish(result: Result<Response<AnyBody>, Problem>, then: Then, causes: 
     }
 }
 
-/// Writes until that fails, which it must.
+/// Writes until a write fails, which it must.
 async fn write_until_error(stream: &mut TokioIo<hyper::upgrade::Upgraded>) -> io::Error {
     loop {
         if let Err(error) = stream.write_all(&fill(1)).await {
@@ -280,7 +280,7 @@ async fn write_until_error(stream: &mut TokioIo<hyper::upgrade::Upgraded>) -> io
     }
 }
 
-/// A line for each request; one for several with the same outcome that follow each other.
+/// Returns a line for each request, and one line for consecutive requests with equal outcomes.
 fn list(mut outcomes: Vec<Outcome>) -> Vec<String> {
     outcomes.sort_unstable();
     let mut log: Vec<(usize, usize, String)> = Vec::new();
@@ -295,7 +295,7 @@ fn list(mut outcomes: Vec<Outcome>) -> Vec<String> {
     log.into_iter().map(line).collect()
 }
 
-/// A line for each outcome, and how often there was that.
+/// Returns a line for each outcome, with its count.
 fn tally(outcomes: Vec<Outcome>) -> Vec<String> {
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for (_, text) in outcomes {

@@ -1,4 +1,4 @@
-//! What a server reads of a connection: no more than it is told to, since what it leaves unread matters.
+//! Reads a connection exactly as far as the script says, since unread bytes matter.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::TcpStream;
 
-/// The head of a request, up to the empty line. Whatever follows is left to the kernel.
+/// The head of a request, up to the empty line. The kernel keeps what follows.
 pub(crate) struct Head {
     /// The number in its path.
     pub(crate) request: usize,
@@ -43,7 +43,7 @@ impl Head {
                 let line = read_through(stream, b"\r\n").await?;
                 let size = usize::from_str_radix(line.trim_end(), 16).map_err(nonsense)?;
                 if size == 0 {
-                    // Trailers, and the line that ends them.
+                    // Skips the trailers and the empty line after them.
                     while read_through(stream, b"\r\n").await? != "\r\n" {}
                     return Ok(());
                 }
@@ -53,7 +53,7 @@ impl Head {
     }
 }
 
-/// Reads so many bytes.
+/// Reads this many bytes.
 pub(crate) async fn skip(stream: &mut TcpStream, len: usize) -> io::Result<()> {
     let mut left = len;
     let mut buffer = vec![0; left.min(BUFFER)];
@@ -67,7 +67,7 @@ pub(crate) async fn skip(stream: &mut TcpStream, len: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads to the end. Says how much that was, and what the end was.
+/// Reads to the end. Returns the number of bytes, and how the connection ended.
 pub(crate) async fn drain(stream: &mut TcpStream) -> (usize, &'static str) {
     let mut total = 0;
     let mut buffer = vec![0; BUFFER];
@@ -80,7 +80,7 @@ pub(crate) async fn drain(stream: &mut TcpStream) -> (usize, &'static str) {
     }
 }
 
-/// Reads until nothing has come for so long. Says how much that was.
+/// Reads until nothing has arrived for this time. Returns the number of bytes.
 pub(crate) async fn lull(stream: &mut TcpStream, time: Duration) -> io::Result<usize> {
     let mut total = 0;
     let mut buffer = vec![0; BUFFER];
@@ -100,7 +100,7 @@ pub(crate) async fn gone(stream: &TcpStream) -> io::Result<()> {
         if ready.is_read_closed() || ready.is_error() {
             return Ok(());
         }
-        // It is readable all the time.
+        // The socket stays readable, so readiness cannot be awaited.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -124,7 +124,7 @@ async fn read_through(stream: &mut TcpStream, end: &[u8]) -> io::Result<String> 
             if closed {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            // Nothing wakes for bytes that come after others that were not read. Give them time.
+            // There is no wake-up for bytes behind unread ones. Give them time.
             tokio::time::sleep(Duration::from_millis(1)).await;
             closed = stream.ready(Interest::READABLE).await?.is_read_closed();
         }

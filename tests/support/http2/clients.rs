@@ -1,4 +1,4 @@
-//! The clients that a scenario in HTTP/2 can be put to.
+//! The clients that run a scenario over HTTP/2.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -22,14 +22,14 @@ use crate::exchange::scenario::Failure;
 type Secure = HappyEyeballsConnector<GaiResolver, TlsConnector>;
 
 pub(crate) enum Http2Client {
-    /// Bodies can be had a second time, or not.
+    /// The client, and whether bodies can be copied for a retry.
     OverTcp(Client<HappyEyeballsConnector>, bool),
     OverTls(Client<Secure>, bool),
     HyperUtil(Box<legacy::Client<Secure, ScriptedBody>>),
 }
 
 impl Http2Client {
-    /// A client that trusts this server alone.
+    /// Makes a client that trusts only this server.
     pub(crate) fn new(which: Which, settings: &Settings, tls: &Tls, over_tls: bool) -> Result<Self, Failure> {
         let options = TlsOptions::new().provider(provider()).root_certificates([tls.trusted.clone()]);
         let secure = HappyEyeballsConnector::builder().tls(options);
@@ -70,7 +70,7 @@ impl Ask for Http2Client {
         match self {
             Self::OverTcp(client, _) => client.close_idle(),
             Self::OverTls(client, _) => client.close_idle(),
-            // It has nothing like it.
+            // This client has no such setting.
             Self::HyperUtil(_) => {}
         }
     }
@@ -88,7 +88,7 @@ fn ask<C: Connector>(client: &Client<C>, request: Request<ScriptedBody>, retry_b
     })
 }
 
-/// The watchdog: a response that takes longer than fifteen seconds, which is long also on a busy machine, does not come.
+/// The watchdog: a response that takes longer than fifteen seconds is lost, even on a busy machine.
 fn in_time(responding: AnyResponse) -> AnyResponse {
     Box::pin(async {
         let hangs = |_| Problem { kind: "hangs".into(), cause: None };
@@ -96,7 +96,7 @@ fn in_time(responding: AnyResponse) -> AnyResponse {
     })
 }
 
-/// What our client says of a request without a response.
+/// Returns the words for a request without a response, by this crate's client.
 fn in_words(error: &ClientError) -> String {
     let processing = match error.processing() {
         Processing::Unsent => "unsent",
@@ -108,13 +108,13 @@ fn in_words(error: &ClientError) -> String {
     with_code(&format!("{}, {processing}", our_kind(error)), error.http2_reason())
 }
 
-/// The code that is the cause of an error of hyper-util's client.
+/// Returns the error code that caused an error of hyper-util's client.
 fn their_code(error: &(dyn StdError + 'static)) -> Option<u32> {
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
     causes.find_map(|error| error.downcast_ref::<h2::Error>().and_then(h2::Error::reason)).map(u32::from)
 }
 
-/// What an error is, and the code that is its cause, if there is one.
+/// Returns the kind of an error, with its error code if there is one.
 fn with_code(kind: &str, code: Option<u32>) -> String {
     code.map_or_else(|| kind.to_owned(), |code| format!("{kind}, {}", code_name(code)))
 }

@@ -1,4 +1,4 @@
-//! The server's end of a connection, which goes through its script.
+//! The server's end of a connection, which plays its script.
 
 use std::io;
 use std::mem;
@@ -29,7 +29,7 @@ impl Connection {
         Self { shared, id, wire, heard: Heard::new(), settings: 0 }
     }
 
-    /// What is written at once, and waits for nothing.
+    /// Returns the frames of an action that waits for nothing.
     fn frames(&mut self, action: &Action) -> Vec<u8> {
         let mut out = Vec::new();
         match action {
@@ -89,7 +89,7 @@ impl Connection {
         out
     }
 
-    /// A whole response. Waits for windows where they are too small.
+    /// Writes a whole response. Waits while the windows are too small.
     async fn answer(&mut self, id: u32, response: &Response) -> io::Result<()> {
         let Response { status, len, fields } = response;
         let (mut left, mut out) = (*len, Vec::new());
@@ -114,7 +114,7 @@ impl Connection {
         }
     }
 
-    /// Writes so many frames, and reads none. What came of it goes into the log: a client may take them, leave, or read no more.
+    /// Writes this many frames without reading, and logs the result: the client may read them, leave, or stop reading.
     async fn flood(&mut self, flood: Flood, count: usize) {
         let mut frame = Vec::new();
         match flood {
@@ -136,7 +136,7 @@ impl Connection {
         self.log(&format!("{outcome} in the flood"));
     }
 
-    /// Reads until this has come.
+    /// Reads until this has arrived.
     async fn hear(&mut self, awaited: &Awaited) -> io::Result<()> {
         match awaited {
             Awaited::Preface => return self.wire.preface().await,
@@ -168,7 +168,7 @@ impl Connection {
         }
     }
 
-    /// Reads a frame, and replies to it where that goes without saying.
+    /// Reads a frame, and sends the replies that the protocol needs.
     async fn hear_one(&mut self) -> io::Result<()> {
         let frame = match self.wire.read().await {
             Ok(frame) => frame,
@@ -186,12 +186,12 @@ impl Connection {
         if self.heard.is_mute {
             return Ok(());
         }
-        // A client that is gone needs no reply; what it has sent before is still read.
+        // A client that is gone needs no reply. Its earlier frames are still read.
         self.wire.write(&replies).await.ok();
         Ok(())
     }
 
-    /// The script is over: reads on to the end of the connection.
+    /// Reads on to the end of the connection after the script.
     pub(super) async fn hear_the_end(&mut self) {
         let who = format!("connection {}", self.id);
         self.shared.stage.at(&who, 0, "the end of the script");
@@ -199,13 +199,13 @@ impl Connection {
         self.shared.stage.done(&who);
     }
 
-    /// How much may be sent on a stream.
+    /// Returns how many bytes may be sent on a stream.
     fn allowed(&self, id: u32) -> usize {
         let stream = self.heard.streams.get(&id).map_or(0, |stream| stream.window);
         usize::try_from(stream.min(self.heard.window)).unwrap_or(0)
     }
 
-    /// Writes so much DATA, whatever the windows are, with these flags at its end.
+    /// Writes this much DATA, whatever the windows are. The last frame has these flags.
     fn put_data(&mut self, out: &mut Vec<u8>, id: u32, len: usize, flags: u8) {
         let mut left = len;
         loop {
@@ -223,7 +223,7 @@ impl Connection {
         }
     }
 
-    /// The flag that ends a response, which is complete with it.
+    /// Returns the flag that ends a response, and marks the response as complete.
     fn ending(&mut self, stream: Id, end: bool) -> u8 {
         let id = self.number(stream);
         match self.heard.streams.get_mut(&id) {
@@ -305,11 +305,11 @@ fn block(status: Option<u16>, fields: &Fields) -> Vec<u8> {
     block
 }
 
-/// A setting with its value.
+/// Encodes a setting.
 fn entry(name: u16, value: u32) -> [u8; 6] {
     let ([a, b], [c, d, e, f]) = (name.to_be_bytes(), value.to_be_bytes());
     [a, b, c, d, e, f]
 }
 
-/// Who takes nothing for so long takes nothing.
+/// A client that reads nothing for this time has stopped reading.
 const STALL: Duration = Duration::from_secs(2);

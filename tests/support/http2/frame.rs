@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 (RFC 9113 §4 and §6): what they are called, and how they are written.
+//! Frames of HTTP/2 (RFC 9113 §4 and §6): their names and their encoding.
 
 /// A frame as it was read.
 pub(crate) struct Frame {
@@ -29,18 +29,18 @@ const CODES: [&str; 14] = [
     "HTTP_1_1_REQUIRED",
 ];
 
-/// The code with this name.
+/// Returns the code with this name.
 pub(crate) fn code(name: &str) -> Option<u32> {
     CODES.iter().position(|code| *code == name).and_then(|at| u32::try_from(at).ok())
 }
 
-/// The name of a code; its number, if it has none.
+/// Returns the name of a code, or its number if it has none.
 pub(crate) fn code_name(code: u32) -> String {
     let name = usize::try_from(code).ok().and_then(|at| CODES.get(at));
     name.map_or_else(|| code.to_string(), |name| (*name).to_owned())
 }
 
-/// The identifier of the setting with this name.
+/// Returns the identifier of the setting with this name.
 pub(crate) fn setting(name: &str) -> Option<u16> {
     SETTINGS_NAMES.iter().position(|setting| *setting == name).and_then(|at| u16::try_from(at + 1).ok())
 }
@@ -61,7 +61,7 @@ pub(crate) fn put_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     put_string(out, value);
 }
 
-/// Writes a string as it is (RFC 7541 §5.2).
+/// Writes a string literal (RFC 7541 §5.2).
 fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
     const MOST: usize = 0x7f;
     if bytes.len() < MOST {
@@ -88,16 +88,16 @@ pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
-/// Of SETTINGS and PING.
+/// The flag of SETTINGS and PING.
 pub(crate) const ACK: u8 = 1;
-/// Of HEADERS and DATA.
+/// The flag of HEADERS and DATA.
 pub(crate) const END_STREAM: u8 = 1;
-/// Of HEADERS and CONTINUATION.
+/// The flag of HEADERS and CONTINUATION.
 pub(crate) const END_HEADERS: u8 = 4;
 
-/// The window that streams and connections begin with (RFC 9113 §6.9.2).
+/// The initial window of streams and connections (RFC 9113 §6.9.2).
 pub(crate) const FIRST_WINDOW: i64 = 65_535;
-/// The most that a frame carries, unless the peer allows more.
+/// The most bytes of a frame, unless the peer allows more.
 pub(crate) const MOST: usize = 16_384;
-/// What stands in each PING of the server.
+/// The payload of the server's PINGs.
 pub(crate) const PINGED: &[u8] = b"scenario";

@@ -1,4 +1,4 @@
-//! What a server has heard on a connection, and what it replies to by itself: SETTINGS, PING, and DATA, which it opens the windows for again.
+//! What the server has received on a connection, and its automatic replies: to SETTINGS and PING, and WINDOW_UPDATE for DATA.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
@@ -7,36 +7,36 @@ use loona_hpack::Decoder;
 
 use super::frame::{self, ACK, END_HEADERS, END_STREAM, FIRST_WINDOW, Frame, MOST, code_name};
 
-/// What has come, frame by frame.
+/// What was received, frame by frame.
 pub(crate) struct Heard {
     decoder: Decoder<'static>,
     pub(crate) streams: BTreeMap<u32, Stream>,
-    /// Streams that the script has not come to yet.
+    /// Streams that the script has not used yet.
     untaken: VecDeque<u32>,
-    /// The stream that the script has come to last.
+    /// The stream that the script used last.
     pub(crate) last: u32,
-    /// The beginning of a block of fields: its stream, the flags of its HEADERS, and what there is of it.
+    /// The beginning of a field block: its stream, the flags of its HEADERS, and its bytes so far.
     block: Option<(u32, u8, Vec<u8>)>,
     pub(crate) has_settings: bool,
     pub(crate) settings_acks: usize,
-    /// After how many of these acks how many streams may be open at a time.
+    /// The stream limits, each with the number of SETTINGS acks after which it applies.
     pub(crate) limits: Vec<(usize, usize)>,
     pub(crate) ping_acks: usize,
     pub(crate) goaway: Option<u32>,
-    /// What may be sent on the connection.
+    /// The connection's window for sending.
     pub(crate) window: i64,
-    /// What may be sent on a stream that is new.
+    /// The initial window of new streams for sending.
     first_window: i64,
     pub(crate) received: usize,
-    /// How much of that the connection's window has not been opened for again.
+    /// How many received bytes have no WINDOW_UPDATE for the connection yet.
     unopened: usize,
     has_ended: bool,
     events: Vec<Event>,
-    /// What is to be written.
+    /// Bytes to write.
     pub(crate) replies: Vec<u8>,
-    /// The windows stay as they are, unless the script says otherwise.
+    /// No automatic WINDOW_UPDATE.
     pub(crate) keeps_windows: bool,
-    /// There are no replies at all.
+    /// No automatic replies at all.
     pub(crate) is_mute: bool,
 }
 
@@ -45,16 +45,16 @@ pub(crate) struct Stream {
     pub(crate) request: usize,
     pub(crate) method: String,
     pub(crate) received: usize,
-    /// The client has sent all of it.
+    /// The client has sent END_STREAM.
     pub(crate) has_ended: bool,
-    /// The client's RST_STREAM.
+    /// The error code of the client's RST_STREAM.
     pub(crate) reset: Option<u32>,
     pub(crate) response: Response,
-    /// What may be sent on it.
+    /// The stream's window for sending.
     pub(crate) window: i64,
 }
 
-/// How far the server has come with its response.
+/// The state of the server's response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Response {
     Open,
@@ -93,7 +93,7 @@ impl Heard {
         }
     }
 
-    /// Takes the next stream, or this one if it is open, as the last that the script has come to.
+    /// Makes the next stream, or this one if it is open, the one that the script uses.
     pub(crate) fn take(&mut self, stream: Option<u32>) -> bool {
         let at = match stream {
             None => (!self.untaken.is_empty()).then_some(0),
@@ -104,7 +104,7 @@ impl Heard {
         taken.is_some()
     }
 
-    /// What has come, in lines; how the connection has ended is the last one.
+    /// Returns what was received, as lines. The last line says how the connection ended.
     pub(crate) fn events(&self) -> impl Iterator<Item = String> {
         self.events.iter().map(|event| match event {
             Event::Data { stream, len, end } => format!("DATA {stream} {len}{}", ending(*end)),
@@ -112,18 +112,18 @@ impl Heard {
         })
     }
 
-    /// The connection has ended. Whoever reads on hears that again.
+    /// The connection has ended. Later reads report the end again.
     pub(crate) fn on_end(&mut self, end: &str) {
         if !mem::replace(&mut self.has_ended, true) {
             self.events.push(Event::Other(end.into()));
         }
     }
 
-    /// Takes a frame. The error says what no client may send.
+    /// Handles a frame. The error says what no client may send.
     pub(crate) fn handle(&mut self, frame: Frame) -> Result<(), String> {
         let Frame { kind, flags, stream, payload } = frame;
         if payload.len() > MOST {
-            // No script allows larger ones.
+            // No script allows larger frames.
             return Err(format!("a frame of {} bytes", payload.len()));
         }
         if let Some((open, ..)) = &self.block {
@@ -190,7 +190,7 @@ impl Heard {
                 frame::put(&mut self.replies, frame::WINDOW_UPDATE, 0, stream, &more);
             };
             self.unopened += len;
-            // Not for each frame: the client's system acknowledges small segments late, and there may not be many before it does.
+            // Not for each frame: the client's system acknowledges small segments late, and sends few before that.
             if self.unopened >= MOST {
                 open(0, mem::take(&mut self.unopened));
             }
@@ -198,7 +198,7 @@ impl Heard {
                 open(id, len);
             }
         }
-        // How a body is cut into frames is the client's affair.
+        // The client may split a body into frames as it likes.
         match self.events.last_mut() {
             Some(Event::Data { stream, len: before, end: has_ended }) if *stream == id => {
                 *before += len;
@@ -284,7 +284,7 @@ fn ending(end: bool) -> &'static str {
     if end { " end" } else { "" }
 }
 
-/// A number of four bytes.
+/// Parses a number of four bytes.
 fn number(payload: &[u8]) -> Result<u32, String> {
     let bytes = payload.try_into().map_err(|_length| format!("{} bytes where a number should be", payload.len()))?;
     Ok(u32::from_be_bytes(bytes))

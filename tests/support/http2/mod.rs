@@ -1,6 +1,6 @@
-//! Scripted exchanges in HTTP/2: what a server does, frame by frame, and what a client asks, from a text file.
+//! Scripted exchanges over HTTP/2: a text file says what the server does, frame by frame, and what the client asks.
 //!
-//! The format is described in `tests/scenarios/README.md`. The client's side of it is that of `exchange`.
+//! The format is described in `tests/scenarios/README.md`. The client's side is that of `exchange`.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Runs a scenario in HTTP/2, once.
+//! Runs a scenario over HTTP/2, once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::exchange::clients::Which;
 use crate::exchange::scenario::{Failure, Scenario};
 use crate::exchange::visit::Visit;
 
-/// The whole scenario, once. If it does not come to its end, the error says who waits for what.
+/// Runs the whole scenario once. If it does not end, the error says who waits for what.
 pub(crate) fn run(
     scenario: &Arc<Scenario<Http2>>,
     stage: &Stage,
@@ -32,7 +32,7 @@ pub(crate) fn run(
         let all = async {
             let mut log = visit.follow().await?;
             server.host.finish().await?;
-            // Without a client and without connections there is nothing to be done.
+            // Without a client and connections all tasks end.
             while runtime.metrics().num_alive_tasks() > 0 {
                 stage.at("a task of the client", 0, "after the end");
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -47,5 +47,5 @@ pub(crate) fn run(
     })
 }
 
-/// Longer than anything takes, also on a busy machine.
+/// Longer than anything takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

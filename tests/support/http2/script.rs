@@ -1,4 +1,4 @@
-//! What a server of HTTP/2 does, and how the client is set.
+//! The scripts of HTTP/2: the server's actions, and the client's settings.
 
 use std::time::Duration;
 
@@ -13,32 +13,32 @@ use crate::exchange::words::{milliseconds, number};
 /// Scripts of HTTP/2.
 pub(crate) struct Http2;
 
-/// How a scenario happens, and how the client is set.
+/// How a scenario is run, and the client's settings.
 #[derive(Default)]
 pub(crate) struct Settings {
-    /// `TCP` or `TLS`, if it is not to happen over both.
+    /// `TCP` or `TLS`, if it is not run over both.
     pub(crate) over: Option<&'static str>,
     pub(crate) show: Show,
-    /// The client does not know beforehand that the server speaks HTTP/2.
+    /// The client has no prior knowledge of HTTP/2.
     pub(crate) alpn: bool,
     pub(crate) replay: RetryPolicy,
     pub(crate) retry_bodies: bool,
-    /// How much of an upload goes on after its response, and for how long.
+    /// The limits of an upload after its response.
     pub(crate) upload_after_response: Option<(u64, Duration)>,
 }
 
-/// What the log has besides the counts.
+/// What the log shows besides the counts.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Show {
-    /// What each connection has seen, frame by frame.
+    /// What each connection has received, frame by frame.
     pub(crate) frames: bool,
-    /// The methods of the requests that each connection has seen.
+    /// The methods of each connection's requests.
     pub(crate) methods: bool,
-    /// How many bytes of bodies each connection has seen.
+    /// How many bytes of bodies each connection has received.
     pub(crate) data: bool,
 }
 
-/// What the server does on a connection.
+/// An action of the server.
 pub(crate) enum Action {
     Await(Awaited),
     /// SETTINGS, each with its identifier and its value.
@@ -50,7 +50,7 @@ pub(crate) enum Action {
         end: bool,
         open: bool,
     },
-    /// So many frames, each with a field of so many bytes.
+    /// This many frames, each with a field of this many bytes.
     Continuation {
         stream: Id,
         len: usize,
@@ -80,21 +80,21 @@ pub(crate) enum Action {
         stream: Id,
         more: u32,
     },
-    /// A whole response, as the windows allow.
+    /// A whole response, sent as the windows allow.
     Answer {
         stream: Id,
         response: Response,
     },
-    /// So many requests, each answered as soon as it is there.
+    /// Serves this many requests, each answered at once.
     Serve(usize, Response),
     /// DATA, as much as the windows allow now.
     Fill(Id),
-    /// So many frames of a kind, with nothing read meanwhile.
+    /// This many frames of a kind, without reading meanwhile.
     Flood(Flood, usize),
     KeepWindows,
-    /// No reply of any kind by itself.
+    /// Turns automatic replies off.
     Mute,
-    /// Bytes that are no frame.
+    /// Bytes that are not a frame.
     Send(Bytes),
     Peek,
     Pause(Duration),
@@ -105,27 +105,27 @@ pub(crate) enum Action {
     Reset,
 }
 
-/// What there is too much of.
+/// The kind of frames of a flood.
 #[derive(Clone, Copy)]
 pub(crate) enum Flood {
     Ping,
-    /// Without any setting.
+    /// Empty SETTINGS.
     Settings,
-    /// Of one byte each.
+    /// DATA of one byte each.
     Data(Id),
 }
 
-/// What comes from the client.
+/// An input from the client to wait for.
 pub(crate) enum Awaited {
     Preface,
     /// The client's own SETTINGS.
     Settings,
-    /// So many acks of the server's SETTINGS.
+    /// This many acks of the server's SETTINGS.
     SettingsAcks(usize),
     PingAcks(usize),
     /// A stream: this one, or the next.
     Headers(Option<u32>),
-    /// So many bytes of a request's body.
+    /// This many bytes of a request's body.
     Data(Id, usize),
     /// The end of a request.
     End(Id),
@@ -133,14 +133,14 @@ pub(crate) enum Awaited {
     GoAway,
     /// The end of the connection.
     Close,
-    /// The client's system has got everything.
+    /// The client's system has acknowledged everything.
     Arrival,
 }
 
 /// Which stream.
 #[derive(Clone, Copy)]
 pub(crate) enum Id {
-    /// The one that the script has come to last.
+    /// The stream that the script used last.
     Last,
     Number(u32),
 }
@@ -254,7 +254,7 @@ fn awaited(words: &[&str]) -> Result<Awaited, Failure> {
     })
 }
 
-/// `max-streams=100`
+/// Parses a setting: `max-streams=100`.
 fn setting(word: &str) -> Result<(u16, u32), Failure> {
     let (name, value) = word.split_once('=').ok_or("a setting is a name, = and a number")?;
     Ok((frame::setting(name).ok_or_else(|| format!("there is no setting `{name}`"))?, number(value)?))

@@ -35,14 +35,14 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Record {
     connections: usize,
-    /// What the log says of a connection.
+    /// The log's entries for connections.
     events: BTreeMap<usize, Vec<String>>,
-    /// What a connection has heard, once it is over.
+    /// What each connection has received, once it is over.
     heard: BTreeMap<usize, Heard>,
 }
 
 impl Server {
-    /// `tls` is `None` over TCP.
+    /// Starts the server. `tls` is `None` over TCP.
     pub(crate) fn start(
         scenario: Arc<Scenario<Http2>>,
         stage: Stage,
@@ -59,7 +59,7 @@ impl Server {
         Ok(Self { host, shared })
     }
 
-    /// The lines of the log that are about the server.
+    /// Returns the log's lines about the server.
     pub(crate) fn log(&self) -> Vec<String> {
         let (mut record, show) = (self.shared.record(), self.shared.scenario.settings.show);
         let heard = mem::take(&mut record.heard);
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     async fn serve(self: Arc<Self>, id: usize, stream: TcpStream) {
-        // What waited for an ack would be lost by a reset, and that would not be the client's doing.
+        // A reset would discard bytes that Nagle's algorithm holds back, and the log would blame the client.
         stream.set_nodelay(true).unwrap();
         let transport = match &self.tls {
             None => Transport::Tcp(stream),

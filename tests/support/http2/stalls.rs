@@ -1,5 +1,5 @@
-//! Whether the machine stood still in the middle of a dial: for so long that the client made a second one beside it, as its rule has it. A server
-//! sees one connection more then, and what it saw says nothing of the client.
+//! Detects stalls of the machine during a dial that are so long that the client, by its rule, makes a second dial. The server then sees an extra
+//! connection, and the run says nothing of the client.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::said::Said;
 
-/// Does `run`, and does it again where the machine stood still meanwhile.
+/// Calls `run`, and calls it again if the machine stalled meanwhile.
 pub(crate) fn without_stalls<T, E>(mut run: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Counter)).unwrap());
@@ -23,7 +23,7 @@ pub(crate) fn without_stalls<T, E>(mut run: impl FnMut() -> Result<T, E>) -> Res
     run()
 }
 
-/// How often a run is done. A client that always makes two dials is found out.
+/// The most runs. A client that always makes two dials still fails.
 const MOST: usize = 10;
 
 static SECOND_DIALS: AtomicUsize = AtomicUsize::new(0);

@@ -9,10 +9,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::frame::Frame;
 
-/// The server's end of a connection. It reads no byte beyond the frame that it is asked for, but for what TLS reads.
+/// The server's end of a connection. It reads no byte beyond the requested frame, except for those that TLS reads.
 pub(crate) struct Wire {
     transport: Transport,
-    /// What has been read of the frame that is next.
+    /// The part of the next frame that was read.
     partial: Vec<u8>,
     has_preface: bool,
 }
@@ -31,7 +31,7 @@ impl Wire {
         Self { transport, partial: Vec::new(), has_preface: false }
     }
 
-    /// Reads the preface that comes before all frames (RFC 9113 §3.4), if that has not been done. It may be dropped and called again.
+    /// Reads the connection preface (RFC 9113 §3.4), unless that was done. Cancel-safe.
     pub(crate) async fn preface(&mut self) -> io::Result<()> {
         if !self.has_preface {
             self.fill(PREFACE.len()).await?;
@@ -44,7 +44,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Reads a frame. It may be dropped and called again.
+    /// Reads a frame. Cancel-safe.
     pub(crate) async fn read(&mut self) -> io::Result<Frame> {
         self.preface().await?;
         self.fill(HEAD).await?;
@@ -64,13 +64,13 @@ impl Wire {
         io.flush().await
     }
 
-    /// Waits until the client's system has acknowledged everything: a reset takes back what is not. Only Linux tells.
+    /// Waits until the client's system has acknowledged everything, since a reset discards unacknowledged bytes. Works only on Linux.
     pub(crate) async fn arrival(&self) -> io::Result<()> {
         let ports =
             [self.socket().local_addr()?, self.socket().peer_addr()?].map(|address| format!(":{:04X}", address.port()));
         loop {
             let sockets = std::fs::read_to_string("/proc/net/tcp")?;
-            // A number, both addresses, the state, and how much is to be acknowledged.
+            // The columns: a number, both addresses, the state, and how much is unacknowledged.
             let queue = sockets.lines().find_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
                 [_, local, remote, _, queues, ..] if local.ends_with(&ports[0]) && remote.ends_with(&ports[1]) => {
                     queues.split(':').next().map(str::to_owned)
@@ -85,17 +85,17 @@ impl Wire {
         }
     }
 
-    /// Sends the end.
+    /// Half-closes.
     pub(crate) async fn half_close(&mut self) -> io::Result<()> {
         self.io().shutdown().await
     }
 
-    /// Tells a client over TLS that the end is near. Over TCP there is nothing to be told.
+    /// Sends the closing alert of TLS. Does nothing over TCP.
     pub(crate) async fn say_good_bye(&mut self) {
         if let Transport::Tls(stream) = &mut self.transport {
             let (_, tls) = stream.get_mut();
             tls.send_close_notify();
-            // A client that is gone needs no good-bye.
+            // The client may have gone.
             stream.flush().await.ok();
         }
     }
@@ -107,7 +107,7 @@ impl Wire {
         }
     }
 
-    /// Reads until there are so many bytes.
+    /// Reads until there are this many bytes.
     async fn fill(&mut self, len: usize) -> io::Result<()> {
         let mut buffer = vec![0; len.saturating_sub(self.partial.len()).min(BUFFER)];
         while self.partial.len() < len {
@@ -129,6 +129,6 @@ impl Wire {
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What comes before the payload of a frame.
+/// The length of a frame's header.
 const HEAD: usize = 9;
 const BUFFER: usize = 64 * 1024;

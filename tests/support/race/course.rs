@@ -1,4 +1,4 @@
-//! A scenario file as a whole: what is remembered before, one race or several, and what happens between them.
+//! Runs a scenario file: what is remembered before, one or several races, and what happens between them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use crate::support::simulation::{Log, simulate, simulate_advised};
 use crate::support::some_instant;
 use crate::support::words::{milliseconds, number};
 
-/// What a script may say that a race has shown before.
+/// The observations that a script may give from earlier races.
 const OBSERVATIONS: &str =
     "what was learned is connected T, won T, handshake T, refused or silent; then, if it applies, times N";
 
@@ -29,7 +29,7 @@ pub(crate) struct Course {
     show_memory: bool,
 }
 
-/// Races of one kind.
+/// Equal races in sequence.
 struct Races {
     begin: Duration,
     count: u32,
@@ -45,7 +45,7 @@ struct Learned {
 }
 
 impl Course {
-    /// Reads the lines above the line `---`, without comments; empty lines do not count.
+    /// Parses the lines above the line `---`, without comments. Empty lines are ignored.
     pub(crate) fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Self, Failure> {
         let mut this = Self::default();
         for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
@@ -92,7 +92,7 @@ impl Course {
         Ok(())
     }
 
-    /// `A6 connected 20 times 3`, `198.18.0.0..198.18.3.255 silent`
+    /// Parses earlier observations: `A6 connected 20 times 3`, `198.18.0.0..198.18.3.255 silent`.
     fn learned(&self, age: &str, destination: &str, what: &[&str]) -> Result<Learned, Failure> {
         let (what, times) = match what {
             [what @ .., "times", times] => (what, number(times)?),
@@ -124,7 +124,7 @@ impl Course {
         }
     }
 
-    /// The whole log.
+    /// Runs the races, and returns the whole log.
     pub(crate) fn run(&self) -> Result<Vec<String>, Failure> {
         let mut memory = Memory::new();
         if let Some(families) = self.prefer_used {
@@ -135,14 +135,14 @@ impl Course {
         if self.races.is_empty() {
             let (log, lines) = self.race(&self.of_all, &mut memory, zero)?;
             let script = self.of_all.script()?;
-            // Where nothing was learned, a memory makes no difference.
+            // An empty memory must make no difference.
             assert!(!self.learned.is_empty() || log == simulate(&script), "an empty memory changes a race");
             return Ok(lines);
         }
         let mut out = Vec::new();
         let mut changes = self.changes.iter().copied().peekable();
         for races in &self.races {
-            // Of races of one kind those with the same log have it once.
+            // Consecutive equal races with the same log show it once.
             let mut same: Option<(Duration, Duration, Vec<String>)> = None;
             for place in 0..races.count {
                 let begin = races.begin + races.every * place;
@@ -160,7 +160,7 @@ impl Course {
         Ok(out)
     }
 
-    /// One race from its beginning to what it teaches.
+    /// Runs one race, and has the memory learn from it.
     fn race(&self, scenario: &Scenario, memory: &mut Memory, zero: Instant) -> Result<(Log, Vec<String>), Failure> {
         let from = begin(memory, scenario);
         let from = if self.fixed_delay { from.with_configured_delay() } else { from };
@@ -181,7 +181,7 @@ impl Course {
         Ok((log, lines))
     }
 
-    /// What a race has shown before those of the file.
+    /// Has the memory learn the earlier observations.
     fn learn_before(&self, memory: &mut Memory, zero: Instant) {
         let mut events: Vec<_> = self.learned.iter().flat_map(Learned::events).collect();
         if !events.is_empty() {
@@ -199,7 +199,7 @@ impl Course {
 }
 
 impl Learned {
-    /// What happened, how long before the first race, and to whom: once a second, if it did several times.
+    /// Returns the earlier observations: how long before the first race, of which address, and which. Repeated ones are a second apart.
     fn events(&self) -> impl Iterator<Item = (Duration, IpAddr, Observation)> {
         let ages = (0..self.times).map(|time| self.age + Duration::from_secs(1) * time);
         ages.flat_map(move |age| self.destinations.iter().map(move |destination| (age, *destination, self.observation)))
@@ -217,14 +217,14 @@ fn begin(memory: &mut Memory, Scenario { partition, from_v6, from_v4, .. }: &Sce
     memory.begin_race(place)
 }
 
-/// The line above the log of a race, or of several that have the same, and the log.
+/// Returns the log of a race, or of several with the same log, with the line above it.
 fn described((first, last, log): (Duration, Duration, Vec<String>)) -> impl Iterator<Item = String> {
     let (first, last) = (in_milliseconds(first), in_milliseconds(last));
     let title = if first == last { format!("race {first}") } else { format!("races {first} to {last}") };
     std::iter::once(title).chain(log)
 }
 
-/// The attempts of a race that began at `zero`, as a memory is told of them.
+/// Returns the attempts of a race that began at `zero`, as the memory's input.
 fn tried(log: &Log, zero: Instant) -> Vec<Tried> {
     let of_attempt = |attempt: &crate::support::simulation::Attempt| {
         let (started, ended) = (zero + attempt.started, zero + attempt.ended);

@@ -1,4 +1,4 @@
-//! Writes the log of a race as a scenario has it.
+//! Writes the log of a race in the form of scenario files.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::script::Scenario;
 use crate::support::simulation::{Event, Log, Service};
 
 impl Scenario {
-    /// The lines of the log.
+    /// Returns the lines of the log.
     pub(crate) fn describe(&self, log: &Log) -> Vec<String> {
         let shown = |event: &Event| self.show_timers || !matches!(event, Event::Timer(_));
         let events = log.events.iter().filter(|(_, event)| shown(event));
@@ -78,7 +78,7 @@ impl Scenario {
     }
 }
 
-/// ` dead=30000 address bucket=1 used delay=120 prefix handshake=240`, or ` nothing`.
+/// Returns the text of an advice: ` dead=30000 address bucket=1 used delay=120 prefix handshake=240`, or ` nothing`.
 pub(super) fn described_advice(advice: &Advice, now: Instant) -> String {
     let mut line = described_dead(advice.dead.map(|dead| (dead.until - now, dead.by)));
     if advice.rtt_bucket > 0 {
@@ -115,7 +115,7 @@ fn described_delay(delay: AttemptDelay) -> String {
     format!(" delay={} {basis}", in_milliseconds(delay.length()))
 }
 
-/// ` priority=1 alpn=h2,http/1.1 ech=keys`
+/// Returns the text of a service: ` priority=1 alpn=h2,http/1.1 ech=keys`.
 fn described(service: &Service) -> String {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let mut out = format!(" priority={}", service.priority);
@@ -164,7 +164,7 @@ fn untried_reason(reason: UntriedReason) -> &'static str {
     }
 }
 
-/// Milliseconds, with as many decimals as there are.
+/// Returns a time in milliseconds, with all of its decimals.
 pub(super) fn in_milliseconds(time: Duration) -> String {
     let text = format!("{}.{:06}", time.as_millis(), time.as_nanos() % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').into()

@@ -1,4 +1,4 @@
-//! Reads a scenario of the race: the statements above the line.
+//! Parses a scenario of the race: the statements above the line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -12,13 +12,13 @@ use crate::support::names::{Names, PORT, portless, unmapped};
 use crate::support::simulation::{Script, Waking};
 use crate::support::words::{milliseconds, number};
 
-/// What a script may say of an attempt.
+/// The outcomes that a script may give for an attempt.
 const OUTCOMES: &str =
     "an outcome is ok T, refused T, unsent T, untrusted T, progress T ESTIMATE, choose T, gate T or hang";
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
-/// The statements about one race, read one by one.
+/// The statements about one race, parsed one by one.
 #[derive(Clone, Default)]
 pub(crate) struct Scenario {
     policy: Policy,
@@ -45,25 +45,25 @@ pub(crate) struct Scenario {
     pub(crate) names: Names,
     queries: Queries,
     answers: Vec<(Duration, Answer)>,
-    /// They are not those of this race alone, if it has any.
+    /// The answers belong to all races, not to this one alone.
     answers_are_of_all: bool,
     sources: BTreeMap<SocketAddr, Source>,
     attempts: BTreeMap<SocketAddr, Vec<(Duration, Outcome)>>,
     /// The ports of service records.
     service_ports: BTreeSet<u16>,
-    /// What has been said that can be said once, and in which line.
+    /// The statements that may be given only once, with their lines.
     said: BTreeMap<String, usize>,
-    /// The lines of the attempts, for what is found out at the end.
+    /// The lines of the attempts, for checks at the end.
     attempt_lines: Vec<(usize, String, SocketAddr)>,
 }
 
 impl Scenario {
-    /// What holds of every race so far, for one of them: its own statements take the place of these.
+    /// Returns a copy for one race, whose own statements replace the common ones.
     pub(crate) fn for_one_race(&self) -> Self {
         Self { said: BTreeMap::new(), answers_are_of_all: true, ..self.clone() }
     }
 
-    /// An attempt must be to an address that an answer of these races has.
+    /// Checks that each attempt is to an address of an answer of these races.
     pub(crate) fn check_attempts(races: &[&Self]) -> Result<(), Failure> {
         for this in races {
             let is_offered = |address| races.iter().any(|race| race.is_offered(address));
@@ -134,12 +134,12 @@ impl Scenario {
             }
             _ => return Err("unknown statement".into()),
         }
-        // A setting that cannot work is told where it stands.
+        // An invalid setting is reported at its line.
         self.config()?;
         Ok(())
     }
 
-    /// A setting stands in one line, and so does an address, its source and its attempt.
+    /// Checks that a setting, an address, its source and its attempt are given only once.
     fn say_once(&mut self, at: usize, keyword: &str, rest: &str) -> Result<(), Failure> {
         let what = match keyword {
             "answer" => return Ok(()),
@@ -162,7 +162,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Whether an answer has the address, as a hint too, at its own port or that of a service.
+    /// Whether an answer has the address, also as a hint, at its own port or that of a service.
     fn is_offered(&self, address: SocketAddr) -> bool {
         let destinations = || self.answers.iter().flat_map(|(_, answer)| answer.destinations()).map(unmapped);
         let ports = destinations().map(|address| address.port()).chain(self.service_ports.iter().copied());
@@ -205,7 +205,7 @@ impl Scenario {
                 let names = names.split_whitespace();
                 let of_query = |name| {
                     let address = self.names.address(name)?;
-                    // An IPv4-mapped address is what an AAAA record can have.
+                    // An AAAA record can have an IPv4-mapped address.
                     match (query, address) {
                         (Query::Aaaa, SocketAddr::V4(_)) => Err(format!("`{name}` is no IPv6 address").into()),
                         (Query::A, SocketAddr::V6(_)) => Err(format!("`{name}` is no IPv4 address").into()),
@@ -345,7 +345,7 @@ pub(super) fn families(word: &str) -> Result<Families, Failure> {
     }
 }
 
-/// `h2,http/1.1`
+/// Parses a list: `h2,http/1.1`.
 fn comma_separated(text: &str) -> Result<Vec<String>, Failure> {
     let separate = text.split(',').map(String::from).collect::<Vec<_>>();
     if separate.iter().any(|word| word.is_empty() || word.contains(char::is_whitespace)) {
@@ -354,7 +354,7 @@ fn comma_separated(text: &str) -> Result<Vec<String>, Failure> {
     Ok(separate)
 }
 
-/// `early 5`, `late 5`
+/// Parses how timers are served: `early 5`, `late 5`.
 fn waking(rest: &str) -> Result<Waking, Failure> {
     match rest.split_whitespace().collect::<Vec<_>>()[..] {
         ["early", time] => Ok(Waking::Early(milliseconds(time)?)),

@@ -1,4 +1,4 @@
-//! Whole races, made up.
+//! Strategies that generate whole races.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::parts::{
 };
 use super::{Answered, Case, Content, End, Settings};
 
-/// Everything at random.
+/// Any race.
 pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     let resolution = prop_oneof![list_answers(), separate_answers()];
     (settings(), option::weighted(0.4, milliseconds(0..12_000)), resolution, sources(), fates(true)).prop_map(
@@ -28,7 +28,7 @@ pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Everything at random, but for the policy.
+/// Any race with this policy.
 pub(crate) fn case_of(policy: Policy) -> impl Strategy<Value = Case> {
     any_case().prop_map(move |mut case| {
         case.settings.policy = policy;
@@ -36,7 +36,7 @@ pub(crate) fn case_of(policy: Policy) -> impl Strategy<Value = Case> {
     })
 }
 
-/// `Staggered`, with attempts that end about when the next may start.
+/// A race with `Staggered` whose attempts end about when the next may start.
 pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
     case_of(Policy::Staggered).prop_map(|mut case| {
         let soon = |after: Duration| ms(u64::try_from(after.as_millis() % 25).unwrap());
@@ -56,7 +56,7 @@ pub(crate) fn hurried_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// As another case, but no attempt decides the race before it has its connection.
+/// As `case`, but no attempt decides the race before it has its connection.
 pub(crate) fn without_choices(case: impl Strategy<Value = Case>) -> impl Strategy<Value = Case> {
     case.prop_map(|mut case| {
         case.fates.values_mut().for_each(|fate| fate.chooses = None);
@@ -64,7 +64,7 @@ pub(crate) fn without_choices(case: impl Strategy<Value = Case>) -> impl Strateg
     })
 }
 
-/// One list, by any policy, and attempts of which half decide the race before they end, and few have a connection.
+/// A list with any policy. Half of the attempts decide the race before they end, and few have a connection.
 pub(crate) fn decided_case() -> impl Strategy<Value = Case> {
     (any_case(), addresses(1..=12), vec(option::of(time()), 64)).prop_map(|(mut case, list, choices)| {
         case.queries = Queries::LIST;
@@ -77,7 +77,7 @@ pub(crate) fn decided_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// One list, `Staggered`, and nothing that cuts the race short: no cap, no deadline, no progress, no gate.
+/// A list with `Staggered`, and nothing that interferes: no cap, no deadline, no progress, no gate.
 pub(crate) fn undisturbed_list() -> impl Strategy<Value = Case> {
     (settings(), time(), addresses(0..=12), sources(), fates(false)).prop_map(|(settings, at, list, sources, fates)| {
         Case {
@@ -91,7 +91,7 @@ pub(crate) fn undisturbed_list() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Both families answered at one instant, `Staggered`, and nothing that cuts the race short.
+/// Answers of both families at one instant with `Staggered`, and nothing that interferes.
 pub(crate) fn undisturbed_answers() -> impl Strategy<Value = Case> {
     (undisturbed_list(), addresses(0..=12)).prop_map(|(mut case, other)| {
         let Content::Addresses(list) = case.answers.remove(0).content else { unreachable!() };
@@ -100,7 +100,7 @@ pub(crate) fn undisturbed_answers() -> impl Strategy<Value = Case> {
             let content = Content::Addresses(addresses);
             case.answers.push(Answered { at: ms(0), query, content, is_final: true });
         };
-        // Of equal addresses those of the AAAA answer go first.
+        // Of equal addresses, those of the AAAA answer go first.
         answer(Query::Aaaa, list, SocketAddr::is_ipv6);
         answer(Query::A, other, SocketAddr::is_ipv4);
         case.queries = Queries::ADDRESSES;
@@ -108,7 +108,7 @@ pub(crate) fn undisturbed_answers() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Every attempt fails, every query is answered once for good, and nothing leaves an answer: hints are those of other names.
+/// A race in which every attempt fails, every query has one final answer, and nothing leaves an answer: hints belong to other names.
 pub(crate) fn lost_case() -> impl Strategy<Value = Case> {
     any_case().prop_map(|mut case| {
         case.deadline = None;
@@ -134,8 +134,7 @@ pub(crate) fn lost_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// As [`lost_case`], but each answer is a provisional one, and the last word comes later, if it comes: the same once more, or that
-/// the query has failed.
+/// As [`lost_case`], but each answer is provisional. The final one comes later, if at all: the same again, or a failure.
 pub(crate) fn refreshed_case() -> impl Strategy<Value = Case> {
     let last_words = vec((time(), 0..8_u8), 3);
     (lost_case(), last_words).prop_map(|(mut case, last_words)| {

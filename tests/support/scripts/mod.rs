@@ -1,4 +1,4 @@
-//! Makes up scripts for the simulation.
+//! Generates scripts for the simulation.
 
 pub(crate) mod cases;
 pub(crate) mod parts;
@@ -19,9 +19,8 @@ use super::simulation::{Log, Script, simulate};
 /// The port that a service record may name.
 const SERVICE_PORT: u16 = 8443;
 
-/// Both families; other prefixes of the policy table; loopback addresses; an IPv4-mapped twin of one address of either kind; and
-/// the kinds that nothing can be connected to. The names are those of the scenario files, where those of more than two letters
-/// have to be declared.
+/// Addresses of both families, of several prefixes of the policy table, loopback addresses, an IPv4-mapped twin of one address of either kind, and
+/// addresses that cannot be connected to. The names are those of the scenario files, where names of more than two letters must be declared.
 pub(crate) const ADDRESSES: [(&str, &str); 23] = [
     ("A6", "2001:db8::a"),
     ("B6", "2001:db8::b"),
@@ -48,7 +47,7 @@ pub(crate) const ADDRESSES: [(&str, &str); 23] = [
     ("no-scope", "fe80::1"),
 ];
 
-/// One made-up race. `Debug` writes it as a scenario file has it, above the line.
+/// A generated race. `Debug` writes it in the form of a scenario file, above the line.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) settings: Settings,
@@ -61,7 +60,7 @@ pub(crate) struct Case {
     pub(crate) fates: BTreeMap<SocketAddr, Fate>,
 }
 
-/// What the settings were: a built `Config` does not show them.
+/// The settings, which a built `Config` does not show.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
@@ -74,7 +73,7 @@ pub(crate) struct Settings {
     pub(crate) families: Families,
     pub(crate) local_families: Families,
     pub(crate) patience: Patience,
-    /// `None` is any.
+    /// `None` is any protocol.
     pub(crate) protocols: Option<Vec<&'static str>>,
 }
 
@@ -89,20 +88,20 @@ pub(crate) struct Answered {
 
 #[derive(Clone)]
 pub(crate) enum Content {
-    /// None is a negative answer.
+    /// An empty list is a negative answer.
     Addresses(Vec<SocketAddr>),
     Services(Vec<ServiceRecord>),
     Failed,
 }
 
-/// What comes of the attempts to one address.
+/// The outcomes of the attempts to one address.
 #[derive(Clone)]
 pub(crate) struct Fate {
-    /// Each so long after the one before it, with its estimate.
+    /// The progress reports: the time after the one before, and the estimate.
     pub(crate) progress: Vec<(Duration, Duration)>,
-    /// So long after that its transport decides the race, if it does.
+    /// The time after that at which its transport decides the race, if it does.
     pub(crate) chooses: Option<Duration>,
-    /// So long after that it asks for its handshake, if it does.
+    /// The time after that at which it asks for its handshake, if it does.
     pub(crate) gate: Option<Duration>,
     pub(crate) end: End,
 }
@@ -134,13 +133,13 @@ impl Case {
         }
     }
 
-    /// When the last answer to `query` is there after which no other need come.
+    /// Returns when the last needed answer to `query` arrives.
     pub(crate) fn last_word(&self, query: Query) -> Option<Duration> {
         let said = self.answers.iter().filter(|answered| answered.query == query && answered.is_final);
         said.map(|answered| answered.at).min()
     }
 
-    /// Whether the race is told of the source for this destination.
+    /// Whether the script gives the source of this destination.
     fn offers(&self, destination: SocketAddr) -> bool {
         let answers = self.answers.iter().map(Answered::answer);
         answers.flat_map(|answer| answer.destinations().map(portless).collect::<Vec<_>>()).any(|it| it == destination)
@@ -170,7 +169,7 @@ impl Settings {
         config.build().unwrap()
     }
 
-    /// The attempt delay as the race obeys it.
+    /// Returns the attempt delay after the race's clamping.
     pub(crate) fn clamped_attempt_delay(&self) -> Duration {
         self.attempt_delay.clamp(Duration::from_millis(10), Duration::from_secs(2))
     }
@@ -179,7 +178,7 @@ impl Settings {
         self.excludes(address).is_none()
     }
 
-    /// Why the address is never tried: first what is wrong with it, then what is wrong with its family.
+    /// Returns why the address is never tried: a defect of the address first, then of its family.
     pub(crate) fn excludes(&self, address: SocketAddr) -> Option<UntriedReason> {
         let of_family = || match family(address) {
             family if !contains(self.families, family) => Some(UntriedReason::FamilyDisabled),
@@ -189,14 +188,14 @@ impl Settings {
         defect(address).or_else(of_family)
     }
 
-    /// Whether a connection can speak a protocol of the service, or nobody knows.
+    /// Whether a connection can speak a protocol of the service, or the protocols are unknown.
     pub(crate) fn speak_with(&self, record: &ServiceRecord) -> bool {
         let Some(protocols) = &self.protocols else { return true };
         let spoken = |id: &Vec<u8>| protocols.iter().any(|protocol| protocol.as_bytes() == id);
         record.alpn.is_empty() || record.alpn.iter().any(spoken)
     }
 
-    /// Whether the answer to `query` may hold an address that may be used: the others are not waited for.
+    /// Whether the answer to `query` may have a usable address. The race does not wait for other answers.
     pub(crate) fn may_use(&self, query: Query) -> bool {
         match query {
             Query::Aaaa => self.allow_family(Family::V6),
@@ -225,7 +224,7 @@ impl Answered {
 }
 
 impl Content {
-    /// The addresses, as the race names them.
+    /// Returns the addresses as the race reports them.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         match self {
             Self::Addresses(addresses) => addresses.iter().copied().map(unmapped).collect(),
@@ -243,7 +242,7 @@ impl Content {
 }
 
 impl Fate {
-    /// How long it takes to connect, if it does not have to wait.
+    /// Returns how long it takes to connect without a wait.
     pub(crate) fn connects_after(&self) -> Option<Duration> {
         match self.end {
             End::Connected(after) => {
@@ -274,7 +273,7 @@ pub(crate) fn hints(record: &ServiceRecord) -> impl Iterator<Item = IpAddr> {
     record.ipv6_hints.iter().copied().map(IpAddr::from).chain(v4)
 }
 
-/// What is wrong with an address to which there is no connection, wherever the race happens.
+/// Returns the defect of an address that can never be connected to.
 fn defect(address: SocketAddr) -> Option<UntriedReason> {
     let name = ADDRESSES.iter().find(|(_, ip)| ip.parse() == Ok(address.ip())).map(|(name, _)| *name);
     match name {

@@ -1,4 +1,4 @@
-//! What races are made up of.
+//! Strategies for the parts of races.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use proptest::sample::{select, subsequence};
 
 use super::{ADDRESSES, Answered, Content, End, Fate, PORT, SERVICE_PORT, Settings};
 
-/// Whom a destination may be reached from: the like of it, another scope, another label, itself.
+/// Sources of destinations: of the same kind, of another scope, of another label, or the destination itself.
 const SOURCES: [&str; 10] = [
     "2001:db8::99",
     "192.0.2.99",
@@ -26,7 +26,7 @@ const SOURCES: [&str; 10] = [
     "127.0.0.1",
 ];
 
-/// The TargetName of services at another name.
+/// The TargetName of services under another name.
 pub(super) const TARGET: &str = "svc.example";
 /// The protocols of services.
 const ALPN_IDS: [&str; 3] = ["http/1.1", "h2", "h3"];
@@ -77,7 +77,7 @@ pub(super) fn list_answers() -> impl Strategy<Value = (Queries, Vec<Answered>)> 
     answers_to(Query::List, addresses_or_failure()).prop_map(|answers| (Queries::LIST, answers))
 }
 
-/// Answers to AAAA and A, and to HTTPS if that is asked too.
+/// Answers to AAAA and A, and to HTTPS if that is queried too.
 pub(super) fn separate_answers() -> impl Strategy<Value = (Queries, Vec<Answered>)> {
     let https = option::of(answers_to(Query::Https, services_or_failure()));
     (answers_to(Query::Aaaa, addresses_or_failure()), answers_to(Query::A, addresses_or_failure()), https).prop_map(
@@ -86,7 +86,7 @@ pub(super) fn separate_answers() -> impl Strategy<Value = (Queries, Vec<Answered
             if https.is_some() {
                 queries = queries.with(Query::Https);
             }
-            // An AAAA answer has no IPv4 address, unless it is mapped, and an A answer no IPv6 address.
+            // An AAAA answer has only IPv6 addresses, possibly IPv4-mapped, and an A answer only IPv4 addresses.
             let aaaa = only(aaaa, SocketAddr::is_ipv6);
             let a = only(a, SocketAddr::is_ipv4);
             let mut answers: Vec<_> = aaaa.into_iter().chain(a).chain(https.into_iter().flatten()).collect();
@@ -106,7 +106,7 @@ fn only(mut answers: Vec<Answered>, of_family: fn(&SocketAddr) -> bool) -> Vec<A
 }
 
 fn answers_to(query: Query, content: impl Strategy<Value = Content>) -> impl Strategy<Value = Vec<Answered>> {
-    // Most answers come soon, or no race would ever have begun when they do.
+    // Most answers arrive soon: otherwise most races would not have begun by then.
     let soon = prop_oneof![3 => milliseconds(0..120), 1 => time()];
     let is_final = prop_oneof![3 => Just(true), 1 => Just(false)];
     let answer = (soon, content, is_final);
@@ -149,7 +149,7 @@ pub(super) fn addresses(length: impl Into<proptest::collection::SizeRange>) -> i
     vec(address, length)
 }
 
-/// The source of some destinations, or that there is none.
+/// The sources of some destinations, or that there is none.
 pub(super) fn sources() -> impl Strategy<Value = BTreeMap<SocketAddr, Source>> {
     let source = |destination: SocketAddr| {
         let of_family = SOURCES.iter().map(|ip| ip.parse::<IpAddr>().unwrap());
@@ -161,11 +161,11 @@ pub(super) fn sources() -> impl Strategy<Value = BTreeMap<SocketAddr, Source>> {
     let canonical = ADDRESSES.iter().filter(|(_, ip)| !ip.starts_with("::ffff:"));
     let destinations = canonical.map(|(_, ip)| SocketAddr::new(ip.parse().unwrap(), 0));
     let each = destinations.map(source).collect::<Vec<_>>();
-    // Where nobody has asked for sources there are none at all.
+    // In some races no source is known at all.
     option::weighted(0.7, each).prop_map(|sources| sources.into_iter().flatten().flatten().collect())
 }
 
-/// What comes of an attempt to each endpoint there can be. Without progress, it says nothing before its end.
+/// The fate of each possible endpoint. Without progress, attempts report only their ends.
 pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<SocketAddr, Fate>> {
     let endpoints = || {
         let at_port = |port| {
@@ -175,7 +175,7 @@ pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<Socke
         at_port(PORT).chain(at_port(SERVICE_PORT))
     };
     let (steps, choices, gates) = if with_progress { (1, 5, 2) } else { (0, 4, 1) };
-    // A choice by number is several times as fast as one between strategies.
+    // Choosing by number is several times as fast as choosing between strategies.
     let fate = (time(), 0..15_u8, vec((time(), time()), 0..=steps), (0..choices, time()), (0..gates, time())).prop_map(
         |(after, choice, progress, chooses, gate)| Fate {
             progress,
@@ -193,7 +193,7 @@ pub(super) fn fates(with_progress: bool) -> impl Strategy<Value = BTreeMap<Socke
     vec(fate, endpoints().count()).prop_map(move |fates| endpoints().zip(fates).collect())
 }
 
-/// Times at which something else is likely to happen too are likely.
+/// Times that are likely to coincide with other events.
 pub(super) fn time() -> impl Strategy<Value = Duration> {
     const BOUNDARIES: [u64; 15] = [0, 1, 9, 10, 11, 49, 50, 51, 100, 249, 250, 251, 300, 500, 2000];
     (0..6000_usize).prop_map(|choice| match choice {

@@ -1,4 +1,4 @@
-//! Writes a made-up race as a scenario file has it, above the line.
+//! Writes a generated race in the form of a scenario file, above the line.
 
 use std::fmt;
 use std::net::SocketAddr;

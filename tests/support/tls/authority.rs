@@ -1,4 +1,4 @@
-//! A certificate authority, and what it certifies.
+//! A certificate authority, and its certificates.
 
 use std::sync::Arc;
 
@@ -26,39 +26,39 @@ impl Authority {
         Self { certificate: certificate.der().clone(), pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// The root certificate.
+    /// Returns the root certificate.
     pub(crate) fn certificate(&self) -> CertificateDer<'static> {
         self.certificate.clone()
     }
 
-    /// The root certificate, as it lies in files.
+    /// Returns the root certificate in PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A store with the root certificate, and nothing else.
+    /// Returns a store with only the root certificate.
     pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate()).unwrap();
         roots
     }
 
-    /// A server of these names and addresses, which is valid for longer than anybody will run the tests.
+    /// Issues a certificate for a server with these names and addresses. It does not expire.
     pub(crate) fn server(&self, names: &[&str]) -> Identity {
         self.certify(params(names, "a server"), ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A server whose certificate ended in the year 2001.
+    /// Issues a server certificate that expired in 2001.
     pub(crate) fn expired(&self, names: &[&str]) -> Identity {
         self.valid_in(names, 2000)
     }
 
-    /// A server whose certificate begins in the year 2999.
+    /// Issues a server certificate that is valid from 2999.
     pub(crate) fn not_yet_valid(&self, names: &[&str]) -> Identity {
         self.valid_in(names, 2999)
     }
 
-    /// A client, for servers that ask who it is.
+    /// Issues a client certificate.
     pub(crate) fn client(&self, name: &str) -> Identity {
         self.certify(params(&[], name), ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -82,7 +82,7 @@ impl Authority {
     }
 }
 
-/// A certificate without a root behind it, with its key.
+/// A certificate with its key.
 #[derive(Clone)]
 pub(crate) struct Identity {
     certificate: CertificateDer<'static>,
@@ -100,7 +100,7 @@ impl Identity {
         self.key.clone_key()
     }
 
-    /// The certificate, as it lies in files.
+    /// Returns the certificate in PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }

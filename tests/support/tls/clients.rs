@@ -1,4 +1,4 @@
-//! What clients of these servers have in common.
+//! Clients of these servers.
 
 use std::error::Error;
 use std::io;
@@ -17,7 +17,7 @@ use tower::ServiceExt;
 
 use super::authority::Authority;
 
-/// The name that most certificates of the tests are for.
+/// The host name of most certificates in the tests.
 pub(crate) const HOST: &str = "origin.example";
 
 pub(crate) type Connector = HappyEyeballsConnector<FixedResolver, TlsConnector>;
@@ -27,22 +27,22 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Trusts this authority alone.
+/// Returns options that trust only this authority.
 pub(crate) fn trusting(authority: &Authority) -> TlsOptions {
     TlsOptions::new().provider(provider()).root_certificates([authority.certificate()])
 }
 
-/// A connector to whom every name stands for these addresses.
+/// Returns a connector that resolves every name to these addresses.
 pub(crate) fn connector(options: TlsOptions, addresses: impl IntoIterator<Item = SocketAddr>) -> Connector {
     HappyEyeballsConnector::builder().resolver(resolver(addresses)).tls(options).build().unwrap()
 }
 
-/// `HOST` stands for these addresses.
+/// Returns a resolver that resolves `HOST` to these addresses.
 pub(crate) fn resolver(addresses: impl IntoIterator<Item = SocketAddr>) -> FixedResolver {
     FixedResolver::new().with(HOST, addresses)
 }
 
-/// `https://origin.example/`
+/// Returns `https://origin.example/`.
 pub(crate) fn uri() -> Uri {
     Uri::from_static("https://origin.example/")
 }
@@ -51,12 +51,12 @@ pub(crate) async fn connect(connector: &Connector) -> Result<Stream, ConnectErro
     in_time(connector.clone().oneshot(uri())).await
 }
 
-/// A test that hangs fails.
+/// Panics if the future takes too long, so that a test that hangs fails.
 pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("it should have ended long ago")
 }
 
-/// The first error of this type among `error` and its causes, those that an [`io::Error`] wraps included.
+/// Returns the first error of this type among `error` and its causes, also inside an [`io::Error`].
 pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     iter::successors(Some(error), |error| cause(*error)).find_map(|error| error.downcast_ref())
 }

@@ -21,32 +21,32 @@ use super::authority::{Authority, Identity};
 use super::clients::provider;
 use super::seen::{Hello, Seen};
 
-/// What a server does with a connection. One that closes nothing waits for its client to.
+/// What a server does with a connection. If it does not close the connection, it waits for the client to close it.
 #[derive(Clone)]
 pub(crate) enum Conduct {
     /// Answers the ClientHello after the delay, and serves HTTP/1.1 or HTTP/2.
     Serves { config: Arc<ServerConfig>, delay: Duration },
     /// Reads the ClientHello, and closes.
     Closes,
-    /// Reads the beginning of the ClientHello, and closes: the rest, which nobody has read, makes that a reset.
+    /// Reads the beginning of the ClientHello, and closes. The unread rest makes that a reset.
     Resets,
-    /// Reads the ClientHello, and says nothing.
+    /// Reads the ClientHello, and never answers.
     IsSilent,
-    /// Reads the ClientHello, and says this.
+    /// Reads the ClientHello, and sends these bytes.
     Says(Vec<u8>),
-    /// Says this before its client says anything.
+    /// Sends these bytes before the client sends anything.
     Greets(Vec<u8>),
     /// Serves HTTP without TLS.
     ServesInPlain,
 }
 
 impl Conduct {
-    /// Serves as `identity`, over whatever version and protocol the client prefers.
+    /// Serves as `identity`, with any version and protocol that the client prefers.
     pub(crate) fn serves(identity: &Identity) -> Self {
         Tls::new(identity).serves()
     }
 
-    /// The same, a while later.
+    /// The same after a delay.
     pub(crate) fn after(self, delay: Duration) -> Self {
         match self {
             Self::Serves { config, .. } => Self::Serves { config, delay },
@@ -54,7 +54,7 @@ impl Conduct {
         }
     }
 
-    /// Does it with one connection, until that is over.
+    /// Serves one connection until it is over.
     pub(crate) async fn run<T>(&self, mut io: T, seen: &Arc<Seen>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -69,7 +69,7 @@ impl Conduct {
                 }
             }
             Self::Closes => {
-                // Reads all that came, so that the close is none with a reset.
+                // Reads everything, so that the close is not a reset.
                 drop(hear_hello(io, seen).await);
             }
             Self::Resets => {
@@ -93,7 +93,7 @@ impl Conduct {
     }
 }
 
-/// The TLS of a server that serves.
+/// The TLS configuration of a server.
 pub(crate) struct Tls<'a> {
     identity: &'a Identity,
     versions: &'a [&'static SupportedProtocolVersion],
@@ -103,7 +103,7 @@ pub(crate) struct Tls<'a> {
 }
 
 impl<'a> Tls<'a> {
-    /// With TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, and for clients whoever they are.
+    /// With TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, and without client certificates.
     pub(crate) fn new(identity: &'a Identity) -> Self {
         Self {
             identity,
@@ -118,17 +118,17 @@ impl<'a> Tls<'a> {
         Self { versions, ..self }
     }
 
-    /// The protocols that it takes, most wanted first. Without any it does not answer ALPN.
+    /// Sets the protocols, in order of preference. With none, the server does not answer ALPN.
     pub(crate) fn alpn(self, alpn: &'a [&'a str]) -> Self {
         Self { alpn, ..self }
     }
 
-    /// Takes only clients with a certificate of this authority.
+    /// Accepts only clients with a certificate of this authority.
     pub(crate) fn for_clients_of(self, authority: &'a Authority) -> Self {
         Self { clients: Some(authority), ..self }
     }
 
-    /// Agrees on keys by this group alone.
+    /// Accepts only this key exchange group.
     pub(crate) fn group(mut self, group: &'static dyn SupportedKxGroup) -> Self {
         Arc::make_mut(&mut self.provider).kx_groups = vec![group];
         self
@@ -155,7 +155,7 @@ impl<'a> Tls<'a> {
     }
 }
 
-/// `None` if the client closes before it has said all of its ClientHello, or says no ClientHello.
+/// Reads the ClientHello. `None` if the client closes before it is complete, or sends something else.
 async fn hear_hello<T: AsyncRead + AsyncWrite + Unpin>(io: T, seen: &Seen) -> Option<StartHandshake<T>> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), io).await.ok()?;
     let hello = start.client_hello();
@@ -182,7 +182,7 @@ where
     }
 }
 
-/// Answers each request with its body. How the connection ends is the client's affair.
+/// Answers each request with its own body, until the client ends the connection.
 async fn serve<T>(io: T, seen: &Arc<Seen>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -198,14 +198,14 @@ where
     auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(io), answer).await.ok();
 }
 
-/// Says it, and waits for the client to close. A client that is gone hears nothing.
+/// Sends the bytes, and waits for the client to close. The client may have gone.
 async fn say<T: AsyncRead + AsyncWrite + Unpin>(mut io: T, bytes: &[u8]) {
     io.write_all(bytes).await.ok();
     io.flush().await.ok();
     read_to_end(io).await;
 }
 
-/// Until the client closes or resets.
+/// Reads until the client closes or resets.
 async fn read_to_end<T: AsyncRead + Unpin>(mut io: T) {
     let mut buffer = [0; 1024];
     while matches!(io.read(&mut buffer).await, Ok(1..)) {}

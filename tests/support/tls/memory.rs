@@ -7,10 +7,10 @@ use tokio::io::DuplexStream;
 use super::conduct::Conduct;
 use super::seen::Seen;
 
-/// More than any handshake takes.
+/// More bytes than any handshake needs.
 pub(crate) const BUFFER: usize = 64 * 1024;
 
-/// A connection that holds so many bytes, to a server that does this with it.
+/// Returns a connection with a buffer of this size, to a server with this conduct.
 pub(crate) fn dial(buffer: usize, conduct: &Conduct, seen: &Arc<Seen>) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(buffer);
     let (conduct, seen) = (conduct.clone(), Arc::clone(seen));

@@ -1,4 +1,4 @@
-//! TLS without the world outside: an authority that certifies whatever a test asks for, and servers of every kind, good and bad.
+//! TLS for tests without a network: an authority that issues any certificate, and servers of many kinds, good and bad.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]

@@ -6,7 +6,7 @@ use rustls::{HandshakeKind, NamedGroup};
 
 use crate::support::origin::until;
 
-/// What a server has seen, in the order of its coming.
+/// What a server has seen, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     state: Mutex<State>,
@@ -21,58 +21,58 @@ struct State {
     requests: Vec<String>,
 }
 
-/// What a ClientHello asks for.
+/// The contents of a ClientHello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     /// The name of SNI.
     pub(crate) name: Option<String>,
     pub(crate) alpn: Vec<String>,
-    /// The groups for the exchange of keys.
+    /// The key exchange groups.
     pub(crate) groups: Vec<NamedGroup>,
 }
 
 impl Seen {
-    /// Connections so far.
+    /// Returns how many connections were accepted so far.
     pub(crate) fn accepted(&self) -> usize {
         self.read(|state| state.accepted)
     }
 
-    /// Each ClientHello so far.
+    /// Returns each ClientHello so far.
     pub(crate) fn hellos(&self) -> Vec<Hello> {
         self.read(|state| state.hellos.clone())
     }
 
-    /// Handshakes that came to their end here, resumed ones included.
+    /// Returns how many handshakes were finished, resumed ones included.
     pub(crate) fn handshakes(&self) -> usize {
         self.read(|state| state.handshakes.len())
     }
 
-    /// Handshakes in which the client came back to a session.
+    /// Returns how many handshakes resumed a session.
     pub(crate) fn resumed(&self) -> usize {
         self.handshakes_of(HandshakeKind::Resumed)
     }
 
-    /// Handshakes of this kind that came to their end here.
+    /// Returns how many handshakes of this kind were finished.
     pub(crate) fn handshakes_of(&self, kind: HandshakeKind) -> usize {
         self.read(|state| state.handshakes.iter().filter(|other| **other == kind).count())
     }
 
-    /// Requests so far, such as `GET /path HTTP/1.1`.
+    /// Returns the requests so far, such as `GET /path HTTP/1.1`.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.read(|state| state.requests.clone())
     }
 
-    /// Connections of which the end has come.
+    /// Returns how many connections have ended.
     pub(crate) fn closed(&self) -> usize {
         self.read(|state| state.closed)
     }
 
-    /// Waits until so many connections have been accepted.
+    /// Waits until this many connections have been accepted.
     pub(crate) async fn accepts(&self, connections: usize) {
         until(|| self.accepted() >= connections).await;
     }
 
-    /// Waits until so many connections have been accepted, and all are closed.
+    /// Waits until this many connections have been accepted, and all are closed.
     pub(crate) async fn sees_all_closed(&self, connections: usize) {
         until(|| self.accepted() >= connections && self.closed() == self.accepted()).await;
         assert_eq!(self.accepted(), connections, "connections");

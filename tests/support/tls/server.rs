@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use super::conduct::Conduct;
 use super::seen::Seen;
 
-/// Does the same with every connection, and derefs to what it has seen.
+/// A server that treats every connection alike. Derefs to what it has seen.
 pub(crate) struct Server {
     address: SocketAddr,
     seen: Arc<Seen>,
-    /// Dropping it ends the accepting, and closes every connection.
+    /// Dropping the set stops accepting, and closes every connection.
     _tasks: JoinSet<()>,
 }
 
@@ -24,7 +24,7 @@ impl Server {
         Self::listen_after(conduct.clone(), ip, conduct).await
     }
 
-    /// Does something else with the first connection.
+    /// Treats the first connection differently.
     pub(crate) async fn listen_after(first: Conduct, ip: IpAddr, conduct: Conduct) -> Self {
         let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,7 +53,7 @@ async fn accept_all(listener: TcpListener, mut next: Conduct, conduct: Conduct, 
         seen.on_accepted();
         let (this, seen) = (mem::replace(&mut next, conduct.clone()), Arc::clone(&seen));
         connections.spawn(async move { this.run(stream, &seen).await });
-        // What is over is taken out of the set.
+        // Finished tasks are removed from the set.
         while connections.try_join_next().is_some() {}
     }
 }

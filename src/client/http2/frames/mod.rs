@@ -1,18 +1,18 @@
-//! Reads the headers of the frames that pass (RFC 9113 §4.1), and nothing of their payloads but a few bytes of some.
+//! Reads the headers of the frames that pass (RFC 9113 §4.1), and of their payloads only the few bytes that are needed.
 //!
-//! Nothing is checked here: h2 gets the same bytes, and ends a connection that breaks the protocol. A frame is told of when all of it has
-//! passed, since h2 does nothing with a part of one.
+//! Nothing is validated here: h2 gets the same bytes, and ends a connection that breaks the protocol. A frame is reported when all of it has passed,
+//! since h2 acts only on whole frames.
 
-/// Finds the frames in the bytes of a peer, however those are cut.
+/// Finds the frames in a peer's bytes, in whatever pieces those are read.
 pub(super) struct FrameReader {
     header: Prefix<HEADER_LEN>,
     /// The frame under way, once its header is complete.
     frame: Option<Frame>,
-    /// The field block that goes on in CONTINUATION frames.
+    /// The field block that CONTINUATION frames continue.
     block: Option<Block>,
-    /// The setting under way.
+    /// The part that has passed of the setting under way.
     setting: Prefix<SETTING_LEN>,
-    /// What the SETTINGS frame under way says of how many streams there may be.
+    /// SETTINGS_MAX_CONCURRENT_STREAMS of the SETTINGS frame under way.
     max_streams: Option<u32>,
 }
 
@@ -59,12 +59,12 @@ struct Prefix<const MOST: usize> {
 }
 
 impl FrameReader {
-    /// At the beginning of a connection.
+    /// A reader at the beginning of a connection.
     pub(super) fn new() -> Self {
         Self { header: Prefix::new(), frame: None, block: None, setting: Prefix::new(), max_streams: None }
     }
 
-    /// `bytes` have passed. Tells `on` of each frame that they complete, in order.
+    /// Reads `bytes`, and calls `on` for each frame that they complete, in order.
     pub(super) fn read(&mut self, mut bytes: &[u8], on: &mut impl FnMut(Seen)) {
         while !bytes.is_empty() {
             let seen = match self.whole(bytes) {
@@ -81,7 +81,7 @@ impl FrameReader {
         }
     }
 
-    /// What the frame under way, or the next one, says, if all of it has passed. Takes off `bytes` what belongs to it.
+    /// Takes the bytes of one frame, the one under way or the next, off `bytes`. Returns it if all of it has passed.
     fn pass(&mut self, bytes: &mut &[u8]) -> Option<Seen> {
         let mut frame = self.frame.take().or_else(|| self.begin(bytes))?;
         let (payload, after) = frame.pass(bytes);
@@ -96,8 +96,8 @@ impl FrameReader {
         None
     }
 
-    /// What the next frame says, and what follows it, if it is one of those that responses have most often: all of it is there, and nothing of its
-    /// payload is looked at.
+    /// Returns the next frame and the bytes after it. A fast path for DATA and HEADERS that `bytes` has as a whole and of whose payload nothing is
+    /// needed.
     #[inline]
     fn whole<'a>(&self, bytes: &'a [u8]) -> Option<(Seen, &'a [u8])> {
         if self.header.len > 0 || self.frame.is_some() || self.block.is_some() {
@@ -115,10 +115,10 @@ impl FrameReader {
         }
     }
 
-    /// The next frame, if all of its header is there. Takes that off `bytes`.
+    /// Takes the next frame's header off `bytes`. `None` if a part of it has not passed.
     fn begin(&mut self, bytes: &mut &[u8]) -> Option<Frame> {
         if self.header.len == 0 {
-            // Most are there at once.
+            // A fast path: most headers come in one piece.
             if let Some((header, after)) = bytes.split_first_chunk() {
                 *bytes = after;
                 return Some(Frame::of(header));
@@ -132,7 +132,7 @@ impl FrameReader {
         Some(Frame::of(&self.header.bytes))
     }
 
-    /// What a frame says that has passed.
+    /// Returns what is seen of a frame that has passed.
     fn end(&mut self, frame: &Frame) -> Seen {
         let block = self.block.take();
         let &Frame { kind, stream, len, .. } = frame;
@@ -154,7 +154,7 @@ impl FrameReader {
         }
     }
 
-    /// A part of the payload of SETTINGS (RFC 9113 §6.5.1).
+    /// Reads a part of the payload of SETTINGS (RFC 9113 §6.5.1).
     fn read_settings(&mut self, mut payload: &[u8]) {
         while !payload.is_empty() {
             payload = self.setting.fill(SETTING_LEN, payload);
@@ -168,7 +168,7 @@ impl FrameReader {
         }
     }
 
-    /// `frame` is the last that came of `block`.
+    /// Adds `frame` to `block`, which ends with END_HEADERS.
     fn head(&mut self, block: Block, frame: &Frame) -> Seen {
         if !frame.has(END_HEADERS) {
             self.block = Some(block);
@@ -190,7 +190,7 @@ impl Frame {
         self.flags & flag != 0
     }
 
-    /// What belongs to this frame of `bytes`, and what does not.
+    /// Splits `bytes` into the rest of this frame and what follows it.
     fn pass<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let len = bytes.len().min(self.rest as usize);
         let (payload, after) = bytes.split_at(len);
@@ -198,12 +198,12 @@ impl Frame {
         if wanted > 0 {
             self.payload.fill(wanted, payload);
         }
-        // It is at most what was left.
+        // `len` is at most `rest`, which is a `u32`.
         self.rest -= len as u32;
         (payload, after)
     }
 
-    /// How much of the payload is looked at.
+    /// How many bytes of the payload are needed.
     fn wanted(&self) -> usize {
         match self.kind {
             DATA if self.has(PADDED) => 1,
@@ -213,12 +213,12 @@ impl Frame {
         }
     }
 
-    /// How much of the payload is padding, and its length.
+    /// How many bytes of the payload are padding and the length of the padding.
     fn padding(&self) -> u32 {
         if self.has(PADDED) { 1 + u32::from(self.payload.bytes[0]) } else { 0 }
     }
 
-    /// The four bytes at `at` of what is kept of the payload.
+    /// Returns the four bytes at `at` of what was kept of the payload.
     fn word(&self, at: usize) -> u32 {
         let word = self.payload.bytes[at..].first_chunk();
         word.map_or(0, |word| u32::from_be_bytes(*word))
@@ -230,7 +230,7 @@ impl<const MOST: usize> Prefix<MOST> {
         Self { bytes: [0; MOST], len: 0 }
     }
 
-    /// Takes what is missing of the first `wanted` bytes off `bytes`.
+    /// Takes off `bytes` what is missing of the first `wanted` bytes.
     fn fill<'a>(&mut self, wanted: usize, bytes: &'a [u8]) -> &'a [u8] {
         let (mine, after) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.len)));
         if let Some(places) = self.bytes.get_mut(self.len..self.len + mine.len()) {

@@ -1,8 +1,8 @@
-//! What is seen of frames, however they are cut.
+//! Tests: the frames that are seen do not depend on the pieces in which they are read.
 
 use super::*;
 
-/// A frame as it is sent.
+/// Encodes a frame.
 pub(in crate::client::http2) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&len[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
@@ -24,7 +24,7 @@ fn goaway(last: u32, reason: u32, debug: &[u8]) -> Vec<u8> {
     frame(GOAWAY, 0, 0, &[&last.to_be_bytes(), &reason.to_be_bytes(), debug].concat())
 }
 
-/// A connection with one of everything, and what is seen of it.
+/// The bytes of a connection with one frame of every kind, and what is seen of them.
 fn connection() -> (Vec<u8>, Vec<Seen>) {
     let frames = [
         frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 5]),
@@ -116,7 +116,7 @@ fn a_field_block_ends_only_in_its_own_continuation() {
         frame(CONTINUATION, END_HEADERS, 3, b""),
         frame(DATA, 0, 3, b""),
         frame(0xfa, 0, 0, b""),
-        // A promised request, whose fields are not those of a response.
+        // PUSH_PROMISE: its fields are not those of a response.
         frame(5, 0, 1, b"\0\0\0\x02fields"),
     ] {
         let seen = seen_of(&[begin.clone(), between, end.clone()]);

@@ -1,4 +1,4 @@
-//! What h2 reads from and writes to.
+//! The transport: what h2 reads from and writes to.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,29 +12,30 @@ use super::frames::FrameReader;
 use super::seen::{GoAway, Observed};
 use crate::response_first::ResponseFirst;
 
-/// A connection under h2, of which everything that passes is [observed](Observed).
+/// The I/O of a connection under h2. [`Observed`] records everything that passes.
 ///
-/// A write error does not end it: h2 would give up, and lose what can still be read. What is written from then on goes nowhere, and reading goes on to the
-/// end or the error of the peer. Above TLS that does not help against what TLS itself gives up for a write error; so the connector's
-/// own TLS has such a wrapper below.
+/// A write error does not end the connection: h2 would give up, and lose what can still be read. Later writes are discarded, and reading goes on to
+/// the peer's end or error. TLS too may give up after a write error, which this wrapper above TLS cannot prevent. So the connector's own TLS has a
+/// second wrapper below it.
 ///
-/// After the end of the peer nothing is written either. h2 has given every request up by then, and one that waits in its buffer must not reach a server
-/// that has closed its side alone: it may be on its way over another connection.
+/// Writes are discarded too after the peer has closed its side. By then h2 has failed every request, and one that waits in its buffer may be on its
+/// way over another connection: it must not reach a server that has only half-closed.
 ///
-/// The first GOAWAY that covers every stream reaches h2 one poll late. It announces another one, which comes when the server has the answer to a PING: h2
-/// sends that answer before the requests that it has not sent yet, which the server then neither covers nor reads. A socket that is closed with
-/// something unread takes what is on its way to the client with it. While h2 has nothing to read, it sends those requests.
+/// The first GOAWAY that covers every stream reaches h2 one poll late. The server sends a second GOAWAY when its PING is answered. h2 would send that
+/// answer before the requests that it has buffered, and the second GOAWAY would not cover them. A server that then closes its socket with those
+/// requests unread resets the connection, and the client loses responses on their way. During the poll without anything to read, h2 sends the
+/// buffered requests.
 pub(super) struct Transport<T: 'static> {
     io: ResponseFirst<T>,
     frames: FrameReader,
     observed: Arc<Observed>,
-    /// What was read, and is given at the next poll.
+    /// Bytes that were read, and that the next poll returns.
     held: Bytes,
 }
 
 impl<T> Transport<T> {
-    /// Around a connection on which nothing was sent yet. A bare socket is best given as one, without layers that do nothing: then it is asked at once for
-    /// what there is to be read after a write error.
+    /// Wraps a connection on which nothing was sent yet. Pass a bare socket without further layers: the wrapper can then ask the socket directly what
+    /// there is to be read after a write error.
     pub(super) fn new(io: T, observed: Arc<Observed>) -> Self {
         let io = ResponseFirst::with_handle(io, observed.control().clone());
         Self { io, frames: FrameReader::new(), observed, held: Bytes::new() }

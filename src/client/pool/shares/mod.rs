@@ -1,4 +1,4 @@
-//! Connections that have many exchanges at a time: who has a share of which.
+//! The shared connections of a host, and how many exchanges each has.
 
 use std::mem;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use super::lease::{Room, ShareEnd};
 use super::runtimes::RuntimeId;
 use super::settings::{Clock, Settings};
 
-/// The shared connections of a host to which another exchange may be given.
+/// The shared connections of a host that may get further exchanges.
 pub(super) struct Shares<S> {
     members: Vec<Member<S>>,
-    /// A dial beside these connections has failed. There is no other before one of them leaves.
+    /// A dial beside these connections has failed. No other is made until one of the connections leaves.
     stays: bool,
-    /// How many exchanges a connection had that turned others away.
+    /// How many exchanges a connection had had when its server turned later ones away.
     learned: Option<usize>,
 }
 
 struct Member<S> {
     connection: Arc<S>,
-    /// How many exchanges it has.
+    /// How many exchanges the connection has.
     used: usize,
     /// How many of its exchanges were answered.
     answered: usize,
-    /// The last exchange that ended was not answered: the peer may not have heard of its end.
+    /// The last exchange that ended was given up: the peer may still count its stream.
     reserves: bool,
-    /// When the last of its exchanges ended, or when it was made.
+    /// When its last exchange ended, or when the connection was made.
     idle_since: Instant,
 }
 
@@ -35,12 +35,12 @@ impl<S> Shares<S> {
         Self { members: Vec::new(), stays: false, learned: None }
     }
 
-    /// How many connections have no exchange.
+    /// Returns how many connections have no exchange.
     pub(super) fn idle(&self) -> usize {
         self.members.iter().filter(|member| member.used == 0).count()
     }
 
-    /// How many exchanges there are.
+    /// Returns how many exchanges there are.
     pub(super) fn used(&self) -> usize {
         self.members.iter().map(|member| member.used).sum()
     }
@@ -50,26 +50,26 @@ impl<S> Shares<S> {
         self.members.is_empty()
     }
 
-    /// How many connections there are.
+    /// Returns how many connections there are.
     pub(super) fn len(&self) -> usize {
         self.members.len()
     }
 }
 
 impl<S: Shared> Shares<S> {
-    /// Removes a connection without an exchange, the one that has had none for longest.
+    /// Removes the connection that has been without an exchange for longest.
     pub(super) fn leave_idle(&mut self) -> Option<Arc<S>> {
         let idle = self.members.iter().filter(|member| member.used == 0);
         let id = idle.min_by_key(|member| member.idle_since)?.connection.place().id;
         self.leave(id)
     }
 
-    /// A connection has been made, for an exchange.
+    /// Adds a new connection, which has one exchange.
     pub(super) fn join(&mut self, connection: Arc<S>, now: Instant) {
         self.members.push(Member { connection, used: 1, answered: 0, reserves: false, idle_since: now });
     }
 
-    /// Removes a connection, which goes on with the exchanges that it has. None if it is not there.
+    /// Removes a connection, which goes on with the exchanges that it has. `None` if it was removed before.
     pub(super) fn leave(&mut self, id: u64) -> Option<Arc<S>> {
         let at = self.position(id)?;
         let connection = self.members.swap_remove(at).connection;
@@ -78,7 +78,7 @@ impl<S: Shared> Shares<S> {
         Some(connection)
     }
 
-    /// Removes the connections of which `leaves` says so: it is given when the last of their exchanges ended, if they have none.
+    /// Removes the connections for which `leaves` returns `true`. `leaves` is given when the connection's last exchange ended, if it has none now.
     pub(super) fn leave_if(&mut self, mut leaves: impl FnMut(&S, Option<Instant>) -> bool, out: &mut Vec<Arc<S>>) {
         let (left, stays): (Vec<_>, Vec<_>) = mem::take(&mut self.members)
             .into_iter()
@@ -93,7 +93,7 @@ impl<S: Shared> Shares<S> {
         self.learned = left.had_before_turning_away().filter(|had| *had > 0).or(self.learned);
     }
 
-    /// A share of a connection of `runtime`: of the one with the most exchanges that has room, so that the others may become idle.
+    /// Takes a share of a connection of `runtime`: of the connection with the most exchanges that has room, so that the others can become idle.
     pub(super) fn take(&mut self, runtime: RuntimeId, settings: &Settings, now: impl Clock) -> Option<Arc<S>> {
         let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
         let of_runtime = self.members.iter_mut().filter(|member| member.connection.runtime() == runtime);
@@ -103,43 +103,44 @@ impl<S: Shared> Shares<S> {
         Some(Arc::clone(&member.connection))
     }
 
-    /// The runtimes that have room for an exchange.
+    /// Returns the runtimes whose connections have room for an exchange.
     pub(super) fn rooms(&self, settings: &Settings, now: Instant) -> Vec<RuntimeId> {
         let (learned, keeps_reserve) = (self.learned, self.keeps_reserve(settings));
         let with_room = self.members.iter().filter(|member| member.has_room(learned, keeps_reserve, settings, || now));
         with_room.map(|member| member.connection.runtime()).collect()
     }
 
-    /// Whether connections keep a reserve after an exchange that was given up: where there may be another one.
+    /// Whether a connection keeps one stream in reserve after an exchange was given up. It does so only if another connection could be dialled
+    /// instead.
     fn keeps_reserve(&self, settings: &Settings) -> bool {
         !self.stays && self.members.len() < settings.max_shared_per_host
     }
 
-    /// Whether there is a connection of `runtime` that takes another exchange when there is room.
+    /// Whether a connection of `runtime` takes another exchange when there is room.
     pub(super) fn has_open(&self, runtime: RuntimeId) -> bool {
         self.open_of(runtime).next().is_some()
     }
 
-    /// Whether there are as many open connections of `runtime` as there may be.
+    /// Whether `runtime` has as many open connections as the settings allow.
     pub(super) fn is_full(&self, runtime: RuntimeId, settings: &Settings) -> bool {
         self.open_of(runtime).count() >= settings.max_shared_per_host
     }
 
-    /// Whether a connection that has just been made is of use to those that wait. One that ended before anybody used it is the answer to a request:
-    /// otherwise those that wait might dial for ever.
+    /// Whether a connection that has just been made is of use to waiting requests. A connection that ended before any request used it counts as the
+    /// answer to one request: otherwise the requests might dial for ever.
     pub(super) fn is_of_use(&self, made: &S, settings: &Settings) -> bool {
         let is_one_too_many = || self.position(made.place().id).is_none() && self.is_full(made.runtime(), settings);
         if made.is_open() { !is_one_too_many() } else { !made.has_begun() }
     }
 
-    /// How many more exchanges there could be at once.
+    /// Returns how many more exchanges there could be at once.
     pub(super) fn slots(&self) -> usize {
         let open = self.members.iter().filter(|member| member.connection.is_open());
         open.map(|member| member.most(self.learned).saturating_sub(member.used)).fold(0, usize::saturating_add)
     }
 
-    /// Whether to dial beside the connections of `runtime`: their streams are used up, and there may be more of them. A server that allows none
-    /// for now, or has not said yet how many it allows, is waited for.
+    /// Whether to dial another connection in `runtime`: all streams are in use, and the settings allow more connections. While a server allows no
+    /// streams for now, or its SETTINGS have not arrived, requests wait for it instead.
     pub(super) fn wants_another(&self, runtime: RuntimeId, settings: &Settings) -> bool {
         let is_used_up = |member: &Member<S>| {
             let most = member.connection.most();
@@ -148,12 +149,12 @@ impl<S: Shared> Shares<S> {
         self.open_of(runtime).all(is_used_up) && !self.is_full(runtime, settings) && !self.stays
     }
 
-    /// A dial beside the connections there are has failed.
+    /// Notes that a dial beside these connections has failed.
     pub(super) fn stay(&mut self) {
         self.stays = true;
     }
 
-    /// An exchange is over. None if its connection has left.
+    /// Gives a share back. `None` if its connection was removed before.
     pub(super) fn give_back(&mut self, id: u64, end: ShareEnd, now: impl Clock) -> Option<Room> {
         let at = self.position(id)?;
         let member = &mut self.members[at];
@@ -166,12 +167,12 @@ impl<S: Shared> Shares<S> {
         member.idle_since = now();
         let runtime = member.connection.runtime();
         let mut others = self.open_of(runtime).filter(|other| other.connection.place().id != id);
-        // Beside one whose streams are used up it is what the next exchange needs.
+        // Beside connections whose streams are all in use, this one is needed for the next exchange.
         let is_spare = others.any(|other| other.used + other.reserve() < other.most(self.learned));
         Some(if is_spare { Room::Spare } else { Room::Idle })
     }
 
-    /// When the first of the connections without an exchange expires.
+    /// Returns when the first of the idle connections expires.
     pub(super) fn earliest_expiry(&self, settings: &Settings) -> Option<Instant> {
         let idle = self.members.iter().filter(|member| member.used == 0);
         idle.filter_map(|member| {
@@ -181,7 +182,7 @@ impl<S: Shared> Shares<S> {
         .min()
     }
 
-    /// Those of `runtime` that take another exchange when there is room.
+    /// Returns the connections of `runtime` that take another exchange when there is room.
     fn open_of(&self, runtime: RuntimeId) -> impl Iterator<Item = &Member<S>> {
         self.members.iter().filter(move |member| member.connection.runtime() == runtime && member.connection.is_open())
     }
@@ -197,18 +198,19 @@ impl<S: Shared> Member<S> {
         self.used + reserve < self.most(learned) && !settings.is_done(&*self.connection, self.idle_since(), now)
     }
 
-    /// How many exchanges fewer it has. A peer counts what was given up until it has heard of that, and would refuse one too many.
+    /// Returns how many streams to leave unused. The peer counts a stream that was given up until RST_STREAM has reached it, and would refuse one too
+    /// many.
     fn reserve(&self) -> usize {
         usize::from(self.reserves && self.used > 0)
     }
 
-    /// Since when it has no exchange, if it has none.
+    /// Returns since when the connection has had no exchange, if it has none.
     fn idle_since(&self) -> Option<Instant> {
         (self.used == 0).then_some(self.idle_since)
     }
 
-    /// How many exchanges it may have at a time. Where a connection turned away what came after its first few, the next gets no more than those
-    /// until they are answered, and then one at a time until one more is.
+    /// Returns how many exchanges the connection may have at a time. If a server has turned away exchanges after the first few of a connection, the
+    /// next connection gets only as many until those are answered, and then one at a time until one more is answered.
     fn most(&self, learned: Option<usize>) -> usize {
         let learned = learned.filter(|had| self.answered <= *had);
         let learned = learned.map_or(usize::MAX, |had| had.saturating_sub(self.answered).max(1));

@@ -6,7 +6,7 @@ use super::ShareEnd::{Answered, GivenUp, Unused};
 use super::*;
 use crate::test_support::some_instant;
 
-/// A connection that says what it is told to say.
+/// A connection whose answers are set by the test.
 struct Told {
     id: u64,
     most: AtomicUsize,
@@ -152,7 +152,7 @@ fn after_a_connection_that_turned_others_away_the_next_gets_no_more_than_it_had(
     shares.leave(1);
     shares.join(Told::new(2, 100), now);
     assert_eq!([(); 2].map(|()| take(&mut shares, now)), [Some(2), None]);
-    // Until it has answered more than that.
+    // The limit holds until the connection has answered more than that.
     for expected in [[None, None], [Some(2), None], [Some(2), Some(2)]] {
         shares.give_back(2, Answered, || now);
         assert_eq!([(); 2].map(|()| take(&mut shares, now)), expected);
@@ -168,7 +168,7 @@ fn another_connection_is_wanted_where_all_streams_are_used_up_until_there_are_en
     assert!(
         shares.wants_another(None, &two) && !shares.wants_another(None, &Settings { max_shared_per_host: 1, ..two })
     );
-    // More, none for now, not known yet.
+    // The server allows more, allows none for now, or has not said yet.
     for (most, has_said) in [(2, true), (0, true), (1, false)] {
         first.most.store(most, SeqCst);
         first.has_said.store(has_said, SeqCst);
@@ -203,12 +203,12 @@ fn a_connection_that_was_just_made_is_of_use_unless_it_is_one_too_many_or_others
     let (now, mut shares) = (some_instant(), Shares::<Told>::new());
     let one = Settings { max_shared_per_host: 1, ..SETTINGS };
     let [first, second] = [1, 2].map(|id| Told::new(id, 100));
-    // One that has one exchange alone does not join.
+    // A connection that serves one exchange alone does not join.
     assert!(shares.is_of_use(&first, &one));
     shares.join(Arc::clone(&first), now);
     assert!(shares.is_of_use(&first, &one) && shares.is_of_use(&second, &SETTINGS));
     assert!(!shares.is_of_use(&second, &one), "there is another");
-    // What ended before anybody used it is an answer, whether or not it has left.
+    // A connection that ended before any request used it is an answer, whether or not it was removed.
     first.is_open.store(false, SeqCst);
     for leaves in [false, true] {
         for has_begun in [false, true] {

@@ -1,4 +1,4 @@
-//! A pool, and connections that are made up.
+//! A pool with mock connections.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -74,7 +74,7 @@ pub(super) struct Many {
     pub(super) most: AtomicUsize,
     pub(super) is_open: AtomicBool,
     pub(super) has_begun: AtomicBool,
-    /// What happens when it is asked how many exchanges it may have, one after the other.
+    /// Callbacks for the calls of `most`, one for each call.
     pub(super) when_asked: Mutex<VecDeque<Box<dyn FnOnce() + Send>>>,
     _lease: Lease,
 }
@@ -123,7 +123,7 @@ pub(super) const SETTINGS: Settings = Settings {
     max_shared_per_host: usize::MAX,
 };
 
-/// A pool, and requests that come to it for one host.
+/// A pool, and a host that requests ask it for.
 pub(super) struct Fixture {
     pub(super) pool: Arc<Pool<One>>,
     pub(super) host: Destination,
@@ -136,7 +136,7 @@ impl Fixture {
         Self { pool: Arc::new(Pool::new(settings)), host }
     }
 
-    /// A request comes, and is the first: it is to dial for all.
+    /// Acquires for a request, which is the first, and so dials for all.
     pub(super) fn dials(&self) -> (ForAll, Ticket<One>) {
         match self.pool.acquire(&self.host, None) {
             Acquired::DialForAll(dial, ticket) => (dial, ticket),
@@ -144,7 +144,7 @@ impl Fixture {
         }
     }
 
-    /// A request comes, and waits.
+    /// Acquires for a request, which has to wait.
     pub(super) fn waits(&self) -> Ticket<One> {
         match self.pool.acquire(&self.host, None) {
             Acquired::Wait(ticket) => ticket,
@@ -152,18 +152,18 @@ impl Fixture {
         }
     }
 
-    /// A request waits for a connection to the host in `slot`. It can be dropped while the pool is locked, since the pool does not hear of that.
+    /// Puts a request into the queue of the host in `slot`. The receiver can be dropped while the pool is locked, since that does not call the pool.
     pub(super) fn waits_unheard(&self, slot: usize) -> Receiver<Grant<One>> {
         self.pool.lock().hosts.at(slot).wait(None, false, &mut Vec::new())
     }
 
-    /// A dial has brought a connection with one exchange at a time.
+    /// Makes an owned connection, as a dial does.
     pub(super) fn one(&self, mut lease: Lease) -> Box<One> {
         let (place, watch, _) = self.pool.add(&mut lease, None);
         Box::new(One { place, watch, lease: Some(lease), created: some_instant() })
     }
 
-    /// A dial has brought a connection with so many exchanges at a time.
+    /// Makes a shared connection with `most` exchanges at a time, as a dial does.
     pub(super) fn many(&self, mut lease: Lease, most: usize) -> Arc<Many> {
         let (place, _, _) = self.pool.add(&mut lease, None);
         lease.is_for_shared();
@@ -172,7 +172,7 @@ impl Fixture {
         Arc::new(Many { place, created: some_instant(), most, is_open, has_begun, when_asked, _lease: lease })
     }
 
-    /// How many exchanges there are on shared connections, and how many connections, or dials.
+    /// Returns how many exchanges there are on shared connections, and how many connections and dials.
     pub(super) fn counts(&self, slot: usize) -> (usize, usize) {
         let mut state = self.pool.lock();
         let host = state.hosts.at(slot);
@@ -191,7 +191,7 @@ pub(super) fn share_of(ticket: &mut Ticket<One>) -> Share<Many> {
     }
 }
 
-/// Whether nobody waits for the dial any more, as far as it was told.
+/// Whether the dial has learned that no request waits for it any more.
 pub(super) fn is_unwanted(dialing: &Dialing) -> bool {
     dialing.poll_unwanted(&Context::from_waker(Waker::noop())).is_ready()
 }

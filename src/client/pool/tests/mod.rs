@@ -1,4 +1,4 @@
-//! What becomes of dials for all that wait, and of what they bring, with connections that are made up.
+//! Tests of dials for all, and of how their connections are handed out, with mock connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fixture;
@@ -27,7 +27,7 @@ fn a_share_that_a_request_no_longer_waits_for_goes_to_the_next() {
     let (first, mut second) = (fixture.waits_unheard(slot), fixture.waits_unheard(slot));
     drop(ticket);
     let connection = fixture.many(lease, 2);
-    // It gives up when it was chosen, and before it is told: when the connection is asked for the second time.
+    // The first request gives up after it was chosen, before it gets its grant: at the second call of `most`.
     connection.when_asked.lock().unwrap().extend([Box::new(|| ()) as Box<_>, Box::new(|| drop(first)) as Box<_>]);
     let own = fixture.pool.join(Arc::clone(&connection), false, true);
     assert!(connection.when_asked.lock().unwrap().is_empty());
@@ -41,7 +41,7 @@ fn a_share_that_a_request_no_longer_waits_for_goes_to_the_next() {
 
 #[test]
 fn a_share_that_came_with_a_request_that_gave_up_goes_to_the_next() {
-    // Otherwise the next one would dial.
+    // Only one connection is allowed, so that the next request cannot dial.
     let fixture = Fixture::new(Settings { max_shared_per_host: 1, ..SETTINGS });
     let (ForAll { lease, dialing }, first) = fixture.dials();
     let (slot, mut second) = (dialing.slot, fixture.waits());
@@ -49,7 +49,7 @@ fn a_share_that_came_with_a_request_that_gave_up_goes_to_the_next() {
     let own = fixture.pool.join(connection, false, true);
     fixture.pool.deliver_shared(dialing, own);
     assert!(granted(&mut second).is_pending());
-    // It was granted the share, and is gone before it has looked.
+    // The first request was granted the share, and is dropped before it has looked.
     drop(first);
     let share = share_of(&mut second);
     assert_eq!(fixture.counts(slot), (1, 1));
@@ -64,7 +64,7 @@ fn a_dial_beside_an_open_connection_that_fails_fails_nobody_and_there_is_no_othe
     let own = fixture.pool.join(fixture.many(lease, 1), false, true);
     fixture.pool.deliver_shared(dialing, own);
     let used = share_of(&mut first);
-    // Its streams are used up: another is dialled.
+    // All streams are in use: another connection is dialled.
     let (ForAll { lease, dialing }, mut second) = fixture.dials();
     let mut third = fixture.waits();
     drop(lease);
@@ -72,20 +72,20 @@ fn a_dial_beside_an_open_connection_that_fails_fails_nobody_and_there_is_no_othe
     assert!(granted(&mut second).is_pending());
     assert!(granted(&mut third).is_pending());
     let mut fourth = fixture.waits();
-    // They have the first connection, one after the other.
+    // The waiting requests get the first connection, one after the other.
     drop(used);
     let used = share_of(&mut second);
     drop(used);
     let used = share_of(&mut third);
     assert!(granted(&mut fourth).is_pending());
-    // Once that has gone, there may be another.
+    // Once that connection has left, another may be dialled.
     used.connection().is_open.store(false, SeqCst);
     let (slot, id) = (used.connection().place.slot, used.connection().place.id);
     let left = fixture.pool.lock().hosts.at(slot).shares.leave(id);
     drop((left, used));
     let Some(Grant::DialForAll(dial)) = assert_ready!(granted(&mut fourth)) else { panic!("no dial") };
     let mut fourth = fixture.pool.wait_again(&dial);
-    // Without a connection, all that wait fail with it.
+    // If there is no connection and the dial fails, all waiting requests fail.
     let mut fifth = fixture.waits();
     let ForAll { lease, dialing } = dial;
     drop(lease);
@@ -98,7 +98,7 @@ fn a_dial_beside_an_open_connection_that_fails_fails_nobody_and_there_is_no_othe
 
 #[test]
 fn where_the_connection_has_one_exchange_the_others_hear_before_the_first_that_they_dial() {
-    /// Notes its number when it is woken.
+    /// A waker that notes its number.
     struct Noting(usize, Arc<Mutex<Vec<usize>>>);
 
     impl Wake for Noting {
@@ -122,7 +122,7 @@ fn where_the_connection_has_one_exchange_the_others_hear_before_the_first_that_t
     assert!(matches!(first, Grant::Owned(_)));
     assert!(others.iter().all(|other| matches!(other, Grant::Dial(_))));
     assert_eq!(fixture.counts(slot), (0, 3));
-    // Whoever comes now knows.
+    // A later request dials at once, since the kind of connection is known.
     assert!(matches!(fixture.pool.acquire(&fixture.host, None), Acquired::Dial(_)));
 }
 
@@ -132,7 +132,7 @@ fn a_connection_of_one_exchange_that_nobody_waits_for_is_kept_as_idle() {
     let (ForAll { lease, dialing }, ticket) = fixture.dials();
     drop(ticket);
     let mut connection = fixture.one(lease);
-    // A sweeper looks after it.
+    // A connection is kept only in a runtime with a sweeper.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     connection.watch = Watch::of(runtime.handle().id());
     fixture.pool.deliver_owned(dialing, connection);
@@ -146,7 +146,7 @@ fn a_second_dial_is_there_for_those_that_wait_and_no_third() {
     let (ForAll { lease: _lease, dialing }, ticket) = fixture.dials();
     let second = dialing.second().expect("somebody waits");
     assert!(dialing.second().is_none() && second.dialing.second().is_none());
-    // It is over: another may take its place.
+    // The second dial has ended: another may take its place.
     second.pass_on();
     let second = dialing.second().expect("there is one again");
     drop(ticket);
@@ -162,7 +162,7 @@ fn a_second_dial_keeps_the_limit_and_is_none_beside_a_connection_with_room() {
 
     let fixture = Fixture::new(SETTINGS);
     let (ForAll { lease: _lease, dialing }, _first) = fixture.dials();
-    // Two requests, with one stream for them: the second waits, and might have another connection.
+    // Two requests have one stream: the second waits, and might use another connection.
     let lease = fixture.pool.begin_dial(fixture.pool.lock().hosts.at(dialing.slot), dialing.slot);
     let connection = fixture.many(lease, 1);
     let _own = fixture.pool.join(Arc::clone(&connection), false, false);
@@ -182,7 +182,7 @@ fn a_dial_is_unwanted_when_the_last_that_waited_has_given_up() {
     assert_pending!(task.poll(), "one of them waits");
     drop(second);
     assert!(task.is_woken());
-    // Somebody has come before the dial has looked.
+    // Another request has begun to wait before the dial looks.
     let third = fixture.waits();
     assert_pending!(task.poll());
     drop(third);
@@ -208,7 +208,7 @@ fn what_is_left_of_a_connection_that_others_have_ended_is_not_for_those_that_com
     let (ForAll { lease, dialing }, mut first) = fixture.dials();
     let connection = fixture.many(lease, 100);
     let own = fixture.pool.join(Arc::clone(&connection), false, true);
-    // The first request has its share before the dial has handed out its own, and ends the connection.
+    // The first request gets its share before the dial hands out its own, and ends the connection.
     drop(share_of(&mut first));
     connection.is_open.store(false, SeqCst);
     let mut second = fixture.waits();

@@ -1,4 +1,4 @@
-//! The body of a request on its way out: where it is, and whether it may go on.
+//! The body of a request while it is sent: what is left of it, and whether it may be polled.
 
 use std::mem;
 use std::pin::Pin;
@@ -23,18 +23,18 @@ const BEGUN: u8 = 1;
 const FINISHED: u8 = 2;
 
 pin_project! {
-    /// A request's body as hyper gets it: it can be held back, stopped, and taken back while it is untouched.
+    /// A request's body in the form that hyper gets. It can be held back, stopped, and taken back as long as it is untouched.
     pub(in crate::client) struct Upload {
-        // None for an empty body, which needs none of this.
+        // `None` for an empty body.
         progress: Option<Arc<Progress>>,
         pub(in crate::client) body: Option<ErasedBody>,
-        // Whether the protocol takes all trailers that there can be. Otherwise it takes those that were announced, in chunks.
+        // Whether the protocol takes all trailers. HTTP/1.1 takes only announced ones, after chunks.
         pub(in crate::client) takes_all_trailers: bool,
     }
 
     impl PinnedDrop for Upload {
         fn drop(this: Pin<&mut Self>) {
-            // hyper lets go of a body when it has no more use for it.
+            // hyper drops a body when it needs it no more.
             if let Some(progress) = &this.progress {
                 progress.state.store(FINISHED, SeqCst);
             }
@@ -42,10 +42,10 @@ pin_project! {
     }
 }
 
-/// What the exchange knows of the upload that hyper has.
+/// What the exchange knows of an upload that hyper owns.
 pub(in crate::client) struct Progress {
     state: AtomicU8,
-    /// The body may not be touched: not yet, or not any more.
+    /// The body must not be polled.
     held: AtomicBool,
     stopped: AtomicBool,
     failed: AtomicBool,
@@ -54,25 +54,25 @@ pub(in crate::client) struct Progress {
     framing: Framing,
     /// How many bytes the body has given.
     taken: AtomicU64,
-    /// The body has said that there is no more.
+    /// The body has said that it has ended.
     has_ended: AtomicBool,
     /// The body can be copied as long as it is untouched.
     may_be_copied: bool,
-    /// Guards what can still be sent.
+    /// Guards the part of the body that can still be sent.
     pub(in crate::client) content: Lock<Content>,
 }
 
 /// What is left of a body.
 pub(in crate::client) enum Content {
-    /// All of it: hyper has not asked for its first frame.
+    /// All of it: hyper has not polled the first frame.
     Untouched(ErasedBody),
-    /// All of it, which stays.
+    /// All of it, as bytes that are kept.
     Whole(Bytes),
     Gone,
 }
 
 impl Upload {
-    /// A body that is sent as `framing` says, and is not empty.
+    /// An upload of a body that is not empty, with this framing.
     #[inline]
     pub(in crate::client) fn new<B: RequestBody>(body: B, framing: Framing) -> Self {
         let body = erase(body);
@@ -80,9 +80,9 @@ impl Upload {
         Self::with_content(Content::Untouched(body), may_be_copied, framing)
     }
 
-    /// What is left of a body, to be sent once more as `framing` says.
+    /// An upload of what is left of a body, for a retry with this framing.
     pub(in crate::client) fn again(content: Content, framing: Framing) -> Self {
-        // A copy can be copied as well: the request may go out a third time.
+        // A copy can be copied again, for a second retry.
         let may_be_copied = matches!(&content, Content::Untouched(body) if body.may_be_copied());
         Self::with_content(content, may_be_copied, framing)
     }
@@ -110,12 +110,12 @@ impl Upload {
         Self { progress: None, body: None, takes_all_trailers: false }
     }
 
-    /// Whether it goes out in chunks, which HTTP/1.0 does not know.
+    /// Whether it is sent in chunks, which HTTP/1.0 does not have.
     pub(in crate::client) fn is_chunked(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| matches!(progress.framing, Framing::Chunked(_)))
     }
 
-    /// `None` if the body is empty.
+    /// Returns the progress; `None` if the body is empty.
     #[inline]
     pub(in crate::client) fn progress(&self) -> Option<&Arc<Progress>> {
         self.progress.as_ref()
@@ -127,14 +127,14 @@ impl Progress {
         &self.framing
     }
 
-    /// Finds out whether the body can be had a second time, if it is asked for before it is sent. If nobody knows, a body that says how long
-    /// it is may be asked for its first frame, which may be all of it.
+    /// Whether the body is available for a retry, if this is called before it is sent. With `may_ask`, a body with a known length is polled for its
+    /// first frame, which may be all of it.
     #[inline]
     pub(in crate::client) fn can_be_kept(&self, may_ask: bool, cx: &mut Context<'_>) -> bool {
         self.may_be_copied || (may_ask && self.is_whole(cx))
     }
 
-    /// Keeps the body back until [`release`](Self::release).
+    /// Holds the body back until [`release`](Self::release).
     #[inline]
     pub(in crate::client) fn hold(&self) {
         self.held.store(true, SeqCst);
@@ -151,7 +151,7 @@ impl Progress {
         self.held.load(SeqCst)
     }
 
-    /// Nothing more is taken from the body.
+    /// Stops the body: it is not polled any more.
     #[inline]
     pub(in crate::client) fn stop(&self) {
         self.stopped.store(true, SeqCst);
@@ -167,26 +167,26 @@ impl Progress {
         error
     }
 
-    /// The body is longer or shorter than it, or the request, said, or has trailers that cannot be sent.
+    /// Whether the body broke a promise: it is longer or shorter than it, or its request, declared, or has trailers that cannot be sent.
     pub(in crate::client) fn has_broken_promise(&self) -> bool {
         self.broke_promise.load(SeqCst)
     }
 
-    /// The body is why the request failed.
+    /// Whether the request failed because of its body.
     pub(in crate::client) fn has_failed(&self) -> bool {
         self.failed.load(SeqCst)
     }
 
-    /// Nothing more of the body will be taken.
+    /// Whether hyper is done with the body.
     #[inline]
     pub(in crate::client) fn is_finished(&self) -> bool {
         self.state.load(SeqCst) == FINISHED
     }
 
-    /// Asks the body for its first frame, and keeps it if it is all of the body.
+    /// Polls the first frame of the body, and keeps it if it is all of the body.
     fn is_whole(&self, cx: &mut Context<'_>) -> bool {
         let content = match self.take() {
-            // Foreign code, which must not run under the lock.
+            // The body is foreign code, which must not run under the lock.
             Content::Untouched(mut body) => match self.poll_whole(body.as_mut(), cx) {
                 Some(bytes) => Content::Whole(bytes),
                 None => Content::Untouched(body),
@@ -198,18 +198,18 @@ impl Progress {
         is_whole
     }
 
-    /// All of the body, if it says how long it is, and ends with its first frame, which is there.
+    /// Returns all of the body, if its length is known and its first frame is ready and is all of it.
     fn poll_whole(&self, body: Pin<&mut dyn AnyBody>, cx: &mut Context<'_>) -> Option<Bytes> {
         body.poll_whole(self.framing.promised()?, cx)
     }
 
-    /// A copy of the body, if it can be copied. To be called before the body is handed to hyper: for hyper it is not there meanwhile.
+    /// Returns a copy of the body, if it can be copied. Must be called before hyper gets the body, since the body is missing during the call.
     #[inline]
     pub(in crate::client) fn copy(&self) -> Option<ErasedBody> {
         if !self.may_be_copied {
             return None;
         }
-        // Foreign code must not run under the lock.
+        // The body's `copy` is foreign code, which must not run under the lock.
         let content = self.take();
         let copied = match &content {
             Content::Untouched(body) => body.copy(),
@@ -219,7 +219,7 @@ impl Progress {
         copied
     }
 
-    /// The body, if it was there as a whole.
+    /// Returns the body, if it is kept as a whole.
     pub(in crate::client) fn kept(&self) -> Option<Bytes> {
         match &*self.content.lock() {
             Content::Whole(bytes) => Some(bytes.clone()),
@@ -227,7 +227,7 @@ impl Progress {
         }
     }
 
-    /// What is left of the body: hyper gets no more of it.
+    /// Takes what is left of the body, so that hyper gets no more of it.
     #[inline]
     pub(in crate::client) fn take(&self) -> Content {
         mem::replace(&mut *self.content.lock(), Content::Gone)
@@ -244,7 +244,7 @@ impl Body for Upload {
             return Poll::Ready(None);
         };
         if progress.stopped.load(SeqCst) {
-            // Whoever stopped it closes the connection.
+            // The code that stopped the body closes the connection.
             return Poll::Pending;
         }
         if progress.is_held() {
@@ -258,7 +258,7 @@ impl Body for Upload {
         }
         if this.body.is_none() {
             match progress.begin() {
-                // One that was held back until now may be all there, and is kept as one that was asked before.
+                // A body that was held back until now may be ready as a whole. Then it is kept, like one that was polled before.
                 Content::Untouched(mut body) => match progress.poll_whole(body.as_mut(), cx) {
                     Some(bytes) => return Poll::Ready(Some(Ok(progress.give_whole(bytes)))),
                     None => *this.body = Some(body),
@@ -278,12 +278,12 @@ impl Body for Upload {
         Poll::Ready(frame.map(Ok))
     }
 
-    /// Says so only where the body itself said that there is no more.
+    /// Returns `true` only if the body itself has said that it has ended.
     fn is_end_stream(&self) -> bool {
         self.progress.as_ref().is_none_or(|progress| progress.has_ended())
     }
 
-    /// What the body promised, which hyper is to declare.
+    /// Returns what the body promised, which hyper declares.
     fn size_hint(&self) -> SizeHint {
         let Some(progress) = &self.progress else {
             return SizeHint::with_exact(0);
@@ -297,13 +297,13 @@ impl Body for Upload {
 }
 
 impl Progress {
-    /// hyper asks for the first frame.
+    /// hyper polls the first frame.
     fn begin(&self) -> Content {
         self.state.store(BEGUN, SeqCst);
         self.take()
     }
 
-    /// The only frame, which is kept.
+    /// Returns the only frame, and keeps it.
     fn give_whole(&self, bytes: Bytes) -> Frame<Bytes> {
         self.taken.store(bytes.len() as u64, SeqCst);
         self.has_ended.store(true, SeqCst);

@@ -1,4 +1,4 @@
-//! What is done with bodies.
+//! Tests of uploads.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -30,7 +30,7 @@ fn chunked() -> Framing {
     Framing::Chunked(Box::new(Chunks { promised: Some(5), trailers: vec![http::header::AGE] }))
 }
 
-/// What is left of a body: `untouched`, its bytes, or nothing.
+/// Returns what is left of a body: `untouched`, its bytes, or nothing.
 fn left(progress: &Progress) -> String {
     match progress.take() {
         Content::Untouched(_) => "untouched".to_owned(),
@@ -39,7 +39,7 @@ fn left(progress: &Progress) -> String {
     }
 }
 
-/// Gives its frames, and is pending where there is none, or at the end.
+/// A body that gives these frames, and is pending at a `None` and at the end.
 pub(in crate::client) struct Frames(VecDeque<Option<Frame<Bytes>>>);
 
 impl Frames {
@@ -56,7 +56,7 @@ impl Body for Frames {
         self.0.pop_front().map_or(Poll::Pending, |frame| Poll::Ready(frame.map(Ok)))
     }
 
-    /// Not always true.
+    /// Returns a hint that is not always true.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(5)
     }
@@ -77,7 +77,7 @@ fn a_body_can_be_taken_back_until_it_is_touched() {
     let (mut upload, progress) = upload();
     assert_eq!((upload.size_hint().exact(), upload.is_end_stream()), (Some(5), false));
     assert_eq!(left(&progress), "untouched");
-    // What hyper still has is then the end.
+    // hyper's upload has ended.
     assert_eq!(poll(&mut upload), Poll::Ready(None));
 }
 
@@ -98,7 +98,7 @@ fn a_body_that_is_held_stays_untouched() {
     assert_eq!(progress.kept(), None);
     progress.release();
     assert_eq!(poll(&mut upload), Poll::Ready(Some(Bytes::from("hello"))));
-    // It was all there, though nobody asked for it before.
+    // It was ready as a whole, though it was not polled before.
     assert_eq!(progress.kept().unwrap(), "hello");
 }
 
@@ -120,7 +120,7 @@ fn a_body_that_ends_with_its_first_frame_is_kept_and_can_be_sent_once_more() {
     for framing in [Framing::Length(5), chunked()] {
         let bodies = [
             of(Full::new(Bytes::from("hello")), framing.clone()),
-            // It does not say beforehand that it has ended.
+            // Its `is_end_stream` is not true before the end.
             of(Frames::new([data("hello"), None]), framing.clone()),
         ];
         for (mut upload, progress) in bodies {
@@ -140,7 +140,7 @@ fn a_body_that_ends_with_its_first_frame_is_kept_and_can_be_sent_once_more() {
 fn a_body_that_has_more_than_one_frame_gives_all_of_them_and_is_not_kept() {
     let trailers = || Some(Frame::trailers(HeaderMap::from_iter([(http::header::AGE, "1".parse().unwrap())])));
     let bodies = [
-        // It has given all that it promised, and has not said that there is no more.
+        // It has given all that it promised, but has not ended.
         (Frames::new([data("hello")]), Framing::Length(5), "hello"),
         (Frames::new([data("he"), data("llo"), None]), Framing::Length(5), "hello"),
         (Frames::new([data("hello"), trailers(), None]), chunked(), "hello"),
@@ -156,7 +156,7 @@ fn a_body_that_has_more_than_one_frame_gives_all_of_them_and_is_not_kept() {
         assert_eq!((&*sent, progress.kept().is_none()), (expected, true), "{number}");
         assert_eq!(left(&progress), "", "{number}");
     }
-    // What says nothing of its length, or has to be asked for, is not touched.
+    // A body without a known length, or one that waits for 100 (Continue), is not polled.
     let (_upload, progress) = of(Full::new(Bytes::from("hello")), Framing::Length(5));
     assert!(!progress.can_be_kept(false, &mut Context::from_waker(Waker::noop())));
     assert_eq!(left(&progress), "untouched");
@@ -180,7 +180,7 @@ fn a_body_that_says_how_is_copied_before_it_is_touched() {
     assert!(can_be_kept(&mut first));
     let copy = progress.copy().unwrap();
     assert_eq!(poll(&mut first), Poll::Ready(Some(Bytes::from("hello"))));
-    // So is the copy: the request may go out a third time.
+    // So is the copy, for a second retry.
     let mut again = Upload::again(Content::Untouched(copy), Framing::Length(5));
     let copy = again.progress().unwrap().copy().unwrap();
     let mut third = Upload::again(Content::Untouched(copy), Framing::Length(5));

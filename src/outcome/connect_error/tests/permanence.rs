@@ -1,8 +1,8 @@
-//! Which errors are worth a second try.
+//! Tests: which errors are worth a retry.
 
 use super::*;
 
-/// An error of a look-up of which this was asked and answered, for a connector that can use these families.
+/// Whether the error of a look-up with these queries and errors is permanent, for a connector that can use these families.
 fn looked_up(kind: Kind, families: Families, asked: Queries, errors: Vec<QueryError>, rest: Vec<Untried>) -> bool {
     let mut error = error_with_failures(kind, Vec::new(), rest, errors);
     let Inner::Lost { families: usable, report, .. } = &mut *error.inner else { unreachable!("there was a look-up") };
@@ -27,7 +27,7 @@ fn a_name_that_is_known_to_have_no_addresses_is_permanent() {
     assert!(none(both.with(Query::Https), vec![nothing(Query::Https, QueryErrorKind::NoData)]));
     assert!(none(Queries::LIST, vec![nothing(Query::List, QueryErrorKind::NotFound)]));
     assert!(none(both, vec![nothing(Query::A, QueryErrorKind::NoData)]));
-    // Of the other family nothing is known, unless the name does not exist.
+    // Nothing is known of the other family, unless the name does not exist.
     assert!(!none(a, vec![]) && !none(a, vec![nothing(Query::A, QueryErrorKind::NoData)]));
     assert!(none(a, vec![nothing(Query::A, QueryErrorKind::NxDomain)]));
     assert!(!none(Queries::NONE, vec![]));
@@ -53,7 +53,7 @@ fn addresses_that_may_not_be_used_are_permanent() {
     };
     let v6 = |reason| ("[2001:db8::1]:443", reason);
     for reason in [UntriedReason::FamilyDisabled, UntriedReason::NoLocalAddress] {
-        // The host is an address; both families were asked for; the one that may be used was not.
+        // In order: the host is an address; both families were queried; the usable one was not.
         assert!(unusable(Families::V4Only, Queries::NONE, vec![], v6(reason)), "{reason}");
         assert!(unusable(Families::V4Only, Queries::ADDRESSES, vec![], v6(reason)), "{reason}");
         assert!(!unusable(Families::V4Only, Query::Aaaa.into(), vec![], v6(reason)), "{reason}");

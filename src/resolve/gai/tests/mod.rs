@@ -1,4 +1,4 @@
-//! The system's resolver over a system that the tests make up.
+//! Tests of the system's resolver over a mock system.
 
 mod questions;
 mod threads;
@@ -20,7 +20,7 @@ use crate::timer::read_clock;
 struct FakeSystem<F>(F);
 
 impl<F: Fn(&str, Query) -> Said + Send + Sync> System for FakeSystem<F> {
-    /// As for a system without tables and search domains.
+    /// Plans as for a system without tables and search domains.
     fn plan(&self, host: &str) -> Plan {
         plan::plan(host, Files::default())
     }
@@ -55,7 +55,7 @@ fn unknown(query: Query) -> Said {
     Err(QueryError::new(query, "it may work later").with_kind(QueryErrorKind::Temporary))
 }
 
-/// Looks a name up by families, whatever this machine is connected with.
+/// Looks a name up with a call for each family, whatever this machine is connected with.
 fn ask(resolver: &GaiResolver) -> GaiAnswers {
     ask_for(resolver, "www.example")
 }

@@ -1,4 +1,4 @@
-//! What is asked for, and what is said of it.
+//! Tests: which queries are made, and what their answers become.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ fn in_domains(domains: &[&str]) -> Second {
 #[tokio::test]
 async fn what_is_not_found_as_it_stands_is_looked_up_with_the_search_domains() {
     for families in [Families::Both, Families::V4Only] {
-        // A server that cannot answer for one name may for another.
+        // A server that cannot answer for one name may answer for another.
         for missing in [nothing, unknown] {
             let resolver = resolver(move |host, query| match (host, query) {
                 ("www.example.b.example.", Query::List) => answer(query),
@@ -56,7 +56,7 @@ fn nothing_of(host: &str, query: Query) -> Said {
     nothing(query)
 }
 
-/// A system whose every look-up takes so long, in a time of its own, and fails.
+/// A mock system on which every look-up fails after this time, on its own clock.
 struct SilentSystem {
     began: Instant,
     took: Mutex<Duration>,
@@ -84,7 +84,7 @@ async fn looked_up_in_silence(each: Duration, second: Second) -> Vec<String> {
     let looked_up = Arc::new(Mutex::new(Vec::new()));
     let system =
         SilentSystem { began: some_instant(), took: Mutex::default(), each, looked_up: Arc::clone(&looked_up) };
-    // One thread, so that the order is always the same.
+    // One thread makes the order of the calls deterministic.
     let resolver = GaiResolver::over(system).with_max_threads(1);
     let answers: Vec<Said> = answers_in(&resolver, "www.example", Families::Both, second).collect().await;
     let mut failed: Vec<Query> = answers.iter().map(|said| said.as_ref().unwrap_err().query()).collect();
@@ -97,7 +97,7 @@ async fn looked_up_in_silence(each: Duration, second: Second) -> Vec<String> {
 async fn where_no_server_answers_nothing_is_looked_up_twice() {
     let by_family = ["www.example AAAA", "www.example A"];
     assert_eq!(looked_up_in_silence(Duration::from_secs(10), Second::Nothing).await, by_family);
-    // The search of the system ends with the first domain that nobody answers for.
+    // The system's search ends with the first domain for which no server answers.
     let domains = || in_domains(&["a.example", "b.example"]);
     let first = ["www.example AAAA", "www.example A", "www.example.a.example. A and AAAA"];
     assert_eq!(looked_up_in_silence(Duration::from_secs(1), domains()).await, first);
@@ -179,7 +179,7 @@ async fn nothing_is_said_of_a_name_before_it_is_clear_which_one_it_is() {
             answer(query)
         }
     })
-    // AAAA goes first, and is over before A begins.
+    // AAAA is looked up first, and ends before A begins.
     .with_max_threads(1);
     let mut answers = ask(&resolver);
     is_done.recv().unwrap();

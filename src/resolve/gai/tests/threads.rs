@@ -1,4 +1,4 @@
-//! How many look-ups there are at one time, and who waits for whom.
+//! Tests: how many look-ups run at a time, and who waits for whom.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -17,7 +17,7 @@ async fn a_thousand_at_one_time_are_one_look_up_for_each_family() {
     let counted = Arc::clone(&looked_up);
     let resolver = resolver(move |_, query| {
         counted.fetch_add(1, Ordering::Relaxed);
-        // Until all have asked.
+        // Blocks until all callers have asked.
         released.lock().unwrap().recv().unwrap();
         answer(query)
     });
@@ -71,7 +71,7 @@ fn a_runtime_is_shut_down_though_a_look_up_never_ends() {
         begins.recv().unwrap();
         assert!(answers.next().now_or_never().is_none());
     });
-    // This would not end.
+    // If the runtime waited for the thread, this would not end.
     drop(runtime);
     drop(release);
 }
@@ -97,7 +97,7 @@ async fn hundreds_of_stuck_names_keep_no_healthy_name_waiting() {
         let (mut resolver, release, stuck) = stuck_beside_healthy();
         let names = (0..count).map(|n| resolver.call(format!("{n}.example").as_str().into()));
         let waiting = futures_util::future::join_all(names).await;
-        // It would never answer if it had to wait for one of them.
+        // If it had to wait for a stuck call, it would never answer.
         for _ in 0..10 {
             let answers = call(&mut resolver, "healthy.example").await;
             assert!(answers.into_parts().2.unwrap().all(|said| std::future::ready(said.is_ok())).await);
@@ -146,7 +146,7 @@ async fn a_stuck_call_of_a_name_that_has_answered_is_made_again_and_its_answer_i
     drop(release);
 }
 
-/// Its second look-up does not return before `released` is closed. The time is what a test says.
+/// A mock system whose second look-up blocks until `released` is closed. The test sets its clock.
 struct StuckOnce {
     now: Arc<Mutex<Instant>>,
     released: Arc<Mutex<mpsc::Receiver<()>>>,
@@ -189,7 +189,7 @@ async fn a_look_up_whose_race_is_gone_is_not_made() {
     release.send(()).unwrap();
     assert_eq!(first.count().await, 2);
     assert_eq!(last.filter(|said| std::future::ready(said.is_ok())).count().await, 2);
-    // It would have been the only thread's turn before.
+    // The call that nobody waits for was skipped: otherwise the only thread would have made it before this one.
     assert!(!resolver.look_ups.is_under_way(&"gone.example".into(), Query::A));
 }
 
@@ -211,7 +211,7 @@ async fn a_look_up_from_before_a_change_of_the_network_is_joined_by_nobody_who_h
     let stuck = landing(first);
     begun.recv().unwrap();
     let joined = landing(first);
-    // It does not wait for the one that is stuck.
+    // It does not wait for the stuck call.
     assert!(landing(second).await.is_some_and(|said| said.is_ok()));
     release.send(()).unwrap();
     assert!(stuck.await.is_some_and(|said| said.is_ok()) && joined.await.is_some_and(|said| said.is_ok()));

@@ -1,7 +1,7 @@
-//! Over real sockets: what can be read and known after the peer has answered and reset the connection.
+//! Tests over real sockets: what can be read and is known after the peer has answered and reset the connection.
 
 mod over_h2;
-// It uses ring.
+// These tests use ring.
 #[cfg(feature = "tls-ring")]
 mod over_tls;
 
@@ -53,7 +53,7 @@ async fn every_byte_that_was_taken_counts_and_vectored_writes_stay_vectored() {
     assert_eq!(read, "hello world");
 }
 
-/// Writes before it says that writing has failed, as TLS may.
+/// TLS may write before it reports an error, so a failed write counts as sent.
 #[tokio::test]
 async fn what_a_transport_may_have_sent_before_it_failed_counts_as_sent() {
     let broken = tokio_test::io::Builder::new().write_error(ErrorKind::BrokenPipe.into()).build();
@@ -77,14 +77,14 @@ fn answer() -> Vec<u8> {
     [frame(1, 4, 1, &[0x88]), frame(0, 1, 1, b"hello")].concat()
 }
 
-/// Writes until no more is taken.
+/// Writes until the system takes no more.
 async fn fill<T: AsyncWrite + Unpin>(transport: &mut Transport<T>) {
     while let Poll::Ready(written) = spawn(transport.write(&[0; 64 * 1024])).poll() {
         assert!(written.unwrap() > 0);
     }
 }
 
-/// Waits until so many bytes can be read.
+/// Waits until `bytes` bytes can be read.
 async fn arrives(client: &TcpStream, bytes: usize) {
     let mut buffer = vec![MaybeUninit::uninit(); bytes];
     while SockRef::from(client).peek(&mut buffer).unwrap_or(0) < bytes {
@@ -92,7 +92,7 @@ async fn arrives(client: &TcpStream, bytes: usize) {
     }
 }
 
-/// Closes the server's end by a reset, which the client's system has then.
+/// Resets the connection from the server's end, and waits until the client's system knows.
 async fn reset(server: TcpStream, client: &TcpStream) {
     SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
     drop(server);
@@ -108,7 +108,7 @@ async fn write_on<T: AsyncWrite + Unpin>(transport: &mut Transport<T>) {
     }
 }
 
-/// What can be read, and how it ends.
+/// Reads to the end. Returns what was read, and how the stream ended.
 async fn read_to_end<T: AsyncRead + Unpin>(transport: &mut Transport<T>) -> (Vec<u8>, Result<(), ErrorKind>) {
     let mut read = Vec::new();
     let end = transport.read_to_end(&mut read).await;

@@ -1,4 +1,4 @@
-//! With h2 on top: what it may lose, and what is known then.
+//! Tests with h2 on top: what h2 may lose, and what is known then.
 
 use bytes::Bytes;
 use futures_util::join;
@@ -9,8 +9,8 @@ use tokio::net::tcp::OwnedReadHalf;
 use super::*;
 use crate::client::http2::frames::Seen;
 
-/// The server answers a long request of which it has read no more than the head, and closes: the rest, which nobody reads, makes that a reset at
-/// some point of the upload. Without the transport most of the responses are lost, and with it h2 ends nearly all of them by an error.
+/// The server answers a long request after reading its head, and closes. Since the rest is unread, that becomes a reset at some point of the upload.
+/// Without the transport most responses are lost; with it h2 still ends nearly all of them with an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_complete_answer_is_returned_and_known_to_be_complete_whenever_the_reset_comes() {
     for _ in 0..100 {
@@ -25,7 +25,7 @@ async fn a_complete_answer_is_returned_and_known_to_be_complete_whenever_the_res
     }
 }
 
-/// The server has said that it is going away, and asks with a PING what is still on its way: the requests that h2 had not sent yet.
+/// The server sends GOAWAY, and a PING to learn which requests are still on their way: those that h2 has not sent yet must precede the answer.
 #[tokio::test]
 async fn requests_that_were_not_sent_when_a_goaway_came_are_sent_before_the_ping_is_answered() {
     let (client, mut server) = connected().await;
@@ -70,7 +70,7 @@ async fn upload(sender: SendRequest<Bytes>, observed: &Arc<Observed>) {
     let (head, mut body) = response.await.unwrap().into_parts();
     assert_eq!(head.status, StatusCode::OK);
     let mut read = 0;
-    // h2 may end it by an error.
+    // h2 may end the body with an error.
     while let Some(Ok(data)) = body.data().await {
         read += data.len() as u64;
     }
@@ -78,7 +78,7 @@ async fn upload(sender: SendRequest<Bytes>, observed: &Arc<Observed>) {
     assert_eq!((read, watched.data()), (5, 5));
 }
 
-/// Takes as much as the client wants to send, reads the head of a request, answers, and closes.
+/// Opens the largest windows, reads the head of a request, answers, and closes.
 async fn refuse(server: TcpStream) {
     let (mut reading, mut writing) = server.into_split();
     let largest_window = [&[0, 4][..], &MOST_WINDOW.to_be_bytes()].concat();

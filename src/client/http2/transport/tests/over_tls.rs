@@ -36,7 +36,7 @@ async fn over_tls_all_that_arrived_is_read_after_a_reset_in_the_middle_of_a_writ
     let observed = Observed::new(Some(below.clone()));
     let mut transport = Transport::new(TokioIo::new(client), Arc::clone(&observed));
     let watched = observed.register(1);
-    // After this nothing of TLS's own is on its way.
+    // After this exchange, no message of TLS's own is on its way.
     server.write_all(&frame(4, 0, 0, &[])).await.unwrap();
     transport.read_exact(&mut [0; 9]).await.unwrap();
     assert!(observed.has_settings());
@@ -48,7 +48,7 @@ async fn over_tls_all_that_arrived_is_read_after_a_reset_in_the_middle_of_a_writ
     arrives(socket, answer.len() + RECORD_OVERHEAD).await;
     reset(server.into_inner().0, socket).await;
     write_on(&mut transport).await;
-    // The error did not come as far as TLS.
+    // The wrapper below TLS swallowed the error: TLS did not see it.
     assert!(below.is_broken() && observed.is_write_broken());
     assert!(!observed.control().is_broken());
     assert_eq!(observed.bytes_written(), sent);
