@@ -276,9 +276,7 @@ impl Scenario {
                 ["refused", after] => (milliseconds(after)?, Outcome::failed()),
                 ["unsent", after] => (milliseconds(after)?, Outcome::failed_unsent()),
                 ["untrusted", after] => (milliseconds(after)?, Outcome::Untrusted),
-                ["progress", after, remaining] => {
-                    (milliseconds(after)?, Outcome::progress(milliseconds(remaining)?))
-                }
+                ["progress", after, remaining] => (milliseconds(after)?, Outcome::progress(milliseconds(remaining)?)),
                 ["choose", after] => (milliseconds(after)?, Outcome::Chosen),
                 ["gate", after] => (milliseconds(after)?, Outcome::AtGate),
                 ["hang"] => break,
