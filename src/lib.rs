@@ -83,6 +83,8 @@
 //!
 //! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-dot` and `hickory-doh`
 //! let it ask over TLS and HTTPS, with the provider and the root certificates of the features `tls-…`.
+// docs.rs shows which feature an item needs. That takes a nightly compiler, which docs.rs has.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "client"),
     expect(rustdoc::broken_intra_doc_links, reason = "the client, or the connector too, is switched off")
