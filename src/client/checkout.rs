@@ -159,7 +159,7 @@ enum Fitness {
     Fit(Box<Wire>),
     /// The server has closed it.
     Dead(Option<Lease>),
-    /// It was closed because the server may be about to close it, and the request cannot be sent again.
+    /// The client has closed it, because the server may be about to, and the request cannot be sent again.
     Distrusted(Option<Lease>),
 }
 
