@@ -101,7 +101,10 @@ async fn connect_or_wait<C: Connector>(
     match first {
         First::Connected(connected) => connected,
         First::Freed(ready) => {
-            tracing::trace!(host = destination.host_and_port(), "a connection was free before it was connected");
+            tracing::trace!(
+                host = destination.host_and_port(),
+                "a request got a free connection before its own connect ended"
+            );
             keep_when_connected(connecting);
             Ok(ready)
         }
@@ -156,7 +159,7 @@ enum Fitness {
     Fit(Box<Wire>),
     /// The server has closed it.
     Dead(Option<Lease>),
-    /// It was closed because the server may be about to close it, and the request cannot be sent again.
+    /// The client has closed it, because the server may be about to, and the request cannot be sent again.
     Distrusted(Option<Lease>),
 }
 
@@ -190,7 +193,7 @@ fn keep_when_connected(connecting: impl Future<Output = Result<Ready, ClientErro
             Ok(Ready::Owned(wire)) => wire.settle(),
             // The connection stays in the pool.
             Ok(Ready::Shared(share)) => drop(share),
-            Err(error) => tracing::debug!(%error, "a connect that nobody waited for failed"),
+            Err(error) => tracing::debug!(%error, "a connect without a waiting request failed"),
         }
     });
 }

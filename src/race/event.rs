@@ -193,7 +193,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartReason {
-    /// It is the first of the race.
+    /// The attempt is the first of the race.
     First,
     /// The connection attempt delay (or the fallback delay) had passed.
     DelayElapsed,
@@ -220,14 +220,14 @@ impl fmt::Display for StartReason {
 pub enum DropReason {
     /// Another attempt won.
     Lost,
-    /// It was the oldest attempt, and made room for the next at the limit of concurrent attempts.
+    /// The attempt was the oldest, and made room for the next at the limit of concurrent attempts.
     Pruned,
-    /// Its slice of the deadline was used up (`TwoFamilies` and `Sequential`). This counts as the attempt's failure.
+    /// The attempt used up its slice of the deadline (`TwoFamilies` and `Sequential`). This counts as its failure.
     SliceElapsed,
     /// The race ended at its deadline.
     DeadlineElapsed,
-    /// It was ready for its handshake, but the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is tried once
-    /// more when nothing else is left.
+    /// The attempt was ready for its handshake, but the answer to the HTTPS query has no service at its endpoint (RFC 9460 §5.1). The endpoint is
+    /// tried once more when nothing else is left.
     Superseded,
     /// The transport of another attempt decided the race ([`Outcome::Chosen`]). If that one fails, this endpoint is tried again.
     Overtaken,

@@ -8,21 +8,21 @@ use std::fmt;
 pub enum UntriedReason {
     /// The race was over before its turn came.
     NotReached,
-    /// It left the resolver's answer before its turn came.
+    /// The endpoint left the resolver's answer before its turn came.
     Withdrawn,
-    /// Its family is switched off.
+    /// The endpoint's family is switched off.
     FamilyDisabled,
-    /// Its family has no configured local address to connect from.
+    /// The endpoint's family has no configured local address to connect from.
     NoLocalAddress,
-    /// It is `0.0.0.0` or `::`, with which the system would connect to itself.
+    /// The address is `0.0.0.0` or `::`, with which the system would connect to itself.
     Unspecified,
-    /// It is a multicast or broadcast address.
+    /// The address is a multicast or broadcast address.
     Multicast,
-    /// It is a link-local IPv6 address without a zone (RFC 4007).
+    /// The address is a link-local IPv6 address without a zone (RFC 4007).
     NoScope,
-    /// The rule of [`ConfigBuilder::allow`](super::ConfigBuilder::allow) does not allow it.
+    /// The rule of [`ConfigBuilder::allow`](super::ConfigBuilder::allow) does not allow the address.
     NotAllowed,
-    /// It was beyond the limit of its answer, or the race had made its most attempts: see [`Answer`](super::Answer).
+    /// The endpoint was beyond the limit of its answer, or the race had made its most attempts: see [`Answer`](super::Answer).
     OverLimit,
 }
 

@@ -54,15 +54,15 @@ pub enum TlsErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CertificateProblem {
-    /// It is for other names.
+    /// The certificate is for other names.
     WrongName,
-    /// It has expired.
+    /// The certificate has expired.
     Expired,
-    /// It is not valid yet. The clock of this machine may be wrong.
+    /// The certificate is not valid yet. The clock of this machine may be wrong.
     NotYetValid,
-    /// No root certificate that this client trusts has signed it.
+    /// No root certificate that this client trusts has signed the certificate.
     UnknownIssuer,
-    /// It was revoked.
+    /// The certificate was revoked.
     Revoked,
     /// Another problem: see the source.
     Other,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Returns the estimate: two round trips and the server's work. The transport took one round trip. TLS 1.3 takes one, TLS 1.2 or a HelloRetryRequest
-/// two (RFC 8446 §2), a resumed handshake as many.
+/// Returns the estimate: twice the transport's time, plus the server's time. The transport took one round trip. A handshake takes one with TLS 1.3,
+/// and two with TLS 1.2 or a HelloRetryRequest (RFC 8446 §2), whether it is resumed or not.
 pub(super) fn handshake_estimate(transport: Duration) -> Duration {
     2 * transport + SERVER
 }

@@ -9,15 +9,15 @@ use crate::outcome::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It waited for a connection that another request used, or that was being made for other requests, and had begun none itself.
+    /// The request waited for a connection that another request used, or that was being made for other requests. It had begun none itself.
     WaitingForConnection,
-    /// A connection was being made for it: look-up, race and TLS. A request that has begun a dial for itself and others stays in this phase until it
-    /// gets a connection, even if that connection exists and all its streams are in use.
+    /// A connection was being made for the request: look-up, race and TLS. A request that has begun a dial for itself and others stays in this phase
+    /// until it gets a connection, even if that connection exists and all its streams are in use.
     Connecting,
-    /// Its head or its body was being sent. Over HTTP/2 this phase also applies while the server does not read what was written on the connection,
-    /// for whichever request.
+    /// The request's head or body was being sent. Over HTTP/2 this phase also applies while the server does not read what was written on the
+    /// connection, for whichever request.
     SendingRequest,
-    /// It was sent, and the head of its response was not complete.
+    /// The request was sent, and the head of its response was not complete.
     WaitingForResponse,
     /// The body of its response was being read.
     ReadingBody,

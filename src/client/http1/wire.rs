@@ -229,7 +229,7 @@ impl Wire {
             Poll::Ready(result) => {
                 self.error = result.err();
                 if let Some(error) = self.error.as_ref().filter(|_| !self.spent) {
-                    tracing::debug!(%error, "a connection failed with nobody waiting for it");
+                    tracing::debug!(%error, "a connection failed without a waiting request");
                 }
                 self.is_over = true;
                 Poll::Ready(())

@@ -130,7 +130,7 @@ impl Connection {
         may_hold
     }
 
-    /// `len` bytes of what was held back are not any more.
+    /// Subtracts `len` from the bytes that are held back.
     pub(super) fn let_go(&self, len: usize) {
         self.held.fetch_sub(len, SeqCst);
     }
@@ -265,17 +265,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());
         if self.observed.pulse.is_dead() {
-            tracing::debug!("a connection of HTTP/2 was closed whose server does not answer");
+            tracing::debug!("an HTTP/2 connection was closed: its server is silent");
             return Poll::Ready(());
         }
         if polled.is_pending() && self.connection.strong_count() == 0 {
             let farewell = self.farewell.get_or_insert_with(Farewell::begin);
             ready!(farewell.as_mut().poll(cx));
-            tracing::debug!("a connection of HTTP/2 was closed whose server did not take what was left to be sent");
+            tracing::debug!("an HTTP/2 connection was closed: its server did not read what was left to be sent");
             return Poll::Ready(());
         }
         if let Err(error) = ready!(polled) {
-            tracing::debug!(%error, "a connection of HTTP/2 failed");
+            tracing::debug!(%error, "an HTTP/2 connection failed");
         }
         Poll::Ready(())
     }

@@ -168,7 +168,7 @@ impl Exchange {
             Stage::Over => (Transfer::default(), None, false),
         };
         let has_body_left = self.sending.as_ref().is_some_and(|sending| !sending.has_ended);
-        // h2 may still buffer a body that it took as a whole. Nobody sees which request the bytes belong to that the server does not read.
+        // h2 may still buffer a body that it took as a whole: it cannot be seen which request the unread bytes belong to.
         let is_sending = transfer.bytes_written == 0 || has_body_left || is_blocked;
         let phase = if is_sending { Phase::SendingRequest } else { Phase::WaitingForResponse };
         // Bytes that were read on the connection may belong to other streams, and prove nothing of this one.

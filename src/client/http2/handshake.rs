@@ -47,7 +47,7 @@ where
         Ok(stream) => start(stream, about, &pool, lease, is_spent).await?,
         Err(io) => start(TokioIo::new(io), about, &pool, lease, is_spent).await?,
     };
-    tracing::debug!(host = destination.host_and_port(), "a connection of HTTP/2 was opened");
+    tracing::debug!(host = destination.host_and_port(), "an HTTP/2 connection was opened");
     Ok(share)
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Facts {
     pub(super) has_settings: bool,
     /// An informational response came.
     pub(super) has_head: bool,
-    /// It was the first request on the connection.
+    /// The request was the first on its connection.
     pub(super) is_first: bool,
     /// The connection has answered another request.
     pub(super) has_answered: bool,

@@ -16,7 +16,7 @@ pub(in crate::client) struct ForAll {
     pub(in crate::client) dialing: Dialing,
 }
 
-/// A dial for all waiting requests of a runtime. None of them dials while it is under way, and if it fails, all of them fail.
+/// A dial for all waiting requests of a runtime. While it is under way, none of them dials. If it fails, all of them fail.
 pub(in crate::client) struct Dialing {
     waited_for: Weak<dyn WaitedFor>,
     pub(super) slot: usize,
@@ -26,9 +26,9 @@ pub(in crate::client) struct Dialing {
     end: DialEnd,
 }
 
-/// The pool, as a dial for all sees it.
+/// The interface of the pool for dials.
 pub(super) trait WaitedFor: Send + Sync {
-    /// A dial for all is over.
+    /// Ends a dial for all.
     fn end_dial(self: Arc<Self>, slot: usize, id: u64, end: DialEnd);
 
     /// Returns the right to a second dial for all in `runtime`, if a request waits and there is no second dial yet.
@@ -40,7 +40,7 @@ pub(super) trait WaitedFor: Send + Sync {
 
 /// How a dial for all has ended.
 pub(super) enum DialEnd {
-    /// There is a connection.
+    /// The dial has made a connection.
     Connected,
     Failed(Box<ClientError>),
     /// The right was not used: it goes to the next request.
@@ -91,7 +91,7 @@ impl Dialing {
         self.waited_for.upgrade()?.second_dial(self.slot, self.runtime)
     }
 
-    /// Ends the dial: there is a connection.
+    /// Ends the dial, which has made a connection.
     pub(super) fn has_connected(mut self) {
         self.end = DialEnd::Connected;
     }

@@ -16,7 +16,7 @@ use crate::client::error::ClientError;
 /// The right to one exchange on a shared connection.
 pub(in crate::client) struct Share<S: Shared> {
     connection: Arc<S>,
-    /// `None` if the share is not to be given back.
+    /// The pool. `None` if the share must not be given back.
     home: Option<Weak<dyn Home>>,
     end: ShareEnd,
 }
@@ -40,7 +40,7 @@ impl<S: Shared> Share<S> {
         self.end = ShareEnd::Answered;
     }
 
-    /// Drops the share without giving it back, and returns which connection it is of.
+    /// Drops the share without giving it back. Returns the place of its connection.
     pub(super) fn forget(mut self) -> Place {
         self.home = None;
         self.connection.place()
@@ -66,17 +66,17 @@ pub(in crate::client) enum Grant<W: Owned> {
     Failed(Box<ClientError>),
 }
 
-/// The place of a request in the queue. It may be dropped at any time: what it was granted then goes to the next request.
+/// The place of a request in the queue. It may be dropped at any time: a grant that was not taken goes to the next request.
 pub(in crate::client) struct Ticket<W: Owned> {
     receiver: oneshot::Receiver<Grant<W>>,
-    /// Something was granted and taken, or the pool is gone.
+    /// A grant was taken, or the pool is gone.
     is_over: bool,
     slot: usize,
-    /// Where a connection is given back.
+    /// The pool, to which a connection is given back.
     pool: Weak<dyn Return<W>>,
 }
 
-/// Where a connection is given back that was granted to a request which is gone.
+/// The interface of the pool for tickets.
 pub(super) trait Return<W>: Send + Sync {
     fn give_back(self: Arc<Self>, connection: Box<W>);
 

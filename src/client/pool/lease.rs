@@ -9,7 +9,7 @@ use super::place::Place;
 pub(in crate::client) struct Lease {
     home: Weak<dyn Home>,
     pub(super) slot: usize,
-    /// Whether there is a connection. If not, it is being dialled.
+    /// Whether the connection exists. If not, it is being dialled.
     pub(super) is_connected: bool,
     /// Whether the connection is a shared one.
     pub(super) is_shared: bool,
@@ -17,9 +17,9 @@ pub(in crate::client) struct Lease {
     pub(super) is_for_all: bool,
 }
 
-/// Where a lease is given back.
+/// The interface of the pool for leases, which are given back to it.
 pub(super) trait Home: Send + Sync {
-    /// A lease was given back.
+    /// Takes a lease back.
     fn release(self: Arc<Self>, slot: usize, was: Was);
 
     /// A connection was closed, and another one is dialled with its lease.
@@ -28,7 +28,7 @@ pub(super) trait Home: Send + Sync {
     /// A shared connection takes no further exchange. It goes on with those that it has, and keeps its lease until they are over.
     fn leave(self: Arc<Self>, place: Place);
 
-    /// Waiting requests get what has become free.
+    /// Gives waiting requests what has become free.
     fn serve(self: Arc<Self>, slot: usize);
 
     /// A shared connection has become idle, and may stay so for some time.
@@ -38,7 +38,7 @@ pub(super) trait Home: Send + Sync {
     fn give_share_back(self: Arc<Self>, place: Place, end: ShareEnd);
 }
 
-/// What a lease was for that is given back.
+/// The use of a lease that is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Was {
     /// A dial, which has not led to a connection.

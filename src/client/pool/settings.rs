@@ -1,4 +1,4 @@
-//! How long connections are kept, and how many.
+//! The settings of the pool: how long connections are kept, and how many.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ pub(super) trait Clock: Fn() -> Instant + Copy {}
 
 impl<C: Fn() -> Instant + Copy> Clock for C {}
 
-/// How long connections are kept, and how many.
+/// The settings of the pool: how long connections are kept, and how many.
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Settings {
     pub(in crate::client) idle_timeout: Option<Duration>,
@@ -64,7 +64,7 @@ impl Settings {
 /// Returns the maximum age of the connection with this number. It is up to a tenth less than `most`, so that connections that were made together do
 /// not end together.
 fn age_of(id: u64, most: Duration) -> Duration {
-    // Multiples of the golden ratio are spread evenly, however many there are.
+    // The fractional parts of multiples of the golden ratio are spread evenly, however many there are.
     let part = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     most.saturating_sub(most.mul_f64(part as f64 / (1_u64 << 32) as f64 / 10.0))
 }

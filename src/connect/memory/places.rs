@@ -1,4 +1,4 @@
-//! The places that the races of connectors run from, as long as what the system said of its default routes is believed.
+//! Caches the places of connectors, as long as the system's answer about its default routes is believed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! From where a race looks at a memory: the place that it runs from, and whether it explores.
+//! The viewpoint from which a memory advises a race: the race's place, and whether it explores.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -13,14 +13,13 @@ pub struct Place {
     pub(super) sources: FamilySources,
 }
 
-/// How one race looks at its destinations: from which place, and whether it explores. It belongs to the memory that
-/// [made](super::Memory::begin_race) it.
+/// The viewpoint of one race: its place, and whether it explores. It belongs to the memory that [made](super::Memory::begin_race) it.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewpoint {
     partition: Partition,
     sources: FamilySources,
     pub(super) generation: Unique,
-    /// Whether the race explores: it goes by nothing that is known of its destinations but which are dead.
+    /// Whether the race explores: it ignores what is known of its destinations, except which of them are dead.
     pub(super) explores: bool,
     pub(super) learned_delay: bool,
 }

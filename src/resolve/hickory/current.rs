@@ -73,7 +73,7 @@ impl Current {
         let made = match self.origin.make() {
             Ok(made) => made,
             Err(error) => {
-                warn!(%error, "the network has changed, and its DNS servers cannot be found out");
+                warn!(%error, "the network has changed, and its DNS servers cannot be read");
                 return asked;
             }
         };

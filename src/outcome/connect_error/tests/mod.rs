@@ -263,7 +263,7 @@ fn of_addresses_that_are_refused_three_are_named() {
     let three = "10.0.0.1:443 not allowed, 10.0.0.2:443 not allowed, 10.0.0.3:443 not allowed";
     assert_eq!(line((1..4).map(refused).collect()), format!("{begin} (3 addresses not tried: {three})"));
     assert_eq!(line((1..9).map(refused).collect()), format!("{begin} (8 addresses not tried: {three} and 5 more)"));
-    // Those that are not refused are counted, wherever they stand.
+    // Other untried addresses are only counted, wherever they are in the list.
     let other = untried("192.0.2.1:443", UntriedReason::FamilyDisabled);
     assert_eq!(
         line(vec![other, refused(1)]),
