@@ -4,13 +4,15 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use pin_project_lite::pin_project;
 
 use super::info::ConnectInfo;
+use super::socket_below::SocketBelow;
 use crate::forward_io::{forward_hyper_io, forward_tokio_io};
+use crate::tcp::forward_socket;
 
 pin_project! {
     /// A connection made by [`HappyEyeballsConnector`](crate::HappyEyeballsConnector): what the attempt service gave, and
     /// [how it came about](ConnectInfo).
     ///
-    /// It has those of hyper's and tokio's I/O traits that the inner connection has. As hyper-util's [`Connection`] it adds
+    /// It has those of hyper's and tokio's I/O traits that the inner connection has, and `AsFd` or `AsSocket` if that has them. As hyper-util's [`Connection`] it adds
     /// [`ConnectInfo`] to what the inner connection says of itself.
     #[derive(Debug)]
     pub struct HappyEyeballsStream<T> {
@@ -46,11 +48,13 @@ impl<T> HappyEyeballsStream<T> {
     }
 }
 
-impl<T: Connection> Connection for HappyEyeballsStream<T> {
+impl<T: Connection + 'static> Connection for HappyEyeballsStream<T> {
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(self.info.clone())
+        let connected = SocketBelow::pass_on(self.inner.connected(), |stream: &Self| &stream.inner);
+        connected.extra(self.info.clone())
     }
 }
 
 forward_hyper_io!([T] HappyEyeballsStream<T>, |this| this.project().inner, &this.inner);
 forward_tokio_io!([T] HappyEyeballsStream<T>, |this| this.project().inner, &this.inner);
+forward_socket!([T] HappyEyeballsStream<T>, |this| &this.inner);
