@@ -26,7 +26,8 @@
 //! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) it is a
 //!
 //! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) where the connection was
-//!   bare TCP: of this crate's connector for `http`, with TLS or without, of hyper-util's `HttpConnector`, or a `TokioIo<TcpStream>`;
+//!   bare TCP: of this crate's connector for `http`, with TLS or without, whose attempts give a `TcpConnection` or a `TokioIo<TcpStream>`, of hyper-util's
+//!   `HttpConnector`, or a `TokioIo<TcpStream>`;
 //! - `TokioIo<ResponseFirst<TokioIo<T>>>` where it was any other `T`, what the connector gives.
 //!
 //! Two times `into_inner` is the `TcpStream` itself. What was read beyond the head is in the `read_buf` that `downcast` gives beside it:
@@ -46,9 +47,12 @@
 //!
 //! # What a server is told
 //!
-//! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. User and password of
-//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, an event of `tracing` says so (at the level `DEBUG`), and who means `Authorization` sets
-//!   that field. The zone of an IPv6 address is for the connector alone (RFC 6874 §4).
+//! - URIs that mean the same have the same connections: the case of scheme and host does not matter, nor a port that the scheme implies. The zone of an IPv6 address is for the connector alone (RFC 6874 §4).
+//! - User and password of a URI become the field `Authorization` with Basic credentials (RFC 7617), percent-decoded, as reqwest and curl do. A request that has the
+//!   field keeps its own; the credentials of the URI have precedence over a [default header](Builder::default_headers). They are in no other place: neither in the target nor in
+//!   `Host`, in no error and no event of `tracing`, and the connector does not see them. What Basic cannot express, a colon in the user or a control character, is an
+//!   [invalid request](ClientError::is_invalid_request), and so are user or password in the URI of CONNECT. In a URI from somebody else they may disguise the host, as
+//!   in `https://bank.example@evil.example/`: refuse such a URI (RFC 9110 §4.2.4).
 //! - A request over a connection that says `Connected::proxy(true)` has absolute-form, whatever its scheme: the proxy makes the connection to the server, and
 //!   speaks TLS to it for `https`. A connector that has made a tunnel through a proxy, and TLS in it, does not say so.
 //! - `Host` is the caller's, or that of the URI, and the first field. Of the other fields the first goes last.

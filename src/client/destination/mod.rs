@@ -12,6 +12,7 @@ use super::speaks::{Exchanges, Speaks};
 use crate::connect::authority::{default_port, is_secure};
 
 mod authority;
+pub(super) mod credentials;
 
 /// The URI of a request, and what its connection is to speak. Two are the same destination if they are to be spoken to alike, and their schemes
 /// and authorities mean the same; nothing else counts.
@@ -26,7 +27,7 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Takes the URI out of a request. If it says nowhere to go, the error says why.
+    /// Takes the URI out of a request. User and password of it become a field of the request. If the URI says nowhere to go, the error says why.
     #[inline]
     pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, ClientError> {
         let is_connect = *request.method() == Method::CONNECT;
@@ -48,7 +49,11 @@ impl Destination {
             return Err(ClientError::invalid_request(format!("{} * means nothing", request.method())));
         }
         let uri = std::mem::take(request.uri_mut());
-        if is_normal { Ok(Self { uri, speaks: Speaks::default() }) } else { Self::normalized(uri) }
+        if is_normal {
+            return Ok(Self { uri, speaks: Speaks::default() });
+        }
+        credentials::add(request.headers_mut(), &uri)?;
+        Self::normalized(uri)
     }
 
     #[cold]
@@ -65,6 +70,10 @@ impl Destination {
         let Some(authority) = uri.authority() else {
             return Err(ClientError::invalid_request("the URI has no host"));
         };
+        if credentials::userinfo(uri).is_some() {
+            // They might be meant for the proxy, or for the server beyond it.
+            return Err(ClientError::invalid_request("CONNECT has a URI with user or password: set a field for them"));
+        }
         let scheme = match uri.scheme() {
             Some(scheme) => scheme.clone(),
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
