@@ -85,7 +85,7 @@ impl Builder {
     }
 
     /// Fields that each request has: those of these that it does not have itself, with all their values. A request replaces a default by setting the
-    /// field; it cannot remove one. CONNECT has none of them. They go to every server that the client talks to: `Authorization` is better said in the requests.
+    /// field; it cannot remove one. CONNECT has none of them. A second call replaces the fields of the first. They go to every server that the client talks to: `Authorization` is better said in the requests.
     ///
     /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error: they say something of one request.
     ///

@@ -112,7 +112,8 @@ impl TlsOptions {
         self.part(|parts| parts.provider = Some(provider))
     }
 
-    /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's.
+    /// Certificates are verified by these root certificates, in the place of the system's or Mozilla's. Of several calls that choose roots the last one counts;
+    /// [`extra_root_certificates`](Self::extra_root_certificates) adds to them.
     #[doc(alias("tls_certs_only"))]
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
@@ -136,7 +137,7 @@ impl TlsOptions {
     }
 
     /// The certificate that the client shows to servers that ask for one, with those that lead to its root, and its key. A session is
-    /// resumed with the certificate that it began with, or not at all.
+    /// resumed with the certificate that it began with, or not at all. It and a [resolver](Self::client_certificate_resolver) replace each other.
     ///
     /// Defaults to none.
     #[doc(alias("identity"))]
@@ -145,7 +146,7 @@ impl TlsOptions {
         self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
     }
 
-    /// What chooses the certificate that the client shows, by what the server asks for.
+    /// What chooses the certificate that the client shows, by what the server asks for. It and a [certificate](Self::client_certificate) replace each other.
     ///
     /// Defaults to none.
     #[must_use]
