@@ -52,8 +52,9 @@ impl Destination {
         if is_normal {
             return Ok(Self { uri, speaks: Speaks::default() });
         }
+        let this = Self::normalized(uri.clone())?;
         credentials::add(request.headers_mut(), &uri)?;
-        Self::normalized(uri)
+        Ok(this)
     }
 
     #[cold]
@@ -70,10 +71,6 @@ impl Destination {
         let Some(authority) = uri.authority() else {
             return Err(ClientError::invalid_request("the URI has no host"));
         };
-        if credentials::userinfo(uri).is_some() {
-            // They might be meant for the proxy, or for the server beyond it.
-            return Err(ClientError::invalid_request("CONNECT has a URI with user or password: set a field for them"));
-        }
         let scheme = match uri.scheme() {
             Some(scheme) => scheme.clone(),
             None if authority.port_u16() == Some(443) => Scheme::HTTPS,
@@ -81,7 +78,12 @@ impl Destination {
         };
         let this = Self::normalized(join(Some(scheme), Some(authority.clone()))?)?;
         this.check()?;
-        this.tunnel().map(|_| this)
+        this.tunnel()?;
+        if credentials::userinfo(uri).is_some() {
+            // They might be meant for the proxy, or for the server beyond it.
+            return Err(ClientError::invalid_request("CONNECT has a URI with user or password: set a field for them"));
+        }
+        Ok(this)
     }
 
     /// Checks that host and port can be written: [`authority::check`]. To be called before a connection is made. Where there is one already, an equal
