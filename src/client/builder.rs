@@ -86,7 +86,8 @@ impl Builder {
     }
 
     /// Sets fields that each request gets, with all their values, unless it has the field itself. A request can replace a default by setting the
-    /// field, but cannot remove it. CONNECT requests get none. All servers get these fields, so `Authorization` belongs into single requests.
+    /// field, but cannot remove it. CONNECT requests get none. A second call replaces the fields of the first. All servers get these fields, so
+    /// `Authorization` belongs into single requests.
     ///
     /// `Host`, `Content-Length`, `Transfer-Encoding` and `Trailer` are an error, since they belong to one request.
     ///

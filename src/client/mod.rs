@@ -25,8 +25,8 @@
 //! [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) is
 //!
 //! - `TokioIo<ResponseFirst<TcpStream>>` (hyper-util's `TokioIo`, [`ResponseFirst`](crate::response_first::ResponseFirst), tokio's `TcpStream`) if
-//!   the connection was bare TCP: from this crate's connector for `http`, with TLS or without, from hyper-util's `HttpConnector`, or a
-//!   `TokioIo<TcpStream>`;
+//!   the connection was bare TCP: from this crate's connector for `http`, with TLS or without, whose attempts make a `TcpConnection` or a
+//!   `TokioIo<TcpStream>`; from hyper-util's `HttpConnector`; or a `TokioIo<TcpStream>`;
 //! - `TokioIo<ResponseFirst<TokioIo<T>>>` for any other connection type `T` of the connector.
 //!
 //! Calling `into_inner` twice returns the `TcpStream`. Bytes that were read beyond the head are in the `read_buf` that `downcast` returns:
@@ -46,12 +46,15 @@
 //!
 //! # What a server is told
 //!
-//! - URIs that mean the same share connections: the case of scheme and host does not matter, nor does the default port. User and password of
-//!   a URI are dropped (RFC 9110 §4.2.4): neither server nor connector sees them, and a `DEBUG` event of `tracing` says so. To send
-//!   `Authorization`, set that field. Only the connector sees the zone of an IPv6 address (RFC 6874 §4).
+//! - URIs that mean the same share connections: the case of scheme and host does not matter, nor does the default port. Only the connector sees the
+//!   zone of an IPv6 address (RFC 6874 §4).
+//! - User and password of a URI become the field `Authorization` with Basic credentials (RFC 7617), percent-decoded, as with reqwest and curl. A request
+//!   that has the field keeps its own. The credentials of the URI have precedence over a [default header](Builder::default_headers). They appear nowhere
+//!   else: not in the target, `Host`, errors or events of `tracing`, and the connector does not see them. Credentials that Basic cannot express (a
+//!   colon in the user, a control character) are an [invalid request](ClientError::is_invalid_request), and so are user or password in the URI of
+//!   CONNECT. In a URI from somebody else they may disguise the host, as in `https://bank.example@evil.example/`: refuse such a URI (RFC 9110 §4.2.4).
 //! - A request over a connection with `Connected::proxy(true)` is in absolute-form, whatever its scheme: the proxy makes the connection to the
-//!   server, and
-//!   does TLS for `https`. A connector that makes a tunnel through a proxy, and TLS in it, does not set this flag.
+//!   server, and does TLS for `https`. A connector that makes a tunnel through a proxy, and TLS in it, does not set this flag.
 //! - `Host` is the caller's, or that of the URI. It is the first field, and the field that was first is last.
 //!
 //! # Time-outs

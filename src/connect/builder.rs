@@ -1,21 +1,24 @@
 //! Configures a connector.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::choices::{Attempts, Choices};
 use super::layer::HappyEyeballsLayer;
-use super::memory::{MemoryHandle, Remembering};
+use super::memory::MemoryHandle;
 use super::security::{Plain, Security};
 use super::service::HappyEyeballsConnector;
 use super::settings::Settings;
-use super::target::Schemes;
-use crate::race::{Config, ConfigBuilder, ConfigError, Families, Order, Patience, Policy, PolicyTable, Source};
+use crate::race::{ConfigBuilder, ConfigError, Families, Order, Patience, Policy, PolicyTable, Source};
 use crate::resolve::GaiResolver;
 use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 
 /// Builds a [`HappyEyeballsConnector`], or a [`HappyEyeballsLayer`].
+///
+/// The order of the setters does not matter. What is set has precedence over what follows from another setting, as the local families follow from
+/// [`tcp`](Builder::tcp). A setter that is called again replaces its value, and the later of [`attempt`](Builder::attempt) and `tcp` replaces the
+/// earlier one.
 ///
 /// # Defaults
 ///
@@ -30,19 +33,13 @@ use crate::tcp::{SourceAddresses, TcpConnector, TcpOptions};
 /// | source addresses | the system's |
 /// | memory | one of its own |
 /// | allow | every address |
-/// | every other setting of the race | that of [`Config`] |
-#[derive(Clone)]
+/// | every other setting of the race | that of [`Config`](crate::race::Config) |
+#[derive(Clone, Debug)]
 pub struct Builder<R = GaiResolver, A = TcpConnector, S = Plain> {
     resolver: R,
     attempt: A,
     security: S,
-    race: ConfigBuilder,
-    timeout: Option<Duration>,
-    enforce_http: bool,
-    sources: SourceAddresses,
-    /// `None` is a memory of the connector's own if attempts go by TCP, and no memory otherwise.
-    memory: Option<MemoryHandle>,
-    hears_attempts: bool,
+    choices: Choices,
 }
 
 impl Builder {
@@ -51,13 +48,7 @@ impl Builder {
             resolver: GaiResolver::new(),
             attempt: TcpConnector::default(),
             security: Plain,
-            // The protocols that go over TCP.
-            race: Config::builder().protocols(["h2", "http/1.1"]),
-            timeout: None,
-            enforce_http: true,
-            sources: SourceAddresses::of_system(TcpOptions::new()),
-            memory: None,
-            hears_attempts: false,
+            choices: Choices::new(),
         }
     }
 }
@@ -70,55 +61,49 @@ impl<R, A, S> Builder<R, A, S> {
     #[doc(alias("new_with_resolver", "dns_resolver"))]
     #[must_use]
     pub fn resolver<R2>(self, resolver: R2) -> Builder<R2, A, S> {
-        let Self { attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts }
+        let Self { attempt, security, choices, .. } = self;
+        Builder { resolver, attempt, security, choices }
     }
 
-    /// Sets the attempt service: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection.
+    /// Sets the attempt service: a service from [`AttemptRequest`](crate::attempt::AttemptRequest) to a connection. It replaces what
+    /// [`tcp`](Builder::tcp) has set before.
     ///
     /// Defaults to [`TcpConnector`].
     #[must_use]
     pub fn attempt<A2>(self, attempt: A2) -> Builder<R, A2, S> {
-        // The local addresses and the routes of `TcpConnector`'s sockets do not apply to other attempt services.
-        let Self { resolver, security, race, timeout, enforce_http, memory, .. } = self.local_families(Families::Both);
-        let sources = SourceAddresses::unknown();
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts: true }
+        self.attempts(attempt, Attempts::OfCaller)
     }
 
-    /// Makes attempts over TCP with these options. If only one family has a local address, candidates of the other are skipped.
+    /// Makes attempts over TCP with these options. It replaces what [`attempt`](Builder::attempt) has set before. If only one family has a local
+    /// address, candidates of the other are skipped.
     ///
     /// Defaults to those of [`TcpOptions`].
     #[must_use]
     pub fn tcp(self, options: TcpOptions) -> Builder<R, TcpConnector, S> {
-        let local_families = options.local_families();
-        let sources = SourceAddresses::of_system(options.clone());
-        let mut builder = self.attempt(TcpConnector::new(options)).local_families(local_families);
-        builder.sources = sources;
-        builder.hears_attempts = false;
-        builder
+        self.attempts(TcpConnector::new(options.clone()), Attempts::Tcp(options))
     }
 
     /// Sets a function that says from which address the system would connect to a destination. Separate answers are sorted by it (RFC 6724 §6). The
     /// order of a list is kept, and the function is not called for it.
     ///
     /// Defaults to asking the system with the options of [`Builder::tcp`]; its answer is believed for 5 s, or until an attempt contradicts it. For
-    /// any other attempt service, which may take other routes, and for a [`layer`](Builder::layer), it defaults to [`Source::Unknown`]: call this
-    /// method after [`Builder::attempt`]. A [memory](Builder::memory) calls the function with addresses of the benchmarking networks (198.18.0.1,
+    /// the attempt service of [`Builder::attempt`], which may take other routes, and for a [`layer`](Builder::layer), defaults to
+    /// [`Source::Unknown`]. A [memory](Builder::memory) calls the function with addresses of the benchmarking networks (198.18.0.1,
     /// 2001:2::1) to learn the default routes.
     #[must_use]
     pub fn source_addresses(mut self, source: impl Fn(SocketAddr) -> Source + Send + Sync + 'static) -> Self {
-        self.sources = SourceAddresses::given(source);
+        self.choices.sources = Some(SourceAddresses::given(source));
         self
     }
 
     /// Sets the memory of the network, so that a broken path costs time only once: which addresses are dead, how far away they are, which were used
     /// (v3 §5.3, §6). [`MemoryHandle`] lists what is remembered of which connects.
     ///
-    /// Defaults to a memory of this connector and its clones. After any call of [`Builder::attempt`], and for a [`layer`](Builder::layer), defaults
-    /// to [`MemoryHandle::off`].
+    /// Defaults to a memory of this connector and its clones. With the attempt service of [`Builder::attempt`], whichever it is, and for a
+    /// [`layer`](Builder::layer), defaults to [`MemoryHandle::off`].
     #[must_use]
     pub fn memory(mut self, memory: MemoryHandle) -> Self {
-        self.memory = Some(memory);
+        self.choices.memory = Some(memory);
         self
     }
 
@@ -135,7 +120,7 @@ impl<R, A, S> Builder<R, A, S> {
     #[doc(alias("set_connect_timeout", "connect_timeout"))]
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+        self.choices.timeout = timeout.into();
         self
     }
 
@@ -146,7 +131,7 @@ impl<R, A, S> Builder<R, A, S> {
     #[doc(alias("https_only"))]
     #[must_use]
     pub fn enforce_http(mut self, enforce: bool) -> Self {
-        self.enforce_http = enforce;
+        self.choices.enforce_http = enforce;
         self
     }
 
@@ -216,11 +201,14 @@ impl<R, A, S> Builder<R, A, S> {
         self.race(|race| race.policy_table(table))
     }
 
-    /// See [`ConfigBuilder::local_families`]. [`Builder::tcp`] sets it by the local addresses, and [`Builder::attempt`] sets it to
-    /// [`Families::Both`]: for an attempt service that binds to an address of one family, call this method afterwards.
+    /// See [`ConfigBuilder::local_families`]. It is for an attempt service that binds to an address of one family.
+    ///
+    /// Defaults to the families of the local addresses of [`Builder::tcp`], if it has any, and to [`Families::Both`] for any other attempt service. If
+    /// none of those local addresses is of these families, [`build`](Builder::build) returns an error.
     #[must_use]
-    pub fn local_families(self, families: Families) -> Self {
-        self.race(|race| race.local_families(families))
+    pub fn local_families(mut self, families: Families) -> Self {
+        self.choices.local_families = Some(families);
+        self
     }
 
     /// See [`ConfigBuilder::handshake_patience`].
@@ -251,32 +239,18 @@ impl<R, A, S> Builder<R, A, S> {
 
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS is switched off"))]
     pub(super) fn security<S2>(self, security: S2) -> Builder<R, A, S2> {
-        let Self { resolver, attempt, race, timeout, enforce_http, sources, memory, hears_attempts, .. } = self;
-        Builder { resolver, attempt, security, race, timeout, enforce_http, sources, memory, hears_attempts }
+        let Self { resolver, attempt, choices, .. } = self;
+        Builder { resolver, attempt, security, choices }
+    }
+
+    fn attempts<A2>(self, attempt: A2, attempts: Attempts) -> Builder<R, A2, S> {
+        let Self { resolver, security, choices, .. } = self;
+        Builder { resolver, attempt, security, choices: Choices { attempts, ..choices } }
     }
 
     fn race(mut self, set: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
-        self.race = set(self.race);
+        self.choices.race = set(self.choices.race);
         self
-    }
-
-    pub(super) fn settings(&self, does_tls: bool) -> Result<Settings, ConfigError> {
-        if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(ConfigError::new("the timeout must not be zero"));
-        }
-        let race = self.race.clone().build()?;
-        let memory = || if self.hears_attempts { MemoryHandle::off() } else { MemoryHandle::new() };
-        Ok(Settings {
-            families: race.usable_families(),
-            race: Arc::new(race),
-            timeout: self.timeout,
-            schemes: Schemes::new(self.enforce_http, does_tls),
-            sources: self.sources.clone(),
-            network: Arc::default(),
-            memory: Arc::new(Remembering::new(self.memory.clone().unwrap_or_else(memory))),
-            hears_attempts: self.hears_attempts,
-            does_tls,
-        })
     }
 }
 
@@ -285,25 +259,23 @@ impl<R, A, S: Security<A>> Builder<R, A, S> {
     ///
     /// # Errors
     ///
-    /// Those of [`ConfigBuilder::build`]; a timeout of zero; TLS options that cannot work.
+    /// Those of [`ConfigBuilder::build`]; a timeout of zero; [local families](Builder::local_families) without a local address; TLS options that cannot
+    /// work.
     pub fn build(self) -> Result<HappyEyeballsConnector<R, S::Attempt>, ConfigError> {
-        let settings = self.settings(S::DOES_TLS)?;
+        let settings = self.choices.settings(S::DOES_TLS)?;
         let attempt = self.security.secure(self.attempt, &settings.race)?;
         Ok(HappyEyeballsConnector::from_parts(Arc::new(settings), self.resolver, attempt))
     }
 }
 
 impl<R, A> Builder<R, A> {
-    /// Builds a layer with these settings, for any attempt service. The attempt service that was set here is dropped, but its local families and
-    /// source addresses are kept.
+    /// Builds a layer with these settings, for any attempt service.
     ///
     /// # Errors
     ///
-    /// As [`Builder::build`].
+    /// As [`Builder::build`]; and an attempt service that was set here, by [`attempt`](Builder::attempt) or [`tcp`](Builder::tcp): the layer would not use it.
     pub fn layer(self) -> Result<HappyEyeballsLayer<R>, ConfigError> {
-        let memory = self.memory.clone().unwrap_or_else(MemoryHandle::off);
-        let settings = self.settings(false)?.for_any_attempt(memory);
-        Ok(HappyEyeballsLayer::from_parts(settings, self.resolver))
+        Ok(HappyEyeballsLayer::from_parts(self.choices.settings_of_layer()?, self.resolver))
     }
 }
 
@@ -330,7 +302,8 @@ impl Default for HappyEyeballsConnector {
 impl HappyEyeballsLayer {
     /// Makes a layer with the defaults of [`HappyEyeballsConnector`].
     pub fn new() -> Self {
-        Self::from_parts(Settings::default().for_any_attempt(MemoryHandle::off()), GaiResolver::new())
+        let settings = Choices::new().settings_of_layer().expect("the defaults are valid");
+        Self::from_parts(settings, GaiResolver::new())
     }
 
     /// Starts from the defaults. Finish with [`Builder::layer`].
@@ -347,21 +320,6 @@ impl Default for HappyEyeballsLayer {
 
 impl Default for Settings {
     fn default() -> Self {
-        Builder::new().settings(false).expect("the defaults are valid")
-    }
-}
-
-impl<R: fmt::Debug, A: fmt::Debug, S: fmt::Debug> fmt::Debug for Builder<R, A, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("resolver", &self.resolver)
-            .field("attempt", &self.attempt)
-            .field("security", &self.security)
-            .field("race", &self.race)
-            .field("timeout", &self.timeout)
-            .field("enforce_http", &self.enforce_http)
-            .field("sources", &self.sources)
-            .field("memory", &self.memory.as_ref().map(MemoryHandle::in_brief))
-            .finish()
+        Choices::new().settings(false).expect("the defaults are valid")
     }
 }

@@ -9,6 +9,7 @@
 
 pub(crate) mod authority;
 mod builder;
+mod choices;
 mod driver;
 mod future;
 mod handshake_watch;

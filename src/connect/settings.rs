@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::{MemoryHandle, Remembering};
+use super::memory::Remembering;
 use super::target::Schemes;
 use crate::network::Network;
 use crate::race::{Config, Families, Protocols};
@@ -61,14 +61,5 @@ impl Settings {
     #[inline]
     pub(super) fn alpn(&self, is_secure: bool) -> Option<Protocols> {
         if is_secure { self.race.shared_protocols().cloned() } else { None }
-    }
-
-    /// Adapts the settings to any attempt service. It may take other routes than the sockets of `TcpConnector`, and may report something before its
-    /// end.
-    pub(super) fn for_any_attempt(mut self, memory: MemoryHandle) -> Self {
-        self.memory = Arc::new(Remembering::new(memory));
-        self.sources = self.sources.unless_of_system();
-        self.hears_attempts = true;
-        self
     }
 }

@@ -4,14 +4,16 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use pin_project_lite::pin_project;
 
 use super::info::ConnectInfo;
+use super::socket_below::SocketBelow;
 use crate::forward_io::{forward_hyper_io, forward_tokio_io};
+use crate::tcp::forward_socket;
 
 pin_project! {
     /// A connection made by [`HappyEyeballsConnector`](crate::HappyEyeballsConnector): the connection of the attempt service, and [the record of its
     /// race](ConnectInfo).
     ///
-    /// It implements those of hyper's and tokio's I/O traits that the inner connection implements. As hyper-util's [`Connection`] it adds
-    /// [`ConnectInfo`] to the extras of the inner connection.
+    /// It implements those of hyper's and tokio's I/O traits that the inner connection implements, and `AsFd` or `AsSocket` if the inner connection
+    /// does. As hyper-util's [`Connection`] it adds [`ConnectInfo`] to the extras of the inner connection.
     #[derive(Debug)]
     pub struct HappyEyeballsStream<T> {
         #[pin]
@@ -46,11 +48,13 @@ impl<T> HappyEyeballsStream<T> {
     }
 }
 
-impl<T: Connection> Connection for HappyEyeballsStream<T> {
+impl<T: Connection + 'static> Connection for HappyEyeballsStream<T> {
     fn connected(&self) -> Connected {
-        self.inner.connected().extra(self.info.clone())
+        let connected = SocketBelow::pass_on(self.inner.connected(), |stream: &Self| &stream.inner);
+        connected.extra(self.info.clone())
     }
 }
 
 forward_hyper_io!([T] HappyEyeballsStream<T>, |this| this.project().inner, &this.inner);
 forward_tokio_io!([T] HappyEyeballsStream<T>, |this| this.project().inner, &this.inner);
+forward_socket!([T] HappyEyeballsStream<T>, |this| &this.inner);

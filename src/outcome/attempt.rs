@@ -10,6 +10,7 @@ use super::time::Time;
 use crate::race::{AttemptDelay, AttemptId, DropReason, Endpoint, StartReason, UntriedReason};
 
 /// One connection attempt of a race, from its start to its end.
+#[derive(Clone)]
 pub struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) endpoint: Endpoint,
@@ -158,7 +159,7 @@ impl fmt::Debug for Attempt {
 }
 
 /// How an attempt ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
     /// The attempt won the race.

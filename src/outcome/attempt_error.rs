@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use super::box_error::BoxError;
 use super::causes::causes;
@@ -17,15 +18,19 @@ use super::causes::causes;
 /// | [`permanent`](Self::permanent) | The same attempt would fail again. | [`ConnectError::is_permanent`](super::ConnectError::is_permanent), if every attempt of the race says so. | it may succeed later |
 /// | [`untrusted`](Self::untrusted) | The peer did not prove that it is the host that is meant. | If the race is lost, this error comes before those of connections that failed, and [`ConnectError::is_untrusted`](super::ConnectError::is_untrusted) is true. It is permanent. | no question of trust |
 /// | [`timed_out`](Self::timed_out) | A time limit of the attempt itself was reached. | [`ConnectError::is_timeout`](super::ConnectError::is_timeout), if the attempt decides. | no limit of its own |
+///
+/// A clone shares the error behind it.
+#[derive(Clone)]
 pub struct AttemptError {
     /// In a box, so that the record of an attempt that succeeds is small.
     inner: Box<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     step: Option<&'static str>,
     said: Said,
-    source: BoxError,
+    source: Arc<dyn StdError + Send + Sync>,
 }
 
 /// What the attempt service says about its failure.
@@ -44,7 +49,7 @@ impl Said {
 impl AttemptError {
     /// The error of an attempt that may have sent something, and may succeed later.
     pub fn new(source: impl Into<BoxError>) -> Self {
-        Self { inner: Box::new(Inner { step: None, said: Said::NOTHING, source: source.into() }) }
+        Self { inner: Box::new(Inner { step: None, said: Said::NOTHING, source: source.into().into() }) }
     }
 
     /// Sets which step failed, in the form "could not open a socket".
@@ -115,7 +120,7 @@ impl AttemptError {
         };
         let own = causes(&*error).find_map(|cause| cause.downcast_ref::<Self>());
         let said = own.map_or(Said::NOTHING, |own| own.inner.said);
-        Self { inner: Box::new(Inner { step: None, said, source: error }) }
+        Self { inner: Box::new(Inner { step: None, said, source: error.into() }) }
     }
 
     /// Whether the error contradicts what is believed of routes and local addresses: there is no route, or no such local address; the network or the
@@ -252,6 +257,17 @@ mod tests {
         }
         let wrapped = AttemptError::from_any(io::Error::other(error(io::ErrorKind::NetworkUnreachable).unsent()));
         assert!(wrapped.contradicts_routes());
+    }
+
+    #[test]
+    fn a_clone_has_the_same_cause_and_says_what_is_added_to_it_alone() {
+        let error = AttemptError::new(io::Error::from(io::ErrorKind::ConnectionRefused)).at_step("could not bind");
+        let clone = error.clone().permanent();
+        assert!(clone.is_permanent() && !error.is_permanent());
+        assert_eq!(clone.to_string(), "could not bind");
+        let causes = [&error, &clone].map(|error| error.source().unwrap().downcast_ref::<io::Error>().unwrap());
+        assert!(std::ptr::eq(causes[0], causes[1]));
+        assert_eq!(causes[0].kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]

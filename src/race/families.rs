@@ -34,8 +34,13 @@ impl Families {
         }
     }
 
+    /// Returns the families that are in both `self` and `others`. `None` if there are none.
+    pub(crate) fn in_common_with(self, others: Self) -> Option<Self> {
+        Self::of(|family| self.contains(family) && others.contains(family))
+    }
+
     /// Returns the families that are in both `self` and `others`. If there are none, returns `self`.
     pub(crate) fn among(self, others: Self) -> Self {
-        Self::of(|family| self.contains(family) && others.contains(family)).unwrap_or(self)
+        self.in_common_with(others).unwrap_or(self)
     }
 }

@@ -12,7 +12,10 @@ use super::flags::{
 };
 use crate::lock::{Guard, Lock};
 
-/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection. It is cheap to clone, and an extension of every response over the connection.
+/// A handle to a [`ResponseFirst`](super::ResponseFirst) connection. It is cheap to clone.
+///
+/// Under hyper-util's client it is an extension of every response over the connection. Under [`Client`](crate::client::Client), which uses the handle itself, a response does not
+/// have it, since each of them would pay for that. A stream that was upgraded has it: [`ResponseFirst::handle`](super::ResponseFirst::handle).
 ///
 /// It does not keep the connection open.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use hyper_util::client::legacy::connect::Connection;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -12,7 +13,7 @@ use super::ResponseFirstStream;
 
 /// A [`Layer`] that makes every connection of a connector [`ResponseFirst`](super::ResponseFirst); see the [module](super).
 ///
-/// The connector is any service whose responses have hyper's I/O traits: [`HappyEyeballsConnector`], hyper-util's
+/// The connector is any service whose responses have hyper's I/O traits and hyper-util's [`Connection`]: [`HappyEyeballsConnector`], hyper-util's
 /// `HttpConnector`. It goes below TLS.
 ///
 /// [`HappyEyeballsConnector`]: crate::HappyEyeballsConnector
@@ -44,7 +45,7 @@ pub struct ResponseFirstConnector<S> {
 impl<S, Dst> Service<Dst> for ResponseFirstConnector<S>
 where
     S: Service<Dst>,
-    S::Response: 'static,
+    S::Response: Connection + 'static,
 {
     type Response = ResponseFirstStream<S::Response>;
     type Error = S::Error;
@@ -76,7 +77,7 @@ pin_project! {
 impl<F, T, E> Future for ResponseFirstConnecting<F>
 where
     F: Future<Output = Result<T, E>>,
-    T: 'static,
+    T: Connection + 'static,
 {
     type Output = Result<ResponseFirstStream<T>, E>;
 

@@ -11,8 +11,9 @@
 //! 3. If the end comes before any byte of a response, or if the connection was reset, the reader gets the error of the write.
 //! 4. During a long request the wrapper checks now and then whether a response has arrived, and has it read before more is written.
 //! 5. A connection whose write has failed is broken, and cannot have another request. Its reads do not wait for the runtime to notice that the peer
-//!    has gone. This needs a socket of a type that the wrapper knows: tokio's, and those of this crate and of hyper-util. Any other transport is
-//!    polled for a while, without a timer. If it then has neither bytes nor an end, the reader gets the error of the write.
+//!    has gone. This needs a socket that the wrapper knows: tokio's, that of a connection of this crate or of hyper-util, or that of any connection which
+//!    shows it ([`SocketBelow`]). Any other transport is polled for a while, without a timer. If it then has neither bytes nor an end, the reader gets the
+//!    error of the write.
 //!
 //! # Where it belongs
 //!
@@ -37,7 +38,7 @@
 //! Writes to a stream that was upgraded must not be discarded. The wrapper recognises an upgrade (`101`, or success of `CONNECT`) and disarms
 //! itself. An upgrade that the server declines changes nothing. Below TLS the wrapper sees only encrypted bytes: TLS of this crate's connector
 //! disarms it for an upgrade. With any other TLS, and for a protocol that is not HTTP, call [`ResponseFirstHandle::disarm`]. The handle is an
-//! extension of the response, and of the connection ([`Connected`]).
+//! extra of the connection ([`Connected`]), which hyper-util's client makes an extension of every response. [`Client`](crate::client::Client) keeps it to itself.
 
 mod allowance;
 #[cfg(feature = "client")]
@@ -53,7 +54,6 @@ mod response_head;
 mod socket;
 mod stream;
 
-use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -62,6 +62,7 @@ use std::task::{Context, Poll, Waker};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
 
 #[cfg(feature = "client")]
 pub(crate) use self::allowance::Allowance;
@@ -71,7 +72,10 @@ pub use self::layer::{ResponseFirstConnecting, ResponseFirstConnector, ResponseF
 pub(crate) use self::recognition::Recognition;
 #[cfg(feature = "client")]
 pub(crate) use self::socket::into_tcp_stream;
+use self::socket::socket;
 pub use self::stream::ResponseFirstStream;
+pub use crate::connection::SocketBelow;
+use crate::tcp::forward_socket;
 use crate::wake_later::wake_later;
 
 pin_project! {
@@ -83,6 +87,8 @@ pin_project! {
         // `None` after `into_inner`, which drops the wrapper.
         #[pin]
         inner: Option<T>,
+        // What the connection says of its socket, if its type does not.
+        below: Option<SocketBelow>,
         handle: ResponseFirstHandle,
         recognition: Recognition,
         // Waker for socket events; overrides the caller's.
@@ -103,8 +109,10 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             // A stream that was upgraded is closed as its user closes it.
             if this.handle.resets_on_close() && this.handle.is_armed() {
-                if let Some(inner) = this.project().inner.as_pin_mut() {
-                    socket::reset_on_close(&*inner);
+                let this = this.project();
+                let inner = this.inner.as_ref().as_pin_ref().map(Pin::get_ref);
+                if let Some(stream) = inner.and_then(|inner| socket(inner, this.below.as_ref())) {
+                    socket::reset_on_close(stream);
                 }
             }
         }
@@ -120,6 +128,7 @@ impl<T: 'static> ResponseFirst<T> {
     pub(crate) fn with_handle(inner: T, handle: ResponseFirstHandle) -> Self {
         Self {
             inner: Some(inner),
+            below: None,
             handle,
             recognition: Recognition::new(),
             waker: None,
@@ -129,6 +138,15 @@ impl<T: 'static> ResponseFirst<T> {
             chances: 0,
             has_yielded: false,
         }
+    }
+
+    /// Says where the socket below the stream is, if the type of the stream is a foreign one.
+    ///
+    /// Defaults to `None`, with which the socket of a foreign type is not known.
+    #[must_use]
+    pub fn socket_below(mut self, below: impl Into<Option<SocketBelow>>) -> Self {
+        self.below = below.into();
+        self
     }
 
     /// The handle of the connection.
@@ -146,7 +164,8 @@ impl<T: 'static> ResponseFirst<T> {
         there(self.inner.as_mut())
     }
 
-    /// Removes the wrapper, after an upgrade, say. The wrapper does not see further writes of the inner stream, and does not swallow its errors.
+    /// Removes the wrapper, after an upgrade, say. The wrapper does not see further writes of the inner stream, and does not swallow its errors. It has
+    /// buffered nothing.
     pub fn into_inner(mut self) -> T {
         there(self.inner.take())
     }
@@ -248,9 +267,11 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             *this.unasked = 0;
             if !*this.limits_unsent {
                 *this.limits_unsent = true;
-                socket::limit_unsent(&*inner, MOST_UNSENT);
+                if let Some(stream) = socket(&*inner, this.below.as_ref()) {
+                    socket::limit_unsent(stream, MOST_UNSENT);
+                }
             }
-            asked = ask(&*inner).map(|put_off| *this.put_off = put_off);
+            asked = ask(socket(&*inner, this.below.as_ref())).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
             // The check has taken the error from the socket. The write would not get it any more.
@@ -270,7 +291,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) if this.handle.is_armed() && peer_has_gone(&error) => {
-                if this.handle.counts_failed_writes() && !socket::is_known(&*inner) {
+                if this.handle.counts_failed_writes() && socket(&*inner, this.below.as_ref()).is_none() {
                     // TLS may have sent a part of a write that it reports as failed: count all of it.
                     this.handle.on_write(len, len);
                 }
@@ -323,6 +344,8 @@ impl<T: Connection> Connection for ResponseFirst<T> {
     }
 }
 
+forward_socket!([T: 'static] ResponseFirst<T>, |this| this.get_ref());
+
 impl<T: fmt::Debug> fmt::Debug for ResponseFirst<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFirst").field("inner", self.get_ref()).field("handle", &self.handle).finish()
@@ -343,9 +366,9 @@ fn told<'a>(waker: Option<&'a Waker>, flags: Flags, caller: &'a Waker) -> Contex
 }
 
 /// Returns how many writes to put off, since there may be a response that has to be read first.
-fn ask(io: &dyn Any) -> io::Result<u8> {
-    match socket::peek(io) {
-        Some(peeked) => Ok(if peeked? { PUT_OFF } else { 0 }),
+fn ask(stream: Option<&TcpStream>) -> io::Result<u8> {
+    match stream {
+        Some(stream) => Ok(if socket::peek(stream)? { PUT_OFF } else { 0 }),
         // Whether there is a response is not known. One write is put off, so that the reader gets its turn.
         None => Ok(1),
     }
@@ -373,11 +396,4 @@ const QUICK: u16 = 16;
 fn peer_has_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted | NotConnected)
-}
-
-/// Whether the end that a read sees is real although a write has failed with this error. After a broken pipe it is: the peer has ended its side
-/// first, and then reset the connection. Any other write error was taken from the socket instead of by a read, so that without it a response that
-/// was cut off would seem to be complete.
-fn follows_an_end(error: io::ErrorKind) -> bool {
-    error == io::ErrorKind::BrokenPipe
 }

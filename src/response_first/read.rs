@@ -8,7 +8,7 @@ use std::thread;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::handle::ResponseFirstHandle;
-use super::{CHANCES, QUICK, ResponseFirst, follows_an_end, socket, there, told};
+use super::{CHANCES, QUICK, ResponseFirst, socket, there, told};
 use crate::wake_later::wake_later;
 
 impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
@@ -53,7 +53,8 @@ impl<T: AsyncRead> AsyncRead for ResponseFirst<T> {
             }
             // Ask the system: the runtime may not have noticed the data or the end yet.
             let most = if goes_first || flags.is_broken() { most } else { most.min(A_LOOK) };
-            match socket::read_at_once(&*inner, buf, most) {
+            let read_at_once = |stream| socket::read_at_once(stream, buf, most);
+            match socket(&*inner, this.below.as_ref()).map(read_at_once) {
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Some(result) => read = Poll::Ready(result),
                 None => read = wait_for_reads(this.handle, this.chances, &cx),
@@ -119,6 +120,13 @@ fn wait_for_reads(handle: &ResponseFirstHandle, chances: &mut u16, cx: &Context<
     }
     wake_later(cx.waker());
     Poll::Pending
+}
+
+/// Whether the end that a read sees is real although a write has failed with this error. After a broken pipe it is: the peer has ended its side
+/// first, and then reset the connection. Any other write error was taken from the socket instead of by a read, so that without it a response that
+/// was cut off would seem to be complete.
+fn follows_an_end(error: io::ErrorKind) -> bool {
+    error == io::ErrorKind::BrokenPipe
 }
 
 /// The most bytes that a look at an idle connection reads. Usually there is nothing, and the buffer has to be zeroed for the read.

@@ -6,11 +6,13 @@ use pin_project_lite::pin_project;
 
 use super::ResponseFirst;
 use super::handle::ResponseFirstHandle;
+use crate::connection::SocketBelow;
 use crate::forward_io::forward_hyper_io;
+use crate::tcp::forward_socket;
 
 pin_project! {
     /// The connection of a [`ResponseFirstConnector`](super::ResponseFirstConnector), on which a write error never hides a response. It has hyper's
-    /// I/O traits, as the inner connection has.
+    /// I/O traits, as the inner connection has, and `AsFd` or `AsSocket` if that has them.
     ///
     /// As hyper-util's [`Connection`] it adds a [`ResponseFirstHandle`] to the extras of the inner connection.
     #[derive(Debug)]
@@ -20,12 +22,15 @@ pin_project! {
     }
 }
 
-impl<T> ResponseFirstStream<T> {
+impl<T: Connection> ResponseFirstStream<T> {
     /// Wraps a connection on which nothing was sent yet.
     pub fn new(inner: T) -> Self {
-        Self { io: TokioIo::new(ResponseFirst::new(TokioIo::new(inner))) }
+        let below = SocketBelow::of(&inner.connected());
+        Self { io: TokioIo::new(ResponseFirst::new(TokioIo::new(inner)).socket_below(below)) }
     }
+}
 
+impl<T> ResponseFirstStream<T> {
     /// The handle of the connection.
     pub fn handle(&self) -> &ResponseFirstHandle {
         self.io.inner().handle()
@@ -53,4 +58,5 @@ impl<T: Connection> Connection for ResponseFirstStream<T> {
     }
 }
 
+forward_socket!([T: 'static] ResponseFirstStream<T>, |this| this.get_ref());
 forward_hyper_io!([T: 'static] ResponseFirstStream<T>, |this| this.project().io, &this.io);

@@ -37,7 +37,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 pub use self::options::TcpOptions;
-pub(crate) use self::platform::{interface_index, limit_unsent};
+pub(crate) use self::platform::{forward_socket, interface_index, limit_unsent};
 use self::self_connect::Suspect;
 pub(crate) use self::source::SourceAddresses;
 use crate::attempt::AttemptRequest;
@@ -143,7 +143,7 @@ impl Future for TcpConnecting {
 
 /// An established TCP connection.
 ///
-/// It has hyper's I/O traits and tokio's. The system is asked for its addresses only in [`connected`](Connection::connected).
+/// It has hyper's I/O traits and tokio's, and `AsFd` or `AsSocket`. The system is asked for its addresses only in [`connected`](Connection::connected).
 pub struct TcpConnection {
     io: TokioIo<TcpStream>,
 }
@@ -173,6 +173,7 @@ impl Connection for TcpConnection {
 
 forward_hyper_io!([] TcpConnection, |this| Pin::new(&mut this.get_mut().io), &this.io);
 forward_tokio_io!([] TcpConnection, |this| Pin::new(this.get_mut().get_mut()), this.get_ref());
+forward_socket!([] TcpConnection, |this| this.get_ref());
 
 impl fmt::Debug for TcpConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

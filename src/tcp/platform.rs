@@ -239,6 +239,53 @@ fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Implements the traits of the standard library that show the socket of a connection, by those of the connection inside: `AsFd` and `AsRawFd`, on Windows `AsSocket`
+/// and `AsRawSocket`. The arguments are those of the macros in `forward_io`.
+#[cfg(unix)]
+macro_rules! forward_socket {
+    ([$($T:ident $(: $bound:lifetime)?)?] $type:ty, |$this:ident| $inner:expr) => {
+        impl$(<$T: std::os::fd::AsFd $(+ $bound)?>)? std::os::fd::AsFd for $type {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                let $this = self;
+                std::os::fd::AsFd::as_fd($inner)
+            }
+        }
+
+        impl$(<$T: std::os::fd::AsRawFd $(+ $bound)?>)? std::os::fd::AsRawFd for $type {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                let $this = self;
+                std::os::fd::AsRawFd::as_raw_fd($inner)
+            }
+        }
+    };
+}
+
+#[cfg(windows)]
+macro_rules! forward_socket {
+    ([$($T:ident $(: $bound:lifetime)?)?] $type:ty, |$this:ident| $inner:expr) => {
+        impl$(<$T: std::os::windows::io::AsSocket $(+ $bound)?>)? std::os::windows::io::AsSocket for $type {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                let $this = self;
+                std::os::windows::io::AsSocket::as_socket($inner)
+            }
+        }
+
+        impl$(<$T: std::os::windows::io::AsRawSocket $(+ $bound)?>)? std::os::windows::io::AsRawSocket for $type {
+            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+                let $this = self;
+                std::os::windows::io::AsRawSocket::as_raw_socket($inner)
+            }
+        }
+    };
+}
+
+#[cfg(not(any(unix, windows)))]
+macro_rules! forward_socket {
+    ($($of:tt)*) => {};
+}
+
+pub(crate) use forward_socket;
+
 #[cfg(test)]
 mod tests {
     use super::*;

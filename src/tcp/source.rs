@@ -61,14 +61,6 @@ impl SourceAddresses {
         Self::given(|_| Source::Unknown)
     }
 
-    /// The source addresses for another attempt service: those of the system's sockets become unknown, since that service may take other routes.
-    pub(crate) fn unless_of_system(self) -> Self {
-        match *self.0 {
-            Knowledge::System { .. } => Self::unknown(),
-            Knowledge::Given(_) => self,
-        }
-    }
-
     /// Returns the source address for `destination`, whose port does not matter. `heard` are the latest change and doubt that the caller knows of.
     pub(crate) fn find(&self, destination: SocketAddr, heard: Heard, now: Instant) -> Source {
         match &*self.0 {

@@ -13,11 +13,13 @@ use tokio_rustls::client::TlsStream;
 
 use super::info::TlsInfo;
 use super::plaintext::Plaintext;
-use crate::response_first::ResponseFirst;
+use crate::response_first::{ResponseFirst, SocketBelow};
+use crate::tcp::forward_socket;
 
 /// A connection made by a [`TlsConnector`](super::TlsConnector): the transport's connection, with TLS if the URI was `https` or `wss`.
 ///
-/// It has hyper's I/O traits, and tokio's if the transport's connection has them. As hyper-util's [`Connection`] it has the transport's extras, a
+/// It has hyper's I/O traits, and tokio's, `AsFd` and `AsSocket` if the transport's connection has them. Do not read or write that socket itself: the
+/// bytes would be missing from TLS, or be no part of it. As hyper-util's [`Connection`] it has the transport's extras, a
 /// [`TlsInfo`] and a [`ResponseFirstHandle`](crate::response_first::ResponseFirstHandle), and says whether HTTP/2 was negotiated. For a protocol
 /// other than HTTP, [disarm](crate::response_first::ResponseFirstHandle::disarm) that handle.
 pub struct TlsConnection<T: 'static> {
@@ -85,7 +87,9 @@ impl<T> Secured<T> {
 impl<T: Connection> Connection for TlsConnection<T> {
     fn connected(&self) -> Connected {
         match &self.inner {
-            Inner::Clear(transport) => transport.connected(),
+            Inner::Clear(transport) => {
+                SocketBelow::pass_on(transport.connected(), |connection: &Self| connection.get_ref())
+            }
             Inner::Tls(secured) => {
                 let connected = secured.transport().connected().extra(secured.info.clone());
                 if secured.info.is_http2() { connected.negotiated_h2() } else { connected }
@@ -162,6 +166,8 @@ write_to_either!(Write, [Read + Write + Unpin], |secured| &mut secured.stream, |
 write_to_either!(AsyncWrite, [Read + Write + AsyncWrite + Unpin], |secured| secured.stream.inner_mut(), |secured| {
     secured.stream.inner()
 });
+
+forward_socket!([T: 'static] TlsConnection<T>, |this| this.get_ref());
 
 impl<T: fmt::Debug> fmt::Debug for TlsConnection<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

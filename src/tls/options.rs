@@ -113,7 +113,8 @@ impl TlsOptions {
         self.part(|parts| parts.provider = Some(provider))
     }
 
-    /// Verifies certificates with these root certificates, instead of the system's or Mozilla's.
+    /// Verifies certificates with these root certificates, instead of the system's or Mozilla's. Of several calls that choose roots the last one
+    /// counts; [`extra_root_certificates`](Self::extra_root_certificates) adds to them.
     #[doc(alias("tls_certs_only"))]
     #[must_use]
     pub fn root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
@@ -137,7 +138,7 @@ impl TlsOptions {
     }
 
     /// The certificate that the client sends to servers that ask for one, with the chain to its root, and its key. A session is resumed only with the
-    /// certificate that it began with.
+    /// certificate that it began with. A certificate and a [resolver](Self::client_certificate_resolver) replace each other.
     ///
     /// Defaults to none.
     #[doc(alias("identity"))]
@@ -146,7 +147,7 @@ impl TlsOptions {
         self.part(|parts| parts.identity = Identity::Certificate(chain, Arc::new(key)))
     }
 
-    /// Chooses the client's certificate for each request of a server.
+    /// Chooses the client's certificate for each request of a server. A resolver and a [certificate](Self::client_certificate) replace each other.
     ///
     /// Defaults to none.
     #[must_use]

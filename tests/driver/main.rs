@@ -6,6 +6,7 @@
 
 mod allowed;
 mod answers;
+mod builder;
 mod cancellation;
 mod fakes;
 mod handshakes;

@@ -27,6 +27,8 @@ async fn an_origin_is_told_the_path_and_the_query() {
         let head = head_of(get(uri.parse().unwrap())).await;
         assert_eq!((head.lines().next(), field(&head, "host")), (Some(line), Some(host)), "{uri}");
         assert!(!head.contains("secret"), "{head}");
+        let basic = uri.contains('@').then_some("Basic dXNlcjpzZWNyZXQ=");
+        assert_eq!(field(&head, "authorization"), basic, "{uri}");
     }
 }
 
@@ -115,6 +117,8 @@ async fn a_proxy_is_told_the_whole_uri_but_for_the_user() {
         assert_eq!(head.lines().next().unwrap(), format!("GET {target} HTTP/1.1"));
         assert_eq!(field(head, "host"), Some("a.example:81"));
         assert!(!head.contains("secret"), "{head}");
+        assert_eq!(field(head, "authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
+        assert_eq!(field(head, "proxy-authorization"), None);
     }
 }
 

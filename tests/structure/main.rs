@@ -29,13 +29,13 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("oneshot", &[]),
     ("timer", &[]),
     ("wake_later", &[]),
-    ("connection", &["outcome", "forward_io"]),
     // L2
     ("attempt", &["race", "outcome", "lock"]),
     ("resolve", &["race", "outcome", "network", "lock", "oneshot", "timer"]),
     ("tcp", &["race", "outcome", "attempt", "forward_io", "network", "lock", "oneshot", "timer"]),
+    ("connection", &["outcome", "forward_io", "tcp"]),
     ("response_first", &["connection", "tcp", "forward_io", "lock", "wake_later"]),
-    ("tls", &["race", "outcome", "attempt", "tcp", "response_first", "lock", "timer"]),
+    ("tls", &["race", "outcome", "connection", "attempt", "tcp", "response_first", "lock", "timer"]),
     // L3
     (
         "connect",

@@ -44,9 +44,6 @@ pub(super) fn normalized(authority: &str, scheme: &str) -> Result<Authority, Cli
     let (host, rest, _) = split_authority(authority);
     let bare = &authority[authority.len() - host.len() - rest.len()..];
     check(bare)?;
-    if bare.len() < authority.len() {
-        tracing::debug!(host = bare, "user and password of a URI are not sent: the field Authorization is for that");
-    }
     let (host, port) = split_port(bare);
     match port.parse::<u16>() {
         Ok(port) if Some(port) != default_port(scheme) => parse(&format!("{host}:{port}")),

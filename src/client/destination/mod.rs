@@ -12,6 +12,7 @@ use super::speaks::{Exchanges, Speaks};
 use crate::connect::authority::{default_port, is_secure};
 
 mod authority;
+pub(super) mod credentials;
 
 /// The URI of a request, and the protocol for its connection. Two destinations are equal if their protocols are, and if their schemes and authorities
 /// mean the same.
@@ -26,7 +27,7 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Takes the URI out of a request. An error if the URI says nowhere to connect to.
+    /// Takes the URI out of a request. Its user and password become a field of the request. An error if the URI says nowhere to connect to.
     #[inline]
     pub(super) fn take_from<B>(request: &mut Request<B>) -> Result<Self, ClientError> {
         let is_connect = *request.method() == Method::CONNECT;
@@ -48,7 +49,12 @@ impl Destination {
             return Err(ClientError::invalid_request(format!("{} * means nothing", request.method())));
         }
         let uri = std::mem::take(request.uri_mut());
-        if is_normal { Ok(Self { uri, speaks: Speaks::default() }) } else { Self::normalized(uri) }
+        if is_normal {
+            return Ok(Self { uri, speaks: Speaks::default() });
+        }
+        let this = Self::normalized(uri.clone())?;
+        credentials::add(request.headers_mut(), &uri)?;
+        Ok(this)
     }
 
     #[cold]
@@ -72,7 +78,12 @@ impl Destination {
         };
         let this = Self::normalized(join(Some(scheme), Some(authority.clone()))?)?;
         this.check()?;
-        this.tunnel().map(|_| this)
+        this.tunnel()?;
+        if credentials::userinfo(uri).is_some() {
+            // They might be meant for the proxy, or for the server beyond it.
+            return Err(ClientError::invalid_request("CONNECT has a URI with user or password: set a field for them"));
+        }
+        Ok(this)
     }
 
     /// Checks that host and port are valid: see [`authority::check`]. Must be called before a connection is made. If there is a connection, an equal

@@ -43,13 +43,16 @@ fn a_proxy_is_told_the_whole() {
 #[test]
 fn a_tunnel_is_to_an_authority() {
     assert_target(Method::CONNECT, "a.example:443", false, "a.example:443");
-    assert_target(Method::CONNECT, "u@a.example:81", true, "a.example:81");
+    assert_target(Method::CONNECT, "@a.example:81", true, "a.example:81");
     assert_target(Method::CONNECT, "a.example", false, "a.example:80");
-    assert_target(Method::CONNECT, "https://u@[::1]/b", false, "[::1]:443");
+    assert_target(Method::CONNECT, "https://[::1]/b", false, "[::1]:443");
     assert_target(Method::CONNECT, "http://a.example:/b", false, "a.example:80");
     assert_target(Method::CONNECT, "[fe80::1%25lo]:81", false, "[fe80::1]:81");
     let scheme = |uri| Destination::take_from(&mut request(Method::CONNECT, uri)).unwrap().scheme().to_owned();
-    assert_eq!((&*scheme("a.example:443"), &*scheme("u@a.example:80")), ("https", "http"));
+    assert_eq!((&*scheme("a.example:443"), &*scheme("a.example:80")), ("https", "http"));
+    for uri in ["u@a.example:81", "https://:p@[::1]/b"] {
+        assert!(Destination::take_from(&mut request(Method::CONNECT, uri)).unwrap_err().is_invalid_request(), "{uri}");
+    }
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn a_host_that_cannot_be_written_is_none() {
                 assert_eq!(message(method.clone(), authority), why, "{authority}");
             }
         }
-        for authority in ["1", "1:1", "a:00080", "a:65535", "u:p@a:", "a_b", "a!b:1", "[::1%25lo]:1", "[v1.a]"] {
+        for authority in ["1", "1:1", "a:00080", "a:65535", ":@a:", "a_b", "a!b:1", "[::1%25lo]:1", "[v1.a]"] {
             assert_eq!(message(method.clone(), &format!("http://{authority}/")), Ok(()), "{authority}");
         }
     }

@@ -17,7 +17,7 @@ use crate::client::pool::Lease;
 use crate::client::request::fields;
 use crate::client::request::upload::Upload;
 use crate::client::settings::ConnectionSettings;
-use crate::response_first::{ResponseFirst, ResponseFirstHandle};
+use crate::response_first::{ResponseFirst, ResponseFirstHandle, SocketBelow};
 use crate::timer::read_clock;
 
 /// Makes an HTTP/1.1 connection of `io`, which was connected with `lease`.
@@ -44,7 +44,7 @@ where
         }
         Err(io) => {
             let io = ResponseFirst::with_handle(TokioIo::new(io), control.clone()).waking(socket_waker);
-            (destination.is_secure(), connect(http1, io).await?)
+            (destination.is_secure(), connect(http1, io.socket_below(SocketBelow::of(&connected))).await?)
         }
     };
     let (host, created) = (fields::host(destination)?, read_clock());

@@ -20,7 +20,7 @@ use crate::client::pool::Lease;
 use crate::client::request::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
-use crate::response_first::{Allowance, ResponseFirstHandle};
+use crate::response_first::{Allowance, ResponseFirstHandle, SocketBelow};
 
 /// An HTTP/1.1 connection. It is owned by an exchange, by the body of a response, by a task, or by the pool.
 ///
@@ -105,6 +105,8 @@ impl Wire {
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let below_tls = extras.remove();
+        // It has served its purpose, and would cost each response a copy.
+        extras.remove::<SocketBelow>();
         Self {
             halves: Some(Halves { sender, connection }),
             is_over: false,

@@ -20,6 +20,7 @@ use crate::client::plain::into_tcp_stream;
 use crate::client::pool::{Lease, Owned, Pool, Share};
 use crate::client::request::fields;
 use crate::client::sync::spawn;
+use crate::response_first::SocketBelow;
 
 /// Performs the HTTP/2 handshake on `io`, which was dialled with `lease`, and spawns the connection's task. Returns a share for the first exchange.
 /// `is_spent` is called afterwards: if it returns true, the connection gets no other exchange.
@@ -38,14 +39,15 @@ where
     let mut extras = Extensions::new();
     io.connected().get_extras(&mut extras);
     let observed = Observed::new(extras.remove());
+    let below = extras.remove::<SocketBelow>();
     let authority = Authority::try_from(fields::host(destination)?.as_bytes())
         .map_err(|error| ClientError::invalid_request(format!("the host: {error}")))?;
     let (place, watch) = pool.enter(&mut lease);
     let host = destination.host_and_port().to_owned();
     let about = About { place, watch, observed, host, authority, extras, settings };
     let share = match into_tcp_stream(io) {
-        Ok(stream) => start(stream, about, &pool, lease, is_spent).await?,
-        Err(io) => start(TokioIo::new(io), about, &pool, lease, is_spent).await?,
+        Ok(stream) => start(stream, None, about, &pool, lease, is_spent).await?,
+        Err(io) => start(TokioIo::new(io), below, about, &pool, lease, is_spent).await?,
     };
     tracing::debug!(host = destination.host_and_port(), "an HTTP/2 connection was opened");
     Ok(share)
@@ -54,6 +56,7 @@ where
 /// Sends the connection preface, adds the connection to the pool, and spawns its tasks.
 async fn start<T, W>(
     io: T,
+    below: Option<SocketBelow>,
     about: About,
     pool: &Arc<Pool<W>>,
     mut lease: Lease,
@@ -63,7 +66,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     W: Owned<Shared = Connection>,
 {
-    let transport = Transport::new(io, Arc::clone(&about.observed));
+    let transport = Transport::new(io, Arc::clone(&about.observed)).socket_below(below);
     let settings = about.settings;
     let (sender, mut h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     // Nothing fails or waits from here on: the pool counts the connection when it joins.

@@ -1,16 +1,20 @@
 //! The default fields of requests.
 
-use http::header::{CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request};
 
-/// Adds the default fields that the request does not have. CONNECT gets none, since they are meant for servers, and CONNECT is for a proxy.
+use crate::client::destination::credentials;
+
+/// Adds the default fields that the request does not have. CONNECT gets none, since they are meant for servers, and CONNECT is for a proxy. User and
+/// password of the URI take the place of a default `Authorization`.
 pub(in crate::client) fn add<B>(request: &mut Request<B>, defaults: &HeaderMap) {
     if *request.method() == Method::CONNECT {
         return;
     }
+    let has_credentials = credentials::userinfo(request.uri()).is_some();
     let headers = request.headers_mut();
     for name in defaults.keys() {
-        if !headers.contains_key(name) {
+        if !headers.contains_key(name) && !(has_credentials && *name == AUTHORIZATION) {
             headers.extend(defaults.get_all(name).iter().map(|value| (name.clone(), value.clone())));
         }
     }
@@ -44,5 +48,13 @@ mod tests {
         let mut request = Request::connect("a.example:443").body(()).unwrap();
         add(&mut request, &defaults);
         assert!(request.headers().is_empty());
+    }
+
+    #[test]
+    fn user_and_password_of_the_uri_take_the_place_of_a_default() {
+        let defaults = HeaderMap::from_iter([(AUTHORIZATION, value("Bearer x")), (ACCEPT, value("a"))]);
+        let mut request = Request::get("http://user:pw@a.example/").body(()).unwrap();
+        add(&mut request, &defaults);
+        assert_eq!(*request.headers(), HeaderMap::from_iter([(ACCEPT, value("a"))]));
     }
 }

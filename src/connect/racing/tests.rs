@@ -8,7 +8,7 @@ use tower::{ServiceExt, service_fn};
 
 use super::*;
 use crate::connect::HappyEyeballsConnector;
-use crate::connect::settings::Settings;
+use crate::connect::choices::Choices;
 use crate::network::{Epoch, Heard};
 use crate::race::Policy;
 use crate::resolve::FixedResolver;
@@ -41,8 +41,11 @@ async fn doubts(policy: Policy, first: Fate) -> bool {
         }
     });
     let sources = SourceAddresses::of_system(TcpOptions::new());
-    let builder = HappyEyeballsConnector::builder().policy(policy).timeout(Duration::from_secs(30));
-    let settings = Settings { sources: sources.clone(), ..builder.settings(false).unwrap() };
+    let mut choices = Choices::new();
+    choices.race = choices.race.policy(policy);
+    choices.sources = Some(sources.clone());
+    choices.timeout = Some(Duration::from_secs(30));
+    let settings = choices.settings(false).unwrap();
     let network = Arc::clone(&settings.network);
     let resolver = FixedResolver::new().with("race.example", [v6, v4]);
     let connector = HappyEyeballsConnector::from_parts(settings.into(), resolver, attempt);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::FrameReader;
 use super::seen::{GoAway, Observed};
-use crate::response_first::ResponseFirst;
+use crate::response_first::{ResponseFirst, SocketBelow};
 
 /// The I/O of a connection under h2. [`Observed`] records everything that passes.
 ///
@@ -39,6 +39,11 @@ impl<T> Transport<T> {
     pub(super) fn new(io: T, observed: Arc<Observed>) -> Self {
         let io = ResponseFirst::with_handle(io, observed.control().clone());
         Self { io, frames: FrameReader::new(), observed, held: Bytes::new() }
+    }
+
+    /// Says where the socket is, if the type of the connection is a foreign one.
+    pub(super) fn socket_below(self, below: Option<SocketBelow>) -> Self {
+        Self { io: self.io.socket_below(below), ..self }
     }
 }
 
