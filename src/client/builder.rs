@@ -202,9 +202,10 @@ impl Builder {
         self
     }
 
-    /// How many bytes of a response over HTTP/1 may come before the head of the final response is complete: informational responses (1xx), of which
-    /// there may be any number, and that head. Beyond it the response is [invalid](super::ClientError::is_invalid_response), and the connection closed. A head that is
-    /// larger than hyper's limits is so before: see [`http1`](Self::http1).
+    /// How many bytes of a response may come before the head of the final response is complete: informational responses (1xx, RFC 9110 §15.2), of which
+    /// there may be any number, and that head. Beyond it the response is [invalid](super::ClientError::is_invalid_response). Over HTTP/1 the connection is
+    /// closed. Over HTTP/2 the stream is reset with CANCEL, and others go on; what counts are the frames, in which fields are compressed. A head that is larger than the limits of one head is invalid before: see
+    /// [`http1`](Self::http1) and `http2_max_header_list_size`.
     ///
     /// Defaults to 1 MiB.
     #[must_use]

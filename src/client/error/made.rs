@@ -56,14 +56,14 @@ impl ClientError {
         self
     }
 
-    /// There is no end of informational responses, or of the head of the final one.
+    /// There is no end of informational responses, or of the head of the final one. `end` is what became of a request over HTTP/2.
     #[cold]
-    pub(in crate::client) fn endless_head(most: u64, transfer: Transfer) -> Self {
+    pub(in crate::client) fn endless_head(most: u64, transfer: Transfer, end: Option<StreamEnd>) -> Self {
         let what = format!(
             "its heads have more than {most} bytes, informational ones (1xx) among them: Builder::max_response_head"
         );
         let mut this = Self::new(Kind::InvalidResponse, Some(what.into()));
-        this.inner.transfer = transfer;
+        (this.inner.transfer, this.inner.stream) = (transfer, end);
         this
     }
 

@@ -38,6 +38,12 @@ impl Begun {
         connection.transfer(self.before, self.written, self.read)
     }
 
+    /// Whether the head of a response has come on the connection since, be it on another stream.
+    #[inline]
+    pub(super) fn has_heads_since(self, observed: &Observed) -> bool {
+        observed.heads() > self.heads
+    }
+
     /// What there is to be judged by, if the stream of the request ends now, and of this.
     pub(super) fn facts(self, cause: Cause, observed: &Observed, watched: &Watched) -> Facts {
         let heads = observed.heads();

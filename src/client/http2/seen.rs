@@ -224,16 +224,16 @@ impl Observed {
         // Taken once for all that was read, and only if that says something of a stream.
         let mut streams = None;
         frames.read(bytes, &mut |seen| match seen {
-            Seen::Head { stream, ends } => {
+            Seen::Head { stream, len, ends } => {
                 self.heads.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.heads = answer.heads.saturating_add(1);
+                answer.on_head(len);
                 answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Data { stream, len, ends } => {
                 self.data.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.data += u64::from(len);
+                answer.on_data(len);
                 answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Settings { max_streams } => {
@@ -260,6 +260,11 @@ impl Watched {
     /// How many heads of responses came, interim ones included. h2 may not have got as far as that.
     pub(super) fn heads(&self) -> u32 {
         self.answer().heads
+    }
+
+    /// How many bytes the frames of those heads have, trailers apart.
+    pub(super) fn head_len(&self) -> u64 {
+        self.answer().head_len
     }
 
     /// Whether the peer has ended the stream properly.
