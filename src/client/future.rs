@@ -207,13 +207,8 @@ where
         let settings = &this.shared.settings;
         let may_be_sent_again = settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = request.as_ref().filter(|_| may_be_sent_again).map(RetryCopy::of);
-        let sharing = Sharing::begin(
-            share,
-            request,
-            this.destination,
-            settings.continue_timeout,
-            settings.connections.max_response_head,
-        )?;
+        let (wait, max_head) = (settings.continue_timeout, settings.connections.max_response_head);
+        let sharing = Sharing::begin(share, request, this.destination, wait, max_head)?;
         this.state.set(State::Sharing { sharing });
         Ok(())
     }
