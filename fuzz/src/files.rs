@@ -9,6 +9,7 @@ use hyper_happy_eyeballs::resolve::hickory_resolver::{Hosts, system_conf};
 
 use super::plan::{Plan, Second, plan};
 use super::system::Files;
+use super::system::hosts::Names;
 
 /// Runs the target.
 pub fn files(data: &[u8]) {
@@ -53,8 +54,9 @@ struct Texts {
 
 impl Texts {
     fn plan(&self, host: &str) -> Plan {
-        let (hosts, nsswitch, resolv_conf) = (&self.hosts, &self.nsswitch, &self.resolv_conf);
-        plan(host, Files { hosts, nsswitch, resolv_conf, hostname: self.machine, gai_conf: "" })
+        let (nsswitch, resolv_conf) = (&self.nsswitch, &self.resolv_conf);
+        let hosts = &Names::of(&self.hosts);
+        plan(host, Files { hosts: Some(hosts), nsswitch, resolv_conf, hostname: self.machine, gai_conf: "" })
     }
 
     /// The same files, each with a line at its end.

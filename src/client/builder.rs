@@ -201,9 +201,11 @@ impl Builder {
         self
     }
 
-    /// Limits how many bytes of an HTTP/1.1 response may arrive before the head of the final response is complete. Informational responses (1xx), of
-    /// which there may be any number, count too. A response beyond the limit is [invalid](super::ClientError::is_invalid_response), and its
-    /// connection is closed. hyper's limits for a single head may be lower: see [`http1`](Self::http1).
+    /// Limits how many bytes of a response may arrive before the head of the final response is complete. Informational responses (1xx, RFC 9110
+    /// §15.2), of which there may be any number, count too. A response beyond the limit is
+    /// [invalid](super::ClientError::is_invalid_response). Over HTTP/1.1 its connection is closed. Over HTTP/2 its stream is reset with CANCEL, and
+    /// other streams go on; there the frames count, in which fields are compressed. The limits for a single head may be lower: see
+    /// [`http1`](Self::http1) and `http2_max_header_list_size`.
     ///
     /// Defaults to 1 MiB.
     #[must_use]

@@ -207,7 +207,8 @@ where
         let settings = &this.shared.settings;
         let may_be_sent_again = settings.retry_policy != RetryPolicy::Never;
         *this.retry_copy = request.as_ref().filter(|_| may_be_sent_again).map(RetryCopy::of);
-        let sharing = Sharing::begin(share, request, this.destination, settings.continue_timeout)?;
+        let (wait, max_head) = (settings.continue_timeout, settings.connections.max_response_head);
+        let sharing = Sharing::begin(share, request, this.destination, wait, max_head)?;
         this.state.set(State::Sharing { sharing });
         Ok(())
     }
@@ -269,7 +270,7 @@ where
         let Some(again) = this.retry_copy.take().and_then(|copy| failure.recover(copy, covered, policy)) else {
             let Failure { error, is_endless, wire } = failure;
             if is_endless {
-                return Err(ClientError::endless_head(wire.max_response_head, wire.transfer()));
+                return Err(ClientError::endless_head(wire.max_response_head, wire.transfer(), None));
             }
             let error = ClientError::exchange(error, wire.take_write_error(), wire.has_body_failed(), wire.transfer());
             return Err(if wire.is_answered_in_tls() { error.answered_in_tls() } else { error });

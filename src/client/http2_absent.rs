@@ -68,6 +68,7 @@ pub(super) mod exchange {
             _: &mut Option<Request<Upload>>,
             _: &Destination,
             _: Duration,
+            _: u64,
         ) -> Result<Self, ClientError> {
             match **share.connection() {}
         }

@@ -41,6 +41,8 @@ mod gai;
 #[cfg(feature = "hickory")]
 mod hickory;
 mod hyper_util;
+mod kept_file;
+mod platform;
 mod system;
 mod system_files;
 mod threads;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use hyper::Uri;
 use hyper_happy_eyeballs::client::{Builder, Connector};
+use hyper_happy_eyeballs::response_first::{ResponseFirstConnector, ResponseFirstLayer};
 use hyper_happy_eyeballs::{Client, HappyEyeballsConnector};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tower::Layer;
 
 use crate::runs::AnyBody;
 use crate::server::{Peer, Server};
@@ -63,11 +65,21 @@ impl Origin {
 
     /// A connector of whose connections nothing is known.
     pub(crate) fn foreign_connector(&self) -> HttpsConnector<HappyEyeballsConnector> {
+        self.foreign_over(tcp())
+    }
+
+    /// The same, with the layer below TLS.
+    pub(crate) fn foreign_connector_over_the_layer(
+        &self,
+    ) -> HttpsConnector<ResponseFirstConnector<HappyEyeballsConnector>> {
+        self.foreign_over(ResponseFirstLayer::new().layer(tcp()))
+    }
+
+    fn foreign_over<T>(&self, tcp: T) -> HttpsConnector<T> {
         let mut roots = RootCertStore::empty();
         roots.add(self.tls.trusted.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
-        let tcp = HappyEyeballsConnector::builder().enforce_http(false).build().unwrap();
         HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1().wrap_connector(tcp)
     }
 
@@ -81,6 +93,10 @@ impl Origin {
     ) -> OfHyperUtil<impl Connect + Clone + Send + Sync + 'static + use<>> {
         legacy::Client::builder(TokioExecutor::new()).build(self.tls.connector())
     }
+}
+
+fn tcp() -> HappyEyeballsConnector {
+    HappyEyeballsConnector::builder().enforce_http(false).build().unwrap()
 }
 
 pub(crate) type OfHyperUtil<C> = legacy::Client<C, AnyBody>;

@@ -13,6 +13,7 @@ mod server;
 #[path = "../support/exchange_tls.rs"]
 mod tls;
 
+mod after_refusal;
 mod clients;
 mod closes;
 mod duplex;

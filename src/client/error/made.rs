@@ -55,14 +55,14 @@ impl ClientError {
         self
     }
 
-    /// The heads of a response, informational ones included, are too large.
+    /// The heads of a response, informational ones included, are too large. `end` says what became of a request over HTTP/2.
     #[cold]
-    pub(in crate::client) fn endless_head(most: u64, transfer: Transfer) -> Self {
+    pub(in crate::client) fn endless_head(most: u64, transfer: Transfer, end: Option<StreamEnd>) -> Self {
         let what = format!(
             "its heads have more than {most} bytes, informational ones (1xx) among them: Builder::max_response_head"
         );
         let mut this = Self::new(Kind::InvalidResponse, Some(what.into()));
-        this.inner.transfer = transfer;
+        (this.inner.transfer, this.inner.stream) = (transfer, end);
         this
     }
 

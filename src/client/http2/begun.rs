@@ -38,6 +38,12 @@ impl Begun {
         connection.transfer(self.before, self.written, self.read)
     }
 
+    /// Whether the head of a response, of any stream, has arrived on the connection since.
+    #[inline]
+    pub(super) fn has_heads_since(self, observed: &Observed) -> bool {
+        observed.heads() > self.heads
+    }
+
     /// Returns the facts for the verdict on the request, if its stream ends now because of `cause`.
     pub(super) fn facts(self, cause: Cause, observed: &Observed, watched: &Watched) -> Facts {
         let heads = observed.heads();

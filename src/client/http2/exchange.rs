@@ -16,20 +16,21 @@ use http::{Extensions, Method, Request, Response, StatusCode};
 use super::begun::Begun;
 use super::connection::Connection;
 use super::ended::{Ended, Heard};
+use super::failure::Failed;
+pub(in crate::client) use super::failure::Failure;
 use super::head;
 use super::pump::{Pump, Pumped};
 use super::rest::Rest;
 use super::seen::Watched;
-use super::verdict::{Cause, Facts, Verdict, judge};
+use super::verdict::{Cause, Verdict, judge};
 use crate::client::destination::Destination;
-use crate::client::error::{ClientError, HowFar, Phase, Processing, StreamEnd, Transfer};
+use crate::client::error::{ClientError, HowFar, Phase, StreamEnd, Transfer};
 use crate::client::pool::Share;
 use crate::client::request::fields::expects_continue;
 use crate::client::request::framing::Framing;
 use crate::client::request::held::Held;
 use crate::client::request::informational::{Callback, Informational};
 use crate::client::request::upload::{Progress, Upload};
-use crate::client::retry::Again;
 use crate::outcome::BoxError;
 
 /// A request under way. Dropping it resets its stream and no other.
@@ -63,6 +64,8 @@ pub(super) struct Stream {
     pub(super) watched: Watched,
     response: h2::client::ResponseFuture,
     begun: Begun,
+    /// How many bytes the heads of the response may have.
+    max_response_head: u64,
     /// The request is HEAD.
     is_head: bool,
     pub(super) rest: Rest,
@@ -83,27 +86,9 @@ pub(super) struct Sending {
     failed: Option<BoxError>,
 }
 
-/// A request without a response.
-pub(in crate::client) struct Failure {
-    verdict: Verdict,
-    cause: Failed,
-    transfer: Transfer,
-    /// The request's body, with what was kept of it put back.
-    pub(in crate::client) progress: Option<Arc<Progress>>,
-}
-
-/// Why a request has no response.
-enum Failed {
-    /// The connection did not take the request.
-    NotTaken,
-    /// The stream, or its connection, has ended.
-    Ended(Ended),
-    /// The body of the request has failed.
-    Body(BoxError),
-}
-
 impl Exchange {
-    /// Takes `request`, and sends it over the connection of `share`. Leaves the request if the connection does not take it.
+    /// Takes `request`, and sends it over the connection of `share`. Leaves the request if the connection does not take it. The heads of the response
+    /// may have at most `max_response_head` bytes.
     ///
     /// # Errors
     ///
@@ -113,6 +98,7 @@ impl Exchange {
         request: &mut Option<Request<Upload>>,
         destination: &Destination,
         continue_timeout: Duration,
+        max_response_head: u64,
     ) -> Result<Self, ClientError> {
         // The head is rewritten in place: moving a request costs as much as all other work on it.
         let head = request.as_mut().expect("it was not sent");
@@ -153,7 +139,8 @@ impl Exchange {
                 failed: None,
             })
         });
-        let stream = Box::new(Stream { watched, response, begun, is_head, rest: Rest::Nothing(share) });
+        let stream =
+            Box::new(Stream { watched, response, begun, max_response_head, is_head, rest: Rest::Nothing(share) });
         Ok(Self { stage: Stage::Open(stream), sending, callback })
     }
 
@@ -195,8 +182,18 @@ impl Exchange {
         Poll::Ready(())
     }
 
-    /// Looks for the response.
+    /// Looks for the response. A failure if none has come, and there is no end of interim ones.
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
+        let looked = self.look_for_final(cx);
+        if looked.is_pending() && matches!(&self.stage, Stage::Open(stream) if stream.is_endless()) {
+            let stream = self.take();
+            let cause = Failed::Endless(stream.max_response_head);
+            return Poll::Ready(Err(stream.fail(cause, self.sending.take())));
+        }
+        looked
+    }
+
+    fn look_for_final(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, Failure>> {
         // When asked for the response, h2 drops the interim responses before it. So those are taken first.
         ready!(self.hear(cx));
         let Stage::Open(stream) = &mut self.stage else { unreachable!("not polled after completion") };
@@ -272,6 +269,7 @@ impl Stream {
         let verdict = self.judge(match &cause {
             Failed::Ended(ended) => Cause::of(&ended.error),
             Failed::NotTaken => Cause::NotTaken,
+            Failed::Endless(_) => Cause::Malformed,
             Failed::Body(_) => Cause::Closed,
         });
         let cause = failed.map_or(cause, Failed::Body);
@@ -281,6 +279,11 @@ impl Stream {
     /// Returns the verdict on the request, if its stream ends now because of `cause`.
     fn judge(&self, cause: Cause) -> Verdict {
         judge(self.begun.facts(cause, &self.rest.connection().observed, &self.watched))
+    }
+
+    /// Whether the heads that have arrived exceed the limit. The connection's count of heads is compared first, since that costs nothing.
+    fn is_endless(&self) -> bool {
+        self.begun.has_heads_since(&self.rest.connection().observed) && self.watched.head_len() > self.max_response_head
     }
 
     /// Returns the error of this stream for an error of h2.
@@ -341,50 +344,5 @@ impl Sending {
     /// Lets a body go that is held back.
     pub(super) fn release(&self) {
         self.progress.release();
-    }
-}
-
-impl Failure {
-    /// Whether the request may be sent again.
-    pub(in crate::client) fn again(&self) -> Again {
-        if matches!(self.cause, Failed::Body(_)) { Again::Never } else { self.verdict.again }
-    }
-
-    /// Whether the server may have acted on the request.
-    pub(in crate::client) fn may_have_been_processed(&self) -> bool {
-        !matches!(self.verdict.processing, Processing::Unsent | Processing::Unprocessed)
-    }
-
-    /// Whether the server has said that it did not act on the request.
-    pub(in crate::client) fn was_turned_away(&self) -> bool {
-        self.verdict.processing == Processing::Unprocessed
-    }
-
-    pub(in crate::client) fn into_error(self) -> ClientError {
-        let Self { verdict: Verdict { processing, again }, cause, transfer, .. } = self;
-        let (source, reason): (Option<BoxError>, _) = match cause {
-            Failed::Body(error) => return ClientError::stream_request_body(error, processing, transfer),
-            Failed::NotTaken => (None, None),
-            Failed::Ended(ended) => {
-                let reason = ended.error.reason().filter(|_| ended.heard == Heard::Http2);
-                (Some(ended.into()), reason)
-            }
-        };
-        let reason = reason.map(u32::from);
-        ClientError::stream(StreamEnd { processing, reason, again }, source, transfer)
-    }
-
-    fn not_taken(connection: &Connection, progress: Option<Arc<Progress>>) -> Self {
-        let facts = Facts {
-            cause: Cause::NotTaken,
-            has_written: false,
-            has_settings: connection.observed.has_settings(),
-            has_head: false,
-            is_first: false,
-            has_answered: connection.observed.heads() > 0,
-            has_answered_since: false,
-        };
-        let transfer = connection.transfer(1, u64::MAX, u64::MAX);
-        Self { verdict: judge(facts), cause: Failed::NotTaken, transfer, progress }
     }
 }

@@ -16,6 +16,7 @@ mod builder;
 pub(super) mod connection;
 mod ended;
 pub(super) mod exchange;
+mod failure;
 mod frames;
 pub(super) mod handshake;
 mod head;

@@ -228,16 +228,16 @@ impl Observed {
         // The lock is taken once for all of `bytes`, and only if a frame belongs to a stream.
         let mut streams = None;
         frames.read(bytes, &mut |seen| match seen {
-            Seen::Head { stream, ends } => {
+            Seen::Head { stream, len, ends } => {
                 self.heads.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.heads = answer.heads.saturating_add(1);
+                answer.on_head(len);
                 answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Data { stream, len, ends } => {
                 self.data.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.data += u64::from(len);
+                answer.on_data(len);
                 answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Settings { max_streams } => {
@@ -264,6 +264,11 @@ impl Watched {
     /// Returns how many heads of responses arrived, informational ones included. h2 may not have handed all of them out yet.
     pub(super) fn heads(&self) -> u32 {
         self.answer().heads
+    }
+
+    /// Returns how many bytes the frames of the response's heads have, without trailers.
+    pub(super) fn head_len(&self) -> u64 {
+        self.answer().head_len
     }
 
     /// Whether the peer has ended the stream with END_STREAM.

@@ -19,6 +19,9 @@ struct StreamHasher(u64);
 pub(super) struct Answer {
     /// How many heads of responses arrived, informational ones included.
     pub(super) heads: u32,
+    /// Bytes of the frames of those heads. What follows a body is trailers, and does not count.
+    pub(super) head_len: u64,
+    has_body: bool,
     pub(super) has_end: bool,
     /// This side has reset the stream. h2 ignores later frames on it.
     pub(super) is_reset: bool,
@@ -74,6 +77,22 @@ impl Streams {
     }
 }
 
+impl Answer {
+    /// A head has come, in frames of so many bytes.
+    pub(super) fn on_head(&mut self, len: u64) {
+        self.heads = self.heads.saturating_add(1);
+        if !self.has_body {
+            self.head_len += len;
+        }
+    }
+
+    /// So many bytes of a body have come.
+    pub(super) fn on_data(&mut self, len: u32) {
+        self.has_body = true;
+        self.data += u64::from(len);
+    }
+}
+
 impl Hasher for StreamHasher {
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
@@ -123,3 +142,21 @@ const EARLY: usize = 16;
 
 /// 2^64 divided by the golden ratio: neighbouring identifiers differ much in the upper bits of their hashes, and differ in the lower ones.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heads_of_a_response_are_those_before_its_body() {
+        let mut answer = Answer::default();
+        for len in [10, 300, 9] {
+            answer.on_head(len);
+        }
+        assert_eq!((answer.heads, answer.head_len), (3, 319));
+        // A frame without data ends the heads as well.
+        answer.on_data(0);
+        answer.on_head(1000);
+        assert_eq!((answer.heads, answer.head_len, answer.data), (4, 319, 0));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::resolve::system::{Files, gai_conf, hosts, nsswitch, resolv_conf};
+use crate::resolve::system::{Files, gai_conf, nsswitch, resolv_conf};
 
 /// How a name is to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn plan(host: &str, files: Files<'_>) -> Plan {
         || last_label.starts_with(|first: char| first.is_ascii_digit());
     let conf = resolv_conf::parse(files.resolv_conf, files.hostname);
     let is_searched = !is_complete && dots < conf.ndots;
-    let is_for_dns = dots > 0 && !is_special && !is_searched && !hosts::has(host, files.hosts);
+    let is_for_dns = dots > 0 && !is_special && !is_searched && !files.have_host(host);
     if !(is_for_dns && dns_comes_first(name, files)) || gai_conf::has_own_order(files.gai_conf) {
         return Plan::Together;
     }
@@ -84,11 +84,12 @@ fn somebody_comes_after_dns(name: &str, files: Files<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::system::hosts::Names;
 
     const APART: Plan = Plan::Apart(Second::Nothing);
 
     fn planned(host: &str, hosts: &str, resolv_conf: &str) -> Plan {
-        plan(host, Files { hosts, resolv_conf, ..Files::default() })
+        plan(host, Files { hosts: Some(&Names::of(hosts)), resolv_conf, ..Files::default() })
     }
 
     fn is_apart(plan: &Plan) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
@@ -9,7 +10,9 @@ use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockTy
 use tracing::debug;
 
 use super::plan::{Plan, plan};
+use crate::resolve::kept_file::KeptFile;
 use crate::resolve::system::Files;
+use crate::resolve::system::hosts::Names;
 use crate::resolve::{Answer, Query, QueryError, QueryErrorKind, system_files};
 use crate::timer::read_clock;
 
@@ -67,9 +70,12 @@ impl System for Getaddrinfo {
     }
 }
 
+/// The names in `/etc/hosts`, cached for all resolvers of the process: the file may have hundreds of thousands of lines.
+static HOSTS: KeptFile<Names> = KeptFile::new(system_files::HOSTS, Names::of);
+
 /// The present text of the system's files.
 struct Texts {
-    hosts: String,
+    hosts: Option<Arc<Names>>,
     nsswitch: String,
     resolv_conf: String,
     gai_conf: String,
@@ -82,7 +88,7 @@ impl Texts {
         let read = |path| Ok::<_, io::Error>(system_files::read(path)?.unwrap_or_default());
         let Some(resolv_conf) = system_files::resolv_conf(system_files::read)? else { return Ok(None) };
         Ok(Some(Self {
-            hosts: read(system_files::HOSTS)?,
+            hosts: HOSTS.read()?,
             nsswitch: read(system_files::NSSWITCH)?,
             resolv_conf,
             gai_conf: read(system_files::GAI_CONF)?,
@@ -92,7 +98,7 @@ impl Texts {
 
     fn files(&self) -> Files<'_> {
         let Self { hosts, nsswitch, resolv_conf, gai_conf, hostname } = self;
-        Files { hosts, nsswitch, resolv_conf, gai_conf, hostname }
+        Files { hosts: hosts.as_deref(), nsswitch, resolv_conf, gai_conf, hostname }
     }
 }
 

@@ -1,5 +1,8 @@
 //! hosts(5): addresses, and the names of each.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher};
+
 use super::{lines_without_comments, words};
 
 /// Returns the first word of each line, which should be an address, with the names after it.
@@ -10,13 +13,33 @@ pub(in super::super) fn entries(hosts: &str) -> impl Iterator<Item = (&str, impl
     })
 }
 
-/// Whether the table has the name, with or without a final dot. The system distinguishes the two, but a look-up may turn one into the other.
-pub(in super::super) fn has(host: &str, hosts: &str) -> bool {
-    let without_dot = |name| str::strip_suffix(name, '.').unwrap_or(name);
-    let host = without_dot(host);
-    let is_meant = |name| without_dot(name).eq_ignore_ascii_case(host);
-    // A line with an address that this crate cannot parse may be valid for the system.
-    entries(hosts).any(|(_, mut names)| names.any(is_meant))
+/// The names in the table, by their hashes, since a table may have hundreds of thousands. A name with the same hash as one of the table counts as
+/// that one: the look-up is then one call for both families, which is right for any name.
+#[derive(Debug)]
+pub(in super::super) struct Names(HashSet<u64>);
+
+impl Names {
+    pub(in super::super) fn of(hosts: &str) -> Self {
+        let mut buffer = Vec::new();
+        // A line with an address that this crate cannot parse may be valid for the system.
+        let names = entries(hosts).flat_map(|(_, names)| names);
+        Self(names.map(|name| hash(name, &mut buffer)).collect())
+    }
+
+    /// Whether the table has the name, with or without a final dot. The system distinguishes the two, but a look-up may turn one into the other.
+    pub(in super::super) fn has(&self, host: &str) -> bool {
+        self.0.contains(&hash(host, &mut Vec::new()))
+    }
+}
+
+/// Returns the hash of a name in lower case and without a final dot.
+fn hash(name: &str, buffer: &mut Vec<u8>) -> u64 {
+    buffer.clear();
+    buffer.extend_from_slice(name.strip_suffix('.').unwrap_or(name).as_bytes());
+    buffer.make_ascii_lowercase();
+    let mut hasher = DefaultHasher::new();
+    hasher.write(buffer);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -37,11 +60,12 @@ mod tests {
     #[test]
     fn a_name_is_found_wherever_it_stands() {
         let hosts = "127.0.0.1\x0blocalhost\n192.0.2.1 WWW.example alias # comment.example\n# 192.0.2.9 not.example\n192.0.2.2 a\0zero\n192.0.2.3 dot.example.";
+        let names = Names::of(hosts);
         for name in ["localhost", "www.example", "www.example.", "ALIAS", "a", "dot.example", "dot.example."] {
-            assert!(has(name, hosts), "{name}");
+            assert!(names.has(name), "{name}");
         }
         for name in ["127.0.0.1", "comment.example", "not.example", "zero", "example", ""] {
-            assert!(!has(name, hosts), "{name}");
+            assert!(!names.has(name), "{name}");
         }
     }
 }

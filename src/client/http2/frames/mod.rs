@@ -21,8 +21,9 @@ pub(super) struct FrameReader {
 pub(super) enum Seen {
     /// Settings of the peer, not an acknowledgement of ours; with SETTINGS_MAX_CONCURRENT_STREAMS, if that is among them.
     Settings { max_streams: Option<u32> },
-    /// A field block is complete: that of a response, interim ones included, or trailers. `ends` is END_STREAM.
-    Head { stream: u32, ends: bool },
+    /// A field block is complete: that of a response, interim ones included, or trailers. Its frames had `len` bytes, with their headers. `ends` is
+    /// END_STREAM.
+    Head { stream: u32, len: u64, ends: bool },
     /// `len` bytes of a body, without padding. `ends` is END_STREAM.
     Data { stream: u32, len: u32, ends: bool },
     /// RST_STREAM with its error code.
@@ -49,6 +50,8 @@ struct Frame {
 #[derive(Clone, Copy)]
 struct Block {
     stream: u32,
+    /// The bytes of its frames so far, with their headers.
+    len: u64,
     ends: bool,
 }
 
@@ -110,7 +113,7 @@ impl FrameReader {
         let ends = frame.has(END_STREAM);
         match kind {
             DATA if !frame.has(PADDED) => Some((Seen::Data { stream, len, ends }, after)),
-            HEADERS if frame.has(END_HEADERS) => Some((Seen::Head { stream, ends }, after)),
+            HEADERS if frame.has(END_HEADERS) => Some((Seen::Head { stream, len: frame.whole_len(), ends }, after)),
             _ => None,
         }
     }
@@ -138,7 +141,7 @@ impl FrameReader {
         let &Frame { kind, stream, len, .. } = frame;
         match kind {
             DATA => Seen::Data { stream, len: len.saturating_sub(frame.padding()), ends: frame.has(END_STREAM) },
-            HEADERS => self.head(Block { stream, ends: frame.has(END_STREAM) }, frame),
+            HEADERS => self.head(Block { stream, len: 0, ends: frame.has(END_STREAM) }, frame),
             CONTINUATION => match block {
                 Some(block) if block.stream == stream => self.head(block, frame),
                 _ => Seen::Other,
@@ -169,12 +172,13 @@ impl FrameReader {
     }
 
     /// Adds `frame` to `block`, which ends with END_HEADERS.
-    fn head(&mut self, block: Block, frame: &Frame) -> Seen {
+    fn head(&mut self, mut block: Block, frame: &Frame) -> Seen {
+        block.len += frame.whole_len();
         if !frame.has(END_HEADERS) {
             self.block = Some(block);
             return Seen::Other;
         }
-        Seen::Head { stream: block.stream, ends: block.ends }
+        Seen::Head { stream: block.stream, len: block.len, ends: block.ends }
     }
 }
 
@@ -201,6 +205,11 @@ impl Frame {
         // `len` is at most `rest`, which is a `u32`.
         self.rest -= len as u32;
         (payload, after)
+    }
+
+    /// Returns the length of the frame with its header, in bytes.
+    fn whole_len(&self) -> u64 {
+        HEADER_LEN as u64 + u64::from(self.len)
     }
 
     /// How many bytes of the payload are needed.

@@ -42,12 +42,12 @@ fn connection() -> (Vec<u8>, Vec<Seen>) {
     let seen = vec![
         Seen::Settings { max_streams: Some(5) },
         Seen::Other,
-        Seen::Head { stream: 1, ends: false },
+        Seen::Head { stream: 1, len: 15, ends: false },
         Seen::Data { stream: 1, len: 5, ends: false },
         Seen::Data { stream: 1, len: 5, ends: true },
         Seen::Other,
         Seen::Other,
-        Seen::Head { stream: 3, ends: true },
+        Seen::Head { stream: 3, len: 33, ends: true },
         Seen::Reset { stream: 5, reason: 7 },
         Seen::GoAway { last: 5, reason: 11 },
         Seen::Other,
@@ -122,7 +122,7 @@ fn a_field_block_ends_only_in_its_own_continuation() {
         let seen = seen_of(&[begin.clone(), between, end.clone()]);
         assert!(!seen.iter().any(|seen| matches!(seen, Seen::Head { .. })), "{seen:?}");
     }
-    assert_eq!(seen_of(&[begin, end]), [Seen::Other, Seen::Head { stream: 1, ends: true }]);
+    assert_eq!(seen_of(&[begin, end]), [Seen::Other, Seen::Head { stream: 1, len: 24, ends: true }]);
 }
 
 #[test]
