@@ -175,6 +175,7 @@ impl TcpOptions {
     /// Linux, Android and Fuchsia only; elsewhere every attempt fails as unsupported.
     ///
     /// Defaults to none.
+    #[doc(alias("set_mark"))]
     #[must_use]
     pub fn mark(mut self, mark: impl Into<Option<u32>>) -> Self {
         self.mark = mark.into();

@@ -129,7 +129,12 @@ impl TlsOptions {
     }
 
     /// What verifies certificates, in the place of root certificates: to set both is an error of the connector's `build`.
-    #[doc(alias("danger_accept_invalid_certs"))]
+    #[doc(alias(
+        "danger_accept_invalid_certs",
+        "danger_accept_invalid_hostnames",
+        "tls_danger_accept_invalid_certs",
+        "tls_danger_accept_invalid_hostnames"
+    ))]
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.part(|parts| parts.verifier = Some(verifier))
@@ -165,6 +170,7 @@ impl TlsOptions {
     /// What is told of the keys of every connection, so that a recording of it can be read: [`KeyLogFile`](super::rustls::KeyLogFile), say.
     ///
     /// Defaults to nothing.
+    #[doc(alias("tls_sslkeylogfile", "SSLKEYLOGFILE"))]
     #[must_use]
     pub fn key_log(self, key_log: Arc<dyn KeyLog>) -> Self {
         self.part(|parts| parts.key_log = Some(key_log))
