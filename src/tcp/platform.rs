@@ -59,14 +59,18 @@ pub(super) fn must_bind() -> bool {
 /// The ports that the system gives to sockets that ask for none.
 pub(super) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
     static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
-    PORTS.get_or_init(|| {
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        let known = read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range");
-        #[cfg(not(any(target_os = "android", target_os = "linux")))]
-        let known = None;
-        // Where it is not known, every port that a socket gets without a privilege.
-        known.unwrap_or(1024..=u16::MAX)
-    })
+    // Where it is not known, every port that a socket gets without a privilege.
+    PORTS.get_or_init(|| known_ephemeral_ports().unwrap_or(1024..=u16::MAX))
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn known_ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range")
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn known_ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    None
 }
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
