@@ -79,7 +79,7 @@
 //! `connect` is the connector, and [`response_first`] for other clients; `client` is the client on top of it. Both are on by default. Without them
 //! there is the pure [`race`], and the crate depends on nothing.
 //!
-//! `tls` adds [`tls`], TLS as a part of each attempt. `https` adds a provider, root certificates and the client, with HTTP/2.
+//! `tls` adds the module `tls`, TLS as a part of each attempt. `https` adds a provider, root certificates and the client, with HTTP/2.
 //!
 //! `hickory` adds `resolve::HickoryResolver`, which asks DNS servers itself, and needs Rust 1.88; `hickory-dot` and `hickory-doh`
 //! let it ask over TLS and HTTPS, with the provider and the root certificates of the features `tls-…`.

@@ -174,6 +174,7 @@ impl TcpOptions {
     /// Fuchsia only; on other systems every attempt fails as unsupported.
     ///
     /// Defaults to none.
+    #[doc(alias("set_mark"))]
     #[must_use]
     pub fn mark(mut self, mark: impl Into<Option<u32>>) -> Self {
         self.mark = mark.into();

@@ -59,14 +59,18 @@ pub(super) fn must_bind() -> bool {
 /// Returns the ports that the system chooses for sockets.
 pub(super) fn ephemeral_ports() -> &'static RangeInclusive<u16> {
     static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
-    PORTS.get_or_init(|| {
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        let known = read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range");
-        #[cfg(not(any(target_os = "android", target_os = "linux")))]
-        let known = None;
-        // If the range is not known: every unprivileged port.
-        known.unwrap_or(1024..=u16::MAX)
-    })
+    // If the range is not known: every unprivileged port.
+    PORTS.get_or_init(|| known_ephemeral_ports().unwrap_or(1024..=u16::MAX))
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn known_ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    read_ephemeral_ports("/proc/sys/net/ipv4/ip_local_port_range")
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn known_ephemeral_ports() -> Option<RangeInclusive<u16>> {
+    None
 }
 
 #[cfg(any(target_os = "android", target_os = "linux"))]

@@ -131,7 +131,12 @@ impl TlsOptions {
     }
 
     /// Verifies certificates with your own verifier, instead of root certificates. To set both is an error of the connector's `build`.
-    #[doc(alias("danger_accept_invalid_certs"))]
+    #[doc(alias(
+        "danger_accept_invalid_certs",
+        "danger_accept_invalid_hostnames",
+        "tls_danger_accept_invalid_certs",
+        "tls_danger_accept_invalid_hostnames"
+    ))]
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.part(|parts| parts.verifier = Some(verifier))
@@ -167,6 +172,7 @@ impl TlsOptions {
     /// Gets the keys of every connection, so that a recording of it can be decrypted: [`KeyLogFile`](super::rustls::KeyLogFile), say.
     ///
     /// Defaults to nothing.
+    #[doc(alias("tls_sslkeylogfile", "SSLKEYLOGFILE"))]
     #[must_use]
     pub fn key_log(self, key_log: Arc<dyn KeyLog>) -> Self {
         self.part(|parts| parts.key_log = Some(key_log))

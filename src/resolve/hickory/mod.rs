@@ -187,6 +187,7 @@ use crate::timer::read_clock;
 /// # }
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "hickory_dns")]
 #[derive(Clone)]
 pub struct HickoryResolver {
     current: Current,
