@@ -279,10 +279,10 @@ impl<T: AsyncWrite> ResponseFirst<T> {
             Ok(()) if *this.put_off > 0 || this.handle.is_put_off() => {
                 // A bounded number of times: a caller that has not read by then does not want to.
                 *this.put_off = this.put_off.saturating_sub(1);
-                if socket::is_known(&*inner) {
+                if socket(&*inner, this.below.as_ref()).is_some() {
                     cx.waker().wake_by_ref();
                 } else {
-                    // The reader cannot ask the system. It hears of the response when the runtime has.
+                    // The reader cannot look at the socket. It learns of the response after the runtime has.
                     wake_later(cx.waker());
                 }
                 Poll::Pending
