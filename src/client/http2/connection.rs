@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use h2::{Ping, PingPong};
 use http::Extensions;
 use http::uri::Authority;
 use pin_project_lite::pin_project;
@@ -100,6 +101,7 @@ impl Connection {
             place,
             abandoned,
             waker: None,
+            ping_pong: None,
             farewell: None,
         };
         (connection, driver)
@@ -225,11 +227,25 @@ pub(in crate::client) struct Driver<T: 'static> {
     abandoned: Arc<AtomicWaker>,
     /// Who was left there. It is taken at most once, when nobody holds the connection any more, and so need not be left at each poll.
     waker: Option<Waker>,
+    /// Once a PING was asked for: h2 does something for it at each poll.
+    ping_pong: Option<PingPong>,
     /// Once nobody holds the connection any more.
     farewell: Option<Pin<Box<Farewell>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// Gives h2 a PING to send. One is under way at a time.
+    #[cold]
+    fn send_ping(&mut self, cx: &mut Context<'_>) {
+        self.ping_pong = self.ping_pong.take().or_else(|| self.h2.ping_pong());
+        if let Some(ping_pong) = &mut self.ping_pong {
+            // The answer to the one before is something that was read, which is all that is asked of it.
+            let _is_there = ping_pong.poll_pong(cx);
+            // Refused if one is under way: then that is the question.
+            drop(ping_pong.send_ping(Ping::opaque()));
+        }
+    }
+
     /// Takes note of what the last poll has shown.
     fn look(&mut self, is_over: bool) {
         let is_ending = is_over || self.observed.is_ending();
@@ -256,11 +272,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Who has said that the server is silent has taken the waker.
+        let asks = self.observed.pulse.take_question();
+        // Who has asked, or has said that the server is silent, has taken the waker.
         let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if !is_known || self.observed.pulse.is_silent() {
+        if !is_known || asks || self.observed.pulse.is_silent() {
             self.abandoned.register(cx.waker());
             self.waker = Some(cx.waker().clone());
+        }
+        if asks {
+            self.send_ping(cx);
         }
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());

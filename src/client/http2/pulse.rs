@@ -9,6 +9,8 @@ use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 pub(super) struct Pulse {
     /// The server does not answer a PING.
     is_silent: AtomicBool,
+    /// A PING is to be sent.
+    asks: AtomicBool,
     /// It has not for so long that the connection is to end.
     is_dead: AtomicBool,
     /// The listener sleeps until a stream is watched.
@@ -33,6 +35,17 @@ impl Pulse {
 
     pub(super) fn end_rest(&self) {
         self.is_resting.store(false, SeqCst);
+    }
+
+    /// The task of the connection is to send a PING.
+    pub(super) fn ask(&self) {
+        self.asks.store(true, SeqCst);
+    }
+
+    /// Whether a PING is to be sent. It is asked for once.
+    #[inline]
+    pub(super) fn take_question(&self) -> bool {
+        self.asks.load(SeqCst) && self.asks.swap(false, SeqCst)
     }
 
     /// The server does not answer a PING.
