@@ -297,6 +297,8 @@ async fn a_server_that_takes_its_time_is_waited_for() {
     let origin = Origin::new(ms(20), [H2]).answers_after(ms(600_000));
     let client = client(&origin);
     assert_eq!(get(&client).await.unwrap().unwrap(), "1");
+    // It is asked again for each further request.
+    assert_eq!(get(&client).await.unwrap().unwrap(), "1");
     // Nobody is there to ask.
     let origin = Origin::new(ms(20), [H2]).answers_after(ms(60_000));
     let client = Builder::new().http2_ping_timeout(None).build(origin.clone()).unwrap();

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use h2::{Ping, PingPong};
 use http::Extensions;
 use http::uri::Authority;
 use pin_project_lite::pin_project;
@@ -100,6 +101,7 @@ impl Connection {
             place,
             abandoned,
             waker: None,
+            ping_pong: None,
             farewell: None,
         };
         (connection, driver)
@@ -225,11 +227,25 @@ pub(in crate::client) struct Driver<T: 'static> {
     abandoned: Arc<AtomicWaker>,
     /// The waker that `abandoned` has. `abandoned` takes it at most once, so polls with the same waker need not register it again.
     waker: Option<Waker>,
+    /// h2's PINGs, from the first PING on: with it, h2 does more at each poll of the connection.
+    ping_pong: Option<PingPong>,
     /// The time that is left to send GOAWAY, once nobody holds the connection any more.
     farewell: Option<Pin<Box<Farewell>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    /// Gives h2 a PING to send. Only one PING is under way at a time.
+    #[cold]
+    fn send_ping(&mut self, cx: &mut Context<'_>) {
+        self.ping_pong = self.ping_pong.take().or_else(|| self.h2.ping_pong());
+        if let Some(ping_pong) = &mut self.ping_pong {
+            // The answer to the PING before this one shows in the count of bytes read.
+            let _is_there = ping_pong.poll_pong(cx);
+            // h2 refuses a second PING while one is under way. The answer to that one will do.
+            drop(ping_pong.send_ping(Ping::opaque()));
+        }
+    }
+
     /// Applies what the last poll has shown: an end, a higher limit of streams, or that the connection is idle.
     fn look(&mut self, is_over: bool) {
         let is_ending = is_over || self.observed.is_ending();
@@ -256,11 +272,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let asks = self.observed.pulse.take_question();
         // The silence listener has woken this task, which took the waker.
         let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if !is_known || self.observed.pulse.is_silent() {
+        if !is_known || asks || self.observed.pulse.is_silent() {
             self.abandoned.register(cx.waker());
             self.waker = Some(cx.waker().clone());
+        }
+        if asks {
+            self.send_ping(cx);
         }
         let polled = Pin::new(&mut self.h2).poll(cx);
         self.look(polled.is_ready());

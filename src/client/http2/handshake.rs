@@ -68,14 +68,12 @@ where
 {
     let transport = Transport::new(io, Arc::clone(&about.observed)).socket_below(below);
     let settings = about.settings;
-    let (sender, mut h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
+    let (sender, h2) = about.settings.builder().handshake(transport).await.map_err(ClientError::connect)?;
     // Nothing fails or waits from here on: the pool counts the connection when it joins.
     lease.is_for_shared();
     let is_for_all = lease.is_for_all();
-    let ping_pong = h2.ping_pong();
     let (connection, driver) = Connection::new(sender, h2, about, lease);
-    let listener =
-        settings.ping_timeout.zip(ping_pong).map(|(timeout, ping)| Listener::new(timeout, ping, &connection));
+    let listener = settings.ping_timeout.map(|timeout| Listener::new(timeout, &connection));
     // Joined before the task gets the lease, which it gives back when the connection ends.
     let share = pool.join(connection, is_spent(), is_for_all);
     spawn(driver);

@@ -9,6 +9,8 @@ use crate::client::sync::atomic::{AtomicBool, Ordering::SeqCst};
 pub(super) struct Pulse {
     /// The server has not answered a PING in time: the connection takes no further streams.
     is_silent: AtomicBool,
+    /// A PING is to be sent.
+    asks: AtomicBool,
     /// The server has not answered for so long that the connection must end.
     is_dead: AtomicBool,
     /// The listener sleeps until a stream is opened.
@@ -33,6 +35,17 @@ impl Pulse {
 
     pub(super) fn end_rest(&self) {
         self.is_resting.store(false, SeqCst);
+    }
+
+    /// Asks the task of the connection to send a PING.
+    pub(super) fn ask(&self) {
+        self.asks.store(true, SeqCst);
+    }
+
+    /// Whether a PING is to be sent. True once for each [`ask`](Self::ask).
+    #[inline]
+    pub(super) fn take_question(&self) -> bool {
+        self.asks.load(SeqCst) && self.asks.swap(false, SeqCst)
     }
 
     /// The server has not answered a PING in time.

@@ -13,7 +13,6 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use h2::{Ping, PingPong};
 use pin_project_lite::pin_project;
 
 use super::connection::Connection;
@@ -161,7 +160,6 @@ pin_project! {
     /// the connection is gone or must end.
     pub(super) struct Listener {
         silence: Silence,
-        ping_pong: PingPong,
         connection: Weak<Connection>,
         observed: Arc<Observed>,
         until: Option<Instant>,
@@ -171,10 +169,9 @@ pin_project! {
 }
 
 impl Listener {
-    pub(super) fn new(timeout: Duration, ping_pong: PingPong, connection: &Arc<Connection>) -> Self {
+    pub(super) fn new(timeout: Duration, connection: &Arc<Connection>) -> Self {
         Self {
             silence: Silence::new(timeout),
-            ping_pong,
             observed: Arc::clone(&connection.observed),
             connection: Arc::downgrade(connection),
             until: None,
@@ -189,8 +186,6 @@ impl Future for Listener {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         loop {
-            // Only one PING is under way at a time. Its answer shows in the count of bytes read.
-            let _is_there = this.ping_pong.poll_pong(cx);
             if this.until.is_none() {
                 this.observed.pulse.rest(cx);
             }
@@ -213,8 +208,8 @@ impl Future for Listener {
                 Step::Rest => None,
                 Step::Look(until) => Some(until),
                 Step::Ask(until) => {
-                    // h2 refuses a second PING while one is under way. The answer to that one will do.
-                    drop(this.ping_pong.send_ping(Ping::opaque()));
+                    this.observed.pulse.ask();
+                    this.connection.upgrade().inspect(|connection| connection.wake_task());
                     Some(until)
                 }
                 Step::Suspect(until) => {

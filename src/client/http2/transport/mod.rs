@@ -57,9 +57,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Transport<T> {
         }
         let before = buf.filled().len();
         let room = buf.remaining();
-        let had_goaway = this.observed.goaway().is_some();
         let read = ready!(Pin::new(&mut this.io).poll_read(cx, buf)).map_err(|error| this.observed.on_error(error));
         let bytes = &buf.filled()[before..];
+        let had_goaway = this.observed.goaway().is_some();
         this.observed.on_read(&mut this.frames, bytes);
         if read.is_err() || (bytes.is_empty() && room > 0) {
             this.observed.on_end();

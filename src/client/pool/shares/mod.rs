@@ -168,7 +168,7 @@ impl<S: Shared> Shares<S> {
         let runtime = member.connection.runtime();
         let mut others = self.open_of(runtime).filter(|other| other.connection.place().id != id);
         // Beside connections whose streams are all in use, this one is needed for the next exchange.
-        let is_spare = others.any(|other| other.used + other.reserve() < other.most(self.learned));
+        let is_spare = self.len() > 1 && others.any(|other| other.used + other.reserve() < other.most(self.learned));
         Some(if is_spare { Room::Spare } else { Room::Idle })
     }
 
