@@ -303,8 +303,7 @@ impl Default for HappyEyeballsConnector {
 impl HappyEyeballsLayer {
     /// A layer with the defaults of [`HappyEyeballsConnector`].
     pub fn new() -> Self {
-        let settings = Choices::new().settings_of_layer().expect("the defaults are valid");
-        Self::from_parts(settings, GaiResolver::new())
+        Self::from_parts(default_settings_of_layer(), GaiResolver::new())
     }
 
     /// Starts from the defaults; [`Builder::layer`] ends it.
@@ -317,6 +316,10 @@ impl Default for HappyEyeballsLayer {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn default_settings_of_layer() -> Settings {
+    Choices::new().settings_of_layer().expect("the defaults are valid")
 }
 
 impl Default for Settings {

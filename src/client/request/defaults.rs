@@ -14,7 +14,8 @@ pub(in crate::client) fn add<B>(request: &mut Request<B>, defaults: &HeaderMap) 
     let has_credentials = credentials::userinfo(request.uri()).is_some();
     let headers = request.headers_mut();
     for name in defaults.keys() {
-        if !headers.contains_key(name) && !(has_credentials && *name == AUTHORIZATION) {
+        let has_its_own = headers.contains_key(name) || has_credentials && *name == AUTHORIZATION;
+        if !has_its_own {
             headers.extend(defaults.get_all(name).iter().map(|value| (name.clone(), value.clone())));
         }
     }
