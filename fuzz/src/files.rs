@@ -7,8 +7,7 @@
 use hyper_happy_eyeballs::resolve::HickoryResolver;
 use hyper_happy_eyeballs::resolve::hickory_resolver::{Hosts, system_conf};
 
-use super::plan::{Plan, Second, plan};
-use super::system::Files;
+use super::plan::{Files, Plan, Second, plan};
 use super::system::hosts::Names;
 
 /// Runs the target.

@@ -2,7 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::resolve::system::{Files, gai_conf, nsswitch, resolv_conf};
+use crate::resolve::system::hosts::Names;
+use crate::resolve::system::{gai_conf, nsswitch, resolv_conf};
+
+/// The files that getaddrinfo reads. A missing file is empty, or `None`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Files<'a> {
+    /// The names in `/etc/hosts`.
+    pub(super) hosts: Option<&'a Names>,
+    /// `/etc/nsswitch.conf`.
+    pub(super) nsswitch: &'a str,
+    /// `/etc/resolv.conf`, and then what the environment says.
+    pub(super) resolv_conf: &'a str,
+    /// `/etc/gai.conf`.
+    pub(super) gai_conf: &'a str,
+    /// The name of this machine.
+    pub(super) hostname: &'a str,
+}
+
+impl Files<'_> {
+    /// Whether the host is in `/etc/hosts`.
+    fn have_host(&self, host: &str) -> bool {
+        self.hosts.is_some_and(|hosts| hosts.has(host))
+    }
+}
 
 /// How a name is to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +107,6 @@ fn somebody_comes_after_dns(name: &str, files: Files<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::system::hosts::Names;
 
     const APART: Plan = Plan::Apart(Second::Nothing);
 

@@ -9,9 +9,8 @@ use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockTy
 
 use tracing::debug;
 
-use super::plan::{Plan, plan};
+use super::plan::{Files, Plan, plan};
 use crate::resolve::kept_file::KeptFile;
-use crate::resolve::system::Files;
 use crate::resolve::system::hosts::Names;
 use crate::resolve::{Answer, Query, QueryError, QueryErrorKind, system_files};
 use crate::timer::read_clock;

@@ -12,28 +12,6 @@ pub(super) mod hosts;
 pub(super) mod nsswitch;
 pub(super) mod resolv_conf;
 
-/// The files that getaddrinfo reads. A missing file is empty, or `None`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Files<'a> {
-    /// The names in `/etc/hosts`.
-    pub(super) hosts: Option<&'a hosts::Names>,
-    /// `/etc/nsswitch.conf`.
-    pub(super) nsswitch: &'a str,
-    /// `/etc/resolv.conf`, and then [`of_environment`](resolv_conf::of_environment).
-    pub(super) resolv_conf: &'a str,
-    /// `/etc/gai.conf`.
-    pub(super) gai_conf: &'a str,
-    /// The name of this machine.
-    pub(super) hostname: &'a str,
-}
-
-impl Files<'_> {
-    /// Whether the host is in `/etc/hosts`.
-    pub(super) fn have_host(&self, host: &str) -> bool {
-        self.hosts.is_some_and(|hosts| hosts.has(host))
-    }
-}
-
 /// Whether C counts the character as white space. Rust's functions differ: one has no vertical tab, the other includes Unicode's.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')

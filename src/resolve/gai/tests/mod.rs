@@ -13,7 +13,6 @@ use futures_util::StreamExt;
 use super::plan::Second;
 use super::system::Said;
 use super::*;
-use crate::resolve::system::Files;
 use crate::resolve::{Answer, QueryError, QueryErrorKind};
 use crate::timer::read_clock;
 
@@ -22,7 +21,7 @@ struct FakeSystem<F>(F);
 impl<F: Fn(&str, Query) -> Said + Send + Sync> System for FakeSystem<F> {
     /// Plans as for a system without tables and search domains.
     fn plan(&self, host: &str) -> Plan {
-        plan::plan(host, Files::default())
+        plan::plan(host, plan::Files::default())
     }
 
     fn look_up(&self, host: &str, query: Query) -> Said {

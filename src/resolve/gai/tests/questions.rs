@@ -66,7 +66,7 @@ struct SilentSystem {
 
 impl System for SilentSystem {
     fn plan(&self, host: &str) -> Plan {
-        plan::plan(host, Files::default())
+        plan::plan(host, plan::Files::default())
     }
 
     fn look_up(&self, host: &str, query: Query) -> Said {

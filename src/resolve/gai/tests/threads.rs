@@ -155,7 +155,7 @@ struct StuckOnce {
 
 impl System for StuckOnce {
     fn plan(&self, host: &str) -> Plan {
-        plan::plan(host, Files::default())
+        plan::plan(host, plan::Files::default())
     }
 
     fn look_up(&self, _: &str, query: Query) -> Said {
