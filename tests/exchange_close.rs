@@ -452,7 +452,9 @@ struct Message;
 
 impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && format!("{value:?}") == "a connection was over together with its response" {
+        if field.name() == "message"
+            && format!("{value:?}") == "a connection ended in the poll that brought its response"
+        {
             SEEN_TOGETHER.fetch_add(1, SeqCst);
         }
     }

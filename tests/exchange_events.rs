@@ -31,7 +31,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 /// Every field of every event is compared, so that nothing of this URI but the host can be in them.
 const URI: &str = "http://alice:s3cret@origin.example/private?token";
 const USER_DROPPED: &str =
-    "user and password of a URI are not sent: the field Authorization is for that host=origin.example";
+    "user and password of a URI are not sent: set the field Authorization instead host=origin.example";
 const OPENED: &str = "a connection was opened host=origin.example";
 
 #[tokio::test]

@@ -193,7 +193,7 @@ fn keep_when_connected(connecting: impl Future<Output = Result<Ready, ClientErro
             Ok(Ready::Owned(wire)) => wire.settle(),
             // The connection stays in the pool.
             Ok(Ready::Shared(share)) => drop(share),
-            Err(error) => tracing::debug!(%error, "a connect without a waiting request failed"),
+            Err(error) => tracing::debug!(%error, "a connect failed, and no request waited for it"),
         }
     });
 }

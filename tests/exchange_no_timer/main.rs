@@ -161,7 +161,7 @@ fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
 
             impl tracing::field::Visit for Message {
                 fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                    self.0 |= format!("{value:?}") == "a connection was over together with its response";
+                    self.0 |= format!("{value:?}") == "a connection ended in the poll that brought its response";
                 }
             }
 

@@ -45,7 +45,7 @@ pub(super) fn normalized(authority: &str, scheme: &str) -> Result<Authority, Cli
     let bare = &authority[authority.len() - host.len() - rest.len()..];
     check(bare)?;
     if bare.len() < authority.len() {
-        tracing::debug!(host = bare, "user and password of a URI are not sent: the field Authorization is for that");
+        tracing::debug!(host = bare, "user and password of a URI are not sent: set the field Authorization instead");
     }
     let (host, port) = split_port(bare);
     match port.parse::<u16>() {

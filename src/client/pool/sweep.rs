@@ -108,7 +108,7 @@ impl<W: Owned> Pool<W> {
         if !suspects.is_empty() {
             tracing::debug!(
                 connections = suspects.len(),
-                "idle connections are closed, as their host was silent on another"
+                "idle connections are closed, since their host was silent on another connection"
             );
         }
     }

@@ -146,7 +146,9 @@ impl Later {
         }
         match problem {
             Some(error) if serves => tracing::warn!(%error, "not all root certificates could be read"),
-            Some(error) => tracing::warn!(%error, "root certificates could not be read: without any, https fails"),
+            Some(error) => {
+                tracing::warn!(%error, "root certificates could not be read: https fails as long as there are none")
+            }
             None => {}
         }
     }
