@@ -27,7 +27,7 @@ pub(super) enum Checkout {
     Idle(Box<Wire>),
     Shared(Share),
     Wait(Connecting),
-    /// The server has asked for HTTP/1.1.
+    /// The server has asked for HTTP/1.1: the caller gets a connection for the destination that speaks HTTP/1.1.
     Elsewhere,
 }
 
