@@ -26,7 +26,7 @@ pub(in crate::client) struct Relay {
     state: AtomicU8,
     /// There was an event on the socket since the connection was last polled.
     socket: AtomicBool,
-    /// There was another event since then: a body was read on, or can be sent on.
+    /// There was another event since the last poll: the reader took a part of a response body, or a request body has more to send.
     other: AtomicBool,
     task: AtomicWaker,
     place: Place,

@@ -30,7 +30,7 @@ pub(super) struct Flights<K, T> {
 }
 
 struct UnderWay<T> {
-    /// `None` if another call has answered, and nobody waits for the calls that still run.
+    /// The callers that wait. `None` if a call has answered, and the entry only counts the calls that still run.
     flight: Option<Waiting<T>>,
     /// How many calls are running.
     running: usize,

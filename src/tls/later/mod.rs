@@ -49,14 +49,14 @@ enum Reading {
     },
     /// All certificates were read.
     Complete,
-    /// Some certificates, or all, could not be read.
+    /// Some certificates, or all of them, could not be read. The next connect after 5 s reads again.
     Lacking {
         began: Instant,
         problem: RootsError,
     },
 }
 
-/// The place of a task among those that wait. Dropping it gives it up.
+/// The place of a task among those that wait for the configuration. Dropping it ends the wait.
 pub(super) struct Place {
     later: Arc<Later>,
     number: u64,
