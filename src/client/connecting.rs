@@ -27,7 +27,7 @@ impl Connecting {
         Self { future: Box::pin(future), queue: None }
     }
 
-    /// The request waits in the queue, as long as `queue` says so.
+    /// The request waits in the queue until [`Queue::leave`] is called.
     pub(super) fn queued(
         future: impl Future<Output = Result<Ready, ClientError>> + Send + 'static,
         queue: Arc<Queue>,

@@ -224,7 +224,7 @@ impl Drop for OwnedBody {
             return;
         }
         let is_complete = matches!(self.carrier, Carrier::Task(_)) && self.is_complete();
-        // Dropping `incoming` tells hyper that nobody reads. hyper then drains what one read brings.
+        // Dropping `incoming` tells hyper that the body has no reader. hyper then drains what one read brings.
         self.incoming = None;
         match mem::replace(&mut self.carrier, Carrier::None) {
             Carrier::None => {}

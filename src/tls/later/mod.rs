@@ -21,7 +21,7 @@ use crate::timer::read_clock;
 /// 1. The first connect starts the thread. Connects that need a configuration before it has finished wait for it.
 /// 2. A complete result is kept. A failure, or a result with missing certificates, is kept for 5 s; the next connect after that
 ///    reads again.
-/// 3. A configuration is used until a better one was read: nobody waits then, and a failure changes nothing.
+/// 3. A configuration is used until a better one was read. Meanwhile no connect waits, and a failure changes nothing.
 pub(super) struct Later {
     recipe: Box<Recipe>,
     /// Guards the configuration and the wakers of those that wait. Wakers are cloned, called and dropped outside the lock, and configurations are
