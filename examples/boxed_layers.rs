@@ -1,7 +1,7 @@
-//! The connector behind types that say nothing of it: boxed, with a list of boxed layers on top.
+//! Hides the type of the connector: boxes it, and puts a list of boxed layers on top.
 //!
-//! This is how a client takes layers for its connector from its users (`connector_layer` of reqwest's builder): every layer
-//! must accept, and make, one and the same type of connector, whatever is inside.
+//! A client that takes layers for its connector from its users works this way (`connector_layer` of reqwest's builder): every layer must accept and
+//! return one and the same type of connector, whatever is inside.
 //!
 //! ```text
 //! cargo run --example boxed_layers
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let response = client.get("http://boxed.example/".parse()?).await?;
     println!("{}", response.status());
-    // What the connection says of itself comes through all the boxes.
+    // The information about the connection passes through all the boxes.
     if let Some(info) = response.extensions().get::<ConnectInfo>() {
         println!("{}", info.winner());
     }
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Takes the types away from `connector`, and puts the layers around it, the first one innermost.
+/// Boxes `connector`, and puts the layers around it, the first one innermost.
 fn boxed<C>(connector: C, layers: &[BoxedLayer]) -> BoxedConnector
 where
     C: Service<Uri, Response: Transport, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
@@ -81,7 +81,7 @@ trait Transport: Read + Write + Connection + Send + Sync + Unpin + 'static {}
 
 impl<T: Read + Write + Connection + Send + Sync + Unpin + 'static> Transport for T {}
 
-/// A connection that says nothing of its type.
+/// A connection whose type is hidden.
 struct BoxedConnection(Box<dyn Transport>);
 
 impl Connection for BoxedConnection {
@@ -109,7 +109,7 @@ impl Write for BoxedConnection {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
-    // Without these two every piece of a request would be copied into one buffer first.
+    // Without these two methods every part of a request would be copied into one buffer first.
     fn is_write_vectored(&self) -> bool {
         self.0.is_write_vectored()
     }

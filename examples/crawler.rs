@@ -1,4 +1,4 @@
-//! A crawler: 200 URLs of 20 hosts, 32 at a time, four connections to a host at most; and what that took.
+//! A crawler: fetches 200 URLs of 20 hosts, 32 at a time, with at most four connections to a host, and prints what that took.
 //!
 //! The first address of every fifth host is dead, which costs one attempt delay and no page. One host is down.
 //!
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
     let client = Client::builder().timeout(Duration::from_secs(10)).max_connections_per_host(4).build(connector)?;
-    // Page by page, so that no host is asked for all of its pages at once.
+    // Goes through the pages in turn, so that no host is asked for all of its pages at once.
     let urls =
         (0..PAGES_PER_HOST).flat_map(|page| (0..HOSTS).map(move |host| format!("http://host-{host}.example/{page}")));
 
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 bytes += size;
                 let connection: &ConnectionUse = head.extensions.get().ok_or("no connection")?;
                 reused += usize::from(connection.is_reused());
-                // Each response over a connection tells of its attempts: they count once.
+                // Each response over a connection has the record of the connection's attempts: count them once.
                 if connections.insert(connection.id()) {
                     attempts += head.extensions.get().map_or(0, |info: &ConnectInfo| info.attempts().len());
                 }

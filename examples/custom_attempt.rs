@@ -1,11 +1,10 @@
-//! A race around an attempt service of one's own: a guard that refuses addresses which no request should reach.
+//! A race around an attempt service of your own: a guard that refuses addresses which no request should reach.
 //!
-//! Whoever fetches URLs that others supply does not want them to lead to the link-local addresses behind which clouds keep
-//! their secrets. A check of the name is not enough, since a name can resolve to anything; an attempt service sees every
-//! address before its socket is opened.
+//! A program that fetches URLs from others must not connect to the link-local addresses at which clouds keep their secrets. A check of the name is
+//! not enough, since a name can resolve to any address. An attempt service gets every address before its socket is opened.
 //!
-//! Whoever needs no more than that need not write it: `HappyEyeballsConnector::builder().allow(public_addresses_only)` is a rule for addresses. An attempt
-//! service sees more than the address (the host, the port, the service record), and may go elsewhere, through a proxy, say.
+//! If you need no more than that, use `HappyEyeballsConnector::builder().allow(public_addresses_only)`, a rule for addresses. An attempt service gets
+//! more than the address (the host, the port, the service record), and may connect elsewhere, through a proxy, say.
 //!
 //! ```text
 //! cargo run --example custom_attempt
@@ -58,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let body = response.into_body().collect().await?.to_bytes();
     println!("  {}", String::from_utf8_lossy(&body).trim_end());
 
-    // With no address left, the refusal is the error.
+    // No address is left, so the refusal is the error.
     if let Err(error) = client.get("http://trap.example/".parse()?).await {
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         println!("trap.example: {cause}");
@@ -86,7 +85,7 @@ where
 
     fn call(&mut self, request: AttemptRequest) -> Self::Future {
         if is_link_local(request.endpoint().address().ip()) {
-            // Nothing was sent, so the next attempt need not keep the distance of 10 ms that a wire deserves.
+            // Nothing was sent, so the next attempt need not wait for the 10 ms between starts.
             return Either::Left(ready(Err(AttemptError::new("refused by the guard").unsent())));
         }
         Either::Right(self.inner.call(request))

@@ -1,7 +1,7 @@
-//! A resolver of one's own that answers AAAA and A separately, each when it has it.
+//! A resolver of your own that answers AAAA and A separately, each as soon as it is known.
 //!
-//! The race does not wait for both: once there is an IPv4 address, IPv6 has the resolution delay (50 ms, RFC 8305 §3) to
-//! arrive and go first. Here it comes once within that time, once after it, and once it fails.
+//! The race does not wait for both: when there is an IPv4 address, it waits at most the resolution delay (50 ms, RFC 8305 §3) for IPv6 addresses,
+//! which then go first. In this example the AAAA answer comes once within that time, once after it, and once it fails.
 //!
 //! ```text
 //! cargo run --example custom_resolver
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let resolver = SlowDns { v4: (milliseconds(10), v4.address()), v6 };
         let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
 
-        // A connector is a tower service: it takes a URI, and no HTTP is needed to see it work.
+        // A connector is a tower service of a URI: no HTTP is needed to run it.
         let connection = connector.oneshot("http://slow.example/".parse()?).await?;
         let info = connection.info();
         println!("{story}");
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Answers A and AAAA after a while each. `None` is an answer that is a failure.
+/// Answers A and AAAA after these delays. `None` is a query that fails.
 #[derive(Clone)]
 struct SlowDns {
     v4: (Duration, SocketAddr),
@@ -69,7 +69,7 @@ struct SlowDns {
 
 impl Service<Name> for SlowDns {
     type Response = Answers<Responses>;
-    // A resolver that cannot even ask fails here; then there is no race.
+    // A resolver that cannot send its queries fails here. Then there is no race.
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Self::Error>>;
 
@@ -89,14 +89,14 @@ impl Service<Name> for SlowDns {
                 None => Err(QueryError::new(Query::Aaaa, "SERVFAIL")),
             },
         ));
-        // The queries say what the race may wait for, before the first answer is there.
+        // The queries tell the race which answers to wait for, before the first answer is there.
         ready(Ok(Answers::new(Queries::ADDRESSES, responses)))
     }
 }
 
 type Response = Result<Answer, QueryError>;
 
-/// A stream that has each answer as soon as it is there, whatever the order.
+/// A stream that returns each answer as soon as it is there, in any order.
 type Responses = FuturesUnordered<BoxFuture<'static, Response>>;
 
 fn after(time: Duration, response: Response) -> BoxFuture<'static, Response> {

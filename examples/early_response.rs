@@ -1,7 +1,7 @@
-//! A server answers before it has read the request, and closes: who gets to see the answer?
+//! A server answers before it has read the request, and closes. Which clients return the answer?
 //!
-//! It is what happens to an upload that is too large, or not allowed: `413`, `401`. The client is still writing when the
-//! server closes, so its next write fails; the response that says why is here already.
+//! This happens to an upload that is too large, or not allowed: `413`, `401`. The client is still writing when the server closes, so its next write
+//! fails, although the response has arrived already.
 //!
 //! Each client below uploads 8 MiB a hundred times, over a connection of its own each time, and never at the same time.
 //!
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let uri: Uri = format!("http://{}/upload", start_server()?).parse()?;
     let connector = HappyEyeballsConnector::new();
 
-    // Three clients over one connector. Between the first and the second there is one line.
+    // Three clients over one connector. The second one differs from the first by one line.
     let plain = legacy::Client::builder(TokioExecutor::new()).build(connector.clone());
     let with_layer =
         legacy::Client::builder(TokioExecutor::new()).build(ResponseFirstLayer::new().layer(connector.clone()));
@@ -86,7 +86,7 @@ where
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();
-        // No client should need the time limit; an example must end.
+        // No client should need the time limit. It makes sure that the example ends.
         let result = tokio::time::timeout(Duration::from_secs(10), client.clone().oneshot(request)).await;
         match result {
             Ok(Ok(response)) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => tally.delivered += 1,
@@ -101,7 +101,7 @@ where
     tally
 }
 
-/// What an error says, and why, as far as it has not said so itself.
+/// Returns the text of an error with those causes that add something.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -121,14 +121,14 @@ fn start_server() -> io::Result<SocketAddr> {
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // A client that has gone is not the server's affair.
+            // If the client has closed its connection, the server goes on with the next one.
             let _refused = stream.and_then(refuse);
         }
     });
     Ok(address)
 }
 
-/// Answers as soon as anything of the request is there, and closes.
+/// Answers when the first bytes of the request have arrived, and closes.
 fn refuse(mut stream: TcpStream) -> io::Result<()> {
     stream.peek(&mut [0])?;
     stream.write_all(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\nconnection: close\r\n\r\ntoo large")

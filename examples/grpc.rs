@@ -1,10 +1,11 @@
-//! Calls of gRPC over this crate's client: a channel of tonic is not needed.
+//! Calls of gRPC over this crate's client, without a channel of tonic.
 //!
-//! The client is the service of tonic's `Grpc`, and of the clients that tonic generates of a `.proto` file, in the place of a `Channel`. A server that
-//! is reached without TLS has to be known to speak HTTP/2. With `.tls(…)` on the connector, and `https` in the origin, ALPN says so.
+//! The client takes the place of a `Channel`: it is the service of tonic's `Grpc`, and of the clients that tonic generates from a `.proto` file. If a
+//! server is reached without TLS, the client has to know that the server speaks HTTP/2. With `.tls(…)` on the connector, and `https` in the origin,
+//! ALPN tells the client.
 //!
-//! The server here is tonic's. Each tenth of a second a new one takes its place, and the old one shuts down: it says GOAWAY, and answers what it has. No
-//! call notices.
+//! The server of this example is tonic's. Every tenth of a second a new server replaces the old one, which shuts down: it sends GOAWAY, and answers
+//! the calls that it has. No call fails.
 //!
 //! ```text
 //! cargo run --example grpc --features http2
@@ -43,7 +44,7 @@ const CALLS: usize = 1000;
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = start_server().await?;
     let client = Client::builder().http2_prior_knowledge(true).build(HappyEyeballsConnector::new())?;
-    // Layers go between the two: this one counts the connections.
+    // Layers can be put between the two: this one counts the connections.
     let connections = Arc::new(Mutex::new(HashSet::new()));
     let count = Arc::clone(&connections);
     let counted = ServiceBuilder::new()
@@ -57,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .service(client);
     let mut grpc = Grpc::with_origin(counted, format!("http://{address}").parse()?);
 
-    // A call with streams in both directions goes on all the while.
+    // Meanwhile a call with streams in both directions goes on.
     let texts = stream::iter(["one", "two", "three"].map(str::to_owned)).chain(stream::pending());
     let mut heard = grpc.streaming(tonic::Request::new(texts), TALK, Text).await?.into_inner();
 
@@ -80,7 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let status = grpc.unary(tonic::Request::new(String::new()), SHOUT, Text).await.err();
     println!("A call that the server refuses: {:?}", status.map(|status| (status.code(), status.message().to_owned())));
 
-    // A port at which nobody listens.
+    // A port without a listener.
     let nowhere = Client::builder().http2_prior_knowledge(true).build(HappyEyeballsConnector::new())?;
     let mut grpc =
         Grpc::with_origin(ServiceBuilder::new().map_err(into_status).service(nowhere), "http://127.0.0.1:1".parse()?);
@@ -92,12 +93,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// tonic knows its own kind of error for a server that is not reached, of which it makes `Unavailable`.
+/// tonic makes `Unavailable` of its own error type for a server that is not reached.
 fn into_status(error: ClientError) -> Box<dyn Error + Send + Sync> {
     if error.is_connect() { Box::new(ConnectError(error.into())) } else { error.into() }
 }
 
-/// Starts a server, and its successors.
+/// Starts a server, and then its successors.
 async fn start_server() -> Result<SocketAddr, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?.into_std()?;
     let address = listener.local_addr()?;

@@ -1,8 +1,7 @@
-//! An attempt that does more than TCP: it shakes hands, and says so, which saves a second connection.
+//! An attempt with a handshake after TCP: it reports its progress, which saves a second connection.
 //!
-//! The server takes half a second for its handshake, a greeting here, and the next attempt would start after 100 ms. An attempt that
-//! reports progress once TCP stands has the time that it asks for; one that does not is overtaken by a second one, and the server
-//! shakes hands twice.
+//! The handshake of the server, a greeting, takes half a second, and the next attempt would start after 100 ms. An attempt that reports progress when
+//! TCP is connected gets the time that it asks for. Without the report a second attempt starts, and the server makes two handshakes.
 //!
 //! ```text
 //! cargo run --example handshake
@@ -23,9 +22,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::{ServiceExt, service_fn};
 
-/// What the server takes for a handshake.
+/// How long the server takes for a handshake.
 const SLOW: Duration = Duration::from_millis(500);
-/// What the attempt says that it may take. A TLS client would reckon with two round trips, which it knows from TCP.
+/// How long the attempt says that the handshake may take. A TLS client would estimate two round trips, which it knows from TCP.
 const ESTIMATE: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
@@ -52,7 +51,7 @@ async fn connect(addresses: [SocketAddr; 2], says_so: bool) -> Result<ConnectInf
         if says_so {
             handle.progress(ESTIMATE);
         }
-        // What TLS would take from a service record (RFC 9460) is known from here on, if the race waits for it.
+        // TLS would use the service record (RFC 9460), which is known from here on if the race waits for it.
         let admission = handle.admission().await.map_err(io::Error::other)?;
         assert!(admission.service().is_none(), "nobody has asked for service records");
         shake_hands(stream, request.host()).await
@@ -67,7 +66,7 @@ async fn connect(addresses: [SocketAddr; 2], says_so: bool) -> Result<ConnectInf
     Ok(connection.info().clone())
 }
 
-/// Names the host, as TLS does, and waits for the server's word.
+/// Sends the host, as TLS does, and waits for the server's greeting.
 async fn shake_hands(stream: TcpStream, host: &str) -> io::Result<BufStream<TcpStream>> {
     let mut stream = BufStream::new(stream);
     stream.write_all(format!("hello {host}\n").as_bytes()).await?;
@@ -77,7 +76,7 @@ async fn shake_hands(stream: TcpStream, host: &str) -> io::Result<BufStream<TcpS
     if answer == format!("welcome to {host}\n") { Ok(stream) } else { Err(io::Error::other("it shakes no hands")) }
 }
 
-/// A server on a free port, whose connections end with `servers`.
+/// A server on a free port. Its connections end when `servers` is dropped.
 async fn serve(servers: &mut JoinSet<()>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -98,6 +97,6 @@ async fn welcome(stream: TcpStream) -> io::Result<()> {
     let host = greeting.strip_prefix("hello ").unwrap_or_default();
     stream.write_all(format!("welcome to {host}").as_bytes()).await?;
     stream.flush().await?;
-    // Until the client is gone.
+    // Until the client has closed the connection.
     stream.read_line(&mut greeting).await.map(|_| ())
 }

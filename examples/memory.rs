@@ -1,7 +1,7 @@
-//! What a connector remembers: a network whose IPv6 leads nowhere costs one delay, and not one with every connect.
+//! Shows what a connector remembers: in a network whose IPv6 is broken the first connect loses one attempt delay, and later ones lose none.
 //!
-//! Nothing that goes to loopback is remembered. So the addresses of this example are made up, and its attempts only pretend to go there: those to IPv6 are never
-//! answered, those to IPv4 end at an origin of the example's own.
+//! Loopback addresses are not remembered. So the addresses of this example are made up, and its attempts only pretend to connect to them: attempts to
+//! IPv6 are never answered, and attempts to IPv4 connect to an origin of the example.
 //!
 //! ```text
 //! cargo run --example memory
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connector = HappyEyeballsConnector::builder()
         .resolver(FixedResolver::new().with("race.example", addresses))
         .attempt(attempt)
-        // It is off for attempts of one's own, which may go through a proxy.
+        // The memory is off for custom attempt services, which may go through a proxy.
         .memory(memory.clone())
         .build()?;
 
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{memory:#?}");
 
-    // Somebody says that this machine is in another network now.
+    // The program learns that this machine is in another network now.
     connector.network_changed();
     let stream = connector.oneshot(Uri::from_static("http://race.example/")).await?;
     println!("\nafter a change of the network\n\n{}", stream.info().timeline());

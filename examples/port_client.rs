@@ -1,9 +1,9 @@
-//! From hyper-util's client to this crate's: the connector stays.
+//! From hyper-util's client to this crate's client. The connector stays.
 //!
-//! `before` and `after` are the same program: a GET, and a PUT, with a limit on the connections that wait for the next request. What differs:
+//! `before` and `after` are the same program: a GET, and a PUT, with a limit on the idle connections. The differences:
 //!
-//! - A client takes requests with any bodies. It is one client for both here, and no type says which.
-//! - It needs no executor and no timer. The limits of time are settings.
+//! - One client takes requests with any type of body, and its own type does not name the type of the bodies.
+//! - The client needs no executor and no timer. Time limits are settings.
 //! - A response says which connection it came over.
 //!
 //! ```text

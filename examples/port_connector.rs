@@ -1,4 +1,4 @@
-//! From hyper-util's `HttpConnector` to this one: the client stays hyper-util's, and so does the resolver.
+//! From hyper-util's `HttpConnector` to this crate's connector. The client and the resolver stay hyper-util's.
 //!
 //! `before` and `after` are the same program. The host has two addresses, and the first of them is dead.
 //!
@@ -48,9 +48,9 @@ fn before(resolver: Table) -> HttpConnector<Table> {
 fn after(resolver: Table) -> Result<HappyEyeballsConnector<HyperUtilResolver<Table>>, ConfigError> {
     HappyEyeballsConnector::builder()
         .resolver(HyperUtilResolver::new(resolver))
-        // One budget for the look-up and all addresses. hyper-util gives each of the two addresses the half of it.
+        // One limit for the look-up and all addresses. hyper-util gives each of the two addresses half of it.
         .timeout(Duration::from_secs(4))
-        // `nodelay` is on already.
+        // `nodelay` is on by default.
         .tcp(TcpOptions::new().keepalive_time(Duration::from_secs(60)))
         .build()
 }
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     fetch(after(resolver)?).await
 }
 
-/// What the rest of the program does with the connector, which is the same for both.
+/// How the rest of the program uses the connector, which is the same for both.
 async fn fetch<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Result<(), Box<dyn Error>> {
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
     let begun = read_clock();
@@ -74,7 +74,7 @@ async fn fetch<C: Connect + Clone + Send + Sync + 'static>(connector: C) -> Resu
     if let Some(info) = response.extensions().get::<HttpInfo>() {
         println!("  the socket: {} -> {}", info.local_addr(), info.remote_addr());
     }
-    // What only this crate's connector says.
+    // Only this crate's connector has this record.
     for attempt in response.extensions().get::<ConnectInfo>().map(ConnectInfo::attempts).unwrap_or_default() {
         println!("  after {}: {attempt}", Time(attempt.offset()));
     }

@@ -1,22 +1,21 @@
-//! Any resolver of this crate as reqwest's `dns_resolver`; and what that is worth.
+//! Any resolver of this crate as reqwest's `dns_resolver`, and what that changes.
 //!
-//! What it brings: the names that reqwest connects to are found as here: overrides as curl's `--resolve`, another DNS, separate
-//! look-ups of the families.
+//! reqwest then resolves names like this crate: with overrides like curl's `--resolve`, with another DNS, with separate look-ups of the families.
 //!
-//! What it does not bring, since reqwest takes from a resolver one list, and no more:
+//! Some things are missing, since reqwest takes only one list from a resolver:
 //!
-//! 1. Nothing starts before the list is complete. Here AAAA would start a race while A is pending; the adapter has to wait, and
-//!    bounds it: what is not there so long after the first address stays out of the list for good.
-//! 2. The race is the one of hyper-util's `HttpConnector`: two families beside each other, the addresses of each in sequence, a
-//!    timeout divided among them. Not the one of this crate.
-//! 3. No [`ConnectInfo`](hyper_happy_eyeballs::ConnectInfo), no HTTPS records, and of a look-up that failed in part, no word.
-//! 4. That the list is sorted by RFC 6724 is up to the adapter, source addresses included.
+//! 1. No attempt starts before the list is complete. In this crate an AAAA answer can start a race while A is pending. The adapter has to wait, with
+//!    a limit: an answer that comes too long after the first address is left out.
+//! 2. The race is that of hyper-util's `HttpConnector`, and not that of this crate: two families in parallel, the addresses of each in sequence, and
+//!    a timeout divided among them.
+//! 3. There is no [`ConnectInfo`](hyper_happy_eyeballs::ConnectInfo), there are no HTTPS records, and a failure of one of the two queries is not
+//!    reported.
+//! 4. The adapter has to sort the list by RFC 6724, with source addresses.
 //!
-//! A port means the same to both: that of the URL, else one that the resolver supplied, else that of the scheme.
+//! Both treat a port alike: that of the URL, else one that the resolver supplied, else that of the scheme.
 //!
-//! reqwest 0.13 does not let its connector be replaced: a `connector_layer` must answer with reqwest's own type of connection, which
-//! only the connector inside can make. Whoever wants the whole race has it in this crate's [`Client`](hyper_happy_eyeballs::Client)
-//! or under hyper-util's.
+//! reqwest 0.13 does not allow another connector: a `connector_layer` must return reqwest's own connection type, which only the connector inside can
+//! make. For the whole race use this crate's [`Client`](hyper_happy_eyeballs::Client), or its connector under hyper-util's client.
 //!
 //! ```text
 //! cargo run --example reqwest_resolver
@@ -47,17 +46,17 @@ use crate::origin::Origin;
 #[path = "support/origin.rs"]
 mod origin;
 
-/// How long the other answers are waited for once there is an address. More costs that much wherever one family is not answered; less
-/// loses the family that is slow.
+/// How long the adapter waits for the other answers when there is an address. If a family is never answered, each connect takes that much longer.
+/// With less, a slow family is lost.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let origin = Origin::start(Ipv4Addr::LOCALHOST).await?;
 
-    // As curl's `--resolve`, in front of another resolver: `GaiResolver`, say. This one needs no network.
+    // Like curl's `--resolve`, in front of another resolver such as `GaiResolver`. This one needs no network.
     let resolver = FixedResolver::new().with("override.example", [origin.address()]).with_fallback(dns());
-    // Only since this reqwest was built without a provider of cryptography of its own.
+    // Needed only because this reqwest was built without a provider of cryptography.
     rustls::crypto::ring::default_provider().install_default().map_err(|_installed| "there is a provider already")?;
     let client = reqwest::Client::builder().no_proxy().dns_resolver(ForReqwest::new(resolver.clone())).build()?;
 
@@ -100,7 +99,7 @@ where
     fn resolve(&self, name: dns::Name) -> dns::Resolving {
         let (resolver, table) = (self.resolver.clone(), self.table.clone());
         async move {
-            // The name says nothing of a scheme, so that nobody asks for HTTPS records.
+            // The name has no scheme, so no HTTPS records are queried.
             let answers = resolver.oneshot(Name::from(name.as_str())).await.map_err(Into::into)?;
             let list = into_list(collect(answers).await?, &table);
             Ok(Box::new(list.into_iter()) as dns::Addrs)
@@ -109,9 +108,9 @@ where
     }
 }
 
-/// The answers that come before patience is at an end. There must be an address among them.
+/// Returns the answers that come before the time is over. At least one has an address.
 ///
-/// Until there is one, they are waited for: that has its limit in reqwest's `connect_timeout`.
+/// Until there is an address the adapter waits without a limit of its own: reqwest's `connect_timeout` is the limit.
 async fn collect<S>(answers: Answers<S>) -> Result<BTreeMap<Query, Answer>, BoxError>
 where
     S: Stream<Item = Result<Answer, QueryError>>,
@@ -133,13 +132,13 @@ where
                     has_address = true;
                     patience.set(sleep(PATIENCE));
                 }
-                // A second answer to a query takes the place of the first.
+                // A second answer to a query replaces the first.
                 collected.insert(answer.query(), answer);
             }
             Some(Err(error)) => errors.push(error),
             None if has_address => return Ok(collected),
             None => {
-                // What failed says more than what is not there.
+                // A failure is reported before a negative answer.
                 errors.sort_by_key(QueryError::is_negative);
                 return Err(errors.into_iter().next().map_or_else(|| "the name has no addresses".into(), Into::into));
             }
@@ -147,12 +146,12 @@ where
     }
 }
 
-/// A list has been sorted by whoever made it. Separate answers are sorted by RFC 6724.
+/// A list keeps its order, since the resolver has sorted it. Separate answers are sorted by RFC 6724.
 fn into_list(mut answers: BTreeMap<Query, Answer>, table: &PolicyTable) -> Vec<SocketAddr> {
     if let Some(list) = answers.remove(&Query::List) {
         return list.addresses().collect();
     }
-    // The sockets of reqwest's connector, unless it has been given a local address or an interface.
+    // These are the sockets of reqwest's connector, unless it has a local address or an interface.
     let sockets = TcpOptions::new();
     let pair = |address| (address, sockets.source_address(address));
     let mut pairs: Vec<(SocketAddr, Source)> = answers.values().flat_map(Answer::addresses).map(pair).collect();
@@ -160,7 +159,7 @@ fn into_list(mut answers: BTreeMap<Query, Answer>, table: &PolicyTable) -> Vec<S
     pairs.into_iter().map(|(address, _)| address).collect()
 }
 
-/// Answers A and AAAA one by one: soon, late, or never.
+/// Answers A and AAAA separately: soon, late, or never.
 fn dns() -> impl Resolve<Future: Send, Stream: Send> + Clone + Send + Sync + 'static {
     service_fn(|name: Name| {
         let no_such_name = |query| Err(QueryError::new(query, "says the zone").with_kind(QueryErrorKind::NxDomain));

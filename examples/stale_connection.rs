@@ -1,8 +1,8 @@
-//! A connection that was kept alive turns out to be dead: what becomes of the request that is on it?
+//! A server closes a connection when a request is sent on it again. What happens to that request?
 //!
-//! 1. The server answers the first request of every connection, reads the second, and hangs up. A GET can be sent again on a
-//!    fresh connection (RFC 9110 §9.2.2). A POST cannot; whoever sent it should be told what is known.
-//! 2. The other half of a pool's work: requests in sequence need no more than one connection.
+//! 1. The server answers the first request of every connection, reads the second, and closes. The client can send a GET again on a fresh connection
+//!    (RFC 9110 §9.2.2). It cannot send a POST again: the caller should learn what is known of it.
+//! 2. Requests in sequence should use one connection.
 //!
 //! ```text
 //! cargo run --example stale_connection
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if gets_are_answered && one_connection_is_enough { Ok(()) } else { Err("that is not as it should be".into()) }
 }
 
-/// Requests that meet dead connections. Returns whether this crate's client did what it promises.
+/// Sends requests on dead connections. Returns whether this crate's client did what it promises.
 async fn stale_connections() -> Result<bool, Box<dyn Error>> {
     println!("A server answers the first request of a connection, reads the second, and hangs up.\n");
     println!(
@@ -75,7 +75,7 @@ async fn stale_connections() -> Result<bool, Box<dyn Error>> {
     Ok(gets.errors == 0 && posts_tell && server.sent_twice() == 0)
 }
 
-/// Requests that need no more than one connection. Returns whether this crate's client made no more.
+/// Sends requests that need only one connection. Returns whether this crate's client made only one.
 async fn sequence() -> Result<bool, Box<dyn Error>> {
     println!("\nA server keeps its connections, and gets {IN_SEQUENCE} requests, one after the other.\n");
     println!("{:<32} {:>11}", "", "connections");
@@ -114,7 +114,7 @@ fn row<E>(name: &str, tally: &Tally<E>, server: &Server) {
     println!("{name:<32} {:>9} {:>9} {:>11}", tally.answered, tally.errors, server.sent_twice());
 }
 
-/// Sends `count` requests, each after the response to the one before it has ended.
+/// Sends `count` requests in sequence: each one when the response to the one before it has ended.
 async fn send<C, B, E>(client: C, method: Method, count: usize, server: &Server) -> Tally<E>
 where
     C: Service<Request<Full<Bytes>>, Response = Response<B>, Error = E> + Clone,
@@ -122,13 +122,13 @@ where
 {
     let mut tally = Tally { answered: 0, errors: 0, first_error: None };
     for number in 0..count {
-        // The path tells the server one request from another.
+        // The path tells the server which request it is.
         let uri = format!("http://{}/{number}", server.address).parse().expect("an address and a path make a URI");
         let body = if method == Method::POST { Bytes::from_static(b"an order") } else { Bytes::new() };
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
-        // No client should need the time limit; an example must end.
+        // No client should need the time limit. It makes sure that the example ends.
         match tokio::time::timeout(Duration::from_secs(10), client.clone().oneshot(request)).await {
             Ok(Ok(response)) => match response.into_body().collect().await {
                 Ok(_) => tally.answered += 1,
@@ -175,7 +175,7 @@ impl Server {
                 let Ok(stream) = stream else { return };
                 note(&seen_by_threads).connections += 1;
                 let seen = Arc::clone(&seen_by_threads);
-                // How a connection ends is the client's affair.
+                // If a client ends its connection, the server goes on with the others.
                 thread::spawn(move || serve(&stream, hangs_up, &seen).ok());
             }
         });
@@ -186,7 +186,7 @@ impl Server {
         note(&self.seen).connections
     }
 
-    /// How many requests came more than once.
+    /// How many requests arrived more than once.
     fn sent_twice(&self) -> usize {
         note(&self.seen).requests.values().filter(|&&times| times > 1).count()
     }
@@ -210,7 +210,7 @@ fn serve(mut stream: &TcpStream, hangs_up: HangsUp, seen: &Mutex<Seen>) -> io::R
     Ok(())
 }
 
-/// Reads a request to its end. Returns its path, or `None` if there is no other.
+/// Reads a request to its end. Returns its path, or `None` if the client has closed.
 fn read_request(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {

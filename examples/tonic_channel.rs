@@ -1,4 +1,4 @@
-//! A channel of tonic past a dead address: the connector takes the place of tonic's own.
+//! A channel of tonic to a name with a dead address: this crate's connector replaces tonic's own.
 //!
 //! ```text
 //! // before: the first address is waited for until the system gives it up, minutes later.
@@ -7,7 +7,7 @@
 //! let channel = Endpoint::from_static("http://echo.example").connect_with_connector(HappyEyeballsConnector::new()).await?;
 //! ```
 //!
-//! If no address is left, the connector's error is among the causes of tonic's.
+//! If every attempt fails, the connector's error is among the causes of tonic's error.
 //!
 //! ```text
 //! cargo run --example tonic_channel
@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let channel = Endpoint::from_static("http://echo.example").connect_with_connector(connector.clone()).await?;
     println!("a channel after {}", Time(begun.elapsed()));
 
-    // A client that tonic generates takes the channel as well.
+    // A client that tonic generates takes this channel as well.
     let mut grpc = Grpc::new(channel);
     grpc.ready().await?;
     let reply = grpc.unary(tonic::Request::new("hello".to_owned()), SHOUT, Text).await?;

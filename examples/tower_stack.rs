@@ -1,6 +1,6 @@
-//! The connector in a stack of tower layers: a limit on connects at one time, a retry, a time limit.
+//! The connector in a stack of tower layers: a limit on concurrent connects, a retry, a time limit.
 //!
-//! The first look-up of the name fails here, so the retry has something to do.
+//! The first look-up of the name fails in this example, so that the retry is used.
 //!
 //! ```text
 //! cargo run --example tower_stack
@@ -43,8 +43,8 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     });
     let connector = HappyEyeballsConnector::builder()
         .resolver(resolver)
-        // The connector's own limit ends in an error that says what it was waiting for. That of a tower layer is for the
-        // layers below it as a whole: it drops the race, and what the race knew goes with it.
+        // The error of the connector's own limit says which queries or attempts were pending. The limit of a tower layer drops the race, and the
+        // record of the race with it.
         .timeout(Duration::from_secs(3))
         .build()?;
     let stack = ServiceBuilder::new()
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         .concurrency_limit(64)
         .service(connector);
 
-    // hyper-util's client wants a future that is `Unpin`, which that of tower's timeout is not: the box makes it so.
+    // hyper-util's client needs a future that is `Unpin`. The future of tower's timeout is not, so it is boxed.
     let boxed = BoxCloneSyncService::new(stack);
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(boxed);
 
@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     Ok(())
 }
 
-/// Connects again if the name could not be looked up. Addresses that could not be reached have just been tried, all of them.
+/// Connects again if the look-up failed. It does not if addresses could not be reached, since all of them have just been tried.
 #[derive(Clone)]
 struct RetryLookUp {
     left: usize,

@@ -1,6 +1,6 @@
-//! An upload that shows how far it is, and what the server says of it: 50 MB, once taken, and once refused with `413`.
+//! Uploads 50 MB and shows the progress: once the server takes the body, and once it refuses the body with `413`.
 //!
-//! The server refuses without reading the upload, and closes. The answer is shown all the same.
+//! The second time the server closes without reading the upload. The client returns the answer all the same.
 //!
 //! ```text
 //! cargo run --example upload
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for (path, expected) in [("taken", StatusCode::CREATED), ("refused", StatusCode::PAYLOAD_TOO_LARGE)] {
         println!("PUT /{path}, {SIZE} bytes");
-        // The body is a stream, which does not know its length: the field says it.
+        // The body is a stream, which does not know its length: the field declares it.
         let request = Request::put(format!("http://{address}/{path}"))
             .header("content-length", SIZE)
             .body(with_progress(file.clone()))?;
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends `file` in pieces, and says so at each fifth of it. A piece is taken when the system has taken those before it.
+/// Sends `file` in pieces, and prints each fifth of it. A piece is taken when the system has taken the pieces before it.
 fn with_progress(file: Bytes) -> impl Body<Data = Bytes, Error = Infallible> + Send {
     let pieces = (0..SIZE).step_by(64 * 1024).map(move |at| file.slice(at..SIZE.min(at + 64 * 1024)));
     let (mut sent, mut shown) = (0, 0);

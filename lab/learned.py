@@ -10,7 +10,7 @@ from verdict import LOST_TIME_MS, Finding, common_error, family, host, split
 
 # How long an address is believed to be dead, in seconds: the first time, the second time, and so on.
 MARKS = (30, 60, 120)
-# What the look-up and the clocks may make of a moment, in seconds.
+# By how much the look-up and the clocks may shift an instant, in seconds.
 TOLERANCE = 0.2
 # A busy machine may hold up an answer for longer than the attempt delay, which is 100 ms where round trips are short.
 HELD_UP = 1
@@ -18,8 +18,8 @@ HELD_UP = 1
 
 @dataclass(frozen=True)
 class Learns:
-    """Every connect succeeds. The first ones pay, until the address `dead`, or that family, is known to be dead. Then each is spared, but for one whenever a
-    mark has ended.
+    """Every connect succeeds. The first ones pay, until the address or family `dead` is known to be dead. Later ones are spared, except one
+    after the end of each mark.
     """
 
     dead: str
@@ -55,7 +55,7 @@ class Learns:
         return Finding(expected and not bad and not wrong and len(held_up) <= HELD_UP, text)
 
     def untimely(self, good: list[dict]) -> list[str]:
-        """Which of the first connects pay another delay, and which of the others pay while a mark is on, or do not though it has ended."""
+        """Which of the first connects pay another delay than `delay`, which later ones pay during a mark, and which do not pay after its end."""
         found, until, made = [], 0.0, 0
         for number, r in enumerate(good, 1):
             pays = begins_with(r, self.dead)
@@ -96,7 +96,7 @@ class PaysAlways:
 @dataclass(frozen=True)
 class LearnsFamily:
     """Connects to `hosts` names, whose addresses of the family `dead` have nothing to do with each other, all succeed. Of those that begin within any 30 s, the
-    time that a first mark lasts, at most `pay` pay. Some of the others say that the family is dead.
+    time that a first mark lasts, at most `pay` pay. Some of the others report that the family is dead.
     """
 
     dead: str

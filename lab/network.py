@@ -158,7 +158,7 @@ class Network:
         self.settings("router", {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1, "ipv4/icmp_ratelimit": 0, "ipv6/icmp/ratelimit": 0})
         self.settings("router", {"ipv4/icmp_msgs_per_sec": 100_000}, required=False)
         self.settings("server", {"core/somaxconn": 16_384, "ipv4/tcp_max_syn_backlog": 16_384, "ipv4/tcp_syncookies": 0})
-        # No TIME_WAIT, and all ports: else the kernel's search for a free port is what a storm of connects measures.
+        # No TIME_WAIT, and all ports: otherwise a storm of connects would measure how long the kernel searches for a free port.
         for name in ("client", "server"):
             self.settings(name, {"ipv4/tcp_max_tw_buckets": 0, "ipv4/ip_local_port_range": "1024 65535"})
 
@@ -204,7 +204,7 @@ class Network:
     # What rows change
 
     def reset(self) -> None:
-        """The network without a fault: so it is before every row."""
+        """Sets up the network without a fault, as it is before every row."""
         for service in self.services:
             if service.poll() is not None:
                 raise LabError(f"a service has ended: {service.args}")

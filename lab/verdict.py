@@ -1,7 +1,7 @@
 """What is expected of a client, and whether what was measured is that: pure functions of the results.
 
 An expectation says what it expects in words, and judges a run: does it hold, and what was measured. Expectations are counts, and
-limits that are several times the delay in question: a busy machine must not decide a row.
+limits that are several times the delay in question: a busy machine must not make a row fail.
 """
 
 import collections

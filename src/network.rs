@@ -47,8 +47,8 @@ impl CurrentEpoch {
     }
 }
 
-/// The latest change and the latest doubt that somebody has heard of. What the system said before these may no longer be true. `Ord` is for use as
-/// the key of a map, and has no other meaning.
+/// The latest change and the latest doubt that a connector or a caller has heard of. What the system said before these may no longer be true. `Ord`
+/// is for use as the key of a map, and has no other meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Heard {
     /// The latest change that the program has reported.

@@ -1,4 +1,4 @@
-//! Nothing is left behind. The descriptors of the process are counted, so that this is the only test of its binary.
+//! Dropped connects and lost attempts leave no descriptor open. The test counts the descriptors of the process, so it is the only test of its binary.
 #![cfg(all(feature = "connect", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -34,9 +34,9 @@ async fn connect(connector: HappyEyeballsConnector<FixedResolver>) -> bool {
     connector.oneshot("http://race.example/".parse().unwrap()).await.is_ok()
 }
 
-/// A random number below `limit`, the same on every run.
+/// A random number below `limit`, the same in every run.
 fn next_random(state: &mut u64, limit: u64) -> u64 {
-    // The constants of Knuth's MMIX; the high bits are the random ones.
+    // The constants of Knuth's MMIX generator, whose high bits are the random ones.
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) % limit
 }

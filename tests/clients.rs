@@ -1,4 +1,4 @@
-//! The clients that people use, over the connector: hyper-util's, alone and through hyper-rustls, and tonic's.
+//! The connector under the clients that people use: hyper-util's client, alone and with hyper-rustls, and tonic.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
@@ -278,7 +278,7 @@ fn ours<'a>(error: &'a (dyn StdError + 'static)) -> &'a ConnectError {
     ConnectError::find(error).unwrap_or_else(|| panic!("ours is not behind {error:?}"))
 }
 
-/// One line for each attempt: where to, why then, and what came of it.
+/// Describes each attempt in one line: its endpoint, why it started, and how it ended.
 fn lines(attempts: &[Attempt]) -> Vec<String> {
     let line = |attempt: &Attempt| format!("{}, {}: {}", attempt.endpoint(), attempt.reason(), attempt.outcome());
     attempts.iter().map(line).collect()
@@ -288,12 +288,12 @@ fn addresses(attempts: &[Attempt]) -> Vec<SocketAddr> {
     attempts.iter().map(|attempt| attempt.endpoint().address()).collect()
 }
 
-/// A connector to be, for which `HOST` has these addresses. Their ports count, since the URIs here name none.
+/// A builder of a connector that resolves `HOST` to these addresses. Their ports are used, since the URIs of this file name none.
 fn builder(addresses: impl IntoIterator<Item = SocketAddr>) -> Builder<FixedResolver> {
     HappyEyeballsConnector::builder().resolver(FixedResolver::new().with(HOST, addresses))
 }
 
-/// The connector under a time-out, a second try and a limit, with nothing of that in its type.
+/// The connector under layers for a time-out, a retry and a limit, boxed so that its type does not show them.
 fn boxed(builder: Builder<FixedResolver>, timeout: Duration) -> BoxCloneSyncService<Uri, Stream, BoxError> {
     let stack = ServiceBuilder::new().timeout(timeout).retry(SecondTry { left: true }).concurrency_limit(1);
     BoxCloneSyncService::new(stack.service(builder.build().unwrap()))
@@ -337,7 +337,7 @@ where
     .await
 }
 
-/// The client puts a connection back in a task of its own, which here has every other task to wait for.
+/// The client puts a connection back in a task of its own, which runs after the other tasks that are ready.
 async fn put_back_into_the_pool() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -373,7 +373,7 @@ impl Server {
         Self::start(Some(Arc::new(config).into()), Some(certificate)).await
     }
 
-    /// Trusts the server, and nobody else.
+    /// A configuration that trusts only this server.
     #[cfg(feature = "tls")]
     fn options(&self) -> hyper_happy_eyeballs::tls::TlsOptions {
         let provider = Arc::new(ring::default_provider());
@@ -426,7 +426,7 @@ async fn accept_all(listener: TcpListener, tls: Option<TlsAcceptor>, accepted: A
     }
 }
 
-/// Serves one connection. How it ends is the client's affair.
+/// Serves one connection. An error of the connection is not the server's failure.
 async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     let builder = auto::Builder::new(TokioExecutor::new());
     builder.serve_connection(TokioIo::new(io), hyper::service::service_fn(answer)).await.ok();

@@ -1,5 +1,5 @@
-//! What a user reads of an error under each client: the line of the error, and behind it the causes, as the README has them printed: a cause
-//! whose text was there already is skipped. Nothing is said twice, and nothing is left out.
+//! The text of an error as a user reads it under each client: the line, and then the causes, printed as the README does it: a cause whose text is in
+//! the line already is skipped. No text appears twice, and none is missing.
 #![cfg(all(feature = "client", feature = "tls"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the server is a task of its own")]
@@ -125,7 +125,7 @@ async fn a_connection_that_ends_before_the_response_is_said_to() {
     assert!(said.tonic.starts_with("transport error: "), "{}", said.tonic);
 }
 
-/// What is printed of the error of a GET, or of a call.
+/// Returns what is printed for the error of a GET, or of a call.
 #[derive(Debug)]
 struct Said {
     ours: String,
@@ -187,7 +187,7 @@ fn printed<T: Debug, E: Error + 'static>(result: Result<T, E>) -> String {
     })
 }
 
-/// A connector to be, for which `HOST` has these addresses.
+/// A builder of a connector that resolves `HOST` to these addresses.
 fn builder(addresses: impl IntoIterator<Item = SocketAddr>) -> Builder<FixedResolver> {
     HappyEyeballsConnector::builder().resolver(FixedResolver::new().with(HOST, addresses))
 }

@@ -1,4 +1,4 @@
-//! What a reader of a log is told about a connect.
+//! The events of `tracing` about a connect.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -26,7 +26,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Every field of every event is compared, so that nothing of this URI but the host can be in them.
+/// Every field of every event is compared, so that no event contains more of this URI than the host.
 const URI: &str = "http://user:secret@origin.example/private?token";
 
 #[tokio::test]
@@ -190,7 +190,7 @@ where
 {
     let log = Log::default();
     let subscriber = tracing_subscriber::registry().with(log.clone());
-    // It holds for this thread, and so for this test alone.
+    // The subscriber is set for this thread, and so for this test alone.
     let _guard = tracing::subscriber::set_default(subscriber);
     let connecting = builder.build().unwrap().oneshot(uri.parse().unwrap());
     // The log says how it ended.
@@ -230,7 +230,7 @@ impl Visit for Line {
         write!(self.fields, " {field}={error}").unwrap();
         let mut cause = error.source();
         while let Some(error) = cause {
-            // The kind is the same on every system, the words are not.
+            // The kind of the error is the same on every system, its text is not.
             match error.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none()) {
                 Some(system) => write!(self.fields, ": {}", system.kind()).unwrap(),
                 None => write!(self.fields, ": {error}").unwrap(),

@@ -1,4 +1,4 @@
-//! A server that never stops sending what is no part of any frame: it keeps neither a reader's thread nor a time-out waiting.
+//! A server that never stops sending bytes that belong to no frame keeps neither the thread of a reader nor a time-out waiting.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ use server::Server;
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// What comes first, and what is repeated after that.
+/// What the server sends first, and what it repeats after that.
 const BODIES: [(&str, &str); 6] = [
     // The size of a chunk.
     (CHUNKED, "0"),
@@ -34,11 +34,11 @@ const BODIES: [(&str, &str); 6] = [
     ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n200000\r\n", "0"),
 ];
 
-/// What never becomes a final head.
+/// Bytes that never become the head of a final response.
 const HEADS: [(&str, &str); 3] =
     [("", "HTTP/1.1 103 Early Hints\r\n\r\n"), ("HTTP/1.1 200 OK\r\n", "a: b\r\n"), ("", "\r\n")];
 
-/// Far beyond what anything here takes, and far below how long the server goes on.
+/// Much longer than any test of this file takes, and much shorter than the server goes on.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends `first`, and then `again` at full speed: for half a minute, if the client stays.
@@ -98,7 +98,7 @@ fn a_time_out_around_a_body_fires_whatever_the_server_sends() {
                 let response = in_time(response).await.unwrap();
                 let begun = now();
                 let collected = tokio::time::timeout(Duration::from_millis(200), response.into_body().collect());
-                // Some of these the reader refuses by itself.
+                // The body refuses some of these by itself.
                 let outcome = match collected.await {
                     Ok(collected) => collected.err().map(|error| error.to_string()),
                     Err(elapsed) => Some(elapsed.to_string()),
@@ -112,7 +112,7 @@ fn a_time_out_around_a_body_fires_whatever_the_server_sends() {
     });
 }
 
-/// One read has thousands of small frames. A task that takes whatever is ready must still come to its timers.
+/// One read brings thousands of small frames. A task that takes all frames that are ready must still poll its timers.
 #[test]
 fn a_reader_of_small_frames_without_end_gives_others_their_turn() {
     const FRAMES: usize = 20_000;
@@ -163,7 +163,7 @@ fn a_time_out_around_a_request_fires_whatever_the_server_sends() {
     });
 }
 
-/// The connection is the pool's by then.
+/// The connection belongs to the pool by then.
 #[test]
 fn an_idle_connection_that_is_flooded_is_closed() {
     on_both_runtimes(async || {
@@ -178,7 +178,7 @@ fn an_idle_connection_that_is_flooded_is_closed() {
     });
 }
 
-/// What is bounded is a poll, not a response.
+/// The bound is on a poll, and not on a response.
 #[test]
 fn a_body_that_has_arrived_keeps_its_connection_when_it_is_dropped() {
     on_both_runtimes(async || {

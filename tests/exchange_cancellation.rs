@@ -1,5 +1,5 @@
-//! Requests that are given up at any moment, and servers that speak out of turn: nothing is left behind, and nobody gets what
-//! was meant for another.
+//! Requests that are cancelled at any moment, and servers that send bytes that nobody asked for: no connection or task is left over, and no request
+//! gets the response to another.
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ type AnyClient = Client<HappyEyeballsConnector>;
 /// How long the bodies are that take more than one packet.
 const LONG: usize = 300_000;
 
-/// Every response is full of the number of its request, and nothing else.
+/// Every response consists of the number of its request, repeated.
 fn echo(mut peer: Peer) {
     while let Some(head) = peer.request() {
         let (kind, number) = head.path().split_once('/').unwrap();
@@ -57,7 +57,7 @@ struct Outcomes {
     complete: usize,
 }
 
-/// One request, given up at a random moment or not; what of its answer was seen must be its own.
+/// Sends one request, which is cancelled at a random moment or not at all. The part of the response that was read must be its own.
 async fn ask(client: AnyClient, server: Arc<Server>, number: usize, seed: u64, bytes: Bytes, outcomes: &mut Outcomes) {
     let mut random = Random(seed);
     let kind = ["short", "long"][usize::from(random.below(2) == 0)];
@@ -133,7 +133,7 @@ fn what_is_given_up_at_random_moments_leaves_nothing_behind_and_nothing_to_other
             assert!(without_response > times(100) && without_body > times(100) && complete > times(100));
             assert_eq!(without_response + without_body + complete, times(125) * TASKS);
 
-            // Nobody who has gone keeps a place in the queue, or a connection.
+            // A cancelled request keeps neither a place in the queue nor a connection.
             let mut tasks = JoinSet::new();
             for number in 0..50 {
                 let get = request(Method::GET, server.uri(format_args!("short/{number}")), empty());
@@ -148,7 +148,7 @@ fn what_is_given_up_at_random_moments_leaves_nothing_behind_and_nothing_to_other
     });
 }
 
-/// A server that knows how many requests have begun, and how many clients it has seen going after that.
+/// A server that counts the requests that have begun, and how many of their clients it has seen closing after that.
 struct Observed {
     server: Server,
     begun: Arc<AtomicUsize>,
@@ -180,7 +180,7 @@ impl Observed {
     }
 }
 
-/// T73, T74: the server need not wait for the next request to know.
+/// T73, T74: the server learns of the close without waiting for the next request.
 #[test]
 fn giving_up_closes_the_connection_at_once() {
     on_both_runtimes(async || {
@@ -229,7 +229,7 @@ fn a_request_that_nobody_waits_for_connects_to_nothing() {
     });
 }
 
-/// A body that is never finished is given up with its request.
+/// A body that never ends is dropped with its request.
 #[test]
 fn the_body_of_a_request_is_dropped_with_it() {
     on_both_runtimes(async || {
@@ -269,7 +269,7 @@ fn what_a_server_says_on_an_idle_connection_is_nobodys_answer() {
             ("408 after it, and the end", false, TIMEOUT, true),
             ("200 after it", false, STRAY, false),
         ] {
-            // A server each, so that nobody has the connection of another.
+            // Each request has a server of its own, so that none uses the connection of another.
             let mut tasks = JoinSet::new();
             for _ in 0..25 {
                 tasks.spawn(async move {

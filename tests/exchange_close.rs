@@ -29,7 +29,7 @@ use tracing::{Event, Metadata, Subscriber};
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const OK_AND_CLOSE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// T01, T02: the case that started all this.
+/// T01, T02: the response and the close of the connection arrive together.
 #[test]
 fn t01_a_response_that_comes_with_the_end_of_its_connection_is_returned() {
     // Set once, and for the threads of the runtimes as well.
@@ -78,7 +78,7 @@ fn t08_a_server_that_closes_unannounced_leaves_no_get_pending() {
     });
 }
 
-/// What T07 and T08 are for, where it happens: a request that is queued just as the task of its connection ends is nobody's.
+/// The case that T07 and T08 look for: hyper-util's client may leave a request pending that is queued just when the task of its connection ends.
 #[test]
 #[ignore = "for the record: it takes some hundred thousand requests, and asserts nothing of another client"]
 fn a_request_of_the_client_of_hyper_util_may_be_left_pending() {
@@ -128,7 +128,7 @@ fn t07_a_server_that_resets_at_accept_leaves_no_get_pending() {
     });
 }
 
-/// T04: whatever becomes of it, the server never sees it twice.
+/// T04: whatever happens to the request, the server never gets it twice.
 #[test]
 fn a_post_is_sent_once_to_a_server_that_closes_unannounced() {
     on_both_runtimes(async || {
@@ -168,7 +168,7 @@ fn a_post_is_sent_once_to_a_server_that_closes_unannounced() {
     });
 }
 
-/// T43: the next request meets the end of its connection, give or take.
+/// T43: the next request is sent at about the moment at which its connection ends.
 #[test]
 fn a_get_that_meets_the_end_of_its_connection_is_answered() {
     on_both_runtimes(async || {
@@ -191,7 +191,7 @@ fn a_get_that_meets_the_end_of_its_connection_is_answered() {
         for number in 0..tries {
             let (status, _) = get(&client, server.uri("")).await.unwrap();
             assert_eq!(status, StatusCode::OK);
-            // From a bit too early to a bit too late.
+            // From slightly too early to slightly too late.
             spin(GAP * 3 / 4 + GAP * u32::try_from(number % 50).unwrap() / 100);
         }
         let met = heads.load(SeqCst) - tries;
@@ -199,7 +199,7 @@ fn a_get_that_meets_the_end_of_its_connection_is_answered() {
     });
 }
 
-/// T29: a dead connection is noticed before it is used.
+/// T29: a dead connection is noticed before it is used again.
 #[test]
 fn not_a_byte_is_sent_on_a_connection_that_the_server_has_closed() {
     on_both_runtimes(async || {
@@ -452,7 +452,9 @@ struct Message;
 
 impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && format!("{value:?}") == "a connection was over together with its response" {
+        if field.name() == "message"
+            && format!("{value:?}") == "a connection ended in the poll that brought its response"
+        {
             SEEN_TOGETHER.fetch_add(1, SeqCst);
         }
     }

@@ -1,4 +1,4 @@
-//! An upgrade that the server declines leaves the wrapper armed, under a client that knows nothing of it; one that happens does not.
+//! Under a client that does not know the wrapper, an upgrade that the server declines leaves the wrapper armed, and one that succeeds disarms it.
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn an_upload_after_a_declined_upgrade_is_refused_like_any_other() {
             for body in [full, streamed] {
                 let server = Server::with_threads(1, move |mut peer| {
                     if peer.head().is_some() {
-                        // In pieces, as a network may cut it.
+                        // In pieces, as a network may split it.
                         for piece in declined.as_bytes().chunks(7) {
                             peer.send(piece);
                         }
@@ -58,7 +58,7 @@ fn an_upload_after_a_declined_upgrade_is_refused_like_any_other() {
     });
 }
 
-/// What goes through a tunnel may look like HTTP.
+/// The bytes of a tunnel may look like HTTP.
 #[tokio::test]
 async fn a_tunnel_that_carries_http_stays_disarmed() {
     for (request, response) in [
@@ -82,7 +82,7 @@ async fn a_tunnel_that_carries_http_stays_disarmed() {
     }
 }
 
-/// An informational response is not the end of a request: what is written next is its body.
+/// An informational response does not end a request: what is written next is the body.
 #[tokio::test]
 async fn a_body_that_looks_like_a_request_is_not_taken_for_one() {
     const HEAD: &str = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 28\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Request and response at the same time, at their strangest: an upload that never ends, and one that is made of its response.
+//! Unusual cases of request and response at the same time: an upload that never ends, and an upload that is made of its own response.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,7 +30,7 @@ use tower::Layer;
 
 const REFUSED: &str = "HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\n\r\ntoo large";
 
-/// Whoever polls it always gets more.
+/// A body that always has another frame.
 fn endless() -> AnyBody {
     let zeros = Bytes::from(vec![0; 64 * 1024]);
     BodyExt::boxed(StreamBody::new(repeat_with(move || Ok(Frame::data(zeros.clone())))))
@@ -72,7 +72,7 @@ fn under_another_client_an_upload_without_an_end_is_refused_like_any_other() {
     });
 }
 
-/// First a greeting, then whatever the response is.
+/// A body that gives a greeting first, and then the frames of the response.
 struct Mirror {
     greeting: Option<Bytes>,
     response: Result<ResponseBody, oneshot::Receiver<ResponseBody>>,
@@ -180,7 +180,7 @@ fn a_response_may_be_dropped_under_a_lock_that_the_request_body_takes() {
     is_done.recv_timeout(Duration::from_secs(60)).expect("the reader and the body wait for each other");
 }
 
-/// Drops its response when hyper asks for a frame.
+/// Drops its response when hyper polls it for a frame.
 struct Dropping(Option<oneshot::Receiver<ResponseBody>>);
 
 impl Body for Dropping {

@@ -1,5 +1,5 @@
-//! A response that comes while the request is still being sent, over every way to end the connection after it: it is returned,
-//! the rest is not sent, and nothing is left behind.
+//! A response that arrives while the request is still being sent, with every way in which the server may then end the connection: the response is
+//! returned, the rest of the request is not sent, and no connection is left over.
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -45,7 +45,7 @@ struct Refusal {
 
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// With unread data, so that it is a reset that follows the response.
+    /// It closes with unread data, so that a reset follows the response.
     Close,
     /// The same without waiting for the response to be acknowledged.
     Reset,
@@ -163,7 +163,7 @@ fn most_of_an_upload_is_not_sent_to_a_server_that_refuses_it_and_drains() {
     });
 }
 
-/// T16: it must not have to wait for the server to give up.
+/// T16: the client must not wait until the server gives up.
 #[test]
 fn a_server_that_refuses_and_then_does_nothing_sees_the_client_go() {
     on_both_runtimes(async || {
@@ -236,7 +236,7 @@ fn an_early_response_to_an_upload_that_has_come_to_rest_leaves_the_next_request_
     });
 }
 
-/// T19: requests that follow each other at once never meet in the middle.
+/// T19: requests in direct sequence do not mix.
 #[test]
 fn uploads_that_are_answered_early_and_read_late_do_not_mix() {
     on_both_runtimes(async || {
@@ -260,7 +260,7 @@ fn uploads_that_are_answered_early_and_read_late_do_not_mix() {
     });
 }
 
-/// T21, T23: what comes after the head is read as well, though the upload was cut off.
+/// T21, T23: what comes after the head is read as well, although the upload was stopped.
 #[test]
 fn the_whole_of_an_early_response_is_read_however_slowly() {
     on_both_runtimes(async || {
@@ -298,7 +298,7 @@ fn the_whole_of_an_early_response_is_read_however_slowly() {
     });
 }
 
-/// T24, T25: where there is no response, the error is the one that tells.
+/// T24, T25: without a response, the error is the one that tells the cause.
 #[test]
 fn an_upload_that_fails_without_a_response_says_why() {
     on_both_runtimes(async || {

@@ -1,4 +1,4 @@
-//! What a reader of a log is told about a client's connections, and what not.
+//! The events of `tracing` about a client's connections, and what they must not contain.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -28,7 +28,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Every field of every event is compared, so that nothing of this URI but the host can be in them.
+/// Every field of every event is compared, so that no event contains more of this URI than the host.
 const URI: &str = "http://alice:s3cret@origin.example/private?token";
 const OPENED: &str = "a connection was opened host=origin.example";
 
@@ -74,7 +74,7 @@ async fn an_idle_connection_that_turns_out_to_be_dead_is_told() {
     let (log, peer) = (Log::start(), Peer::listen().await);
     let client = client(&peer, |builder| builder);
     let conn = first_exchange(&peer, &client).await;
-    // The runtime has no occasion to hear of it before the request looks.
+    // The runtime has not been polled, so it has not noticed the close before the request checks the connection.
     drop(conn);
     let server = async {
         let mut conn = peer.accept().await;
@@ -126,7 +126,7 @@ async fn an_upload_that_is_stopped_is_told() {
         conn.answer("HTTP/1.1 413 Content Too Large\r\ncontent-length: 3\r\n\r\n").await;
         is_delivered.await.unwrap();
         conn.send("big").await;
-        // It is the client who closes.
+        // The client closes the connection.
         conn.rest().await;
     };
     both(server, async {
@@ -219,7 +219,7 @@ fn uri() -> Uri {
     URI.parse().unwrap()
 }
 
-/// A client whose every connection goes to `peer`. Of the connector there is nothing to tell.
+/// A client whose every connection goes to `peer`. The connector emits no events.
 fn client(peer: &Peer, set: fn(Builder) -> Builder) -> Client<impl Connector + use<>> {
     set(Client::builder()).build(peer.connector()).unwrap()
 }
@@ -236,7 +236,7 @@ async fn first_exchange<C: Connector>(peer: &Peer, client: &Client<C>) -> Conn {
     conn
 }
 
-/// Keeps the events of this library, each as a line, of this thread, and so of this test alone.
+/// Records the events of this library, each as a line, for this thread, and so for this test alone.
 struct Log {
     lines: Lines,
     _guard: DefaultGuard,
@@ -268,7 +268,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         for secret in ["alice", "s3cret", "private", "token"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        // What users should hear of is an error, and they get that.
+        // What users should know of is returned as an error.
         let level = *event.metadata().level();
         assert!(level >= Level::DEBUG, "{level}: {text}");
         if level == Level::DEBUG {

@@ -1,4 +1,4 @@
-//! A server that speaks first: what it says before it has the request is the answer to the request, or no HTTP.
+//! A server that sends before it has the request: its bytes are the response to the request, or they are not HTTP.
 #![cfg(all(feature = "client", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -53,7 +53,7 @@ fn a_banner_is_an_invalid_response() {
     });
 }
 
-/// A connection that was made ahead of a request waits like any other: what the server says then ends it.
+/// A connection that was made before there is a request for it waits in the pool like any other: bytes from the server end it.
 #[test]
 fn what_is_said_on_a_connection_that_waits_for_its_first_request_is_nobodys_answer() {
     const GOOD_BYE: &str = "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

@@ -1,5 +1,5 @@
-//! Code of others, connections and wakers, may call the client at any time: no lock is held while it runs. And what a server does to
-//! many connections at a time costs little for each.
+//! Foreign code (connections, wakers) may call the client at any time, so no lock is held while it runs. What a server does to many connections at a
+//! time costs little for each.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -47,7 +47,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// What I/O has no business to do, and may.
+    /// I/O would not usually do this, but it may.
     fn call_client(&self) {
         if let Some(client) = self.client.get() {
             self.calls.fetch_add(1, SeqCst);
@@ -204,7 +204,7 @@ fn io_that_calls_the_client_while_its_connection_expires_or_makes_room_locks_nob
     });
 }
 
-/// Sends a request when it is woken.
+/// A waker that sends a request when it is woken.
 struct Nosy(TestClient);
 
 impl Wake for Nosy {

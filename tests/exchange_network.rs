@@ -1,4 +1,4 @@
-//! A change of the network that the client is told of.
+//! The effect of `network_changed` on the connections of a client.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -49,7 +49,7 @@ fn connections_of_the_old_network_are_not_used_again_and_those_of_the_new_one_ar
         assert_eq!((connections().idle, connections().in_use), (1, 1));
         clone.network_changed();
         assert_eq!((connections().idle, connections().in_use), (0, 1));
-        // What is under way is not disturbed, and its connection closed when it is over.
+        // An exchange that is under way goes on, and its connection is closed afterwards.
         release.send(()).unwrap();
         assert_eq!(read(held).await.unwrap(), (StatusCode::OK, "hello".into()));
         until(|| connections().in_use == 0).await;

@@ -1,5 +1,4 @@
-//! How many connections it takes: one for requests in sequence, as many as there are requests at a time, and never more than is
-//! allowed.
+//! How many connections requests use: one for requests in sequence, one each for requests at the same time, and never more than allowed.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -89,7 +88,7 @@ fn a_body_that_is_dropped_when_its_bytes_have_arrived_costs_no_connection() {
     });
 }
 
-/// T58: what is still to come is not waited for.
+/// T58: the client does not wait for the rest of a body that is dropped.
 #[test]
 fn a_body_that_is_dropped_while_the_server_stalls_closes_its_connection() {
     on_both_runtimes(async || {
@@ -234,7 +233,7 @@ fn no_more_connections_are_made_than_there_may_be() {
     });
 }
 
-/// Whoever asks first, whichever way the connection of the one before ends.
+/// The request that has waited longest goes first, however the connection before it ends.
 #[test]
 fn those_that_wait_for_a_connection_have_it_in_the_order_they_came() {
     on_both_runtimes(async || {
@@ -401,7 +400,7 @@ fn each_host_has_its_own_connection() {
     });
 }
 
-/// Holds threads up until it is opened.
+/// Blocks threads until it is opened.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,

@@ -1,4 +1,4 @@
-//! One client in several runtimes: each has its own connections, and nothing that closes or goes on depends on another one.
+//! One client in several runtimes: each has its own connections, and closing them or going on with them does not depend on another runtime.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -156,7 +156,7 @@ fn the_connections_of_a_runtime_that_is_driven_are_left_alone() {
             let open = server.open();
             send(&client, Method::GET, &server, "once").await;
             until(|| server.open() == open).await;
-            // Longer than a sweeper waits for others to show that they are driven.
+            // Longer than a sweeper waits for the other sweepers to run.
             tokio::time::sleep(Duration::from_millis(700)).await;
         });
     }

@@ -1,8 +1,8 @@
-//! Every file in `tests/scenarios/exchange` is a test: what a server does and what a client asks, a line `---`, and what
-//! must come of it. The format is described in `tests/scenarios/README.md`.
+//! Every file in `tests/scenarios/exchange` is a test: what a server does and what a client requests, a line `---`, and the expected result. The
+//! format is described in `tests/scenarios/README.md`.
 //!
-//! With `EXCHANGE_CLIENT=hyper-util` in the environment the files are put to hyper-util's client instead: nothing fails, and
-//! wherever it does something else, that is printed.
+//! With `EXCHANGE_CLIENT=hyper-util` in the environment the files are run with hyper-util's client instead. Then no test fails, and each difference
+//! is printed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what another client does is printed")]
@@ -50,12 +50,12 @@ fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// Puts a client to a scenario on either runtime.
+/// Runs a scenario with a client on either runtime.
 fn check(text: &str, which: Which) -> Result<(), Failure> {
     running::check(text, |_| vec![("TCP", ())], |scenario, runtime, ()| run(scenario, runtime, which))
 }
 
-/// The whole scenario, once. If it does not come to its end, the error says who waits for what.
+/// Runs the whole scenario once. If it does not end, the error says which side waits for what.
 fn run(scenario: &Arc<Scenario<Http1>>, runtime: &Runtime, which: Which) -> Result<Vec<String>, Failure> {
     let stage = Stage::default();
     let mut server = Server::start(Arc::clone(scenario), stage.clone())?;

@@ -1,4 +1,4 @@
-//! A server that closes idle connections without notice: what cannot be sent again is spared from that.
+//! A server that closes idle connections without notice: requests that cannot be sent again are not sent on such connections.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -107,7 +107,7 @@ fn a_restart_of_the_server_costs_a_few_connections() {
     });
 }
 
-/// A GET that is never sent again is as much at risk as a POST; one that is sent again is at none.
+/// A GET that must not be sent again is lost as often as a POST. A GET that may be sent again is never lost.
 #[test]
 fn only_what_cannot_be_sent_again_has_fresh_connections() {
     on_both_runtimes(async || {

@@ -1,5 +1,5 @@
-//! A response below 300 that is complete before the request is: the caller has it at once, and the server the rest of the request, if
-//! it reads on.
+//! A response with a status below 300 that is complete before its request: the caller gets it at once, and the rest of the request is sent if the
+//! server reads on.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -90,7 +90,7 @@ fn the_server_gets_the_whole_body_after_its_response() {
                     feed.send("third").unwrap();
                     drop(feed);
                     until(|| whole.load(SeqCst) == number).await;
-                    // Next in line for the only connection that there may be.
+                    // The next request in the queue for the only connection that is allowed.
                     let connections = if closes { number } else { 1 };
                     assert_eq!(server.accepted(), connections);
                 }
@@ -175,7 +175,7 @@ fn a_refusal_stops_an_upload_however_complete_the_refusal_is() {
     });
 }
 
-/// The task that finishes the upload is gone with its runtime, and the connection with the task.
+/// The task that finishes the upload ends with its runtime, and the connection ends with the task.
 #[test]
 fn an_upload_whose_runtime_ends_is_closed() {
     let (server, whole) = answer_at_the_head(OK);

@@ -1,4 +1,4 @@
-//! Requests over HTTP/2 that are given up at any moment: each frees its stream, and no other suffers.
+//! Requests over HTTP/2 that are cancelled at any moment: each frees its stream, and no other request is affected.
 #![cfg(all(feature = "http2", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a server is a task of its own")]
@@ -28,20 +28,20 @@ use tokio::task::{AbortHandle, JoinSet};
 /// How long the bodies are that take more than one frame.
 const LONG: usize = 100_000;
 
-/// Every response is full of the number of its request, and nothing else. It may come before the request is read, or after.
+/// Every response consists of the number of its request, repeated. It may come before the request is read, or after.
 async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let (kind, number) = path.split_once('/').unwrap();
     let line = format!("{number}\n");
     let body = line.repeat(if kind == "long" { LONG / line.len() } else { 1 });
     if !number.ends_with('7') {
-        // What is given up ends in an error.
+        // Cancelled requests end in an error.
         drop(request.into_body().collect().await);
     }
     Ok(Response::new(Full::new(body.into())))
 }
 
-/// A server of HTTP/2, how many connections it has had, and how to end it.
+/// A server of HTTP/2, with the number of connections that it has had, and a way to end it.
 async fn start() -> (String, Arc<AtomicUsize>, AbortHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ async fn start() -> (String, Arc<AtomicUsize>, AbortHandle) {
             count.fetch_add(1, SeqCst);
             tokio::spawn(async move {
                 let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                // It is to bear with those who give up.
+                // The server must accept many resets.
                 server.max_pending_accept_reset_streams(100_000).max_local_error_reset_streams(None);
                 drop(server.serve_connection(TokioIo::new(stream), service_fn(echo)).await);
             });
@@ -116,7 +116,7 @@ fn what_is_given_up_at_random_moments_frees_its_stream_and_no_other() {
             });
         }
         let complete: usize = tasks.join_all().await.into_iter().sum();
-        // A body that was given up is sent on by a task until that is told.
+        // A task goes on sending the body of a cancelled request until it learns of the cancellation.
         until(|| client.pool_statistics().total.streams == 0).await;
         let of = TASKS * times(200);
         say(format_args!("{complete} of {of} complete, on {} connections", connections.load(SeqCst)));

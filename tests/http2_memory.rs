@@ -1,4 +1,5 @@
-//! What a hostile server of HTTP/2 costs in memory: that of the whole process, which is why these tests are alone in it.
+//! How much memory a hostile HTTP/2 server makes the client use. The memory of the whole process is measured, so these tests are alone in their
+//! binary.
 #![cfg(all(feature = "http2", feature = "tls", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

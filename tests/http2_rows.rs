@@ -1,4 +1,4 @@
-//! What no scenario of HTTP/2 can say.
+//! Requirements of HTTP/2 that a scenario file cannot express.
 #![cfg(all(feature = "http2", feature = "tls"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "callers have tasks of their own")]
@@ -83,7 +83,7 @@ fn dropped_requests_never_make_more_streams_than_are_allowed() {
     });
 }
 
-/// What shows that the test above can fail.
+/// Shows that the test above can fail.
 #[test]
 fn the_server_notices_streams_that_it_has_not_allowed() {
     let mut heard = Heard::new();

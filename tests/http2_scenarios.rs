@@ -1,9 +1,8 @@
-//! Every file in `tests/scenarios/http2` is a test of HTTP/2: what a server does, frame by frame, and what a client asks, a line
-//! `---`, and what must come of it. The format is described in `tests/scenarios/README.md`.
+//! Every file in `tests/scenarios/http2` is a test of HTTP/2: what a server does, frame by frame, and what a client requests, a line `---`, and the
+//! expected result. The format is described in `tests/scenarios/README.md`.
 //!
-//! The files in `tests/scenarios/http2_server` are put to hyper-util's client instead, always: they show that the server does what
-//! its script says. With `HTTP2_CLIENT=hyper-util` in the environment the others are put to it too: nothing fails, and wherever it does
-//! something else, that is printed.
+//! The files in `tests/scenarios/http2_server` are always run with hyper-util's client: they show that the server does what its script says. With
+//! `HTTP2_CLIENT=hyper-util` in the environment the other files are run with it too. Then no test fails, and each difference is printed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "what another client does is printed")]
@@ -47,7 +46,7 @@ fn scenario(path: &Path, text: String) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// What the server does is shown with a client that has been known for long.
+/// Checks the server of the scenarios with a client that is known well.
 fn server_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
     check(&text, Which::HyperUtil).map_err(Report::new)?;
     Ok(())
@@ -59,7 +58,7 @@ fn wrong_scenario(_: &Path, text: String) -> datatest_stable::Result<()> {
     Ok(())
 }
 
-/// Puts a client to a scenario on either runtime, over TCP and over TLS.
+/// Runs a scenario with a client on either runtime, over TCP and over TLS.
 fn check(text: &str, which: Which) -> Result<(), Failure> {
     let tls = Tls::new().alpn(&["h2"]);
     running::check::<Http2, _>(text, ways, |scenario, runtime, over_tls| {

@@ -1,9 +1,9 @@
 //! The measurements of "Lazy Eye Inspection: Capturing the State of Happy Eyeballs Implementations" (Sattler, Kirstein, Wüstrich,
 //! Zirngibl, Carle; IMC 2025, arXiv 2412.00263), in invented time: when does a client leave IPv6 for IPv4?
 //!
-//! There a path, or an answer, is delayed step by step, and the clients are watched from outside. Here the switch has to come
-//! with the configured delay, to the step; what happens at the very instant is said too. `docs/resolution.md` has the results
-//! beside those of the paper.
+//! In the paper, a path or an answer is delayed step by step, and the clients are observed from outside. In this test, the switch to IPv4 must come
+//! with the configured delay, exact to the step, and there are tests for the very instant. `docs/resolution.md` compares the results with those of
+//! the paper.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

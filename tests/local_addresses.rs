@@ -1,4 +1,4 @@
-//! Connecting from a local address of one's own choice.
+//! Connecting from a local address that the program sets.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -119,7 +119,7 @@ fn attempted(attempts: &[Attempt]) -> Vec<SocketAddr> {
     attempts.iter().map(|attempt| attempt.endpoint().address()).collect()
 }
 
-/// The addresses that were not tried, all of them for want of a local address.
+/// Returns the addresses that were not tried because their family has no local address.
 #[track_caller]
 fn left_out(untried: &[Untried]) -> Vec<SocketAddr> {
     assert!(untried.iter().all(|untried| untried.reason() == UntriedReason::NoLocalAddress), "{untried:?}");

@@ -1,4 +1,4 @@
-//! What holds of every memory, and of every race that is told what one knows.
+//! Properties of every memory, and of every race that gets advice from one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Tower's layers around the connector, and the traits that everything around it asks for.
+//! Tower's layers around the connector, and the traits that clients and layers require of it.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -57,7 +57,7 @@ async fn a_retry_around_it_connects_once_there_is_a_listener() {
 
     let (_, client) = server.socket.accept().unwrap();
     assert_eq!(client.as_socket().unwrap(), connection.get_ref().get_ref().local_addr().unwrap());
-    // What the first try ran into is not in the record of the second.
+    // The attempts of the first try are not in the record of the second.
     assert_eq!(connection.info().attempts().len(), 1);
     let expected = format!("could not connect to origin.example:80: {address} connection refused");
     assert_eq!(*errors.lock().unwrap(), [expected]);
@@ -189,7 +189,7 @@ fn handshakes_with(remote: SocketAddr) -> usize {
     table.lines().filter(|line| columns(line) == [remote.as_str(), SYN_SENT]).count()
 }
 
-/// A port that refuses, until it is told to listen.
+/// A port that refuses connections until it is told to listen.
 struct Server {
     socket: Socket,
 }
@@ -206,7 +206,7 @@ impl Server {
     }
 }
 
-/// Tries again after a failure to connect, having seen to it that this time there is a listener.
+/// Tries again after a failed connect, after starting the listener.
 #[derive(Clone)]
 struct ListenThenRetry {
     server: Arc<Server>,

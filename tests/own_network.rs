@@ -1,4 +1,4 @@
-//! Sockets on a machine of the test's own, with few ports, odd routes and one family.
+//! Sockets on a machine of the test's own (a network namespace), with few ports, unusual routes and one family.
 #![cfg(all(feature = "connect", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What hyper-util's connector does with the same addresses: the claims of the README that compare, each as a pair.
+//! hyper-util's connector with the same addresses: each claim of the README that compares the two is a pair of tests.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -83,7 +83,7 @@ async fn a_family_that_cannot_be_bound_does_not_end_the_race() {
     if !has_ipv6() {
         return;
     }
-    // No machine has this address, so that binding to it fails, for IPv6 alone.
+    // No machine has this address, so binding to it fails, and only for IPv6.
     let not_ours: IpAddr = "2001:db8::1".parse().unwrap();
     let (v6, origin) = (Origin::listen("::1".parse().unwrap()).await, Origin::listen(V4).await);
     let listed = [v6.address(), origin.address()];

@@ -1,4 +1,4 @@
-//! How much of one answer a race uses: what is beyond would only keep it busy.
+//! How much of an answer a race uses: a limit keeps a long answer from occupying the race.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

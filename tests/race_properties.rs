@@ -1,4 +1,4 @@
-//! What holds of every race: thousands of made-up ones are run in invented time, and their logs are read.
+//! Properties of every race: thousands of random races are run in virtual time, and their logs are checked.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! What goes out is one whole request, or the call is an error: every combination of what a caller and a body can say, before
-//! a server that reads strictly.
+//! The client sends one complete request, or the call is an error: every combination of what a caller and a body can declare is sent to a server that
+//! reads strictly.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the server is a task")]

@@ -1,5 +1,4 @@
-//! Whatever `http` takes for a URI or an authority, the client and the connector answer: no panic, and nothing on the wire
-//! that is none.
+//! The client and the connector handle every URI or authority that the crate `http` accepts: they do not panic, and send no invalid request.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "the server is a task")]

@@ -1,4 +1,4 @@
-//! Answers with addresses that no connection is made to: what is said of them, on every kind of record.
+//! Answers with addresses that cannot be connected to: what the error says of them, for every kind of record.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -81,7 +81,7 @@ async fn beside_a_good_address_they_cost_nothing() {
     assert_eq!(reasons.len(), 4);
 }
 
-/// What a caller writes himself is tried as it stands.
+/// An address that is the host of the URI is tried even if it would be left out of an answer.
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn an_unspecified_address_in_the_uri_is_tried() {
@@ -176,7 +176,7 @@ async fn connect<R: Resolve + Clone>(
 /// What comes of the future, and the warnings of this library meanwhile.
 async fn warned<F: Future>(future: F) -> (F::Output, Vec<String>) {
     let warnings = Warnings::default();
-    // It holds for this thread, and so for this test alone.
+    // The subscriber is set for this thread, and so for this test alone.
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(warnings.clone()));
     let output = future.await;
     let lines = warnings.0.lock().unwrap().clone();

@@ -1,4 +1,4 @@
-//! The system's resolver under the connector, on the system as it is: with a network or without one.
+//! The system's resolver under the connector, on the system of the machine, with or without a network.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

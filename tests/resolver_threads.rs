@@ -1,4 +1,4 @@
-//! What look-ups of the system's resolver cost in threads and descriptors when there are many of them, or nobody waits for them.
+//! The threads and descriptors that look-ups of the system's resolver take, if there are many of them, or if nobody waits for them.
 //!
 //! The tests count what the whole process has: one at a time. Threads of the resolvers of other tests may still be on their way
 //! out: they become fewer, and no more.

@@ -1,4 +1,4 @@
-//! Every kind of resolver under the connector: what it answers is connected to, and what it does not answer is said.
+//! Every kind of resolver under the connector: the addresses of its answers are connected to, and missing answers are reported.
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -230,7 +230,7 @@ async fn a_resolver_without_a_port_leaves_it_to_the_uri() {
 
 #[tokio::test]
 async fn a_port_that_nobody_names_is_that_of_the_scheme() {
-    // The ports are not ours to connect to: these attempts only say where they would have gone.
+    // These ports belong to others: the attempts only record where they would connect to.
     let nowhere =
         service_fn(|_: AttemptRequest| ready(Err::<TcpConnection, _>(AttemptError::new("not tried").unsent())));
     let resolver = FixedResolver::new().with("origin.example", ["192.0.2.1:0".parse().unwrap()]);
@@ -309,7 +309,7 @@ impl Localhost {
             if !with_ipv6 {
                 return Self { port, _listeners: vec![v4] };
             }
-            // Somebody else may have the port of the other family.
+            // Another process may have this port in the other family.
             if let Ok(v6) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
                 return Self { port, _listeners: vec![v4, v6] };
             }

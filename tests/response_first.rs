@@ -1,4 +1,4 @@
-//! The I/O wrapper by itself, on real sockets: which of the two errors of a connection its reader and its writer get.
+//! The I/O wrapper alone, on real sockets: which of the two errors of a connection its reader gets, and which its writer.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -123,7 +123,7 @@ async fn a_connection_that_only_swallows_write_errors_does_so_though_it_was_disa
     assert_eq!((read.as_slice(), end.unwrap_err().kind()), (RESPONSE, ErrorKind::ConnectionReset));
 }
 
-/// What looks like HTTP/1.1 is not: no request begins a count, no upgrade disarms, and no write is put off for an answer.
+/// Bytes that look like HTTP/1.1 are not HTTP/1.1: they begin no count, disarm nothing, and no write is delayed for a response.
 #[tokio::test]
 async fn a_connection_that_only_swallows_write_errors_knows_no_protocol() {
     let (mut client, mut server) = connected().await;

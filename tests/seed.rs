@@ -1,5 +1,5 @@
-//! The cases of the seed, Go's serial and RFC 6555 parallel dialing, on real sockets. Their numbers are those of the scenario
-//! files, which have the same schedules to the millisecond; here it is counted who was tried and what reached whom.
+//! The cases of the seed (Go's serial dialing and the parallel dialing of RFC 6555) on real sockets. Their numbers are those of the scenario files,
+//! which have the same schedules in virtual time. These tests count which addresses were tried, and what arrived at each.
 //!
 //! A loopback address is its own only by its port, so that every address has one of its own, and the URI has none.
 #![cfg(feature = "connect")]

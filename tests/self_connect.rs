@@ -1,4 +1,4 @@
-//! A closed port of this machine refuses, though a socket that connects to it may get that very port for its own.
+//! A connect to a closed port of this machine is refused, although the system may choose that same port for the socket that connects.
 #![cfg(all(feature = "connect", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ async fn a_closed_port_of_this_machine_is_never_connected_to() {
         match connector.call(AttemptRequest::new(address, "localhost", false)).await {
             Ok(connection) => {
                 let (local, peer) = (connection.get_ref().local_addr(), connection.get_ref().peer_addr());
-                // Somebody else of this machine may listen there by now.
+                // Another process may listen there by now.
                 assert_ne!(local.unwrap(), peer.unwrap(), "connected to itself");
             }
             Err(error) => {

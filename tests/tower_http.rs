@@ -1,4 +1,4 @@
-//! The layers of tower-http around the client, in the stack that the documentation has: redirects are followed, bodies are decompressed.
+//! The layers of tower-http around the client, stacked as in the documentation: they follow redirects and decompress bodies.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
@@ -46,7 +46,7 @@ async fn a_redirect_to_another_host_is_followed_without_credentials_and_its_body
     assert!(seen.iter().all(|fields| fields[ACCEPT_ENCODING] == "gzip"), "{seen:?}");
 }
 
-/// The rule of the connector holds for each hop, whoever follows.
+/// The rule of the connector applies to each hop of a redirect, whichever layer follows it.
 #[tokio::test]
 async fn a_redirect_to_an_address_that_is_not_allowed_is_refused() {
     let server = Server::start().await;

@@ -1,5 +1,5 @@
-//! Which cores a process runs on. A scheduler that puts client and server now on one core and now on two makes times of two kinds,
-//! and chance decides who had which.
+//! The cores that a process runs on. If a scheduler puts client and server sometimes on one core and sometimes on two, the times are of two kinds,
+//! and chance decides which.
 
 /// The cores that this process may run on, or none where the system does not say.
 #[cfg(target_os = "linux")]
@@ -8,7 +8,7 @@ pub(crate) fn allowed() -> Vec<usize> {
     (0..nix::sched::CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect()
 }
 
-/// Keeps this thread, and what it starts from now on, on these cores. What cannot be kept runs where it may.
+/// Keeps this thread, and the threads and processes that it starts from now on, on these cores. If the system cannot do that, they run on any core.
 #[cfg(target_os = "linux")]
 pub(crate) fn stay_on(cores: &[usize]) {
     let mut set = nix::sched::CpuSet::new();

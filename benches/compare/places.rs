@@ -1,4 +1,4 @@
-//! Lists of addresses to connect to, that need no network and no privilege.
+//! Lists of addresses to connect to, which need neither a network nor privileges.
 //!
 //! All addresses of a list have one port, as a name's have, since some peers can be given a list of addresses but not of ports.
 //! An address that swallows every SYN is a listener whose accept queue is full; one that refuses is bound, so that nobody else gets

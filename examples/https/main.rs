@@ -1,8 +1,8 @@
-//! https, with the handshake within the race.
+//! A race for https: the TLS handshake is part of each attempt.
 //!
-//! The origin has three addresses. At the first one somebody accepts connections and says nothing: its TCP works and its TLS is dead. At the second one
-//! is a server with the certificate of another host. The third one works. The race gets there, and the picture shows what became of each
-//! attempt. Then the origin refuses an upload of 8 MiB without reading it, and the client has the answer.
+//! The origin has three addresses. The server at the first one accepts connections and sends nothing, so that TCP connects and TLS is dead. The
+//! server at the second one has the certificate of another host. The third one works. The race connects to it, and the drawing shows how each attempt
+//! ended. Then the origin refuses an upload of 8 MiB without reading it, and the client returns the answer.
 //!
 //! ```text
 //! cargo run --example https --features https

@@ -29,7 +29,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor) {
     while let Ok((stream, _)) = listener.accept().await {
         let tls = tls.clone();
         tokio::spawn(async move {
-            // A client that hangs up ends its own connection, not the server.
+            // If a client closes its connection early, only that connection ends, and not the server.
             if let Ok(stream) = tls.accept(stream).await {
                 http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await.ok();
             }
@@ -47,7 +47,7 @@ async fn answer<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infalli
     Ok(response)
 }
 
-/// Starts a server that accepts connections and says nothing on them.
+/// Starts a server that accepts connections and sends nothing on them.
 pub(crate) async fn start_silent() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! One request through a client, and what there is to say of it.
+//! Sends one request through a client, and keeps what the race and the connection tell of it.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ pub(crate) struct Fetched {
     status: StatusCode,
     bytes: usize,
     took: Duration,
-    /// How the connection came about.
+    /// The record of the race for the connection.
     pub(crate) info: Option<ConnectInfo>,
     /// The local address of the connection, which no other open connection to the same place has.
     pub(crate) connection: Option<SocketAddr>,

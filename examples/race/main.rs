@@ -1,12 +1,12 @@
-//! Watch a race: which address was tried when, why, and what came of it.
+//! Draws a race: which address was tried when, why, and how its attempt ended.
 //!
 //! ```text
 //! cargo run --example race                            # on this machine alone, no network needed
 //! cargo run --example race -- http://example.com/     # to a host of your choice
 //! ```
 //!
-//! Without an argument, requests go to a made-up name that has four addresses on loopback, the last of which works. Then the
-//! same addresses are given to hyper-util's own connector, for as long as we have patience.
+//! Without an argument, requests go to a made-up name that has four addresses on loopback, of which only the last works. Then hyper-util's own
+//! connector connects to the same addresses, for as long as the example waits.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its reader")]
 
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ mod time;
 
 /// How long it may take to connect to a host of the reader's choice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the other connector is waited for.
+/// How long the example waits for the other connector.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
@@ -62,7 +62,7 @@ async fn main() -> Result<ExitCode, Box<dyn StdError>> {
 async fn race_on_loopback(scene: &Scene) -> Result<(), Box<dyn StdError>> {
     println!("race.example has four addresses:\n\n{scene}");
 
-    // The port of each address counts, since the URI names none.
+    // The port of each address is used, since the URI names none.
     let resolver = FixedResolver::new().with("race.example", scene.addresses());
     let connector = HappyEyeballsConnector::builder().resolver(resolver).build()?;
     let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -77,8 +77,7 @@ async fn race_on_loopback(scene: &Scene) -> Result<(), Box<dyn StdError>> {
     Ok(())
 }
 
-/// What a user sees of hyper-util's connector. It does start on the second family after 300 ms, but in each family a dead
-/// address stands before whatever works.
+/// How long hyper-util's connector takes. It starts with the second family after 300 ms, but in each family a dead address comes before the good one.
 async fn connect_without_race(addresses: Vec<SocketAddr>) {
     println!("\nThe same addresses through hyper-util's HttpConnector, which goes on to the next address");
     println!("of a family only when the one before has failed (we wait {} at most)\n", Time(PATIENCE));
@@ -118,7 +117,7 @@ async fn race_to(url: &str) -> Result<ExitCode, Box<dyn StdError>> {
 }
 
 fn print_responses(responses: &[Fetched]) {
-    // Every response tells of the race for its connection; the first one is where it was run.
+    // Every response has the record of the race for its connection. The first response is that of the request that started the race.
     if let Some(info) = responses.first().and_then(|response| response.info.as_ref()) {
         println!("{}\n", info.timeline().colour(colour()));
     }
@@ -130,11 +129,11 @@ fn print_responses(responses: &[Fetched]) {
     println!("  Connections opened: {}", connections.len());
 }
 
-/// The error of a client has that of the connector among its causes.
+/// The connector's error is among the causes of the client's error.
 fn print_failure(error: &(dyn StdError + 'static)) {
     match ConnectError::find(error) {
         Some(lost) if lost.attempts().is_empty() => eprintln!("error: {}", chain(lost)),
-        // One line names every address and what was wrong with it.
+        // One line names every address, and why its attempt failed.
         Some(lost) => {
             println!("{}\n", lost.timeline().colour(colour()));
             eprintln!("error: {lost}");

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::loopback::{BlackHole, ClosedPort};
 use crate::origin::Origin;
 
-/// A name with four addresses, of which the last one works. IPv6 is dead, as it is on many a network.
+/// A name with four addresses, of which the last one works. IPv6 is dead, as in many networks.
 pub(crate) struct Scene {
     dead_v6: BlackHole,
     closed: ClosedPort,
@@ -47,7 +47,7 @@ impl Scene {
 impl fmt::Display for Scene {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (address, role) in self.cast() {
-            // Through a string, since an address alone does not heed the width it is given.
+            // Formats into a string first, since `Display` of an address ignores the width.
             writeln!(f, "  {:<17}{role}", address.to_string())?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A cache of answers, with a lifetime of its own: a resolver does not say how long an answer holds.
+//! A cache of answers with a lifetime of its own, since a resolver does not say how long an answer holds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +13,10 @@ use tower::{BoxError, Layer, Service};
 
 use crate::Said;
 
-/// How many names are kept. Who chooses the names is often somebody else.
+/// How many names are kept. Names often come from others, who could fill the memory.
 const MOST_NAMES: usize = 10_000;
 
-/// Keeps what every query of a name came to, that there is nothing included; but no failures.
+/// Keeps the answer to every query of a name, negative answers included, but no failures.
 #[derive(Clone)]
 pub(crate) struct CacheLayer {
     lifetime: Duration,
@@ -34,7 +34,7 @@ impl CacheLayer {
         Self { lifetime, known: Arc::default() }
     }
 
-    /// A clone of an answer shares its addresses: this copies none.
+    /// A clone of an answer shares its addresses: no address is copied.
     fn find(&self, name: &Name, now: Instant) -> Option<Answers<BoxStream<'static, Said>>> {
         let known = self.lock();
         let known = known.get(name).filter(|known| now < known.until)?;
@@ -97,7 +97,7 @@ impl<R: Resolve<Future: Send + 'static, Stream: Send + 'static>> Service<Name> f
                     let all = stream::iter(first).map(Ok).chain(stream);
                     Answers::new(queries, fill(cache, name, queries, all))
                 }
-                // What is there at once is not worth keeping.
+                // An immediate answer is not worth keeping.
                 None => Answers::from_parts(queries, first, None),
             })
         }
@@ -107,8 +107,8 @@ impl<R: Resolve<Future: Send + 'static, Stream: Send + 'static>> Service<Name> f
 
 /// The same answers, kept when they are complete.
 ///
-/// A race drops the stream as soon as it has a connection, often before the second family has answered. So the look-up goes on in
-/// a task of its own, which is why there should be a time limit below the cache.
+/// A race drops the stream when it has a connection, often before the second family has answered. So the look-up goes on in a task of its own. A time
+/// limit below the cache should end it.
 #[expect(clippy::disallowed_methods, reason = "what is kept is for others than the one that asked")]
 fn fill(
     cache: CacheLayer,
@@ -121,9 +121,9 @@ fn fill(
         let mut stream = Box::pin(stream);
         let mut answers = BTreeMap::new();
         while let Some(said) = stream.next().await {
-            // A second answer to a query takes the place of the first.
+            // A second answer to a query replaces the first.
             answers.insert(said.as_ref().map_or_else(QueryError::query, Answer::query), said.clone());
-            // If nobody listens any more, the cache does.
+            // The race may have dropped the stream: the answers are still kept in the cache.
             drop(say.send(said));
         }
         cache.keep(name, queries, answers, read_clock());

@@ -1,4 +1,4 @@
-//! Figures of look-ups: how many, what came of them, and how long it took.
+//! Counts look-ups: how many there were, how they ended, and how long they took.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,19 +14,19 @@ use tower::{BoxError, Layer, Service};
 
 use crate::Said;
 
-/// What has been counted, by query. Clones count together.
+/// The counts by query. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Figures(Arc<Mutex<BTreeMap<Query, OfQuery>>>);
 
 #[derive(Default)]
 struct OfQuery {
     asked: usize,
-    /// How often it came to this, and how long it took at most.
+    /// How often a query ended this way, and the longest time that it took.
     outcomes: BTreeMap<String, (usize, Duration)>,
 }
 
 impl Figures {
-    /// A layer that counts here.
+    /// A layer that adds to these counts.
     pub(crate) fn layer<R>(&self) -> impl Layer<R, Service = Counted<R>> + Clone + use<R> {
         let figures = self.clone();
         layer_fn(move |inner| Counted { inner, figures: figures.clone() })

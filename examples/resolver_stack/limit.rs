@@ -12,7 +12,7 @@ use tower::{BoxError, Layer, Service};
 
 use crate::Said;
 
-/// Gives each look-up so much time. What is not answered then has failed; what is answered counts.
+/// Limits the time of each look-up. Queries without an answer at the limit have failed. Answers that came before are used.
 #[derive(Clone, Copy)]
 pub(crate) struct LimitLayer(Duration);
 
@@ -55,7 +55,7 @@ impl<R: Resolve<Future: Send + 'static, Stream: Send + 'static>> Service<Name> f
                 () = &mut limit => return Err("the resolver does not even ask".into()),
             };
             let queries = answers.queries();
-            // An answer that is there at once is no stream, and needs no limit.
+            // An immediate answer has no stream, and needs no limit.
             Ok(answers.map_stream(|stream| until(limit, queries, stream).boxed()))
         }
         .boxed()

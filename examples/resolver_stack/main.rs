@@ -1,10 +1,10 @@
 //! A stack of tower layers around a resolver: a cache, figures, a time limit.
 //!
-//! A resolver says at once what it asks, and then answers query by query: what it gives is a *stream*, and that is what a layer
-//! has to wrap. The future of the service is over before the first answer is there, so a layer that knows only futures does
-//! little: tower's `TimeoutLayer` bounds the time until the resolver has said what it asks, and no answer after that.
+//! A resolver first returns which queries it makes, and then a *stream* with an answer to each. A layer has to wrap that stream. The future of the
+//! service is finished before the first answer is there, so a layer for futures alone does little: tower's `TimeoutLayer` limits the time until the
+//! resolver has returned its queries, and no answer after that.
 //!
-//! Each layer is a file to copy: [`limit`], [`figures`], [`cache`].
+//! Each layer is a file that you can copy: [`limit`], [`figures`], [`cache`].
 //!
 //! ```text
 //! cargo run --example resolver_stack
@@ -71,7 +71,7 @@ async fn connect<R: Resolve + Clone>(resolver: R, name: &str) -> Result<(), Box<
     Ok(())
 }
 
-/// Answers A and AAAA one by one: soon, late, or never.
+/// Answers A and AAAA separately: soon, late, or never.
 fn dns(
     web: SocketAddr,
 ) -> impl Resolve<Future: Send, Stream: Send + 'static, Error = BoxError> + Clone + Send + 'static {

@@ -1,4 +1,4 @@
-//! A certificate authority that nobody else knows, for servers that speak TLS on loopback.
+//! A certificate authority for this program alone, for servers that speak TLS on loopback.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::text::Text;
 pub(crate) const SHOUT: PathAndQuery = PathAndQuery::from_static("/example.Echo/Shout");
 pub(crate) const TALK: PathAndQuery = PathAndQuery::from_static("/example.Echo/Talk");
 
-/// Says what it hears, in capitals.
+/// Returns what it gets, in capitals.
 #[derive(Clone)]
 pub(crate) struct Echo;
 
@@ -36,7 +36,7 @@ async fn talk(request: tonic::Request<Streaming<String>>) -> Result<tonic::Respo
     Ok(tonic::Response::new(Box::pin(request.into_inner().map_ok(|text| text.to_uppercase()))))
 }
 
-// What tonic generates of a `.proto` file.
+// tonic generates such code from a `.proto` file.
 
 impl NamedService for Echo {
     const NAME: &'static str = "example.Echo";

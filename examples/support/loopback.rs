@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// An address that answers nothing, like a host behind a firewall that drops packets: a listener that accepts no connection,
-/// and whose queue is full.
+/// An address that never answers, like a host behind a firewall that drops packets: a listener whose accept queue is full.
 pub(crate) struct BlackHole {
     address: SocketAddr,
-    /// The listener, and what fills its queue.
+    /// The listener, and the connections that fill its queue.
     _sockets: Vec<Socket>,
 }
 
@@ -35,7 +34,7 @@ impl BlackHole {
     }
 }
 
-/// An address that refuses every connection: a port that is bound, so that nobody else can have it, and that nobody listens on.
+/// An address that refuses every connection: a port that is bound, so that no other process gets it, and has no listener.
 pub(crate) struct ClosedPort {
     address: SocketAddr,
     _socket: Socket,

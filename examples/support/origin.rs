@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Says hello to every request. Dropping it stops the server.
+/// Answers every request with a greeting. Dropping it stops the server.
 pub(crate) struct Origin {
     address: SocketAddr,
     _server: JoinSet<()>,
@@ -39,7 +39,7 @@ async fn serve(listener: TcpListener) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(hello)));
-        // What is over is taken out of the set.
+        // Takes finished connections out of the set.
         while connections.try_join_next().is_some() {}
     }
 }

@@ -1,10 +1,10 @@
-//! Messages of gRPC that are nothing but text.
+//! Messages of gRPC that consist of text.
 
 use bytes::{Buf, BufMut};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Status};
 
-/// In the place of the code that is generated of a `.proto` file.
+/// Takes the place of code that is generated from a `.proto` file.
 #[derive(Clone, Copy)]
 pub(crate) struct Text;
 

@@ -1,9 +1,9 @@
-//! Times as people say them.
+//! Formats times for readers.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A time as people say it: `0.4 ms`, `502 ms`, `3.0 s`.
+/// A time for a reader: `0.4 ms`, `502 ms`, `3.0 s`.
 pub(crate) struct Time(pub(crate) Duration);
 
 impl fmt::Display for Time {

@@ -1,9 +1,10 @@
-//! A sender of webhooks: each customer names the URI that events are sent to.
+//! A sender of webhooks: each customer sets the URI that events are sent to.
 //!
-//! - A customer must not make the sender talk to its own network: addresses that are not public are refused, whatever name leads there.
-//! - An event is sent again, after a pause, where that is safe and may help. `Idempotency-Key` says that it is: a receiver knows by it an event that it has had.
+//! - A customer must not make the sender connect to its own network: addresses that are not public are refused, whichever name leads to them.
+//! - An event is sent again, after a pause, if that is safe and may help. It is safe because of `Idempotency-Key`: the receiver recognises an event
+//!   that it already has.
 //!
-//! The receiver here hangs up on the first request, answers `503` to the second, and takes the third.
+//! The receiver of this example closes the connection at the first request, answers `503` to the second, and accepts the third.
 //!
 //! ```text
 //! cargo run --example webhook --features https
@@ -36,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with("metadata.example", ["169.254.169.254:443".parse()?])
         .with("printer.example", ["10.0.0.7:443".parse()?, "[fd00::7]:443".parse()?]);
 
-    // Without a receiver on loopback, `.allow(public_addresses_only)` is the rule.
+    // In production, without a receiver on loopback, the rule would be `.allow(public_addresses_only)`.
     let partner = receiver.address().ip();
     let connector = HappyEyeballsConnector::builder()
         .resolver(resolver)
@@ -59,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if refused == 4 && status == StatusCode::ACCEPTED { Ok(()) } else { Err("that is not as it should be".into()) }
 }
 
-/// Sends the event until it is taken or refused, and waits twice as long after each try.
+/// Sends the event until the receiver accepts or refuses it. The pause doubles after each try.
 async fn deliver<C: Connector>(client: &Client<C>, uri: &str, id: &str) -> Result<StatusCode, Box<dyn Error>> {
     let mut pause = Duration::from_millis(50);
     for left in (0..TRIES).rev() {

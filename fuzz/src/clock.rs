@@ -1,12 +1,12 @@
-//! A runtime whose time is invented: nothing here waits for the real clock.
+//! A runtime in virtual time: no code under test waits for the real clock.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// Runs `future` to its end, or says `None` if it would wait for ever.
+/// Runs `future` to its end. Returns `None` if it would wait for ever.
 ///
-/// All input and output is in memory. So a future that is still pending after a day of invented time, which passes as soon as nobody has
-/// anything to do, waits for something that does not come.
+/// All I/O is in memory. So a future that is still pending after a day of virtual time waits for an event that never comes. Virtual time advances
+/// when no task has anything to do.
 pub(crate) async fn ends<F: Future>(future: F) -> Option<F::Output> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     tokio::time::timeout(DAY, future).await.ok()

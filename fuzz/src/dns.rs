@@ -1,8 +1,8 @@
 //! DNS answers, through `HickoryResolver` over UDP on the loopback interface.
 //!
-//! The input is one byte of [`Plan`], then the replies of a server, one a query: a length, then either a message, or records from which a
-//! message is put together, so that lengths and names are right often enough to get further. After each reply of the input comes a
-//! `SERVFAIL`, so that one that is no message at all costs no time-out. Nobody may panic, wait, or say more than was asked.
+//! The input is one byte of [`Plan`], then the replies of a server, one to each query: a length, then a message, or records that are assembled into a
+//! message, so that lengths and names are often right. After the replies of the input every query gets `SERVFAIL`, so that an invalid reply costs no
+//! time-out. The resolver must not panic, must not hang, and must not return more than was asked for.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ pub fn dns(data: &[u8]) {
     });
 }
 
-/// No look-up takes longer: each query is answered at once. A minute more is for a machine that is busy.
+/// No look-up takes longer, since each query is answered at once. The rest of the minute is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
 async fn look_up(server: &UdpSocket, plan: Plan, replies: VecDeque<Vec<u8>>) {
@@ -121,7 +121,7 @@ impl Plan {
     }
 }
 
-/// The server and the runtime are the same for all runs of a process. The resolver, and what it caches, is not.
+/// The server and the runtime are shared by all runs of a process. The resolver and its cache are not.
 struct Rig {
     runtime: Runtime,
     server: UdpSocket,
@@ -139,7 +139,7 @@ impl Rig {
     }
 }
 
-/// A length of two bytes, and so many bytes.
+/// A length of two bytes, and as many bytes.
 fn replies(mut data: &[u8]) -> VecDeque<Vec<u8>> {
     let mut replies = VecDeque::new();
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
@@ -160,7 +160,7 @@ async fn serve(server: &UdpSocket, plan: Plan, mut replies: VecDeque<Vec<u8>>) {
         if let Some(reply) = replies.pop_front() {
             let reply =
                 if plan.has_whole_messages() { whole(header, &reply) } else { put_together(header, question, &reply) };
-            // What does not fit into a datagram is not sent. A client that is gone is no fault.
+            // A reply that does not fit into a datagram is not sent. If the client has gone, that is not an error.
             let _ignored = server.send_to(&reply, client).await;
         }
         let _ignored = server.send_to(&message(header, question, 2, [0; 3], &[]), client).await;
@@ -185,7 +185,7 @@ fn whole(id: [u8; 2], reply: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A message of records: the code of the response, then for each record its section, its owner, its type, and the length of its data.
+/// Assembles a message: the response code, then for each record its section, its owner, its type, and the length of its data.
 fn put_together(id: [u8; 2], question: &[u8], mut reply: &[u8]) -> Vec<u8> {
     let Some((code, rest)) = reply.split_first() else { return Vec::new() };
     reply = rest;
@@ -205,7 +205,7 @@ fn put_together(id: [u8; 2], question: &[u8], mut reply: &[u8]) -> Vec<u8> {
         let types: [u16; 10] = [1, 28, 65, 5, 6, 64, 39, 41, 16, 46];
         record.extend(types[usize::from(record_type % 10)].to_be_bytes());
         record.extend([0, 1, 0, 0, 0, 60]);
-        // Lengths that lie are a matter for whole messages.
+        // Wrong lengths are left to whole messages.
         record.extend(u16::try_from(len).unwrap_or_default().to_be_bytes());
         record.extend(data);
         counts[section] += 1;

@@ -1,6 +1,6 @@
-//! hosts, nsswitch.conf and resolv.conf: how a name is to be looked up, against a second reading of the same files.
+//! hosts, nsswitch.conf and resolv.conf: how a name is looked up, compared with a second parser of the same files.
 //!
-//! The input is one byte that chooses a name and that of the machine, then the three files with a zero byte between them.
+//! The input is one byte that chooses the name and the name of the machine, then the three files, separated by a zero byte.
 //!
 //! The plan of the system's resolver is private to the crate, and depends on nothing but the reading of the files: both are compiled here once more.
 
@@ -69,7 +69,7 @@ impl Texts {
         }
     }
 
-    /// hosts(5), nsswitch.conf(5) and resolv.conf(5), read once more.
+    /// A second parser of hosts(5), nsswitch.conf(5) and resolv.conf(5).
     fn is_apart(&self, host: &str) -> bool {
         let labels: Vec<_> = host.split('.').collect();
         let (is_complete, labels) = match labels.split_last() {
@@ -196,7 +196,7 @@ impl Texts {
 /// Sources that know no name of the DNS.
 const HARMLESS: [&str; 6] = ["files", "myhostname", "mymachines", "mdns_minimal", "mdns4_minimal", "mdns6_minimal"];
 
-/// White space as C has it.
+/// White space as C defines it.
 const SPACES: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
 
 fn words(line: &str) -> Vec<&str> {
@@ -213,7 +213,7 @@ fn said_of<'a>(keyword: &str, line: &'a str) -> Option<&'a str> {
     line.strip_prefix(keyword)?.strip_prefix([' ', '\t'])
 }
 
-/// What must not matter does not, and what must does.
+/// Lines that must not matter do not change the result, and lines that must matter do.
 fn unaffected(host: &str, texts: &Texts, planned: &Plan) {
     let comment = "# 192.0.2.1 a.example www.example.com hosts: nis options ndots:9";
     assert_eq!(texts.with_lines(comment, comment, comment).plan(host), *planned, "a comment, {host}: {texts:?}");
@@ -227,7 +227,7 @@ fn unaffected(host: &str, texts: &Texts, planned: &Plan) {
     }
 }
 
-/// hickory reads the files itself. What it takes, the resolver takes.
+/// hickory parses the file itself. The resolver accepts what hickory accepts.
 fn through_hickory(rest: &[u8]) {
     let mut parts = rest.splitn(3, |byte| *byte == 0);
     let mut hosts = Hosts::default();

@@ -1,4 +1,4 @@
-//! Connections in memory: the other end is a value that decides what the client reads, so that a run is the same every time.
+//! Connections in memory: the other end is a value that decides what the client reads, so that a run can be repeated.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -17,7 +17,7 @@ use tower_service::Service;
 pub(crate) enum Next {
     /// These bytes, in one read.
     Bytes(Vec<u8>),
-    /// Nothing yet; the next read is told at once to try again.
+    /// Nothing yet; the reader is woken at once to try again.
     Later,
     /// Nothing until the client has written something.
     Wait,
@@ -86,7 +86,7 @@ impl Read for Memory {
 impl Write for Memory {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.peer.on_write(bytes).map(|()| bytes.len());
-        // Whatever was written may be what the peer waited for.
+        // The peer may have waited for these bytes.
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }

@@ -1,4 +1,4 @@
-//! A strict reader of HTTP/1 requests (RFC 9112), written for the targets: it accepts what a client may send, and nothing else.
+//! A strict parser of HTTP/1 requests (RFC 9112), written for these targets: it accepts only what a client may send.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(crate) struct Message {
     pub(crate) trailers: Vec<(String, Vec<u8>)>,
 }
 
-/// How far the bytes go.
+/// How much of a request the bytes contain.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     /// A whole request, and how many bytes it takes.

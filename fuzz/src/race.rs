@@ -1,7 +1,7 @@
 //! The race under any sequence of inputs.
 //!
-//! The input is a configuration and a list of [`Step`]s: answers, sources, outcomes (of attempts that there are not, too), jumps of the clock.
-//! After each, the rules of the race are checked from outside, by what it says alone.
+//! The input is a configuration and a list of [`Step`]s: answers, sources, outcomes (also of attempts that do not exist), jumps of the clock. After
+//! each step the rules of the race are checked from outside, by its actions alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -89,7 +89,7 @@ impl Setting {
     }
 }
 
-/// Something happens.
+/// One step of the input.
 #[derive(Debug, Arbitrary)]
 enum Step {
     Answer {
@@ -133,14 +133,14 @@ enum Step {
     Back {
         ms: u8,
     },
-    /// One answer after the other, each with other addresses.
+    /// A series of answers, each with other addresses.
     Flood {
         query: u8,
         answers: u8,
     },
 }
 
-/// An address out of few, so that they meet again.
+/// One of a few addresses, so that answers have some in common.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 enum Address {
     V6(u8),
@@ -219,7 +219,7 @@ enum SourceOf {
     Address(Address),
 }
 
-/// An estimate that is longer than any: the attempt decides the race.
+/// An estimate longer than any real one stands for an attempt that decides the race.
 const CHOICE: u16 = 0xC000;
 
 /// How an attempt fails, in one byte.
@@ -251,7 +251,7 @@ enum Id {
     Any(u32),
 }
 
-/// A race, and what is known of it from what it has said.
+/// A race, and what the target has derived from its actions.
 struct Run {
     race: Race,
     setting: Setting,
@@ -270,14 +270,14 @@ struct Run {
     conclusion: Option<Conclusion>,
     /// How many addresses all answers together had.
     offered: usize,
-    /// How many addresses the answers in force have, by their queries; and how many services there are.
+    /// How many addresses and services the valid answers have, by query.
     in_force: BTreeMap<Query, usize>,
     services: usize,
     floods: usize,
     log: Vec<Logged>,
 }
 
-/// What happened, to be told if something is wrong.
+/// An entry of the log that the message of a failure shows.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is shown by its Debug")]
 enum Logged {
@@ -295,7 +295,7 @@ struct Started {
 
 impl Run {
     fn new(setting: Setting, config: Config) -> Self {
-        // Far from the beginning of the clock, so that it can go back too.
+        // Far from the beginning of the clock, so that it can go back.
         let now = some_instant() + Duration::from_secs(1 << 20);
         let deadline = setting.deadline_ms.map(|ms| now + Duration::from_millis(ms.into()));
         Self {
@@ -418,7 +418,7 @@ impl Run {
         self.offered += addresses * (1 + self.services);
     }
 
-    /// A race that is over takes no more answers; where it is not staggered, nor does one that has begun.
+    /// A race that is over takes no more answers. With a policy other than `Staggered`, nor does a race that has begun.
     fn takes_answers(&self) -> bool {
         let has_begun = self.policy != Policy::Staggered && !self.starts.is_empty();
         !has_begun && self.conclusion.is_none()
@@ -444,7 +444,7 @@ impl Run {
         self.race.handle_outcome(id, outcome, self.now);
     }
 
-    /// An id can only be had from a race: one that this race has not given comes from another.
+    /// Only a race can make an id, so an id that this race has not given comes from another race.
     fn id(&self, id: Id) -> Option<AttemptId> {
         match id {
             Id::Recent(back) => {
@@ -455,7 +455,7 @@ impl Run {
         }
     }
 
-    /// Does what the race says until it says nothing more, and checks it.
+    /// Carries out the actions of the race until there are none, and checks them.
     fn settle(&mut self) {
         let most = 8 + 4 * (self.offered * (1 + self.services) + self.starts.len());
         let mut count = 0;
@@ -561,7 +561,7 @@ impl Run {
         );
     }
 
-    /// What holds whenever the race has nothing to say.
+    /// Checks what holds whenever the race has no action.
     fn check(&self) {
         if let Some(chosen) = self.chosen.filter(|_| self.conclusion.is_none()) {
             assert!(self.in_flight.keys().eq([&chosen]), "{chosen:?} is not alone: {}", self.story());
@@ -574,13 +574,13 @@ impl Run {
             let has_hope = !self.in_flight.is_empty() || !self.race.waiting_for().is_empty();
             assert!(has_hope, "it waits for nothing: {}", self.story());
         }
-        // However many answers there were, what is kept is what those in force have, and so many that have left their answer.
+        // The race keeps the addresses of the valid answers, and a limited number of those that have left their answer.
         let in_force = self.in_force.values().sum::<usize>() * (1 + self.services);
         let untried = self.race.untried().count();
         assert!(untried <= in_force + MAX_WITHDRAWN, "{untried} untried addresses: {}", self.story());
     }
 
-    /// Ends the race as a driver would: every query fails, and so does every attempt. It must come to an end.
+    /// Ends the race as a driver would: every query and every attempt fails. The race must end.
     fn wind_up(&mut self) {
         self.log.push(Logged::WindUp);
         for query in self.race.waiting_for().iter().collect::<Vec<_>>() {

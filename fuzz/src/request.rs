@@ -1,7 +1,7 @@
-//! Requests whose fields and bodies say one thing and do another, read by a strict server.
+//! Requests whose fields and bodies contradict each other, read by a strict server.
 //!
-//! If the call succeeds, the server has read exactly the request that was made: method, target, fields, body, trailers. A request that is
-//! sound must succeed. After either, a second request must come through whole: nothing of the first is left on its connection.
+//! If the call succeeds, the server has read exactly the request that was made: method, target, fields, body, trailers. A valid request must succeed.
+//! In both cases a second request must arrive complete: the first one leaves nothing on its connection.
 
 use std::fmt;
 use std::io;
@@ -107,7 +107,7 @@ fn field(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<(HeaderName, 
         return Ok(Some((HeaderName::from_static(name), HeaderValue::from_static(value))));
     }
     let (name, value) = (<&[u8]>::arbitrary(input)?, <&[u8]>::arbitrary(input)?);
-    // A Host that is none is the caller's own affair.
+    // An invalid `Host` is the caller's own choice.
     let name = HeaderName::from_bytes(name).ok().filter(|name| name != "host");
     Ok(name.zip(HeaderValue::from_bytes(value).ok()))
 }
@@ -124,7 +124,7 @@ impl Made {
         request
     }
 
-    /// Nothing about it is doubtful: it must be sent.
+    /// Whether the request is certainly valid, so that it must be sent.
     fn is_sound(&self) -> bool {
         const DELICATE: [&str; 7] =
             ["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding"];
@@ -135,7 +135,7 @@ impl Made {
         is_plain && is_framed && self.body.is_honest()
     }
 
-    /// The server has read what was made.
+    /// Checks that the server has read the request that was made.
     fn check(&self, message: &Message) {
         assert_eq!(message.method, self.method.as_str(), "{self:?}");
         assert_eq!(message.target, b"/first?q", "{self:?}");
@@ -150,13 +150,13 @@ impl Made {
             assert_eq!(came, made, "the body of {self:?} in {message:?}");
             assert!(!matches!(self.body.end, BodyEnd::Error), "the body of {self:?} failed, and nobody was told");
         }
-        // Trailers go where they can, and were announced.
+        // Trailers that were announced are sent where they can be.
         let is_chunked = message.values("transfer-encoding").next().is_some();
         let is_announced = message.values("trailer").any(announces_the_trailer);
         let has_trailers = matches!(self.body.end, BodyEnd::Trailers) && is_chunked && is_announced;
         let expected: &[_] = if has_trailers { &[("x-trailer".to_owned(), b"yes".to_vec())] } else { &[] };
         assert_eq!(message.trailers, expected, "the trailers of {self:?} in {message:?}");
-        // What the client is in charge of it may add, or leave out.
+        // Fields that the client may add or leave out.
         let is_callers =
             |name: &str| !["connection", "content-length", "expect", "host", "transfer-encoding"].contains(&name);
         let of_message = |name: &str| message.values(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
@@ -183,7 +183,7 @@ fn announces_the_trailer(names: &[u8]) -> bool {
     is_visible && names.split(|&byte| byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"x-trailer"))
 }
 
-/// A body that gives `frames`, whatever it says of itself.
+/// A body that gives `frames`, whatever length it declares.
 #[derive(Clone, Debug)]
 struct MadeBody {
     /// The lengths of the frames.
@@ -194,7 +194,7 @@ struct MadeBody {
     /// Each frame is pending once before it is there.
     is_slow: bool,
     has_waited: bool,
-    /// It says that it has ended as soon as it has, and does not wait to be asked.
+    /// It reports its end as soon as it has ended, without another poll.
     says_end: bool,
 }
 

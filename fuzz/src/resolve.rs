@@ -1,4 +1,4 @@
-//! Files of the crate that depend on nothing else of it, compiled once more, beside the target that reads the same texts.
+//! Compiles files of the crate that depend on no others once more, for the target that parses the same texts.
 
 #[path = "files.rs"]
 pub(crate) mod files;

@@ -1,11 +1,10 @@
 //! Response bytes in any segmentation, through the client and through hyper's bare connection.
 //!
-//! The input is eight bytes of [`Plan`], then the bytes that the server sends. What hyper makes of them on a connection whose writes
-//! never fail is the oracle: the client must come to the same status, fields, body and end. That holds when its writes fail too, and
-//! when the response is there before the request: a response that arrived is never lost.
+//! The input is eight bytes of [`Plan`], then the bytes that the server sends. The result of hyper on a connection whose writes never fail is the
+//! reference: the client must return the same status, fields, body and end. That must also hold if the client's writes fail, and if the response
+//! arrives before the request: a response that arrived is never lost.
 //!
-//! Then a second request goes out on the same client. Its response bears a mark, so that bytes which came before it are never taken for
-//! its response.
+//! Then the client sends a second request. Its response has a mark, so that a test can tell whether bytes of the first response were taken for it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -35,7 +34,7 @@ pub fn response(data: &[u8]) {
     let (first, second) = clock::run(through_client(plan.clone(), bytes, Arc::clone(&has_failed)));
     check(&plan, &oracle, &first, has_failed.load(Ordering::Relaxed));
     if let Some(second) = second {
-        // The first exchange, whatever it came to, leaves nothing behind for the next.
+        // The first exchange must leave nothing for the next one.
         assert!(is_marked(&second), "{plan:?}: the second request got {second:?}, after {first:?}");
     }
 }
@@ -51,7 +50,7 @@ fn check(plan: &Plan, oracle: &Came, client: &Came, write_has_failed: bool) {
             let is_cut_off = came.end == BodyEnd::Error
                 && match expected.end {
                     BodyEnd::Complete => is_open,
-                    // There is no point in waiting for more.
+                    // Waiting for more is of no use.
                     BodyEnd::Open => write_has_failed,
                     BodyEnd::Error => true,
                 };
@@ -60,10 +59,10 @@ fn check(plan: &Plan, oracle: &Came, client: &Came, write_has_failed: bool) {
             assert_eq!(**came, expected, "{plan:?}");
         }
         (Came::Error { is_parse: expected }, Came::Error { is_parse }) => {
-            // Where the write has failed, that may be the error.
+            // If a write has failed, its error may be the result.
             assert!(write_has_failed || expected == is_parse, "{plan:?}: hyper says {oracle:?}, the client {client:?}");
         }
-        // Without a response, it is the failed write that ends the exchange.
+        // Without a response, the failed write ends the exchange.
         (Came::Nothing, Came::Error { is_parse: false }) if write_has_failed => {}
         (Came::Nothing, Came::Nothing) if !write_has_failed => {}
         _ => panic!("{plan:?}: hyper says {oracle:?}, the client {client:?}"),
@@ -109,7 +108,7 @@ impl Plan {
     fn new([what, end, fails, upload, segments @ ..]: [u8; 8]) -> Self {
         let kind = if end & 4 == 0 { io::ErrorKind::BrokenPipe } else { io::ErrorKind::ConnectionReset };
         let write_fails = (fails > 128).then(|| (usize::from(fails - 129) * 64, kind));
-        // Where a write has failed, a connection that is no socket is not waited for: what it has to say must be there.
+        // After a failed write, a connection that is not a socket gets no more time: the response must be there.
         let segments = if write_fails.is_some() { segments.map(|size| size.max(1)) } else { segments };
         let (method, has_body) = match what % 6 {
             0 | 1 => (Method::GET, false),
@@ -149,7 +148,7 @@ enum Came {
     Error {
         is_parse: bool,
     },
-    /// The server says nothing, and does not close.
+    /// The server sends nothing, and does not close.
     Nothing,
 }
 
@@ -266,7 +265,7 @@ impl Server {
     fn new(plan: &Plan, bytes: Arc<[u8]>) -> Self {
         let mut segments = VecDeque::new();
         let (mut rest, mut sizes) = (&bytes[..], plan.segments.into_iter().cycle());
-        // Four pauses in a row are one too many to make progress.
+        // Four pauses in a row are too many to count as progress.
         let has_sizes = plan.segments.iter().any(|size| *size > 0);
         while !rest.is_empty() {
             let size = sizes.next().map_or(0, usize::from);

@@ -1,7 +1,7 @@
-//! The sorting of destinations against a second implementation, written from the text of RFC 6724 and as simple as can be: one loop a
-//! rule, bits one by one, an insertion sort.
+//! The sorting of destinations, compared with a second implementation that follows the text of RFC 6724 as simply as possible: one loop for each
+//! rule, single bits, an insertion sort.
 //!
-//! Two entries are tried: the policy table itself, and a race that is told the sources and starts one attempt after the other.
+//! Two ways are checked: the policy table itself, and a race that gets the sources and starts one attempt after the other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -60,7 +60,7 @@ fn check_race(table: PolicyTable, pairs: &[(IpAddr, Source)], lines: &[PolicyEnt
     assert_eq!(started, naive, "in a race, by {lines:?}, of {pairs:?}");
 }
 
-/// The race leaves out what no connection can be made to, which is no matter of sorting.
+/// The race leaves out addresses that cannot be connected to, which has nothing to do with sorting.
 fn is_usable(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),

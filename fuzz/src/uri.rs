@@ -1,7 +1,7 @@
 //! URIs and authorities, through the connector and the client.
 //!
-//! The input is one byte of [`Plan`], then the text of a URI, or of its parts. Whatever is refused is refused before anything is dialled.
-//! Whatever is sent has a target and a Host that parse back to the URI, and nothing of its userinfo.
+//! The input is one byte of [`Plan`], then the text of a URI, or of its parts. A URI that is refused is refused before anything is dialled. A request
+//! that is sent has a target and a Host that parse back to the URI, and contains nothing of its userinfo.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -182,7 +182,7 @@ fn split(authority: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// A zone means something to this machine alone, and is compared with nothing.
+/// A zone has a meaning only on this machine, and is not compared.
 fn without_zone(host: &str) -> String {
     match host.split_once('%').filter(|_| host.starts_with('[')) {
         Some((address, _)) => format!("{address}]"),

@@ -1,4 +1,4 @@
-//! Runs each target over its corpus, and over what it has found before.
+//! Runs each target over its corpus, and over the inputs that made it fail before.
 
 use std::fs;
 use std::panic::catch_unwind;

@@ -1,4 +1,4 @@
-"""The network changes while connects go on: what is believed of it must not outlive it."""
+"""The network changes while connects go on: the crate must soon stop believing what it knew of the old one."""
 
 from clients import Command
 from faults import Client, Delay, NameServers, Restore, Router
@@ -64,7 +64,7 @@ def links() -> list[Row]:
 
 
 def just_after_a_look() -> list[Row]:
-    """What the crate knows of the network is at most 5 s old. Here the change comes as soon as that is known anew."""
+    """What the crate knows of the network is at most 5 s old. In these rows the network changes just after the system was asked."""
     only6 = (("local6", "2001:db8:c::2"),)
 
     def blip(i: str, gone: float, back: float) -> Row:

@@ -60,7 +60,7 @@ def idle() -> list[Row]:
                     continue  # A reset answers at once: nothing that waits makes a difference.
                 helped = verb != "drop" or (KEEPALIVE[0] in more and USER_TIMEOUT[0] in more)
                 post = POST[0] in more
-                # Keep-alive has found out before the next request, if there was time enough.
+                # Keep-alive has noticed the fault before the next request, if there was enough time.
                 lost = 0 if helped and (not post or gap == 6000) else 1
                 rows.append(Row(f"{prefix}-{name}-{gap // 1000}s", f"the idle connection {what}; {does} every {gap / 1000:g} s",
                                 Command("get", n=4, gap=gap, timeout=25_000, more=more), Slow(lost, 12_000), crate=("ours",), peers=("hyper",),

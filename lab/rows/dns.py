@@ -74,7 +74,7 @@ def servers() -> list[Row]:
 
 
 def lost_packets() -> list[Row]:
-    """DNS packets are lost for 0.3 s. Whoever asks afterwards must not wait for the look-ups that lost them."""
+    """DNS packets are lost for 0.3 s. Later connects must not wait for the look-ups that lost them."""
     rows, ids = [], numbered("drip")
     drop = Router(f"ip daddr {{ {DNSMASQ}, {SCRIPTED} }} udp dport 53 drop")
     lost = (Change(3, "lost", drop), Change(3.3, "back", Router()))

@@ -1,4 +1,4 @@
-"""What one connect has learned is not paid for by the next: dead addresses, dead families, and how they come back."""
+"""A connect does not pay again for what an earlier one has learned: dead addresses, dead families, and their return."""
 
 from clients import Command
 from faults import Router

@@ -11,7 +11,7 @@ DUAL = "http://dual.lab.test/"
 A_ONLY = "http://v4.lab.test/"
 AAAA_ONLY = "http://v6.lab.test/"
 SLOW = "http://slow.lab.test/"
-# No connect knows what those before it have shown.
+# Without a memory: no connect knows what earlier ones have learned.
 FORGETS = (("memory", "off"),)
 # nftables: the origin's ports by family.
 TO6 = "ip6 daddr 2001:db8:5::/64 tcp dport {80,443}"

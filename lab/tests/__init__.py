@@ -1,1 +1,1 @@
-"""Tests of what decides: verdicts, the rows as data, the scripted name server. They need no network and no rights."""
+"""Tests of the pure code: verdicts, the rows as data, the scripted name server. They need no network and no privileges."""

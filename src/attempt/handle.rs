@@ -19,7 +19,7 @@ use crate::race::{Endpoint, ServiceRecord};
 #[derive(Clone, Debug)]
 pub struct AttemptHandle {
     endpoint: Endpoint,
-    /// `None` if nobody listens to the attempt.
+    /// `None` if no driver reads what the attempt reports.
     shared: Option<Arc<Shared>>,
 }
 

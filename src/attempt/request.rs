@@ -15,7 +15,7 @@ pub struct AttemptRequest {
     is_secure: bool,
     /// `None` leaves the choice to the attempt service.
     protocols: Option<Protocols>,
-    /// `None` if nobody listens to the attempt.
+    /// `None` if no driver reads what the attempt reports.
     shared: Option<Arc<Shared>>,
 }
 

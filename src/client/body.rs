@@ -64,7 +64,7 @@ impl ResponseBody {
         }
     }
 
-    /// Whether the last poll returned pending although a frame may be there.
+    /// Whether the last poll returned pending only to let other tasks run: a frame may be there.
     fn has_paused(&self) -> bool {
         if let Inner::Stream(body) = &self.inner { body.has_paused() } else { false }
     }

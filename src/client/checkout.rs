@@ -27,7 +27,7 @@ pub(super) enum Checkout {
     Idle(Box<Wire>),
     Shared(Share),
     Wait(Connecting),
-    /// The server has asked for HTTP/1.1.
+    /// The server has asked for HTTP/1.1: the caller gets a connection for the destination that speaks HTTP/1.1.
     Elsewhere,
 }
 
@@ -193,7 +193,7 @@ fn keep_when_connected(connecting: impl Future<Output = Result<Ready, ClientErro
             Ok(Ready::Owned(wire)) => wire.settle(),
             // The connection stays in the pool.
             Ok(Ready::Shared(share)) => drop(share),
-            Err(error) => tracing::debug!(%error, "a connect without a waiting request failed"),
+            Err(error) => tracing::debug!(%error, "a connect failed, and no request waited for it"),
         }
     });
 }

@@ -9,14 +9,14 @@ use std::task::{Context, Poll};
 use super::error::{ClientError, Phase};
 use super::ready::Ready;
 
-/// The future of a connection. Boxed, since most requests use an idle connection.
+/// Waits for the connection of a request that found no idle one. Boxed, so that the future of a request stays small: most requests find one.
 pub(super) struct Connecting {
     future: Pin<Box<dyn Future<Output = Result<Ready, ClientError>> + Send>>,
     /// `None` for the request's own connect.
     queue: Option<Arc<Queue>>,
 }
 
-/// Whether a request still waits for its turn.
+/// The place of a request in the queue. Tells a time-out whether the request waited for its turn or dialled.
 pub(super) struct Queue {
     waits: AtomicBool,
 }
@@ -27,7 +27,7 @@ impl Connecting {
         Self { future: Box::pin(future), queue: None }
     }
 
-    /// The request waits in the queue, as long as `queue` says so.
+    /// The request waits in the queue until [`Queue::leave`] is called.
     pub(super) fn queued(
         future: impl Future<Output = Result<Ready, ClientError>> + Send + 'static,
         queue: Arc<Queue>,

@@ -95,7 +95,7 @@ fn next(status: StatusCode, is_complete: bool, is_uploading: bool) -> Next {
 }
 
 /// Whether the server may have answered a large upload without reading it, although the exchange is complete: the system may have taken data that the
-/// server never reads. A further request would come after that data, so the connection is closed.
+/// server never reads. A further request would be queued behind that data, so the connection is closed.
 fn leaves_debris(status: StatusCode, bytes_written: u64) -> bool {
     status.as_u16() >= 400 && bytes_written > LARGE_UPLOAD
 }

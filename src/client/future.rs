@@ -381,7 +381,7 @@ where
     }
 }
 
-/// Whether the body is available for a retry, if that is checked before it is sent.
+/// Whether the body will be available for a retry. Must be called before the body is sent.
 #[inline]
 fn can_be_kept(request: &Request<Upload>, policy: RetryPolicy, cx: &mut Context<'_>) -> bool {
     let Some(progress) = request.body().progress() else { return true };

@@ -19,7 +19,7 @@ use super::responding::Responding;
 use super::shared::Shared;
 use super::time_limits::Limits;
 
-/// Begins a request, adds the default fields, and applies its time limits.
+/// Begins a request: adds the default fields of the client, and applies the time limits.
 // Inlined, since moving a request costs as much as all other work here.
 #[inline(always)]
 pub(super) fn begin<C: Connector, B: RequestBody>(shared: Arc<Shared<C>>, mut request: Request<B>) -> ResponseFuture {

@@ -7,7 +7,7 @@ use super::pool;
 /// The right to one exchange on a shared connection.
 pub(super) type Share = pool::Share<Connection>;
 
-/// A connection that can take a request.
+/// A connection that can take a request: the result of a checkout or a dial.
 pub(super) enum Ready {
     Owned(Box<Wire>),
     Shared(Share),

@@ -100,7 +100,7 @@ pub(in crate::client) enum Again {
     },
 }
 
-/// How often a request was sent again.
+/// Counts how often a request was sent again, and limits that.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::client) struct Repeats {
     /// All retries.

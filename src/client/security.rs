@@ -22,7 +22,7 @@ use crate::race::Protocols;
 use crate::response_first::{ResponseFirst, ResponseFirstStream};
 use crate::tcp::TcpConnection;
 
-/// The client's protocols as ALPN ids, if the server may choose. The others are for requests that need one protocol.
+/// The protocols (ALPN ids) that are offered if the server may choose. [`HTTP1`] and [`HTTP2`] are for requests that need one protocol.
 static NEGOTIATED: LazyLock<Protocols> =
     LazyLock::new(|| if http2::IS_ON { ["h2", "http/1.1"].into_iter().collect() } else { HTTP1.clone() });
 static HTTP1: LazyLock<Protocols> = LazyLock::new(|| ["http/1.1"].into_iter().collect());

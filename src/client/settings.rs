@@ -21,7 +21,7 @@ pub(super) struct Settings {
     pub(super) requests: RequestSettings,
 }
 
-/// The settings of requests.
+/// The settings of the client that each request uses.
 #[derive(Clone)]
 pub(super) struct RequestSettings {
     pub(super) limits: Limits,
@@ -36,7 +36,7 @@ pub(super) struct RequestSettings {
     pub(super) connections: ConnectionSettings,
 }
 
-/// The settings of connections.
+/// The settings of the client that a dial gives to its connection.
 #[derive(Clone)]
 pub(super) struct ConnectionSettings {
     pub(super) http1: http1::Builder,

@@ -8,7 +8,7 @@ use super::stock::Stock;
 
 /// The state that all clones of a client share. Dropping it closes the idle connections.
 pub(super) struct Shared<C> {
-    /// In an `Arc` of its own, so that a connect can outlive the client.
+    /// The connector. In an `Arc` of its own, so that a connect can outlive the client.
     pub(super) connectors: Arc<Stock<C>>,
     pub(super) pool: Arc<Pool>,
     pub(super) settings: RequestSettings,

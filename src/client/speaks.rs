@@ -1,6 +1,6 @@
-//! The protocol of a connection.
+//! Which protocol a request needs on its connection: a part of its [destination](super::destination).
 
-/// The protocol of a connection.
+/// Which protocol is to be spoken on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Speaks {
     /// The negotiated protocol, or HTTP/1.1 if none was negotiated.

@@ -3,7 +3,7 @@
 //! 1. The [`Uri`](http::Uri) is parsed. A host that is an address needs no resolver. A URI that cannot be connected to is an
 //!    error before anything is sent.
 //! 2. The resolver is asked. Its answers go to a [`Race`](crate::race::Race) as they arrive; a single address needs no race.
-//! 3. Attempts start when the race says so. The first connection wins, and every other socket is closed before the connection is returned.
+//! 3. Attempts start when the race decides so. The first connection wins, and every other socket is closed before the connection is returned.
 //! 4. The record of the race is the connection's [`ConnectInfo`], or the [`ConnectError`](crate::ConnectError)'s
 //!    [`attempts`](crate::ConnectError::attempts).
 

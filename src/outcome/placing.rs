@@ -1,4 +1,4 @@
-//! The attempt delay of an attempt, and why it was put behind others.
+//! What a memory knew of the destination of an attempt: its delay, and why it was put behind others.
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -56,7 +56,7 @@ impl Attempts {
         self.all.push(Attempt { endpoint: endpoint.clone(), phase: Phase::InFlight, is_early, has_progressed: false });
     }
 
-    /// The attempt has made progress. Returns its endpoint if it is the first progress of the attempt, which means that its transport is connected.
+    /// The attempt has made progress. Returns its endpoint if this is its first progress: then its transport has just been connected.
     pub(super) fn on_progress(&mut self, id: AttemptId) -> Option<&Endpoint> {
         let attempt = &mut self.all[id.index()];
         let is_first = !std::mem::replace(&mut attempt.has_progressed, true);

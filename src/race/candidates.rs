@@ -40,7 +40,7 @@ pub(super) struct Candidates {
     excluded: Vec<(Endpoint, UntriedReason)>,
     /// Untried endpoints that have left their answer, the first [`MAX_ADDRESSES`] of them.
     withdrawn: Vec<Endpoint>,
-    /// The addresses that were put back after their attempt was overtaken, and go first.
+    /// The addresses that were put back after their attempt was overtaken. They go before addresses that were never tried.
     overtaken: BTreeSet<SocketAddr>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a test is there, and runs: a scenario file, or a function in a file that cargo builds.
+//! Checks that a test exists and runs: it is a scenario file, or a function in a file that cargo builds.
 
 /// What is wrong with a reference, if anything is.
 pub(crate) fn fault(reference: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
@@ -66,7 +66,7 @@ fn declares(path: &str, module: &str, read: &dyn Fn(&str) -> Option<String>) -> 
     read(path).is_some_and(|text| text.lines().any(is_declaration))
 }
 
-/// The tests in a file of Rust, and whether they are ignored. Attributes stand on lines of their own, as rustfmt has them.
+/// Returns the tests in a Rust file, and whether each is ignored. Attributes are on lines of their own, as rustfmt writes them.
 fn tests(text: &str) -> Vec<(&str, bool)> {
     let mut tests = Vec::new();
     let (mut is_test, mut is_ignored) = (false, false);

@@ -11,9 +11,9 @@ pub(crate) struct Requirement {
 
 #[derive(Debug)]
 pub(crate) enum Shown {
-    /// By these, which are references for [`super::evidence`].
+    /// Shown by these tests, which are references for [`super::evidence`].
     Tests(Vec<String>),
-    /// By none, for a reason of this kind.
+    /// Not tested, for a reason of this kind.
     Reason(&'static str),
 }
 

@@ -1,5 +1,5 @@
-//! The conformance list in `docs/conformance` is what it claims to be: each requirement has tests that exist, or the reason why there are
-//! none. That a test shows its requirement is for a reader to see.
+//! Checks the conformance list in `docs/conformance`: each requirement has tests that exist, or the reason why there are none. Whether a test shows
+//! its requirement is for a reader to judge.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use list::{Requirement, Shown};
 
-/// The list has at least so many requirements: that it has shrunk does not go unnoticed.
+/// The list has at least this many requirements, so that a list that has shrunk is noticed.
 const LEAST: usize = 120;
 
 /// A file of the list: its name, and what stands in it.

@@ -1,4 +1,4 @@
-//! The check is tested with lists that are wrong: each fault is found, and nothing else.
+//! Tests the check with lists that have one fault each: the check finds that fault, and no other.
 
 use super::{Document, faults, list, summary};
 
@@ -49,7 +49,7 @@ fn a_good_list_has_no_faults() {
     assert_eq!(faults(&[document(GOOD)], 5, &read), Vec::<String>::new());
 }
 
-/// One thing is changed, and that is the fault.
+/// Changes one thing, which is the fault.
 #[track_caller]
 fn assert_fault(from: &str, to: &str, expected: &str) {
     assert!(GOOD.contains(from), "{from}");

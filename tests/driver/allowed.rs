@@ -1,4 +1,4 @@
-//! Addresses that are not allowed: nothing is dialled there, whoever has named them.
+//! Addresses that are not allowed are never dialled, whichever resolver, hint or URI they come from.
 
 use std::net::IpAddr;
 
@@ -77,7 +77,7 @@ async fn an_address_in_the_uri_is_no_exception() {
     }
 }
 
-/// What is spelled in another way is an address all the same, or a name that a resolver is asked for.
+/// An address in another notation is still an address, or a name that the resolver is asked for.
 #[tokio::test(start_paused = true)]
 async fn whatever_the_resolver_makes_of_a_name_is_looked_at() {
     for host in ["localhost", "0x7f000001", "2130706433", "127.1", "0177.0.0.1"] {
@@ -91,7 +91,7 @@ async fn whatever_the_resolver_makes_of_a_name_is_looked_at() {
     }
 }
 
-/// An answer that comes later is no way around it: the second of two families, say.
+/// An address of a later answer, that of the second family for example, is checked too.
 #[tokio::test(start_paused = true)]
 async fn late_answers_are_looked_at_as_well() {
     let world = World::new([("B6", Fate::Refuses(500))]);
@@ -101,7 +101,7 @@ async fn late_answers_are_looked_at_as_well() {
     assert_eq!(untried(&error.untried()), "A4 not allowed");
 }
 
-/// Nor is a hint in a service record, which is no address of the name.
+/// An address of a hint in a service record is checked too, although no address record has it.
 #[tokio::test(start_paused = true)]
 async fn hints_are_looked_at_as_well() {
     let world = World::new([("B4", Fate::Connects(0))]);

@@ -1,4 +1,4 @@
-//! What answers do to a race that has begun: later ones, provisional ones, failures; and what is said when none was of use.
+//! What answers do to a race that has begun: later, provisional and failed ones; and what the error says if no answer was of use.
 
 use hyper_happy_eyeballs::ConnectError;
 use hyper_happy_eyeballs::race::{Families, Policy, Source};
@@ -67,7 +67,7 @@ async fn an_answer_withdraws_what_it_lacks() {
         .aaaa(100, "C6")
         .a(120, "A4");
     let stream = connect(world.dial_by(resolver)).await.unwrap();
-    // A6 goes on although it is gone.
+    // The attempt to A6 goes on although A6 has left the answer.
     assert_eq!(world.log()[1..4], ["0 start A6", "250 start C6", "500 start A4"]);
     assert_eq!(world.log()[5..7], ["500 drop A6", "500 drop C6"]);
     assert_eq!(untried(&stream.info().untried()), "B6 left the answer");

@@ -1,4 +1,4 @@
-//! Nothing is left in flight: not beside a winner, not after a failure, not after a drop.
+//! No attempt stays in flight after a victory, after a failure, or after the connect was dropped.
 
 use std::panic::AssertUnwindSafe;
 use std::task::Poll;

@@ -1,4 +1,4 @@
-//! A world in which every address and every query has its fate, and a log of what a connector did there.
+//! A mock network in which each address and each query has a scripted result, and a log of what a connector did there.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -84,7 +84,7 @@ where
     builder.build().unwrap().oneshot(uri()).await
 }
 
-/// What comes of the attempts to an address, in milliseconds after their start.
+/// How the attempts to an address end, and how many milliseconds after their start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fate {
     Connects(u64),
@@ -96,7 +96,7 @@ pub(crate) enum Fate {
     Panics(u64),
 }
 
-/// Where a connector is tested. A clone is the same world.
+/// The mock network. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     shared: Arc<Shared>,
@@ -129,7 +129,7 @@ impl World {
         Attempts { world: self.clone() }
     }
 
-    /// A resolver that asks these queries, and has not said anything yet.
+    /// A resolver that makes these queries, and has no answers yet.
     pub(crate) fn resolver(&self, queries: Queries) -> Resolver {
         Resolver { world: self.clone(), queries, asks_at: Some(0), said: Vec::new(), ends_at: None }
     }
@@ -367,7 +367,7 @@ impl Drop for Saying {
     }
 }
 
-/// Ready when the time has come, which for no timer is never.
+/// Ready when the time has come. Without a timer it is never ready.
 fn poll_timer(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
     match timer {
         Some(timer) if timer.deadline() <= Instant::now() => Poll::Ready(()),

@@ -1,4 +1,4 @@
-//! What an attempt says by its handle, and what it is told: progress, its choice, and the permission to shake hands.
+//! What an attempt reports through its handle, and what the race answers: progress, its choice, and the permission to begin its handshake.
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -15,7 +15,7 @@ use crate::fakes::{Resolver, World, address, connect, ms, tried, uri};
 use crate::plan::Plan;
 use crate::plan::Step::{Chooses, Distrusts, Fails, Gate, Hangs, Progress, Takes};
 
-/// More milliseconds than any test takes.
+/// More milliseconds than any test needs.
 const LONG: u64 = 1_000_000;
 
 /// AAAA and A at once, HTTPS later or never.

@@ -1,4 +1,4 @@
-//! What a resolver can do to a race has a bound, and a race that is over blames nobody for what it did not wait for.
+//! The effect of a resolver on a race has a bound, and a race that is over reports no failure of what it did not wait for.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -21,7 +21,7 @@ const MAX_ANSWERS: usize = 256;
 
 type Said = Result<Answer, QueryError>;
 
-/// A resolver without end: its stream has the `n`-th answer at once, and counts what is taken.
+/// A resolver whose stream never ends: it has the `n`-th answer at once, and counts how many answers were taken.
 fn endless(say: fn(usize) -> Said) -> (impl Resolve + Clone, Arc<AtomicUsize>) {
     let taken = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&taken);
@@ -33,7 +33,7 @@ fn endless(say: fn(usize) -> Said) -> (impl Resolve + Clone, Arc<AtomicUsize>) {
     (resolver, taken)
 }
 
-/// 1,024 addresses that no other answer has.
+/// 1,024 addresses that are in no other answer.
 fn new_addresses(answer: usize) -> Vec<SocketAddr> {
     let first = Ipv4Addr::new(10, 0, 0, 1).to_bits() + u32::try_from(answer * 1024).unwrap();
     (first..first + 1024).map(|ip| SocketAddr::new(Ipv4Addr::from_bits(ip).into(), 80)).collect()

@@ -1,4 +1,4 @@
-//! The connector as a tower service, in time that a test sets: no sockets here, and no waiting.
+//! The connector as a tower service, in virtual time: without sockets and without real waits.
 
 #![cfg(feature = "connect")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

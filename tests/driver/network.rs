@@ -1,4 +1,4 @@
-//! What a resolver hears of changes of the network.
+//! What a resolver learns of changes of the network.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -11,7 +11,7 @@ use tower::{ServiceExt, service_fn};
 
 use crate::fakes::{Attempts, Fate, World, address, uri};
 
-/// A connector whose resolver writes down the epoch of each name.
+/// A connector whose resolver records the epoch of each name.
 fn listening()
 -> (HappyEyeballsConnector<impl Resolve<Stream: Send, Future: Send> + Clone, Attempts>, Arc<Mutex<Vec<Epoch>>>) {
     let heard: Arc<Mutex<Vec<Epoch>>> = Arc::default();

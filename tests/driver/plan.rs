@@ -1,4 +1,4 @@
-//! Attempts of several parts, which say how far they have come.
+//! Attempts of several steps, which report how far they are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use tower::{Service, service_fn};
 
 use crate::fakes::{list, ms, name};
 
-/// A part of an attempt. One that has no more of them has its connection.
+/// A step of an attempt. An attempt without further steps is connected.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     /// Takes so many milliseconds.
@@ -31,7 +31,7 @@ pub(crate) enum Step {
     Hangs,
 }
 
-/// What attempts do, and what they did. Those of other addresses have no parts.
+/// What attempts do, by address, and a log of what they did. Attempts to other addresses have no steps.
 #[derive(Clone)]
 pub(crate) struct Plan {
     began: Instant,

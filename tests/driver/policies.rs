@@ -1,4 +1,4 @@
-//! The seed's dialing: two families in sequence, or one address after the other.
+//! The policies `TwoFamilies` and `Sequential`: two families in sequence, or one address after the other.
 
 use std::error::Error as _;
 

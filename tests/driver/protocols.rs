@@ -1,4 +1,4 @@
-//! What client and connector both speak, as attempts are told, and as service records are chosen by.
+//! The protocols that both client and connector speak: attempts are told them, and service records are chosen by them.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What a caller learns of a race.
+//! What the record of a race tells a caller.
 
 use hyper_happy_eyeballs::race::{DropReason, Families, Query, StartReason, UntriedReason};
 use hyper_happy_eyeballs::resolve::Queries;

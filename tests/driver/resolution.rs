@@ -1,4 +1,4 @@
-//! Waiting for the resolver, and starting as soon as it is worth it.
+//! When the race waits for the resolver, and when it starts.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};

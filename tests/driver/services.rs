@@ -1,4 +1,4 @@
-//! The two services a connector drives, and the ways they can behave.
+//! The resolver and the attempt service that a connector drives, and how they may behave.
 
 use std::error::Error as _;
 use std::future::Ready;
@@ -19,7 +19,7 @@ use tower_test::mock;
 
 use crate::fakes::{Fate, World, address, addresses, connect, list, ms, tried, untried, uri};
 
-/// A resolver that must be left alone.
+/// A resolver that panics if it is called or polled.
 #[derive(Debug, Clone)]
 pub(crate) struct Untouchable;
 
@@ -68,7 +68,7 @@ async fn an_attempt_that_waits_for_its_service_is_an_attempt_in_flight() {
     assert!(connecting.is_woken());
     assert_pending!(connecting.poll());
 
-    // Both wait for a service of their own, and the first in line is served first.
+    // Each connect waits for a service of its own. The one that waited first is served first.
     attempts.allow(1);
     assert_pending!(connecting.poll());
     let (request, answer) = attempts.next_request().now_or_never().unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The timeout: one budget for look-up and race.
+//! The timeout is one limit for the look-up and the race together.
 
 use std::task::{Context, Poll};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! Nothing waits for a timer: not to learn that the server has gone, not to decide what that means.
+//! No timer is needed to learn that the server has closed the connection, or to decide what that means for the request.
 //!
-//! The connections are fakes, since a clock that stands still and a real socket do not go together. The clock stands
-//! still as long as anything else can happen; a timer that somebody waited for would move it.
+//! The connections are mocks, since a paused clock does not work with a real socket. The clock advances only when nothing else can happen, so a timer
+//! that somebody waits for would advance it.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test reads the clock that it has stopped")]
@@ -62,7 +62,7 @@ fn a_server_that_hangs_up_at_once_is_an_error_in_the_first_poll() {
     });
 }
 
-/// Of a transport that is no socket, nobody knows that its read side will hear of it.
+/// If the transport is not a socket, it is not known whether its read side will report the error.
 #[test]
 fn a_write_that_fails_while_the_read_side_stays_silent_is_an_error() {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
@@ -151,7 +151,7 @@ fn t09_a_response_that_comes_together_with_the_end_is_the_response() {
 
 #[test]
 fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
-    /// Counts how often that happened.
+    /// Counts how often both were seen in one poll.
     #[derive(Clone, Default)]
     struct Together(Arc<AtomicUsize>);
 
@@ -161,7 +161,7 @@ fn t09_the_end_is_seen_together_with_the_response_and_not_instead_of_it() {
 
             impl tracing::field::Visit for Message {
                 fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                    self.0 |= format!("{value:?}") == "a connection was over together with its response";
+                    self.0 |= format!("{value:?}") == "a connection ended in the poll that brought its response";
                 }
             }
 
@@ -451,7 +451,7 @@ async fn exchange(response: ResponseFuture) {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
 }
 
-/// Runs `test` in a runtime in which whoever makes a timer panics.
+/// Runs `test` in a runtime in which making a timer panics.
 #[track_caller]
 fn without_timers(test: impl Future<Output = ()>) {
     let (finished, is_finished) = mpsc::channel::<()>();

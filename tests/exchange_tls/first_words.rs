@@ -1,4 +1,4 @@
-//! A server that speaks first: what it says before it has the request is the answer to the request.
+//! A server that sends before it has the request: its bytes are the response to the request.
 
 use std::sync::Arc;
 

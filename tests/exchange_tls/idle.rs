@@ -1,4 +1,4 @@
-//! What happens on an idle connection: its end is noticed before it is used again, and what TLS says by itself ends nothing.
+//! Events on an idle connection: its end is noticed before it is used again, and messages of TLS itself do not end it.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -109,7 +109,7 @@ fn a_connection_that_has_ended_is_not_used_again() {
     });
 }
 
-/// Session tickets and new keys are no answer to anything, and no end (RFC 8446 §4.6).
+/// Session tickets and key updates are neither a response nor an end (RFC 8446 §4.6).
 #[test]
 fn what_tls_says_by_itself_on_an_idle_connection_does_not_end_it() {
     on_both_runtimes(async || {
@@ -162,7 +162,7 @@ fn requests_in_sequence_use_one_connection() {
     });
 }
 
-/// A server that has gone is noticed while the connection is idle, without a request.
+/// The close by the server is noticed while the connection is idle, without a request.
 #[test]
 fn an_idle_connection_that_the_server_has_closed_is_closed() {
     on_both_runtimes(async || {

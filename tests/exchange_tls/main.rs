@@ -1,4 +1,4 @@
-//! The exchange over TLS: what is promised of it in clear text holds there too, in each version of TLS.
+//! The exchange over TLS: what the client promises in clear text holds over each version of TLS too.
 #![cfg(all(feature = "client", feature = "tls", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

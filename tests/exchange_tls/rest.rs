@@ -1,4 +1,4 @@
-//! The rest of an upload that was refused stays at home, over TLS as in clear text (RFC 9112 §9.5).
+//! The rest of an upload that was refused is not sent, over TLS as in clear text (RFC 9112 §9.5).
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::runs::{client, exchange, on_both_runtimes, request, say, times, until
 use crate::server::{Peer, Server};
 use crate::tls::VERSIONS;
 
-/// How much came of each upload after it was refused.
+/// How many bytes of each upload arrived after it was refused.
 type Rest = Arc<Mutex<Vec<usize>>>;
 
 /// When a server refuses an upload, and how it goes on.

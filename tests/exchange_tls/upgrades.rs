@@ -1,4 +1,4 @@
-//! A stream that is no longer HTTP has write errors again (T28), under any client, and one whose upgrade was declined has not.
+//! After an upgrade, write errors are returned again (T28), under any client. After a declined upgrade they are not.
 
 use hyper::header::{CONNECTION, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -17,7 +17,7 @@ fn upgrade(uri: Uri) -> Request<AnyBody> {
     Request::get(uri).header(CONNECTION, "upgrade").header(UPGRADE, "chat").body(empty()).unwrap()
 }
 
-/// Agrees to an upgrade, and is gone.
+/// Agrees to an upgrade, and closes.
 fn switch_and_reset(mut peer: Peer) {
     assert!(peer.request().is_some() && peer.send(SWITCHING));
     // Once the client has it.

@@ -132,7 +132,7 @@ async fn both_sides_talk_in_turn() {
     let (says, said) = unbounded_channel();
     let mut heard = in_time(grpc.streaming(Request::new(messages(said)), TALK, Text)).await.unwrap().into_inner();
     for number in 0..1000 {
-        // The next is not said before the last was answered.
+        // The next message is not sent before the last one was answered.
         says.send(format!("text {number}")).unwrap();
         assert_eq!(in_time(heard.message()).await.unwrap().unwrap(), format!("TEXT {number}"));
     }
@@ -190,7 +190,7 @@ async fn a_call_that_is_dropped_ends_at_the_server_and_no_other_does() {
     drop(numbers);
     in_time(server.hear_of_one_given_up()).await;
     tokio::select! {
-        // It tells that the call is there.
+        // The server reports that the call has arrived.
         biased;
         reply = shout(grpc.clone(), "wait") => panic!("{reply:?}"),
         reply = shout(grpc.clone(), "beside") => assert_eq!(reply.unwrap(), "BESIDE"),

@@ -1,4 +1,4 @@
-//! tonic's server, with a service of each kind of call.
+//! tonic's server, with one service method of each kind of call.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -24,7 +24,7 @@ use crate::text::Text;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     given_up: UnboundedReceiver<()>,
-    /// tonic has its connections in tasks of their own, which end with their runtime.
+    /// tonic runs its connections in tasks of their own, which end with their runtime.
     runtime: Option<Runtime>,
 }
 
@@ -43,7 +43,7 @@ impl Server {
         Self { address, given_up, runtime: Some(runtime) }
     }
 
-    /// Waits until a call that would have gone on for ever was given up.
+    /// Waits until a call that would never end was cancelled.
     pub(crate) async fn hear_of_one_given_up(&mut self) {
         self.given_up.recv().await.unwrap();
     }
@@ -56,10 +56,10 @@ impl Drop for Server {
     }
 }
 
-/// Says what it hears.
+/// The service, which returns what it gets.
 #[derive(Clone)]
 struct Echo {
-    /// Hears of calls that are given up.
+    /// Is notified of calls that are cancelled.
     tell: UnboundedSender<()>,
 }
 
@@ -145,7 +145,7 @@ impl Service<Request<Body>> for Echo {
     }
 }
 
-/// Tells when it is dropped.
+/// Sends a notification when it is dropped.
 struct Guard(UnboundedSender<()>);
 
 impl Drop for Guard {

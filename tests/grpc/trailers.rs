@@ -1,4 +1,4 @@
-//! Trailers of a request, which nobody announced.
+//! Trailers of a request whose names were not announced.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! What is asked once, and what again.
+//! Which queries are sent once, and which are sent again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;

@@ -1,4 +1,4 @@
-//! What is said when there is no address, and who said so.
+//! The error of a look-up without an address, and which server it names.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn each_failure_has_its_kind_its_server_and_its_cause() {
         let error = connect(connecting(resolver_with(&dns, options)), URI).await.unwrap_err();
         assert!(error.is_dns() && !error.is_connect() && !error.is_timeout(), "{error}");
         let text = text.replace("{server}", &dns.address().to_string());
-        // The order is that in which they came.
+        // The errors are in the order of the answers.
         let other = text.replace("AAAA: ", "B: ").replace("A: ", "AAAA: ").replace("B: ", "A: ");
         let said = error.to_string();
         let said = said.strip_prefix("could not resolve race.example: ").unwrap();

@@ -1,4 +1,4 @@
-//! Servers that others have written.
+//! DNS servers that others have written.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -64,7 +64,7 @@ async fn assert_understood(server: &Foreign) {
     ] {
         let error = error(uri).await;
         assert_eq!(tried(error.attempts()), expected, "{uri}: {error}");
-        // No data is no failure.
+        // NODATA is not a failure.
         assert!(error.query_errors().iter().all(|error| error.kind() == QueryErrorKind::NoData), "{error:?}");
     }
     let error = error("http://nothing.test/").await;
@@ -83,7 +83,7 @@ impl Foreign {
     /// Starts `command` for some port, and waits for the line that says that it listens.
     fn start(listens: &str, command: impl Fn(u16) -> Command) -> Self {
         for _ in 0..10 {
-            // Somebody else may take it before the server does.
+            // Another process may take the port before the server does.
             let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
             match Process::start(&mut command(free.port()), listens) {
                 Ok((process, _)) => return Self { address: free, _process: process },

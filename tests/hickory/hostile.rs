@@ -1,4 +1,4 @@
-//! Answers that mean no good, or nothing.
+//! Hostile and meaningless answers.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -132,13 +132,13 @@ async fn an_address_that_comes_twice_is_tried_once() {
 #[tokio::test]
 async fn garbage_is_no_answer() {
     for (garbage, kind) in [
-        // It might be from anybody.
+        // The answer may come from anybody.
         (&[0xff; 40][..], QueryErrorKind::TimedOut),
         (&[], QueryErrorKind::TimedOut),
     ] {
         assert_eq!(kind_of_garbage(move |_| garbage.to_vec()).await, kind);
     }
-    // It has the number of the query, and then nothing that can be read.
+    // The answer has the number of the query, and then nothing that can be parsed.
     let numbered = |query: &[u8]| [&query[..2], &[0x81, 0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat();
     assert_eq!(kind_of_garbage(numbered).await, QueryErrorKind::Other);
     // The answer to another question.
@@ -162,7 +162,7 @@ async fn kind_of_garbage(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Q
     error.query_errors()[0].kind()
 }
 
-/// Replies to every query with what `reply` makes of it. It ends with the process.
+/// Replies to every query with what `reply` returns for it. The server ends with the process.
 fn garbage_server(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = socket.local_addr().unwrap();

@@ -31,7 +31,7 @@ use hyper_happy_eyeballs::{Attempt, AttemptError, ConnectError, HappyEyeballsCon
 use server::Dns;
 use tower::{Service, ServiceExt};
 
-/// What no test takes as long as.
+/// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(30);
 
 fn options() -> ResolverOpts {
@@ -48,7 +48,7 @@ fn config(server: SocketAddr) -> ResolverConfig {
     ResolverConfig::from_name_servers(vec![NameServerConfig::new(server.ip(), true, connections)])
 }
 
-/// A resolver that asks this server, for both families wherever the test runs.
+/// A resolver that asks this server, for both families whatever the machine is connected with.
 fn resolver(server: &Dns) -> HickoryResolver {
     resolver_with(server, options())
 }
@@ -97,12 +97,12 @@ where
     tokio::time::timeout(LONG, connecting).await.expect("it should have ended long ago")
 }
 
-/// Where the attempts went, in their order.
+/// Returns where the attempts went, in their order.
 fn tried(attempts: &[Attempt]) -> Vec<String> {
     attempts.iter().map(|attempt| attempt.endpoint().address().to_string()).collect()
 }
 
-/// Everything that the resolver says of a name.
+/// Returns all answers of the resolver to a name.
 async fn resolve(resolver: &HickoryResolver, name: impl Into<Name>) -> Vec<Result<Answer, QueryError>> {
     let answers = ask(resolver, name).await.collect();
     tokio::time::timeout(LONG, answers).await.expect("it should have ended long ago")

@@ -1,4 +1,4 @@
-//! Which host a name stands for, where there are search domains.
+//! Which host a name means if there are search domains.
 
 use std::task::Poll;
 

@@ -1,4 +1,4 @@
-//! A DNS server that answers by script, in a thread and a runtime of its own, and writes down what it is asked.
+//! A DNS server that answers by a script, in a thread and a runtime of its own, and records its queries.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,7 +28,7 @@ pub(crate) struct Dns {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What has been asked, and what has been answered, in the order of events.
+/// The queries and the answers, in the order of events.
 #[derive(Default)]
 struct Log {
     asked: Vec<String>,
@@ -54,7 +54,7 @@ pub(crate) struct Reply {
 type Script = BTreeMap<(Name, RecordType), Reply>;
 
 impl Dns {
-    /// A server for these names. What else it is asked has no data.
+    /// A server for these names. Queries for any other name are answered with NODATA.
     pub(crate) fn start<const N: usize>(script: [(&str, RecordType, Reply); N]) -> Self {
         let script = script.into_iter().map(|(host, kind, reply)| ((name(host), kind), reply)).collect();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -134,7 +134,7 @@ impl Reply {
         self
     }
 
-    /// So many queries are not answered, as if their packets were lost.
+    /// This many queries are not answered, as if their packets were lost.
     pub(crate) fn after_losses(mut self, queries: usize) -> Self {
         self.lost = queries;
         self
@@ -260,7 +260,7 @@ impl RequestHandler for Handler {
         let text = format!("{} {kind}", asked.to_string().trim_end_matches('.'));
         let asked_before = {
             let mut log = self.log.lock().unwrap();
-            // Whether it is there at all, which is asked for now and then, is no query of a test.
+            // The resolver checks now and then whether the server is there. Such a query is not part of a test.
             let is_probe = asked.is_root();
             let asked_before = log.asked.iter().filter(|query| **query == text).count();
             log.asked.extend((!is_probe).then(|| text.clone()));

@@ -1,4 +1,4 @@
-//! HTTPS records: where they send a connect, and when.
+//! HTTPS records: where connects go because of them, and when.
 
 use std::time::Duration;
 

@@ -11,9 +11,9 @@ const V6: &str = "[2001:db8::1]:80";
 const V4: &str = "192.0.2.1:80";
 const URI: &str = "http://race.example/";
 
-/// A wait that ends early by as much as nobody can mistake for its end.
+/// A resolution delay so long that an attempt that starts at once is not mistaken for one that starts at its end.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(400);
-/// Far beyond it.
+/// Much longer than the wait.
 const MUCH_LATER: u64 = 5_000;
 
 #[tokio::test]

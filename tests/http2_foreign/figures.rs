@@ -1,4 +1,4 @@
-//! What became of the requests.
+//! The figures of a run: requests, connections, errors, retries and time.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

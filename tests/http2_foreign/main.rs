@@ -1,6 +1,7 @@
-//! HTTP/2 servers that others have written. No request may fail, and every body is whole. A server that is missing is left out, but not where the gate runs.
+//! HTTP/2 servers that others have written. No request may fail, and every body is complete. A server that is not installed is skipped, but not in
+//! the gate.
 //!
-//! `HTTP2_REQUESTS` says how many requests each server gets: 20,000 if it is not set.
+//! `HTTP2_REQUESTS` is the number of requests to each server. Defaults to 20,000.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
 

@@ -1,4 +1,4 @@
-//! What answers behind the proxies, and in hyper's server.
+//! The origin behind the proxies, which also runs in hyper's server.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub(crate) async fn start_behind_proxy(tasks: &mut JoinSet<()>) -> SocketAddr {
         while let Ok((stream, _)) = listener.accept().await {
             connections.spawn(async move {
                 let http1 = hyper::server::conn::http1::Builder::new();
-                // How it ends is the proxy's affair.
+                // An error of the connection is the proxy's, and not a failure of the test.
                 drop(http1.serve_connection(TokioIo::new(stream), service_fn(answer)).await);
             });
         }

@@ -136,7 +136,7 @@ impl Foreign {
         directory.write_identity(&identity);
         directory.write("both.pem", &format!("{}{}", identity.pem(), identity.key_pem()));
         for _ in 0..10 {
-            // Somebody else may take it before the server does.
+            // Another process may take the port before the server does.
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
             let described = command(&directory, free);
             let mut started = Command::new(&program);

@@ -1,4 +1,4 @@
-//! One dial for all requests that wait for a connection to an origin whose protocol is negotiated, and for its streams: in virtual time.
+//! One dial for all requests that wait for a connection to an origin whose protocol is negotiated, and for its streams, in virtual time.
 #![cfg(feature = "http2")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "requests are tasks of their own")]
@@ -299,7 +299,7 @@ async fn a_server_that_takes_its_time_is_waited_for() {
     assert_eq!(get(&client).await.unwrap().unwrap(), "1");
     // It is asked again for each further request.
     assert_eq!(get(&client).await.unwrap().unwrap(), "1");
-    // Nobody is there to ask.
+    // The client sends no PING, so a silent server is never noticed.
     let origin = Origin::new(ms(20), [H2]).answers_after(ms(60_000));
     let client = Builder::new().http2_ping_timeout(None).build(origin.clone()).unwrap();
     let request = get(&client);

@@ -1,4 +1,4 @@
-//! An origin behind a connector that says what was negotiated: in virtual time, without sockets and TLS.
+//! An origin behind a connector that reports what was negotiated, in virtual time, without sockets and TLS.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

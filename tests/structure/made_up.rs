@@ -1,4 +1,4 @@
-//! The scanner on crates that are made up: it sees what it is to see.
+//! Tests the scanner with made-up crates.
 
 use super::tree::{Tree, circle};
 

@@ -1,5 +1,5 @@
-//! The shape of `src/`: no circles among files, no file that is too long, no arrow that climbs a layer, and a design page that says so truly;
-//! and manifests that list what there is.
+//! Checks the shape of `src/`: no circles of files, no file that is too long, no import of a higher layer, and a design page that agrees; and that
+//! the manifests list all files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,13 +16,13 @@ use tree::{Tree, circle};
 /// The most lines that a file has, its tests included.
 const MAX_LINES: usize = 400;
 
-/// What each room of the house may name, itself apart: nothing that stands above it.
+/// Which modules each module may name beside itself: none of a higher layer.
 const ROOMS: [(&str, &[&str]); 16] = [
     // L0
     ("race", &[]),
     // L1
     ("outcome", &["race"]),
-    // What every room above is built with.
+    // Modules that all higher modules may use.
     ("forward_io", &[]),
     ("network", &[]),
     ("lock", &[]),

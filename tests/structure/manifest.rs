@@ -1,4 +1,4 @@
-//! What the manifests list by hand, since cargo looks for none of it: tests, examples and features.
+//! The lists in the manifests that cargo does not derive: tests, examples and features.
 
 use std::collections::BTreeSet;
 use std::fs;

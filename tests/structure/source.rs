@@ -1,4 +1,4 @@
-//! The text of one file, cut into words and marks, and what it defines, imports and names.
+//! Splits the text of one file into tokens, and finds what it defines, imports and names.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The files of a crate, and which of them needs which.
+//! The files of a crate, and which of them use which.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -25,7 +25,7 @@ enum Found<'a> {
     Module,
     /// It is another crate's, or a name of the code around it.
     Foreign,
-    /// It begins in this crate, and leads nowhere.
+    /// The path begins in this crate, and leads to nothing.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! What the line of an error says of a look-up, and what is found where descriptors are scarce.
+//! The line of an error after a look-up, and what is found when descriptors are scarce.
 
 use std::fs::{self, File};
 use std::net::Ipv6Addr;

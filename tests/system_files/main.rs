@@ -1,4 +1,4 @@
-//! The resolvers on a machine whose files the test has written, against getaddrinfo on the same machine.
+//! Compares the resolvers with getaddrinfo on a machine whose files the test has written.
 //!
 //! Each row of the table runs in namespaces and in a process of its own: glibc reads some files once for each process.
 #![cfg(all(feature = "hickory", target_os = "linux", target_env = "gnu"))]

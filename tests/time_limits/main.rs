@@ -1,6 +1,6 @@
-//! A request that takes too long is an error that says how far it was; nothing that has arrived is lost for it.
+//! A request that takes too long is an error that says how far the request was. A response that has arrived is not lost.
 //!
-//! The connections are fakes, since a clock that stands still and a real socket do not go together.
+//! The connections are mocks, since a paused clock does not work with a real socket.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test reads the clock that it has stopped")]

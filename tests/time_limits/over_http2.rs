@@ -1,4 +1,4 @@
-//! Limits where requests share a connection.
+//! Time limits of requests that share a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

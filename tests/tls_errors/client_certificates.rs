@@ -1,4 +1,4 @@
-//! Servers that want to know who the client is.
+//! Servers that ask for a client certificate.
 
 use hyper::StatusCode;
 use hyper_happy_eyeballs::Client;

@@ -1,4 +1,4 @@
-//! Why there is no TLS connection: what the error is, what it says, and that nothing is left of the attempt.
+//! Attempts without a TLS connection: the kind of the error, its text, and that no connection stays open.
 #![cfg(all(feature = "client", feature = "tls"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! A system without root certificates, or with some: what stands in the environment is the process's, so that each test has a process of its own.
+//! A system without root certificates, or with some. The tests set environment variables, which belong to the process, so each test runs in a process
+//! of its own.
 #![cfg(feature = "tls-platform-roots")]
 
 use std::env;

@@ -1,4 +1,4 @@
-//! Servers that do no TLS, or not this one, or not to the end.
+//! Servers that do no TLS, or none that this client supports, or that end the handshake early.
 
 use std::time::Duration;
 

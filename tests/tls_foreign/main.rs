@@ -1,4 +1,4 @@
-//! TLS servers that others have written. One that is missing is left out, but not where the gate runs.
+//! TLS servers that others have written. A server that is not installed is skipped; in the gate it is a failure.
 #![cfg(all(feature = "client", feature = "tls"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

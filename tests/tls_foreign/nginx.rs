@@ -36,7 +36,7 @@ impl Nginx {
         let (authority, directory) = (Authority::new("a root"), Directory::new("nginx"));
         directory.write_identity(&authority.server(&[HOST]));
         for _ in 0..10 {
-            // Somebody else may take it before the server does.
+            // Another process may take the port before the server does.
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
             let file = directory.write("nginx.conf", &configuration(directory.path(), free, more));
             let mut command = Command::new(&program);

@@ -1,4 +1,4 @@
-//! TLS within the race, over real sockets: what becomes of a connect some of whose addresses are no good, and what a connector keeps between connects.
+//! TLS within the race, over real sockets: connects some of whose addresses fail in TLS, and what a connector keeps between connects.
 //!
 //! Times that matter to the millisecond are in `tls_virtual`.
 #![cfg(all(feature = "client", feature = "tls"))]

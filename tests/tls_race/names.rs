@@ -1,4 +1,4 @@
-//! Which name is asked for and verified.
+//! Which name the handshake sends and verifies.
 
 use hyper::Uri;
 use hyper_happy_eyeballs::FixedResolver;

@@ -1,4 +1,4 @@
-//! How many servers shake hands in vain.
+//! How many servers begin a handshake in vain.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Settings that change while a connector is in use, and what they are told by.
+//! Settings that change while a connector is in use, and how a test can tell which apply.
 
 use std::sync::{Arc, Mutex};
 

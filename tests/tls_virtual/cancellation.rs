@@ -1,4 +1,4 @@
-//! A connect that is dropped leaves nothing, however far it has come.
+//! A dropped connect leaves no attempt and no task, however far it was.
 
 use std::time::Duration;
 

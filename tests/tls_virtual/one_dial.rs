@@ -1,4 +1,4 @@
-//! A client of this crate's connector, which says how far it is with TLS: when does a second dial begin beside the first?
+//! When a second dial begins beside the first, in a client over this crate's connector, which reports how far TLS is.
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the clock of the runtime")]
 

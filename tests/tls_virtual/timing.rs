@@ -1,4 +1,4 @@
-//! What happens when, to the millisecond.
+//! The instants at which attempts with TLS start and end, exact to the millisecond.
 
 use std::convert::Infallible;
 use std::future::ready;

@@ -1,4 +1,4 @@
-//! A burst of requests to an https origin that the client does not know yet: how many connections it makes for it, and when the last answer is there.
+//! A burst of requests to an https origin that is new to the client: how many connections the client makes, and when the last response is complete.
 
 mod clients;
 pub(crate) mod server;
@@ -26,19 +26,19 @@ const FAIRNESS: &str = "\
     response, the processor time is the client's (user and system) until its last connection is closed, and what is counted is what the server saw. Runs take turns, in another order each time, and \
     what counts is the median of the ratios within a round";
 
-/// How many times ours hyper-util and reqwest take over HTTP/2 to the end of the last response, at least.
+/// By what factor hyper-util and reqwest take longer than this crate over HTTP/2, at least.
 const TIMES_PEERS: f64 = 2.0;
 
 /// What one run took.
 struct Outcome {
     /// To the end of the last response.
     seconds: f64,
-    /// What the client had of the processor.
+    /// The processor time of the client.
     processor: Option<f64>,
     seen: server::Seen,
 }
 
-/// Those who take part, and what each of them did in each round, or why it did not.
+/// The clients, and the result of each in each round, or why it has none.
 struct Outcomes(Vec<(Contestant, Result<Vec<Outcome>, String>)>);
 
 /// What a server speaks.
@@ -116,7 +116,7 @@ fn claim(row: &mut Row, outcomes: &Outcomes, spoken: Spoken, metric: &Metric) {
     row.stand_beside_the_best();
 }
 
-/// Fails if three quarters of the rounds are not as claimed.
+/// Fails if less than a quarter of the rounds are as claimed.
 fn claim_times_peers(row: &mut Row) {
     for peer in [Kind::HyperUtil, Kind::Reqwest] {
         let entry = row.entries.iter().find(|entry| entry.who == peer.name());

@@ -1,4 +1,4 @@
-//! The server of a burst, in a process of its own: it counts its connections, and says when all of them are closed.
+//! The server of a burst, in a process of its own: it counts its connections, and reports when all of them are closed.
 
 use std::convert::Infallible;
 use std::io::BufRead;
@@ -26,7 +26,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use crate::identity::{bytes_of, self_signed, text_of};
 
-/// What the server saw since it was asked last.
+/// What the server has counted since the last report.
 pub(super) struct Seen {
     /// TCP connections.
     pub(super) accepted: f64,
@@ -126,7 +126,7 @@ async fn accept(listener: TcpListener, config: Arc<ServerConfig>, delay: Duratio
         counts.open.fetch_add(1, SeqCst);
         let (config, counts) = (Arc::clone(&config), Arc::clone(&counts));
         tokio::spawn(async move {
-            // How a connection ends is its client's affair: many are closed in the middle of their handshake.
+            // Clients close many connections in the middle of their handshake, which is not an error.
             let _ended = shake_hands(stream, config, delay, &counts).await;
             counts.open.fetch_sub(1, SeqCst);
         });

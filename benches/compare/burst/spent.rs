@@ -1,4 +1,4 @@
-//! How much of the processor this process has had.
+//! The processor time that this process has used.
 
 /// In seconds, of user and system, on all threads since it began. `None` where the system does not say.
 #[cfg(target_os = "linux")]

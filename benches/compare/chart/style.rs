@@ -1,4 +1,4 @@
-//! Who has which colour: the same in every chart, and told apart by those who see red and green as one.
+//! The colours of those compared: the same in every chart, and distinguishable for readers with red-green colour blindness.
 
 use plotters::style::RGBColor;
 

@@ -1,4 +1,4 @@
-//! Those that connect: each is given the same list of addresses, and times one connect of its own.
+//! The connectors that are compared: each gets the same list of addresses, and measures the time of one connect.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,12 +27,12 @@ pub(super) type Dial = Box<dyn Fn() -> BoxFuture<'static, Result<Duration, Strin
 pub(super) struct Dialer {
     pub(super) who: String,
     pub(super) standing: Standing,
-    /// Of how many rounds it takes part in one: a process is slow to start.
+    /// It takes part in one of so many rounds, since a process is slow to start.
     pub(super) every: usize,
     pub(super) dial: Result<Dial, String>,
 }
 
-/// The attempt delay at which everyone is compared that can be told one.
+/// The attempt delay of all that can be configured.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
 
 /// A connect without a race, to the address that is known to be good.

@@ -1,5 +1,5 @@
-//! Counts by valgrind and strace. Each program is run at two lengths; the difference divided by the difference of the lengths is
-//! what one more of it costs, start-up cancelled out.
+//! Counts by valgrind and strace. Each program is run at two lengths. The difference of the counts, divided by the difference of the lengths, is the
+//! cost of one more connect or request, without the cost of the start.
 
 use std::io::Write;
 use std::path::PathBuf;

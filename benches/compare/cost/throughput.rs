@@ -1,4 +1,4 @@
-//! Requests a second, on one thread and on two, one at a time and many.
+//! Requests a second, on one thread and on two, one at a time and many at a time.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ const MODES: [(&str, Standing); 5] = [
     (HYPER_UTIL, Standing::Peer),
     (REQWEST, Standing::Peer),
 ];
-/// Of a run: short enough for many, so that what else the machine does hits all alike.
+/// The duration of a run: short, so that there are many, and the other load of the machine affects all alike.
 const REQUESTS: usize = 480;
 const GO: &str = "Go net/http";
 
@@ -149,7 +149,7 @@ async fn go_once(go: &mut Result<Go, String>, port: u16, each: usize, concurrenc
 pub(super) fn compare_with_hyper_util(row: &mut Row, at_least: f64) {
     let hyper_util = row.entries.iter().find(|entry| entry.who == HYPER_UTIL);
     if let Some(theirs) = hyper_util.and_then(|entry| entry.paired) {
-        // Behind is who was so in three quarters of the rounds.
+        // A client counts as behind if it was so in three quarters of the rounds.
         let (least, median, most) = (1.0 / theirs.high, 1.0 / theirs.median, 1.0 / theirs.low);
         let claim = format!("{median:.2} times hyper-util's ({least:.2} .. {most:.2}), at least {at_least}");
         row.should(most >= at_least, claim);

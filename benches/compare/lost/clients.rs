@@ -1,4 +1,4 @@
-//! The clients, told to do the same.
+//! The clients, each of which gets the same requests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server answers before it has read the upload, and closes: who gets the answer?
+//! A server answers before it has read the upload, and closes. Which clients return the answer?
 
 use bytes::Bytes;
 use http::Method;

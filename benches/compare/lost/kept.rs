@@ -1,4 +1,4 @@
-//! Connections that are kept: how many does it take, and what becomes of requests when one closes?
+//! Idle connections: how many connections requests take, and what happens to requests when one is closed.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What gets lost: answers, requests, and connections that could have been used again.
+//! Lost responses, lost requests, and connections that could have been used again.
 
 mod clients;
 mod early;

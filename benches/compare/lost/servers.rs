@@ -1,4 +1,4 @@
-//! Servers that close when it hurts, in threads of this process.
+//! Servers that close at the worst moment, in threads of this process.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

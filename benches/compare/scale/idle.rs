@@ -1,4 +1,4 @@
-//! Clients with many idle connections: how long does it take to find one?
+//! Clients with many idle connections: how long finding one takes.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What memory it takes to keep a connection idle, and a race in flight: in a process of its own, at two sizes.
+//! The memory that an idle connection takes, and a race in flight: measured in a process of its own, at two sizes.
 
 use std::convert::Infallible;
 use std::process::{Child, Command, Stdio};

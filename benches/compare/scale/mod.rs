@@ -1,4 +1,4 @@
-//! How it grows: memory, idle connections, long lists and many races.
+//! How costs grow: with idle connections, long lists and many races.
 
 mod idle;
 pub(crate) mod memory;

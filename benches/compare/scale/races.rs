@@ -1,4 +1,4 @@
-//! Races that are long, and races that are many: attempts are in memory, so that only the race counts.
+//! Long races and many races. Attempts are in memory, so that only the race is measured.
 
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Is the simulation to be believed? The same cases over real sockets, side by side.
+//! Compares the simulation with real sockets, in the same cases.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! One connect in invented time: the real [`Race`], over an invented network.
+//! One connect in virtual time: the real [`Race`], over a simulated network.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

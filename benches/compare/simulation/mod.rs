@@ -1,4 +1,4 @@
-//! The race itself, a million times in invented time: what the defaults are good for at the scale of the internet.
+//! A million races in virtual time: what the default settings cost and gain in networks like those of the Internet.
 
 pub(crate) mod agree;
 mod connect;

@@ -1,4 +1,4 @@
-//! Networks, as what becomes of the packets that are sent over them.
+//! Networks, described by the loss and the delay of the packets that are sent over them.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -57,8 +57,8 @@ pub(crate) enum PathFate {
 impl Profile {
     /// A name and the network on the way to it: one to four addresses of each family, IPv6 first.
     ///
-    /// Everything that is left to chance is decided here, so that policies meet the same network. At least one IPv4 address
-    /// answers: where nothing works there is nothing to compare.
+    /// All random choices are made here, so that every policy has the same network. At least one IPv4 address answers: if nothing worked there would
+    /// be nothing to compare.
     pub(super) fn draw(&self, random: &mut Rng) -> Vec<Path> {
         let host_rtt = self.median_rtt * (self.spread * normal(random)).exp();
         let broken_ipv6 = random.f64() < self.broken_ipv6;

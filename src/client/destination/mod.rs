@@ -156,11 +156,11 @@ impl Destination {
     #[inline]
     pub(super) fn target(&self, method: &Method, is_proxied: bool) -> Uri {
         if *method == Method::CONNECT {
-            // It was joined once before.
+            // Cannot fail: `of_tunnel` has called `tunnel` before.
             return self.tunnel().map(Uri::from).unwrap_or_default();
         }
         if is_proxied {
-            // It was checked before the connection was made.
+            // Does not fail: `check` was called before the connection was made.
             return self.absolute().unwrap_or_else(|_| self.origin());
         }
         self.origin()
@@ -207,7 +207,7 @@ impl Destination {
     /// Returns path and query. The path is never empty (RFC 9112 §3.2.1).
     fn path(&self) -> Result<PathAndQuery, ClientError> {
         match self.uri.path_and_query() {
-            // Its text begins with a slash nevertheless.
+            // The crate `http` keeps a query without a path, but writes it with a slash: parse that text, to send the slash too.
             Some(query) if query.as_str().starts_with('?') => {
                 let path = query.to_string().parse();
                 path.map_err(|error| ClientError::invalid_request(format!("the path: {error}")))

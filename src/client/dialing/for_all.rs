@@ -73,7 +73,7 @@ impl<C: Connector> Future for Task<C> {
         if dialing.poll_unwanted(cx).is_ready() {
             tracing::debug!(
                 host = this.dialer.destination.host_and_port(),
-                "a dial was given up that nobody waits for"
+                "a dial was cancelled, since no request waits for it"
             );
             this.dialing.take().expect("it was there").pass_on();
             return Poll::Ready(());
@@ -85,7 +85,7 @@ impl<C: Connector> Future for Task<C> {
                 if let Some(second) = dialing.second() {
                     tracing::debug!(
                         host = this.dialer.destination.host_and_port(),
-                        "a dial is silent, a second one begins"
+                        "a second dial begins, since the first one takes long"
                     );
                     start(Arc::clone(this.dialer), second, false);
                 }

@@ -66,7 +66,7 @@ impl<C: Connector> Dialer<C> {
         let epoch = connectors.epoch().get();
         let request = connect_request(destination, uri.clone(), epoch).with_watch(watch);
         let io = request.scope(Oneshot::new(connector, uri)).await.map_err(ClientError::connect)?;
-        // If the dial ended in another runtime than it began in, nobody knows which one has the socket. If the network has changed since, the
+        // If the dial ended in another runtime than it began in, it is not known which one has the socket. If the network has changed since, the
         // connection belongs to the old network. In both cases it serves this request alone.
         let is_spent = || current_runtime() != *runtime || connectors.epoch().get() != epoch;
         let pool = Arc::clone(pool);

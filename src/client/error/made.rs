@@ -114,7 +114,7 @@ impl ClientError {
         }
     }
 
-    /// Adds the host, and what the request has gone through.
+    /// Adds the host, and the history of the request on its earlier connections.
     pub(in crate::client) fn after(mut self, host: String, sendings: Sendings) -> Self {
         self.inner.host = Some(host);
         self.inner.sendings = sendings;

@@ -58,7 +58,7 @@ struct Inner {
     host: Option<String>,
     transfer: Transfer,
     sendings: Sendings,
-    /// How its HTTP/2 stream ended.
+    /// How the HTTP/2 stream of the request ended. `None` over HTTP/1.1.
     stream: Option<StreamEnd>,
 }
 
@@ -215,7 +215,8 @@ impl ClientError {
         !self.is_permanent() && self.fate().is_some_and(Fate::may_be_sent_again)
     }
 
-    /// Returns how far the request came. `None` if neither the server nor the path to it failed, and if a response had begun.
+    /// Returns the facts that decide whether a retry is safe. `None` if a retry does not help: the request or its body was at fault, or the body of
+    /// the response had begun.
     fn fate(&self) -> Option<Fate> {
         let Inner { kind, transfer, sendings, .. } = &*self.inner;
         match kind {

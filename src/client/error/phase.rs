@@ -9,7 +9,8 @@ use crate::outcome::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The request waited for a connection that another request used, or that was being made for other requests. It had begun none itself.
+    /// The request waited for a connection that another request used, or that was being made for other requests. The request had begun no
+    /// connect of its own.
     WaitingForConnection,
     /// A connection was being made for the request: look-up, race and TLS. A request that has begun a dial for itself and others stays in this phase
     /// until it gets a connection, even if that connection exists and all its streams are in use.

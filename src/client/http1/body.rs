@@ -51,7 +51,7 @@ impl OwnedBody {
         Self { incoming: Some(incoming), about: None, carrier: Carrier::None, end: None, at_once: 0 }
     }
 
-    /// A body whose connection is over: nothing beyond `incoming` will arrive.
+    /// A body whose connection has ended: nothing beyond `incoming` will arrive.
     pub(in crate::client) fn of_over(incoming: Incoming, wire: &Wire) -> Self {
         let about = if incoming.is_end_stream() { None } else { Some(Box::new(wire.about())) };
         Self { incoming: Some(incoming), about, carrier: Carrier::None, end: None, at_once: 0 }
@@ -224,7 +224,7 @@ impl Drop for OwnedBody {
             return;
         }
         let is_complete = matches!(self.carrier, Carrier::Task(_)) && self.is_complete();
-        // Dropping `incoming` tells hyper that nobody reads. hyper then drains what one read brings.
+        // Dropping `incoming` tells hyper that the body has no reader. hyper then drains what one read brings.
         self.incoming = None;
         match mem::replace(&mut self.carrier, Carrier::None) {
             Carrier::None => {}

@@ -26,7 +26,7 @@ impl Wire {
     /// Closes the connection.
     ///
     /// *Both* halves are dropped. hyper's connection holds the receiver of the queue, and the sender keeps the queue alive: if one half were left, a
-    /// request could stay in the queue forever. Afterwards it is decided whether there is a response.
+    /// request could stay in the queue forever. Afterwards hyper's result is final: a response or an error.
     pub(in crate::client) fn hang_up(&mut self) {
         let was_over = mem::replace(&mut self.is_over, true);
         self.tell_of_silence();
@@ -40,12 +40,12 @@ impl Wire {
     }
 }
 
-/// How long the server must have been silent for that.
+/// How long the server must have been silent on a request before `tell_of_silence` closes the idle connections to its host.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// Sends the closing alert of TLS (RFC 9112 §9.8, RFC 8446 §6.1), if the system takes it at once. Nothing waits for a connection that is closed.
 ///
-/// hyper shuts a connection down when its sender is dropped, since no request can come any more.
+/// Dropping the sender tells hyper that no request will come, so that one poll of the connection shuts it down and writes the alert.
 fn send_closing_alert(halves: Halves) {
     let Halves { sender, connection } = halves;
     drop(sender);

@@ -163,7 +163,7 @@ impl<F: Future<Output = Sent>> Future for Exchange<F> {
             looked = look(this.sent.as_mut());
         }
         if polled.is_ready() && matches!(looked, Poll::Ready(Ok(_))) {
-            tracing::trace!("a connection was over together with its response");
+            tracing::trace!("a connection ended in the poll that brought its response");
         }
         let wire = this.wire.take().expect("not polled after completion");
         Poll::Ready(match looked {

@@ -1,4 +1,5 @@
-//! The relay of a connection: two wakers that stay the same for the whole life of the connection, and pass wake-ups on to whoever waits for it.
+//! The relay of a connection: two wakers that stay the same for the whole life of the connection, and pass wake-ups on to the task or the sweeper
+//! that waits for it.
 //!
 //! hyper keeps the waker that a connection was last polled with, in the registration of the socket and in the channel of every body. With the waker
 //! of the task that uses the connection, a poll would be needed to replace it each time another task takes the connection. And each frame that a
@@ -26,7 +27,7 @@ pub(in crate::client) struct Relay {
     state: AtomicU8,
     /// There was an event on the socket since the connection was last polled.
     socket: AtomicBool,
-    /// There was another event since then: a body was read on, or can be sent on.
+    /// There was another event since the last poll: the reader took a part of a response body, or a request body has more to send.
     other: AtomicBool,
     task: AtomicWaker,
     place: Place,
@@ -66,7 +67,7 @@ impl Relay {
         &self.watch
     }
 
-    /// The connection is being used by somebody who polls it.
+    /// The connection is taken by an exchange, a body or a task, which will poll it: until then events are only noted.
     #[inline]
     pub(in crate::client) fn hold(&self) {
         self.state.store(HELD, SeqCst);

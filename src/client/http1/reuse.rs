@@ -31,7 +31,8 @@ impl Wire {
         self.is_doubted = false;
     }
 
-    /// Notes that the server may not have read all of the request that it has answered, and may close the connection for that.
+    /// Notes that the server may have answered without reading all of the request, and may close the connection because of that. Then only requests
+    /// that can be sent again may use the connection.
     pub(in crate::client) fn doubt(&mut self) {
         self.is_doubted = true;
     }

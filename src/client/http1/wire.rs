@@ -231,7 +231,7 @@ impl Wire {
             Poll::Ready(result) => {
                 self.error = result.err();
                 if let Some(error) = self.error.as_ref().filter(|_| !self.spent) {
-                    tracing::debug!(%error, "a connection failed without a waiting request");
+                    tracing::debug!(%error, "a connection failed, and no request waited for it");
                 }
                 self.is_over = true;
                 Poll::Ready(())

@@ -43,7 +43,7 @@ pub(super) struct State<W: Owned> {
     /// When the first idle connection expires by its `Keep-Alive` time. The sweepers are woken when it becomes earlier.
     pub(super) first_gone: Option<Instant>,
     pub(super) is_closed: bool,
-    /// Connections with smaller numbers are of another network. They are closed when they come back.
+    /// Connections with smaller numbers were made before the last change of the network. They are closed when they come back.
     pub(super) oldest: u64,
 }
 

@@ -43,13 +43,13 @@ pub(super) enum DialEnd {
     /// The dial has made a connection.
     Connected,
     Failed(Box<ClientError>),
-    /// The right was not used: it goes to the next request.
+    /// No request waits for the dial, or its right was not used. If requests wait, the right to dial goes to the next one.
     PassedOn,
     /// The dial was dropped.
     Dropped,
 }
 
-/// Tells a dial that perhaps no request waits for it any more.
+/// Wakes a dial to check whether any request still waits for it.
 #[derive(Default)]
 pub(super) struct Signal {
     is_set: AtomicBool,

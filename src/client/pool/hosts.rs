@@ -78,7 +78,7 @@ struct Waiting<W: Owned> {
 /// Sends a grant to a waiting request.
 pub(super) type Granting<W> = oneshot::Sender<Grant<W>>;
 
-/// Requests that have stopped waiting. Must be dropped after the pool was unlocked, since that drops their wakers.
+/// Requests that have stopped waiting. Must be dropped after the pool was unlocked: dropping them drops their wakers, which are foreign code.
 pub(super) type Gone<W> = Vec<Granting<W>>;
 
 impl<W: Owned> Hosts<W> {

@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Elsewhere,
 }
 
-/// The kinds of the hosts whose connections may be of either kind.
+/// What earlier connections have shown of hosts whose connections may be of either kind.
 pub(super) struct Kinds(Bounded<Kind>);
 
 /// The most hosts that are remembered.

@@ -62,7 +62,7 @@ impl Watch {
         self.runtime
     }
 
-    /// Adds an idle connection with an event, and wakes the sweeper.
+    /// Called by the waker of an idle connection on which there was an event: adds it to the list, and wakes the sweeper.
     pub(in crate::client) fn touched(&self, key: usize, id: u64) {
         self.lock().push(Touched { key, id });
         self.sweeper.wake();

@@ -108,7 +108,7 @@ impl<W: Owned> Pool<W> {
         if !suspects.is_empty() {
             tracing::debug!(
                 connections = suspects.len(),
-                "idle connections are closed, as their host was silent on another"
+                "idle connections are closed, since their host was silent on another connection"
             );
         }
     }
@@ -188,7 +188,7 @@ impl<W: Owned> State<W> {
         self.hosts.at(slot).take(&mut self.idle, key, runtime)
     }
 
-    /// Takes out the idle connections of which `is_taken` says so.
+    /// Takes out the idle connections for which `is_taken` returns `true`.
     fn take_all(&mut self, is_taken: impl Fn(&Idle<W>) -> bool) -> Vec<Idle<W>> {
         let keys: Vec<_> = self.idle.iter().filter(|(_, idle)| is_taken(idle)).map(|(key, _)| key).collect();
         keys.into_iter().filter_map(|key| self.take(key)).collect()

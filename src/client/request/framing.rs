@@ -20,7 +20,7 @@ pub(in crate::client) enum Framing {
 /// What is known of a body that is sent in chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::client) struct Chunks {
-    /// How many bytes the body has, if it says so.
+    /// How many bytes the body has, if it declares that.
     pub(in crate::client) promised: Option<u64>,
     /// The names in the `Trailer` field. hyper drops trailers with other names.
     pub(in crate::client) trailers: Vec<HeaderName>,

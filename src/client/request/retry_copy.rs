@@ -16,7 +16,8 @@ pub(in crate::client) struct RetryCopy {
     extensions: Extensions,
     /// The body is empty.
     is_empty: bool,
-    /// A copy of the body, if it can be copied. Without one, the body may be untouched, or kept as a whole.
+    /// A copy of the body, if it can be copied. Without a copy the body can still be sent again if nothing was taken from it, or if it was kept as a
+    /// whole.
     copy: Option<ErasedBody>,
 }
 

@@ -247,7 +247,7 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// The first look of a connect.
+    /// Makes the first look of a connect at the memory: begins its race there, and keeps the memory locked for further destinations.
     #[inline]
     fn look(&mut self, destination: Destination) -> Advice {
         let Some(shared) = &self.memory.handle.shared else { return Advice::default() };
@@ -262,8 +262,8 @@ impl<'a> Recall<'a> {
         }
     }
 
-    /// The first look of a connect if its place is not known. The system is asked for the sources while the memory is not locked, since that takes
-    /// some system calls for each family. They do not block, and to make them in another thread would take more calls.
+    /// Makes the first look of a connect whose place is not known: asks the system for the source addresses. The memory is not locked meanwhile,
+    /// since that takes some system calls for each family. They do not block, and making them in another thread would take more calls.
     #[cold]
     fn look_from_anew(&mut self, shared: &'a Shared, heard: Heard, destination: Destination) -> Advice {
         let [v6, v4] = self.sources.of_default_routes();
@@ -273,7 +273,7 @@ impl<'a> Recall<'a> {
         self.look_from(place, known, destination)
     }
 
-    /// The first look of a connect, which runs from `place`.
+    /// Makes the first look of a connect that runs from `place`: sets its viewpoint.
     #[inline(always)]
     fn look_from(&mut self, place: Place, mut known: Guard<'a, Known>, destination: Destination) -> Advice {
         let view = known.memory.begin_race(place);
@@ -283,7 +283,7 @@ impl<'a> Recall<'a> {
         advice
     }
 
-    /// A later look of a connect, with the viewpoint of the first one.
+    /// Makes a later look of a connect, with the viewpoint of the first one. Locks the memory unless this value has it locked.
     #[inline(never)]
     fn look_again(&mut self, view: Viewpoint, destination: Destination) -> Advice {
         if self.known.is_none() {

@@ -1,4 +1,4 @@
-//! Why a connect failed, and the line that says so.
+//! Why a connect failed, and the line of the error that names the reason.
 
 use std::fmt;
 
@@ -128,7 +128,7 @@ fn fmt_no_addresses(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     fmt_unknown(report, f)
 }
 
-/// Writes what is not known of the name, so that nobody takes it for a negative answer.
+/// Writes what is not known of the name, so that a reader does not take it for a negative answer.
 fn fmt_unknown(report: &Report, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (not_asked, open) = report.unknown();
     fmt_queries(not_asked, "asked for", f)?;

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::Flight;
 
 impl<K: Ord, T> Flight<K, T> {
-    /// Resolves when nobody waits for the result any more. By then somebody may have joined again.
+    /// Resolves when nobody waits for the result any more. By then another caller may have joined.
     pub(in crate::resolve) fn deserted(&self) -> impl Future<Output = ()> + use<K, T> {
         let under_way = self.flights.lock();
         let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());

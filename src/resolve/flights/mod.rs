@@ -30,7 +30,7 @@ pub(super) struct Flights<K, T> {
 }
 
 struct UnderWay<T> {
-    /// `None` if another call has answered, and nobody waits for the calls that still run.
+    /// The callers that wait. `None` if a call has answered, and the entry only counts the calls that still run.
     flight: Option<Waiting<T>>,
     /// How many calls are running.
     running: usize,
@@ -81,7 +81,7 @@ impl<K: Ord + Clone, T: Clone + Send + Sync + 'static> Flights<K, T> {
         (Landing::new(landing), flight)
     }
 
-    /// Whether somebody waits for the look-up for `key`.
+    /// Whether a caller waits for the look-up for `key`.
     pub(super) fn is_under_way(&self, key: &K) -> bool {
         self.lock().get(key).is_some_and(|entry| entry.flight.is_some())
     }
@@ -109,9 +109,9 @@ impl<T> Waiting<T> {
 }
 
 impl<K: Ord, T> Flight<K, T> {
-    /// Returns the call if somebody still waits for the result. Otherwise gives it up, so that the next caller makes a call of its own.
+    /// Returns the call if a caller still waits for the result. Otherwise gives it up, so that the next caller makes a call of its own.
     pub(super) fn if_wanted(mut self) -> Option<Self> {
-        // One lock for the check and the removal, so that nobody joins in between.
+        // One lock for the check and the removal, so that no caller joins in between.
         let mut under_way = self.flights.lock();
         let flight = under_way.get(&self.key).and_then(|entry| entry.flight.as_ref());
         if flight.is_some_and(|flight| flight.result.receiver_count() > 0) {

@@ -1,4 +1,4 @@
-//! Remembers the names that have answered lately.
+//! Remembers the names that have answered lately: their look-ups get the reserved threads, and may be repeated when a call is stuck.
 
 use crate::lock::Lock;
 use std::collections::HashSet;

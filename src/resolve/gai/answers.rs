@@ -30,7 +30,7 @@ enum Course {
     Apart(Apart),
     /// The name as it stands has no address. The second look-up is under way.
     Second { held: Vec<Said> },
-    /// Every answer is passed on.
+    /// Nothing is held back any more: every answer is passed on.
     Decided,
 }
 

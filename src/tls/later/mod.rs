@@ -21,7 +21,7 @@ use crate::timer::read_clock;
 /// 1. The first connect starts the thread. Connects that need a configuration before it has finished wait for it.
 /// 2. A complete result is kept. A failure, or a result with missing certificates, is kept for 5 s; the next connect after that
 ///    reads again.
-/// 3. A configuration is used until a better one was read: nobody waits then, and a failure changes nothing.
+/// 3. A configuration is used until a better one was read. Meanwhile no connect waits, and a failure changes nothing.
 pub(super) struct Later {
     recipe: Box<Recipe>,
     /// Guards the configuration and the wakers of those that wait. Wakers are cloned, called and dropped outside the lock, and configurations are
@@ -49,14 +49,14 @@ enum Reading {
     },
     /// All certificates were read.
     Complete,
-    /// Some certificates, or all, could not be read.
+    /// Some certificates, or all of them, could not be read. The next connect after 5 s reads again.
     Lacking {
         began: Instant,
         problem: RootsError,
     },
 }
 
-/// The place of a task among those that wait. Dropping it gives it up.
+/// The place of a task among those that wait for the configuration. Dropping it ends the wait.
 pub(super) struct Place {
     later: Arc<Later>,
     number: u64,
@@ -146,7 +146,9 @@ impl Later {
         }
         match problem {
             Some(error) if serves => tracing::warn!(%error, "not all root certificates could be read"),
-            Some(error) => tracing::warn!(%error, "root certificates could not be read: without any, https fails"),
+            Some(error) => {
+                tracing::warn!(%error, "root certificates could not be read: https fails as long as there are none")
+            }
             None => {}
         }
     }

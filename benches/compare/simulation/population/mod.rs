@@ -1,4 +1,4 @@
-//! Hours of connects: what the memory is good for, with the real race and the real memory, in a population of hosts and networks.
+//! Hours of connects, which show what the memory gains: the real race and the real memory, in a population of hosts and networks.
 
 mod broken;
 mod charts;

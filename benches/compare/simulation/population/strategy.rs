@@ -1,4 +1,4 @@
-//! How a client paces its attempts: by this crate, with its memory and without, and as others do.
+//! How a client paces its attempts: like this crate, with its memory and without, or like other clients.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

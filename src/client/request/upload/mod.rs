@@ -127,8 +127,8 @@ impl Progress {
         &self.framing
     }
 
-    /// Whether the body is available for a retry, if this is called before it is sent. With `may_ask`, a body with a known length is polled for its
-    /// first frame, which may be all of it.
+    /// Whether the body will be available for a retry. Must be called before the body is sent. With `may_ask`, a body with a known length is polled
+    /// for its first frame, which may be all of it.
     #[inline]
     pub(in crate::client) fn can_be_kept(&self, may_ask: bool, cx: &mut Context<'_>) -> bool {
         self.may_be_copied || (may_ask && self.is_whole(cx))
