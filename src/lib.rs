@@ -122,6 +122,8 @@ pub mod tls;
 #[cfg(feature = "connect")]
 mod wake_later;
 
+#[cfg(all(feature = "client", feature = "tls"))]
+pub use client::HttpsClient;
 #[cfg(feature = "client")]
 pub use client::{Client, ClientError, ClientLayer, ConnectionUse, PoolStatistics, RetryBody, RetryPolicy};
 #[cfg(feature = "connect")]

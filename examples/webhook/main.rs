@@ -15,6 +15,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::{Request, StatusCode};
 use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{
@@ -69,7 +70,11 @@ async fn deliver<C: Connector>(client: &Client<C>, uri: &str, id: &str) -> Resul
             .header("idempotency-key", id)
             .body(format!(r#"{{"id":"{id}","type":"order.paid"}}"#))?;
         match client.request(request).await {
-            Ok(response) if left > 0 && response.status().is_server_error() => println!("  {}", response.status()),
+            Ok(response) if left > 0 && response.status().is_server_error() => {
+                println!("  {}", response.status());
+                // The body is read to its end, so that the connection can be used again. The time limit of the client bounds it.
+                drop(response.into_body().collect().await);
+            }
             Ok(response) => return Ok(response.status()),
             Err(error) if left > 0 && error.may_retry() => println!("  {error}"),
             Err(error) => return Err(error.into()),

@@ -61,8 +61,8 @@
 //!
 //! By default the client has no time limit for a request: it waits for a server that never answers. [`Builder::timeout`] limits the whole request, to
 //! the end of the response's body, and [`Builder::response_header_timeout`] limits the time to the head of the response. [`TimeLimits`] in the
-//! extensions of a request sets them for that request. [`ClientError::timeout_phase`] says how far the request was. Without them only these limits
-//! apply:
+//! extensions of a request sets them for that request. [`ClientError::timeout_phase`] says how far the request was. Set the connector's
+//! limit below the client's: a limit of the client cancels the connect, so that its error has no addresses. Without them only these limits apply:
 //!
 //! | what | is limited by | default |
 //! |---|---|---|
@@ -194,6 +194,8 @@ pub use self::builder::Builder;
 pub use self::connection_use::ConnectionUse;
 pub use self::error::{ClientError, Phase, Processing};
 pub use self::future::ResponseFuture;
+#[cfg(feature = "tls")]
+pub use self::https::HttpsClient;
 pub use self::layer::ClientLayer;
 pub use self::pool::{ConnectionCounts, HostStatistics, PoolStatistics};
 pub use self::request::informational::{Informational, on_informational};

@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::shared::Shared;
 use crate::network::Epoch;
 
-/// An HTTP/1.1 client that never loses a response that arrived.
+/// An HTTP client that never loses a response that arrived. It speaks HTTP/1.1, and HTTP/2 with the feature `http2`.
 ///
 /// `C` makes the connections. It is any `tower::Service<Uri>` whose responses have hyper's I/O traits, such as
 /// [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), with or without TLS. Each request may have another type of [body](RequestBody).
@@ -36,6 +36,9 @@ use crate::network::Epoch;
 ///
 /// It is cheap to clone. Clones share their connections. When the last clone and the last awaited response are dropped, the idle connections are
 /// closed.
+///
+/// In a struct, write the type of its connector: `Client<HappyEyeballsConnector>` is the type of `Client::default()`, for `http` alone; `HttpsClient` that
+/// of `Client::https()`. A function takes any client as `&Client<impl client::Connector>`.
 ///
 /// # Runtimes
 ///

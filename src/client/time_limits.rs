@@ -12,14 +12,19 @@ use http::Extensions;
 ///
 /// # Example
 ///
-/// ```
+/// ```no_run
 /// use std::time::Duration;
 ///
+/// use hyper_happy_eyeballs::Client;
 /// use hyper_happy_eyeballs::client::TimeLimits;
 ///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::default();
 /// let limits = TimeLimits::new().timeout(Duration::from_secs(600)).response_header_timeout(None);
-/// let request = http::Request::get("http://example.com/large").extension(limits).body(())?;
-/// # Ok::<_, http::Error>(())
+/// let request = http::Request::put("http://example.com/large").extension(limits).body("a long text".to_owned())?;
+/// println!("{}", client.request(request).await?.status());
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeLimits {

@@ -193,7 +193,7 @@ fn problem_of(error: &CertificateError) -> CertificateProblem {
 
 fn words_of(problem: CertificateProblem, error: &CertificateError) -> String {
     let words = match problem {
-        CertificateProblem::WrongName => "the certificate is for other names",
+        CertificateProblem::WrongName => return format!("the certificate is for other names{}", names_of(error)),
         CertificateProblem::Expired => "the certificate has expired",
         CertificateProblem::NotYetValid => "the certificate is not valid yet",
         CertificateProblem::UnknownIssuer => "the certificate is from an unknown issuer",
@@ -201,6 +201,27 @@ fn words_of(problem: CertificateProblem, error: &CertificateError) -> String {
         CertificateProblem::Other => return format!("the certificate is not accepted: {error}"),
     };
     words.into()
+}
+
+/// Names up to three names of a certificate that is for other hosts.
+fn names_of(error: &CertificateError) -> String {
+    let CertificateError::NotValidForNameContext { presented, .. } = error else { return String::new() };
+    let names: Vec<_> = presented.iter().filter_map(|name| host_of(name)).collect();
+    match names.split_at_checked(3) {
+        _ if names.is_empty() => String::new(),
+        Some((shown, rest)) if !rest.is_empty() => format!(" ({} and {} more)", shown.join(", "), rest.len()),
+        _ => format!(" ({})", names.join(", ")),
+    }
+}
+
+/// Returns the host in a name as rustls writes it: `DnsName("a.example")` or `IpAddress(192.0.2.1)`. The text is the server's and not escaped, so what
+/// does not look like a host is left out of the line.
+fn host_of(presented: &str) -> Option<&str> {
+    let between = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
+    let host = between("DnsName(\"", "\")").or_else(|| between("IpAddress(", ")"))?;
+    let is_host =
+        host.len() <= 253 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_*:".contains(&byte));
+    is_host.then_some(host)
 }
 
 impl fmt::Display for TlsError {
@@ -245,6 +266,24 @@ mod tests {
             let error = error.into_attempt_error();
             assert!(error.is_untrusted() && error.is_permanent() && error.was_sent());
         }
+    }
+
+    #[test]
+    fn a_certificate_for_other_names_says_up_to_three_of_them_and_only_what_looks_like_a_host() {
+        let line = |presented: &[&str]| {
+            let expected = "origin.example".try_into().unwrap();
+            let presented = presented.iter().map(ToString::to_string).collect();
+            of(CertificateError::NotValidForNameContext { expected, presented }.into()).to_string()
+        };
+        let names = ["DnsName(\"*.a.example\")", "IpAddress(192.0.2.1)", "IpAddress(2001:db8::1)", "DnsName(\"b\")"];
+        assert_eq!(line(&[]), "the certificate is for other names");
+        assert_eq!(line(&names[..1]), "the certificate is for other names (*.a.example)");
+        assert_eq!(line(&names[..3]), "the certificate is for other names (*.a.example, 192.0.2.1, 2001:db8::1)");
+        let four = "the certificate is for other names (*.a.example, 192.0.2.1, 2001:db8::1 and 1 more)";
+        assert_eq!(line(&names), four);
+        let long = format!("DnsName(\"{}\")", "a".repeat(254));
+        let odd = ["DirectoryName", "DnsName(\"a\nb\")", "DnsName(\"\u{1b}[31m\")", &*long, "DnsName(\"b\")"];
+        assert_eq!(line(&odd), "the certificate is for other names (b)");
     }
 
     #[test]

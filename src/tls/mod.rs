@@ -30,7 +30,8 @@
 //! # Features
 //!
 //! `tls` is rustls without a provider of cryptography and without root certificates. `tls-aws-lc-rs` and `tls-ring` bring a provider,
-//! `tls-platform-roots` and `tls-webpki-roots` root certificates. `https` is `tls-aws-lc-rs`, `tls-platform-roots` and the client.
+//! `tls-platform-roots` and `tls-webpki-roots` root certificates. `https` is `tls-aws-lc-rs`, `tls-platform-roots`, `client` and
+//! `http2`.
 //!
 //! Cargo unites the features that all crates of a program ask for. If both are compiled in, aws-lc-rs is preferred to ring, and the system's root
 //! certificates to Mozilla's. So another crate's feature may change the defaults: a program for which that matters should set its provider and its

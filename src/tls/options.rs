@@ -124,6 +124,15 @@ impl TlsOptions {
 
     /// Adds root certificates to those of the other settings. Further calls add more. A certificate that cannot be read is an error of the
     /// connector's `build`; so is any certificate if Android's own verifier is used, which takes none.
+    ///
+    /// ```no_run
+    /// use hyper_happy_eyeballs::TlsOptions;
+    /// use hyper_happy_eyeballs::tls::rustls::pki_types::{CertificateDer, pem::PemObject};
+    ///
+    /// let ca = CertificateDer::from_pem_file("ca.pem")?;
+    /// let tls = TlsOptions::new().extra_root_certificates([ca]);
+    /// # Ok::<_, hyper_happy_eyeballs::tls::rustls::pki_types::pem::Error>(())
+    /// ```
     #[doc(alias("add_root_certificate", "tls_certs_merge"))]
     #[must_use]
     pub fn extra_root_certificates(self, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {

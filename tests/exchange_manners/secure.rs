@@ -198,16 +198,29 @@ async fn a_connector_that_speaks_something_else_says_so_through_the_layers_aroun
 #[cfg(feature = "https")]
 #[tokio::test]
 async fn the_client_for_https_speaks_tls_where_that_is_asked_for_and_http_elsewhere() {
+    use hyper_happy_eyeballs::HttpsClient;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
-    let client = Client::https().unwrap();
-    for (scheme, first) in [("https", 0x16), ("http", b'G')] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let response = client.get(format!("{scheme}://{}/", listener.local_addr().unwrap()));
-        let server = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
-        let (response, byte) = in_time(async { tokio::join!(response, server) }).await;
-        assert_eq!(byte, first, "{scheme}");
-        assert!(response.is_err(), "it has gone");
+    let with_settings = Client::builder().max_connections_per_host(1).build_https().unwrap();
+    for client in [HttpsClient::https().unwrap(), with_settings] {
+        for (scheme, first) in [("https", 0x16), ("http", b'G')] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let response = client.get(format!("{scheme}://{}/", listener.local_addr().unwrap()));
+            let server = async { listener.accept().await.unwrap().0.read_u8().await.unwrap() };
+            let (response, byte) = in_time(async { tokio::join!(response, server) }).await;
+            assert_eq!(byte, first, "{scheme}");
+            assert!(response.is_err(), "it has gone");
+        }
     }
+}
+
+#[cfg(feature = "https")]
+#[test]
+fn the_client_for_https_has_the_settings_of_its_builder() {
+    use std::time::Duration;
+
+    let client = Client::builder().timeout(Duration::from_secs(41)).build_https().unwrap();
+    assert!(format!("{client:?}").contains("total: Some(41s)"), "{client:?}");
+    assert!(Client::builder().timeout(Duration::ZERO).build_https().is_err());
 }

@@ -21,6 +21,7 @@ use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Body, Frame};
 use hyper::{Request, Uri};
 use hyper_happy_eyeballs::client::{ConnectionCounts, Phase, Processing, ResponseFuture, TimeLimits};
+use hyper_happy_eyeballs::resolve::{Answers, Name};
 use hyper_happy_eyeballs::{Client, ClientError, HappyEyeballsConnector};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -79,6 +80,15 @@ async fn a_connect_that_takes_too_long() {
     check(&error, Phase::Connecting, line);
     assert!(error.may_retry() && error.processing() == Processing::Unsent, "{error:?}");
     assert_eq!(client.pool_statistics().total, ConnectionCounts::default(), "the connect is given up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_takes_too_long_for_its_connector() {
+    let resolver = tower::service_fn(|_: Name| pending::<io::Result<Answers>>());
+    let connector = HappyEyeballsConnector::builder().resolver(resolver).timeout(ONE).build().unwrap();
+    let error = Client::builder().timeout(TWO).build(connector).unwrap().request(get()).await.unwrap_err();
+    assert!(error.is_connect() && error.is_timeout() && error.may_retry(), "{error:?}");
+    assert_eq!(error.timeout_phase(), Some(Phase::Connecting));
 }
 
 #[tokio::test(start_paused = true)]

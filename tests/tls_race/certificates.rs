@@ -18,7 +18,7 @@ async fn the_next_address_is_connected_to_at_once_after_a_bad_certificate() {
     let (authority, unknown) = (Authority::new("a root"), Authority::new("another root"));
     let good = listen(Conduct::serves(&authority.server(&[HOST]))).await;
     for (bad, says) in [
-        (authority.server(&["other.example"]), "the certificate is for other names"),
+        (authority.server(&["other.example"]), "the certificate is for other names (other.example)"),
         (authority.expired(&[HOST]), "the certificate has expired"),
         (unknown.server(&[HOST]), "the certificate is from an unknown issuer"),
     ] {
@@ -61,8 +61,10 @@ async fn the_certificate_is_the_error_where_another_address_does_no_tls() {
     let bad = listen(Conduct::serves(&authority.server(&["other.example"]))).await;
     let servers = [&plain, &bad];
     let error = connect(&patient_connector(trusting(&authority), &servers)).await.unwrap_err();
-    let expected =
-        ["[0] first: the server does not speak TLS", "[1] previous failed: the certificate is for other names"];
+    let expected = [
+        "[0] first: the server does not speak TLS",
+        "[1] previous failed: the certificate is for other names (other.example)",
+    ];
     assert_eq!(outcomes(error.attempts(), &servers), expected);
     assert_eq!(kind(&error), TlsErrorKind::Certificate(CertificateProblem::WrongName));
     assert!(error.is_untrusted() && error.is_permanent(), "{error}");

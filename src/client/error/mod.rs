@@ -36,13 +36,13 @@ mod tests;
 /// | [`is_connect`](Self::is_connect) | There is no connection. | as the [`ConnectError`] | unless it is permanent |
 /// | [`is_canceled`](Self::is_canceled) | The connection ended before it took the request; [`is_closed_before_response`](Self::is_closed_before_response) as well. | no | yes |
 /// | [`is_closed_before_response`](Self::is_closed_before_response) | The connection ended before the head of a response was complete. | no | if nothing was written, or the request is idempotent; and nothing was read |
-/// | [`is_invalid_response`](Self::is_invalid_response) | What the server sent is not HTTP/1. | no | no |
+/// | [`is_invalid_response`](Self::is_invalid_response) | What the server sent is not HTTP, or its head is too large. | no | no |
 /// | [`is_request_body`](Self::is_request_body) | The body of the request failed; [`is_body`](Self::is_body) as well. | no | no |
 /// | [`is_body`](Self::is_body) alone | The body of the response is not complete, or malformed. | no | no |
-/// | [`timeout_phase`](Self::timeout_phase) is some | A [time limit](super::Builder::timeout) of the client was reached; [`is_timeout`](Self::is_timeout) as well. | no | as for a connection that ended then |
+/// | [`is_timeout`](Self::is_timeout) alone | A [time limit](super::Builder::timeout) of the client was reached; [`timeout_phase`](Self::timeout_phase) says when. | no | as for a connection that ended then |
 ///
-/// Every error is in exactly one of these rows. [`is_timeout`](Self::is_timeout) may be true as well, if a time limit ended the connection or the
-/// connect. A permanent error is never worth a retry; some errors are neither permanent nor worth one. Requests that waited for one dial get clones
+/// Every error is in exactly one of these rows. In the others, too, [`is_timeout`](Self::is_timeout) is true if a time limit ended the connection or
+/// the connect. A permanent error is never worth a retry; some errors are neither permanent nor worth one. Requests that waited for one dial get clones
 /// of its error.
 #[derive(Clone)]
 pub struct ClientError {
@@ -141,7 +141,7 @@ impl ClientError {
     /// such as that of a TLS handshake ([`ConnectError::is_timeout`]); or the connection was given up as dead.
     pub fn is_timeout(&self) -> bool {
         // An error of the caller's own body does not count.
-        !self.is_request_body() && (self.timeout_phase().is_some() || self.has_timed_out_below())
+        !self.is_request_body() && (matches!(self.inner.kind, Kind::TimedOut(_)) || self.has_timed_out_below())
     }
 
     fn has_timed_out_below(&self) -> bool {
@@ -151,11 +151,15 @@ impl ClientError {
         })
     }
 
-    /// Returns how far the request was when a time limit of the client was reached: [`Builder::timeout`](super::Builder::timeout),
-    /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), or those of its [`TimeLimits`](super::TimeLimits). `None` for
-    /// every other error.
+    /// Returns how far the request was when a time limit was reached: one of the client ([`Builder::timeout`](super::Builder::timeout),
+    /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), [`TimeLimits`](super::TimeLimits)), or one of the connector, which
+    /// is always [`Phase::Connecting`]. `None` for every other error, also where a connection that had the request was given up as dead.
     pub fn timeout_phase(&self) -> Option<Phase> {
-        if let Kind::TimedOut(TimedOut { phase, .. }) = self.inner.kind { Some(phase) } else { None }
+        match self.inner.kind {
+            Kind::TimedOut(TimedOut { phase, .. }) => Some(phase),
+            Kind::Connect if self.has_timed_out_below() => Some(Phase::Connecting),
+            _ => None,
+        }
     }
 
     /// Whether a body failed: that of the request, whose own error is among the causes, or that of the response, which ended before it was complete
@@ -171,7 +175,7 @@ impl ClientError {
         self.inner.kind == Kind::RequestBody
     }
 
-    /// Whether the server sent something that is not HTTP/1, or a head that is too large ([`Builder::http1`](super::Builder::http1),
+    /// Whether the server sent something that is not HTTP, or a head that is too large ([`Builder::http1`](super::Builder::http1),
     /// [`Builder::max_response_head`](super::Builder::max_response_head)). If a server answers a connection without TLS with a TLS alert (RFC 8446
     /// §6), the [`source`](StdError::source) says that the server speaks TLS. If a write of the request had failed before, its error is among the
     /// causes.

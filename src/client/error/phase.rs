@@ -12,7 +12,7 @@ pub enum Phase {
     /// The request waited for a connection that another request used, or that was being made for other requests. The request had begun no
     /// connect of its own.
     WaitingForConnection,
-    /// A connection was being made for the request: look-up, race and TLS. A request that has begun a dial for itself and others stays in this phase
+    /// A connection was being made for the request: look-up, race and TLS. Time limits of the connector end in this phase. A request that has begun a dial for itself and others stays in this phase
     /// until it gets a connection, even if that connection exists and all its streams are in use.
     Connecting,
     /// The request's head or body was being sent. Over HTTP/2 this phase also applies while the server does not read what was written on the

@@ -114,6 +114,16 @@ fn the_connect_error_behind_a_body_is_not_that_of_its_request() {
 }
 
 #[test]
+fn only_a_time_limit_without_a_connection_counts_as_connecting() {
+    let phase = |error: ClientError| (error.is_timeout(), error.timeout_phase());
+    let timed_out = || BoxError::from(io::Error::from(io::ErrorKind::TimedOut));
+    assert_eq!(phase(ClientError::connect(timed_out())), (true, Some(Phase::Connecting)));
+    assert_eq!(phase(ClientError::connect("out of descriptors")), (false, None));
+    // A connection that had taken the request was given up as dead.
+    assert_eq!(phase(ClientError::new(Kind::Closed, Some(timed_out()))), (true, None));
+}
+
+#[test]
 fn a_request_that_took_too_long_may_be_sent_again_as_far_as_the_server_cannot_have_acted_on_it() {
     let timed_out = |phase, bytes_written, bytes_read| {
         let limit = TimedOut { limit: Limit::Total, after: std::time::Duration::from_secs(1), phase };
