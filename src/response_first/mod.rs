@@ -62,7 +62,6 @@ use std::task::{Context, Poll, Waker};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 #[cfg(feature = "client")]
 pub(crate) use self::allowance::Allowance;
@@ -271,7 +270,7 @@ impl<T: AsyncWrite> ResponseFirst<T> {
                     socket::limit_unsent(stream, MOST_UNSENT);
                 }
             }
-            asked = ask(socket(&*inner, this.below.as_ref())).map(|put_off| *this.put_off = put_off);
+            asked = socket::ask(socket(&*inner, this.below.as_ref())).map(|put_off| *this.put_off = put_off);
         }
         let written = match asked {
             // The check has taken the error from the socket. The write would not get it any more.
@@ -370,15 +369,6 @@ fn told<'a>(waker: Option<&'a Waker>, flags: Flags, caller: &'a Waker) -> Contex
     Context::from_waker(waker.filter(|_| flags.is_armed()).unwrap_or(caller))
 }
 
-/// Returns how many writes to put off, since there may be a response that has to be read first.
-fn ask(stream: Option<&TcpStream>) -> io::Result<u8> {
-    match stream {
-        Some(stream) => Ok(if socket::peek(stream)? { PUT_OFF } else { 0 }),
-        // Whether there is a response is not known. One write is put off, so that the reader gets its turn.
-        None => Ok(1),
-    }
-}
-
 /// After how many bytes without a read the wrapper checks whether a response has arrived (RFC 9112 §9.5). If a peer reads as fast as the client
 /// writes, the writer never waits, and so hyper never reads. It is about what a socket takes at once.
 const ASK_AFTER: usize = 256 * 1024;
@@ -386,9 +376,6 @@ const ASK_AFTER: usize = 256 * 1024;
 /// How much of a long request the system may hold unsent. Otherwise it takes megabytes, which are still sent to a server that has refused the
 /// request, while the refusal is on its way back.
 const MOST_UNSENT: u32 = 256 * 1024;
-
-/// How many writes are put off at most while a response waits to be read.
-const PUT_OFF: u8 = 8;
 
 /// How often the read side of a transport whose socket is not known is polled after a write has failed: some milliseconds. If there is a socket
 /// below, the system knows of its end by then. But another thread may have to notice that and wake this one, and may wait for a processor.

@@ -63,6 +63,15 @@ pub(super) fn read_at_once(stream: &TcpStream, buf: &mut ReadBuf<'_>, most: usiz
     Ok(())
 }
 
+/// Returns how many writes to put off, since there may be a response that has to be read first.
+pub(super) fn ask(stream: Option<&TcpStream>) -> io::Result<u8> {
+    match stream {
+        Some(stream) => Ok(if peek(stream)? { PUT_OFF } else { 0 }),
+        // Whether there is a response is not known. One write is put off, so that the reader gets its turn.
+        None => Ok(1),
+    }
+}
+
 /// Whether the system has bytes to read, or the end.
 pub(super) fn peek(stream: &TcpStream) -> io::Result<bool> {
     let mut byte = [mem::MaybeUninit::uninit()];
@@ -122,3 +131,6 @@ impl<T: OverSocket> OverSocket for HappyEyeballsStream<T> {
         self.into_inner().into_socket()
     }
 }
+
+/// How many writes are put off at most while a response waits to be read.
+const PUT_OFF: u8 = 8;
