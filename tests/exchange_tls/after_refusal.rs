@@ -38,7 +38,7 @@ async fn check<C: Connector>(client: Client<C>, (server, uri): (&Server, Uri), r
     let bytes = zeros();
     for (name, upload) in UPLOADS {
         rest.lock().unwrap().clear();
-        for _ in 0..times(6) {
+        for _ in 0..times(3) {
             let post = request(Method::POST, uri.clone(), upload(bytes.clone()));
             assert_refused(exchange(&client, post).await, || format!("{cell}, {name}"));
             until(|| server.open() == 0).await;
