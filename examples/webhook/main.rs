@@ -15,8 +15,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::{Request, StatusCode, Uri};
 use hyper_happy_eyeballs::client::Connector;
 use hyper_happy_eyeballs::{
     Client, ConnectError, FixedResolver, HappyEyeballsConnector, TlsOptions, public_addresses_only,
@@ -29,6 +29,9 @@ mod authority;
 mod receiver;
 
 const TRIES: u32 = 4;
+
+/// How many bytes of a body are read for the sake of its connection.
+const MOST_READ: usize = 64 * 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -63,17 +66,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Sends the event until the receiver accepts or refuses it. The pause doubles after each try.
 async fn deliver<C: Connector>(client: &Client<C>, uri: &str, id: &str) -> Result<StatusCode, Box<dyn Error>> {
+    let uri: Uri = uri.parse()?;
+    // A user name can make a URI look like that of another host, and would be sent as credentials.
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("the URI has a user".into());
+    }
     let mut pause = Duration::from_millis(50);
     for left in (0..TRIES).rev() {
-        let request = Request::post(uri)
+        let request = Request::post(&uri)
             .header("content-type", "application/json")
             .header("idempotency-key", id)
             .body(format!(r#"{{"id":"{id}","type":"order.paid"}}"#))?;
         match client.request(request).await {
             Ok(response) if left > 0 && response.status().is_server_error() => {
                 println!("  {}", response.status());
-                // The body is read to its end, so that the connection can be used again. The time limit of the client bounds it.
-                drop(response.into_body().collect().await);
+                // The body is read to its end, so that the connection can be used again, unless it is long.
+                drop(Limited::new(response.into_body(), MOST_READ).collect().await);
             }
             Ok(response) => return Ok(response.status()),
             Err(error) if left > 0 && error.may_retry() => println!("  {error}"),

@@ -202,7 +202,8 @@ impl Builder {
     }
 
     /// Limits how many bytes of a response may arrive before the head of the final response is complete. Informational responses (1xx, RFC 9110
-    /// §15.2), of which there may be any number, count too. A response beyond the limit is
+    /// §15.2), of which there may be any number, count too. The limit ends the wait for the final head: a head that has arrived is delivered. A
+    /// response beyond the limit is
     /// [invalid](super::ClientError::is_invalid_response). Over HTTP/1.1 its connection is closed. Over HTTP/2 its stream is reset with CANCEL, and
     /// other streams go on; there the frames count, in which fields are compressed. The limits for a single head may be lower: see
     /// [`http1`](Self::http1) and `http2_max_header_list_size`.

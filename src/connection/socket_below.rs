@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 ///
 /// The extra is for the connection that adds it. A wrapper around that has another type: its own extra takes the place of this one, and without one its
 /// socket is not known. The exceptions are [`HappyEyeballsStream`](super::HappyEyeballsStream), and the connections of `.tls(…)` that have no TLS, which pass
-/// the extra on.
+/// the extra on. The TLS of `.tls(…)` itself does not ask the connection below it for this extra.
 ///
 /// # Example
 ///

@@ -153,7 +153,8 @@ impl ClientError {
 
     /// Returns how far the request was when a time limit was reached: one of the client ([`Builder::timeout`](super::Builder::timeout),
     /// [`Builder::response_header_timeout`](super::Builder::response_header_timeout), [`TimeLimits`](super::TimeLimits)), or one of the connector, which
-    /// is always [`Phase::Connecting`]. `None` for every other error, also where a connection that had the request was given up as dead.
+    /// is always [`Phase::Connecting`]; so is the phase of a connect that the system gave up. `None` for every other error, also where a connection that had
+    /// the request was given up as dead.
     pub fn timeout_phase(&self) -> Option<Phase> {
         match self.inner.kind {
             Kind::TimedOut(TimedOut { phase, .. }) => Some(phase),

@@ -231,7 +231,7 @@ impl Observed {
             Seen::Head { stream, len, ends } => {
                 self.heads.fetch_add(1, Relaxed);
                 let answer = streams.get_or_insert_with(|| self.streams.lock()).answer(stream);
-                answer.on_head(len);
+                answer.on_head(len, ends);
                 answer.has_end |= ends && !answer.is_reset;
             }
             Seen::Data { stream, len, ends } => {

@@ -78,10 +78,10 @@ impl Streams {
 }
 
 impl Answer {
-    /// A head has come, in frames of so many bytes.
-    pub(super) fn on_head(&mut self, len: u64) {
+    /// A head has come, in frames of so many bytes. `ends` is whether it ended the stream: an interim head does not (RFC 9113 §8.1), but trailers do.
+    pub(super) fn on_head(&mut self, len: u64, ends: bool) {
         self.heads = self.heads.saturating_add(1);
-        if !self.has_body {
+        if !self.has_body && !ends {
             self.head_len += len;
         }
     }
@@ -151,12 +151,17 @@ mod tests {
     fn the_heads_of_a_response_are_those_before_its_body() {
         let mut answer = Answer::default();
         for len in [10, 300, 9] {
-            answer.on_head(len);
+            answer.on_head(len, false);
         }
         assert_eq!((answer.heads, answer.head_len), (3, 319));
         // A frame without data ends the heads as well.
         answer.on_data(0);
-        answer.on_head(1000);
+        answer.on_head(1000, true);
         assert_eq!((answer.heads, answer.head_len, answer.data), (4, 319, 0));
+        // So do trailers without a body before them: they end the stream.
+        let mut bare = Answer::default();
+        bare.on_head(10, false);
+        bare.on_head(500, true);
+        assert_eq!((bare.heads, bare.head_len), (2, 10));
     }
 }
