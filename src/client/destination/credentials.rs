@@ -1,7 +1,11 @@
 //! User and password of a URI as the field `Authorization` (RFC 7617). Pure text work.
 
+use std::borrow::Cow;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
 use http::Uri;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use crate::client::error::ClientError;
 
@@ -34,49 +38,19 @@ pub(in crate::client) fn userinfo(uri: &Uri) -> Option<&str> {
 /// A text, if the user has a colon, or either has a control character (RFC 7617 §2).
 fn basic(userinfo: &str) -> Result<HeaderValue, &'static str> {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let [user, password] = [user, password].map(percent_decoded);
+    // A percent sign without two hexadecimal digits stands for itself.
+    let [user, password] = [user, password].map(|text| Cow::from(percent_decode_str(text)));
     if user.contains(&b':') {
         return Err("the user in the URI has a colon, which Basic authentication cannot express");
     }
-    if user.iter().chain(&password).any(u8::is_ascii_control) {
+    if user.iter().chain(&*password).any(u8::is_ascii_control) {
         return Err("user or password in the URI has a control character, which Basic authentication cannot express");
     }
-    let value = format!("Basic {}", base64(&[&user[..], b":", &password].concat()));
+    let value = format!("Basic {}", BASE64_STANDARD.encode([&*user, b":", &*password].concat()));
     let mut value = HeaderValue::try_from(value).expect("base64 is visible ASCII");
     // Debug does not print it, and HTTP/2 does not index it.
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Decodes `%41`. A percent sign without two hexadecimal digits stands for itself.
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, others)) = rest.split_first() {
-        let digits = others.first_chunk().filter(|_| first == b'%').and_then(|[high, low]| {
-            let digit = |byte: &u8| char::from(*byte).to_digit(16);
-            u8::try_from(digit(high)? << 4 | digit(low)?).ok()
-        });
-        decoded.push(digits.unwrap_or(first));
-        rest = if digits.is_some() { &others[2..] } else { others };
-    }
-    decoded
-}
-
-/// Encodes in base64 with padding (RFC 4648 §4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let is_padding = place > group.len();
-            let letter = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if is_padding { '=' } else { char::from(letter) });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
