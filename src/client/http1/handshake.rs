@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::Extensions;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::Connection;
@@ -33,6 +34,10 @@ where
 {
     let ConnectionSettings { http1, max_response_head, .. } = settings;
     let (connected, max_response_head) = (io.connected(), *max_response_head);
+    let mut extras = Extensions::new();
+    connected.get_extras(&mut extras);
+    // It would cost each response a copy.
+    let below = extras.remove::<SocketBelow>();
     let (place, watch) = pool.enter(&mut lease);
     let relay = Relay::new(place, watch);
     let (socket_waker, waker) = relay.wakers();
@@ -44,12 +49,24 @@ where
         }
         Err(io) => {
             let io = ResponseFirst::with_handle(TokioIo::new(io), control.clone()).waking(socket_waker);
-            (destination.is_secure(), connect(http1, io.socket_below(SocketBelow::of(&connected))).await?)
+            (destination.is_secure(), connect(http1, io.socket_below(below)).await?)
         }
     };
     let (host, created) = (fields::host(destination)?, read_clock());
-    let dialed =
-        Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created, max_response_head };
+    let is_proxied = connected.is_proxied();
+    let dialed = Dialed {
+        sender,
+        connection,
+        relay,
+        waker,
+        control,
+        extras,
+        is_proxied,
+        does_tls,
+        host,
+        created,
+        max_response_head,
+    };
     tracing::debug!(host = destination.host_and_port(), "a connection was opened");
     Ok(Box::new(Wire::new(dialed, pool, lease)))
 }

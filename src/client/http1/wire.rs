@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderValue};
 use hyper::client::conn::http1::SendRequest;
-use hyper_util::client::legacy::connect::Connected;
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 
 use super::relay::Relay;
@@ -20,7 +19,7 @@ use crate::client::pool::Lease;
 use crate::client::request::upload::{Progress, Upload};
 use crate::connect::ConnectInfo;
 use crate::lock::assert_unlocked;
-use crate::response_first::{Allowance, ResponseFirstHandle, SocketBelow};
+use crate::response_first::{Allowance, ResponseFirstHandle};
 
 /// An HTTP/1.1 connection. It is owned by an exchange, by the body of a response, by a task, or by the pool.
 ///
@@ -91,7 +90,8 @@ pub(in crate::client) struct Dialed {
     pub(in crate::client) relay: Arc<Relay>,
     pub(in crate::client) waker: Waker,
     pub(in crate::client) control: ResponseFirstHandle,
-    pub(in crate::client) connected: Connected,
+    pub(in crate::client) extras: Extensions,
+    pub(in crate::client) is_proxied: bool,
     pub(in crate::client) does_tls: bool,
     pub(in crate::client) host: HeaderValue,
     pub(in crate::client) created: Instant,
@@ -100,33 +100,28 @@ pub(in crate::client) struct Dialed {
 
 impl Wire {
     pub(in crate::client) fn new(dialed: Dialed, pool: Arc<Pool>, lease: Lease) -> Self {
-        let Dialed { sender, connection, relay, waker, control, connected, does_tls, host, created, max_response_head } =
-            dialed;
-        let mut extras = Extensions::new();
-        connected.get_extras(&mut extras);
+        let mut extras = dialed.extras;
         let below_tls = extras.remove();
-        // It has served its purpose, and would cost each response a copy.
-        extras.remove::<SocketBelow>();
         Self {
-            halves: Some(Halves { sender, connection }),
+            halves: Some(Halves { sender: dialed.sender, connection: dialed.connection }),
             is_over: false,
             error: None,
-            waker,
-            relay,
-            control,
+            waker: dialed.waker,
+            relay: dialed.relay,
+            control: dialed.control,
             below_tls,
             extras,
             extras_say_reused: false,
-            is_proxied: connected.is_proxied(),
-            does_tls,
-            host,
-            created,
+            is_proxied: dialed.is_proxied,
+            does_tls: dialed.does_tls,
+            host: dialed.host,
+            created: dialed.created,
             reused: false,
             is_http10: false,
             idle_for: Duration::ZERO,
-            begun: created,
+            begun: dialed.created,
             upload: None,
-            max_response_head,
+            max_response_head: dialed.max_response_head,
             kept_for: None,
             is_doubted: false,
             spent: false,
