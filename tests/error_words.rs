@@ -129,6 +129,8 @@ async fn a_connection_that_ends_before_the_response_is_said_to() {
 #[derive(Debug)]
 struct Said {
     ours: String,
+    /// The error of this crate's client with all of its causes.
+    whole: String,
     hyper_util: String,
     tonic: String,
 }
@@ -140,6 +142,7 @@ impl Said {
         let text = [line.to_owned()].into_iter().chain(causes.iter().map(|cause| cause.to_string()));
         let text = text.collect::<Vec<_>>().join(": ");
         assert_eq!(self.ours, text);
+        assert_eq!(self.whole.matches(line).count(), 1, "{}", self.whole);
         assert_eq!(self.hyper_util, format!("client error (Connect): {text}"));
         assert_eq!(self.tonic, format!("transport error: {text}"));
     }
@@ -155,7 +158,12 @@ impl Said {
                 text + " after TIME" + rest
             })
         };
-        Self { ours: name(self.ours), hyper_util: name(self.hyper_util), tonic: name(self.tonic) }
+        Self {
+            ours: name(self.ours),
+            whole: name(self.whole),
+            hyper_util: name(self.hyper_util),
+            tonic: name(self.tonic),
+        }
     }
 }
 
@@ -173,18 +181,23 @@ where
         channel.oneshot(Request::new(tonic::body::Body::empty())).await
     };
     let tonic = in_time(call).await;
-    Said { ours: printed(ours), hyper_util: printed(hyper_util), tonic: printed(tonic) }
+    let whole = ours.as_ref().map(|_| ()).map_err(|error| lines(error).join(": ")).unwrap_err();
+    Said { ours: printed(ours), whole, hyper_util: printed(hyper_util), tonic: printed(tonic) }
 }
 
 /// The error with its causes, but for those whose text is there already.
 fn printed<T: Debug, E: Error + 'static>(result: Result<T, E>) -> String {
     let error = result.unwrap_err();
-    let lines = successors(Some(&error as &(dyn Error + 'static)), |&error| error.source()).map(ToString::to_string);
-    lines.fold(String::new(), |text, line| match &*text {
+    lines(&error).into_iter().fold(String::new(), |text, line| match &*text {
         "" => line,
         said if said.contains(&line) => text,
         said => format!("{said}: {line}"),
     })
+}
+
+/// Returns the texts of the error and of its causes.
+fn lines(error: &(dyn Error + 'static)) -> Vec<String> {
+    successors(Some(error), |&error| error.source()).map(ToString::to_string).collect()
 }
 
 /// A builder of a connector that resolves `HOST` to these addresses.

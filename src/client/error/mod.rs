@@ -15,6 +15,7 @@ use crate::connect::ConnectInfo;
 use crate::outcome::{AttemptError, Chain, ConnectError, causes};
 
 mod exchanged;
+mod find;
 mod made;
 mod phase;
 mod processing;
@@ -23,9 +24,10 @@ mod tests;
 
 /// The error of a request without a response, or of a response that did not end.
 ///
-/// `Display` is one line, which is enough for a log. The line does not repeat the [`source`](StdError::source), with one exception: if there is no
-/// connection, the line is that of the [`ConnectError`], which names every address, or ends with the text of another connector's error. So a program
-/// that prints the causes too should skip those whose text is in the line already. `Debug` does that: it is the line and its causes. Of the URI,
+/// `Display` is one line, which is enough for a log. The line does not repeat the [`source`](StdError::source). If there is no connection, the line is
+/// that of the [`ConnectError`], which names every address, and the source is that of the `ConnectError`:
+/// [`connect_error`](Self::connect_error) returns the `ConnectError` itself. There is one exception: the text of another connector's error is in the
+/// line, and the error is the source, so that its type can be found. `Debug` is the line, followed by the causes that add something. Of the URI,
 /// errors of this crate show only host and port.
 ///
 /// # Which error it is
@@ -145,7 +147,7 @@ impl ClientError {
     }
 
     fn has_timed_out_below(&self) -> bool {
-        causes(self).any(|cause| {
+        self.causes().any(|cause| {
             cause.downcast_ref().is_some_and(ConnectError::is_timeout)
                 || cause.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
         })
@@ -186,7 +188,7 @@ impl ClientError {
 
     /// Whether the same request would fail again, until somebody changes it, the configuration, the server or the name's records. This is so for an
     /// [invalid request](Self::is_invalid_request). It is also so if there is [no connection](Self::is_connect) and the connector's error is
-    /// permanent: by [`ConnectError::is_permanent`] if a [`ConnectError`] is among the causes, else by [`AttemptError::is_permanent`] of an
+    /// permanent: by [`ConnectError::is_permanent`] if there is a [`connect_error`](Self::connect_error), else by [`AttemptError::is_permanent`] of an
     /// [`AttemptError`] among them.
     pub fn is_permanent(&self) -> bool {
         match self.inner.kind {
@@ -196,7 +198,7 @@ impl ClientError {
                     let connect = cause.downcast_ref().map(ConnectError::is_permanent);
                     connect.or_else(|| cause.downcast_ref().map(AttemptError::is_permanent))
                 };
-                causes(self).find_map(says).unwrap_or(false)
+                self.causes().find_map(says).unwrap_or(false)
             }
             _ => false,
         }
@@ -243,10 +245,17 @@ impl ClientError {
     }
 
     /// Returns the error of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), under any layers. It has the attempts, or says why the URI
-    /// is invalid. It is the one that [`ConnectError::find`] finds.
+    /// is invalid. It is not among the causes that [`source`](StdError::source) leads to, as its text is that of this error; [`ConnectError::find`]
+    /// finds it.
     pub fn connect_error(&self) -> Option<&ConnectError> {
         // A connect error among the causes of a request's body may be about another request.
-        if self.is_connect() || self.is_invalid_request() { ConnectError::find(self) } else { None }
+        let may_have = self.is_connect() || self.is_invalid_request();
+        if may_have { self.causes().find_map(|cause| cause.downcast_ref()) } else { None }
+    }
+
+    /// Returns the errors behind this one. The connector's error is one of them, although `source` skips it.
+    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        self.inner.source.as_deref().into_iter().flat_map(|error| causes(error))
     }
 
     /// Returns the record of the connection's race, if a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector) made it.
@@ -277,7 +286,7 @@ impl ClientError {
 
     /// Writes the line of a connector's error, with the host only once.
     fn fmt_connect(&self, host: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.connect_error(), self.source()) {
+        match (self.connect_error(), &self.inner.source) {
             (Some(error), _) if error.host().is_some_and(|name| has_name(host, name)) => fmt::Display::fmt(error, f),
             // The error is about another host, a proxy, say.
             (Some(error), _) => write!(f, "no connection to {host}: {error}"),
@@ -333,6 +342,10 @@ impl fmt::Debug for ClientError {
 
 impl StdError for ClientError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.inner.source.as_deref().map(|error| error as _)
+        match self.connect_error() {
+            // The line of this error has the text of the connector's error. Whoever joins the causes would read the text twice.
+            Some(error) => error.source(),
+            None => self.inner.source.as_deref().map(|error| error as _),
+        }
     }
 }

@@ -97,6 +97,29 @@ fn no_connection_names_the_host_once() {
 }
 
 #[test]
+fn the_causes_begin_behind_the_connector_s_error_whose_text_the_line_has() {
+    let unsupported = ConnectError::unsupported("origin.example", 8080, "the connector does no TLS");
+    let invalid = ConnectError::invalid_uri("an unknown zone", Some("no such device".into()));
+    for (error, line, cause) in [
+        (
+            io::Error::other(unsupported).into(),
+            "could not connect to origin.example:8080: the connector does no TLS",
+            None,
+        ),
+        (BoxError::from(invalid), "invalid request: invalid URI: an unknown zone", Some("no such device")),
+    ] {
+        let error = after(ClientError::connect(error), false, false);
+        assert_eq!(error.to_string(), line);
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), cause);
+        let found = ConnectError::find(&error).unwrap();
+        assert!(std::ptr::eq(found, error.connect_error().unwrap()) && line.ends_with(&found.to_string()));
+    }
+    // The error of another connector is the cause, and the only place where its type can be found.
+    let other = after(ClientError::connect(io::Error::from(io::ErrorKind::TimedOut)), false, false);
+    assert!(other.source().unwrap().is::<io::Error>() && ConnectError::find(&other).is_none());
+}
+
+#[test]
 fn an_error_s_debug_says_nothing_twice() {
     let error = ClientError::connect(io::Error::other(AttemptError::new("out of descriptors").at_step("no socket")));
     assert_eq!(

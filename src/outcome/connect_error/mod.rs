@@ -9,12 +9,15 @@ use self::kind::about_addresses;
 use super::attempt::{Attempt, Untried};
 use super::attempt_error::AttemptError;
 use super::box_error::BoxError;
-use super::causes::{Chain, causes};
+use super::causes::Chain;
 use super::query_error::QueryError;
 use super::report::{Destination, Report};
 use super::timeline::Timeline;
 use crate::race::{Families, Queries, UntriedReason};
 
+// With the client, `client/error/find.rs` finds it inside the client's own error too.
+#[cfg(not(feature = "client"))]
+mod find;
 mod kind;
 mod permanent;
 #[cfg(test)]
@@ -214,12 +217,6 @@ impl ConnectError {
     /// Returns a drawing of the race for a log or a terminal: a line for each attempt.
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline::new(self.report())
-    }
-
-    /// Finds a `ConnectError` among `error` and its causes, where clients keep the error of their connector. Finds it inside an
-    /// [`io::Error`](std::io::Error) too.
-    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        causes(error).find_map(|error| error.downcast_ref())
     }
 
     fn kind(&self) -> Option<&Kind> {
