@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use super::ConnectError;
-use crate::outcome::causes;
+use crate::outcome::causes::causes;
 
 impl ConnectError {
     /// Finds a `ConnectError` among `error` and its causes, where clients keep the error of their connector. Finds it inside an
