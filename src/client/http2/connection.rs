@@ -199,7 +199,7 @@ impl Shared for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.abandoned.wake();
-        self.observed.pulse.rouse();
+        self.observed.pulse.on_gone();
     }
 }
 

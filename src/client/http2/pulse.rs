@@ -19,7 +19,7 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// Wakes a sleeping listener: a stream was opened, or the connection is gone.
+    /// Wakes a sleeping listener: a stream was opened.
     #[inline]
     pub(super) fn rouse(&self) {
         if self.is_resting.load(SeqCst) {
@@ -27,9 +27,18 @@ impl Pulse {
         }
     }
 
-    /// Notes that the listener is about to sleep. A stream that is opened after this call wakes it.
-    pub(super) fn rest(&self, cx: &Context<'_>) {
+    /// Wakes the listener, which may wait for a time: the connection is gone.
+    pub(super) fn on_gone(&self) {
+        self.listener.wake();
+    }
+
+    /// Registers the listener. An [end of the connection](Self::on_gone) after this call wakes it.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
         self.listener.register(cx.waker());
+    }
+
+    /// Notes that the listener, which [listens](Self::listen), is about to sleep. A stream that is opened after this call wakes it.
+    pub(super) fn rest(&self) {
         self.is_resting.store(true, SeqCst);
     }
 
@@ -67,5 +76,34 @@ impl Pulse {
     /// Whether the connection must end, since the server does not answer.
     pub(super) fn is_dead(&self) -> bool {
         self.is_dead.load(SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use tokio_test::task;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_wakes_a_listener_that_sleeps_and_the_end_of_the_connection_any() {
+        let pulse = Pulse::default();
+        let mut listener = task::spawn(std::future::poll_fn(|cx| {
+            pulse.listen(cx);
+            Poll::<()>::Pending
+        }));
+        tokio_test::assert_pending!(listener.poll());
+        // It waits for a time, at which it looks for streams itself.
+        pulse.rouse();
+        assert!(!listener.is_woken());
+        pulse.on_gone();
+        assert!(listener.is_woken());
+
+        tokio_test::assert_pending!(listener.poll());
+        pulse.rest();
+        pulse.rouse();
+        assert!(listener.is_woken());
     }
 }

@@ -185,11 +185,12 @@ impl Future for Listener {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        this.observed.pulse.listen(cx);
         loop {
             if this.until.is_none() {
-                this.observed.pulse.rest(cx);
+                this.observed.pulse.rest();
             }
-            // Read after `rest`: a stream that is opened now is either seen here, or wakes this task.
+            // Read afterwards: a stream that is opened now, or the end of the connection, is either seen here or wakes this task.
             let Some(connection) = this.connection.upgrade() else { return Poll::Ready(()) };
             let (opened, waits) = (connection.opened(), this.observed.has_streams());
             drop(connection);
