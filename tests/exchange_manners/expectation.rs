@@ -27,7 +27,7 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    /// A body that records its first poll.
+    /// A body that records each poll.
     fn body(&self) -> Body {
         struct Noted(Log, Full<Bytes>);
 
