@@ -131,7 +131,7 @@ fn check_limits(row: &mut Row) {
     }
 }
 
-/// The number of requests, and the number of tasks that share them.
+/// Makes this many requests, shared among this many tasks.
 pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -23,7 +23,7 @@ pub(crate) const OURS: &str = "this crate";
 /// What our client costs without our connector, whose record is in every response.
 pub(crate) const OURS_ALONE: &str = "this crate, over HttpConnector";
 
-/// The number of requests, and the number of tasks that share them.
+/// Makes this many requests, shared among this many tasks.
 pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
