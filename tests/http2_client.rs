@@ -138,7 +138,7 @@ async fn so_it_is_where_its_task_runs_on_another_thread() {
     }
 }
 
-/// What the server was not told of a body is given back with its stream.
+/// When a stream ends, the client returns the window of its unacknowledged bytes to the connection.
 #[tokio::test]
 async fn what_was_read_of_streams_that_are_over_leaves_the_window_open() {
     let (uri, _) = echo().await;
@@ -178,7 +178,7 @@ async fn a_body_of_unknown_length_that_was_begun_goes_again_after_it_was_turned_
     server.abort();
 }
 
-/// A server that has closed its socket resets it for whatever still comes, and what is on its way to the client is gone.
+/// A WINDOW_UPDATE to a server that has closed its socket causes a reset, which discards data on its way to the client.
 #[tokio::test]
 async fn a_server_is_not_told_that_it_may_send_more_than_it_has() {
     // With a length that fits into the window, and without one.

@@ -85,7 +85,7 @@ fn check(served: &str, asked: &str, log: &str) {
             panic!("the log is not the expected one, over {over}\n\n{difference}");
         }
         let grown = measuring.join().unwrap().saturating_sub(before);
-        // The first round makes what is made once.
+        // The first round makes allocations that are made only once.
         assert!(round == 0 || grown < MOST, "{served}: the process has grown by {grown} bytes, over {over}");
     }
 }

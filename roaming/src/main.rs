@@ -27,12 +27,12 @@ use tokio::time::{MissedTickBehavior, interval};
 async fn main() -> Result<(), Box<dyn Error>> {
     let uri: Uri = std::env::args().nth(1).ok_or("which http URI?")?.parse()?;
     let client = Client::new(HappyEyeballsConnector::builder().timeout(Duration::from_secs(10)).build()?);
-    // Both go on at one time: a request that hangs on a connection of the network before must not keep the news waiting.
+    // Both run concurrently: a request that hangs on a connection of the old network must not delay the notice of the change.
     tokio::try_join!(watch(&client), get_again_and_again(&client, &uri))?;
     Ok(())
 }
 
-/// Tells the client of each change. What is there at the beginning comes as a change too, which does no harm.
+/// Tells the client of each change. Addresses that exist at the start are reported as changes too, which does no harm.
 async fn watch(client: &Client<HappyEyeballsConnector>) -> Result<(), Box<dyn Error>> {
     let mut interfaces = IfWatcher::new()?;
     loop {
@@ -53,8 +53,8 @@ async fn get_again_and_again(client: &Client<HappyEyeballsConnector>, uri: &Uri)
     }
 }
 
-/// Whether other hosts may be reached in other ways from now on. Loopback and link-local addresses come and go with containers and cables, and lead
-/// nowhere.
+/// Whether the event may change how other hosts are reached. Loopback and link-local addresses also change with containers and cables, and reach no
+/// other network.
 fn is_a_change(event: &IfEvent) -> bool {
     let (IfEvent::Up(network) | IfEvent::Down(network)) = event;
     match network.addr() {

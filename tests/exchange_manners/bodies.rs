@@ -1,4 +1,4 @@
-//! Bodies of requests, each of its own type: how they go out, and which of them go out again.
+//! Request bodies of different types: how the client sends them, and which of them a retry can send again.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn streamed() -> impl RequestBody {
     StreamBody::new(iter(["hel", "lo"].map(|text| Ok::<_, Infallible>(Frame::data(Bytes::from(text))))))
 }
 
-/// Reads a request whose body is `hello`, of a length or in chunks of `hel` and `lo`, or none, which is said or not.
+/// Reads a request. Returns how its body was sent: `hello` with a length, `hel` and `lo` in chunks, or no body with or without a length.
 async fn hello(conn: &mut Conn) -> &'static str {
     let head = conn.head().await;
     match (field(&head, "content-length"), field(&head, "transfer-encoding")) {
@@ -62,7 +62,7 @@ async fn one_client_sends_requests_with_whatever_bodies() {
     both(server, requests).await;
 }
 
-/// Sends a request on a connection that was used before, which the server closes as soon as it has read it; it answers on the next.
+/// Sends a request on a reused connection. The server reads the request, closes, and answers on the next connection.
 async fn after_a_close<B: RequestBody>(method: Method, body: B) -> Result<(), ClientError> {
     let (peer, client) = (Peer::listen().await, client());
     let request = Request::builder().method(method).uri(peer.uri("/")).body(body).unwrap();
@@ -72,7 +72,7 @@ async fn after_a_close<B: RequestBody>(method: Method, body: B) -> Result<(), Cl
         let first = hello(&mut conn).await;
         drop(conn);
         let mut conn = peer.accept().await;
-        // The same request, or, if there is an error, one of the test.
+        // This is the retry or, after an error, the GET that the test sends below.
         if hello(&mut conn).await != "empty" || first == "empty" {
             conn.send(OK).await;
         }
@@ -81,7 +81,7 @@ async fn after_a_close<B: RequestBody>(method: Method, body: B) -> Result<(), Cl
         read(client.get(peer.uri("/")).await.unwrap()).await;
         let result = client.request(request).await;
         if result.is_err() {
-            // The server closes without an answer.
+            // The server above waits for a second request. It does not answer this one.
             client.get(peer.uri("/")).await.unwrap_err();
         }
         result.map(drop)

@@ -1,4 +1,4 @@
-//! The client among others: layers around it, connectors under it, and bodies larger than what sockets hold.
+//! The client in combination with layers, other connectors, and bodies larger than socket buffers.
 #![allow(clippy::disallowed_methods, reason = "hyper's servers are made to be spawned")]
 
 use std::convert::Infallible;
@@ -84,7 +84,7 @@ async fn a_time_limit_around_it_closes_the_connection() {
 
 #[tokio::test]
 async fn a_retry_around_it_decides_by_the_error() {
-    /// Sends again what nothing was answered to, whatever it is.
+    /// Retries every request that got no byte of a response.
     #[derive(Clone)]
     struct Insist;
 
@@ -173,7 +173,7 @@ async fn an_upload_goes_on_only_while_its_answer_is_read_by_those_who_want_both(
     let server = async {
         let mut conn = peer.accept().await;
         conn.head().await;
-        // The answer comes first, each line of it after a line of the request.
+        // The head of the response precedes the body of the request. Then each line answers a line of the request.
         conn.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
         for line in ["one", "two", "three"] {
             conn.body(line).await;
@@ -191,13 +191,13 @@ async fn an_upload_goes_on_only_while_its_answer_is_read_by_those_who_want_both(
         }
         drop(feed);
         assert!(body.frame().await.is_none() && body.is_end_stream());
-        // With that the connection is free again.
+        // Both bodies have ended, so the connection is reused.
         assert_eq!(read(client.get(peer.uri("/")).await.unwrap()).await.0, "ok");
     })
     .await;
 }
 
-/// A few requests whose bodies come back.
+/// Makes a few requests with small bodies, and checks that the server echoes them.
 async fn echo_small<C: Connector>(client: &Client<C>, uri: &Uri) {
     for method in [Method::GET, Method::POST, Method::PUT] {
         let body = if method == Method::GET { empty() } else { full("hello") };
@@ -207,7 +207,7 @@ async fn echo_small<C: Connector>(client: &Client<C>, uri: &Uri) {
     }
 }
 
-/// More than sockets on both ends can hold, so that it goes on only if both directions do.
+/// Echoes a body larger than the socket buffers of both ends: it deadlocks unless the client reads while it writes.
 async fn echo_large<C: Connector>(client: &Client<C>, uri: &Uri) {
     const PIECE: usize = 64 * 1024;
     const PIECES: usize = 256;
@@ -227,7 +227,7 @@ async fn echo_large<C: Connector>(client: &Client<C>, uri: &Uri) {
     assert_eq!(read, PIECES * PIECE);
 }
 
-/// A server that sends every body back while it comes. Dropping it stops it.
+/// A server that echoes every body while it arrives, until it is dropped.
 struct Origin {
     address: SocketAddr,
     certificate: Option<CertificateDer<'static>>,
@@ -279,7 +279,7 @@ impl Origin {
     }
 }
 
-/// How a connection ends is the client's affair.
+/// Serves a connection. Its errors are ignored, since the client may close it at any time.
 async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     http1::Builder::new().serve_connection(TokioIo::new(io), service_fn(echo)).await.ok();
 }

@@ -1,4 +1,4 @@
-//! What an error says of itself, and of its cause.
+//! The predicates and texts of errors, and their sources.
 
 use std::error::Error as StdError;
 use std::io;
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use crate::peer::{Body, Conn, OK, Peer, both, client, empty, full, get, in_time, post, read};
 use crate::support::loopback::{BlackHole, ClosedPort};
 
-/// Which of the predicates hold.
+/// Returns the names of the predicates that are true.
 pub(crate) fn kinds(error: &ClientError) -> Vec<&'static str> {
     [
         ("invalid request", error.is_invalid_request()),
@@ -46,7 +46,7 @@ pub(crate) fn kinds(error: &ClientError) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_connects_to_nothing() {
-    // It panics if it is touched.
+    // The request must fail before the client calls the connector.
     let connector =
         tower::service_fn(async |uri: Uri| -> io::Result<TokioIo<TcpStream>> { panic!("connects to {uri}") });
     let client = Client::new(connector);
@@ -77,7 +77,7 @@ async fn no_connection_is_an_error_that_has_the_attempts() {
     let client = Client::new(connector);
     let error = in_time(client.get("http://origin.example/path")).await.unwrap_err();
     assert_eq!(kinds(&error), ["connect"], "{error:?}");
-    // The line names every address, and the host once. What the line says, `Debug` does not say again.
+    // `Display` names every address, and the host once. `Debug` does not repeat the text of `Display`.
     let [first, second] = addresses;
     let line =
         format!("could not connect to origin.example:80: {first} connection refused, {second} connection refused");
@@ -150,7 +150,7 @@ async fn a_server_that_hangs_up_is_an_error_that_says_what_was_sent() {
         assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
         assert_eq!((error.bytes_written(), error.bytes_read()), (head.len() as u64, 0));
         assert_eq!((error.retries(), error.was_reused()), (0, false));
-        // The client sends nothing again that was sent on a fresh connection; the caller may.
+        // The client does not retry after a fresh connection failed; the caller may.
         assert!(error.may_retry() && !error.is_permanent());
         let expected = format!("the connection to {} was closed before a response arrived", peer.address());
         assert_eq!(error.to_string(), expected);
@@ -194,7 +194,7 @@ async fn a_head_without_measure_is_an_invalid_response() {
     let long = format!("a: {}\r\n", "b".repeat(1_000_000));
     for fields in [fields, long] {
         let (peer, client) = (Peer::listen().await, client());
-        // The client may be gone before it has all of it.
+        // The client may close before it has read the whole response.
         let server = async { peer.accept().await.rest_answering(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n")).await };
         let (_, result) = both(server, client.get(peer.uri("/"))).await;
         assert_eq!(kinds(&result.unwrap_err()), ["invalid response"]);
@@ -264,7 +264,7 @@ async fn a_connect_that_fails_or_panics_leaves_its_place_to_the_next() {
     .await;
 }
 
-/// A client that has one connection at most.
+/// A client with at most one connection.
 fn limited_to_one<C: Connector>(connector: C) -> Client<C> {
     Client::builder().max_connections_per_host(1).build(connector).unwrap()
 }
@@ -277,7 +277,7 @@ async fn a_repeat_that_fails_is_told() {
         conn.answer(OK).await;
         conn.head().await;
         drop(conn);
-        // The fresh one is no better.
+        // The fresh connection is closed without a response too.
         peer.accept().await.head().await;
     };
     let ((), error) = both(server, async {
@@ -286,7 +286,7 @@ async fn a_repeat_that_fails_is_told() {
     })
     .await;
     assert_eq!(kinds(&error), ["closed before response"], "{error:?}");
-    // The last word is that of the fresh connection.
+    // The error describes the fresh connection, not the reused one.
     assert_eq!((error.retries(), error.was_reused()), (1, false));
     assert!(error.may_retry() && !error.is_permanent());
     assert!(error.to_string().ends_with(", when the request was sent again"), "{error}");
@@ -301,7 +301,7 @@ async fn a_post_on_a_dead_connection_is_an_error_and_is_not_repeated() {
         conn.head().await;
         conn.body("hello").await;
         drop(conn);
-        // The next that comes is not it.
+        // The next request must not be a retry of the POST.
         peer.accept().await.answer(OK).await
     };
     let (next, error) = both(server, async {
@@ -341,13 +341,13 @@ async fn a_response_has_the_connection_s_record_and_so_has_its_error() {
     assert!(error.was_reused() && error.is_invalid_response(), "{error:?}");
 }
 
-/// The error of a request over `connector`, which gives no connection.
+/// Returns the error of a request over `connector`, which always fails.
 async fn error_of_connector(connector: impl Connector) -> ClientError {
     let client = Client::new(connector);
     in_time(client.get("http://origin.example/")).await.unwrap_err()
 }
 
-/// The error of a request to a server that says `response`, and closes.
+/// Returns the error of a request to a server that sends `response` and closes.
 async fn error_of(request: fn(Uri) -> Request<Body>, response: &str) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {
@@ -357,7 +357,7 @@ async fn error_of(request: fn(Uri) -> Request<Body>, response: &str) -> ClientEr
     result.unwrap_err()
 }
 
-/// What another try could not do better: nobody is to try it again.
+/// A retry would fail in the same way, so `may_retry` must be false.
 #[tokio::test]
 async fn a_uri_that_the_connector_refuses_is_an_invalid_request() {
     let client = Client::new(HappyEyeballsConnector::builder().enforce_http(true).build().unwrap());

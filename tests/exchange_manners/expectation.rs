@@ -1,4 +1,4 @@
-//! `Expect: 100-continue` (RFC 9110 §10.1.1): a body that waits to be asked for.
+//! `Expect: 100-continue` (RFC 9110 §10.1.1): the body is not sent until the server asks for it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use hyper_happy_eyeballs::{BoxError, Client, HappyEyeballsConnector};
 
 use crate::peer::{Body, Conn, OK, Peer, both, empty, field, post, read};
 
-/// What happened, on both sides, in order.
+/// The events of both sides, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<&'static str>>>);
 
@@ -27,7 +27,7 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    /// A body that notes when it is asked for.
+    /// A body that records each poll.
     fn body(&self) -> Body {
         struct Noted(Log, Full<Bytes>);
 
@@ -69,7 +69,7 @@ impl Log {
     }
 }
 
-/// A client that waits for so long.
+/// A client with this time limit for the 100 response.
 fn waiting(time: Duration) -> Client<HappyEyeballsConnector> {
     Client::builder().continue_timeout(time).build(HappyEyeballsConnector::new()).unwrap()
 }
@@ -87,7 +87,7 @@ async fn a_body_waits_until_the_server_asks_for_it() {
         conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
         assert_eq!(conn.body("hello").await, "hello");
         conn.send(OK).await;
-        // The connection is as good as any.
+        // The connection is reused.
         conn.answer(OK).await
     };
     let (next, ()) = both(server, async {
@@ -112,7 +112,7 @@ async fn a_body_that_is_declined_is_not_sent() {
             let mut conn = peer.accept().await;
             log.head(&mut conn).await;
             conn.send(response).await;
-            // A request without its body is not over: the connection cannot have another.
+            // The body was not sent, so the connection cannot be reused.
             let rest = conn.rest().await;
             (rest, peer.accept().await.answer(OK).await)
         };
@@ -157,7 +157,7 @@ async fn a_body_waits_no_longer_than_it_may_for_a_server_that_does_not_know_of_i
             assert!(field(&head, "expect").is_some());
             assert_eq!(conn.body("hello").await, "hello");
             log.note("the body is read");
-            // Late, but not wrong.
+            // A 100 response after the time limit is allowed.
             conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
             conn.send(OK).await;
         };

@@ -1,4 +1,4 @@
-//! How a response is cut out of the bytes of its connection (RFC 9112 §4, §6, §7).
+//! The boundaries of a response in the bytes of its connection (RFC 9112 §4, §6, §7).
 
 use hyper::{Request, StatusCode};
 use hyper_happy_eyeballs::Client;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::peer::{OK, Peer, both, client, empty, full, get, in_time, post, read};
 
-/// The body of a response with status 200 to GET. The server closes after it.
+/// Returns the body of a response to GET with status 200. The server closes afterwards.
 async fn body_of(response: &str) -> String {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {
@@ -20,7 +20,7 @@ async fn body_of(response: &str) -> String {
     read(response).await.0
 }
 
-/// The response is an error, and its connection is closed though the server keeps its side open.
+/// Asserts that the response is an error, and that the client closes the connection although the server does not.
 async fn assert_invalid(response: &str) {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {

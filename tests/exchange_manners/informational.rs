@@ -1,4 +1,4 @@
-//! Responses before the response (RFC 9110 §15.2).
+//! Informational responses (RFC 9110 §15.2).
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use crate::peer::{Body, OK, Peer, both, client, full, get, post, read};
 
 const HINT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n";
 
-/// What a callback was told.
+/// The arguments of a callback's calls.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<String>>>);
 
@@ -53,7 +53,7 @@ async fn twenty_hints_before_a_response_are_told_in_order() {
         };
         let (_, ()) = both(server, async {
             assert_eq!(read(client.request(request).await.unwrap()).await.0, "ok");
-            // The connection is none the worse for it.
+            // The connection is reused.
             assert_eq!(read(client.get(peer.uri("/")).await.unwrap()).await.0, "ok");
         })
         .await;
@@ -72,7 +72,7 @@ async fn hints_are_told_as_they_come_and_not_with_the_response() {
     let server = async {
         let mut conn = peer.accept().await;
         conn.answer(HINT).await;
-        // There is no response before the hint was heard.
+        // The server sends the response only after the callback was called.
         hearing.await.unwrap();
         conn.send(OK).await;
     };
@@ -156,7 +156,7 @@ async fn hints_without_an_end_are_an_invalid_response_that_names_the_limit() {
             conn.head().await;
             let hints = HINT.repeat(100);
             let mut sent = 0;
-            // Until the client has closed.
+            // The write fails when the client has closed.
             while conn.stream.write_all(hints.as_bytes()).await.is_ok() {
                 sent += hints.len() as u64;
             }

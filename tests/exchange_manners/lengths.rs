@@ -1,4 +1,4 @@
-//! Bodies and their ends: trailers, lengths that are not kept, ends that come too early.
+//! The ends of bodies: trailers, wrong lengths, connections that end too early.
 
 use http_body_util::BodyExt;
 use hyper::StatusCode;
@@ -30,7 +30,7 @@ async fn trailers_go_both_ways() {
     let ((head, body), ()) = both(server, async {
         let (text, trailers) = read(client.request(request).await.unwrap()).await;
         assert_eq!((text.as_str(), &trailers.unwrap()["mood"]), ("ok", &"good".parse().unwrap()));
-        // That was the end: the connection is free.
+        // The body has ended, so the connection is reused.
         assert_eq!(read(client.get(peer.uri("/")).await.unwrap()).await.0, "ok");
     })
     .await;
@@ -55,7 +55,7 @@ async fn the_last_frame_of_a_response_frees_the_connection() {
                 body.frame().await.unwrap().unwrap();
             }
             assert!(body.is_end_stream(), "{response}");
-            // The body is not asked for its end, and it is still there.
+            // The connection is reused although the body was not polled to its end, and was not dropped.
             assert_eq!(read(client.get(peer.uri("/")).await.unwrap()).await.0, "ok");
             drop(body);
         })
@@ -95,7 +95,7 @@ async fn a_body_that_has_given_its_length_may_stay_open() {
     };
     let (rest, ()) = both(server, async {
         assert_eq!(read(client.request(request).await.unwrap()).await.0, "ok");
-        // The end of the body was not waited for.
+        // The client has released the connection although the body has not ended.
         drop(feed);
         client.close_idle();
     })
@@ -116,7 +116,7 @@ async fn a_body_that_goes_on_after_its_length_is_an_error_and_its_last_frame_is_
     let (rest, result) = both(server, client.request(request)).await;
     let error = result.unwrap_err();
     assert!(error.is_request_body(), "{error:?}");
-    // Nothing that a server could take for the whole request.
+    // The server must not receive enough for a complete request.
     assert!(!rest.contains("lo"), "{rest:?}");
 }
 
@@ -125,7 +125,7 @@ async fn no_body_where_there_should_be_one_is_an_error() {
     let (peer, client) = (Peer::listen().await, client());
     let mut request = post(peer.uri("/"), empty());
     request.headers_mut().insert(CONTENT_LENGTH, "10".parse().unwrap());
-    // A server that is told of ten bytes would take them from the next request.
+    // If the length were sent, the server would read the next ten bytes of the connection as the body.
     let answer = async { peer.accept().await.answer(OK).await };
     let result = in_time(async {
         tokio::select! {
@@ -156,8 +156,8 @@ async fn a_body_of_a_request_that_fails_ends_the_connection_with_its_error() {
     assert!(!rest.contains("0\r\n\r\n"), "a complete request: {rest:?}");
 }
 
-/// The status of a response that begins in the middle of its request, and what the server reads of that request when the response has
-/// ended. A server that wants the rest has the next piece before it ends the response.
+/// Returns the status of a response that begins before its request has ended, and the part of the request that the server reads
+/// after the response. A server that wants the rest reads the next piece before it ends the response.
 async fn answered_in_the_middle(status: &str, wants_the_rest: bool) -> (StatusCode, String) {
     let (peer, client) = (Peer::listen().await, client());
     let (feed, body) = fed();
@@ -175,7 +175,7 @@ async fn answered_in_the_middle(status: &str, wants_the_rest: bool) -> (StatusCo
         }
         conn.send("why").await;
         if !wants_the_rest {
-            // The client closes the connection by itself, though there is more to send.
+            // The client closes the connection although the request has not ended.
             return Err(conn.rest().await);
         }
         drop(feed);
@@ -205,13 +205,13 @@ async fn the_rest_of_a_body_that_the_server_does_not_want_is_not_sent() {
     }
 }
 
-/// RFC 9110 §15: the first digit is what has a meaning.
+/// RFC 9110 §15: an unknown status is treated as the x00 status of its class.
 #[tokio::test]
 async fn a_status_that_nobody_knows_is_one_of_its_class() {
     for (status, is_wanted) in [(299, true), (399, false), (499, false), (599, false)] {
         let (told, rest) = answered_in_the_middle(&format!("{status} Odd"), is_wanted).await;
         assert_eq!(told, StatusCode::from_u16(status).unwrap());
-        // An upload that was stopped has no end.
+        // A stopped upload must not end with the last chunk: the server would take it for complete.
         assert_eq!(rest.contains("0\r\n\r\n"), is_wanted, "{status}: {rest:?}");
         assert!(!rest.contains("second"), "{status}: {rest:?}");
     }
@@ -290,13 +290,13 @@ async fn a_response_with_both_lengths_is_read_by_its_chunks() {
     let response = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     let server = async { peer.accept().await.answer(response).await };
     let (_, response) = both(server, client.request(post(peer.uri("/"), full("")))).await;
-    // RFC 9112 §6.3: or an error; but never the one byte.
+    // RFC 9112 §6.3 also allows an error, but never a body of one byte.
     if let Ok(response) = response {
         assert_eq!(read(response).await.0, "hello");
     }
 }
 
-/// The error of a request whose body is not as long as it says. The server would accept it.
+/// Returns the error of a request whose body differs from its `Content-Length`. The server would answer it.
 async fn error_of_length(length: &str, pieces: &[&'static str]) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let (feed, body) = fed();
@@ -311,14 +311,14 @@ async fn error_of_length(length: &str, pieces: &[&'static str]) -> ClientError {
     result.expect_err("the length is wrong")
 }
 
-/// The error of a response that ends as it does; the next request then has a connection of its own.
+/// Returns the error of a response whose connection is ended by `end`. Checks that the next request gets a new connection.
 async fn error_of(response: &str, end: fn(Conn)) -> ClientError {
     let (peer, client) = (Peer::listen().await, client());
     let (head_read, is_read) = tokio::sync::oneshot::channel();
     let server = async {
         let mut conn = peer.accept().await;
         conn.answer(response).await;
-        // A reset may erase what was sent and not read.
+        // A reset may discard bytes that the client has not read.
         is_read.await.unwrap();
         end(conn);
         peer.accept().await.answer(OK).await;

@@ -1,4 +1,4 @@
-//! The manners of HTTP/1.1, as a server that is played byte by byte sees them.
+//! The client's behaviour over HTTP/1.1, as a server sees it that a test scripts byte by byte.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

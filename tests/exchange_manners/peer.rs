@@ -1,4 +1,4 @@
-//! A server that the test itself plays: it reads and writes bytes on a socket, in the order that the test has them.
+//! A server that the test scripts: it reads and writes bytes on a socket, in the order of the test's statements.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -47,13 +47,13 @@ impl Peer {
         format!("http://{}{path}", self.address()).parse().unwrap()
     }
 
-    /// A connector that comes here, whatever it is asked for.
+    /// A connector that connects to this peer, whatever the URI.
     pub(crate) fn connector(&self) -> impl Connector + use<> {
         let address = self.address();
         tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(TokioIo::new) })
     }
 
-    /// The same, but for all that the client knows, its connections are secure.
+    /// The same, but its connections report that they are secure.
     pub(crate) fn secure_connector(&self) -> impl Connector + use<> {
         let address = self.address();
         tower::service_fn(move |_: Uri| async move { TcpStream::connect(address).await.map(Unknown::new) })
@@ -68,7 +68,7 @@ impl Peer {
     }
 }
 
-/// A connection of a type that the client has never heard of: it is bare TCP, but might as well be TLS.
+/// A connection of a type that is unknown to the client, which cannot tell that the connection is bare TCP.
 pub(crate) struct Unknown {
     io: TokioIo<TcpStream>,
     is_proxied: bool,
@@ -79,7 +79,7 @@ impl Unknown {
         Self { io: TokioIo::new(stream), is_proxied: false }
     }
 
-    /// The same, through a proxy, as it says.
+    /// The same connection, which reports that it goes through a proxy.
     pub(crate) fn proxied(self) -> Self {
         Self { is_proxied: true, ..self }
     }
@@ -111,14 +111,14 @@ impl Write for Unknown {
     }
 }
 
-/// A connection as the server has it.
+/// The server's side of a connection.
 pub(crate) struct Conn {
     pub(crate) stream: TcpStream,
     unread: Vec<u8>,
 }
 
 impl Conn {
-    /// The head of the next request.
+    /// Reads the head of the next request.
     #[track_caller]
     pub(crate) fn head(&mut self) -> impl Future<Output = String> {
         in_time(async {
@@ -128,7 +128,7 @@ impl Conn {
         })
     }
 
-    /// What comes next, to the end of `last`.
+    /// Reads up to the end of `last`. Returns the bytes read.
     #[track_caller]
     pub(crate) fn body(&mut self, last: &str) -> impl Future<Output = String> {
         in_time(async move {
@@ -153,12 +153,12 @@ impl Conn {
         })
     }
 
-    /// Whatever else comes, until the client has closed.
+    /// Reads until the client has closed. Returns the bytes read.
     #[track_caller]
     pub(crate) fn rest(mut self) -> impl Future<Output = String> {
         in_time(async move {
             let mut buffer = [0; 4096];
-            // A reset is an end too.
+            // A reset counts as a close.
             while let Ok(bytes @ 1..) = self.stream.read(&mut buffer).await {
                 self.unread.extend_from_slice(&buffer[..bytes]);
             }
@@ -166,12 +166,12 @@ impl Conn {
         })
     }
 
-    /// Says `response` to whatever comes, and reads on until the client has closed.
+    /// Reads and sends `response` at the same time, until the client has closed.
     #[track_caller]
     pub(crate) fn rest_answering(mut self, response: &str) -> impl Future<Output = String> {
         in_time(async move {
             if let Ok(1..) = self.stream.read_buf(&mut self.unread).await {
-                // The client may be gone.
+                // The client may have closed.
                 self.stream.write_all(response.as_bytes()).await.ok();
             }
             drop(self.stream.shutdown().await);
@@ -197,7 +197,7 @@ impl Conn {
 
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// The value of a field of a head, if it is there.
+/// Returns the value of a field of a head.
 pub(crate) fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut fields = head.lines().filter_map(|line| line.split_once(": "));
     fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -223,7 +223,7 @@ pub(crate) fn post(uri: Uri, body: Body) -> Request<Body> {
     Request::post(uri).body(body).unwrap()
 }
 
-/// A body that is fed while it is sent.
+/// A body whose frames the test sends through a channel.
 pub(crate) fn fed() -> (mpsc::UnboundedSender<Result<Frame<Bytes>, BoxError>>, Body) {
     struct Fed(mpsc::UnboundedReceiver<Result<Frame<Bytes>, BoxError>>);
 
@@ -248,7 +248,7 @@ pub(crate) fn broken() -> Result<Frame<Bytes>, BoxError> {
     Err(io::Error::other("the disk is on fire").into())
 }
 
-/// The body of a response, and its trailers.
+/// Reads the body of a response, and its trailers.
 #[track_caller]
 pub(crate) fn read(response: Response<ResponseBody>) -> impl Future<Output = (String, Option<HeaderMap>)> {
     in_time(async {
@@ -264,7 +264,7 @@ pub(crate) fn both<S: Future, C: Future>(server: S, client: C) -> impl Future<Ou
     in_time(async { tokio::join!(server, client) })
 }
 
-/// Nothing here takes long, but for a machine that is busy.
+/// Panics after a time limit, which is long enough for a busy machine.
 #[track_caller]
 pub(crate) fn in_time<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let caller = Location::caller();

@@ -1,4 +1,4 @@
-//! Which connections are used again, and which are not (RFC 9112 §9.3, §9.6).
+//! Which connections are reused, and which are closed (RFC 9112 §9.3, §9.6).
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use hyper_happy_eyeballs::client::Builder;
 
 use crate::peer::{OK, Peer, both, client, empty, field, full, get, read};
 
-/// Two requests, of which the first gets `response`, on one connection.
+/// Asserts that two requests use one connection, if the first gets `response`.
 async fn assert_kept(first: Method, response: &str, status: StatusCode) {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {
@@ -29,13 +29,13 @@ async fn assert_kept(first: Method, response: &str, status: StatusCode) {
     assert!(next.starts_with("GET /next "), "{next}");
 }
 
-/// Two requests, of which the first gets `response`, on two connections; the first is closed by the client.
+/// Asserts that the client closes the connection after `response`, and uses another for the second request.
 async fn assert_closed(first: Request<()>, response: &str) {
     let (peer, client) = (Peer::listen().await, client());
     let server = async {
         let mut conn = peer.accept().await;
         conn.answer(response).await;
-        // The server keeps its side open: it is the client who closes.
+        // The server keeps its side open, so only the client can have closed.
         assert_eq!(conn.rest().await, "");
         peer.accept().await.answer(OK).await
     };
@@ -135,7 +135,7 @@ async fn a_client_that_keeps_no_connection_says_so_and_closes_it() {
             assert_eq!(conn.rest().await, "");
         }
     };
-    // The second waits for the first.
+    // The client has one connection, so the second request waits for the first.
     let request = async || read(client.get(peer.uri("/")).await.unwrap()).await.0;
     let ((), (first, second)) = both(server, async { tokio::join!(request(), request()) }).await;
     assert_eq!((&*first, &*second), ("ok", "ok"));
@@ -151,9 +151,9 @@ async fn a_connection_is_kept_no_longer_than_the_server_says() {
         let mut conn = peer.accept().await;
         conn.answer(kept).await;
         let since = Instant::now();
-        // It is the client who closes.
+        // Only the client can have closed.
         assert_eq!(conn.rest().await, "");
-        // What the client has counted from is a moment before.
+        // The client counts from a slightly earlier moment.
         assert!(since.elapsed() > Duration::from_millis(900), "{:?}", since.elapsed());
     };
     both(server, async { read(client.get(peer.uri("/")).await.unwrap()).await }).await;
@@ -169,12 +169,12 @@ async fn what_cannot_be_sent_again_meets_no_connection_whose_time_is_nearly_up()
         first.answer(kept).await;
         let mut second = peer.accept().await;
         second.answer(OK).await;
-        // One that cannot be sent again, and comes at once, has the connection.
+        // A request without a retry may use the connection while it was idle only briefly.
         second.answer(OK).await
     };
     let (head, ()) = both(server, async {
         read(client.get(peer.uri("/")).await.unwrap()).await;
-        // The time is what the client goes by.
+        // The idle time decides, so the test really waits.
         tokio::time::sleep(Duration::from_millis(800)).await;
         for _ in 0..2 {
             let request = Request::post(peer.uri("/")).body(empty()).unwrap();
@@ -185,7 +185,7 @@ async fn what_cannot_be_sent_again_meets_no_connection_whose_time_is_nearly_up()
     assert!(head.starts_with("POST"), "{head}");
 }
 
-/// 404, 409 and 422 come when a server knows the content. Whether it has read all of it nobody can tell.
+/// A server sends 404, 409 or 422 for a known content. The client cannot tell whether the server has read all of it.
 #[tokio::test]
 async fn a_status_about_content_keeps_the_connection_for_what_can_be_sent_again() {
     const LARGE: usize = 128 * 1024;

@@ -1,4 +1,4 @@
-//! An error is for a log, and of a URI no more than host and port is.
+//! Errors are written to logs, so they contain only the host and port of a URI.
 
 use std::net::Ipv4Addr;
 

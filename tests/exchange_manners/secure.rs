@@ -1,4 +1,4 @@
-//! `https`: what the client says it speaks, and that it sends no such request in clear text.
+//! `https`: the protocols that the client offers, and that it never sends such a request in clear text.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -24,10 +24,10 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use crate::errors::kinds;
 use crate::peer::{OK, Peer, Unknown, both, empty, get, in_time, read};
 
-/// What an error says of a connector without TLS, and which setting it is.
+/// The text of the error of a connector without TLS, which names the missing setting.
 const NO_TLS: &str = "the connector does no TLS (add .tls(…), or enforce_http(false) under a TLS layer)";
 
-/// Requests that would have to be secure, and how an error names their host.
+/// URIs of secure requests, and how an error names their host.
 const SECURE: [(&str, &str); 5] = [
     ("https://origin.example/", "origin.example:443"),
     ("https://user:secret@origin.example:8443/secret?secret", "origin.example:8443"),
@@ -36,7 +36,7 @@ const SECURE: [(&str, &str); 5] = [
     ("https://127.0.0.1:1/", "127.0.0.1:1"),
 ];
 
-/// Resolves and dials nothing: it panics if it is touched.
+/// A resolver and dialler that panics when it is called.
 #[derive(Clone)]
 struct Untouchable;
 
@@ -68,7 +68,7 @@ impl Service<dns::Name> for Untouchable {
     }
 }
 
-/// Connections of type `T` that nobody is to ask for.
+/// A connector for connections of type `T` that panics when it is called.
 fn untouchable<T>() -> impl Service<Uri, Response = T, Error = io::Error, Future: Send> + Clone + Send
 where
     T: Send + 'static,
@@ -149,14 +149,14 @@ async fn a_tunnel_to_port_443_is_asked_for_in_clear_text_and_its_connection_gets
             let line = format!("could not connect to origin.example:443: {NO_TLS}");
             assert_eq!(error.to_string(), line, "{uri}");
         }
-        // The next that the proxy hears on this connection is the next CONNECT, of which comes a tunnel.
+        // The proxy's connection is reused for the next CONNECT, which makes a tunnel.
         let (head, response) = both(conn.answer("HTTP/1.1 200 Connected\r\n\r\n"), client.request(connect())).await;
         assert_eq!(head.lines().next(), Some("CONNECT origin.example:443 HTTP/1.1"));
         in_time(hyper::upgrade::on(response.unwrap())).await.unwrap();
     }
 }
 
-/// The protocols that a connector was asked for.
+/// The protocols that the client requested of a connector.
 type Heard = Option<Vec<Vec<u8>>>;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the client says of its connections: how many there are of what kind, and which of them a response came over.
+//! The client's statistics: how many connections of each kind it has, and which of them each response came over.
 
 use std::future::pending;
 use std::io;
@@ -17,7 +17,7 @@ use crate::support::origin::until;
 
 const PART: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no";
 
-/// Idle, in use, dialling and waiting, in all.
+/// Asserts the totals: idle, in use, dialling and waiting.
 #[track_caller]
 fn assert_counts<C>(client: &Client<C>, expected: [usize; 4]) {
     let statistics = client.pool_statistics();
@@ -31,7 +31,7 @@ fn assert_counts<C>(client: &Client<C>, expected: [usize; 4]) {
     assert_eq!([sum(|counts| counts.dialing), sum(|counts| counts.waiting)], [counts.dialing, counts.waiting]);
 }
 
-/// Connects to `peer` so often, and after that never.
+/// A connector to `peer` that never completes after this many connects.
 fn connects(peer: &Peer, times: usize) -> impl Connector + use<> {
     let (address, left) = (peer.address(), Arc::new(AtomicUsize::new(times)));
     service_fn(move |_: Uri| {
@@ -61,7 +61,7 @@ async fn a_connection_is_in_use_while_its_response_is_read_and_idle_after_that()
     assert_counts(&client, [1, 0, 0, 0]);
     let (_, response) = both(conn.answer(PART), client.get(peer.uri("/"))).await;
     assert_counts(&client, [0, 1, 0, 0]);
-    // It is closed: what is left of the response has not arrived.
+    // The connection is closed, since the rest of the response has not arrived.
     drop(response);
     assert_eq!(client.pool_statistics(), PoolStatistics::default());
 }
@@ -125,7 +125,7 @@ async fn requests_beyond_the_maximum_wait_and_those_that_give_up_do_not_count() 
     assert_counts(&client, [0, 1, 0, 1]);
     conn.send("k").await;
     read(response.unwrap()).await;
-    // It has been handed on, and is not idle.
+    // The waiting request got the connection, so it is not idle.
     assert_counts(&client, [0, 1, 0, 0]);
     let (_, response) = both(conn.answer(OK), waiting).await;
     read(response.unwrap()).await;
@@ -154,7 +154,7 @@ async fn a_retry_dials_in_the_place_of_the_connection_that_died() {
     }
 }
 
-/// Which connection a response came over, and whether that was used before.
+/// Returns which connection a response came over, and whether it was reused.
 fn connection_use(response: &Response<ResponseBody>) -> (u64, bool) {
     let connection = response.extensions().get::<ConnectionUse>().unwrap();
     (connection.id(), connection.is_reused())
@@ -162,7 +162,7 @@ fn connection_use(response: &Response<ResponseBody>) -> (u64, bool) {
 
 #[tokio::test]
 async fn every_response_says_which_connection_it_came_over() {
-    // With extensions of the connector, and without.
+    // With extensions of the connector's, and without them.
     let peer = Peer::listen().await;
     assert_uses(&peer, &client()).await;
     assert_uses(&peer, &Client::new(peer.connector())).await;

@@ -59,7 +59,7 @@ async fn a_request_has_the_default_headers_that_it_does_not_have_itself() {
     let defaults: HeaderMap =
         defaults.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).into_iter().collect();
     let builder = Client::builder().default_headers(defaults.clone());
-    // Their values may be secret.
+    // The values of headers may be secret, so `Debug` omits them.
     assert!(format!("{builder:?}").contains("user-agent") && !format!("{builder:?}").contains("crawler"));
     let peer = Peer::listen().await;
     let client = builder.build(proxied(&peer)).unwrap();
@@ -183,7 +183,7 @@ async fn any_method_goes_out_as_it_is() {
     }
 }
 
-/// What a server reads of a request.
+/// Returns the head of a request as the server reads it.
 async fn head_of(request: Request<Body>) -> String {
     let peer = Peer::listen().await;
     let client = Client::new(peer.secure_connector());
@@ -193,7 +193,7 @@ async fn head_of(request: Request<Body>) -> String {
     head
 }
 
-/// A connector whose connections go through a proxy, as they say.
+/// A connector whose connections report that they go through a proxy.
 fn proxied(peer: &Peer) -> impl Connector + use<> {
     let address = peer.address();
     tower::service_fn(move |_: Uri| async move {

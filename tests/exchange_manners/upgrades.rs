@@ -1,4 +1,4 @@
-//! Streams that are no longer HTTP: after `101`, after `CONNECT`.
+//! Streams that no longer carry HTTP: after `101`, and after `CONNECT`.
 
 use hyper::header::{CONNECTION, UPGRADE};
 use hyper::upgrade::Upgraded;
@@ -22,7 +22,7 @@ async fn an_upgraded_stream_goes_both_ways_and_outlives_the_client() {
     let server = async {
         let mut conn = peer.accept().await;
         let head = conn.head().await;
-        // The first words are in the same segment as the response.
+        // The stream's first bytes are in the same segment as the response.
         conn.send(format!("{SWITCHING}welcome")).await;
         (head, conn)
     };
@@ -38,7 +38,7 @@ async fn an_upgraded_stream_goes_both_ways_and_outlives_the_client() {
     assert_eq!(conn.rest().await, "");
 }
 
-/// What bounds a poll of the client's does not bound a stream that is no longer its own.
+/// The client limits the bytes of one poll. The limit must not apply to an upgraded stream.
 #[tokio::test]
 async fn an_upgraded_stream_carries_any_number_of_bytes() {
     const MESSAGES: usize = 4096;
@@ -103,7 +103,7 @@ async fn an_upgrade_that_nobody_takes_up_ends_the_connection() {
         };
         let ((), ()) = both(server, async {
             let request = if asked_for { upgrade(peer.uri("/chat")) } else { get(peer.uri("/chat")) };
-            // An answer to a question that nobody asked may be an error as well.
+            // An upgrade that was not requested may also be an error.
             if let Ok(response) = client.request(request).await {
                 assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
             } else {
@@ -223,7 +223,7 @@ async fn under_another_client_the_wrapper_lets_go_of_an_upgraded_stream() {
     let client = wrapped();
     let server = async {
         let mut conn = peer.accept().await;
-        // A request before the upgrade, on the same connection.
+        // An earlier request on the same connection.
         conn.answer(OK).await;
         conn.answer(SWITCHING).await;
         conn
@@ -268,7 +268,7 @@ fn upgrade(uri: Uri) -> Request<Body> {
     Request::get(uri).header(CONNECTION, "upgrade").header(UPGRADE, "chat").body(empty()).unwrap()
 }
 
-/// Both sides say something, after what came glued to the response.
+/// Reads the bytes that came in the segment of the response. Then both sides send and receive.
 async fn talk(conn: &mut Conn, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), glued: &str) {
     let mut buffer = vec![0; glued.len()];
     in_time(stream.read_exact(&mut buffer)).await.unwrap();
@@ -283,7 +283,7 @@ async fn talk(conn: &mut Conn, stream: &mut (impl AsyncRead + AsyncWrite + Unpin
     }
 }
 
-/// The peer is gone: sooner or later a write says so. Swallowed, they would succeed for ever.
+/// Asserts that a write fails some time after the peer has closed. If errors were swallowed, writes would succeed for ever.
 async fn assert_writing_fails(upgraded: Upgraded) {
     let mut stream = TokioIo::new(upgraded);
     let writes = async {
@@ -294,7 +294,7 @@ async fn assert_writing_fails(upgraded: Upgraded) {
     in_time(writes).await;
 }
 
-/// As the docs of the client say.
+/// This is the code in the client's docs.
 #[tokio::test]
 async fn the_socket_of_an_upgraded_stream_can_be_had_by_itself() {
     let peer = Peer::listen().await;
@@ -316,7 +316,7 @@ async fn the_socket_of_an_upgraded_stream_can_be_had_by_itself() {
         drop(socket);
         assert_eq!(conn.rest().await, "");
     }
-    // What is no bare TCP is itself.
+    // A connection of another type than bare TCP is returned as itself.
     let client = Client::new(peer.secure_connector());
     let server = async { peer.accept().await.answer(SWITCHING).await };
     let (_, response) = both(server, client.request(upgrade(peer.uri("/chat")))).await;

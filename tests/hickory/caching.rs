@@ -50,7 +50,7 @@ async fn a_reply_that_comes_after_the_race_fills_the_cache() {
     let resolver = resolver(&dns);
     connect(connecting(resolver.clone()), URI).await.unwrap();
     dns.answers("race.example A").await;
-    // What was sent before this round trip has been received.
+    // After this round trip, the server has received all earlier queries.
     resolve(&resolver, "other.example").await;
     let before = dns.asked();
     let mut answers = task::spawn(ask(&resolver, "race.example").await);
@@ -62,7 +62,7 @@ async fn a_reply_that_comes_after_the_race_fills_the_cache() {
 async fn a_look_up_that_nobody_waits_for_ends() {
     let dns = Dns::start([("race.example", AAAA, aaaa("2001:db8::1")), ("race.example", A, silence())]);
     let mut options = options();
-    // It does not end by itself.
+    // The look-up must not end by its own time-out.
     options.timeout = Duration::from_secs(3600);
     // One of hickory's own, which sends nothing beside it.
     let builder = TokioResolver::builder_with_config(config(dns.address()), TokioRuntimeProvider::default());
@@ -71,7 +71,7 @@ async fn a_look_up_that_nobody_waits_for_ends() {
     connect(connecting(resolver.clone()), URI).await.unwrap();
     let with_the_look_up = tasks();
     until(|| tasks() < with_the_look_up).await;
-    // The next one asks again.
+    // The next look-up sends the query again.
     let before = dns.asked().len();
     connect(connecting(resolver), URI).await.unwrap();
     until(|| dns.asked().len() > before).await;
@@ -87,9 +87,9 @@ async fn a_look_up_is_not_given_up_while_somebody_waits() {
     ]);
     let resolver = resolver(&dns);
     connect(connecting(resolver.clone()), URI).await.unwrap();
-    // By the end of this it is known that nobody waits.
+    // During this look-up, the resolver learns that nobody waits for the first one.
     resolve(&resolver, "other.example").await;
-    // But this does, for longer than anything goes on by itself.
+    // This call waits for the first look-up, for longer than a look-up goes on when nobody waits.
     assert_eq!(said(&resolve(&resolver, "race.example").await), ["AAAA 2001:db8::1", "A 192.0.2.1"]);
 }
 
@@ -125,7 +125,7 @@ fn what_is_cached_comes_at_the_first_poll_without_timer_and_task() {
     let first = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     first.block_on(resolve(&resolver, name()));
     let asked = dns.asked();
-    // Here whoever makes a timer or a socket panics.
+    // This runtime has no drivers: making a timer or a socket panics.
     let second = tokio::runtime::Builder::new_current_thread().build().unwrap();
     second.block_on(async {
         let mut answers = task::spawn(ask(&resolver, name()).await);

@@ -132,13 +132,13 @@ async fn an_address_that_comes_twice_is_tried_once() {
 #[tokio::test]
 async fn garbage_is_no_answer() {
     for (garbage, kind) in [
-        // The answer may come from anybody.
+        // Anybody may have sent this answer, so it is ignored.
         (&[0xff; 40][..], QueryErrorKind::TimedOut),
         (&[], QueryErrorKind::TimedOut),
     ] {
         assert_eq!(kind_of_garbage(move |_| garbage.to_vec()).await, kind);
     }
-    // The answer has the number of the query, and then nothing that can be parsed.
+    // The answer has the number of the query. The rest cannot be parsed.
     let numbered = |query: &[u8]| [&query[..2], &[0x81, 0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]].concat();
     assert_eq!(kind_of_garbage(numbered).await, QueryErrorKind::Other);
     // The answer to another question.

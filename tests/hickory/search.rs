@@ -35,9 +35,9 @@ async fn a_search_goes_on_to_the_next_name_only_if_there_is_no_such_host() {
     let dns = Dns::start([
         ("www.a.example", AAAA, nxdomain()),
         ("www.a.example", A, nxdomain()),
-        // It exists, in one family.
+        // This host exists, with addresses of one family only.
         ("www.b.example", A, a("192.0.2.1")),
-        // So that this is another host.
+        // The search must not go on to this host.
         ("www", AAAA, aaaa("2001:db8::2")),
         ("www", A, a("192.0.2.2")),
         ("www.race.example", AAAA, aaaa("2001:db8::3")),

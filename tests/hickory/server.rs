@@ -128,7 +128,7 @@ impl Reply {
         }
     }
 
-    /// So many milliseconds later.
+    /// Delays the reply by this many milliseconds.
     pub(crate) fn after(mut self, milliseconds: u64) -> Self {
         self.after = Duration::from_millis(milliseconds);
         self
@@ -145,7 +145,7 @@ impl Reply {
         self
     }
 
-    /// Over UDP there is nothing but the word that there is more.
+    /// The reply over UDP is empty and truncated.
     pub(crate) fn truncated_over_udp(mut self) -> Self {
         self.is_truncated_over_udp = true;
         self
@@ -268,7 +268,7 @@ impl RequestHandler for Handler {
         };
         let reply = self.script.get(&(asked.clone(), kind)).cloned().unwrap_or_else(nodata);
         if reply.is_silent || asked_before < reply.lost {
-            // There is no way not to answer but never to return.
+            // The handler must answer when it returns, so it never returns.
             return std::future::pending().await;
         }
         tokio::time::sleep(reply.after).await;

@@ -58,7 +58,7 @@ async fn a_server_that_cannot_answer_leaves_it_to_the_next() {
         let [first, second] = knowing(reply);
         let resolver = of_servers(&[&first, &second], options());
         assert_eq!(said(&resolve(&resolver, "race.example").await), ["A 192.0.2.2"]);
-        // For another name it can.
+        // The first server can answer for another name.
         assert_eq!(said(&resolve(&resolver, "other.example").await), ["A 192.0.2.3"]);
     }
 }

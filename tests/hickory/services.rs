@@ -107,7 +107,7 @@ async fn a_target_is_looked_up_and_its_addresses_take_the_place_of_hints() {
     let name = || Name::from("race.example").with_https_port(443);
     let answers = resolve(&resolver(&dns), name()).await;
     let of_services: Vec<String> = said(&answers).into_iter().filter(|said| said.starts_with("HTTPS")).collect();
-    // At once with the hints; the failure confirms nothing and drops nothing.
+    // The first answer has the hints at once. The failed query neither confirms nor drops the hint of its family.
     assert_eq!(of_services.first().unwrap(), "HTTPS 2001:db8::9 192.0.2.9");
     assert_eq!(of_services.last().unwrap(), "HTTPS 2001:db8::2 192.0.2.9");
     assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 0);

@@ -70,7 +70,7 @@ async fn a_family_that_fails_does_not_delay_the_other() {
         (aaaa("2001:db8::1"), servfail().after(MUCH_LATER), V6, None),
     ] {
         let dns = Dns::start([("race.example", AAAA, aaaa), ("race.example", A, a)]);
-        // If it were waited for, it would be in vain.
+        // A wait for the failed family would take the whole delay.
         let builder = connecting(resolver(&dns)).resolution_delay(Duration::from_secs(20));
         let connection = connect(builder, URI).await.unwrap();
         assert_eq!(tried(connection.info().attempts()), [expected]);

@@ -55,7 +55,7 @@ async fn haproxy_loses_nothing() {
     through_haproxy("haproxy", None).await;
 }
 
-/// Another process takes its place, and it says GOAWAY on each connection.
+/// On a reload, the old process sends GOAWAY on each connection, and a new process takes its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn haproxy_that_is_reloaded_all_the_while_loses_nothing() {
     through_haproxy("haproxy, which is reloaded", Some(Duration::from_millis(250))).await;
@@ -78,7 +78,7 @@ async fn through_haproxy(name: &str, reload: Option<Duration>) {
             tasks.spawn(reload_each(each, server.process.id()));
         }
         server.run(&format!("{name}{}", over(is_secure)), is_secure, Posts::Asked).await;
-        // Before the process ends: another one may have its number then.
+        // The reloads stop before the process ends: another process may get its number.
         tasks.shutdown().await;
     }
 }

@@ -31,7 +31,7 @@ async fn connects(answers_after: Duration) -> (Vec<ConnectInfo>, usize) {
 /// When the attempt after `first` is due at the earliest, after the start of the race.
 pub(crate) fn earliest(first: &Attempt) -> Duration {
     let transport = first.transport_after().expect("the server accepts every connection");
-    // A start that is due is not put off.
+    // The estimate does not postpone a start that is already due.
     let estimate = if transport < DELAY { transport + Duration::from_millis(100) } else { DELAY };
     first.offset() + DELAY.max(estimate)
 }
@@ -50,7 +50,7 @@ async fn a_server_that_answers_soon_has_no_second_attempt_beside_it() {
     assert_eq!(infos.len(), CONNECTS);
     let mut slow = 0;
     for info in &infos {
-        // A busy machine may take longer than the delay. Nobody else may.
+        // Only on a busy machine may a connect take longer than the delay.
         if let [first, second, ..] = info.attempts() {
             assert_eq!(second.reason(), StartReason::DelayElapsed);
             assert!(second.offset() >= earliest(first), "{info:?}");

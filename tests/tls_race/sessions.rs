@@ -85,7 +85,7 @@ async fn clones_share_their_sessions_and_other_connectors_do_not() {
     assert_eq!(resumed, [false, true, false]);
 }
 
-/// A server that resumes a session takes its client for the one that it was then.
+/// A server that resumes a session assumes the client's identity of that session.
 #[tokio::test]
 async fn a_client_of_another_identity_does_not_resume_the_session() {
     let authority = Authority::new("a root");

@@ -144,7 +144,7 @@ impl AnyClient {
         }
     }
 
-    /// Sends so many requests at once, and is gone with its connections. How long it took to the end of the last response.
+    /// Sends this many requests at once, and drops the client. Returns the time until the end of the last response.
     async fn burst(self, uri: Uri, requests: usize) -> Result<f64, String> {
         let mut set = JoinSet::new();
         let began = Instant::now();

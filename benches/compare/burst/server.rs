@@ -49,7 +49,7 @@ pub(super) struct Server {
 /// How long connections may take to close when their client is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long nothing comes after the last connection was closed: dials that nobody waits for any more may go on.
+/// How long the server must be quiet after the last connection was closed: dials without a waiting request may go on.
 const QUIET: Duration = Duration::from_millis(40);
 
 impl Server {

@@ -131,7 +131,7 @@ fn check_limits(row: &mut Row) {
     }
 }
 
-/// So many requests, shared out to so many tasks.
+/// Makes this many requests, shared among this many tasks.
 pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -23,7 +23,7 @@ pub(crate) const OURS: &str = "this crate";
 /// What our client costs without our connector, whose record is in every response.
 pub(crate) const OURS_ALONE: &str = "this crate, over HttpConnector";
 
-/// So many requests, shared out to so many tasks.
+/// Makes this many requests, shared among this many tasks.
 pub(crate) fn run(mode: &str, port: u16, requests: usize, concurrency: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -46,7 +46,7 @@ enum AnyClient {
 
 type HyperUtil = legacy::Client<HttpConnector, Empty<Bytes>>;
 
-/// Starts a task that makes so many requests.
+/// Starts a task that makes this many requests.
 type Start = dyn Fn(&mut JoinSet<()>, usize);
 
 impl Caller {

@@ -124,7 +124,7 @@ pub(super) fn take_turns(
     rates
 }
 
-/// How many seconds it takes to make so many requests in each task.
+/// Returns the seconds that this many requests in each task take.
 pub(super) async fn time(caller: &mut Caller, each: usize) -> f64 {
     let began = Instant::now();
     caller.call(each).await;
@@ -145,7 +145,7 @@ async fn go_once(go: &mut Result<Go, String>, port: u16, each: usize, concurrenc
     numbers.map_err(|why| *go = Err(why)).ok().map(|numbers| numbers[0] * 1e-9)
 }
 
-/// Claims that ours makes at least so many times as many requests.
+/// Claims that our client makes at least this many times as many requests as hyper-util.
 pub(super) fn compare_with_hyper_util(row: &mut Row, at_least: f64) {
     let hyper_util = row.entries.iter().find(|entry| entry.who == HYPER_UTIL);
     if let Some(theirs) = hyper_util.and_then(|entry| entry.paired) {

@@ -105,7 +105,7 @@ async fn count_connections(row: &mut Row, tasks: usize, each: usize) {
         row.add(standing, who, Figure::exact(connections));
     }
     row.peer("Go net/http", go.map(Figure::exact));
-    // curl has no tasks, only so many transfers at a time: with more than one it need not use them all.
+    // curl has no tasks, only a limit of concurrent transfers, and need not reach the limit if it is above one.
     let standing = if tasks == 1 { Standing::Peer } else { Standing::Beside };
     row.add(standing, "curl", curl.map(Figure::exact));
 }

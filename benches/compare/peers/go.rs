@@ -43,7 +43,7 @@ pub(crate) struct Go {
 }
 
 impl Go {
-    /// Starts it with so many threads for Go code.
+    /// Starts the Go program with this many threads for Go code.
     pub(crate) fn start(threads: usize) -> Result<Self, String> {
         let mut process = tokio::process::Command::new(program()?)
             .env("GOMAXPROCS", threads.to_string())

@@ -180,7 +180,7 @@ impl Row {
         let goodness = |ratio: f64| if more { ratio } else { -ratio };
         let best = measured.max_by(|a, b| goodness(a.2).total_cmp(&goodness(b.2)));
         let Some((entry, theirs, ratio)) = best else { return };
-        // Within 2 %, or where half of the other's runs lie around our median, nobody is ahead.
+        // Neither is ahead within 2 %, or if our median lies in the middle half of the other's runs.
         let around = match entry.paired {
             Some(ratios) => (ratios.low..=ratios.high).contains(&1.0),
             None => (theirs.low..=theirs.high).contains(&ours.median),

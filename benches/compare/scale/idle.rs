@@ -43,7 +43,7 @@ pub(super) struct Filled {
 }
 
 impl Filled {
-    /// Opens so many connections, and lets them become idle.
+    /// Opens this many connections, and lets them become idle.
     pub(super) async fn new(who: &str, connections: usize) -> Self {
         let connector = MemoryConnector::default();
         let client = if who == OURS {
@@ -139,7 +139,7 @@ pub(super) fn measure(run: &mut Run) {
     run.push(row);
 }
 
-/// The times of requests by each of these clients, with so many idle connections.
+/// Returns the request times of each of these clients, with this many idle connections.
 async fn take_turns(all: &[(&str, usize)], rounds: usize) -> Vec<Option<Figure>> {
     let mut filled = Vec::new();
     for (who, size) in all {

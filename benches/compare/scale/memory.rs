@@ -94,7 +94,7 @@ fn print_resident() {
     }
 }
 
-/// Races that nobody wins: both families are dead, and both attempts have begun.
+/// Races without a winner: no address of either family answers, and both attempts have begun.
 async fn races(who: &str, count: usize) -> (Places, JoinSet<()>) {
     let places = Places::new(&[(V6, Swallows), (v4(1), Swallows)]).unwrap();
     let (addresses, uri) = (places.sockets(), places.uri());

@@ -54,7 +54,7 @@ fn connector(
     HappyEyeballsConnector::builder().resolver(resolver).attempt(MemoryAttempt).build().unwrap()
 }
 
-/// So many races over so many addresses, the last of which is good.
+/// Runs this many races over this many addresses, of which only the last connects.
 pub(crate) fn run(addresses: usize, races: usize) {
     let refuses = (1..addresses).map(|number| [192, 0, (number / LAST as usize) as u8, (number % LAST as usize) as u8]);
     let addresses = refuses.chain([[192, 0, 2, LAST]]).map(|ip| std::net::SocketAddr::from((ip, 80)));

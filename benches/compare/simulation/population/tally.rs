@@ -67,12 +67,12 @@ impl Tally {
         self.times_dead_first.extend_from_slice(&other.times_dead_first);
     }
 
-    /// Of a hundred connects so many started a second attempt.
+    /// The percentage of connects that started a second attempt.
     pub(super) fn second_starts(&self) -> f64 {
         of_a_hundred(self.second_starts, self.connects)
     }
 
-    /// Of a hundred connects so many started a second attempt although the first one won.
+    /// The percentage of connects that started a second attempt although the first one won.
     pub(super) fn needless_starts(&self) -> f64 {
         of_a_hundred(self.needless_starts, self.connects)
     }
