@@ -124,6 +124,11 @@ impl<P: Protocol> Scenario<P> {
         self.connections.get(&id).or(self.others.as_ref()).map(Vec::as_slice)
     }
 
+    /// Whether the client may leave a connection before the first statement of its script.
+    pub(crate) fn may_end_at_once(&self, id: usize) -> bool {
+        self.script(id).and_then(<[_]>::first).is_some_and(|first| first.what.may_end)
+    }
+
     fn line(&mut self, number: usize, line: &str, reading: &mut Reading) -> Result<(), Failure> {
         let part = match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["client"] => Some(Part::Client),

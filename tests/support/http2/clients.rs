@@ -105,6 +105,10 @@ fn in_words(error: &ClientError) -> String {
         Processing::Answered => "answered",
         _ => "something new",
     };
+    if error.is_connect() {
+        // The log says which connection failed only by its kind. Whoever reads a failed test needs to know why.
+        eprintln!("no connection in a scenario: {error:?}");
+    }
     with_code(&format!("{}, {processing}", our_kind(error)), error.http2_reason())
 }
 

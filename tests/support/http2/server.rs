@@ -122,6 +122,7 @@ impl Shared {
             None => Transport::Tcp(stream),
             Some(tls) => match tls.accept(stream).await {
                 Ok(stream) => Transport::Tls(Box::new(stream)),
+                Err(_) if self.scenario.may_end_at_once(id) => return,
                 Err(_) => {
                     self.log(id, "had no TLS");
                     return;
