@@ -247,7 +247,7 @@ fn is_marked(came: &Came) -> bool {
 const SECOND_REQUEST: &[u8] = b"GET /second HTTP/1.";
 const SECOND_RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nx-second: yes\r\ncontent-length: 6\r\n\r\nsecond";
 
-/// A server that sends the bytes of the input, whatever it is asked, and answers the second request.
+/// A server that answers any first request with the bytes of the input, and the second request with a valid response.
 struct Server {
     segments: VecDeque<Next>,
     end: End,
@@ -255,7 +255,7 @@ struct Server {
     written: usize,
     /// A write has failed, for whoever wants to know.
     has_failed: Arc<AtomicBool>,
-    /// The last bytes written, to recognise a head in whatever pieces it comes.
+    /// The last bytes written. They show the end of a head that is written in several pieces.
     tail: Vec<u8>,
     is_asked: bool,
     has_ended: bool,
@@ -326,7 +326,7 @@ impl Peer for Server {
     }
 }
 
-/// A body of so many bytes, whose length is known.
+/// A body with a known length, in bytes.
 struct Upload {
     left: usize,
 }

@@ -7,8 +7,8 @@
 //! It sends a request every ten seconds and says over which address it went. An interface that gets or loses an address is a change of the network
 //! ([`Client::network_changed`]): idle connections are closed, and the next connect believes nothing that was learned before.
 //!
-//! [if-watch](https://docs.rs/if-watch) knows of such changes on Linux, Windows, macOS, iOS and Android. Any other source of them will do: what an
-//! operating system tells a program when it wakes from sleep, say.
+//! [if-watch](https://docs.rs/if-watch) reports such changes on Linux, Windows, macOS, iOS and Android. A program may use any other source, for example
+//! the notice of an operating system that the machine has woken from sleep.
 
 #![allow(clippy::print_stdout, reason = "it is what the program is for")]
 
@@ -63,7 +63,7 @@ fn is_a_change(event: &IfEvent) -> bool {
     }
 }
 
-/// Sends a request: what came of it, in a line.
+/// Sends a request, and returns the outcome in one line.
 async fn get(client: &Client<HappyEyeballsConnector>, uri: &Uri) -> String {
     match client.get(uri.clone()).await {
         Ok(response) => {

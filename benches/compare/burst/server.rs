@@ -53,7 +53,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(40);
 
 impl Server {
-    /// Starts one that takes these protocols, and takes so many milliseconds for a handshake.
+    /// Starts a server that takes these protocols, and delays each handshake by this many milliseconds.
     pub(super) async fn start(alpn: &str, delay: u64) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(crate::child::arguments(&["burst", alpn, &delay.to_string()]))

@@ -9,7 +9,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) list: Vec<(IpAddr, Fate)>,
     pub(crate) expected: &'static str,
-    /// By how many times we are predicted to be faster than hyper-util, when that is given up after so many seconds.
+    /// How many times faster than hyper-util this crate should be, if hyper-util is given up after this many seconds.
     pub(crate) factor: Option<fn(f64) -> f64>,
     /// Whether the attempt delay decides, so that a peer's own is worth showing.
     pub(crate) by_delay: bool,

@@ -27,7 +27,7 @@ pub(super) type Dial = Box<dyn Fn() -> BoxFuture<'static, Result<Duration, Strin
 pub(super) struct Dialer {
     pub(super) who: String,
     pub(super) standing: Standing,
-    /// It takes part in one of so many rounds, since a process is slow to start.
+    /// The dialer takes part in one of this many rounds: it is a process, which is slow to start.
     pub(super) every: usize,
     pub(super) dial: Result<Dial, String>,
 }

@@ -80,7 +80,7 @@ impl Caller {
         }
     }
 
-    /// One whose tasks are all the same: `begin` makes what one of them does, for so many requests.
+    /// A contestant whose tasks are all the same: `begin` makes the future of a task, given its number of requests.
     pub(super) fn shared<F>(concurrency: usize, begin: impl Fn(usize) -> F + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -101,7 +101,7 @@ fn fill(row: &mut Row, threads: usize, concurrency: usize, port: u16, budget: Du
     pair(row, &rates);
 }
 
-/// The rates of so many contestants, over rounds in which each has its turn, in another order each time. In the first round they connect.
+/// Returns the rates of the contestants. Each has its turn in each round, and the order changes from round to round. In the first round they connect.
 pub(super) fn take_turns(
     contestants: usize,
     budget: Duration,
@@ -124,7 +124,7 @@ pub(super) fn take_turns(
     rates
 }
 
-/// Returns the seconds that this many requests in each task take.
+/// Returns how many seconds this number of requests in each task takes.
 pub(super) async fn time(caller: &mut Caller, each: usize) -> f64 {
     let began = Instant::now();
     caller.call(each).await;

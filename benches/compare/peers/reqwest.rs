@@ -17,7 +17,7 @@ pub(crate) fn client() -> reqwest::Client {
     builder().build().unwrap()
 }
 
-/// What makes one, for http alone: whose TLS trusts nobody.
+/// Returns a builder of a client for http alone: its TLS trusts no certificate.
 pub(crate) fn builder() -> reqwest::ClientBuilder {
     // Otherwise each client would read the root certificates of the system, and want a provider for the whole process.
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

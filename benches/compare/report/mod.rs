@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 pub(crate) enum Standing {
     Ours,
     Peer,
-    /// Shown, and not compared: it was set up otherwise, or is what the others are built of.
+    /// Shown, and not compared: its settings are others, or the other contestants are built of it.
     Beside,
 }
 

@@ -84,7 +84,7 @@ impl Filled {
         }
     }
 
-    /// The time of a request to any of the hosts, the mean of so many.
+    /// The mean time of a request to any of the hosts, over this many requests.
     async fn request(&self, random: &mut Rng, requests: u32) -> Duration {
         let hosts: Vec<&Uri> = (0..requests).map(|_| &self.hosts[random.usize(0..self.hosts.len())]).collect();
         let began = Instant::now();

@@ -69,7 +69,7 @@ fn each(row: &mut Row, what: &str, all: &[(&str, Standing)], sizes: [usize; 2]) 
     }
 }
 
-/// Has so many of them, and prints what memory that takes.
+/// Makes this many of them, and prints how much memory they take.
 pub(crate) fn run(mode: &str, count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -79,7 +79,7 @@ pub(super) fn each_connect<const N: usize>(
     }
 }
 
-/// `each` of so many clients, on all processors, in the order of their numbers.
+/// Returns the result of `each` for each number of a client, in the order of the numbers. All processors are used.
 pub(super) fn each_client<T: Send>(clients: usize, each: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let each = &each;
