@@ -94,8 +94,8 @@ impl ClientError {
         matches!(self.inner.kind, Kind::InvalidRequest(_))
     }
 
-    /// Whether there is no connection: the connector failed, and its error is the [`source`](StdError::source), or the connection cannot be used.
-    /// [`connect_error`](Self::connect_error) has the attempts.
+    /// Whether there is no connection: the connector failed, or the connection cannot be used. [`connect_error`](Self::connect_error) has the attempts.
+    /// The error of another connector than this crate's is the [`source`](StdError::source).
     pub fn is_connect(&self) -> bool {
         self.inner.kind == Kind::Connect
     }
