@@ -97,6 +97,7 @@ fn in_time(responding: AnyResponse) -> AnyResponse {
 }
 
 /// Returns the words for a request without a response, by this crate's client.
+#[expect(clippy::print_stderr, reason = "it is for whoever reads a failed test")]
 fn in_words(error: &ClientError) -> String {
     let processing = match error.processing() {
         Processing::Unsent => "unsent",
@@ -106,7 +107,7 @@ fn in_words(error: &ClientError) -> String {
         _ => "something new",
     };
     if error.is_connect() {
-        // The log says which connection failed only by its kind. Whoever reads a failed test needs to know why.
+        // The log of a scenario has the kind of the error alone.
         eprintln!("no connection in a scenario: {error:?}");
     }
     with_code(&format!("{}, {processing}", our_kind(error)), error.http2_reason())
