@@ -181,7 +181,7 @@ where
         channel.oneshot(Request::new(tonic::body::Body::empty())).await
     };
     let tonic = in_time(call).await;
-    let whole = ours.as_ref().map(|_| ()).map_err(|error| lines(error).join(": ")).unwrap_err();
+    let whole = lines(ours.as_ref().unwrap_err()).join(": ");
     Said { ours: printed(ours), whole, hyper_util: printed(hyper_util), tonic: printed(tonic) }
 }
 
