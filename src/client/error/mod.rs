@@ -26,8 +26,8 @@ mod tests;
 ///
 /// `Display` is one line, which is enough for a log. The line does not repeat the [`source`](StdError::source). If there is no connection, the line is
 /// that of the [`ConnectError`], which names every address, and the source is that of the `ConnectError`:
-/// [`connect_error`](Self::connect_error) returns the `ConnectError` itself. There is one exception: the text of another connector's error is in the
-/// line, and the error is the source, so that its type can be found. `Debug` is the line, followed by the causes that add something. Of the URI,
+/// [`connect_error`](Self::connect_error) returns the `ConnectError` itself. There is one exception: the error of a layer around the connector, or of
+/// another connector, is the source, so that its type can be found, although the line may have its text. `Debug` is the line, followed by the causes that add something. Of the URI,
 /// errors of this crate show only host and port.
 ///
 /// # Which error it is
@@ -189,7 +189,7 @@ impl ClientError {
     /// Whether the same request would fail again, until somebody changes it, the configuration, the server or the name's records. This is so for an
     /// [invalid request](Self::is_invalid_request). It is also so if there is [no connection](Self::is_connect) and the connector's error is
     /// permanent: by [`ConnectError::is_permanent`] if there is a [`connect_error`](Self::connect_error), else by [`AttemptError::is_permanent`] of an
-    /// [`AttemptError`] among them.
+    /// [`AttemptError`] among the causes.
     pub fn is_permanent(&self) -> bool {
         match self.inner.kind {
             Kind::InvalidRequest(_) => true,
@@ -245,12 +245,14 @@ impl ClientError {
     }
 
     /// Returns the error of a [`HappyEyeballsConnector`](crate::HappyEyeballsConnector), under any layers. It has the attempts, or says why the URI
-    /// is invalid. It is not among the causes that [`source`](StdError::source) leads to, as its text is that of this error; [`ConnectError::find`]
-    /// finds it.
+    /// is invalid. The [`source`](StdError::source) does not lead to it if its text is that of this error; [`ConnectError::find`] finds it.
     pub fn connect_error(&self) -> Option<&ConnectError> {
-        // A connect error among the causes of a request's body may be about another request.
-        let may_have = self.is_connect() || self.is_invalid_request();
-        if may_have { self.causes().find_map(|cause| cause.downcast_ref()) } else { None }
+        if self.is_before_connection() { self.causes().find_map(|cause| cause.downcast_ref()) } else { None }
+    }
+
+    /// Whether a connect error among the causes is about this request. One behind the error of a request's body may be about another request.
+    fn is_before_connection(&self) -> bool {
+        self.is_connect() || self.is_invalid_request()
     }
 
     /// Returns the errors behind this one. The connector's error is one of them, although `source` skips it.
@@ -342,10 +344,12 @@ impl fmt::Debug for ClientError {
 
 impl StdError for ClientError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self.connect_error() {
+        // An `io::Error` may only wrap the connector's error. The error of a layer says more, and stays a cause.
+        let first = self.causes().find(|cause| !cause.is::<io::Error>());
+        match first.and_then(|cause| cause.downcast_ref::<ConnectError>()) {
             // The line of this error has the text of the connector's error. Whoever joins the causes would read the text twice.
-            Some(error) => error.source(),
-            None => self.inner.source.as_deref().map(|error| error as _),
+            Some(error) if self.is_before_connection() => error.source(),
+            _ => self.inner.source.as_deref().map(|error| error as _),
         }
     }
 }

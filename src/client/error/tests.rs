@@ -114,6 +114,22 @@ fn the_causes_begin_behind_the_connector_s_error_whose_text_the_line_has() {
         let found = ConnectError::find(&error).unwrap();
         assert!(std::ptr::eq(found, error.connect_error().unwrap()) && line.ends_with(&found.to_string()));
     }
+    // A layer's error around the connector's says something of its own.
+    #[derive(Debug)]
+    struct OfLayer(ConnectError);
+    impl fmt::Display for OfLayer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no connection in three tries")
+        }
+    }
+    impl StdError for OfLayer {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let unsupported = ConnectError::unsupported("origin.example", 8080, "the connector does no TLS");
+    let layered = after(ClientError::connect(OfLayer(unsupported)), false, false);
+    assert!(layered.source().unwrap().is::<OfLayer>() && layered.connect_error().is_some());
     // The error of another connector is the cause, and the only place where its type can be found.
     let other = after(ClientError::connect(io::Error::from(io::ErrorKind::TimedOut)), false, false);
     assert!(other.source().unwrap().is::<io::Error>() && ConnectError::find(&other).is_none());
